@@ -1,0 +1,93 @@
+"""A folder -> pairs of header and data file, and what does not belong to a pair."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from inveonimaging.errors import InputError
+
+HEADER_SUFFIX = ".hdr"
+DATA_SUFFIX = ".img"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A header file and its data file."""
+
+    header: Path
+    data: Path
+
+    @property
+    def name(self) -> str:
+        """The data file's name, which orders the pairs of a study."""
+        return self.data.name
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What stands in one folder, each list sorted by name."""
+
+    path: Path
+    pairs: tuple[Pair, ...]
+    orphans: tuple[Path, ...]  # a .img without .hdr, or the reverse
+    strays: tuple[Path, ...]  # any other file
+    folders: tuple[Path, ...]
+
+
+def scan_folder(path: Path) -> Folder:
+    """Return what stands in a folder.
+
+    A header `NAME.img.hdr` or `NAME.hdr` belongs to `NAME.img`; upper and lower case of the suffixes do not matter.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
+    try:
+        with os.scandir(path) as entries:
+            listed = sorted(entries, key=lambda entry: entry.name)
+            folders = tuple(Path(entry) for entry in listed if entry.is_dir())
+            files = [Path(entry) for entry in listed if not entry.is_dir()]
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path=path) from error
+    headers = {file.name.lower(): file for file in files if _has(file, HEADER_SUFFIX)}
+    data = [file for file in files if _has(file, DATA_SUFFIX)]
+    pairs = tuple(Pair(header, file) for file in data if (header := _header_for(file, headers)))
+    paired = {file for pair in pairs for file in (pair.header, pair.data)}
+    orphans = tuple(file for file in files if file not in paired and _has(file, HEADER_SUFFIX, DATA_SUFFIX))
+    strays = tuple(file for file in files if not _has(file, HEADER_SUFFIX, DATA_SUFFIX))
+    return Folder(path, pairs, orphans, strays, folders)
+
+
+def pair_of(path: Path) -> Pair:
+    """Return the pair that a path of its header or of its data file names.
+
+    Raises:
+        InputError: there is no such file, or its other half is missing.
+    """
+    if not path.exists():
+        raise InputError("no such file or folder", path=path)
+    siblings = scan_folder(path.parent)
+    for pair in siblings.pairs:
+        if path.name in (pair.header.name, pair.data.name):
+            return Pair(path.with_name(pair.header.name), path.with_name(pair.data.name))
+    if _has(path, HEADER_SUFFIX):
+        raise InputError("has no data file beside it", path=path, expected=f"{_data_name(path)}")
+    if _has(path, DATA_SUFFIX):
+        raise InputError("has no header beside it", path=path, expected=f"{path.name}{HEADER_SUFFIX}")
+    raise InputError("is no Inveon file", path=path, expected="NAME.img or NAME.img.hdr")
+
+
+def _has(path: Path, *suffixes: str) -> bool:
+    return path.name.lower().endswith(suffixes)
+
+
+def _header_for(data: Path, headers: dict[str, Path]) -> Path | None:
+    name = data.name.lower()
+    return headers.get(name + HEADER_SUFFIX) or headers.get(name.removesuffix(DATA_SUFFIX) + HEADER_SUFFIX)
+
+
+def _data_name(header: Path) -> str:
+    name = header.name[: -len(HEADER_SUFFIX)]
+    return name if name.lower().endswith(DATA_SUFFIX) else name + DATA_SUFFIX

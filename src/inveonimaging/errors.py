@@ -1,0 +1,87 @@
+"""Everything that can go wrong, as one tree; each error is one line that says where, what and what to do.
+
+    InveonError
+    ├── HeaderError        the text of a .hdr file
+    ├── DataError          the voxels of a .img file
+    ├── InputError         the file or folder that was given
+    ├── UnsupportedError   understood, but not convertible
+    ├── OutputError        what cannot be written
+    └── OptionError        what was asked for: wrong usage
+
+An error carries facts (path, line, key, what was found, what was expected, what to do); its text is made from
+them in one place, so that all messages read alike and no byte of a file reaches a terminal unescaped.
+"""
+
+from __future__ import annotations
+
+import os
+
+_SHOWN = 80
+
+
+def printable(text: object, limit: int = _SHOWN) -> str:
+    """Return text as one harmless line: control characters escaped, at most `limit` characters."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text)[: limit + 1])
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+class InveonError(Exception):
+    """The base of all errors that this package raises on purpose."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        path: str | os.PathLike[str] | None = None,
+        line: int | None = None,
+        key: str | None = None,
+        got: object | None = None,
+        expected: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.message = message
+        self.path = None if path is None else os.fspath(path)
+        self.line = line
+        self.key = key
+        self.got = got
+        self.expected = expected
+        self.hint = hint
+        super().__init__(self._sentence())
+
+    def _sentence(self) -> str:
+        parts = [self.message] if self.message else []
+        if self.key is not None and self.message is None:
+            found = "missing" if self.got is None else f"'{printable(self.got)}'"
+            parts.append(f"{self.key} is {found}")
+        if self.expected:
+            parts.append(f"expected {self.expected}")
+        text = ", ".join(parts)
+        if self.hint:
+            text = f"{text}; {self.hint}"
+        where = "" if self.path is None else printable(self.path, 300)
+        where += "" if self.line is None else f":{self.line}"
+        return f"{where}: {text}" if where else text
+
+
+class HeaderError(InveonError):
+    """The header's text is not what it must be."""
+
+
+class DataError(InveonError):
+    """The data file does not hold what the header says."""
+
+
+class InputError(InveonError):
+    """The given file or folder cannot be taken as a whole: strays, orphans, nothing there."""
+
+
+class UnsupportedError(InveonError):
+    """The input is understood, but is of a kind that is not converted."""
+
+
+class OutputError(InveonError):
+    """The output cannot be written, or would overwrite something."""
+
+
+class OptionError(InveonError):
+    """What was asked for makes no sense; the commands exit with code 2."""

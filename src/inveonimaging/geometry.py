@@ -1,0 +1,189 @@
+"""Where the voxels are: header -> Grid, voxel index -> patient coordinates (DICOM LPS, mm).
+
+Stored order is x fastest, then y, z and frame. For voxel index n along an axis with N voxels of s mm and the image
+reference shift d, the position in the gantry is `(n - (N - 1) / 2) * s + d`; the animal's posture turns the gantry's
+axes into the patient's: +x left, +y posterior, +z head.
+
+Head first prone and feet first supine were found against the vendor's own output; the other postures follow by
+turning the animal in a gantry that stays fixed. See docs/geometry.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from inveonimaging.errors import HeaderError, OptionError
+from inveonimaging.findings import Finding, Severity
+from inveonimaging.hdr import Header
+from inveonimaging.hdr.enums import Modality, Orientation
+from inveonimaging.hdr.fields import MAIN
+
+Float = npt.NDArray[np.float64]
+
+# Patient directions of the stored axes i, j and k.
+DIRECTIONS = {
+    Orientation.FFP: "LAH",
+    Orientation.HFP: "RAF",
+    Orientation.FFS: "RPH",
+    Orientation.HFS: "LPF",
+    Orientation.FFDR: "ARH",
+    Orientation.HFDR: "PRF",
+    Orientation.FFDL: "PLH",
+    Orientation.HFDL: "ALF",
+}
+ASSUMED = Orientation.FFS
+_LPS = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "H": (0, 0, 1), "F": (0, 0, -1)}
+_OPPOSITE = dict(zip("LRPAHF", "RLAPFH", strict=True))
+_LARGEST = 65535  # Rows and Columns are unsigned 16 bit
+_SAME_SIZE = 0.01
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A volume's voxels in space.
+
+    Attributes:
+        shape: number of voxels along i, j, k (columns, rows, slices).
+        spacing_mm: voxel size along i, j, k.
+        shift_mm: image reference shift along i, j, k, in the gantry.
+        orientation: the animal's posture; UNKNOWN is placed like feet first, supine.
+        directions: patient directions of +i, +j, +k, letters of `LRPAHF`.
+    """
+
+    shape: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float]
+    shift_mm: tuple[float, float, float]
+    orientation: Orientation
+    directions: str
+
+    @property
+    def axes(self) -> Float:
+        """Unit vectors of i, j, k in LPS as the columns of a (3, 3) array."""
+        return np.array([_LPS[letter] for letter in self.directions], dtype=float).T
+
+    @property
+    def image_orientation(self) -> tuple[float, ...]:
+        """Image Orientation (Patient): direction cosines of a row (along i) and of a column (along j)."""
+        return (*self.axes[:, 0], *self.axes[:, 1])
+
+    @property
+    def affine(self) -> Float:
+        """(4, 4) array: voxel index (i, j, k, 1) -> LPS mm."""
+        affine = np.eye(4)
+        affine[:3, :3] = self.axes * self.spacing_mm
+        affine[:3, 3] = self.axes @ self._gantry(np.zeros(3))
+        return affine
+
+    @property
+    def slice_locations(self) -> Float:
+        """(nz,) position of each slice along the stored slice axis, mm, in the gantry."""
+        return np.array([self._gantry(np.array([0, 0, k]))[2] for k in range(self.shape[2])])
+
+    @property
+    def positions(self) -> Float:
+        """(nz, 3) Image Position (Patient): centre of each slice's first voxel, LPS mm (PS3.3 C.7.6.2.1.1)."""
+        corners = np.zeros((self.shape[2], 3))
+        corners[:, 2] = np.arange(self.shape[2])
+        return self._gantry(corners) @ self.axes.T + 0.0
+
+    @property
+    def runs_against_normal(self) -> bool:
+        """Whether the slice index decreases along the row x column normal, as in every posture of the scanner."""
+        return bool(np.linalg.det(self.axes) < 0)
+
+    def _gantry(self, index: Float) -> Float:
+        centred = index - (np.array(self.shape) - 1) / 2
+        return np.asarray(centred * self.spacing_mm + self.shift_mm, dtype=float)
+
+
+def grid_of(header: Header, orientation: Orientation | None = None, flip: str = "") -> tuple[Grid, tuple[Finding, ...]]:
+    """Return the grid of a header's volumes.
+
+    Args:
+        header: the header.
+        orientation: posture that overrides `subject_orientation`.
+        flip: stored axes (letters of `xyz`) whose patient direction is turned about.
+
+    Raises:
+        HeaderError: dimensions or voxel sizes are missing or senseless.
+        OptionError: `flip` names no axes.
+    """
+    if not set(flip) <= set("xyz") or len(set(flip)) != len(flip):
+        raise OptionError(f"flip is '{flip}'", expected="letters of xyz, each once")
+    findings: list[Finding] = []
+    posture = _posture(header, orientation, findings)
+    directions = DIRECTIONS[posture or ASSUMED]
+    turned = "".join(_OPPOSITE[d] if axis in flip else d for axis, d in zip("xyz", directions, strict=True))
+    geometry = header.geometry
+    if geometry.image_ref_rotation_deg and any(geometry.image_ref_rotation_deg):
+        message = "image_ref_rotation is not zero and is not applied: its order and sense are not settled"
+        findings.append(Finding("rotation-not-applied", message, key="image_ref_rotation"))
+    grid = Grid(
+        shape=(_size(header, "x"), _size(header, "y"), _size(header, "z")),
+        spacing_mm=_spacing(header, findings),
+        shift_mm=geometry.image_ref_shift_mm or (0.0, 0.0, 0.0),
+        orientation=posture,
+        directions=turned,
+    )
+    return grid, tuple(findings)
+
+
+def missing(header: Header, key: str, expected: str | None = None) -> HeaderError:
+    """Return the error that says that a needed key is absent, empty or not what it must be."""
+    line = header.line_of(key)
+    got = next((row.value for row in reversed(header.source) if row.key == key), None)
+    return HeaderError(line=line, key=key, got=got, expected=expected or MAIN[key].codec.expected)
+
+
+def _posture(header: Header, override: Orientation | None, findings: list[Finding]) -> Orientation:
+    if override:
+        return override
+    given = header.geometry.orientation
+    if not given:
+        message = f"subject_orientation is not known; placed like '{ASSUMED.label}', Patient Position is left empty"
+        findings.append(Finding("orientation-unknown", f"{message} (--orientation sets it)", key="subject_orientation"))
+        return Orientation.UNKNOWN
+    return given
+
+
+def _size(header: Header, axis: str) -> int:
+    size = getattr(header.array, axis)
+    if size is None or not 1 <= size <= _LARGEST:
+        raise missing(header, f"{axis}_dimension", f"1 to {_LARGEST}")
+    return int(size)
+
+
+def _spacing(header: Header, findings: list[Finding]) -> tuple[float, float, float]:
+    geometry = header.geometry
+    x = _in_plane(header, "pixel_size_x", geometry.pixel_size_x_mm, findings)
+    y = _in_plane(header, "pixel_size_y", geometry.pixel_size_y_mm, findings)
+    return x, y, _between_slices(header, findings)
+
+
+def _in_plane(header: Header, key: str, size: float | None, findings: list[Finding]) -> float:
+    old = header.geometry.pixel_size_mm
+    spacing = old if size is None else size
+    if spacing is None or spacing <= 0:
+        raise missing(header, key, "a voxel size above 0 mm")
+    if old is not None and old > 0 and abs(spacing / old - 1) > _SAME_SIZE:
+        message = f"{key} says {spacing:g} mm, pixel_size says {old:g} mm; {key} is taken"
+        findings.append(Finding("pixel-size-disagrees", message, key=key))
+    return spacing
+
+
+def _between_slices(header: Header, findings: list[Finding]) -> float:
+    detector = header.detector
+    spacing = header.geometry.pixel_size_z_mm
+    if spacing is None and header.modality is not Modality.CT:
+        pitch = detector.axial_crystal_pitch_mm
+        sources = {"axial_plane_size": detector.axial_plane_size_mm, "axial_crystal_pitch / 2": pitch and pitch / 2}
+        source, spacing = next(((name, size) for name, size in sources.items() if size), ("", None))
+        if spacing:
+            message = f"no pixel_size_z; {source} gives {spacing:g} mm between slices"
+            findings.append(Finding("slice-spacing-derived", message, Severity.INFO, key=source.split()[0]))
+    if spacing is None or spacing <= 0:
+        raise missing(header, "pixel_size_z", "a voxel size above 0 mm")
+    return spacing

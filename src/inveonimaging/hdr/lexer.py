@@ -1,0 +1,70 @@
+"""Bytes of a header -> lines in blocks: one main block, then one block a frame; nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from inveonimaging.errors import HeaderError
+
+LONGEST_LINE = 64 * 1024
+MOST_LINES = 1_000_000
+FRAME = "frame"
+END = "end_of_header"
+
+
+class Line(NamedTuple):
+    """One line as it stands; `key` is empty for a comment or an empty line, `raw` has no newline."""
+
+    number: int
+    key: str
+    value: str
+    raw: str
+
+
+Block = tuple[Line, ...]
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """A lexed header: `blocks[0]` is the main block, the others start with their line `frame N`."""
+
+    encoding: str
+    blocks: tuple[Block, ...]
+
+
+def lex(data: bytes) -> Blocks:
+    """Split a header; HeaderError when the bytes cannot be text of this kind."""
+    if not data.strip():
+        raise HeaderError("the file is empty", expected="an Inveon header")
+    if b"\0" in data:
+        raise HeaderError("this is binary data", expected="an Inveon header, which is text")
+    text, encoding = _decode(data)
+    blocks: list[list[Line]] = [[]]
+    for line in _lines(text):
+        if line.key == FRAME:
+            blocks.append([])
+        blocks[-1].append(line)
+    return Blocks(encoding, tuple(tuple(block) for block in blocks))
+
+
+def _decode(data: bytes) -> tuple[str, str]:
+    try:
+        return data.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        return data.decode("latin-1"), "latin-1"
+
+
+def _lines(text: str) -> Iterator[Line]:
+    if text.count("\n") > MOST_LINES:
+        raise HeaderError(f"the header has {text.count(chr(10))} lines", expected=f"at most {MOST_LINES}")
+    for number, raw in enumerate(text.split("\n"), 1):
+        if len(raw) > LONGEST_LINE:
+            raise HeaderError(f"the line has {len(raw)} characters", line=number, expected=f"at most {LONGEST_LINE}")
+        content = raw.lstrip("\ufeff").strip()
+        if not content or content.startswith("#"):
+            yield Line(number, "", "", raw)
+        else:
+            key, *value = content.split(None, 1)
+            yield Line(number, key.lower(), value[0] if value else "", raw)

@@ -1,0 +1,120 @@
+"""One pair of files as an image: the public way to read headers, voxels, values and geometry."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from inveonimaging.discover import Pair, pair_of
+from inveonimaging.errors import HeaderError, InveonError
+from inveonimaging.findings import Finding
+from inveonimaging.geometry import Grid, grid_of
+from inveonimaging.hdr import Frame, Header, parse
+from inveonimaging.hdr.enums import Modality, Orientation
+from inveonimaging.quant import Scaling, scaling_of
+from inveonimaging.scan import modality_of
+from inveonimaging.timing import decay_findings
+from inveonimaging.voxels import Voxels, file_size, voxels_of
+
+LARGEST_HEADER = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Image:
+    """A pair of files, read and checked.
+
+    Attributes:
+        pair: paths of header and data file.
+        header_bytes: the header file as it stands.
+        header: what it says.
+        modality: PET, CT or SPECT.
+        grid: where the voxels are.
+        scaling: unit and factors of the physical values.
+        findings: what is odd.
+    """
+
+    pair: Pair
+    header_bytes: bytes
+    header: Header
+    modality: Modality
+    grid: Grid
+    scaling: Scaling
+    source: Voxels
+    findings: tuple[Finding, ...]
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """The frame blocks, in the file's order."""
+        return self.header.frames
+
+    def voxels(self, frame: int = 0) -> npt.NDArray[np.generic]:
+        """Return the stored values of a frame, (nz, ny, nx), in the file's type; mapped, not loaded."""
+        return self.source.frame(frame)
+
+    def values(self, frame: int = 0) -> npt.NDArray[np.float32]:
+        """Return the physical values of a frame, (nz, ny, nx) float32, in `scaling.unit`: Bq/mL or HU."""
+        stored = self.voxels(frame)
+        values = np.empty(stored.shape, np.float32)
+        np.multiply(stored, self.scaling.factors[frame], out=values, dtype=np.float64, casting="same_kind")
+        return values
+
+
+def read(path: str | os.PathLike[str], *, orientation: Orientation | str | None = None, flip: str = "") -> Image:
+    """Read a pair of Inveon files, given by its header or by its data file.
+
+    Args:
+        path: `NAME.img`, `NAME.img.hdr` or `NAME.hdr`.
+        orientation: the animal's posture, for example `"HFP"`, instead of what the header says.
+        flip: stored axes (letters of `xyz`) whose patient direction is turned about.
+
+    Raises:
+        InveonError: what is wrong, where, and what was expected, in one line.
+    """
+    return read_pair(pair_of(Path(path)), orientation=orientation, flip=flip)
+
+
+def read_pair(pair: Pair, *, orientation: Orientation | str | None = None, flip: str = "") -> Image:
+    """Read a pair of files; as `read`."""
+    data = _header_bytes(pair.header)
+    posture = Orientation[orientation] if isinstance(orientation, str) else orientation
+    try:
+        header, parsing = parse(data)
+        modality, kind = modality_of(header)
+        grid, placing = grid_of(header, posture, flip)
+        source, sizes = voxels_of(pair.data, header)
+        scaling, scales = scaling_of(header, modality)
+    except InveonError as error:
+        raise _located(error, pair.header) from error
+    findings = (*parsing, *kind, *placing, *sizes, *scales, *decay_findings(header))
+    located = tuple(locate(finding, pair.header, header) for finding in findings)
+    return Image(pair, data, header, modality, grid, scaling, source, located)
+
+
+def locate(finding: Finding, path: Path, header: Header) -> Finding:
+    """Return a finding with the header's path, and the line of its key."""
+    if finding.path is not None:
+        return finding
+    line = finding.line or (header.line_of(finding.key) if finding.key else None)
+    return replace(finding, path=str(path), line=line)
+
+
+def _located(error: InveonError, path: Path) -> InveonError:
+    if error.path is not None:
+        return error
+    return type(error)(
+        error.message, path=path, line=error.line, key=error.key, got=error.got, expected=error.expected, hint=error.hint
+    )
+
+
+def _header_bytes(path: Path) -> bytes:
+    size = file_size(path)
+    if size > LARGEST_HEADER:
+        raise HeaderError(f"the header has {size} bytes", path=path, expected=f"at most {LARGEST_HEADER}")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise HeaderError(f"cannot be read: {error.strerror}", path=path) from error

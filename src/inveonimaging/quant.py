@@ -1,0 +1,230 @@
+"""Stored values -> physical values -> signed 16 bit with a rescale slope.
+
+PET: Bq/mL = stored * scale_factor * calibration_factor / isotope_branching_fraction * (37 for nCi/cc, 1 for Bq/cc).
+CT:  HU = stored * scale_factor.
+The scale factor holds dead-time and decay correction already. See docs/quantification.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+
+from inveonimaging.errors import HeaderError
+from inveonimaging.findings import Finding
+from inveonimaging.hdr import Header
+from inveonimaging.hdr.enums import CalibrationUnits, Modality
+from inveonimaging.units import BQ_PER_NCI
+
+LOWEST, HIGHEST = -32768, 32767
+_STEPS_KEPT = 2**12
+_DS_LENGTH = 16  # of a Decimal String, PS3.5 6.2
+_BQ_PER_UNIT = {CalibrationUnits.NCI_PER_CC: BQ_PER_NCI, CalibrationUnits.BQ_PER_CC: 1}
+
+
+class Unit(str, Enum):
+    """The unit of the physical values."""
+
+    BQML = "Bq/mL"
+    HU = "HU"
+    PROPCNTS = "proportional to counts"
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Unit and factor of each frame: physical = stored * factor."""
+
+    unit: Unit
+    factors: tuple[float, ...]
+
+
+def scaling_of(header: Header, modality: Modality) -> tuple[Scaling, tuple[Finding, ...]]:
+    """Return how stored values become physical ones.
+
+    Raises:
+        HeaderError: a frame has no scale factor above 0.
+    """
+    factors = tuple(_scale_factor(header, index) for index in range(len(header.frames)))
+    if modality is Modality.CT:
+        return Scaling(Unit.HU, factors), _hounsfield_findings(header)
+    findings: list[Finding] = []
+    per_unit = _calibration(header, findings)
+    if per_unit is None:
+        return Scaling(Unit.PROPCNTS, factors), tuple(findings)
+    return Scaling(Unit.BQML, tuple(factor * per_unit for factor in factors)), tuple(findings)
+
+
+def branching_fraction(header: Header) -> float | None:
+    """Return the isotope's branching fraction, None if the header gives none in ]0, 1]."""
+    fraction = header.tracer.branching_fraction
+    return fraction if fraction is not None and 0 < fraction <= 1 else None
+
+
+def _scale_factor(header: Header, index: int) -> float:
+    frame = header.frames[index]
+    if frame.scale_factor is None or frame.scale_factor <= 0:
+        raise HeaderError(
+            f"scale_factor of frame {index} is {'missing' if frame.scale_factor is None else frame.scale_factor}",
+            line=frame.line_of("scale_factor") or (frame.source[0].number if frame.source else None),
+            expected="a number above 0",
+        )
+    return frame.scale_factor
+
+
+def _hounsfield_findings(header: Header) -> tuple[Finding, ...]:
+    scale, offset = header.ct.hounsfield_scale, header.ct.hounsfield_offset
+    if not scale and not offset:
+        return ()
+    message = f"ct_hounsfield_scale {scale or 0:g} and ct_hounsfield_offset {offset or 0:g} are taken as applied already"
+    return (Finding("hounsfield-not-applied", message, key="ct_hounsfield_scale"),)
+
+
+def _calibration(header: Header, findings: list[Finding]) -> float | None:
+    """Return Bq/mL per scaled value, None when the image is not calibrated."""
+    calibration = header.calibration
+    becquerel = _BQ_PER_UNIT.get(calibration.units or CalibrationUnits.UNKNOWN)
+    if becquerel is None or not calibration.factor or calibration.factor < 0:
+        message = "not calibrated (calibration_units or calibration_factor): values are proportional to counts, not Bq/mL"
+        findings.append(Finding("not-calibrated", message, key="calibration_factor"))
+        return None
+    fraction = branching_fraction(header)
+    if fraction is None:
+        given = header.tracer.branching_fraction
+        message = f"isotope_branching_fraction is {'missing' if given is None else f'{given:g}'}; taken as 1"
+        findings.append(Finding("branching-fraction-odd", message, key="isotope_branching_fraction"))
+    return calibration.factor / (fraction or 1.0) * becquerel
+
+
+class Policy(str, Enum):
+    """How many values share one rescale slope."""
+
+    AUTO = "auto"
+    SERIES = "series"
+    FRAME = "frame"
+    SLICE = "slice"
+
+
+@dataclass(frozen=True)
+class Extent:
+    """What one frame's stored values span: finite extremes of each slice, (nz,), and how many are not finite."""
+
+    lowest: npt.NDArray[np.float64]
+    highest: npt.NDArray[np.float64]
+    not_finite: int
+    whole: bool  # integers, of any size
+
+
+def extent_of(stored: npt.NDArray[np.generic]) -> Extent:
+    """Return the extent of a frame (nz, ny, nx); a slice without any finite value spans 0 to 0."""
+    lowest = np.array([plane.min() for plane in stored], dtype=np.float64)
+    highest = np.array([plane.max() for plane in stored], dtype=np.float64)
+    odd = 0
+    for k in np.flatnonzero(~(np.isfinite(lowest) & np.isfinite(highest))):
+        finite = stored[k][np.isfinite(stored[k])]  # type: ignore[arg-type]  # only floats are not finite
+        odd += stored[k].size - finite.size
+        lowest[k], highest[k] = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+    return Extent(lowest, highest, odd, whole=stored.dtype.kind == "i")
+
+
+@dataclass(frozen=True)
+class Slope:
+    """A rescale slope as it is written, and the number that a reader makes of it."""
+
+    text: str
+
+    @property
+    def value(self) -> float:
+        """The number."""
+        return float(self.text)
+
+
+Slopes = tuple[tuple[Slope, ...], ...]
+
+
+def slopes_of(extents: Sequence[Extent], factors: Sequence[float], policy: Policy) -> Slopes:
+    """Return a slope for each frame and slice, none of which saturates a value.
+
+    AUTO shares one slope in the series if that loses nothing (16-bit integers under one factor) or leaves every frame
+    at least 12 bits of its own range; else each frame has its own.
+    """
+    needs = [_Need(extent, factor) for extent, factor in zip(extents, factors, strict=True)]
+    if policy is Policy.SLICE:
+        return tuple(tuple(need.of_slice(k) for k in range(len(need.lowest))) for need in needs)
+    own = [need.of_frame() for need in needs]
+    if policy is Policy.FRAME:
+        return tuple((slope,) * len(need.lowest) for slope, need in zip(own, needs, strict=True))
+    shared = own[0] if len(set(own)) == 1 else _at_least(max(need.smallest() for need in needs))
+    if policy is Policy.AUTO and shared not in own[:1] and not all(need.keeps_bits(shared) for need in needs):
+        return slopes_of(extents, factors, Policy.FRAME)
+    return tuple((shared,) * len(need.lowest) for need in needs)
+
+
+class _Need:
+    """The slopes that one frame can do with."""
+
+    def __init__(self, extent: Extent, factor: float) -> None:
+        self.lowest = extent.lowest * factor
+        self.highest = extent.highest * factor
+        fits = extent.whole and extent.lowest.min() >= LOWEST and extent.highest.max() <= HIGHEST
+        self._lossless = _nearest(factor) if fits else None
+
+    def of_frame(self) -> Slope:
+        return self._lossless or _at_least(self.smallest())
+
+    def of_slice(self, k: int) -> Slope:
+        return self._lossless or _at_least(_smallest(self.lowest[k], self.highest[k]))
+
+    def smallest(self) -> float:
+        return _smallest(self.lowest.min(), self.highest.max())
+
+    def keeps_bits(self, slope: Slope) -> bool:
+        span = max(self.highest.max(), 0.0) - min(self.lowest.min(), 0.0)
+        return bool(span == 0 or span / slope.value >= _STEPS_KEPT)
+
+
+def _smallest(lowest: float, highest: float) -> float:
+    return max(highest / HIGHEST, lowest / LOWEST)
+
+
+def _at_least(slope: float) -> Slope:
+    """Return the smallest Decimal String not below a slope; 1 for a range of nothing."""
+    return Slope(_decimal_string(slope, ROUND_CEILING)) if slope > 0 else Slope("1")
+
+
+def _nearest(slope: float) -> Slope:
+    return Slope(_decimal_string(slope, ROUND_HALF_EVEN))
+
+
+def _decimal_string(value: float, rounding: str) -> str:
+    """Return a number above 0 in at most 16 characters, with as many digits as fit."""
+    exact = Decimal(repr(float(value)))
+    for digits in range(_DS_LENGTH, 0, -1):
+        rounded = Context(prec=digits, rounding=rounding).plus(exact).normalize()
+        text = min(format(rounded, "f"), format(rounded, "E"), key=len)
+        if len(text) <= _DS_LENGTH:
+            return text
+    raise ValueError(f"no Decimal String for {value!r}")  # pragma: no cover - one digit and an exponent always fit
+
+
+def quantise(stored: npt.NDArray[np.generic], factor: float, slopes: Sequence[Slope]) -> npt.NDArray[np.int16]:
+    """Return int16 q with `q * slope` nearest to `stored * factor`, slice by slice; what is not finite becomes 0.
+
+    Args:
+        stored: (n, ny, nx) stored values of n slices.
+        factor: physical value of a stored 1.
+        slopes: n slopes, from `slopes_of`, so that nothing saturates.
+    """
+    ratios = factor / np.array([slope.value for slope in slopes])
+    if stored.dtype.kind == "i" and np.all(np.abs(ratios - 1) * -LOWEST < 0.5):
+        return stored.astype("<i2")  # the slope is the factor itself: nothing to round
+    # float64: in float32 the product alone would be wrong by up to 0.002 steps
+    scaled = np.multiply(stored, ratios[:, np.newaxis, np.newaxis], dtype=np.float64)
+    np.rint(scaled, out=scaled)
+    if not np.isfinite(scaled).all():
+        np.nan_to_num(scaled, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    return scaled.astype("<i2")

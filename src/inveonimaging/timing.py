@@ -1,0 +1,70 @@
+"""When things happened: frames, decay and time zones; seconds unless a name says otherwise."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+
+from inveonimaging.findings import Finding
+from inveonimaging.hdr import Frame, Header
+
+_SAME_FACTOR = 1e-3  # headers print factors with 4 to 7 digits
+_QUARTER = timedelta(minutes=15)
+_EAST = timedelta(hours=14)
+_WEST = timedelta(hours=-12)
+
+
+def frame_reference_time(start: float, duration: float, half_life: float | None) -> float:
+    """Return when, after the series' start, the activity equals its mean over the frame (PS3.3 C.8.9.4.1.5).
+
+    Without a half-life that is the middle of the frame.
+    """
+    if not half_life or duration <= 0:
+        return start + max(duration, 0.0) / 2
+    decay = math.log(2) * duration / half_life
+    if decay < 1e-6:  # the series' first terms: mid-frame, less decay / 24 of the duration
+        return start + duration * (0.5 - decay / 24)
+    return start + duration / decay * math.log(decay / -math.expm1(-decay))
+
+
+def decay_factor(start: float, duration: float, half_life: float) -> float:
+    """Return the factor that brings a frame's mean activity back to the scan's start."""
+    constant = math.log(2) / half_life
+    decay = constant * duration
+    at_start = math.exp(constant * start)
+    return at_start if decay <= 0 else at_start * decay / -math.expm1(-decay)
+
+
+def expected_decay_factor(frame: Frame, half_life: float | None) -> float | None:
+    """Return what the frame's `decay_correction` should be, None if the header does not tell."""
+    if not half_life or half_life <= 0 or frame.start_s is None or not frame.duration_s:
+        return None
+    try:
+        return decay_factor(frame.start_s, frame.duration_s, half_life)
+    except OverflowError:
+        return None
+
+
+def decay_findings(header: Header) -> tuple[Finding, ...]:
+    """Return a finding when a frame's decay factor is not the one to the scan's start."""
+    if not header.corrections.decay:
+        return ()
+    for index, frame in enumerate(header.frames):
+        expected = expected_decay_factor(frame, header.tracer.half_life_s)
+        given = frame.decay_correction
+        if expected is not None and given and abs(given / expected - 1) > _SAME_FACTOR:
+            message = f"decay_correction of frame {index} is {given:g}, but from scan start it would be {expected:.6g}"
+            return (Finding("decay-factor-disagrees", message, key="decay_correction", line=frame.line_of("decay_correction")),)
+    return ()
+
+
+def utc_offset(header: Header) -> tuple[timedelta | None, tuple[Finding, ...]]:
+    """Return local time minus GMT, None when the header does not tell, or tells nonsense."""
+    local, gmt = header.acquisition.scan_time, header.acquisition.gmt_scan_time
+    if local is None or gmt is None:
+        return None, ()
+    offset = local - gmt
+    if not _WEST <= offset <= _EAST or offset % _QUARTER:
+        message = f"scan_time and gmt_scan_time are {offset} apart, which is no time zone; left out"
+        return None, (Finding("time-zone-odd", message, key="gmt_scan_time"),)
+    return offset, ()

@@ -1,0 +1,53 @@
+"""Units of the header and the factors between them; conversions and nothing else.
+
+Decimal arithmetic keeps what was printed: 0.08 cm is 0.8 mm and back again, to the last digit.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Context, Decimal
+
+ONE = Decimal(1)
+M_PER_MM = Decimal("0.001")
+MM_PER_CM = Decimal(10)
+MM_PER_INCH = Decimal("25.4")
+MM_PER_UM = Decimal("0.001")
+KG_PER_GRAM = Decimal("0.001")
+KG_PER_OUNCE = Decimal("0.028349523125")
+KG_PER_POUND = Decimal("0.45359237")
+MBQ_PER_MCI = Decimal(37)
+BQ_PER_MBQ = Decimal(1_000_000)
+BQ_PER_NCI = 37
+
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
+_LONGEST = 64
+_CONTEXT = Context(prec=28)
+
+
+def decimal(text: str) -> Decimal:
+    """Return the number that text spells with a point as decimal mark, whatever the locale; else ValueError."""
+    if len(text) > _LONGEST or not _NUMBER.fullmatch(text):
+        raise ValueError(f"not a number: {text[:_LONGEST]!r}")
+    return Decimal(text)
+
+
+def number(text: str, factor: Decimal = ONE) -> float:
+    """Return text as a finite float, times a factor; ValueError if it is none."""
+    value = float(_CONTEXT.multiply(decimal(text), factor))
+    if value in (float("inf"), float("-inf")):
+        raise ValueError(f"not a finite number: {text!r}")
+    return value
+
+
+def spell(value: float, factor: Decimal = ONE) -> str:
+    """Return the shortest text t with number(t, factor) == value."""
+    if factor == 1:
+        return repr(float(value))
+    spelled = _CONTEXT.divide(Decimal(repr(float(value))), factor)
+    return str(spelled.normalize(_CONTEXT)) if spelled else repr(float(value))
+
+
+def convert(value: float, factor: Decimal) -> float:
+    """Return value times factor as if both had been written by hand: 0.2 x 37 is 7.4."""
+    return float(_CONTEXT.multiply(Decimal(repr(float(value))), factor))

@@ -1,0 +1,139 @@
+"""The .img file: raw frames, mapped and never loaded; one frame at a time."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from inveonimaging.errors import DataError, HeaderError
+from inveonimaging.findings import Finding, Severity
+from inveonimaging.geometry import missing
+from inveonimaging.hdr import Frame, Header
+from inveonimaging.hdr.enums import DataType
+
+DTYPES = {
+    DataType.INT8: "i1",
+    DataType.INT16_LE: "<i2",
+    DataType.INT32_LE: "<i4",
+    DataType.FLOAT32_LE: "<f4",
+    DataType.FLOAT32_BE: ">f4",
+    DataType.INT16_BE: ">i2",
+    DataType.INT32_BE: ">i4",
+}
+
+
+@dataclass(frozen=True)
+class Voxels:
+    """The frames of a data file: stored values, in the file's own type and byte order.
+
+    Attributes:
+        path: the data file.
+        dtype: type of a stored value.
+        shape: (nz, ny, nx), so that x is fastest.
+        offsets: byte offset of each frame.
+    """
+
+    path: Path
+    dtype: np.dtype[np.generic]
+    shape: tuple[int, int, int]
+    offsets: tuple[int, ...]
+
+    @property
+    def frame_bytes(self) -> int:
+        """Size of one frame in the file."""
+        return int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
+
+    def frame(self, index: int) -> npt.NDArray[np.generic]:
+        """Return the stored values of a frame, (nz, ny, nx), read-only and mapped.
+
+        Raises:
+            DataError: the file cannot be read any more.
+        """
+        try:
+            return np.memmap(self.path, dtype=self.dtype, mode="r", offset=self.offsets[index], shape=self.shape)
+        except (OSError, ValueError) as error:
+            raise DataError(f"cannot be read: {error}", path=self.path) from error
+
+
+def voxels_of(path: Path, header: Header) -> tuple[Voxels, tuple[Finding, ...]]:
+    """Return the frames that the header says the file holds, after checking that they fit.
+
+    Raises:
+        HeaderError: type, sizes, number of frames or offsets are missing or senseless.
+        DataError: the file is missing, no regular file, or too short.
+    """
+    if header.array.data_type is None:
+        raise missing(header, "data_type")
+    array = header.array
+    shape = (array.z or 0, array.y or 0, array.x or 0)
+    size = file_size(path)
+    draft = Voxels(path, np.dtype(DTYPES[array.data_type]), shape, ())
+    offsets, findings = _offsets(header, draft.frame_bytes, size)
+    voxels = Voxels(path, draft.dtype, shape, offsets)
+    return voxels, (*findings, *_check_size(voxels, size))
+
+
+def file_size(path: Path) -> int:
+    """Return the size of a regular file; DataError for anything else, which is never opened or waited for."""
+    try:
+        status = os.stat(path)
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
+    if not stat.S_ISREG(status.st_mode):
+        raise DataError("is not a regular file", path=path)
+    return status.st_size
+
+
+def _offsets(header: Header, frame_bytes: int, size: int) -> tuple[tuple[int, ...], list[Finding]]:
+    frames = header.frames
+    if not frames:
+        raise HeaderError("no frame block in the header", expected="lines from 'frame 0' to 'end_of_header'")
+    if header.total_frames is not None and header.total_frames != len(frames):
+        line = header.line_of("total_frames")
+        raise HeaderError(f"total_frames is {header.total_frames}, but {len(frames)} frame blocks follow", line=line)
+    if all(frame.data_offset is None for frame in frames) and size == len(frames) * frame_bytes:
+        message = "no data_file_pointer; the frames follow each other and fill the file"
+        found = [Finding("offsets-derived", message, Severity.INFO, key="data_file_pointer")]
+        return tuple(index * frame_bytes for index in range(len(frames))), found
+    offsets = tuple(_offset(frame, index) for index, frame in enumerate(frames))
+    _check_overlap(offsets, frame_bytes, frames)
+    return offsets, []
+
+
+def _offset(frame: Frame, index: int) -> int:
+    if frame.data_offset is None or frame.data_offset < 0:
+        line = frame.line_of("data_file_pointer")
+        raise HeaderError(
+            f"data_file_pointer of frame {index} is {'missing' if frame.data_offset is None else 'negative'}",
+            line=line or (frame.source[0].number if frame.source else None),
+            expected="a byte offset",
+        )
+    return frame.data_offset
+
+
+def _check_overlap(offsets: tuple[int, ...], frame_bytes: int, frames: tuple[Frame, ...]) -> None:
+    order = sorted(range(len(offsets)), key=offsets.__getitem__)
+    for one, other in zip(order, order[1:], strict=False):
+        if offsets[other] - offsets[one] < frame_bytes:
+            raise HeaderError(
+                f"frames {min(one, other)} and {max(one, other)} overlap in the data file",
+                line=frames[max(one, other)].line_of("data_file_pointer"),
+                expected=f"offsets at least {frame_bytes} bytes apart",
+            )
+
+
+def _check_size(voxels: Voxels, size: int) -> tuple[Finding, ...]:
+    needed = max(voxels.offsets) + voxels.frame_bytes
+    if size == needed:
+        return ()
+    nz, ny, nx = voxels.shape
+    what = f"{len(voxels.offsets)} frames of {nx} x {ny} x {nz} {voxels.dtype.name}"
+    if size < needed:
+        raise DataError(f"the file has {size} bytes", path=voxels.path, expected=f"{needed} for {what}")
+    message = f"the file has {size} bytes, expected {needed} for {what}: the header may not belong to it"
+    return (Finding("data-too-long", message, Severity.ERROR, path=str(voxels.path)),)
