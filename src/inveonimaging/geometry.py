@@ -11,6 +11,7 @@ turning the animal in a gantry that stays fixed. See docs/geometry.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +60,7 @@ class Grid:
     orientation: Orientation
     directions: str
 
-    @property
+    @cached_property
     def axes(self) -> Float:
         """Unit vectors of i, j, k in LPS as the columns of a (3, 3) array."""
         return np.array([_LPS[letter] for letter in self.directions], dtype=float).T
@@ -77,22 +78,26 @@ class Grid:
         affine[:3, 3] = self.axes @ self._gantry(np.zeros(3))
         return affine
 
-    @property
+    @cached_property
     def slice_locations(self) -> Float:
         """(nz,) position of each slice along the stored slice axis, mm, in the gantry."""
-        return np.array([self._gantry(np.array([0, 0, k]))[2] for k in range(self.shape[2])])
+        return self._gantry(self._corners)[:, 2]
 
-    @property
+    @cached_property
     def positions(self) -> Float:
         """(nz, 3) Image Position (Patient): centre of each slice's first voxel, LPS mm (PS3.3 C.7.6.2.1.1)."""
-        corners = np.zeros((self.shape[2], 3))
-        corners[:, 2] = np.arange(self.shape[2])
-        return self._gantry(corners) @ self.axes.T + 0.0
+        return self._gantry(self._corners) @ self.axes.T + 0.0
 
-    @property
+    @cached_property
     def runs_against_normal(self) -> bool:
         """Whether the slice index decreases along the row x column normal, as in every posture of the scanner."""
         return bool(np.linalg.det(self.axes) < 0)
+
+    @property
+    def _corners(self) -> Float:
+        corners = np.zeros((self.shape[2], 3))
+        corners[:, 2] = np.arange(self.shape[2])
+        return corners
 
     def _gantry(self, index: Float) -> Float:
         centred = index - (np.array(self.shape) - 1) / 2
@@ -122,13 +127,18 @@ def grid_of(header: Header, orientation: Orientation | None = None, flip: str = 
         message = "image_ref_rotation is not zero and is not applied: its order and sense are not settled"
         findings.append(Finding("rotation-not-applied", message, key="image_ref_rotation"))
     grid = Grid(
-        shape=(_size(header, "x"), _size(header, "y"), _size(header, "z")),
+        shape=shape_of(header),
         spacing_mm=_spacing(header, findings),
         shift_mm=geometry.image_ref_shift_mm or (0.0, 0.0, 0.0),
         orientation=posture,
         directions=turned,
     )
     return grid, tuple(findings)
+
+
+def shape_of(header: Header) -> tuple[int, int, int]:
+    """Return the number of voxels along i, j and k; HeaderError if one is missing or senseless."""
+    return _size(header, "x"), _size(header, "y"), _size(header, "z")
 
 
 def missing(header: Header, key: str, expected: str | None = None) -> HeaderError:

@@ -88,7 +88,7 @@ def read_pair(pair: Pair, *, orientation: Orientation | str | None = None, flip:
         source, sizes = voxels_of(pair.data, header)
         scaling, scales = scaling_of(header, modality)
     except InveonError as error:
-        raise _located(error, pair.header) from error
+        raise located_error(error, pair.header) from error
     findings = (*parsing, *kind, *placing, *sizes, *scales, *decay_findings(header))
     located = tuple(locate(finding, pair.header, header) for finding in findings)
     return Image(pair, data, header, modality, grid, scaling, source, located)
@@ -102,7 +102,8 @@ def locate(finding: Finding, path: Path, header: Header) -> Finding:
     return replace(finding, path=str(path), line=line)
 
 
-def _located(error: InveonError, path: Path) -> InveonError:
+def located_error(error: InveonError, path: Path) -> InveonError:
+    """Return an error with the path of the header that it is about."""
     if error.path is not None:
         return error
     return type(error)(

@@ -22,6 +22,7 @@ from inveonimaging.hdr.enums import CalibrationUnits, Modality
 from inveonimaging.units import BQ_PER_NCI
 
 LOWEST, HIGHEST = -32768, 32767
+_INT16 = np.dtype("<i2")
 _STEPS_KEPT = 2**12
 _DS_LENGTH = 16  # of a Decimal String, PS3.5 6.2
 _BQ_PER_UNIT = {CalibrationUnits.NCI_PER_CC: BQ_PER_NCI, CalibrationUnits.BQ_PER_CC: 1}
@@ -125,7 +126,7 @@ def extent_of(stored: npt.NDArray[np.generic]) -> Extent:
     highest = np.array([plane.max() for plane in stored], dtype=np.float64)
     odd = 0
     for k in np.flatnonzero(~(np.isfinite(lowest) & np.isfinite(highest))):
-        finite = stored[k][np.isfinite(stored[k])]  # type: ignore[arg-type]  # only floats are not finite
+        finite = stored[k][np.isfinite(stored[k])]
         odd += stored[k].size - finite.size
         lowest[k], highest[k] = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
     return Extent(lowest, highest, odd, whole=stored.dtype.kind == "i")
@@ -221,10 +222,10 @@ def quantise(stored: npt.NDArray[np.generic], factor: float, slopes: Sequence[Sl
     """
     ratios = factor / np.array([slope.value for slope in slopes])
     if stored.dtype.kind == "i" and np.all(np.abs(ratios - 1) * -LOWEST < 0.5):
-        return stored.astype("<i2")  # the slope is the factor itself: nothing to round
+        return stored.astype(_INT16)  # the slope is the factor itself: nothing to round
     # float64: in float32 the product alone would be wrong by up to 0.002 steps
-    scaled = np.multiply(stored, ratios[:, np.newaxis, np.newaxis], dtype=np.float64)
+    scaled: npt.NDArray[np.float64] = np.multiply(stored, ratios[:, np.newaxis, np.newaxis], dtype=np.float64)
     np.rint(scaled, out=scaled)
     if not np.isfinite(scaled).all():
         np.nan_to_num(scaled, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-    return scaled.astype("<i2")
+    return scaled.astype(_INT16)

@@ -19,6 +19,7 @@ KG_PER_POUND = Decimal("0.45359237")
 MBQ_PER_MCI = Decimal(37)
 BQ_PER_MBQ = Decimal(1_000_000)
 BQ_PER_NCI = 37
+UA_PER_MA = 1000
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _LONGEST = 64

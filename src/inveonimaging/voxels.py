@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from inveonimaging.errors import DataError, HeaderError
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.geometry import missing
+from inveonimaging.geometry import missing, shape_of
 from inveonimaging.hdr import Frame, Header
 from inveonimaging.hdr.enums import DataType
 
@@ -67,15 +67,19 @@ def voxels_of(path: Path, header: Header) -> tuple[Voxels, tuple[Finding, ...]]:
         HeaderError: type, sizes, number of frames or offsets are missing or senseless.
         DataError: the file is missing, no regular file, or too short.
     """
+    dtype = _dtype(header)
+    nx, ny, nz = shape_of(header)
+    size = file_size(path)
+    draft = Voxels(path, dtype, (nz, ny, nx), ())
+    offsets, findings = _offsets(header, draft.frame_bytes, size)
+    voxels = Voxels(path, dtype, draft.shape, offsets)
+    return voxels, (*findings, *_check_size(voxels, size))
+
+
+def _dtype(header: Header) -> np.dtype[np.generic]:
     if header.array.data_type is None:
         raise missing(header, "data_type")
-    array = header.array
-    shape = (array.z or 0, array.y or 0, array.x or 0)
-    size = file_size(path)
-    draft = Voxels(path, np.dtype(DTYPES[array.data_type]), shape, ())
-    offsets, findings = _offsets(header, draft.frame_bytes, size)
-    voxels = Voxels(path, draft.dtype, shape, offsets)
-    return voxels, (*findings, *_check_size(voxels, size))
+    return np.dtype(DTYPES[header.array.data_type])
 
 
 def file_size(path: Path) -> int:

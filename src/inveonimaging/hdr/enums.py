@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from enum import IntEnum
+from typing import TypeVar
+
+E = TypeVar("E", bound="Labelled")
 
 
 class Labelled(IntEnum):
@@ -16,6 +19,11 @@ class Labelled(IntEnum):
         member._value_ = value
         member.label = label
         return member
+
+    @classmethod
+    def of(cls: type[E], number: int) -> E:
+        """Return the member with the file's number; ValueError if there is none."""
+        return cls(number)  # type: ignore[call-arg]  # a look-up, not a new member
 
     def __str__(self) -> str:
         return self.label

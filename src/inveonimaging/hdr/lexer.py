@@ -40,7 +40,7 @@ def lex(data: bytes) -> Blocks:
         raise HeaderError("the file is empty", expected="an Inveon header")
     if b"\0" in data:
         raise HeaderError("this is binary data", expected="an Inveon header, which is text")
-    text, encoding = _decode(data)
+    text, encoding = decode(data)
     blocks: list[list[Line]] = [[]]
     for line in _lines(text):
         if line.key == FRAME:
@@ -49,7 +49,8 @@ def lex(data: bytes) -> Blocks:
     return Blocks(encoding, tuple(tuple(block) for block in blocks))
 
 
-def _decode(data: bytes) -> tuple[str, str]:
+def decode(data: bytes) -> tuple[str, str]:
+    """Return the text and its encoding: UTF-8, or Latin-1 for what is none."""
     try:
         return data.decode("utf-8"), "utf-8"
     except UnicodeDecodeError:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 from inveonimaging import units
@@ -16,6 +17,24 @@ from inveonimaging.hdr import enums
 from inveonimaging.hdr.lexer import Block
 
 Xyz = tuple[float, float, float]
+
+
+_BQ = {enums.ActivityUnits.MCI: units.MBQ_PER_MCI * units.BQ_PER_MBQ, enums.ActivityUnits.MBQ: units.BQ_PER_MBQ}
+_KG = {
+    enums.WeightUnits.GRAM: units.KG_PER_GRAM,
+    enums.WeightUnits.OUNCE: units.KG_PER_OUNCE,
+    enums.WeightUnits.KILOGRAM: units.ONE,
+    enums.WeightUnits.POUND: units.KG_PER_POUND,
+}
+_M = {
+    enums.LengthUnits.MM: units.M_PER_MM,
+    enums.LengthUnits.CM: units.M_PER_MM * units.MM_PER_CM,
+    enums.LengthUnits.INCH: units.M_PER_MM * units.MM_PER_INCH,
+}
+
+
+def _converted(value: float | None, factor: Decimal | None) -> float | None:
+    return units.convert(value, factor) if value and value > 0 and factor else None
 
 
 class Filter(NamedTuple):
@@ -44,7 +63,7 @@ class GateDescription(NamedTuple):
 class Indexed(NamedTuple):
     """An index and a value, for keys that occur many times."""
 
-    index: int
+    number: int
     value: float
 
 
@@ -109,14 +128,7 @@ class Tracer:
     @property
     def dose_bq(self) -> float | None:
         """`dose` in Bq; None without a dose above 0 or without a known unit."""
-        return _in_bq(self.dose, self.dose_units)
-
-
-def _in_bq(activity: float | None, unit: enums.ActivityUnits | None) -> float | None:
-    factor = {enums.ActivityUnits.MCI: units.MBQ_PER_MCI, enums.ActivityUnits.MBQ: 1}.get(unit) if unit else None
-    if activity is None or activity <= 0 or factor is None:
-        return None
-    return units.convert(activity, factor * units.BQ_PER_MBQ)
+        return _converted(self.dose, _BQ.get(self.dose_units or enums.ActivityUnits.UNKNOWN))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,23 +308,12 @@ class Subject:
     @property
     def weight_kg(self) -> float | None:
         """`weight` in kg; None without a weight above 0 or without a known unit."""
-        factor = {
-            enums.WeightUnits.GRAM: units.KG_PER_GRAM,
-            enums.WeightUnits.OUNCE: units.KG_PER_OUNCE,
-            enums.WeightUnits.KILOGRAM: 1,
-            enums.WeightUnits.POUND: units.KG_PER_POUND,
-        }.get(self.weight_units or enums.WeightUnits.UNKNOWN)
-        return units.convert(self.weight, factor * units.ONE) if self.weight and self.weight > 0 and factor else None
+        return _converted(self.weight, _KG.get(self.weight_units or enums.WeightUnits.UNKNOWN))
 
     @property
     def length_m(self) -> float | None:
         """`length` in m; None without a length above 0 or without a known unit."""
-        factor = {
-            enums.LengthUnits.MM: 1,
-            enums.LengthUnits.CM: units.MM_PER_CM,
-            enums.LengthUnits.INCH: units.MM_PER_INCH,
-        }.get(self.length_units or enums.LengthUnits.UNKNOWN)
-        return units.convert(self.length, factor * units.M_PER_MM) if self.length and self.length > 0 and factor else None
+        return _converted(self.length, _M.get(self.length_units or enums.LengthUnits.UNKNOWN))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,20 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeVar
+from typing import Any
 
 from inveonimaging import units
-from inveonimaging.hdr.enums import FilterWindow, Labelled
+from inveonimaging.hdr.enums import E, FilterWindow, Labelled
 from inveonimaging.hdr.model import DeltaElements, Filter, GateBins, GateDescription, Indexed, Singles, User
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _CTIME = re.compile(r"[A-Za-z]{3}\s+([A-Za-z]{3})\s+(\d{1,2})\s+(\d{1,2}):(\d{2}):(\d{2})\s+(\d{4})", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 _LOW = 0xFFFFFFFF
-
-E = TypeVar("E", bound=Labelled)
-
 
 @dataclass(frozen=True)
 class Codec:
@@ -46,16 +43,16 @@ def ctime(text: str) -> datetime:
     """Return the date of C's `ctime`, `Sun Sep 16 01:03:52 1973`; English names whatever the locale, no zone."""
     match = _CTIME.fullmatch(text.strip())
     month = match and match[1].capitalize()
-    if not match or month not in _MONTHS:
+    if not match or month not in MONTHS:
         raise ValueError(f"not a date: {text!r}")
     day, hour, minute, second, year = (int(part) for part in match.groups()[1:])
-    return datetime(year, _MONTHS.index(month) + 1, day, hour, minute, second)
+    return datetime(year, MONTHS.index(month) + 1, day, hour, minute, second)
 
 
 def spell_ctime(value: datetime) -> str:
     """Return a date as C's `ctime` prints it."""
     clock = f"{value.hour:02}:{value.minute:02}:{value.second:02}"
-    return f"{_DAYS[value.weekday()]} {_MONTHS[value.month - 1]} {value.day:2} {clock} {value.year:04}"
+    return f"{_DAYS[value.weekday()]} {MONTHS[value.month - 1]} {value.day:2} {clock} {value.year:04}"
 
 
 def _offset(text: str) -> int:
@@ -97,7 +94,7 @@ def _flag(text: str) -> bool:
 
 def _filter(text: str) -> Filter:
     window, cutoff = _words(text, integer, units.number, optional=1)
-    return Filter(FilterWindow(window), cutoff)
+    return Filter(FilterWindow.of(window), cutoff)
 
 
 def quantity(factor: Decimal, unit: str) -> Codec:
@@ -110,7 +107,7 @@ def code(enum: type[E]) -> Codec:
     numbers = [int(member) for member in enum]
     dense = numbers == list(range(numbers[0], numbers[-1] + 1))
     expected = f"{numbers[0]} to {numbers[-1]}" if dense else "one of " + ", ".join(map(str, numbers))
-    return Codec(lambda text: enum(integer(text)), lambda member: str(int(member)), expected, enum)
+    return Codec(lambda text: enum.of(integer(text)), lambda member: str(int(member)), expected, enum)
 
 
 TEXT = Codec(str, str, "text")

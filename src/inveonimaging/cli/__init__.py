@@ -1,0 +1,1 @@
+"""The command `inveon`, one file a sub-command."""

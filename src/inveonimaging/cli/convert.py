@@ -1,0 +1,159 @@
+"""`inveon convert`: files or folders -> DICOM."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from inveonimaging.cli.report import one_line_errors, print_json, say, shown
+
+if TYPE_CHECKING:
+    from inveonimaging.conversion.options import Options
+    from inveonimaging.conversion.plan import SeriesPlan, StudyPlan
+
+Posture = Literal["FFP", "HFP", "FFS", "HFS", "FFDR", "HFDR", "FFDL", "HFDL"]
+
+EXAMPLES = """\b
+Examples:
+  inveon convert mouse_study dicom
+  inveon convert scan.ct.img dicom --dry-run
+  inveon convert archive dicom --recursive -s "FDG pilot"
+  inveon convert study dicom --patient-id M12 --orientation HFP
+"""
+
+
+def convert(
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="A folder of Inveon files, or one .img or .hdr file.")
+    ],
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="A new or empty folder.")],
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Each sub-folder with pairs becomes a study.")
+    ] = False,
+    strict: Annotated[bool, typer.Option(help="Refuse strays and nested folders; fail on warnings.")] = False,
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="EXT", help="Extension that --strict lets pass; repeatable.")
+    ] = None,
+    study_description: Annotated[
+        str | None, typer.Option("--study-description", "-s", help="Study Description.")
+    ] = None,
+    patient_name: Annotated[str | None, typer.Option(help="Patient's Name.")] = None,
+    patient_id: Annotated[str | None, typer.Option(help="Patient ID.")] = None,
+    patient_birth_date: Annotated[str | None, typer.Option(metavar="DATE", help="Birth date, 2014-03-04.")] = None,
+    patient_sex: Annotated[str | None, typer.Option(metavar="M|F|O", help="Sex.")] = None,
+    scan_time: Annotated[
+        datetime | None, typer.Option(metavar="TIME", help="Start of scans whose header has none, 2014-03-04T14:05:09.")
+    ] = None,
+    orientation: Annotated[Posture | None, typer.Option(help="The animal's posture, instead of the header's.")] = None,
+    flip: Annotated[
+        str, typer.Option(metavar="AXES", help="Stored axes to mirror, letters of xyz; see docs/geometry.md.")
+    ] = "",
+    rescale: Annotated[
+        Literal["auto", "series", "frame", "slice"], typer.Option(help="What shares one rescale slope.")
+    ] = "auto",
+    uids: Annotated[Literal["content", "random"], typer.Option(help="UIDs from the content, or random.")] = "content",
+    code_table: Annotated[
+        Path | None, typer.Option("--code-table", "-C", help="JSON file with codes for isotopes.")
+    ] = None,
+    ct_prefix: Annotated[str, typer.Option("--ct-prefix", "-c", help="Start of CT file names.")] = "CT-",
+    pet_prefix: Annotated[str, typer.Option("--pet-prefix", "-p", help="Start of PET file names.")] = "PET-",
+    nm_prefix: Annotated[str, typer.Option(help="Start of SPECT file names.")] = "NM-",
+    allow_long_data: Annotated[
+        bool, typer.Option(help="Take .img files that are longer than the header says.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Show what would be written; write nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
+) -> None:
+    """Convert Inveon files to DICOM: a folder becomes a study, each pair of files a series."""
+    with one_line_errors(as_json=as_json):
+        from inveonimaging.conversion import options as asked
+        from inveonimaging.dicom.codes import CodeTable, read_code_table
+        from inveonimaging.hdr.enums import Modality, Orientation
+        from inveonimaging.quant import Policy
+        from inveonimaging.subject import given_subject
+
+        chosen = asked.Options(
+            study_description=study_description,
+            subject=given_subject(patient_name, patient_id, patient_birth_date, patient_sex),
+            scan_time=asked.local_time(scan_time),
+            orientation=Orientation[orientation] if orientation else None,
+            flip=flip,
+            rescale=Policy(rescale),
+            uids=asked.Uids(uids),
+            prefixes=asked.checked_prefixes(
+                {Modality.CT: ct_prefix, Modality.PET: pet_prefix, Modality.SPECT: nm_prefix}
+            ),
+            codes=read_code_table(code_table) if code_table else CodeTable(),
+            recursive=recursive,
+            refuse_strays=strict,
+            ignored_suffixes=asked.suffixes(ignore or []),
+            fail_on_warnings=strict,
+            allow_long_data=allow_long_data,
+        )
+        run(source, output, chosen, dry_run=dry_run, as_json=as_json)
+
+
+def run(source: Path, output: Path, options: Options, *, dry_run: bool = False, as_json: bool = False) -> None:
+    """Convert and tell: a progress bar on a terminal, findings on stderr, the result on stdout."""
+    from inveonimaging.cli.progress import bar
+    from inveonimaging.conversion.job import convert_planned, findings_of
+    from inveonimaging.conversion.plan import plan
+
+    studies = plan(source, output, options)
+    if dry_run:
+        say(finding for study in studies for finding in findings_of(study))
+        _show_plan(studies, as_json=as_json)
+        return
+    with bar() as advance:
+        results = convert_planned(studies, output, options, advance)
+    say(
+        finding
+        for study in results
+        for finding in (*study.findings, *(f for each in study.series for f in each.findings))
+    )
+    if as_json:
+        print_json({"dry_run": False, "studies": results})
+        return
+    for study in results:
+        for series in study.series:
+            where = Path(study.output, series.folder)
+            typer.echo(
+                f"{shown(where)}: {series.instances} {series.sop_class} files from {shown(Path(series.source).name)}"
+            )
+
+
+def _show_plan(studies: tuple[StudyPlan, ...], *, as_json: bool) -> None:
+    rows = [
+        {
+            "source": str(series.image.pair.header),
+            "folder": str(study.output / str(series.number)),
+            "first_file": series.file_name(1),
+            "sop_class": series.iod.name,
+            "frames": len(series.image.frames),
+            "shape": list(series.image.grid.shape),
+            "instances": series.instances,
+            "unit": series.image.scaling.unit.value,
+        }
+        for study in studies
+        for series in study.series
+    ]
+    if as_json:
+        print_json({"dry_run": True, "series": rows})
+        return
+    from inveonimaging.cli.table import show
+
+    for study in studies:
+        titles = ("Source", "First file", "Files", "SOP Class", "Voxels", "Unit")
+        show(f"Would be written to {shown(study.output)}", titles, [_row(series) for series in study.series])
+
+
+def _row(series: SeriesPlan) -> list[str]:
+    image = series.image
+    voxels = " x ".join(map(str, (*image.grid.shape, len(image.frames))))
+    first = f"{series.number}/{series.file_name(1)}"
+    return [shown(image.pair.name), first, str(series.instances), series.iod.name, voxels, image.scaling.unit.value]

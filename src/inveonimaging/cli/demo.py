@@ -1,0 +1,32 @@
+"""`inveon demo`: a phantom study, written as the scanner would, and converted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inveonimaging.cli.report import one_line_errors, shown
+
+EXAMPLES = """\b
+Example:
+  inveon demo demo
+"""
+
+
+def demo(output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="A new or empty folder.")]) -> None:
+    """Write a mouse-like phantom study (CT and dynamic FDG PET) and convert it: try the program without a scanner."""
+    with one_line_errors():
+        from inveonimaging.cli.convert import run
+        from inveonimaging.conversion.options import Options
+        from inveonimaging.conversion.output import refuse_used
+        from inveonimaging.phantom import write_study
+
+        refuse_used(output)
+        inveon, dicom = output / "inveon", output / "dicom"
+        write_study(inveon)
+        run(inveon, dicom, Options())
+    typer.echo(f"\nThe scanner's files are in {shown(inveon)}, the DICOM study is in {shown(dicom)}.")
+    typer.echo("Next: open that folder in a DICOM viewer such as 3D Slicer, Horos or Weasis, or run")
+    typer.echo(f"  inveon info {shown(inveon)}")

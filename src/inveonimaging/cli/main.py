@@ -1,0 +1,37 @@
+"""The command `inveon`: its sub-commands, its version, and how errors become one line and an exit code."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from inveonimaging.cli import convert, demo, info
+from inveonimaging.version import __version__
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Turn Siemens Inveon images (NAME.img + NAME.img.hdr) into DICOM.",
+    epilog="Exit codes: 0 done, 1 the data cannot be converted, 2 wrong usage.",
+)
+app.command(epilog=convert.EXAMPLES)(convert.convert)
+app.command(epilog=info.EXAMPLES)(info.info)
+app.command(epilog=demo.EXAMPLES)(demo.demo)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"inveon {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Turn Siemens Inveon images (NAME.img + NAME.img.hdr) into DICOM."""

@@ -1,0 +1,268 @@
+"""The conversion itself: plan, survey the voxels, quantise, encode, write."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from inveonimaging.conversion.options import Options, Uids
+from inveonimaging.conversion.output import Stage, refuse_used, staged, write_file
+from inveonimaging.conversion.plan import SeriesPlan, StudyPlan, plan
+from inveonimaging.dicom.series import Series, Slot, Study
+from inveonimaging.dicom.uids import ContentUids, RandomUids, UidPolicy
+from inveonimaging.dicom.write import SeriesEncoder
+from inveonimaging.errors import InputError
+from inveonimaging.findings import Finding, Severity
+from inveonimaging.hdr.enums import Modality
+from inveonimaging.image import Image
+from inveonimaging.quant import Extent, extent_of, quantise, slopes_of
+from inveonimaging.timing import frame_reference_time, utc_offset
+
+_NAMED = 8
+_SLAB_BYTES = 8 * 1024 * 1024  # of float64 while quantising: bounds the memory whatever the frame's size
+
+Progress = Callable[[int, int], None]
+"""Called with the number of instances written and their total."""
+
+
+def no_progress(_done: int, _total: int) -> None:
+    """Show no progress."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeriesResult:
+    """One series that was written; findings are of its image."""
+
+    source: str
+    folder: str
+    modality: str
+    sop_class: str
+    series_instance_uid: str
+    instances: int
+    frames: int
+    unit: str
+    rescale_slopes: int
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyResult:
+    """One study that was written; findings are of its folder and its animal."""
+
+    source: str
+    output: str
+    study_instance_uid: str
+    series: tuple[SeriesResult, ...]
+    findings: tuple[Finding, ...]
+
+
+def convert(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    options: Options | None = None,
+    progress: Progress = no_progress,
+) -> tuple[StudyResult, ...]:
+    """Convert a pair of files, a folder, or a tree of folders into DICOM studies below `output`.
+
+    Nothing is written when any input is refused, and a study appears whole or not at all.
+
+    Raises:
+        InveonError: what is wrong, where, and what was expected, in one line.
+    """
+    options = options or Options()
+    studies = plan(Path(source), Path(output), options)
+    return convert_planned(studies, Path(output), options, progress)
+
+
+def convert_planned(
+    studies: tuple[StudyPlan, ...], output: Path, options: Options, progress: Progress = no_progress
+) -> tuple[StudyResult, ...]:
+    """Convert what was planned; as `convert`."""
+    refuse_used(output)
+    if options.fail_on_warnings:
+        _refuse_warnings(finding for study in studies for finding in findings_of(study))
+    uids: UidPolicy = RandomUids() if options.uids is Uids.RANDOM else ContentUids()
+    total = sum(series.instances for study in studies for series in study.series)
+    counter = _Counter(progress, total)
+    return tuple(_convert_study(study, options, uids, counter) for study in studies)
+
+
+def findings_of(study: StudyPlan) -> Iterator[Finding]:
+    """Yield all findings of a planned study."""
+    yield from study.findings
+    for series in study.series:
+        yield from series.image.findings
+
+
+def _refuse_warnings(findings: Iterable[Finding]) -> None:
+    for finding in findings:
+        if finding.severity is not Severity.INFO:
+            raise InputError(finding.message, path=finding.path, line=finding.line, hint="--strict fails on warnings")
+
+
+class _Counter:
+    def __init__(self, progress: Progress, total: int) -> None:
+        self._progress, self._total, self._done = progress, total, 0
+
+    def step(self, instances: int) -> None:
+        self._done += instances
+        self._progress(self._done, self._total)
+
+
+@dataclass(frozen=True)
+class _Survey:
+    """What one reading of an image's voxels tells: extents of the frames, a digest of header and voxels, findings."""
+
+    extents: tuple[Extent, ...]
+    digest: str
+    findings: tuple[Finding, ...]
+
+
+def _survey(image: Image) -> _Survey:
+    digest = hashlib.sha256(image.pair.name.encode("utf-8", "surrogateescape") + b"\0" + image.header_bytes)
+    extents = []
+    for frame in range(len(image.frames)):
+        stored = image.voxels(frame)
+        extents.append(extent_of(stored))
+        for plane in stored:
+            digest.update(np.ascontiguousarray(plane).data)
+    return _Survey(tuple(extents), digest.hexdigest(), _not_finite(image, extents))
+
+
+def _not_finite(image: Image, extents: Sequence[Extent]) -> tuple[Finding, ...]:
+    odd = {frame: extent.not_finite for frame, extent in enumerate(extents) if extent.not_finite}
+    if not odd:
+        return ()
+    frames = ", ".join(map(str, list(odd)[:_NAMED]))
+    message = f"{sum(odd.values())} voxels are NaN or infinite and are written as 0 (frames {frames})"
+    return (Finding("not-finite", message, path=str(image.pair.data)),)
+
+
+def _convert_study(study: StudyPlan, options: Options, uids: UidPolicy, counter: _Counter) -> StudyResult:
+    with staged(study.output) as stage:
+        surveys = [_survey(series.image) for series in study.series]
+        if options.fail_on_warnings:
+            _refuse_warnings(finding for survey in surveys for finding in survey.findings)
+        identity = (*(survey.digest for survey in surveys), _identity(study, options))
+        shared = Study(
+            uid=uids.uid("study", *identity),
+            id=study.id,
+            description=study.description,
+            start=study.start,
+            animal=study.animal,
+        )
+        results = tuple(
+            _convert_series(planned, survey, shared, options, uids, stage, counter)
+            for planned, survey in zip(study.series, surveys, strict=True)
+        )
+        stage.commit()
+    return StudyResult(
+        source=str(study.source),
+        output=str(study.output),
+        study_instance_uid=shared.uid,
+        series=results,
+        findings=study.findings,
+    )
+
+
+def _identity(study: StudyPlan, options: Options) -> str:
+    """Return the options that change what an instance says, as text."""
+    said = (
+        study.description,
+        study.animal,
+        options.scan_time,
+        options.orientation,
+        options.flip,
+        options.rescale.value,
+    )
+    return repr((*said, sorted(options.codes.by_key.items())))
+
+
+def _convert_series(
+    planned: SeriesPlan,
+    survey: _Survey,
+    study: Study,
+    options: Options,
+    uids: UidPolicy,
+    stage: Stage,
+    counter: _Counter,
+) -> SeriesResult:
+    series = _series(planned, survey, study, options, uids)
+    folder = stage.folder(str(planned.number))
+    encoder = SeriesEncoder(planned.iod, series)
+    for slots, pixels in _instances(series, uids):
+        for slot, plane in zip(slots, pixels, strict=True):
+            write_file(folder / planned.file_name(slot.number), encoder.encode(slot, plane.tobytes()))
+        counter.step(len(slots))
+    image = planned.image
+    return SeriesResult(
+        source=str(image.pair.header),
+        folder=folder.name,
+        modality=image.modality.label,
+        sop_class=planned.iod.name,
+        series_instance_uid=series.uid,
+        instances=planned.instances,
+        frames=len(image.frames),
+        unit=image.scaling.unit.value,
+        rescale_slopes=len({slope for frame in series.slopes for slope in frame}),
+        findings=(*image.findings, *survey.findings),
+    )
+
+
+def _series(planned: SeriesPlan, survey: _Survey, study: Study, options: Options, uids: UidPolicy) -> Series:
+    image = planned.image
+    offset, _ = utc_offset(image.header)
+    name = (study.uid, planned.number)
+    return Series(
+        study=study,
+        uid=uids.uid("series", *name),
+        frame_of_reference_uid=uids.uid("frame of reference", *name),
+        number=planned.number,
+        image=image,
+        start=planned.start,
+        utc_offset=offset,
+        frame_reference_times_ms=_reference_times_ms(image) if image.modality is Modality.PET else (),
+        slopes=slopes_of(survey.extents, image.scaling.factors, options.rescale),
+        window=_window(image, survey),
+        codes=options.codes,
+    )
+
+
+def _reference_times_ms(image: Image) -> tuple[float, ...]:
+    half_life = image.header.tracer.half_life_s
+    return tuple(
+        1000 * frame_reference_time(frame.start_s or 0.0, frame.duration_s or 0.0, half_life) for frame in image.frames
+    )
+
+
+def _window(image: Image, survey: _Survey) -> tuple[float, float] | None:
+    """Return a window over all values of the series; PET from 0."""
+    spans = list(zip(survey.extents, image.scaling.factors, strict=True))
+    lowest = min(float(extent.lowest.min()) * factor for extent, factor in spans)
+    highest = max(float(extent.highest.max()) * factor for extent, factor in spans)
+    lowest = lowest if image.modality is Modality.CT else 0.0
+    return ((lowest + highest) / 2, highest - lowest) if highest - lowest >= 1 else None
+
+
+def _instances(series: Series, uids: UidPolicy) -> Iterator[tuple[list[Slot], npt.NDArray[np.int16]]]:
+    """Yield the instances of a series in file order, a slab of slices at a time, with their pixels (n, ny, nx)."""
+    image = series.image
+    columns, rows, slices = image.grid.shape
+    step = max(1, _SLAB_BYTES // (8 * rows * columns))
+    for frame, factor in enumerate(image.scaling.factors):
+        stored = image.voxels(frame)
+        for first in range(0, slices, step):
+            ks = range(first, min(first + step, slices))
+            slopes = [series.slopes[frame][k] for k in ks]
+            numbers = [frame * slices + k + 1 for k in ks]
+            slots = [
+                Slot(frame, k, number, uids.uid("instance", series.uid, number), slope)
+                for k, number, slope in zip(ks, numbers, slopes, strict=True)
+            ]
+            yield slots, quantise(stored[first : ks.stop], factor, slopes)

@@ -1,0 +1,83 @@
+"""What a conversion is asked to do, as one frozen object."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from types import MappingProxyType
+
+from inveonimaging.dicom.codes import CodeTable
+from inveonimaging.errors import OptionError, printable
+from inveonimaging.hdr.enums import Modality, Orientation
+from inveonimaging.quant import Policy
+from inveonimaging.subject import GivenSubject
+
+PREFIXES = MappingProxyType({Modality.CT: "CT-", Modality.PET: "PET-", Modality.SPECT: "NM-"})
+
+
+class Uids(str, Enum):
+    """Where UIDs come from."""
+
+    CONTENT = "content"
+    RANDOM = "random"
+
+
+def local_time(time: datetime | None) -> datetime | None:
+    """Return a scan time as a user typed it; OptionError if it has a zone, since headers hold local times."""
+    if time is not None and time.tzinfo is not None:
+        raise OptionError(f"the scan time is '{time.isoformat()}'", expected="local time without a zone")
+    return time
+
+
+def suffixes(extensions: Iterable[str]) -> frozenset[str]:
+    """Return extensions, typed with or without the dot, as suffixes in lower case."""
+    return frozenset("." + extension.lower().lstrip(".") for extension in extensions)
+
+
+def checked_prefixes(prefixes: Mapping[Modality, str]) -> Mapping[Modality, str]:
+    """Return the prefixes if they can start a file name on every system; OptionError if not."""
+    for prefix in prefixes.values():
+        if set(prefix) & set('/\\:*?"<>|') or not (prefix.isprintable() or not prefix):
+            raise OptionError(
+                f"the prefix is '{printable(prefix)}'", expected='a start of a file name, without / \\ : * ? " < > |'
+            )
+    return prefixes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Options of a conversion; the default suits most people.
+
+    Attributes:
+        study_description: instead of the header's `study`.
+        subject: what is said of the animal instead of the headers.
+        scan_time: start of the scan for headers that have none.
+        orientation: posture instead of the headers' `subject_orientation`.
+        flip: stored axes, letters of `xyz`, whose patient direction is turned about.
+        rescale: how many values share one rescale slope.
+        uids: where UIDs come from.
+        prefixes: how file names start, by modality.
+        codes: the site's codes for radionuclides.
+        recursive: sub-folders with pairs become one study each.
+        refuse_strays: refuse what is no pair, orphans and nested folders instead of skipping them.
+        ignored_suffixes: suffixes of files that are never refused, as `.txt`; None ignores all.
+        fail_on_warnings: refuse whatever has a warning among its findings.
+        allow_long_data: take a data file that is longer than its header says.
+    """
+
+    study_description: str | None = None
+    subject: GivenSubject = field(default_factory=GivenSubject)
+    scan_time: datetime | None = None
+    orientation: Orientation | None = None
+    flip: str = ""
+    rescale: Policy = Policy.AUTO
+    uids: Uids = Uids.CONTENT
+    prefixes: Mapping[Modality, str] = field(default_factory=lambda: PREFIXES)
+    codes: CodeTable = field(default_factory=CodeTable)
+    recursive: bool = False
+    refuse_strays: bool = False
+    ignored_suffixes: frozenset[str] | None = frozenset()
+    fail_on_warnings: bool = False
+    allow_long_data: bool = False

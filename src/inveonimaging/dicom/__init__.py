@@ -1,0 +1,1 @@
+"""The DICOM side: encoding, coded concepts, modules, IODs, files."""

@@ -1,0 +1,172 @@
+"""Coded concepts: free text of the console -> codes. The tables are data, in `code_tables/`; each names its CID."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydicom.dataset import Dataset
+
+from inveonimaging.dicom.encode import SH, lo
+from inveonimaging.errors import OptionError, printable
+
+_MASS_FIRST = re.compile(r"(\d+)(m?)([a-z]+)", re.ASCII)
+_MASS_LAST = re.compile(r"([a-z]+)(\d+)(m?)", re.ASCII)
+_LABEL = re.compile(r"\^(\d+m?)\^([A-Za-z]{1,2})\b|\b([A-Z][a-z]?)\^(\d+m?)\^")
+_KEYS = ("key", "code", "meaning", "system")
+
+
+class Code(NamedTuple):
+    """A coded concept."""
+
+    value: str
+    scheme: str
+    meaning: str
+
+
+def item(code: Code) -> Dataset:
+    """Return a Code Sequence item (PS3.3 8.8); a value beyond 16 characters goes to Long Code Value."""
+    made = Dataset()
+    setattr(made, "CodeValue" if len(code.value) <= SH else "LongCodeValue", code.value)
+    made.CodingSchemeDesignator = code.scheme
+    made.CodeMeaning = lo(code.meaning)
+    return made
+
+
+@dataclass(frozen=True)
+class CodeTable:
+    """Codes of a site for what is typed at its console; they win over the built-in ones."""
+
+    by_key: Mapping[str, Code] = field(default_factory=dict)
+
+    def radionuclide(self, typed: str) -> Code | None:
+        """Return the code of an isotope as typed, from this table, else from CID 4020; None if in neither."""
+        isotope = isotope_of(typed)
+        for key, code in self.by_key.items():
+            if _plain(key) == _plain(typed) or (isotope is not None and isotope_of(key) == isotope):
+                return code
+        return _radionuclides().get(isotope or "")
+
+
+def read_code_table(path: Path) -> CodeTable:
+    """Read `[{"key": ..., "code": ..., "meaning": ..., "system": ...}, ...]`.
+
+    Raises:
+        OptionError: the file cannot be read or is not of this form.
+    """
+    try:
+        rows = json.loads(path.read_text("utf-8-sig"))
+    except OSError as error:
+        raise OptionError(f"the code table cannot be read: {error.strerror}", path=path) from error
+    except ValueError as error:
+        raise OptionError(f"the code table is no JSON: {error}", path=path) from error
+    if not isinstance(rows, list):
+        raise OptionError("the code table is no list", path=path, expected='[{"key": "F-18", "code": ...}, ...]')
+    return CodeTable(dict(_row(row, number, path) for number, row in enumerate(rows, 1)))
+
+
+def _row(row: Any, number: int, path: Path) -> tuple[str, Code]:
+    for key in _KEYS:
+        if not isinstance(row, dict) or not isinstance(row.get(key), str) or not row[key].strip():
+            raise OptionError(
+                f"entry {number} of the code table has no text '{key}'", path=path, expected=", ".join(_KEYS)
+            )
+    if len(row["system"]) > SH:
+        raise OptionError(
+            f"entry {number}: system is '{printable(row['system'])}'", path=path, expected=f"at most {SH} characters"
+        )
+    return row["key"], Code(row["code"], row["system"], row["meaning"])
+
+
+def isotope_of(typed: str) -> str | None:
+    """Return `F-18` for `F-18`, `F18`, `18F`, `18-F`, `^18^Fluorine`, `fluorine-18`, in any case; None if unknown."""
+    plain = _plain(typed)
+    for mass, metastable, element in _readings(plain):
+        symbol = _elements().get(element)
+        if symbol and f"{symbol}-{mass}{metastable}" in _radionuclides():
+            return f"{symbol}-{mass}{metastable}"
+    return None
+
+
+def radiopharmaceutical(typed: str, isotope: str | None) -> Code | None:
+    """Return the code in CID 4021 of a compound with this isotope (`F-18`); None if it is not there."""
+    return _radiopharmaceuticals().get((_compound(typed, isotope), isotope or ""))
+
+
+def species(typed: str) -> Code | None:
+    """Return the code of a species or genus in CID 7454, by its Latin or its English name; None if not there."""
+    return _species().get(" ".join(typed.lower().split()))
+
+
+def orientation_code(table: str, meaning: str) -> Code:
+    """Return a code of one of the orientation tables by its meaning."""
+    return next(code for code, _ in _table(table) if code.meaning == meaning)
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\W_]", "", text.lower())
+
+
+def _readings(plain: str) -> Iterator[tuple[str, str, str]]:
+    """Yield (mass, `m` or nothing, element) in every way the text can be read: 52mn is 52 Mn, or 52m N."""
+    if match := _MASS_FIRST.fullmatch(plain):
+        mass, metastable, element = match.groups()
+        yield mass, metastable, element
+        yield mass, "", metastable + element
+    if match := _MASS_LAST.fullmatch(plain):
+        element, mass, metastable = match.groups()
+        yield mass, metastable, element
+
+
+def _table(name: str) -> list[tuple[Code, dict[str, Any]]]:
+    text = (resources.files("inveonimaging.dicom") / "code_tables" / f"{name}.json").read_text("utf-8")
+    return [(Code(row["value"], row["scheme"], row["meaning"]), row) for row in json.loads(text)["codes"]]
+
+
+@cache
+def _radionuclides() -> dict[str, Code]:
+    return {row["isotope"]: code for code, row in _table("radionuclide")}
+
+
+@cache
+def _elements() -> dict[str, str]:
+    """Names and symbols in lower case -> symbol."""
+    names = {code.meaning.rpartition("^")[2].lower(): isotope for isotope, code in _radionuclides().items()}
+    spelled = {name: isotope.partition("-")[0] for name, isotope in names.items()}
+    return spelled | {symbol.lower(): symbol for symbol in spelled.values()}
+
+
+@cache
+def _radiopharmaceuticals() -> dict[tuple[str, str], Code]:
+    found: dict[tuple[str, str], Code] = {}
+    for code, row in _table("radiopharmaceutical"):
+        if match := _LABEL.search(code.meaning):
+            mass, symbol = (match[1], match[2]) if match[1] else (match[4], match[3])
+            for name in (_LABEL.sub("", code.meaning), *row.get("aliases", ())):
+                found.setdefault((_plain(name), f"{symbol}-{mass}"), code)
+    return found
+
+
+def _compound(typed: str, isotope: str | None) -> str:
+    """Return a compound's name without its label: `[18F]FDG`, `18F-FDG`, `FDG F-18` and `FDG` are one."""
+    words = [word for word in re.split(r"[\s\[\](),;/]+", typed) if word]
+    if isotope:
+        symbol, mass = isotope.split("-")
+        label = re.compile(rf"\^?{mass}\^?-?{symbol}-?|(?<![A-Za-z]){symbol}-?\^?{mass}\^?-?", re.IGNORECASE)
+        words = [label.sub("", word) for word in words]
+    return _plain("".join(words))
+
+
+@cache
+def _species() -> dict[str, Code]:
+    found: dict[str, Code] = {}
+    for code, row in _table("species"):
+        for name in (code.meaning, *row.get("aliases", ())):
+            found.setdefault(name.lower(), code)
+    return found

@@ -1,0 +1,93 @@
+"""Values -> DICOM text, in the lengths and repertoires of PS3.5 section 6.2; the only place that makes it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from pydicom.dataset import Dataset
+from pydicom.valuerep import format_number_as_ds
+
+LO, SH, ST, LT, CS, PN = 64, 16, 1024, 10240, 16, 64
+_LARGEST_IS = 2**31 - 1
+_COMPONENT_GROUPS = 3
+
+
+def text(value: str, length: int) -> str:
+    """Return text as one line of a string VR: no control characters, no value delimiter, cut to a length."""
+    flat = "".join(" " if not c.isprintable() else c for c in value.replace("\\", "/"))
+    return " ".join(flat.split())[:length].strip()
+
+
+def lo(value: str) -> str:
+    """Return a Long String."""
+    return text(value, LO)
+
+
+def sh(value: str) -> str:
+    """Return a Short String."""
+    return text(value, SH)
+
+
+def pn(value: str) -> str:
+    """Return a Person Name; carets stay, each of at most three groups is cut to 64 characters."""
+    groups = text(value, LT).split("=")
+    if len(groups) > _COMPONENT_GROUPS:
+        groups = [" ".join(groups)]
+    return "=".join(group[:PN].strip() for group in groups)
+
+
+def cs(value: str) -> str | None:
+    """Return a Code String, None if the text cannot be one."""
+    code = text(value, LT).upper()
+    usable = len(code) <= CS and code and all(c.isascii() and (c.isalnum() or c in " _") for c in code)
+    return code if usable else None
+
+
+def ds(value: float) -> str:
+    """Return a Decimal String: the number to 16 characters."""
+    return format_number_as_ds(float(value) + 0.0)
+
+
+def whole(value: float | None) -> str | None:
+    """Return an Integer String of the nearest whole number; None if unknown or beyond 32 bits."""
+    if value is None or abs(value) > _LARGEST_IS:
+        return None
+    return str(int(value + 0.5) if value >= 0 else -int(-value + 0.5))
+
+
+def da(value: date) -> str:
+    """Return a Date."""
+    return f"{value.year:04}{value.month:02}{value.day:02}"
+
+
+def tm(value: datetime) -> str:
+    """Return a Time; with a fraction only if there is one."""
+    clock = f"{value.hour:02}{value.minute:02}{value.second:02}"
+    return f"{clock}.{value.microsecond:06}" if value.microsecond else clock
+
+
+def dt(value: datetime, offset: timedelta | None = None) -> str:
+    """Return a DateTime, with the zone if it is known."""
+    return da(value) + tm(value) + ("" if offset is None else zone(offset))
+
+
+def zone(offset: timedelta) -> str:
+    """Return an offset from UTC, `+0100`."""
+    minutes = int(offset.total_seconds()) // 60
+    return f"{'-' if minutes < 0 else '+'}{abs(minutes) // 60:02}{abs(minutes) % 60:02}"
+
+
+def put(dataset: Dataset, **values: object) -> Dataset:
+    """Set attributes of type 3 by keyword, leaving out what is None or empty; return the dataset."""
+    for keyword, value in values.items():
+        if value or value == 0:
+            setattr(dataset, keyword, value)
+    return dataset
+
+
+def dataset(**values: object) -> Dataset:
+    """Return a dataset of attributes of type 1 and 2 by keyword; None and empty become an empty value."""
+    made = Dataset()
+    for keyword, value in values.items():
+        setattr(made, keyword, value)
+    return made

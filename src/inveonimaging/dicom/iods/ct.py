@@ -1,0 +1,41 @@
+"""CT Image IOD (PS3.3 A.3)."""
+
+from pydicom.uid import CTImageStorage
+
+from inveonimaging.dicom.iods.iod import Iod
+from inveonimaging.dicom.modules.ct import ct_image
+from inveonimaging.dicom.modules.general import (
+    body_part,
+    frame_of_reference,
+    general_acquisition,
+    general_equipment,
+    general_series,
+    general_study,
+    patient_position,
+    sop_common,
+    sop_instance,
+)
+from inveonimaging.dicom.modules.header_text import original_header
+from inveonimaging.dicom.modules.image import general_image, image_pixel, image_plane, image_position, rescale, voi_lut
+from inveonimaging.dicom.modules.patient import patient, patient_study
+
+CT_IMAGE = Iod(
+    name="CT Image",
+    sop_class=CTImageStorage,
+    constant=(
+        patient,
+        general_study,
+        patient_study,
+        general_series,
+        body_part,
+        patient_position,
+        frame_of_reference,
+        general_equipment,
+        image_plane,
+        image_pixel,
+        ct_image,
+        voi_lut,
+        sop_common,
+    ),
+    varying=(general_acquisition, general_image, image_position, rescale, sop_instance, original_header),
+)

@@ -1,0 +1,48 @@
+"""Positron Emission Tomography Image IOD (PS3.3 A.21)."""
+
+from pydicom.uid import PositronEmissionTomographyImageStorage
+
+from inveonimaging.dicom.iods.iod import Iod
+from inveonimaging.dicom.modules.general import (
+    body_part,
+    frame_of_reference,
+    general_acquisition,
+    general_equipment,
+    general_series,
+    general_study,
+    sop_common,
+    sop_instance,
+)
+from inveonimaging.dicom.modules.header_text import original_header
+from inveonimaging.dicom.modules.image import general_image, image_pixel, image_plane, image_position, rescale, voi_lut
+from inveonimaging.dicom.modules.patient import patient, patient_study
+from inveonimaging.dicom.modules.pet import (
+    nm_pet_patient_orientation,
+    pet_image,
+    pet_image_constant,
+    pet_isotope,
+    pet_series,
+)
+
+PET_IMAGE = Iod(
+    name="PET Image",
+    sop_class=PositronEmissionTomographyImageStorage,
+    constant=(
+        patient,
+        general_study,
+        patient_study,
+        general_series,
+        body_part,
+        pet_series,
+        pet_isotope,
+        nm_pet_patient_orientation,
+        frame_of_reference,
+        general_equipment,
+        image_plane,
+        image_pixel,
+        pet_image_constant,
+        voi_lut,
+        sop_common,
+    ),
+    varying=(general_acquisition, general_image, image_position, pet_image, rescale, sop_instance, original_header),
+)

@@ -1,0 +1,47 @@
+"""CT Image."""
+
+from __future__ import annotations
+
+from pydicom.dataset import Dataset
+
+from inveonimaging.dicom.encode import dataset, ds, put, sh, whole
+from inveonimaging.dicom.modules.reconstruction import convolution_kernel, reconstruction_diameter
+from inveonimaging.dicom.series import Series
+from inveonimaging.hdr.enums import RotationDirection
+from inveonimaging.hdr.model import Ct
+from inveonimaging.units import UA_PER_MA
+
+_DIRECTION = {RotationDirection.CLOCKWISE: "CW", RotationDirection.COUNTERCLOCKWISE: "CC"}
+
+
+def ct_image(series: Series) -> Dataset:
+    """CT Image Module (PS3.3 C.8.2.1), but for the rescale slope."""
+    header = series.image.header
+    ct = header.ct
+    module = dataset(
+        ImageType=["ORIGINAL", "PRIMARY", "AXIAL"],
+        RescaleType="HU",
+        KVP=ds(ct.voltage_kv) if ct.voltage_kv else "",
+    )
+    direction = header.gantry.direction
+    return put(
+        module,
+        ReconstructionDiameter=reconstruction_diameter(series),
+        DistanceSourceToDetector=ct.source_to_detector_mm and ds(ct.source_to_detector_mm),
+        DistanceSourceToPatient=ct.source_to_rotation_centre_mm and ds(ct.source_to_rotation_centre_mm),
+        RotationDirection=None if direction is None else _DIRECTION[direction],
+        ConvolutionKernel=convolution_kernel(header),
+        FilterType=sh(f"AL {ct.aluminum_filter_mm:g} MM") if ct.aluminum_filter_mm else None,
+        **_exposure(ct),
+    )
+
+
+def _exposure(ct: Ct) -> dict[str, str | None]:
+    """Exposure of one projection; whole milliamperes only where they do not round to none."""
+    current, time = ct.anode_current_ua, ct.exposure_time_ms
+    milliampere = whole(current / UA_PER_MA) if current else None
+    return {
+        "ExposureTime": whole(time) if time else None,
+        "XRayTubeCurrentInuA": ds(current) if current else None,
+        "XRayTubeCurrent": None if milliampere == "0" else milliampere,
+    }

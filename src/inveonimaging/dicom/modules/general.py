@@ -1,0 +1,142 @@
+"""Modules that all image IODs share, but for the patient and the picture itself."""
+
+from __future__ import annotations
+
+from pydicom.dataset import Dataset
+
+from inveonimaging.dicom import codes
+from inveonimaging.dicom.encode import ST, cs, da, dataset, lo, pn, put, sh, text, tm, zone
+from inveonimaging.dicom.modules.patient import is_non_human
+from inveonimaging.dicom.series import Series, Slot
+from inveonimaging.hdr.enums import Modality, ModalityConfiguration, Model
+from inveonimaging.version import __version__
+
+MODALITY = {Modality.CT: "CT", Modality.PET: "PT"}
+_WHOLE_BODY = {"WHOLE BODY", "WHOLE_BODY", "WHOLEBODY", "BODY"}
+_UNPAIRED = {
+    "WHOLEBODY",
+    "HEAD",
+    "BRAIN",
+    "SKULL",
+    "NECK",
+    "CHEST",
+    "HEART",
+    "ABDOMEN",
+    "LIVER",
+    "PELVIS",
+    "SPINE",
+    "TAIL",
+}
+_PROCESSING = codes.Code("109102", "DCM", "Processing Equipment")
+
+
+def general_study(series: Series) -> Dataset:
+    """General Study Module (PS3.3 C.7.2.1)."""
+    study = series.study
+    module = dataset(
+        StudyInstanceUID=study.uid,
+        StudyDate=da(study.start) if study.start else "",
+        StudyTime=tm(study.start) if study.start else "",
+        ReferringPhysicianName="",
+        StudyID=sh(study.id),
+        AccessionNumber="",
+    )
+    return put(module, StudyDescription=lo(study.description))
+
+
+def general_series(series: Series) -> Dataset:
+    """General Series Module (PS3.3 C.7.3.1), without Patient Position, which not every IOD may carry."""
+    header = series.image.header
+    module = dataset(
+        Modality=MODALITY[series.image.modality], SeriesInstanceUID=series.uid, SeriesNumber=str(series.number)
+    )
+    if series.start:
+        put(module, SeriesDate=da(series.start), SeriesTime=tm(series.start))
+    if is_non_human(series.study.animal):
+        module.AnatomicalOrientationType = "BIPED"  # the axes are those of a human's: left, posterior, head
+    return put(
+        module,
+        SeriesDescription=lo(_description(series)),
+        OperatorsName=header.acquisition.operator and pn(header.acquisition.operator),
+        CommentsOnThePerformedProcedureStep=header.acquisition.notes and text(header.acquisition.notes, ST),
+    )
+
+
+def body_part(series: Series) -> Dataset:
+    """Body Part Examined and Laterality of the General Series Module; an unknown side is empty (type 2C)."""
+    code = cs(series.image.header.subject.scan_region or "")
+    region = "WHOLEBODY" if code in _WHOLE_BODY else code
+    module = put(Dataset(), BodyPartExamined=region)
+    if region not in _UNPAIRED:
+        module.Laterality = ""
+    return module
+
+
+def patient_position(series: Series) -> Dataset:
+    """Patient Position (0018,5100) of the General Series Module: type 2C, and not for PET and NM."""
+    orientation = series.image.grid.orientation
+    return dataset(PatientPosition=orientation.name if orientation else "")
+
+
+def frame_of_reference(series: Series) -> Dataset:
+    """Frame of Reference Module (PS3.3 C.7.4.1)."""
+    return dataset(FrameOfReferenceUID=series.frame_of_reference_uid, PositionReferenceIndicator="")
+
+
+def general_equipment(series: Series) -> Dataset:
+    """General Equipment Module (PS3.3 C.7.5.1): the scanner."""
+    header = series.image.header
+    versions = {
+        "header": header.version,
+        "histogram": header.reconstruction.histogram_version,
+        "rebinning": header.reconstruction.rebinning_version,
+        "reconstruction": header.reconstruction.version,
+        "scatter": header.corrections.scatter_version,
+    }
+    return put(
+        dataset(Manufacturer=lo(header.manufacturer or "")),
+        InstitutionName=header.institution and lo(header.institution),
+        ManufacturerModelName=_model_name(header.model, header.modality_configuration),
+        SoftwareVersions=[f"{name} {version:g}" for name, version in versions.items() if version],
+    )
+
+
+def general_acquisition(series: Series, slot: Slot) -> Dataset:
+    """General Acquisition Module (PS3.3 C.7.10.1): the frame's start."""
+    start = series.frame_start(slot.frame)
+    return dataset(
+        AcquisitionNumber=str(slot.frame + 1),
+        AcquisitionDate=da(start) if start else "",
+        AcquisitionTime=tm(start) if start else "",
+    )
+
+
+def sop_common(series: Series) -> Dataset:
+    """SOP Common Module (PS3.3 C.12.1), but for the SOP Instance UID; names this program as converter."""
+    converter = dataset(
+        PurposeOfReferenceCodeSequence=[codes.item(_PROCESSING)],
+        Manufacturer="inveonimaging",
+        ManufacturerModelName="inveonimaging",
+        SoftwareVersions=__version__,
+    )
+    module = dataset(ContributingEquipmentSequence=[converter])
+    return put(module, TimezoneOffsetFromUTC=None if series.utc_offset is None else zone(series.utc_offset))
+
+
+def sop_instance(series: Series, slot: Slot) -> Dataset:
+    """SOP Instance UID (0008,0018) of the SOP Common Module."""
+    return dataset(SOPInstanceUID=slot.uid)
+
+
+def _description(series: Series) -> str:
+    header = series.image.header
+    mode = header.acquisition_mode
+    if series.image.modality is Modality.CT:
+        algorithm = header.reconstruction.algorithm
+        return f"CT {algorithm.label}" if algorithm else "CT"
+    return " ".join(filter(None, ("PET", mode.label if mode else "", header.tracer.isotope, header.tracer.compound)))
+
+
+def _model_name(model: Model | None, configuration: ModalityConfiguration | None) -> str | None:
+    names = dict.fromkeys(part.label for part in (model, configuration) if part)
+    return lo(", ".join(names)) or None

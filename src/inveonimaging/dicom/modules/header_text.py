@@ -1,0 +1,32 @@
+"""The complete original header, in a private block; documented in docs/conformance.md."""
+
+from __future__ import annotations
+
+from pydicom.dataset import Dataset
+
+from inveonimaging.dicom.encode import lo
+from inveonimaging.dicom.series import Series, Slot
+
+GROUP = 0x0099
+CREATOR = "INVEONIMAGING HEADER 1"
+TEXT, NAME, ENCODING, LENGTH = 0x01, 0x02, 0x03, 0x04
+
+
+def original_header(series: Series, slot: Slot) -> Dataset:
+    """Return the header file's text, in the first instance of a series only; see `header_bytes` for the way back."""
+    module = Dataset()
+    if slot.number == 1:
+        image = series.image
+        block = module.private_block(GROUP, CREATOR, create=True)
+        block.add_new(TEXT, "UT", image.header_bytes.decode(image.header.encoding))
+        block.add_new(NAME, "LO", lo(image.pair.header.name))
+        block.add_new(ENCODING, "LO", image.header.encoding)
+        block.add_new(LENGTH, "UL", len(image.header_bytes))
+    return module
+
+
+def header_bytes(instance: Dataset) -> bytes:
+    """Return the original header file, byte for byte, from an instance that carries it; KeyError if it does not."""
+    block = instance.private_block(GROUP, CREATOR)
+    text = str(block[TEXT].value).encode(str(block[ENCODING].value))
+    return text.ljust(int(block[LENGTH].value))[: int(block[LENGTH].value)]

@@ -1,0 +1,62 @@
+"""The picture: General Image, Image Plane, Image Pixel, VOI LUT."""
+
+from __future__ import annotations
+
+from pydicom.dataset import Dataset
+
+from inveonimaging.dicom.encode import dataset, ds
+from inveonimaging.dicom.series import Series, Slot
+
+
+def general_image(series: Series, slot: Slot) -> Dataset:
+    """General Image Module (PS3.3 C.7.6.1)."""
+    return dataset(InstanceNumber=str(slot.number))
+
+
+def image_plane(series: Series) -> Dataset:
+    """Image Plane Module (PS3.3 C.7.6.2), what is constant in a series."""
+    grid = series.image.grid
+    x, y, z = grid.spacing_mm
+    return dataset(
+        PixelSpacing=[ds(y), ds(x)],
+        ImageOrientationPatient=[ds(cosine) for cosine in grid.image_orientation],
+        SliceThickness=ds(z),
+        SpacingBetweenSlices=ds(z),
+    )
+
+
+def image_position(series: Series, slot: Slot) -> Dataset:
+    """Image Plane Module (PS3.3 C.7.6.2), what differs by slice."""
+    grid = series.image.grid
+    return dataset(
+        ImagePositionPatient=[ds(coordinate) for coordinate in grid.positions[slot.k]],
+        SliceLocation=ds(grid.slice_locations[slot.k]),
+    )
+
+
+def image_pixel(series: Series) -> Dataset:
+    """Image Pixel Module (PS3.3 C.7.6.3): signed 16 bit, without the pixels."""
+    columns, rows, _ = series.image.grid.shape
+    return dataset(
+        SamplesPerPixel=1,
+        PhotometricInterpretation="MONOCHROME2",
+        Rows=rows,
+        Columns=columns,
+        BitsAllocated=16,
+        BitsStored=16,
+        HighBit=15,
+        PixelRepresentation=1,
+    )
+
+
+def rescale(series: Series, slot: Slot) -> Dataset:
+    """Rescale Intercept and Slope of the CT and PET Image Modules; the slope that the pixels were quantised with."""
+    return dataset(RescaleIntercept="0", RescaleSlope=slot.slope.text)
+
+
+def voi_lut(series: Series) -> Dataset:
+    """VOI LUT Module (PS3.3 C.11.2): one window for the whole series, so that slices compare."""
+    if series.window is None:
+        return Dataset()
+    centre, width = series.window
+    return dataset(WindowCenter=ds(centre), WindowWidth=ds(width))

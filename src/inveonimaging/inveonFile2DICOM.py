@@ -1,0 +1,39 @@
+"""The published command for one pair: `python3 -m inveonimaging.inveonFile2DICOM`; `inveon convert` can do more."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from inveonimaging.conversion import Options
+from inveonimaging.errors import InveonError
+from inveonimaging.published import add_multiframe, convert_and_tell, end_with, refuse_multiframe
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the published arguments."""
+    made = argparse.ArgumentParser(
+        prog="inveonFile2DICOM.py",
+        description="Inveon native .img/.hdr file to DICOM original",
+        epilog="Example: python3 -m inveonimaging.inveonFile2DICOM scan.ct.img dicom",
+    )
+    made.add_argument("InveonImage", help="Path to Inveon .img file")
+    made.add_argument("OutputFolder", help="Path to output folder for DICOM files")
+    add_multiframe(made)
+    return made
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    given = parser().parse_args(arguments)
+    try:
+        refuse_multiframe(given)
+        convert_and_tell(given.InveonImage, given.OutputFolder, Options(prefixes={}))
+    except InveonError as error:
+        return end_with(error)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

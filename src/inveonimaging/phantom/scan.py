@@ -1,0 +1,140 @@
+"""What a scan to be written is: its facts, without its voxels."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from inveonimaging.hdr import enums
+from inveonimaging.hdr.enums import DataType, Modality, Orientation
+from inveonimaging.hdr.model import Calibration, Subject, Tracer
+from inveonimaging.phantom.mouse import INJECTED_BQ, WEIGHT_G
+from inveonimaging.voxels import DTYPES
+
+_BQ_PER_MCI = 37e6
+_CT_START = datetime(2014, 6, 17, 13, 31, 44)  # noqa: DTZ001 - a header's times have no zone
+_PET_START = datetime(2014, 6, 17, 13, 52, 7)  # noqa: DTZ001 - likewise
+
+
+class FrameTime(NamedTuple):
+    """When a frame was measured, in seconds after the start of the scan."""
+
+    start_s: float
+    duration_s: float
+
+    @property
+    def stop_s(self) -> float:
+        """When it ended."""
+        return self.start_s + self.duration_s
+
+
+def frames_of(*durations_s: float) -> tuple[FrameTime, ...]:
+    """Return frames of these durations, one after the other."""
+    return tuple(FrameTime(sum(durations_s[:n]), duration) for n, duration in enumerate(durations_s))
+
+
+FDG = Tracer(
+    isotope="F-18",
+    half_life_s=6586.2,
+    branching_fraction=0.967,
+    compound="FDG",
+    dose_units=enums.ActivityUnits.MCI,
+    dose=INJECTED_BQ / _BQ_PER_MCI,
+)
+NCI_PER_CC = Calibration(units=enums.CalibrationUnits.NCI_PER_CC, factor=5230.0, branching_fraction=0.967)
+SUBJECT = Subject(
+    identifier="M0042",
+    genus="Mus musculus",
+    length_units=enums.LengthUnits.MM,
+    length=75.0,
+    weight_units=enums.WeightUnits.GRAM,
+    weight=WEIGHT_G,
+    phenotype="C57BL/6J",
+    study_model="subcutaneous tumour, right flank",
+    anesthesia="isoflurane 2 %",
+    analgesia="none",
+    other_drugs="none",
+    food_access="fasted 6 h",
+    water_access="free",
+    date_of_birth="Mar 4 2014",
+    age="15 weeks",
+    sex="female",
+    scan_region="whole body",
+    glucose_level="7.1 mmol/L",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan:
+    """What a pair of files is to say.
+
+    Attributes:
+        modality: PET or CT.
+        shape: number of voxels along the stored axes x, y and z.
+        spacing_mm: voxel size along them.
+        shift_mm: image reference shift along them.
+        orientation: the animal's posture.
+        data_type: type and byte order of the stored values.
+        frames: start and duration of each.
+        scan_time: start of the scan, local time; `utc_offset` is local time minus GMT.
+        tracer: of a PET; injection time and decay since then, when None, follow from the mouse.
+        calibration: of a PET; without unit or factor, activities are stored as proportional to counts.
+        subject: who the animal is.
+        scale_factor: of every frame; when None it is what suits the data type.
+        first_offset: byte offset of the first frame.
+        gap: bytes between the frames.
+        one_token_pointers: write `data_file_pointer` as one number, not as two words of 32 bits.
+        newline, encoding: of the header.
+    """
+
+    modality: Modality
+    shape: tuple[int, int, int]
+    spacing_mm: tuple[float, float, float]
+    shift_mm: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    orientation: Orientation = Orientation.HFP
+    data_type: DataType = DataType.FLOAT32_LE
+    frames: tuple[FrameTime, ...] = (FrameTime(0.0, 600.0),)
+    scan_time: datetime = _PET_START
+    utc_offset: timedelta = timedelta(hours=-5)
+    tracer: Tracer = FDG
+    calibration: Calibration = NCI_PER_CC
+    subject: Subject = SUBJECT
+    scale_factor: float | None = None
+    first_offset: int = 0
+    gap: int = 0
+    one_token_pointers: bool = False
+    newline: str = "\n"
+    encoding: str = "utf-8"
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a stored value."""
+        return np.dtype(DTYPES[self.data_type])
+
+    @property
+    def offsets(self) -> tuple[int, ...]:
+        """Byte offset of each frame."""
+        step = math.prod(self.shape) * self.dtype.itemsize + self.gap
+        return tuple(self.first_offset + n * step for n in range(len(self.frames)))
+
+
+PET_SCAN = Scan(
+    modality=Modality.PET,
+    shape=(64, 64, 98),
+    spacing_mm=(0.776383, 0.776383, 0.796),
+    shift_mm=(-0.63, 1.17, -1.31),
+    frames=frames_of(*[15.0] * 4, *[60.0] * 4, *[300.0] * 5, *[600.0] * 3),
+)
+CT_SCAN = Scan(
+    modality=Modality.CT,
+    shape=(160, 160, 320),
+    spacing_mm=(0.25, 0.25, 0.25),
+    shift_mm=(-1.45, -0.85, 0.55),
+    data_type=DataType.INT16_LE,
+    frames=(FrameTime(0.0, 372.0),),
+    scan_time=_CT_START,
+)
