@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from inveonimaging.errors import InputError
+from inveonimaging.errors import InputError, printable
 
 HEADER_SUFFIX = ".hdr"
 DATA_SUFFIX = ".img"
@@ -51,7 +51,7 @@ def scan_folder(path: Path) -> Folder:
             files = [Path(entry) for entry in listed if not entry.is_dir()]
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=path) from error
-    headers = {file.name.lower(): file for file in files if _has(file, HEADER_SUFFIX)}
+    headers = _by_stem([file for file in files if _has(file, HEADER_SUFFIX)])
     data = [file for file in files if _has(file, DATA_SUFFIX)]
     pairs = tuple(Pair(header, file) for file in data if (header := _header_for(file, headers)))
     paired = {file for pair in pairs for file in (pair.header, pair.data)}
@@ -66,16 +66,16 @@ def pair_of(path: Path) -> Pair:
     Raises:
         InputError: there is no such file, or its other half is missing.
     """
-    if not path.exists():
+    if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for names that no file can have
         raise InputError("no such file or folder", path=path)
     siblings = scan_folder(path.parent)
     for pair in siblings.pairs:
         if path.name in (pair.header.name, pair.data.name):
             return Pair(path.with_name(pair.header.name), path.with_name(pair.data.name))
     if _has(path, HEADER_SUFFIX):
-        raise InputError("has no data file beside it", path=path, expected=f"{_data_name(path)}")
+        raise InputError("has no data file beside it", path=path, expected=printable(_data_name(path)))
     if _has(path, DATA_SUFFIX):
-        raise InputError("has no header beside it", path=path, expected=f"{path.name}{HEADER_SUFFIX}")
+        raise InputError("has no header beside it", path=path, expected=printable(path.name + HEADER_SUFFIX))
     raise InputError("is no Inveon file", path=path, expected="NAME.img or NAME.img.hdr")
 
 
@@ -83,9 +83,20 @@ def _has(path: Path, *suffixes: str) -> bool:
     return path.name.lower().endswith(suffixes)
 
 
+def _by_stem(headers: list[Path]) -> dict[str, Path]:
+    """Return headers by their names without .hdr: as they are, and with the .img in lower case."""
+    stems = {file.name[: -len(HEADER_SUFFIX)]: file for file in headers}
+    return {_folded(stem): file for stem, file in stems.items()} | stems
+
+
+def _folded(name: str) -> str:
+    stem = name[: -len(DATA_SUFFIX)]
+    return stem + DATA_SUFFIX if name.lower().endswith(DATA_SUFFIX) else name
+
+
 def _header_for(data: Path, headers: dict[str, Path]) -> Path | None:
-    name = data.name.lower()
-    return headers.get(name + HEADER_SUFFIX) or headers.get(name.removesuffix(DATA_SUFFIX) + HEADER_SUFFIX)
+    stems = (data.name, _folded(data.name), data.name[: -len(DATA_SUFFIX)])
+    return next((headers[stem] for stem in stems if stem in headers), None)
 
 
 def _data_name(header: Path) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inveonimaging.discover import Pair, pair_of
-from inveonimaging.errors import HeaderError, InveonError
+from inveonimaging.errors import HeaderError, InveonError, OptionError, printable
 from inveonimaging.findings import Finding
 from inveonimaging.geometry import Grid, grid_of
 from inveonimaging.hdr import Frame, Header, parse
@@ -59,7 +59,8 @@ class Image:
         """Return the physical values of a frame, (nz, ny, nx) float32, in `scaling.unit`: Bq/mL or HU."""
         stored = self.voxels(frame)
         values = np.empty(stored.shape, np.float32)
-        np.multiply(stored, self.scaling.factors[frame], out=values, dtype=np.float64, casting="same_kind")
+        with np.errstate(invalid="ignore"):  # a signalling NaN
+            np.multiply(stored, self.scaling.factors[frame], out=values, dtype=np.float64, casting="same_kind")
         return values
 
 
@@ -80,7 +81,7 @@ def read(path: str | os.PathLike[str], *, orientation: Orientation | str | None 
 def read_pair(pair: Pair, *, orientation: Orientation | str | None = None, flip: str = "") -> Image:
     """Read a pair of files; as `read`."""
     data = _header_bytes(pair.header)
-    posture = Orientation[orientation] if isinstance(orientation, str) else orientation
+    posture = _posture(orientation) if isinstance(orientation, str) else orientation
     try:
         header, parsing = parse(data)
         modality, kind = modality_of(header)
@@ -92,6 +93,13 @@ def read_pair(pair: Pair, *, orientation: Orientation | str | None = None, flip:
     findings = (*parsing, *kind, *placing, *sizes, *scales, *decay_findings(header))
     located = tuple(locate(finding, pair.header, header) for finding in findings)
     return Image(pair, data, header, modality, grid, scaling, source, located)
+
+
+def _posture(name: str) -> Orientation:
+    names = [posture.name for posture in Orientation if posture]
+    if name not in names:
+        raise OptionError(f"orientation is '{printable(name)}'", expected=f"one of {', '.join(names)}")
+    return Orientation[name]
 
 
 def locate(finding: Finding, path: Path, header: Header) -> Finding:

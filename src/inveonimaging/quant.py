@@ -24,6 +24,7 @@ from inveonimaging.units import BQ_PER_NCI
 LOWEST, HIGHEST = -32768, 32767
 _INT16 = np.dtype("<i2")
 _STEPS_KEPT = 2**12
+_LARGEST = 1e100  # factor; float32 times it, or divided by it, is far inside float64
 _DS_LENGTH = 16  # of a Decimal String, PS3.5 6.2
 _BQ_PER_UNIT = {CalibrationUnits.NCI_PER_CC: BQ_PER_NCI, CalibrationUnits.BQ_PER_CC: 1}
 
@@ -48,16 +49,27 @@ def scaling_of(header: Header, modality: Modality) -> tuple[Scaling, tuple[Findi
     """Return how stored values become physical ones.
 
     Raises:
-        HeaderError: a frame has no scale factor above 0.
+        HeaderError: a frame has no scale factor above 0, or one beyond all reason.
     """
     factors = tuple(_scale_factor(header, index) for index in range(len(header.frames)))
     if modality is Modality.CT:
-        return Scaling(Unit.HU, factors), _hounsfield_findings(header)
+        return _scaling(header, Unit.HU, factors), _hounsfield_findings(header)
     findings: list[Finding] = []
     per_unit = _calibration(header, findings)
     if per_unit is None:
-        return Scaling(Unit.PROPCNTS, factors), tuple(findings)
-    return Scaling(Unit.BQML, tuple(factor * per_unit for factor in factors)), tuple(findings)
+        return _scaling(header, Unit.PROPCNTS, factors), tuple(findings)
+    return _scaling(header, Unit.BQML, tuple(factor * per_unit for factor in factors)), tuple(findings)
+
+
+def _scaling(header: Header, unit: Unit, factors: tuple[float, ...]) -> Scaling:
+    odd = next((index for index, factor in enumerate(factors) if not 1 / _LARGEST <= factor <= _LARGEST), None)
+    if odd is not None:
+        raise HeaderError(
+            f"a stored 1 in frame {odd} is {factors[odd]:g} {unit.value}",
+            line=header.frames[odd].line_of("scale_factor"),
+            expected=f"{1 / _LARGEST:g} to {_LARGEST:g}; see scale_factor and calibration_factor",
+        )
+    return Scaling(unit, factors)
 
 
 def branching_fraction(header: Header) -> float | None:
@@ -159,8 +171,9 @@ def slopes_of(extents: Sequence[Extent], factors: Sequence[float], policy: Polic
     own = [need.of_frame() for need in needs]
     if policy is Policy.FRAME:
         return tuple((slope,) * len(need.lowest) for slope, need in zip(own, needs, strict=True))
-    shared = own[0] if len(set(own)) == 1 else _at_least(max(need.smallest() for need in needs))
-    if policy is Policy.AUTO and shared not in own[:1] and not all(need.keeps_bits(shared) for need in needs):
+    alike = len(set(own)) == 1
+    shared = own[0] if alike else _at_least(max(need.smallest() for need in needs))
+    if policy is Policy.AUTO and not alike and not all(need.keeps_bits(shared) for need in needs):
         return slopes_of(extents, factors, Policy.FRAME)
     return tuple((shared,) * len(need.lowest) for need in needs)
 
@@ -224,7 +237,8 @@ def quantise(stored: npt.NDArray[np.generic], factor: float, slopes: Sequence[Sl
     if stored.dtype.kind == "i" and np.all(np.abs(ratios - 1) * -LOWEST < 0.5):
         return stored.astype(_INT16)  # the slope is the factor itself: nothing to round
     # float64: in float32 the product alone would be wrong by up to 0.002 steps
-    scaled: npt.NDArray[np.float64] = np.multiply(stored, ratios[:, np.newaxis, np.newaxis], dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        scaled: npt.NDArray[np.float64] = np.multiply(stored, ratios[:, np.newaxis, np.newaxis], dtype=np.float64)
     np.rint(scaled, out=scaled)
     if not np.isfinite(scaled).all():
         np.nan_to_num(scaled, copy=False, nan=0.0, posinf=0.0, neginf=0.0)

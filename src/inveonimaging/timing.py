@@ -19,9 +19,11 @@ def frame_reference_time(start: float, duration: float, half_life: float | None)
 
     Without a half-life that is the middle of the frame.
     """
-    if not half_life or duration <= 0:
+    if not half_life or half_life < 0 or duration <= 0:
         return start + max(duration, 0.0) / 2
     decay = math.log(2) * duration / half_life
+    if math.isinf(decay):
+        return start
     if decay < 1e-6:  # the series' first terms: mid-frame, less decay / 24 of the duration
         return start + duration * (0.5 - decay / 24)
     return start + duration / decay * math.log(decay / -math.expm1(-decay))
@@ -52,9 +54,13 @@ def decay_findings(header: Header) -> tuple[Finding, ...]:
     for index, frame in enumerate(header.frames):
         expected = expected_decay_factor(frame, header.tracer.half_life_s)
         given = frame.decay_correction
-        if expected is not None and given and abs(given / expected - 1) > _SAME_FACTOR:
+        if expected is not None and given and abs(given - expected) > _SAME_FACTOR * expected:
             message = f"decay_correction of frame {index} is {given:g}, but from scan start it would be {expected:.6g}"
-            return (Finding("decay-factor-disagrees", message, key="decay_correction", line=frame.line_of("decay_correction")),)
+            return (
+                Finding(
+                    "decay-factor-disagrees", message, key="decay_correction", line=frame.line_of("decay_correction")
+                ),
+            )
     return ()
 
 

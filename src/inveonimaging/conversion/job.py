@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from inveonimaging.hdr.enums import Modality
 from inveonimaging.image import Image
 from inveonimaging.quant import Extent, extent_of, quantise, slopes_of
 from inveonimaging.timing import frame_reference_time, utc_offset
+from inveonimaging.version import __version__
 
 _NAMED = 8
 _SLAB_BYTES = 8 * 1024 * 1024  # of float64 while quantising: bounds the memory whatever the frame's size
@@ -172,16 +173,13 @@ def _convert_study(study: StudyPlan, options: Options, uids: UidPolicy, counter:
 
 
 def _identity(study: StudyPlan, options: Options) -> str:
-    """Return the options that change what an instance says, as text."""
-    said = (
-        study.description,
-        study.animal,
-        options.scan_time,
-        options.orientation,
-        options.flip,
-        options.rescale.value,
-    )
-    return repr((*said, sorted(options.codes.by_key.items())))
+    """Return what the instances say beyond headers and voxels, as text: options where they took effect, and version."""
+    series = [
+        (each.start, each.image.grid, options.codes.radionuclide(each.image.header.tracer.isotope or ""))
+        for each in study.series
+    ]
+    animal = replace(study.animal, sources={})
+    return repr((__version__, study.description, study.id, animal, options.rescale.value, series))
 
 
 def _convert_series(

@@ -52,7 +52,12 @@ def _encoded(text: str, encoding: str) -> bytes:
 
 
 def _new_main(header: Header) -> Iterator[str | Line]:
-    yield from ("#", f"# Header file for data file {header.file_name or ''}".rstrip(), f"#\twith {len(header.frames)} frames", "#")
+    yield from (
+        "#",
+        f"# Header file for data file {header.file_name or ''}".rstrip(),
+        f"#\twith {len(header.frames)} frames",
+        "#",
+    )
     yield from _new_block(header, MAIN, header.extras)
 
 

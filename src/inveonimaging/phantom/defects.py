@@ -53,7 +53,7 @@ class Defect(Enum):
     WRONG_FRAME_COUNT = "total_frames is larger than the number of frame blocks"
     MISSING_POINTERS = "data_file_pointer is absent in every frame"
     NEGATIVE_POINTERS = "data_file_pointer is negative in every frame"
-    POINTERS_BEYOND_END = "data_file_pointer lies beyond the end of the file"
+    POINTER_BEYOND_END = "data_file_pointer of the last frame lies beyond the end of the file"
     OVERLAPPING_FRAMES = "data_file_pointer is 0 in every frame"
     SIGNED_LOW_POINTER = "the frames start at 2 GiB, where the pointer's low word is printed negative (a sparse file)"
     # values
@@ -87,7 +87,13 @@ Files = Callable[[Pair, Scan], None]
 
 
 def on_scan(scan: Scan, defects: Collection[Defect]) -> Scan:
-    """Return the scan with those defects that are a matter of its layout."""
+    """Return the scan with those defects that are a matter of its layout.
+
+    Raises:
+        OptionError: the data type cannot have a defect.
+    """
+    if Defect.NAN_VOXELS in defects and scan.dtype.kind != "f":
+        raise OptionError(f"defect NAN_VOXELS does not fit {scan.data_type.label}", expected="a float data type")
     return replace(scan, first_offset=_ABOVE_SIGNED) if Defect.SIGNED_LOW_POINTER in defects else scan
 
 
@@ -107,11 +113,7 @@ def on_header(text: bytes, defects: Collection[Defect]) -> bytes:
 
 
 def on_files(pair: Pair, scan: Scan, defects: Collection[Defect]) -> None:
-    """Put those defects into written files that are neither in the layout nor in the header's text.
-
-    Raises:
-        OptionError: the data type cannot have the defect.
-    """
+    """Put those defects into written files that are neither in the layout nor in the header's text."""
     for defect in defects:
         if defect in _ON_FILES:
             _ON_FILES[defect](pair, scan)
@@ -121,6 +123,12 @@ def _set(key: str, value: str) -> Text:
     """Return what gives a key another value, wherever it occurs."""
     line = f"{key} {value}".encode()
     return lambda text: re.sub(rb"(?m)^%b [^\r\n]*" % key.encode(), lambda _: line, text)
+
+
+def _set_last(key: str, value: str) -> Text:
+    """Return what gives a key another value where it occurs last."""
+    last = re.compile(rb"(?s)(.*\n%b )[^\r\n]*" % key.encode())
+    return lambda text: last.sub(lambda match: match[1] + value.encode(), text, count=1)
 
 
 def _drop(*keys: str) -> Text:
@@ -150,8 +158,6 @@ def _lengthen(pair: Pair, by: int) -> None:
 
 def _not_finite(pair: Pair, scan: Scan) -> None:
     odd = np.array([np.nan, np.inf, -np.inf])
-    if scan.dtype.kind != "f":
-        raise OptionError(f"defect NAN_VOXELS does not fit data type {scan.data_type.label}", expected="a float type")
     with pair.data.open("r+b") as file:
         file.seek(-len(odd) * scan.dtype.itemsize, os.SEEK_END)
         file.write(odd.astype(scan.dtype).tobytes())
@@ -181,7 +187,7 @@ _ON_HEADER: dict[Defect, Text] = {
     Defect.WRONG_FRAME_COUNT: _set("total_frames", "999"),
     Defect.MISSING_POINTERS: _drop("data_file_pointer"),
     Defect.NEGATIVE_POINTERS: _set("data_file_pointer", "-1 -4096"),
-    Defect.POINTERS_BEYOND_END: _set("data_file_pointer", "0 1073741824"),
+    Defect.POINTER_BEYOND_END: _set_last("data_file_pointer", "0 1073741824"),
     Defect.OVERLAPPING_FRAMES: _set("data_file_pointer", "0 0"),
     Defect.MISSING_SCALE_FACTOR: _drop("scale_factor"),
     Defect.ZERO_SCALE_FACTOR: _set("scale_factor", "0"),

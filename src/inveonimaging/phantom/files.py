@@ -44,7 +44,8 @@ def write_scan(
 
     Raises:
         OutputError: a file exists or cannot be written.
-        OptionError: a defect does not fit the scan.
+        OptionError: a defect, the modality or the scale factor does not fit the scan.
+        HeaderError: shape or voxel size make no sense, or a text holds a line break.
     """
     pair = Pair(path.with_name(path.name + HEADER_SUFFIX), path)
     scan = spoil.on_scan(scan, defects)

@@ -222,7 +222,7 @@ def _array(scan: Scan) -> Array:
     number = len(scan.frames)
     return Array(
         data_type=scan.data_type,
-        order=enums.DataOrder.VIEW,
+        order=enums.DataOrder.SINOGRAM,  # as images have it; (X)MedCon refuses the other one
         dimensions=4 if number > 1 else 3,
         x=x,
         y=y,

@@ -44,7 +44,7 @@ class Exponential:
 Curve = tuple[Exponential, ...]
 
 # SUV and rate per minute: the bolus, its mixing, and what the kidneys leave.
-_BLOOD = ((18.0, 2.2), (5.0, 0.28), (1.1, 0.012))
+_BLOOD = ((14.5, 2.2), (5.0, 0.25), (1.2, 0.012))
 
 
 def _curve(blood: float, uptake: float = 0.0, rise: float = 0.0, loss: float = 0.0) -> Curve:
@@ -95,10 +95,10 @@ class Ellipsoid:
         return np.asarray(np.abs(coordinate - self.centre_mm[axis]) <= self.reach_mm[axis])
 
 
-SKIN = Tissue("skin and fat", -70, _curve(0.03, 0.35, 0.05))
-FAT = Tissue("fat", -95, _curve(0.03, 0.25, 0.04))
-MUSCLE = Tissue("muscle", 50, _curve(0.05, 0.75, 0.04))
-BONE = Tissue("bone", 640, _curve(0.08, 1.10, 0.05))
+SKIN = Tissue("skin and fat", -70, _curve(0.07, 0.70, 0.40))
+FAT = Tissue("fat", -95, _curve(0.05, 0.45, 0.30))
+MUSCLE = Tissue("muscle", 50, _curve(0.09, 0.95, 0.45))
+BONE = Tissue("bone", 640, _curve(0.15, 1.10, 0.10))
 SKULL = Tissue("skull", 890, _curve(0.04, 0.40, 0.05))
 TOOTH = Tissue("tooth", 1730, _curve(0.0))
 BRAIN = Tissue("brain", 42, _curve(0.07, 2.10, 0.11))
@@ -276,11 +276,15 @@ class Mouse:
         """Return (...) labels of the tissues at (..., 3) points, LPS mm."""
         places = np.asarray(points, dtype=np.float64)
         flat = places.reshape(-1, 3)
-        labels = np.zeros(len(flat), np.uint8)
+        order = np.argsort(flat[:, 2])  # so that an ellipsoid looks only at the points of its height
+        x, y, z = np.ascontiguousarray(flat[order].T)
+        ordered = np.zeros(len(flat), np.uint8)
         for label, ellipsoid in self._labelled():
-            near = np.flatnonzero(np.logical_and.reduce([ellipsoid.near(flat[:, axis], axis) for axis in range(3)]))
-            inside = ellipsoid.contains(*flat[near].T)
-            labels[near[inside]] = label
+            middle, reach = ellipsoid.centre_mm[2], ellipsoid.reach_mm[2]
+            box = slice(*np.searchsorted(z, (middle - reach, middle + reach)))
+            ordered[box][ellipsoid.contains(x[box], y[box], z[box])] = label
+        labels = np.empty_like(ordered)
+        labels[order] = ordered
         return labels.reshape(places.shape[:-1])
 
     def labels_on(self, grid: Grid) -> Labels:

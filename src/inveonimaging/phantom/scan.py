@@ -16,8 +16,8 @@ from inveonimaging.phantom.mouse import INJECTED_BQ, WEIGHT_G
 from inveonimaging.voxels import DTYPES
 
 _BQ_PER_MCI = 37e6
-_CT_START = datetime(2014, 6, 17, 13, 31, 44)  # noqa: DTZ001 - a header's times have no zone
-_PET_START = datetime(2014, 6, 17, 13, 52, 7)  # noqa: DTZ001 - likewise
+_CT_START = datetime(2014, 6, 17, 13, 31, 44)  # local time, as in a header
+_PET_START = datetime(2014, 6, 17, 13, 52, 7)
 
 
 class FrameTime(NamedTuple):

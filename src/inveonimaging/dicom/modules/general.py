@@ -113,11 +113,12 @@ def general_acquisition(series: Series, slot: Slot) -> Dataset:
 
 def sop_common(series: Series) -> Dataset:
     """SOP Common Module (PS3.3 C.12.1), but for the SOP Instance UID; names this program as converter."""
-    converter = dataset(
-        PurposeOfReferenceCodeSequence=[codes.item(_PROCESSING)],
-        Manufacturer="inveonimaging",
-        ManufacturerModelName="inveonimaging",
-        SoftwareVersions=__version__,
+    converter = (
+        dataset(  # no model name nor versions here: readers that flatten sequences would take them for the scanner's
+            PurposeOfReferenceCodeSequence=[codes.item(_PROCESSING)],
+            Manufacturer="inveonimaging",
+            ContributionDescription=f"Converted from Siemens Inveon files by inveonimaging {__version__}",
+        )
     )
     module = dataset(ContributingEquipmentSequence=[converter])
     return put(module, TimezoneOffsetFromUTC=None if series.utc_offset is None else zone(series.utc_offset))

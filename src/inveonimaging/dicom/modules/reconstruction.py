@@ -5,9 +5,10 @@ from __future__ import annotations
 from inveonimaging.dicom.encode import ds, lo, sh
 from inveonimaging.dicom.series import Series
 from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import FilterWindow, ReconAlgorithm
+from inveonimaging.hdr.enums import FilterWindow, Rebinning, ReconAlgorithm
 from inveonimaging.hdr.model import Filter
 
+_TO_2D = {Rebinning.SSRB, Rebinning.FORE}
 _WITH_OSEM3D = {ReconAlgorithm.OSEM3D, ReconAlgorithm.OSEM3D_MAP}
 _WITH_MAP = {ReconAlgorithm.OSEM3D_MAP, ReconAlgorithm.MAPTR, ReconAlgorithm.MAP3D}
 
@@ -26,13 +27,13 @@ def convolution_kernel(header: Header) -> list[str]:
 
 
 def reconstruction_method(header: Header) -> str:
-    """Reconstruction Method (0054,1103): rebinning, algorithm and its settings, in 64 characters."""
+    """Reconstruction Method (0054,1103): rebinning to 2D if any, algorithm and its settings, in 64 characters."""
     algorithm = header.reconstruction.algorithm
     rebinning = header.reconstruction.rebinning_type
     if not algorithm:
         return ""
-    parts = [f"{rebinning.label} + {algorithm.label}" if rebinning else algorithm.label, *_settings(header, algorithm)]
-    return lo(", ".join(parts))
+    name = f"{rebinning.label} + {algorithm.label}" if rebinning in _TO_2D else algorithm.label
+    return lo(", ".join([name, *_settings(header, algorithm)]))
 
 
 def _kernel(each: Filter | None) -> str:
@@ -43,12 +44,12 @@ def _kernel(each: Filter | None) -> str:
 
 def _settings(header: Header, algorithm: ReconAlgorithm) -> list[str]:
     made = header.reconstruction
-    settings = {}
+    settings: dict[str, int | None] = {}
     if algorithm is ReconAlgorithm.OSEM2D:
-        settings = {"subsets": made.osem2d_subsets, "iter": made.osem2d_iterations}
+        settings = {"subsets": made.osem2d_subsets, "iterations": made.osem2d_iterations}
     if algorithm in _WITH_OSEM3D:
-        settings = {"subsets": made.map_subsets, "OSEM iter": made.map_osem3d_iterations}
+        settings = {"subsets": made.map_subsets, "OSEM": made.map_osem3d_iterations}
     if algorithm in _WITH_MAP:
-        settings |= {"MAP iter": made.map_iterations}
+        settings |= {"MAP": made.map_iterations}
     told = [f"{count} {name}" for name, count in settings.items() if count]
     return [*told, f"beta {made.map_beta:g}"] if algorithm in _WITH_MAP and made.map_beta else told

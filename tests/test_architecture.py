@@ -1,0 +1,79 @@
+"""The layout holds: imports go downward only, and heavy packages stay in their rooms."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import inveonimaging
+
+ROOT = Path(inveonimaging.__file__).parent
+PACKAGE = ROOT.name
+
+# From the top down: a module imports only from its own level or from below.
+LEVELS = [
+    {"cli", "published", "inveonFolder2DICOM", "inveonFile2DICOM", "__main__"},
+    {"conversion"},
+    {"dicom"},
+    {"subject", "image", "phantom"},
+    {"scan", "voxels", "quant", "timing", "discover"},
+    {"geometry"},
+    {"hdr"},
+    {"units", "findings", "errors", "version"},
+]
+LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
+ONLY_IN = {
+    "pydicom": {"dicom"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+    "argparse": {"published", "inveonFolder2DICOM", "inveonFile2DICOM"},
+}
+
+
+def modules() -> list[Path]:
+    return sorted(ROOT.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    """Return the full names of what a module imports, wherever in it."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_imports_go_downward_and_heavy_ones_stay_in_their_rooms(path: Path) -> None:
+    here = room(path)
+    if here == "__init__":
+        return
+    assert here in LEVEL, f"{here} has no level in this test"
+    for name in imported(path):
+        top, *rest = name.split(".")
+        if top == PACKAGE and rest and rest[0] in LEVEL:
+            assert LEVEL[rest[0]] >= LEVEL[here], f"{here} imports {name}, which is above it"
+        assert here in ONLY_IN.get(top, {here}), f"{here} imports {top}"
+        assert top != "numpy" or here not in {"hdr", "units", "findings", "errors"}
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = "import sys, inveonimaging; print(sorted({'numpy', 'pydicom', 'rich', 'typer'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_is_there() -> None:
+    for name in inveonimaging.__all__:
+        assert getattr(inveonimaging, name) is not None
