@@ -9,7 +9,6 @@ Both run in turn, as whole processes, on the same input; what counts is their ra
 from __future__ import annotations
 
 import argparse
-import resource
 import shutil
 import statistics
 import subprocess
@@ -51,7 +50,9 @@ def compare(work: Path, frames: int, runs: int) -> None:
     """Time both ways in turn."""
     source, output, plain = work / "in", work / "out", work / "plain"
     source.mkdir()
-    scan = replace(PET_SCAN, shape=(128, 128, 159), spacing_mm=(0.388, 0.388, 0.796), frames=frames_of(*[60.0] * frames))
+    scan = replace(
+        PET_SCAN, shape=(128, 128, 159), spacing_mm=(0.388, 0.388, 0.796), frames=frames_of(*[60.0] * frames)
+    )
     write_scan(source / "mouse.pet.img", scan)
     ours, limit = [], []
     for _ in range(runs):
@@ -65,8 +66,16 @@ def compare(work: Path, frames: int, runs: int) -> None:
     megabytes = sum(file.stat().st_size for file in files) / 1e6
     ratio = statistics.median(ours) / statistics.median(limit)
     print(f"{len(files)} files, {megabytes:.0f} MB; ratio {ratio:.2f}; {megabytes / statistics.median(ours):.0f} MB/s")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    print(f"peak memory of a run: {peak:.0f} MB")
+    print(f"peak memory of a run: {peak_megabytes() or 'not known here'} MB")
+
+
+def peak_megabytes() -> int | None:
+    """Return the peak memory of the largest child process; None on Windows, which does not tell."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
 
 
 def seconds(command: list[str]) -> float:

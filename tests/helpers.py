@@ -1,8 +1,21 @@
-"""Header text for the tests: a small PET study, with whatever a test changes."""
+"""What many tests need: header text with whatever a test changes, small studies on disk, and the commands."""
 
 from __future__ import annotations
 
+import hashlib
+import os
+import subprocess
+import sys
+import unicodedata
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pydicom
+from typer.testing import CliRunner, Result
+
+from inveonimaging.cli.main import app
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
 
 Values = Mapping[str, str | Sequence[str] | None]
 
@@ -45,3 +58,69 @@ def header_text(main: Values | None = None, frames: Sequence[Values] = ({},), ne
 def _lines(values: Values) -> list[str]:
     rows = [(key, [value] if isinstance(value, str) else value or ()) for key, value in values.items()]
     return [*(f"{key} {text}".rstrip() for key, texts in rows for text in texts), "end_of_header"]
+
+
+# Studies on disk. The phantom's own position and size, with voxels so coarse that a conversion takes milliseconds.
+PET = replace(PET_SCAN, shape=(8, 7, 6), spacing_mm=(3.5, 4.0, 9.0), frames=frames_of(20, 40))
+CT = replace(CT_SCAN, shape=(8, 7, 6), spacing_mm=(3.5, 4.0, 9.0))
+
+
+def write_small_study(folder: Path) -> Path:
+    """Write a CT of 6 slices and a PET of 2 frames of 6 slices; return the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_scan(folder / "m1.ct.img", CT)
+    write_scan(folder / "m1.pet.img", PET)
+    return folder
+
+
+def files_below(folder: Path) -> list[str]:
+    """Return the files in a tree, by their relative paths; empty when there is no folder."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """Return what the files of a tree hold, by their relative paths."""
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files_below(folder)}
+
+
+def instances(folder: Path) -> list[pydicom.FileDataset]:
+    """Return the instances of a tree, in the order of their paths."""
+    return [pydicom.dcmread(folder / name) for name in files_below(folder)]
+
+
+# The commands.
+
+
+def inveon(*arguments: object, columns: int = 400) -> Result:
+    """Run `inveon` in this process; an exception that it does not turn into an exit code fails the test."""
+    runner = CliRunner(env={"COLUMNS": str(columns)})
+    return runner.invoke(app, [str(each) for each in arguments], catch_exceptions=False)
+
+
+def python(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run `python ARGUMENTS` as a process that must end by itself."""
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        capture_output=True,
+        check=False,
+        encoding="utf-8",
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        timeout=60,
+    )
+
+
+def assert_harmless(text: str) -> None:
+    """Show that nothing in it steers a terminal: no control or format character but the ends of lines."""
+    odd = {c for c in text if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}} - {"\n"}
+    assert not odd, f"raw characters: {odd!r}"
+
+
+def assert_one_line_error(code: int, stdout: str, stderr: str, expected_code: int = 1) -> str:
+    """Show that a command ended with an exit code and one harmless line on stderr; return the line."""
+    assert (code, stdout) == (expected_code, "")
+    assert stderr.startswith("error: ")
+    assert stderr.count("\n") == 1
+    assert stderr.endswith("\n")
+    assert_harmless(stderr)
+    return stderr

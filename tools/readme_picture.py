@@ -96,7 +96,7 @@ def _turned(values: Float, steps: Float, first: Float) -> Volume:
     order = [int(np.argmax(np.abs(axis))) for axis in steps]
     values, moves = values.transpose(order), np.diag(steps[:, order])
     last = first + moves * (np.array(values.shape) - 1)
-    backwards = [axis for axis in range(3) if moves[axis] < 0]
+    backwards = tuple(axis for axis in range(3) if moves[axis] < 0)
     return Volume(np.flip(values, backwards), np.minimum(first, last), np.abs(moves))
 
 

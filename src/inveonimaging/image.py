@@ -61,24 +61,33 @@ class Image:
         values = np.empty(stored.shape, np.float32)
         with np.errstate(invalid="ignore"):  # a signalling NaN
             np.multiply(stored, self.scaling.factors[frame], out=values, dtype=np.float64, casting="same_kind")
-        return values
+        return values + np.float32(self.scaling.intercept) if self.scaling.intercept else values
 
 
-def read(path: str | os.PathLike[str], *, orientation: Orientation | str | None = None, flip: str = "") -> Image:
+def read(
+    path: str | os.PathLike[str],
+    *,
+    orientation: Orientation | str | None = None,
+    flip: str = "",
+    apply_hounsfield: bool = False,
+) -> Image:
     """Read a pair of Inveon files, given by its header or by its data file.
 
     Args:
         path: `NAME.img`, `NAME.img.hdr` or `NAME.hdr`.
         orientation: the animal's posture, for example `"HFP"`, instead of what the header says.
         flip: stored axes (letters of `xyz`) whose patient direction is turned about.
+        apply_hounsfield: of a CT, apply `ct_hounsfield_scale` and `ct_hounsfield_offset`.
 
     Raises:
         InveonError: what is wrong, where, and what was expected, in one line.
     """
-    return read_pair(pair_of(Path(path)), orientation=orientation, flip=flip)
+    return read_pair(pair_of(Path(path)), orientation=orientation, flip=flip, apply_hounsfield=apply_hounsfield)
 
 
-def read_pair(pair: Pair, *, orientation: Orientation | str | None = None, flip: str = "") -> Image:
+def read_pair(
+    pair: Pair, *, orientation: Orientation | str | None = None, flip: str = "", apply_hounsfield: bool = False
+) -> Image:
     """Read a pair of files; as `read`."""
     data = _header_bytes(pair.header)
     posture = _posture(orientation) if isinstance(orientation, str) else orientation
@@ -87,7 +96,7 @@ def read_pair(pair: Pair, *, orientation: Orientation | str | None = None, flip:
         modality, kind = modality_of(header)
         grid, placing = grid_of(header, posture, flip)
         source, sizes = voxels_of(pair.data, header)
-        scaling, scales = scaling_of(header, modality)
+        scaling, scales = scaling_of(header, modality, apply_hounsfield=apply_hounsfield)
     except InveonError as error:
         raise located_error(error, pair.header) from error
     findings = (*parsing, *kind, *placing, *sizes, *scales, *decay_findings(header))
@@ -115,7 +124,13 @@ def located_error(error: InveonError, path: Path) -> InveonError:
     if error.path is not None:
         return error
     return type(error)(
-        error.message, path=path, line=error.line, key=error.key, got=error.got, expected=error.expected, hint=error.hint
+        error.message,
+        path=path,
+        line=error.line,
+        key=error.key,
+        got=error.got,
+        expected=error.expected,
+        hint=error.hint,
     )
 
 

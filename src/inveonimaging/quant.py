@@ -1,14 +1,14 @@
 """Stored values -> physical values -> signed 16 bit with a rescale slope.
 
 PET: Bq/mL = stored * scale_factor * calibration_factor / isotope_branching_fraction * (37 for nCi/cc, 1 for Bq/cc).
-CT:  HU = stored * scale_factor.
+CT:  HU = stored * scale_factor; ct_hounsfield_scale and _offset on top of it only when asked for.
 The scale factor holds dead-time and decay correction already. See docs/quantification.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Context, Decimal
 from enum import Enum
 
@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from inveonimaging.errors import HeaderError
 from inveonimaging.findings import Finding
+from inveonimaging.geometry import missing
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import CalibrationUnits, Modality
 from inveonimaging.units import BQ_PER_NCI
@@ -39,21 +40,33 @@ class Unit(str, Enum):
 
 @dataclass(frozen=True)
 class Scaling:
-    """Unit and factor of each frame: physical = stored * factor."""
+    """Unit, factor of each frame, and what is added: physical = stored * factor + intercept."""
 
     unit: Unit
     factors: tuple[float, ...]
+    intercept: float = 0.0
 
 
-def scaling_of(header: Header, modality: Modality) -> tuple[Scaling, tuple[Finding, ...]]:
+def scaling_of(
+    header: Header, modality: Modality, *, apply_hounsfield: bool = False
+) -> tuple[Scaling, tuple[Finding, ...]]:
     """Return how stored values become physical ones.
+
+    Args:
+        header: the header.
+        modality: PET or CT.
+        apply_hounsfield: of a CT, HU = stored * scale_factor * ct_hounsfield_scale + ct_hounsfield_offset.
 
     Raises:
         HeaderError: a frame has no scale factor above 0, or one beyond all reason.
     """
     factors = tuple(_scale_factor(header, index) for index in range(len(header.frames)))
     if modality is Modality.CT:
-        return _scaling(header, Unit.HU, factors), _hounsfield_findings(header)
+        return (
+            _hounsfield(header, factors)
+            if apply_hounsfield
+            else (_scaling(header, Unit.HU, factors), _not_applied(header))
+        )
     findings: list[Finding] = []
     per_unit = _calibration(header, findings)
     if per_unit is None:
@@ -89,11 +102,19 @@ def _scale_factor(header: Header, index: int) -> float:
     return frame.scale_factor
 
 
-def _hounsfield_findings(header: Header) -> tuple[Finding, ...]:
+def _hounsfield(header: Header, factors: tuple[float, ...]) -> tuple[Scaling, tuple[Finding, ...]]:
+    scale = header.ct.hounsfield_scale
+    if scale is None or scale <= 0:
+        raise missing(header, "ct_hounsfield_scale", "a number above 0, since it is to be applied")
+    scaling = _scaling(header, Unit.HU, tuple(factor * scale for factor in factors))
+    return replace(scaling, intercept=header.ct.hounsfield_offset or 0.0), ()
+
+
+def _not_applied(header: Header) -> tuple[Finding, ...]:
     scale, offset = header.ct.hounsfield_scale, header.ct.hounsfield_offset
     if not scale and not offset:
         return ()
-    message = f"ct_hounsfield_scale {scale or 0:g} and ct_hounsfield_offset {offset or 0:g} are taken as applied already"
+    message = f"ct_hounsfield_scale {scale or 0:g} and ct_hounsfield_offset {offset or 0:g} are taken as applied (--apply-hounsfield applies them)"
     return (Finding("hounsfield-not-applied", message, key="ct_hounsfield_scale"),)
 
 
@@ -102,7 +123,9 @@ def _calibration(header: Header, findings: list[Finding]) -> float | None:
     calibration = header.calibration
     becquerel = _BQ_PER_UNIT.get(calibration.units or CalibrationUnits.UNKNOWN)
     if becquerel is None or not calibration.factor or calibration.factor < 0:
-        message = "not calibrated (calibration_units or calibration_factor): values are proportional to counts, not Bq/mL"
+        message = (
+            "not calibrated (calibration_units or calibration_factor): values are proportional to counts, not Bq/mL"
+        )
         findings.append(Finding("not-calibrated", message, key="calibration_factor"))
         return None
     fraction = branching_fraction(header)

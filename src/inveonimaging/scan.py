@@ -43,10 +43,13 @@ def refuse_unconvertible(header: Header, modality: Modality) -> tuple[Finding, .
         raise _unsupported(header, "file_type", f"file_type is {int(kind)} ({kind.label})", "5 (image)")
     if modality is Modality.SPECT:
         raise _unsupported(header, "modality", "modality is 2 (SPECT)", "0 (PET) or 1 (CT)")
-    if header.acquisition_mode is AcquisitionMode.GATED or len({frame.gate for frame in header.frames}) > 1:
-        raise _unsupported(header, "acquisition_mode", "this is a gated scan", "static or dynamic frames")
-    if len({frame.bed for frame in header.frames}) > 1:
-        raise _unsupported(header, "number_of_bed_positions", "frames have several bed positions", "one")
+    if header.acquisition_mode is AcquisitionMode.GATED:
+        raise _unsupported(
+            header, "acquisition_mode", "acquisition_mode is 4 (gated emission)", "static or dynamic frames"
+        )
+    for key in ("gate", "bed", "energy_window", "detector_panel"):
+        if len({getattr(frame, key) for frame in header.frames}) > 1:
+            raise _unsupported(header, "total_frames", f"frames differ by {key}", "frames that differ by time only")
     if kind is FileType.IMAGE:
         return ()
     return (Finding("file-type-assumed", "file_type is not given; taken as image", Severity.INFO, key="file_type"),)

@@ -23,6 +23,7 @@ _AGE = re.compile(r"(\d{1,4}(?:\.\d+)?)\s*(d|w|wk|m|mo|y|yr|day|week|month|year)
 _DAYS_PER_WEEK = 7
 _LONGEST_AGE = 999
 _LARGEST_MONTH = 12
+_LONGEST_NAME = 64  # of a Long String and of a Person Name, PS3.5 6.2
 
 
 class Source(str, Enum):
@@ -132,14 +133,20 @@ def given_subject(name: str | None, identifier: str | None, birth_date: str | No
     """Return what a user typed of the animal.
 
     Raises:
-        OptionError: the birth date is no date, or the sex none of M, F and O.
+        OptionError: a text is too long, the birth date is no date, or the sex none of M, F and O.
     """
     return GivenSubject(
-        name=name,
-        id=identifier,
-        birth_date=None if birth_date is None else _given_birth_date(birth_date),
-        sex=None if sex is None else _given_sex(sex),
+        name=_given_text("the patient's name", name),
+        id=_given_text("the patient ID", identifier),
+        birth_date=_given_birth_date(birth_date) if birth_date else None,
+        sex=_given_sex(sex) if sex else None,
     )
+
+
+def _given_text(what: str, text: str | None) -> str | None:
+    if text and len(text) > _LONGEST_NAME:
+        raise OptionError(f"{what} has {len(text)} characters", expected=f"at most {_LONGEST_NAME}")
+    return text or None
 
 
 def _given_birth_date(text: str) -> date:

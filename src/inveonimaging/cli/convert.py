@@ -61,6 +61,9 @@ def convert(
     ct_prefix: Annotated[str, typer.Option("--ct-prefix", "-c", help="Start of CT file names.")] = "CT-",
     pet_prefix: Annotated[str, typer.Option("--pet-prefix", "-p", help="Start of PET file names.")] = "PET-",
     nm_prefix: Annotated[str, typer.Option(help="Start of SPECT file names.")] = "NM-",
+    apply_hounsfield: Annotated[
+        bool, typer.Option("--apply-hounsfield", help="CT: apply ct_hounsfield_scale and ct_hounsfield_offset.")
+    ] = False,
     allow_long_data: Annotated[
         bool, typer.Option(help="Take .img files that are longer than the header says.")
     ] = False,
@@ -93,6 +96,7 @@ def convert(
             refuse_strays=strict,
             ignored_suffixes=asked.suffixes(ignore or []),
             fail_on_warnings=strict,
+            apply_hounsfield=apply_hounsfield,
             allow_long_data=allow_long_data,
         )
         run(source, output, chosen, dry_run=dry_run, as_json=as_json)

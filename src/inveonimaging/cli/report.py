@@ -18,6 +18,7 @@ from inveonimaging.findings import Finding, Severity
 
 SCHEMA = 1
 _INTERRUPTED = 130
+_LONGEST = 1000
 _LABELS = {Severity.INFO: "note", Severity.WARNING: "warning", Severity.ERROR: "error"}
 
 
@@ -37,14 +38,14 @@ def one_line_errors(*, as_json: bool = False) -> Iterator[None]:
 
 
 def _end(message: str, code: int) -> NoReturn:
-    typer.echo(f"error: {message}", err=True)
+    typer.echo(f"error: {printable(message, _LONGEST)}", err=True)
     raise typer.Exit(code)
 
 
 def say(findings: Iterable[Finding]) -> None:
     """Print findings, one line each, on stderr."""
     for finding in dict.fromkeys(findings):
-        typer.echo(f"{_LABELS[finding.severity]}: {finding}", err=True)
+        typer.echo(f"{_LABELS[finding.severity]}: {printable(finding, _LONGEST)}", err=True)
 
 
 def print_json(document: dict[str, Any]) -> None:

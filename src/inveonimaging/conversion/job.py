@@ -175,7 +175,12 @@ def _convert_study(study: StudyPlan, options: Options, uids: UidPolicy, counter:
 def _identity(study: StudyPlan, options: Options) -> str:
     """Return what the instances say beyond headers and voxels, as text: options where they took effect, and version."""
     series = [
-        (each.start, each.image.grid, options.codes.radionuclide(each.image.header.tracer.isotope or ""))
+        (
+            each.start,
+            each.image.grid,
+            each.image.scaling,
+            options.codes.radionuclide(each.image.header.tracer.isotope or ""),
+        )
         for each in study.series
     ]
     animal = replace(study.animal, sources={})
@@ -245,7 +250,8 @@ def _window(image: Image, survey: _Survey) -> tuple[float, float] | None:
     lowest = min(float(extent.lowest.min()) * factor for extent, factor in spans)
     highest = max(float(extent.highest.max()) * factor for extent, factor in spans)
     lowest = lowest if image.modality is Modality.CT else 0.0
-    return ((lowest + highest) / 2, highest - lowest) if highest - lowest >= 1 else None
+    width = highest - lowest
+    return (lowest + width / 2 + image.scaling.intercept, width) if width >= 1 else None
 
 
 def _instances(series: Series, uids: UidPolicy) -> Iterator[tuple[list[Slot], npt.NDArray[np.int16]]]:

@@ -64,6 +64,7 @@ class Options:
         refuse_strays: refuse what is no pair, orphans and nested folders instead of skipping them.
         ignored_suffixes: suffixes of files that are never refused, as `.txt`; None ignores all.
         fail_on_warnings: refuse whatever has a warning among its findings.
+        apply_hounsfield: apply `ct_hounsfield_scale` and `ct_hounsfield_offset` of a CT.
         allow_long_data: take a data file that is longer than its header says.
     """
 
@@ -80,4 +81,5 @@ class Options:
     refuse_strays: bool = False
     ignored_suffixes: frozenset[str] | None = frozenset()
     fail_on_warnings: bool = False
+    apply_hounsfield: bool = False
     allow_long_data: bool = False

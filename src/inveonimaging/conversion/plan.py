@@ -22,6 +22,8 @@ from inveonimaging.subject import Animal, animal_of
 from inveonimaging.timing import expected_decay_factor, utc_offset
 
 _MOST_IMAGES = 65535  # Image Index is an unsigned 16 bit number
+_LONGEST_SCAN_S = 366 * 24 * 3600.0
+_LARGEST_COUNT = 2**31 - 1  # of an Integer String
 _NAMED = 3
 
 
@@ -82,10 +84,22 @@ def plan(source: Path, output: Path, options: Options) -> tuple[StudyPlan, ...]:
     folders = [folder for folder in _walk(source, output) if folder.pairs]
     if not folders:
         raise _nothing(source, "")
-    return tuple(
+    studies = tuple(
         _study(each.path, output / each.path.relative_to(source), each.pairs, _strays(each, options), options)
         for each in folders
     )
+    _refuse_collisions(studies)
+    return studies
+
+
+def _refuse_collisions(studies: Sequence[StudyPlan]) -> None:
+    """Refuse a sub-folder whose study would stand where a series of the folder above it goes."""
+    series = {study.output / str(each.number) for study in studies for each in study.series}
+    for study in studies:
+        if study.output in series:
+            raise InputError(
+                "has the name of a series folder of the study above it", path=study.source, hint="rename it"
+            )
 
 
 def _nothing(source: Path, hint: str) -> InputError:
@@ -157,7 +171,9 @@ def _uncoded_species(animal: Animal, image: Image) -> tuple[Finding, ...]:
 
 
 def _series(pair: Pair, number: int, options: Options) -> SeriesPlan:
-    image = read_pair(pair, orientation=options.orientation, flip=options.flip)
+    image = read_pair(
+        pair, orientation=options.orientation, flip=options.flip, apply_hounsfield=options.apply_hounsfield
+    )
     try:
         kind = refuse_unconvertible(image.header, image.modality)
         start = image.header.acquisition.scan_time or options.scan_time
@@ -176,10 +192,14 @@ def _series(pair: Pair, number: int, options: Options) -> SeriesPlan:
 
 
 def _refuse_unknown(image: Image, start: datetime | None) -> None:
-    """Refuse a PET whose header lacks what DICOM must have (type 1 and 1C)."""
+    """Refuse a header that lacks, or has beyond reason, what DICOM must have (type 1 and 1C)."""
+    header = image.header
+    for index, frame in enumerate(header.frames):
+        if abs(frame.start_s or 0.0) > _LONGEST_SCAN_S:
+            message = f"frame_start of frame {index} is {frame.start_s:g}"
+            raise HeaderError(message, line=frame.line_of("frame_start"), expected="seconds after scan_time")
     if image.modality is not Modality.PET:
         return
-    header = image.header
     if start is None:
         raise HeaderError(key="scan_time", expected="the start of the scan", hint=_SCAN_TIME_HINT)
     if len(header.frames) * image.grid.shape[2] > _MOST_IMAGES:
@@ -233,7 +253,12 @@ def _tracer_findings(image: Image, options: Options) -> Iterator[Finding]:
             "injection_time is missing; left out, SUV cannot be computed",
             key="injection_time",
         )
-    if not tracer.half_life_s:
+    if not tracer.half_life_s or tracer.half_life_s < 0:
         yield Finding("half-life-unknown", "isotope_half_life is missing or 0; left out", key="isotope_half_life")
+    if image.header.corrections.decay is None:
+        message = "decay_correction_applied is missing; taken as not corrected"
+        yield Finding("decay-correction-unknown", message, key="decay_correction_applied")
+    if any(max(frame.prompts or 0, frame.delays or 0) > _LARGEST_COUNT for frame in image.frames):
+        yield Finding("counts-too-large", "prompts or delays beyond 2147483647; left out", Severity.INFO, key="prompts")
     if any(not frame.duration_s for frame in image.frames):
         yield Finding("frame-duration-unknown", "frame_duration is missing or 0; left empty", key="frame_duration")

@@ -56,7 +56,9 @@ MAIN: dict[str, Field] = {
     "bed_control": Field("bed.control", code(enums.BedControl), "Bed controller"),
     "bed_motion": Field("bed.motion", code(enums.BedMotion), "Bed motion"),
     "number_of_bed_positions": Field("bed.positions", INT, "Number of bed positions"),
-    "horizontal_bed_calibration": Field("bed.horizontal_calibration_um", FLOAT, "Horizontal bed calibration, in microns"),
+    "horizontal_bed_calibration": Field(
+        "bed.horizontal_calibration_um", FLOAT, "Horizontal bed calibration, in microns"
+    ),
     "vertical_bed_calibration": Field("bed.vertical_calibration_um", FLOAT, "Vertical bed calibration, in microns"),
     "registration_available": Field(
         "geometry.registration", code(enums.Registration), "Registration data available for this file"
@@ -72,9 +74,13 @@ MAIN: dict[str, Field] = {
     "isotope_branching_fraction": Field(
         "tracer.branching_fraction", FLOAT, "Isotope branching fraction; not included in the scale factors"
     ),
-    "transaxial_crystals_per_block": Field("detector.transaxial_crystals_per_block", INT, "Transaxial crystals per block"),
+    "transaxial_crystals_per_block": Field(
+        "detector.transaxial_crystals_per_block", INT, "Transaxial crystals per block"
+    ),
     "axial_crystals_per_block": Field("detector.axial_crystals_per_block", INT, "Axial crystals per block"),
-    "intrinsic_crystal_offset": Field("detector.intrinsic_crystal_offset", INT, "Crystal offset for intrinsic rotation"),
+    "intrinsic_crystal_offset": Field(
+        "detector.intrinsic_crystal_offset", INT, "Crystal offset for intrinsic rotation"
+    ),
     "transaxial_blocks": Field("detector.transaxial_blocks", INT, "Number of transaxial blocks"),
     "axial_blocks": Field("detector.axial_blocks", INT, "Number of axial blocks"),
     "transaxial_crystal_pitch": Field("detector.transaxial_crystal_pitch_mm", CM, "Transaxial crystal pitch, in cm"),
@@ -90,7 +96,9 @@ MAIN: dict[str, Field] = {
     ),
     "tx_src_type": Field("detector.transmission_source", code(enums.TransmissionSource), "Transmission source type"),
     "default_projections": Field("detector.default_projections", INT, "Default number of projections"),
-    "default_transaxial_angles": Field("detector.default_transaxial_angles", INT, "Default number of transaxial angles"),
+    "default_transaxial_angles": Field(
+        "detector.default_transaxial_angles", INT, "Default number of transaxial angles"
+    ),
     "crystal_thickness": Field("detector.crystal_thickness_mm", CM, "Crystal thickness, in cm"),
     "depth_of_interaction": Field("detector.depth_of_interaction_mm", CM, "Depth of interaction, in cm"),
     "transaxial_bin_size": Field("detector.transaxial_bin_size_mm", CM, "Transaxial projection bin size, in cm"),
@@ -109,7 +117,9 @@ MAIN: dict[str, Field] = {
     "z_dimension": Field("array.z", INT, "Size of the z dimension"),
     "w_dimension": Field("array.w", INT, "Size of the w dimension (frames)"),
     "delta_elements": Field("array.delta_elements", DELTAS, "Elements per step of the delta dimension", repeats=True),
-    "x_filter": Field("reconstruction.x_filter", FILTER, "Reconstruction filter in x, window and cutoff (0.5 is Nyquist)"),
+    "x_filter": Field(
+        "reconstruction.x_filter", FILTER, "Reconstruction filter in x, window and cutoff (0.5 is Nyquist)"
+    ),
     "y_filter": Field("reconstruction.y_filter", FILTER, "Reconstruction filter in y, window and cutoff"),
     "z_filter": Field("reconstruction.z_filter", FILTER, "Reconstruction filter in z, window and cutoff"),
     "histogram_version": Field("reconstruction.histogram_version", FLOAT, "Version of the histogramming program"),
@@ -159,12 +169,12 @@ MAIN: dict[str, Field] = {
     "pixel_size_y": Field("geometry.pixel_size_y_mm", FLOAT, "Voxel size in y, in mm"),
     "pixel_size_z": Field("geometry.pixel_size_z_mm", FLOAT, "Voxel size in z, in mm"),
     "image_ref_shift": Field("geometry.image_ref_shift_mm", XYZ, "Image reference shift in x, y and z, in mm"),
-    "image_ref_rotation": Field("geometry.image_ref_rotation_deg", XYZ, "Image reference rotation in x, y and z, in degrees"),
+    "image_ref_rotation": Field(
+        "geometry.image_ref_rotation_deg", XYZ, "Image reference rotation in x, y and z, in degrees"
+    ),
     "subject_orientation": Field("geometry.orientation", code(enums.Orientation), "Subject orientation in the scanner"),
     "calibration_units": Field("calibration.units", code(enums.CalibrationUnits), "Units of the calibrated data"),
-    "calibration_factor": Field(
-        "calibration.factor", FLOAT, "Calibration factor; not included in the scale factors"
-    ),
+    "calibration_factor": Field("calibration.factor", FLOAT, "Calibration factor; not included in the scale factors"),
     "calibration_branching_fraction": Field(
         "calibration.branching_fraction", FLOAT, "Branching fraction of the calibration source"
     ),
@@ -230,9 +240,15 @@ MAIN: dict[str, Field] = {
     "ct_header_size": Field("ct.header_size", INT, "CT header size, in bytes"),
     "ct_proj_size_transaxial": Field("ct.projection_size_transaxial", INT, "CT transaxial projection size, in pixels"),
     "ct_proj_size_axial": Field("ct.projection_size_axial", INT, "CT axial projection size, in pixels"),
-    "ct_average_dark_projections": Field("ct.average_dark_projections", INT, "CT dark calibration projections averaged"),
-    "ct_average_light_projections": Field("ct.average_light_projections", INT, "CT light calibration projections averaged"),
-    "ct_light_calibration_projections": Field("ct.light_calibration_projections", INT, "CT light calibration projections"),
+    "ct_average_dark_projections": Field(
+        "ct.average_dark_projections", INT, "CT dark calibration projections averaged"
+    ),
+    "ct_average_light_projections": Field(
+        "ct.average_light_projections", INT, "CT light calibration projections averaged"
+    ),
+    "ct_light_calibration_projections": Field(
+        "ct.light_calibration_projections", INT, "CT light calibration projections"
+    ),
     "ct_dependent_light_calibration_projections": Field(
         "ct.dependent_light_calibration_projections", INT, "CT position dependent light calibration projections"
     ),
@@ -262,8 +278,12 @@ MAIN: dict[str, Field] = {
     ),
     "ct_source_to_detector": Field("ct.source_to_detector", FLOAT, "CT distance source to detector"),
     "ct_source_to_crot": Field("ct.source_to_rotation_centre", FLOAT, "CT distance source to centre of rotation"),
-    "ct_detector_vertical_offset": Field("ct.detector_vertical_offset_px", FLOAT, "CT detector vertical offset, in pixels"),
-    "ct_detector_horizontal_tilt": Field("ct.detector_horizontal_tilt_deg", FLOAT, "CT detector horizontal tilt, in degrees"),
+    "ct_detector_vertical_offset": Field(
+        "ct.detector_vertical_offset_px", FLOAT, "CT detector vertical offset, in pixels"
+    ),
+    "ct_detector_horizontal_tilt": Field(
+        "ct.detector_horizontal_tilt_deg", FLOAT, "CT detector horizontal tilt, in degrees"
+    ),
     "ct_detector_vertical_tilt": Field("ct.detector_vertical_tilt_deg", FLOAT, "CT detector vertical tilt, in degrees"),
     "ct_transaxial_bin_factor": Field("ct.transaxial_bin_factor", INT, "CT transaxial bin factor"),
     "ct_axial_bin_factor": Field("ct.axial_bin_factor", INT, "CT axial bin factor"),

@@ -89,7 +89,9 @@ def _take(
         values.setdefault(field.attribute, []).append(value)
         return
     if values.get(field.attribute, value) != value:
-        findings.append(Finding("repeated-key", f"{line.key} is given again, the last one counts", key=line.key, line=line.number))
+        findings.append(
+            Finding("repeated-key", f"{line.key} is given again, the last one counts", key=line.key, line=line.number)
+        )
     values[field.attribute] = value
 
 
@@ -113,7 +115,11 @@ def _check_whole(blocks: tuple[Block, ...], findings: list[Finding]) -> None:
         if not any(line.key == END for line in block):
             name = f"frame {block[0].value}" if block and block[0].key == "frame" else "the main block"
             number = block[-1].number if block else None
-            findings.append(Finding("no-end-of-header", f"{printable(name)} has no end_of_header: is the file cut off?", line=number))
+            findings.append(
+                Finding(
+                    "no-end-of-header", f"{printable(name)} has no end_of_header: is the file cut off?", line=number
+                )
+            )
 
 
 def _name_unknown(header: model.Header, findings: list[Finding]) -> None:
@@ -122,4 +128,6 @@ def _name_unknown(header: model.Header, findings: list[Finding]) -> None:
     if unknown:
         shown = ", ".join(printable(key, 40) for key in unknown[:_NAMED])
         more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
-        findings.append(Finding("unknown-key", f"unknown keys, kept as they are: {shown}{more}", Severity.INFO, key=unknown[0]))
+        findings.append(
+            Finding("unknown-key", f"unknown keys, kept as they are: {shown}{more}", Severity.INFO, key=unknown[0])
+        )

@@ -19,6 +19,7 @@ _CTIME = re.compile(r"[A-Za-z]{3}\s+([A-Za-z]{3})\s+(\d{1,2})\s+(\d{1,2}):(\d{2}
 _INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
 _LOW = 0xFFFFFFFF
 
+
 @dataclass(frozen=True)
 class Codec:
     """How a value is read (ValueError if it cannot be), how it is spelled, and what is expected, in words."""
@@ -99,7 +100,9 @@ def _filter(text: str) -> Filter:
 
 def quantity(factor: Decimal, unit: str) -> Codec:
     """Return the codec of a number in `unit` that becomes `factor` times as much."""
-    return Codec(lambda text: units.number(text, factor), lambda value: units.spell(value, factor), f"a number ({unit})")
+    return Codec(
+        lambda text: units.number(text, factor), lambda value: units.spell(value, factor), f"a number ({unit})"
+    )
 
 
 def code(enum: type[E]) -> Codec:
@@ -121,10 +124,14 @@ XYZ = Codec(lambda text: tuple(_words(text, *[units.number] * 3)), _spell_words,
 FILTER = Codec(_filter, lambda f: _spell_words((int(f.window), f.cutoff)), "a code from 0 to 7 and a number")
 INDEXED = Codec(lambda t: Indexed(*_words(t, integer, units.number)), _spell_words, "an index and a number")
 GATE_BINS = Codec(
-    lambda t: GateBins(*_words(t, integer, integer, units.number, units.number)), _spell_words, "two whole numbers and two numbers"
+    lambda t: GateBins(*_words(t, integer, integer, units.number, units.number)),
+    _spell_words,
+    "two whole numbers and two numbers",
 )
 SINGLES = Codec(
-    lambda t: Singles(*_words(t, integer, units.number, units.number, optional=1)), _spell_words, "a block and one or two rates"
+    lambda t: Singles(*_words(t, integer, units.number, units.number, optional=1)),
+    _spell_words,
+    "a block and one or two rates",
 )
 DELTAS = Codec(lambda t: DeltaElements(*_words(t, integer, integer)), _spell_words, "two whole numbers")
 
@@ -135,4 +142,6 @@ def _gate_description(text: str) -> GateDescription:
 
 
 GATE_DESCRIPTION = Codec(_gate_description, lambda g: f"{g.input} {g.text}".strip(), "a gate input and a text")
-USER = Codec(lambda text: User(*_head_and_text(text)), lambda user: f"{user.key} {user.value}".strip(), "a key and a text")
+USER = Codec(
+    lambda text: User(*_head_and_text(text)), lambda user: f"{user.key} {user.value}".strip(), "a key and a text"
+)

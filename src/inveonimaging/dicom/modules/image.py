@@ -51,7 +51,8 @@ def image_pixel(series: Series) -> Dataset:
 
 def rescale(series: Series, slot: Slot) -> Dataset:
     """Rescale Intercept and Slope of the CT and PET Image Modules; the slope that the pixels were quantised with."""
-    return dataset(RescaleIntercept="0", RescaleSlope=slot.slope.text)
+    intercept = series.image.scaling.intercept
+    return dataset(RescaleIntercept=ds(intercept) if intercept else "0", RescaleSlope=slot.slope.text)
 
 
 def voi_lut(series: Series) -> Dataset:
