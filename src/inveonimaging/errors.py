@@ -15,6 +15,9 @@ them in one place, so that all messages read alike and no byte of a file reaches
 from __future__ import annotations
 
 import os
+from typing import TypeVar
+
+E = TypeVar("E", bound="InveonError")
 
 _SHOWN = 80
 
@@ -47,6 +50,20 @@ class InveonError(Exception):
         self.expected = expected
         self.hint = hint
         super().__init__(self._sentence())
+
+    def at(self: E, path: str | os.PathLike[str], hint: str | None = None) -> E:  # noqa: PYI019 - Self: Python 3.11
+        """Return this error with a path, unless it has one, and with a hint, unless it has one."""
+        if self.path is not None:
+            return self
+        return type(self)(
+            self.message,
+            path=path,
+            line=self.line,
+            key=self.key,
+            got=self.got,
+            expected=self.expected,
+            hint=self.hint or hint,
+        )
 
     def _sentence(self) -> str:
         parts = [self.message] if self.message else []

@@ -16,11 +16,11 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from inveonimaging.errors import HeaderError, OptionError
+from inveonimaging.errors import OptionError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import Modality, Orientation
-from inveonimaging.hdr.fields import MAIN
+from inveonimaging.hdr.need import missing
 
 Float = npt.NDArray[np.float64]
 
@@ -63,7 +63,7 @@ class Grid:
     @cached_property
     def axes(self) -> Float:
         """Unit vectors of i, j, k in LPS as the columns of a (3, 3) array."""
-        return np.array([_LPS[letter] for letter in self.directions], dtype=float).T
+        return np.asarray(np.transpose([_LPS[letter] for letter in self.directions]), dtype=float)
 
     @property
     def image_orientation(self) -> tuple[float, ...]:
@@ -81,12 +81,12 @@ class Grid:
     @cached_property
     def slice_locations(self) -> Float:
         """(nz,) position of each slice along the stored slice axis, mm, in the gantry."""
-        return self._gantry(self._corners)[:, 2]
+        return np.asarray(self._gantry(self._corners)[:, 2])
 
     @cached_property
     def positions(self) -> Float:
         """(nz, 3) Image Position (Patient): centre of each slice's first voxel, LPS mm (PS3.3 C.7.6.2.1.1)."""
-        return self._gantry(self._corners) @ self.axes.T + 0.0
+        return np.asarray(self._gantry(self._corners) @ self.axes.T + 0.0)
 
     @cached_property
     def runs_against_normal(self) -> bool:
@@ -139,13 +139,6 @@ def grid_of(header: Header, orientation: Orientation | None = None, flip: str = 
 def shape_of(header: Header) -> tuple[int, int, int]:
     """Return the number of voxels along i, j and k; HeaderError if one is missing or senseless."""
     return _size(header, "x"), _size(header, "y"), _size(header, "z")
-
-
-def missing(header: Header, key: str, expected: str | None = None) -> HeaderError:
-    """Return the error that says that a needed key is absent, empty or not what it must be."""
-    line = header.line_of(key)
-    got = next((row.value for row in reversed(header.source) if row.key == key), None)
-    return HeaderError(line=line, key=key, got=got, expected=expected or MAIN[key].codec.expected)
 
 
 def _posture(header: Header, override: Orientation | None, findings: list[Finding]) -> Orientation:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from inveonimaging.discover import Pair, pair_of
 from inveonimaging.errors import HeaderError, InveonError, OptionError, printable
-from inveonimaging.findings import Finding
+from inveonimaging.findings import Finding, Severity
 from inveonimaging.geometry import Grid, grid_of
 from inveonimaging.hdr import Frame, Header, parse
 from inveonimaging.hdr.enums import Modality, Orientation
@@ -91,6 +91,7 @@ def read_pair(
     """Read a pair of files; as `read`."""
     data = _header_bytes(pair.header)
     posture = _posture(orientation) if isinstance(orientation, str) else orientation
+    parsing: tuple[Finding, ...] = ()
     try:
         header, parsing = parse(data)
         modality, kind = modality_of(header)
@@ -98,10 +99,16 @@ def read_pair(
         source, sizes = voxels_of(pair.data, header)
         scaling, scales = scaling_of(header, modality, apply_hounsfield=apply_hounsfield)
     except InveonError as error:
-        raise located_error(error, pair.header) from error
+        raise error.at(pair.header, hint=_likely_cause(parsing)) from error
     findings = (*parsing, *kind, *placing, *sizes, *scales, *decay_findings(header))
     located = tuple(locate(finding, pair.header, header) for finding in findings)
     return Image(pair, data, header, modality, grid, scaling, source, located)
+
+
+def _likely_cause(parsing: tuple[Finding, ...]) -> str | None:
+    """Return what parsing found odd first, which often is why something else cannot be."""
+    odd = next((finding for finding in parsing if finding.severity is Severity.WARNING), None)
+    return f"line {odd.line}: {odd.message}" if odd else None
 
 
 def _posture(name: str) -> Orientation:
@@ -117,21 +124,6 @@ def locate(finding: Finding, path: Path, header: Header) -> Finding:
         return finding
     line = finding.line or (header.line_of(finding.key) if finding.key else None)
     return replace(finding, path=str(path), line=line)
-
-
-def located_error(error: InveonError, path: Path) -> InveonError:
-    """Return an error with the path of the header that it is about."""
-    if error.path is not None:
-        return error
-    return type(error)(
-        error.message,
-        path=path,
-        line=error.line,
-        key=error.key,
-        got=error.got,
-        expected=error.expected,
-        hint=error.hint,
-    )
 
 
 def _header_bytes(path: Path) -> bytes:

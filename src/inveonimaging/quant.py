@@ -16,15 +16,16 @@ import numpy as np
 import numpy.typing as npt
 
 from inveonimaging.errors import HeaderError
-from inveonimaging.findings import Finding
-from inveonimaging.geometry import missing
+from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import CalibrationUnits, Modality
+from inveonimaging.hdr.need import missing, missing_in_frame
 from inveonimaging.units import BQ_PER_NCI
 
 LOWEST, HIGHEST = -32768, 32767
 _INT16 = np.dtype("<i2")
 _STEPS_KEPT = 2**12
+_HALF_STEP = 0.5
 _LARGEST = 1e100  # factor; float32 times it, or divided by it, is far inside float64
 _DS_LENGTH = 16  # of a Decimal String, PS3.5 6.2
 _BQ_PER_UNIT = {CalibrationUnits.NCI_PER_CC: BQ_PER_NCI, CalibrationUnits.BQ_PER_CC: 1}
@@ -62,11 +63,9 @@ def scaling_of(
     """
     factors = tuple(_scale_factor(header, index) for index in range(len(header.frames)))
     if modality is Modality.CT:
-        return (
-            _hounsfield(header, factors)
-            if apply_hounsfield
-            else (_scaling(header, Unit.HU, factors), _not_applied(header))
-        )
+        if apply_hounsfield:
+            return _hounsfield(header, factors), ()
+        return _scaling(header, Unit.HU, factors), _not_applied(header)
     findings: list[Finding] = []
     per_unit = _calibration(header, findings)
     if per_unit is None:
@@ -94,28 +93,25 @@ def branching_fraction(header: Header) -> float | None:
 def _scale_factor(header: Header, index: int) -> float:
     frame = header.frames[index]
     if frame.scale_factor is None or frame.scale_factor <= 0:
-        raise HeaderError(
-            f"scale_factor of frame {index} is {'missing' if frame.scale_factor is None else frame.scale_factor}",
-            line=frame.line_of("scale_factor") or (frame.source[0].number if frame.source else None),
-            expected="a number above 0",
-        )
+        raise missing_in_frame(frame, index, "scale_factor", "a number above 0")
     return frame.scale_factor
 
 
-def _hounsfield(header: Header, factors: tuple[float, ...]) -> tuple[Scaling, tuple[Finding, ...]]:
+def _hounsfield(header: Header, factors: tuple[float, ...]) -> Scaling:
     scale = header.ct.hounsfield_scale
     if scale is None or scale <= 0:
         raise missing(header, "ct_hounsfield_scale", "a number above 0, since it is to be applied")
     scaling = _scaling(header, Unit.HU, tuple(factor * scale for factor in factors))
-    return replace(scaling, intercept=header.ct.hounsfield_offset or 0.0), ()
+    return replace(scaling, intercept=header.ct.hounsfield_offset or 0.0)
 
 
 def _not_applied(header: Header) -> tuple[Finding, ...]:
     scale, offset = header.ct.hounsfield_scale, header.ct.hounsfield_offset
     if not scale and not offset:
         return ()
-    message = f"ct_hounsfield_scale {scale or 0:g} and ct_hounsfield_offset {offset or 0:g} are taken as applied (--apply-hounsfield applies them)"
-    return (Finding("hounsfield-not-applied", message, key="ct_hounsfield_scale"),)
+    given = f"ct_hounsfield_scale {scale or 0:g} and ct_hounsfield_offset {offset or 0:g}"
+    message = f"{given} are taken as applied already (--apply-hounsfield applies them)"
+    return (Finding("hounsfield-not-applied", message, Severity.INFO, key="ct_hounsfield_scale"),)
 
 
 def _calibration(header: Header, findings: list[Finding]) -> float | None:
@@ -257,7 +253,7 @@ def quantise(stored: npt.NDArray[np.generic], factor: float, slopes: Sequence[Sl
         slopes: n slopes, from `slopes_of`, so that nothing saturates.
     """
     ratios = factor / np.array([slope.value for slope in slopes])
-    if stored.dtype.kind == "i" and np.all(np.abs(ratios - 1) * -LOWEST < 0.5):
+    if stored.dtype.kind == "i" and np.all(np.abs(ratios - 1) * -LOWEST < _HALF_STEP):
         return stored.astype(_INT16)  # the slope is the factor itself: nothing to round
     # float64: in float32 the product alone would be wrong by up to 0.002 steps
     with np.errstate(invalid="ignore"):  # a signalling NaN

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from inveonimaging.errors import UnsupportedError
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.geometry import missing
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import AcquisitionMode, FileType, Modality, Model
+from inveonimaging.hdr.need import missing
 
 _CT_SCANNERS = {Model.MCAT, Model.MCAT2}
 TRANSMISSION = {AcquisitionMode.SINGLES_TX, AcquisitionMode.WINDOWED_TX, AcquisitionMode.NON_WINDOWED_TX}

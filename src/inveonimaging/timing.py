@@ -9,6 +9,7 @@ from inveonimaging.findings import Finding
 from inveonimaging.hdr import Frame, Header
 
 _SAME_FACTOR = 1e-3  # headers print factors with 4 to 7 digits
+_TINY = 1e-6
 _QUARTER = timedelta(minutes=15)
 _EAST = timedelta(hours=14)
 _WEST = timedelta(hours=-12)
@@ -24,7 +25,7 @@ def frame_reference_time(start: float, duration: float, half_life: float | None)
     decay = math.log(2) * duration / half_life
     if math.isinf(decay):
         return start
-    if decay < 1e-6:  # the series' first terms: mid-frame, less decay / 24 of the duration
+    if decay < _TINY:  # the series' first terms: mid-frame, less decay / 24 of the duration
         return start + duration * (0.5 - decay / 24)
     return start + duration / decay * math.log(decay / -math.expm1(-decay))
 

@@ -43,10 +43,9 @@ def number(text: str, factor: Decimal = ONE) -> float:
 
 def spell(value: float, factor: Decimal = ONE) -> str:
     """Return the shortest text t with number(t, factor) == value."""
-    if factor == 1:
-        return repr(float(value))
-    spelled = _CONTEXT.divide(Decimal(repr(float(value))), factor)
-    return str(spelled.normalize(_CONTEXT)) if spelled else repr(float(value))
+    if factor == 1 or not value:
+        return repr(float(value)).removesuffix(".0")
+    return str(_CONTEXT.divide(Decimal(repr(float(value))), factor).normalize(_CONTEXT))
 
 
 def convert(value: float, factor: Decimal) -> float:

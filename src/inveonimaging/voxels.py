@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from inveonimaging.errors import DataError, HeaderError
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.geometry import missing, shape_of
+from inveonimaging.geometry import shape_of
 from inveonimaging.hdr import Frame, Header
 from inveonimaging.hdr.enums import DataType
+from inveonimaging.hdr.need import missing, missing_in_frame
 
 DTYPES = {
     DataType.INT8: "i1",
@@ -85,7 +86,7 @@ def _dtype(header: Header) -> np.dtype[np.generic]:
 def file_size(path: Path) -> int:
     """Return the size of a regular file; DataError for anything else, which is never opened or waited for."""
     try:
-        status = os.stat(path)
+        status = path.stat()
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", path=path) from error
     if not stat.S_ISREG(status.st_mode):
@@ -111,18 +112,13 @@ def _offsets(header: Header, frame_bytes: int, size: int) -> tuple[tuple[int, ..
 
 def _offset(frame: Frame, index: int) -> int:
     if frame.data_offset is None or frame.data_offset < 0:
-        line = frame.line_of("data_file_pointer")
-        raise HeaderError(
-            f"data_file_pointer of frame {index} is {'missing' if frame.data_offset is None else 'negative'}",
-            line=line or (frame.source[0].number if frame.source else None),
-            expected="a byte offset",
-        )
+        raise missing_in_frame(frame, index, "data_file_pointer", "a byte offset")
     return frame.data_offset
 
 
 def _check_overlap(offsets: tuple[int, ...], frame_bytes: int, frames: tuple[Frame, ...]) -> None:
     order = sorted(range(len(offsets)), key=offsets.__getitem__)
-    for one, other in zip(order, order[1:], strict=False):
+    for one, other in pairwise(order):
         if offsets[other] - offsets[one] < frame_bytes:
             raise HeaderError(
                 f"frames {min(one, other)} and {max(one, other)} overlap in the data file",

@@ -7,23 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from inveonimaging.conversion.checks import animal_findings, checked
 from inveonimaging.conversion.options import Options
-from inveonimaging.dicom.codes import isotope_of, radiopharmaceutical, species
 from inveonimaging.dicom.iods import CLASSIC, Iod
-from inveonimaging.dicom.modules.patient import is_non_human
-from inveonimaging.dicom.modules.pet import injection_time
 from inveonimaging.discover import Folder, Pair, pair_of, scan_folder
-from inveonimaging.errors import DataError, HeaderError, InputError, UnsupportedError, printable
+from inveonimaging.errors import DataError, InputError, InveonError, printable
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.hdr.enums import Modality
-from inveonimaging.image import Image, locate, located_error, read_pair
-from inveonimaging.scan import refuse_unconvertible
+from inveonimaging.image import Image, locate, read_pair
 from inveonimaging.subject import Animal, animal_of
-from inveonimaging.timing import expected_decay_factor, utc_offset
 
-_MOST_IMAGES = 65535  # Image Index is an unsigned 16 bit number
-_LONGEST_SCAN_S = 366 * 24 * 3600.0
-_LARGEST_COUNT = 2**31 - 1  # of an Integer String
 _NAMED = 3
 
 
@@ -145,9 +137,10 @@ def _study(
     ordered = sorted(pairs, key=lambda pair: pair.name)
     series = tuple(_series(pair, number, options) for number, pair in enumerate(ordered, 1))
     headers = [each.image.header for each in series]
-    animal, findings = animal_of(headers, options.subject)
+    animal, odd = animal_of(headers, options.subject)
     first = series[0].image
-    findings = (*skipped, *(locate(finding, first.pair.header, first.header) for finding in findings))
+    odd = (*odd, *animal_findings(animal))
+    findings = (*skipped, *(locate(finding, first.pair.header, first.header) for finding in odd))
     return StudyPlan(
         source=source,
         output=output,
@@ -155,18 +148,7 @@ def _study(
         id=next((h.acquisition.study_identifier for h in headers if h.acquisition.study_identifier), ""),
         animal=animal,
         series=series,
-        findings=(*findings, *_uncoded_species(animal, first)),
-    )
-
-
-def _uncoded_species(animal: Animal, image: Image) -> tuple[Finding, ...]:
-    if not is_non_human(animal) or species(animal.species or ""):
-        return ()
-    message = f"subject_genus is '{printable(animal.species)}', which is in no code table; written as text only"
-    return (
-        locate(
-            Finding("species-not-coded", message, Severity.INFO, key="subject_genus"), image.pair.header, image.header
-        ),
+        findings=findings,
     )
 
 
@@ -174,91 +156,14 @@ def _series(pair: Pair, number: int, options: Options) -> SeriesPlan:
     image = read_pair(
         pair, orientation=options.orientation, flip=options.flip, apply_hounsfield=options.apply_hounsfield
     )
+    start = image.header.acquisition.scan_time or options.scan_time
     try:
-        kind = refuse_unconvertible(image.header, image.modality)
-        start = image.header.acquisition.scan_time or options.scan_time
-        _refuse_unknown(image, start)
-    except (HeaderError, UnsupportedError) as error:
-        raise located_error(error, pair.header) from error
+        found = checked(image, start, options.codes)
+    except InveonError as error:
+        raise error.at(pair.header) from error
     for finding in image.findings:
         if finding.severity is Severity.ERROR and not (finding.code == "data-too-long" and options.allow_long_data):
-            raise DataError(
-                finding.message, path=finding.path, line=finding.line, hint="--allow-long-data takes it all the same"
-            )
-    _, zone = utc_offset(image.header)
-    found = (*kind, *zone, *_tracer_findings(image, options))
+            hint = "--allow-long-data takes it all the same"
+            raise DataError(finding.message, path=finding.path, line=finding.line, hint=hint)
     image = replace(image, findings=(*image.findings, *(locate(each, pair.header, image.header) for each in found)))
     return SeriesPlan(image, number, CLASSIC[image.modality], options.prefixes.get(image.modality, ""), start)
-
-
-def _refuse_unknown(image: Image, start: datetime | None) -> None:
-    """Refuse a header that lacks, or has beyond reason, what DICOM must have (type 1 and 1C)."""
-    header = image.header
-    for index, frame in enumerate(header.frames):
-        if abs(frame.start_s or 0.0) > _LONGEST_SCAN_S:
-            message = f"frame_start of frame {index} is {frame.start_s:g}"
-            raise HeaderError(message, line=frame.line_of("frame_start"), expected="seconds after scan_time")
-    if image.modality is not Modality.PET:
-        return
-    if start is None:
-        raise HeaderError(key="scan_time", expected="the start of the scan", hint=_SCAN_TIME_HINT)
-    if len(header.frames) * image.grid.shape[2] > _MOST_IMAGES:
-        raise UnsupportedError(
-            f"{len(header.frames)} frames of {image.grid.shape[2]} slices",
-            expected=f"at most {_MOST_IMAGES} images in a series",
-        )
-    for index, frame in enumerate(header.frames):
-        if frame.start_s is None:
-            raise HeaderError(
-                f"frame_start of frame {index} is missing",
-                line=_block_line(frame.source),
-                expected="seconds after scan_time",
-            )
-        if header.corrections.decay and not (
-            frame.decay_correction or expected_decay_factor(frame, header.tracer.half_life_s)
-        ):
-            raise HeaderError(
-                f"decay_correction of frame {index} is missing",
-                line=_block_line(frame.source),
-                expected="the decay factor that was applied",
-            )
-
-
-_SCAN_TIME_HINT = "give it with: inveon convert --scan-time 2014-03-04T14:05:09"
-
-
-def _block_line(block: Sequence[object]) -> int | None:
-    return getattr(block[0], "number", None) if block else None
-
-
-def _tracer_findings(image: Image, options: Options) -> Iterator[Finding]:
-    if image.modality is not Modality.PET:
-        return
-    tracer = image.header.tracer
-    if not tracer.isotope or options.codes.radionuclide(tracer.isotope) is None:
-        got = f"'{printable(tracer.isotope)}'" if tracer.isotope else "missing"
-        yield Finding(
-            "isotope-not-coded", f"isotope is {got}; no code for it, --code-table can give one", key="isotope"
-        )
-    elif tracer.compound and radiopharmaceutical(tracer.compound, isotope_of(tracer.isotope)) is None:
-        message = (
-            f"injected_compound is '{printable(tracer.compound)}', which is in no code table; written as text only"
-        )
-        yield Finding("compound-not-coded", message, Severity.INFO, key="injected_compound")
-    if tracer.dose_bq is None:
-        yield Finding("dose-unknown", "dose is missing, 0 or has no unit; left out, SUV cannot be computed", key="dose")
-    if injection_time(image.header) is None:
-        yield Finding(
-            "injection-time-unknown",
-            "injection_time is missing; left out, SUV cannot be computed",
-            key="injection_time",
-        )
-    if not tracer.half_life_s or tracer.half_life_s < 0:
-        yield Finding("half-life-unknown", "isotope_half_life is missing or 0; left out", key="isotope_half_life")
-    if image.header.corrections.decay is None:
-        message = "decay_correction_applied is missing; taken as not corrected"
-        yield Finding("decay-correction-unknown", message, key="decay_correction_applied")
-    if any(max(frame.prompts or 0, frame.delays or 0) > _LARGEST_COUNT for frame in image.frames):
-        yield Finding("counts-too-large", "prompts or delays beyond 2147483647; left out", Severity.INFO, key="prompts")
-    if any(not frame.duration_s for frame in image.frames):
-        yield Finding("frame-duration-unknown", "frame_duration is missing or 0; left empty", key="frame_duration")

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from pydicom.dataset import Dataset
 
-from inveonimaging.dicom.encode import SH, lo
+from inveonimaging.dicom.encode import LT, SH, lo, text
 from inveonimaging.errors import OptionError, printable
 
 _MASS_FIRST = re.compile(r"(\d+)(m?)([a-z]+)", re.ASCII)
@@ -47,9 +47,11 @@ class CodeTable:
 
     def radionuclide(self, typed: str) -> Code | None:
         """Return the code of an isotope as typed, from this table, else from CID 4020; None if in neither."""
-        isotope = isotope_of(typed)
+        if typed in self.by_key:
+            return self.by_key[typed]
+        plain, isotope = _plain(typed), isotope_of(typed)
         for key, code in self.by_key.items():
-            if _plain(key) == _plain(typed) or (isotope is not None and isotope_of(key) == isotope):
+            if (plain and _plain(key) == plain) or (isotope is not None and isotope_of(key) == isotope):
                 return code
         return _radionuclides().get(isotope or "")
 
@@ -64,7 +66,7 @@ def read_code_table(path: Path) -> CodeTable:
         rows = json.loads(path.read_text("utf-8-sig"))
     except OSError as error:
         raise OptionError(f"the code table cannot be read: {error.strerror}", path=path) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise OptionError(f"the code table is no JSON: {error}", path=path) from error
     if not isinstance(rows, list):
         raise OptionError("the code table is no list", path=path, expected='[{"key": "F-18", "code": ...}, ...]')
@@ -77,11 +79,13 @@ def _row(row: Any, number: int, path: Path) -> tuple[str, Code]:
             raise OptionError(
                 f"entry {number} of the code table has no text '{key}'", path=path, expected=", ".join(_KEYS)
             )
-    if len(row["system"]) > SH:
-        raise OptionError(
-            f"entry {number}: system is '{printable(row['system'])}'", path=path, expected=f"at most {SH} characters"
-        )
-    return row["key"], Code(row["code"], row["system"], row["meaning"])
+    for key, length in (("code", LT), ("system", SH)):
+        if text(row[key], length) != row[key].strip():
+            expected = f"one line of at most {length} characters, without backslash"
+            raise OptionError(
+                f"entry {number} of the code table: {key} is '{printable(row[key])}'", path=path, expected=expected
+            )
+    return row["key"], Code(row["code"].strip(), row["system"].strip(), row["meaning"])
 
 
 def isotope_of(typed: str) -> str | None:
@@ -96,7 +100,12 @@ def isotope_of(typed: str) -> str | None:
 
 def radiopharmaceutical(typed: str, isotope: str | None) -> Code | None:
     """Return the code in CID 4021 of a compound with this isotope (`F-18`); None if it is not there."""
-    return _radiopharmaceuticals().get((_compound(typed, isotope), isotope or ""))
+    if isotope is None:
+        return None
+    symbol, mass = isotope.split("-")
+    known = _radiopharmaceuticals()
+    unlabelled = _plain(typed).removeprefix(mass)  # 18FDG is 18F-FDG, 13NH3 is 13N-NH3
+    return known.get((_compound(typed, symbol, mass), isotope)) or known.get((unlabelled, isotope))
 
 
 def species(typed: str) -> Code | None:
@@ -153,14 +162,10 @@ def _radiopharmaceuticals() -> dict[tuple[str, str], Code]:
     return found
 
 
-def _compound(typed: str, isotope: str | None) -> str:
-    """Return a compound's name without its label: `[18F]FDG`, `18F-FDG`, `FDG F-18` and `FDG` are one."""
-    words = [word for word in re.split(r"[\s\[\](),;/]+", typed) if word]
-    if isotope:
-        symbol, mass = isotope.split("-")
-        label = re.compile(rf"\^?{mass}\^?-?{symbol}-?|(?<![A-Za-z]){symbol}-?\^?{mass}\^?-?", re.IGNORECASE)
-        words = [label.sub("", word) for word in words]
-    return _plain("".join(words))
+def _compound(typed: str, symbol: str, mass: str) -> str:
+    """Return a compound's name without its label: `[18F]FDG`, `18F-FDG`, `FDG F 18` and `FDG` are one."""
+    label = rf"(?<!\d){mass}\^?[\s-]?{symbol}|(?<![A-Za-z]){symbol}[\s-]?\^?{mass}(?!\d)"
+    return _plain(re.sub(label, "", typed, flags=re.IGNORECASE))
 
 
 @cache

@@ -7,9 +7,10 @@ from datetime import date, datetime, timedelta
 from pydicom.dataset import Dataset
 from pydicom.valuerep import format_number_as_ds
 
-LO, SH, ST, LT, CS, PN = 64, 16, 1024, 10240, 16, 64
+LO, SH, ST, LT, CS, PN, DS = 64, 16, 1024, 10240, 16, 64, 16
 _LARGEST_IS = 2**31 - 1
 _COMPONENT_GROUPS = 3
+_COMPONENTS = 5
 
 
 def text(value: str, length: int) -> str:
@@ -29,11 +30,15 @@ def sh(value: str) -> str:
 
 
 def pn(value: str) -> str:
-    """Return a Person Name; carets stay, each of at most three groups is cut to 64 characters."""
+    """Return a Person Name: carets that part five components stay, each of three groups is cut to 64 characters."""
     groups = text(value, LT).split("=")
     if len(groups) > _COMPONENT_GROUPS:
         groups = [" ".join(groups)]
-    return "=".join(group[:PN].strip() for group in groups)
+    return "=".join(_group(group)[:PN].strip() for group in groups)
+
+
+def _group(name: str) -> str:
+    return name if name.count("^") < _COMPONENTS else name.replace("^", " ")
 
 
 def cs(value: str) -> str | None:
@@ -45,12 +50,13 @@ def cs(value: str) -> str | None:
 
 def ds(value: float) -> str:
     """Return a Decimal String: the number to 16 characters."""
-    return format_number_as_ds(float(value) + 0.0)
+    shown = format_number_as_ds(float(value) + 0.0)
+    return shown if len(shown) <= DS else ds(float(shown))  # 9.999999999999998 becomes 10.00000000000000, which is 10.0
 
 
 def whole(value: float | None) -> str | None:
     """Return an Integer String of the nearest whole number; None if unknown or beyond 32 bits."""
-    if value is None or abs(value) > _LARGEST_IS:
+    if value is None or not abs(value) <= _LARGEST_IS:
         return None
     return str(int(value + 0.5) if value >= 0 else -int(-value + 0.5))
 

@@ -13,7 +13,7 @@ class Labelled(IntEnum):
 
     label: str
 
-    def __new__(cls, value: int, label: str) -> Labelled:
+    def __new__(cls, value: int, label: str) -> Labelled:  # noqa: PYI034 - Self comes with Python 3.11
         """Make a member with its words."""
         member = int.__new__(cls, value)
         member._value_ = value
@@ -21,7 +21,7 @@ class Labelled(IntEnum):
         return member
 
     @classmethod
-    def of(cls: type[E], number: int) -> E:
+    def of(cls: type[E], number: int) -> E:  # noqa: PYI019 - likewise
         """Return the member with the file's number; ValueError if there is none."""
         return cls(number)  # type: ignore[call-arg]  # a look-up, not a new member
 

@@ -16,7 +16,8 @@ from inveonimaging.hdr.model import DeltaElements, Filter, GateBins, GateDescrip
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _CTIME = re.compile(r"[A-Za-z]{3}\s+([A-Za-z]{3})\s+(\d{1,2})\s+(\d{1,2}):(\d{2}):(\d{2})\s+(\d{4})", re.ASCII)
-_INTEGER = re.compile(r"[+-]?\d{1,20}", re.ASCII)
+_LONGEST_INTEGER = 20
+_INTEGER = re.compile(rf"[+-]?\d{{1,{_LONGEST_INTEGER}}}", re.ASCII)
 _LOW = 0xFFFFFFFF
 
 
@@ -35,7 +36,7 @@ def integer(text: str) -> int:
     if _INTEGER.fullmatch(text):
         return int(text)
     value = units.decimal(text)
-    if value != value.to_integral_value() or value.adjusted() > 20:
+    if value != value.to_integral_value() or value.adjusted() > _LONGEST_INTEGER:
         raise ValueError(f"not a whole number: {text!r}")
     return int(value)
 
@@ -58,8 +59,6 @@ def spell_ctime(value: datetime) -> str:
 
 def _offset(text: str) -> int:
     words = [integer(word) for word in text.split()]
-    if not 1 <= len(words) <= 2:
-        raise ValueError(f"not a file offset: {text!r}")
     if len(words) == 1:
         return words[0]
     high, low = words
