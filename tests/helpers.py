@@ -118,9 +118,10 @@ def assert_harmless(text: str) -> None:
 
 def assert_one_line_error(code: int, stdout: str, stderr: str, expected_code: int = 1) -> str:
     """Show that a command ended with an exit code and one harmless line on stderr; return the line."""
-    assert (code, stdout) == (expected_code, "")
-    assert stderr.startswith("error: ")
-    assert stderr.count("\n") == 1
-    assert stderr.endswith("\n")
+    ended = f"exit code {code}, stdout {stdout!r}, stderr {stderr!r}"
+    assert (code, stdout) == (expected_code, ""), ended
+    assert stderr.startswith("error: "), ended
+    assert stderr.count("\n") == 1, ended
+    assert stderr.endswith("\n"), ended
     assert_harmless(stderr)
     return stderr

@@ -218,7 +218,8 @@ SENSELESS = ["0", "-4", "65536", "99999999", "100000000000000000000", "four", "4
 @pytest.mark.parametrize("key", ["x_dimension", "y_dimension", "z_dimension"])
 def test_senseless_dimension(key: str, value: str) -> None:
     error = error_of({key: value})
-    assert str(error) == f":{line_of(key, {key: value})}: {key} is '{value}', expected 1 to 65535"
+    found = f"'{value}'" if value else "empty"
+    assert str(error) == f":{line_of(key, {key: value})}: {key} is {found}, expected 1 to 65535"
 
 
 @pytest.mark.parametrize("key", ["x_dimension", "y_dimension", "z_dimension"])

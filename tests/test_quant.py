@@ -130,7 +130,7 @@ def test_hounsfield_scale_and_offset_of_nothing_are_no_finding() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "what"), [(None, "missing"), ("", "missing"), ("0,8", "missing"), ("0", "0.0"), ("-2", "-2.0")]
+    ("text", "what"), [(None, "missing"), ("", "empty"), ("0,8", "'0,8'"), ("0", "'0'"), ("-2", "'-2'")]
 )
 @pytest.mark.parametrize("modality", [Modality.PET, Modality.CT])
 def test_a_frame_without_scale_factor(modality: Modality, text: str | None, what: str) -> None:

@@ -95,7 +95,7 @@ def test_x_is_fastest_then_y_then_z(path: Path) -> None:
 @pytest.mark.parametrize("code", [None, "", "0", "8", "9", "-1", "float"])
 def test_unknown_type(path: Path, code: str | None) -> None:
     path.write_bytes(bytes(FRAME_BYTES))
-    found = "missing" if code is None else f"'{code}'"
+    found = f"'{code}'" if code else "missing" if code is None else "empty"
     assert refusal(path, main={"data_type": code}).endswith(f"data_type is {found}, expected 1 to 7")
 
 
@@ -186,7 +186,7 @@ def test_without_pointers_the_file_must_fit(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("pointer", "what"),
-    [(None, "missing"), ("", "missing"), ("x", "missing"), ("-1", "negative"), ("-1 5", "negative")],
+    [(None, "missing"), ("", "empty"), ("x", "'x'"), ("-1", "'-1'"), ("-1 5", "'-1 5'")],
 )
 def test_senseless_pointer(path: Path, pointer: str | None, what: str) -> None:
     path.write_bytes(bytes(2 * FRAME_BYTES))

@@ -65,11 +65,15 @@ class InveonError(Exception):
             hint=self.hint or hint,
         )
 
+    def _found(self) -> str:
+        if self.got is None:
+            return "missing"
+        return f"'{printable(self.got)}'" if self.got != "" else "empty"
+
     def _sentence(self) -> str:
         parts = [self.message] if self.message else []
         if self.key is not None and self.message is None:
-            found = "missing" if self.got is None else f"'{printable(self.got)}'"
-            parts.append(f"{self.key} is {found}")
+            parts.append(f"{self.key} is {self._found()}")
         if self.expected:
             parts.append(f"expected {self.expected}")
         text = ", ".join(parts)

@@ -23,6 +23,7 @@ _AGE = re.compile(r"(\d{1,4}(?:\.\d+)?)\s*(d|w|wk|m|mo|y|yr|day|week|month|year)
 _DAYS_PER_WEEK = 7
 _LONGEST_AGE = 999
 _LARGEST_MONTH = 12
+_GIVEN = ("name", "id", "birth_date", "sex")
 _LONGEST_NAME = 64  # of a Long String and of a Person Name, PS3.5 6.2
 
 
@@ -77,19 +78,19 @@ class Animal:
 def animal_of(headers: Sequence[Header], given: GivenSubject) -> tuple[Animal, tuple[Finding, ...]]:
     """Return the one animal of a study's headers: for each value the first header that gives it.
 
-    A DICOM study has one patient: headers that disagree are a finding, and the first one counts.
+    A DICOM study has one patient: headers that disagree are a finding, unless the user settles it, and the first counts.
     """
     findings: list[Finding] = []
     known: dict[str, object] = {}
+    typed = {name: value for name in _GIVEN if (value := getattr(given, name)) is not None}
     for name, key, from_header in _FROM_HEADER:
-        value = _first(headers, key, from_header, findings)
+        settled = name in typed and (name != "id" or "name" in typed)
+        value = _first(headers, key, from_header, [] if settled else findings)
         if value is not None:
             known[name] = value
-    known = {"name": known.get("id"), **known}
+    known = {"name": known.get("id"), **known, **typed}
     sources = {name: Source.HEADER for name, value in known.items() if value is not None}
-    for name in ("name", "id", "birth_date", "sex"):
-        if (typed := getattr(given, name)) is not None:
-            known[name], sources[name] = typed, Source.COMMAND_LINE
+    sources |= dict.fromkeys(typed, Source.COMMAND_LINE)
     derived = "age" not in known and _age_at_scan(known.get("birth_date"), headers)
     if derived:
         known["age"], sources["age"] = derived, Source.DERIVED
@@ -114,7 +115,7 @@ def birth_date_of(text: str) -> date | None:
     words = re.findall(r"[A-Za-z]+|\d+", text)
     try:
         return _date_of_words(words)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

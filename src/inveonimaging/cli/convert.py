@@ -45,7 +45,12 @@ def convert(
     patient_birth_date: Annotated[str | None, typer.Option(metavar="DATE", help="Birth date, 2014-03-04.")] = None,
     patient_sex: Annotated[str | None, typer.Option(metavar="M|F|O", help="Sex.")] = None,
     scan_time: Annotated[
-        datetime | None, typer.Option(metavar="TIME", help="Start of scans whose header has none, 2014-03-04T14:05:09.")
+        datetime | None,
+        typer.Option(
+            metavar="TIME",
+            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"],
+            help="Start of scans whose header has none, 2014-03-04T14:05:09.",
+        ),
     ] = None,
     orientation: Annotated[Posture | None, typer.Option(help="The animal's posture, instead of the header's.")] = None,
     flip: Annotated[
@@ -83,7 +88,7 @@ def convert(
         chosen = asked.Options(
             study_description=study_description,
             subject=given_subject(patient_name, patient_id, patient_birth_date, patient_sex),
-            scan_time=asked.local_time(scan_time),
+            scan_time=scan_time,
             orientation=Orientation[orientation] if orientation else None,
             flip=flip,
             rescale=Policy(rescale),
@@ -105,11 +110,12 @@ def convert(
 def run(source: Path, output: Path, options: Options, *, dry_run: bool = False, as_json: bool = False) -> None:
     """Convert and tell: a progress bar on a terminal, findings on stderr, the result on stdout."""
     from inveonimaging.cli.progress import bar
-    from inveonimaging.conversion.job import convert_planned, findings_of
+    from inveonimaging.conversion.job import convert_planned, findings_of, refuse_planned
     from inveonimaging.conversion.plan import plan
 
     studies = plan(source, output, options)
     if dry_run:
+        refuse_planned(studies, output, options)
         say(finding for study in studies for finding in findings_of(study))
         _show_plan(studies, as_json=as_json)
         return

@@ -20,12 +20,13 @@ def demo(output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="A new or
     with one_line_errors():
         from inveonimaging.cli.convert import run
         from inveonimaging.conversion.options import Options
-        from inveonimaging.conversion.output import refuse_used
+        from inveonimaging.conversion.output import staged
         from inveonimaging.phantom import write_study
 
-        refuse_used(output)
         inveon, dicom = output / "inveon", output / "dicom"
-        write_study(inveon)
+        with staged(output) as stage:
+            write_study(stage.folder(inveon.name))
+            stage.commit()
         run(inveon, dicom, Options())
     typer.echo(f"\nThe scanner's files are in {shown(inveon)}, the DICOM study is in {shown(dicom)}.")
     typer.echo("Next: open that folder in a DICOM viewer such as 3D Slicer, Horos or Weasis, or run")

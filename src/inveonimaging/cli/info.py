@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -53,7 +54,7 @@ def info(
 def _pairs(path: Path) -> tuple[Pair, ...]:
     from inveonimaging.discover import pair_of, scan_folder
 
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         return (pair_of(path),)
     pairs = scan_folder(path).pairs
     if not pairs:

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from inveonimaging.cli import convert, demo, info
+from inveonimaging.cli.report import forgive_encoding
 from inveonimaging.version import __version__
 
 app = typer.Typer(
@@ -35,3 +36,4 @@ def main(
     ] = False,
 ) -> None:
     """Turn Siemens Inveon images (NAME.img + NAME.img.hdr) into DICOM."""
+    forgive_encoding()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import json
 import sys
 from collections.abc import Iterable, Iterator
@@ -35,6 +36,12 @@ def one_line_errors(*, as_json: bool = False) -> Iterator[None]:
         _end("interrupted; nothing half-written is left behind", _INTERRUPTED)
     except MemoryError:
         _end("out of memory", 1)
+
+
+def forgive_encoding() -> None:
+    """Let stdout escape the characters that its encoding lacks, as stderr does, instead of failing."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _end(message: str, code: int) -> NoReturn:

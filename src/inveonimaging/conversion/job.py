@@ -85,13 +85,22 @@ def convert_planned(
     studies: tuple[StudyPlan, ...], output: Path, options: Options, progress: Progress = no_progress
 ) -> tuple[StudyResult, ...]:
     """Convert what was planned; as `convert`."""
-    refuse_used(output)
-    if options.fail_on_warnings:
-        _refuse_warnings(finding for study in studies for finding in findings_of(study))
+    refuse_planned(studies, output, options)
     uids: UidPolicy = RandomUids() if options.uids is Uids.RANDOM else ContentUids()
     total = sum(series.instances for study in studies for series in study.series)
     counter = _Counter(progress, total)
     return tuple(_convert_study(study, options, uids, counter) for study in studies)
+
+
+def refuse_planned(studies: tuple[StudyPlan, ...], output: Path, options: Options) -> None:
+    """Refuse what can be refused before any voxel is read: a used output, and warnings if they are to fail.
+
+    Raises:
+        InveonError: what stands in the way.
+    """
+    refuse_used(output)
+    if options.fail_on_warnings:
+        _refuse_warnings(finding for study in studies for finding in findings_of(study))
 
 
 def findings_of(study: StudyPlan) -> Iterator[Finding]:

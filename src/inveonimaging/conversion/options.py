@@ -24,13 +24,6 @@ class Uids(str, Enum):
     RANDOM = "random"
 
 
-def local_time(time: datetime | None) -> datetime | None:
-    """Return a scan time as a user typed it; OptionError if it has a zone, since headers hold local times."""
-    if time is not None and time.tzinfo is not None:
-        raise OptionError(f"the scan time is '{time.isoformat()}'", expected="local time without a zone")
-    return time
-
-
 def suffixes(extensions: Iterable[str]) -> frozenset[str]:
     """Return extensions, typed with or without the dot, as suffixes in lower case."""
     return frozenset("." + extension.lower().lstrip(".") for extension in extensions)
@@ -53,7 +46,7 @@ class Options:
     Attributes:
         study_description: instead of the header's `study`.
         subject: what is said of the animal instead of the headers.
-        scan_time: start of the scan for headers that have none.
+        scan_time: start of the scan, local time without a zone, for headers that have none.
         orientation: posture instead of the headers' `subject_orientation`.
         flip: stored axes, letters of `xyz`, whose patient direction is turned about.
         rescale: how many values share one rescale slope.
@@ -83,3 +76,7 @@ class Options:
     fail_on_warnings: bool = False
     apply_hounsfield: bool = False
     allow_long_data: bool = False
+
+    def __post_init__(self) -> None:
+        if self.scan_time is not None and self.scan_time.tzinfo is not None:
+            raise OptionError(f"the scan time is '{self.scan_time}'", expected="local time without a zone")

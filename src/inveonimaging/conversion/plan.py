@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -63,7 +64,7 @@ def plan(source: Path, output: Path, options: Options) -> tuple[StudyPlan, ...]:
     Raises:
         InveonError: one thing that stands in the way of converting all of it.
     """
-    if not source.is_dir():
+    if not os.path.isdir(source):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         return (_study(source, output, (pair_of(source),), (), options),)
     if not options.recursive:
         folder = scan_folder(source)
@@ -88,7 +89,7 @@ def _refuse_collisions(studies: Sequence[StudyPlan]) -> None:
     """Refuse a sub-folder whose study would stand where a series of the folder above it goes."""
     series = {study.output / str(each.number) for study in studies for each in study.series}
     for study in studies:
-        if study.output in series:
+        if series & {study.output, *study.output.parents}:
             raise InputError(
                 "has the name of a series folder of the study above it", path=study.source, hint="rename it"
             )

@@ -72,9 +72,9 @@ def tm(value: datetime) -> str:
     return f"{clock}.{value.microsecond:06}" if value.microsecond else clock
 
 
-def dt(value: datetime, offset: timedelta | None = None) -> str:
-    """Return a DateTime, with the zone if it is known."""
-    return da(value) + tm(value) + ("" if offset is None else zone(offset))
+def dt(value: datetime) -> str:
+    """Return a DateTime; its zone is that of Timezone Offset From UTC, which stands beside it."""
+    return da(value) + tm(value)
 
 
 def zone(offset: timedelta) -> str:

@@ -72,7 +72,7 @@ def pet_isotope(series: Series) -> Dataset:
         Radiopharmaceutical=tracer.compound and lo(tracer.compound),
         RadiopharmaceuticalCodeSequence=compound and [codes.item(compound)],
         RadiopharmaceuticalStartTime=injected and tm(injected),
-        RadiopharmaceuticalStartDateTime=injected and dt(injected, series.utc_offset),
+        RadiopharmaceuticalStartDateTime=injected and dt(injected),
         RadionuclideTotalDose=tracer.dose_bq and ds(tracer.dose_bq),
         RadionuclideHalfLife=ds(tracer.half_life_s) if tracer.half_life_s and tracer.half_life_s > 0 else None,
         RadionuclidePositronFraction=fraction and ds(fraction),
