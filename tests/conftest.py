@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pydicom.config
@@ -45,11 +45,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 @pytest.fixture(autouse=True)
-def strict_pydicom(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def strict_pydicom(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let pydicom raise for values that DICOM does not allow, read or written."""
     monkeypatch.setattr(pydicom.config.settings, "writing_validation_mode", pydicom.config.RAISE)
     monkeypatch.setattr(pydicom.config.settings, "reading_validation_mode", pydicom.config.RAISE)
-    yield
 
 
 def skip_or_fail(reason: str) -> None:

@@ -20,8 +20,9 @@ LEVELS = [
     {"conversion"},
     {"dicom"},
     {"subject", "image", "phantom"},
-    {"scan", "voxels", "quant", "timing", "discover"},
+    {"voxels", "quant", "timing", "discover"},
     {"geometry"},
+    {"scan"},
     {"hdr"},
     {"units", "findings", "errors", "version"},
 ]

@@ -144,7 +144,7 @@ def test_what_is_no_isotope_of_the_table_has_no_code(typed: str) -> None:
 
 
 @given(typed=st.text() | st.from_regex(r"[\[^(]?[0-9²]{1,3}m?[ -]?[A-Za-zµ]{1,3}[\])^]?"))
-@example(typed="٨١F")  # other scripts have digits too
+@example(typed="\u0661\u0668F")  # other scripts have digits too
 @example(typed="9" * 5000 + "F")
 def test_no_text_crashes(typed: str) -> None:
     assert isotope_of(typed) in {None, *(row[0] for row in ROWS)}
@@ -191,7 +191,9 @@ def test_what_was_typed_wins_over_another_spelling(tmp_path: Path) -> None:
     assert table.radionuclide("F-18") == Code("C-111A1", "SNM3", "^18^Fluorine")
 
 
-@pytest.mark.parametrize(("key", "typed"), [("Hausmarke 3", "hausmarke-3"), ("Ac-225", "225Ac"[3:] + "-225"), ("鐳", "鐳")])
+@pytest.mark.parametrize(
+    ("key", "typed"), [("Hausmarke 3", "hausmarke-3"), ("Ac-225", "225Ac"[3:] + "-225"), ("鐳", "鐳")]
+)
 def test_a_key_may_be_anything(tmp_path: Path, key: str, typed: str) -> None:
     assert table_of(tmp_path, [row(key=key, code="L-1")]).radionuclide(typed) == Code("L-1", "SNM3", "^18^Fluorine")
 
@@ -246,7 +248,7 @@ def test_a_missing_table_is_one_line(tmp_path: Path) -> None:
 
 
 def test_an_entry_that_is_wrong_is_named(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="entry 2 .*'meaning'"):
+    with pytest.raises(OptionError, match=r"entry 2 .*'meaning'"):
         table_of(tmp_path, [row(), row(meaning="")])
 
 

@@ -16,35 +16,41 @@ from typing import ClassVar
 import numpy as np
 import pydicom
 import pytest
-from conftest import Measures
 from pydicom.dataset import FileDataset
-from truth import POSITIONS, Truth, truth_of
 
+from conftest import Measures
 from inveonimaging import Options, convert
 from inveonimaging.dicom.modules.header_text import header_bytes
 from inveonimaging.hdr.enums import CalibrationUnits, DataType, Orientation
 from inveonimaging.hdr.model import Calibration
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, Scan, frames_of, write_scan
 from inveonimaging.quant import Policy
+from truth import POSITIONS, Truth, truth_of
 
 CT = replace(CT_SCAN, shape=(9, 8, 7), spacing_mm=(3.1, 2.9, 9.7), shift_mm=(1.25, -0.75, 3.5))
 PET = replace(
-    PET_SCAN, shape=(8, 9, 7), spacing_mm=(3.5, 2.5, 9.5), shift_mm=(-0.63, 1.17, -1.31), frames=frames_of(15.0, 60.0, 600.0)
+    PET_SCAN,
+    shape=(8, 9, 7),
+    spacing_mm=(3.5, 2.5, 9.5),
+    shift_mm=(-0.63, 1.17, -1.31),
+    frames=frames_of(15.0, 60.0, 600.0),
 )
 BEFORE_MIDNIGHT = datetime(2014, 6, 17, 23, 59, 30)
 NOT_CALIBRATED = Calibration(units=CalibrationUnits.UNKNOWN, factor=0.0)
 IN_BQ = Calibration(units=CalibrationUnits.BQ_PER_CC, factor=193510.0)
 
-POSTURES = {f"posture {code.name}": {"orientation": code} for code in Orientation}
-TYPES = {f"type {code.name}": {"data_type": code} for code in DataType}
-LAYOUTS = {
+Cases = dict[str, dict[str, object]]
+
+POSTURES: Cases = {f"posture {code.name}": {"orientation": code} for code in Orientation}
+TYPES: Cases = {f"type {code.name}": {"data_type": code} for code in DataType}
+LAYOUTS: Cases = {
     "gap": {"gap": 13},
     "one token": {"one_token_pointers": True},
     "late start": {"first_offset": 512},
     "windows text": {"newline": "\r\n"},
     "one voxel": {"shape": (1, 1, 1)},
 }
-SCHEMES = {
+SCHEMES: Cases = {
     "static": {"frames": frames_of(600.0)},
     "over midnight": {"scan_time": BEFORE_MIDNIGHT},
     "in Bq/cc": {"calibration": IN_BQ},
@@ -52,7 +58,7 @@ SCHEMES = {
     "not calibrated int16": {"calibration": NOT_CALIBRATED, "data_type": DataType.INT16_LE},
     "one factor int16": {"data_type": DataType.INT16_BE, "scale_factor": 2e-3},
 }
-POLICIES = {f"rescale {policy.value}": {"policy": policy} for policy in Policy}
+POLICIES: Cases = {f"rescale {policy.value}": {"policy": policy} for policy in Policy}
 
 
 @dataclass(frozen=True)
@@ -82,7 +88,7 @@ def converted(folder: Path, scan: Scan, name: str, policy: Policy = Policy.AUTO)
 
 @pytest.fixture(scope="class")
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
-    contract: type[SopClassContract] = request.cls  # type: ignore[assignment]  # all users are classes
+    contract: type[SopClassContract] = request.cls
     changes = dict(contract.cases[request.param])
     policy = changes.pop("policy", Policy.AUTO)
     assert isinstance(policy, Policy)
@@ -96,7 +102,7 @@ class SopClassContract:
     base: ClassVar[Scan]
     name: ClassVar[str]
     sop_class: ClassVar[str]
-    cases: ClassVar[dict[str, dict[str, object]]]
+    cases: ClassVar[Cases]
 
     def test_there_is_one_instance_a_slice_and_frame(self, case: Case) -> None:
         count = len(case.truth.frames) * case.truth.shape[2]
@@ -180,12 +186,13 @@ def unexpected_warnings(report: str) -> list[str]:
     return [line for line in warnings if not any(allowed in line for allowed in ALLOWED_WARNINGS)]
 
 
-def parametrised(cases: dict[str, dict[str, object]]) -> Callable[[type], type]:
-    return pytest.mark.parametrize("case", list(cases), indirect=True, scope="class")  # type: ignore[return-value]
+def parametrised(cases: Cases) -> Callable[[type], type]:
+    return pytest.mark.parametrize("case", list(cases), indirect=True, scope="class")
 
 
-CT_CASES = {**POSTURES, **TYPES, **LAYOUTS, **POLICIES, "tiny scale": {"data_type": DataType.INT16_LE, "scale_factor": 0.1}}
-PET_CASES = {**POSTURES, **TYPES, **LAYOUTS, **SCHEMES, **POLICIES}
+SMALL_FACTOR: Cases = {"factor of 0.1": {"data_type": DataType.INT16_LE, "scale_factor": 0.1}}
+CT_CASES: Cases = {**POSTURES, **TYPES, **LAYOUTS, **POLICIES, **SMALL_FACTOR}
+PET_CASES: Cases = {**POSTURES, **TYPES, **LAYOUTS, **SCHEMES, **POLICIES}
 
 
 @parametrised(CT_CASES)

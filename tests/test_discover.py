@@ -74,6 +74,7 @@ def test_empty_folder(tmp_path: Path) -> None:
         ("NAME.IMG.HDR", "NAME.IMG"),
         ("NAME.img.HDR", "NAME.img"),
         ("NAME.IMG.hdr", "NAME.img"),
+        ("NAME.img.hdr", "NAME.IMG"),
         ("NAME.HDR", "NAME.Img"),
         ("a.ct.img.hdr", "a.ct.img"),
         ("a.b.hdr", "a.b.img"),

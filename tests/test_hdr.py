@@ -146,6 +146,12 @@ def test_every_field_survives_being_written_and_read(owner: type, table: dict[st
     survives()
 
 
+def test_an_attribute_with_two_names_is_written_under_the_present_one() -> None:
+    for header in (Header(), parse(b"version 1\n")[0]):
+        text = write(with_value(header, "detector.source_radius_mm", 30.0)).decode()
+        assert [line for line in text.split("\n") if "src_radius" in line] == ["src_radius 3"]
+
+
 def test_many_frames_survive_in_their_order() -> None:
     frames = tuple(Frame(index=n, data_offset=n << 30, singles=(Singles(n, 1.5, None),)) for n in range(500))
     assert parse(write(Header(total_frames=500, frames=frames)))[0].frames == frames
@@ -360,6 +366,7 @@ def test_not_a_whole_number(key: str, text: str) -> None:
         "Sun Sep 16 01:03:52 0000",
         "Sun Sep 16 01:03:52 CET 1973",
         "Sun Sep 16 01:03:52 1973 1",
+        "Sun Sep \u0661\u0666 01:03:52 1973",
         "So Sep 16 01:03:52 1973",
         "Die Okt 16 01:03:52 1973",
         "Sep 16 01:03:52 1973",
@@ -407,6 +414,12 @@ def test_finding_of_an_unknown_code_says_what_was_expected() -> None:
     ]
     assert findings[0].message == "data_type is '9', expected 1 to 7; taken as unknown"
     assert "one of 0, 2000, 2001, 2002, 2500" in findings[1].message
+
+
+def test_many_unknown_keys_are_one_finding() -> None:
+    (found,) = parse("\n".join(["version 1", *(f"mine{n} 1" for n in range(10)), "end_of_header"]).encode())[1]
+    names = ", ".join(f"mine{n}" for n in range(8))
+    assert found.message == f"unknown keys, kept as they are: {names} and 2 more"
 
 
 def test_findings_are_one_harmless_line() -> None:
@@ -471,9 +484,10 @@ def test_months_and_weekdays_are_those_of_c(month: int) -> None:
         (None, "7.4", None),
         ("1", "0", None),
         ("2", "-1", None),
+        ("2", None, None),
     ],
 )
-def test_dose_in_becquerel(unit: str | None, dose: str, expected: float | None) -> None:
+def test_dose_in_becquerel(unit: str | None, dose: str | None, expected: float | None) -> None:
     assert parse(header_text({"dose_units": unit, "dose": dose}).encode())[0].tracer.dose_bq == expected
 
 
@@ -486,9 +500,10 @@ def test_dose_in_becquerel(unit: str | None, dose: str, expected: float | None) 
         ("4", "2", 0.90718474),
         ("0", "25", None),
         ("1", "0", None),
+        ("1", None, None),
     ],
 )
-def test_weight_in_kilograms(unit: str, weight: str, expected: float | None) -> None:
+def test_weight_in_kilograms(unit: str, weight: str | None, expected: float | None) -> None:
     assert (
         parse(header_text({"subject_weight_units": unit, "subject_weight": weight}).encode())[0].subject.weight_kg
         == expected
@@ -618,6 +633,11 @@ def test_mixed_newlines_come_back() -> None:
 def test_encoding(text: bytes, encoding: str) -> None:
     header = parse(b"institution " + text)[0]
     assert (header.institution, header.encoding) == (text.decode(encoding), encoding)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_key() -> None:
+    for first in ("version 1.5", "# comment\nversion 1.5"):
+        assert parse(f"\ufeff{first}\nend_of_header\n".encode()) == (Header(version=1.5), ())
 
 
 def test_line_numbers() -> None:

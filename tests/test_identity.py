@@ -85,7 +85,7 @@ SAME_OPTIONS = {
 
 
 @pytest.mark.parametrize("options", SAME_OPTIONS.values(), ids=SAME_OPTIONS)
-def test_an_option_that_changes_nothing_said_gives_the_same_uids(source: Path, tmp_path: Path, options: Options) -> None:
+def test_an_option_that_changes_nothing_gives_the_same_uids(source: Path, tmp_path: Path, options: Options) -> None:
     assert all_uids(source, tmp_path / "one") == all_uids(source, tmp_path / "two", options)
 
 

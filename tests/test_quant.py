@@ -151,12 +151,13 @@ def test_any_factor_is_finite_and_above_0_or_an_error(
 ) -> None:
     header = header_of(calibrated(units, repr(calibration), repr(fraction)), [repr(scale)])
     try:
-        (factor,) = scaling_of(header, Modality.PET)[0].factors
+        scaling = scaling_of(header, Modality.PET)[0]
     except HeaderError:
         per_unit = Fraction(calibration) / Fraction(fraction) * (37 if units == "1" else 1)
         assert not all(Fraction(1e-99) < product < Fraction(1e99) for product in (per_unit, per_unit * Fraction(scale)))
     else:
-        assert 1e-100 <= factor <= 1e100
+        assert scaling.unit is Unit.BQML
+        assert 1e-100 <= scaling.factors[0] <= 1e100
 
 
 @pytest.mark.parametrize("modality", [Modality.PET, Modality.CT])

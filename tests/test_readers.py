@@ -13,12 +13,12 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from conftest import Tool
-from truth import Float, Truth, truth_of
 
+from conftest import Tool
 from inveonimaging import convert
 from inveonimaging.hdr.enums import DataType, Modality, Orientation
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, Scan, frames_of, write_scan
+from truth import Float, Truth, truth_of
 
 CT = replace(CT_SCAN, shape=(11, 10, 9), spacing_mm=(2.6, 2.4, 8.0))
 PET = replace(PET_SCAN, shape=(10, 11, 9), spacing_mm=(2.75, 2.25, 7.5), frames=frames_of(15.0, 60.0, 600.0))
@@ -49,7 +49,7 @@ def study_of(folder: Path, orientation: Orientation, ct: Scan = CT, pet: Scan = 
     return Study(truths[Modality.CT], truths[Modality.PET], folder / "dicom")
 
 
-@pytest.fixture(scope="module", params=[code for code in Orientation], ids=lambda code: code.name)
+@pytest.fixture(scope="module", params=list(Orientation), ids=lambda code: code.name)
 def study(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Study:
     return study_of(tmp_path_factory.mktemp("study"), request.param)
 
@@ -80,7 +80,8 @@ def read_sorted(files: list[str]) -> sitk.Image:
     names = [n for n in sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder)) if Path(n).name in wanted]
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(names)
-    return reader.Execute()
+    image: sitk.Image = reader.Execute()
+    return image
 
 
 def test_simpleitk_reads_the_ct_at_its_place_with_its_values(study: Study) -> None:
@@ -95,11 +96,10 @@ def test_simpleitk_reads_each_time_frame_at_its_place_with_its_values(study: Stu
 
 def nifti(study: Study, series: str, folder: Path) -> tuple[nibabel.Nifti1Image, dict[str, object]]:
     program = Path(sys.prefix) / ("Scripts/dcm2niix.exe" if sys.platform == "win32" else "bin/dcm2niix")
-    subprocess.run(
-        [str(program), "-f", "image", "-o", str(folder), "-ba", "n", str(study.dicom / series)], check=True, capture_output=True
-    )
+    options = ["-f", "image", "-o", str(folder), "-ba", "n"]
+    subprocess.run([str(program), *options, str(study.dicom / series)], check=True, capture_output=True)
     assert sorted(file.name for file in folder.iterdir()) == ["image.json", "image.nii"]
-    return nibabel.load(folder / "image.nii"), json.loads((folder / "image.json").read_text())
+    return nibabel.Nifti1Image.from_filename(folder / "image.nii"), json.loads((folder / "image.json").read_text())
 
 
 def check_nifti(image: nibabel.Nifti1Image, truth: Truth) -> None:
@@ -162,9 +162,7 @@ def test_dcentvfy_finds_the_files_of_a_study_consistent(one_study: Study, dciodv
 @pytest.mark.debian
 @pytest.mark.parametrize("program", ["dcmdump", "gdcmdump", "gdcminfo"])
 @pytest.mark.parametrize("series", [CT_FOLDER, PET_FOLDER])
-def test_debian_tools_read_the_files_without_complaint(
-    one_study: Study, tool: Tool, program: str, series: str
-) -> None:
+def test_debian_tools_read_the_files_without_complaint(one_study: Study, tool: Tool, program: str, series: str) -> None:
     found = subprocess.run([tool(program), one_study.files(series)[0]], capture_output=True, check=True)
     assert not re.search(rb"^[WEF]:|error|warning", found.stderr, re.IGNORECASE | re.MULTILINE)
     assert found.stdout
@@ -174,6 +172,7 @@ def test_debian_tools_read_the_files_without_complaint(
 def test_non_ascii_names_arrive(one_study: Study, tool: Tool) -> None:
     for series in (CT_FOLDER, PET_FOLDER):
         for file in one_study.files(series)[:2]:
-            found = subprocess.run([tool("dcmdump"), "+P", "PatientName", "+P", "SpecificCharacterSet", file], capture_output=True, check=True)
+            command = [tool("dcmdump"), "+P", "PatientName", "+P", "SpecificCharacterSet", file]
+            found = subprocess.run(command, capture_output=True, check=True)
             assert "Mäuschen 7" in found.stdout.decode()
             assert b"ISO_IR 192" in found.stdout

@@ -357,7 +357,7 @@ def test_findings_stand_where_the_header_says_it(tmp_path: Path) -> None:
 # What DICOM says of it.
 
 
-def dicom_of(folder: Path, scan: Scan = CT, options: Options | None = None, **subject: Any) -> pydicom.FileDataset:
+def dicom_of(folder: Path, scan: Scan = CT, *, options: Options | None = None, **subject: Any) -> pydicom.FileDataset:
     """Return an instance of a scan with these attributes of its subject, after a conversion.
 
     It is the second one: the first holds the original header, with all that is wrong with it.
@@ -371,7 +371,12 @@ def dicom_of(folder: Path, scan: Scan = CT, options: Options | None = None, **su
 @pytest.mark.parametrize("scan", [CT, PET], ids=["CT", "PET"])
 def test_every_kind_of_image_tells_of_the_animal(tmp_path: Path, scan: Scan) -> None:
     ds = dicom_of(tmp_path, scan)
-    assert (str(ds.PatientName), ds.PatientID, ds.PatientBirthDate, ds.PatientSex) == ("M0042", "M0042", "20140304", "F")
+    assert (str(ds.PatientName), ds.PatientID, ds.PatientBirthDate, ds.PatientSex) == (
+        "M0042",
+        "M0042",
+        "20140304",
+        "F",
+    )
     assert ds.PatientAge == "015W"
     assert float(ds.PatientSize) == 0.075
     assert float(ds.PatientWeight) == pytest.approx(scan.subject.weight_kg, rel=1e-9)  # a DS of 16 characters
@@ -428,7 +433,7 @@ def test_a_phantom_or_a_human_has_no_attributes_of_animals(tmp_path: Path, genus
 
 
 def test_an_unknown_animal_is_empty_where_dicom_wants_it_and_absent_elsewhere(tmp_path: Path) -> None:
-    nothing = dict.fromkeys(
+    nothing: dict[str, Any] = dict.fromkeys(
         ("identifier", "genus", "date_of_birth", "age", "sex", "phenotype", "weight", "weight_units", "length")
     )
     ds = dicom_of(tmp_path, **nothing)
@@ -456,7 +461,7 @@ def test_length_is_in_metres(tmp_path: Path) -> None:
 
 def test_long_text_is_cut_to_what_dicom_holds(tmp_path: Path) -> None:
     long = "x" * 300
-    change = {name: long for name in ("identifier", "genus", "phenotype", "anesthesia")}
+    change: dict[str, Any] = dict.fromkeys(("identifier", "genus", "phenotype", "anesthesia"), long)
     ds = dicom_of(tmp_path, options=Options(study_description=long), **change)
     assert ds.PatientID == ds.PatientSpeciesDescription == ds.StrainDescription == ds.StudyDescription == "x" * 64
     assert str(ds.PatientName) == "x" * 64
@@ -495,7 +500,8 @@ def test_another_alphabet_in_a_file_name_alone_reads_back(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("scan", [CT, PET], ids=["CT", "PET"])
 def test_backslashes_and_control_characters_stay_out_of_the_attributes(tmp_path: Path, scan: Scan) -> None:
-    hostile = {name: HOSTILE for name in ("identifier", "genus", "phenotype", "anesthesia", "scan_region")}
+    names = ("identifier", "genus", "phenotype", "anesthesia", "scan_region")
+    hostile: dict[str, Any] = dict.fromkeys(names, HOSTILE)
     tracer = replace(scan.tracer, compound=HOSTILE)
     ds = dicom_of(tmp_path, replace(scan, tracer=tracer), **hostile)
     cleaned = "left/right [31mred [0m one"

@@ -186,7 +186,7 @@ def test_without_pointers_the_file_must_fit(path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("pointer", "what"),
-    [(None, "missing"), ("", "empty"), ("x", "'x'"), ("-1", "'-1'"), ("-1 5", "'-1 5'")],
+    [(None, "missing"), ("", "empty"), ("x", "'x'"), ("-1 5", "'-1 5'")],
 )
 def test_senseless_pointer(path: Path, pointer: str | None, what: str) -> None:
     path.write_bytes(bytes(2 * FRAME_BYTES))
@@ -320,6 +320,14 @@ def test_read_locates_findings_and_errors(path: Path) -> None:
     with pytest.raises(HeaderError) as caught:
         read(path)
     assert str(caught.value).startswith(f"{header}:")
+
+
+def test_read_keeps_the_line_of_a_finding_in_a_frame(path: Path) -> None:
+    frame = {"decay_correction": "9"}
+    header = pair(path, bytes(FRAME_BYTES), {"decay_correction_applied": "1"}, [frame])
+    (found,) = read(path).findings
+    assert (found.code, found.path) == ("decay-factor-disagrees", str(header))
+    assert found.line == 1 + header.read_text().split("\n").index("decay_correction 9")
 
 
 @pytest.mark.parametrize("posture", ["HFP", Orientation.HFP])

@@ -10,6 +10,7 @@ from inveonimaging.errors import InputError, printable
 
 HEADER_SUFFIX = ".hdr"
 DATA_SUFFIX = ".img"
+_APPLE_DOUBLE = "._"  # what macOS leaves beside each file on a file server
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def pair_of(path: Path) -> Pair:
 
 
 def _has(path: Path, *suffixes: str) -> bool:
-    return path.name.lower().endswith(suffixes)
+    return path.name.lower().endswith(suffixes) and not path.name.startswith(_APPLE_DOUBLE)
 
 
 def _by_stem(headers: list[Path]) -> dict[str, Path]:

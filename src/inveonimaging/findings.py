@@ -15,6 +15,11 @@ class Severity(str, Enum):
     WARNING = "warning"  # a value is missing or doubtful, and left out or taken as said in the message
     ERROR = "error"  # not convertible unless an option says so
 
+    @property
+    def label(self) -> str:
+        """How a line about it starts."""
+        return "note" if self is Severity.INFO else self.value
+
 
 @dataclass(frozen=True)
 class Finding:

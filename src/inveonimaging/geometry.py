@@ -21,6 +21,7 @@ from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import Modality, Orientation
 from inveonimaging.hdr.need import missing
+from inveonimaging.scan import modality_of
 
 Float = npt.NDArray[np.float64]
 
@@ -39,6 +40,8 @@ ASSUMED = Orientation.FFS
 _LPS = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "H": (0, 0, 1), "F": (0, 0, -1)}
 _OPPOSITE = dict(zip("LRPAHF", "RLAPFH", strict=True))
 _LARGEST = 65535  # Rows and Columns are unsigned 16 bit
+_LARGEST_MM = 1000  # of a voxel or a shift; the bore is a fraction of it
+_VOXEL_SIZE = f"a voxel size above 0, up to {_LARGEST_MM} mm"
 _SAME_SIZE = 0.01
 
 
@@ -129,7 +132,7 @@ def grid_of(header: Header, orientation: Orientation | None = None, flip: str = 
     grid = Grid(
         shape=shape_of(header),
         spacing_mm=_spacing(header, findings),
-        shift_mm=geometry.image_ref_shift_mm or (0.0, 0.0, 0.0),
+        shift_mm=_shift(header),
         orientation=posture,
         directions=turned,
     )
@@ -166,11 +169,18 @@ def _spacing(header: Header, findings: list[Finding]) -> tuple[float, float, flo
     return x, y, _between_slices(header, findings)
 
 
+def _shift(header: Header) -> tuple[float, float, float]:
+    shift = header.geometry.image_ref_shift_mm or (0.0, 0.0, 0.0)
+    if max(map(abs, shift)) > _LARGEST_MM:
+        raise missing(header, "image_ref_shift", f"three numbers up to {_LARGEST_MM} mm")
+    return shift
+
+
 def _in_plane(header: Header, key: str, size: float | None, findings: list[Finding]) -> float:
     old = header.geometry.pixel_size_mm
     spacing = old if size is None else size
-    if spacing is None or spacing <= 0:
-        raise missing(header, key, "a voxel size above 0 mm")
+    if spacing is None or not 0 < spacing <= _LARGEST_MM:
+        raise missing(header, key, _VOXEL_SIZE)
     if old is not None and old > 0 and abs(spacing / old - 1) > _SAME_SIZE:
         message = f"{key} says {spacing:g} mm, pixel_size says {old:g} mm; {key} is taken"
         findings.append(Finding("pixel-size-disagrees", message, key=key))
@@ -180,13 +190,13 @@ def _in_plane(header: Header, key: str, size: float | None, findings: list[Findi
 def _between_slices(header: Header, findings: list[Finding]) -> float:
     detector = header.detector
     spacing = header.geometry.pixel_size_z_mm
-    if spacing is None and header.modality is not Modality.CT:
+    if spacing is None and modality_of(header)[0] is not Modality.CT:
         pitch = detector.axial_crystal_pitch_mm
         sources = {"axial_plane_size": detector.axial_plane_size_mm, "axial_crystal_pitch / 2": pitch and pitch / 2}
         source, spacing = next(((name, size) for name, size in sources.items() if size), ("", None))
         if spacing:
             message = f"no pixel_size_z; {source} gives {spacing:g} mm between slices"
             findings.append(Finding("slice-spacing-derived", message, Severity.INFO, key=source.split()[0]))
-    if spacing is None or spacing <= 0:
-        raise missing(header, "pixel_size_z", "a voxel size above 0 mm")
+    if spacing is None or not 0 < spacing <= _LARGEST_MM:
+        raise missing(header, "pixel_size_z", _VOXEL_SIZE)
     return spacing

@@ -59,7 +59,7 @@ class Image:
         """Return the physical values of a frame, (nz, ny, nx) float32, in `scaling.unit`: Bq/mL or HU."""
         stored = self.voxels(frame)
         values = np.empty(stored.shape, np.float32)
-        with np.errstate(invalid="ignore"):  # a signalling NaN
+        with np.errstate(invalid="ignore", over="ignore"):  # a signalling NaN; beyond float32 is infinite
             np.multiply(stored, self.scaling.factors[frame], out=values, dtype=np.float64, casting="same_kind")
         return values + np.float32(self.scaling.intercept) if self.scaling.intercept else values
 
@@ -99,15 +99,15 @@ def read_pair(
         source, sizes = voxels_of(pair.data, header)
         scaling, scales = scaling_of(header, modality, apply_hounsfield=apply_hounsfield)
     except InveonError as error:
-        raise error.at(pair.header, hint=_likely_cause(parsing)) from error
+        raise error.at(pair.header, hint=_likely_cause(parsing, error)) from error
     findings = (*parsing, *kind, *placing, *sizes, *scales, *decay_findings(header))
     located = tuple(locate(finding, pair.header, header) for finding in findings)
     return Image(pair, data, header, modality, grid, scaling, source, located)
 
 
-def _likely_cause(parsing: tuple[Finding, ...]) -> str | None:
-    """Return what parsing found odd first, which often is why something else cannot be."""
-    odd = next((finding for finding in parsing if finding.severity is Severity.WARNING), None)
+def _likely_cause(parsing: tuple[Finding, ...], error: InveonError) -> str | None:
+    """Return what parsing found odd first, on another line, which often is why something else cannot be."""
+    odd = next((each for each in parsing if each.severity is Severity.WARNING and each.line != error.line), None)
     return f"line {odd.line}: {odd.message}" if odd else None
 
 
@@ -127,7 +127,7 @@ def locate(finding: Finding, path: Path, header: Header) -> Finding:
 
 
 def _header_bytes(path: Path) -> bytes:
-    size = file_size(path)
+    size = file_size(path, HeaderError)
     if size > LARGEST_HEADER:
         raise HeaderError(f"the header has {size} bytes", path=path, expected=f"at most {LARGEST_HEADER}")
     try:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from inveonimaging.conversion import Options
-from inveonimaging.errors import InveonError
-from inveonimaging.published import add_multiframe, convert_and_tell, end_with, refuse_multiframe
+from inveonimaging.errors import InputError
+from inveonimaging.published import add_multiframe, convert_and_tell, exit_code_of, refuse_multiframe
 
 
 def parser() -> argparse.ArgumentParser:
@@ -27,12 +28,14 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     given = parser().parse_args(arguments)
-    try:
-        refuse_multiframe(given)
-        convert_and_tell(given.InveonImage, given.OutputFolder, Options(prefixes={}))
-    except InveonError as error:
-        return end_with(error)
-    return 0
+    return exit_code_of(lambda: _convert(given))
+
+
+def _convert(given: argparse.Namespace) -> None:
+    refuse_multiframe(given)
+    if os.path.isdir(given.InveonImage):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
+        raise InputError("is a folder", path=given.InveonImage, expected="one .img file", hint="see inveonFolder2DICOM")
+    convert_and_tell(given.InveonImage, given.OutputFolder, Options(prefixes={}))
 
 
 if __name__ == "__main__":

@@ -10,9 +10,8 @@ from pathlib import Path
 from inveonimaging.conversion import Options
 from inveonimaging.conversion.options import checked_prefixes, suffixes
 from inveonimaging.dicom.codes import CodeTable, read_code_table
-from inveonimaging.errors import InveonError
 from inveonimaging.hdr.enums import Modality
-from inveonimaging.published import add_multiframe, convert_and_tell, end_with, refuse_multiframe
+from inveonimaging.published import add_multiframe, convert_and_tell, exit_code_of, refuse_multiframe
 from inveonimaging.subject import given_subject
 
 
@@ -52,20 +51,20 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     given = parser().parse_args(arguments)
-    try:
-        refuse_multiframe(given)
-        options = Options(
-            study_description=given.study_description,
-            subject=given_subject(given.patient_name, given.patient_id, given.patient_birthdate, given.patient_sex),
-            prefixes=checked_prefixes({Modality.CT: given.ct_prefix, Modality.PET: given.pet_prefix}),
-            codes=read_code_table(Path(given.code_table)) if given.code_table else CodeTable(),
-            refuse_strays=True,
-            ignored_suffixes=None if given.ignoreAllExtraFiles else suffixes(given.ignoreFileWithExt),
-        )
-        convert_and_tell(given.InveonFolder, given.OutputFolder, options)
-    except InveonError as error:
-        return end_with(error)
-    return 0
+    return exit_code_of(lambda: _convert(given))
+
+
+def _convert(given: argparse.Namespace) -> None:
+    refuse_multiframe(given)
+    options = Options(
+        study_description=given.study_description,
+        subject=given_subject(given.patient_name, given.patient_id, given.patient_birthdate, given.patient_sex),
+        prefixes=checked_prefixes({Modality.CT: given.ct_prefix, Modality.PET: given.pet_prefix}),
+        codes=read_code_table(Path(given.code_table)) if given.code_table else CodeTable(),
+        refuse_strays=True,
+        ignored_suffixes=None if given.ignoreAllExtraFiles else suffixes(given.ignoreFileWithExt),
+    )
+    convert_and_tell(given.InveonFolder, given.OutputFolder, options)
 
 
 if __name__ == "__main__":

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from inveonimaging.conversion import Options, convert
-from inveonimaging.errors import InveonError, OptionError
+from inveonimaging.errors import InveonError, OptionError, printable
+
+_INTERRUPTED = 130
+_LONGEST = 1000
 
 
 def add_multiframe(parser: argparse.ArgumentParser) -> None:
@@ -32,14 +37,31 @@ def convert_and_tell(source: str, output: str, options: Options) -> None:
     """Convert, and print what was written and what was odd, as the published commands do."""
     for study in convert(source, output, options):
         for finding in study.findings:
-            print(f"{finding.severity.value}: {finding}", file=sys.stderr)
+            _say(finding.severity.label, finding)
         for series in study.series:
             for finding in series.findings:
-                print(f"{finding.severity.value}: {finding}", file=sys.stderr)
-            print(f"{series.sop_class}: {series.instances} files in {Path(study.output, series.folder)}")
+                _say(finding.severity.label, finding)
+            where = printable(Path(study.output, series.folder), _LONGEST)
+            print(f"{series.sop_class}: {series.instances} files in {where}")
 
 
-def end_with(error: InveonError) -> int:
-    """Print an error as one line; return the exit code, 2 for wrong usage and 1 for anything else."""
-    print(f"error: {error}", file=sys.stderr)
-    return 2 if isinstance(error, OptionError) else 1
+def exit_code_of(work: Callable[[], None]) -> int:
+    """Do the work; return 0, or after one line on stderr 2 for wrong usage, 130 for Ctrl-C, 1 for anything else."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path may have characters that the terminal lacks
+    try:
+        work()
+    except InveonError as error:
+        _say("error", error)
+        return 2 if isinstance(error, OptionError) else 1
+    except KeyboardInterrupt:
+        _say("error", "interrupted; nothing half-written is left behind")
+        return _INTERRUPTED
+    except MemoryError:
+        _say("error", "out of memory")
+        return 1
+    return 0
+
+
+def _say(kind: str, what: object) -> None:
+    print(f"{kind}: {printable(what, _LONGEST)}", file=sys.stderr)

@@ -55,7 +55,7 @@ def scaling_of(
 
     Args:
         header: the header.
-        modality: PET or CT.
+        modality: PET, CT or SPECT, whose values are never in Bq/mL.
         apply_hounsfield: of a CT, HU = stored * scale_factor * ct_hounsfield_scale + ct_hounsfield_offset.
 
     Raises:
@@ -67,7 +67,7 @@ def scaling_of(
             return _hounsfield(header, factors), ()
         return _scaling(header, Unit.HU, factors), _not_applied(header)
     findings: list[Finding] = []
-    per_unit = _calibration(header, findings)
+    per_unit = _calibration(header, findings) if modality is Modality.PET else None
     if per_unit is None:
         return _scaling(header, Unit.PROPCNTS, factors), tuple(findings)
     return _scaling(header, Unit.BQML, tuple(factor * per_unit for factor in factors)), tuple(findings)

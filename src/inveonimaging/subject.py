@@ -78,7 +78,7 @@ class Animal:
 def animal_of(headers: Sequence[Header], given: GivenSubject) -> tuple[Animal, tuple[Finding, ...]]:
     """Return the one animal of a study's headers: for each value the first header that gives it.
 
-    A DICOM study has one patient: headers that disagree are a finding, unless the user settles it, and the first counts.
+    A DICOM study has one patient: headers that disagree are a finding, and the first counts unless the user says it.
     """
     findings: list[Finding] = []
     known: dict[str, object] = {}

@@ -55,7 +55,7 @@ def decay_findings(header: Header) -> tuple[Finding, ...]:
     for index, frame in enumerate(header.frames):
         expected = expected_decay_factor(frame, header.tracer.half_life_s)
         given = frame.decay_correction
-        if expected is not None and given and abs(given - expected) > _SAME_FACTOR * expected:
+        if expected is not None and given is not None and abs(given - expected) > _SAME_FACTOR * expected:
             message = f"decay_correction of frame {index} is {given:g}, but from scan start it would be {expected:.6g}"
             return (
                 Finding(

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from inveonimaging.errors import DataError, HeaderError
+from inveonimaging.errors import DataError, HeaderError, InveonError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.geometry import shape_of
 from inveonimaging.hdr import Frame, Header
@@ -83,14 +83,14 @@ def _dtype(header: Header) -> np.dtype[np.generic]:
     return np.dtype(DTYPES[header.array.data_type])
 
 
-def file_size(path: Path) -> int:
-    """Return the size of a regular file; DataError for anything else, which is never opened or waited for."""
+def file_size(path: Path, error: type[InveonError] = DataError) -> int:
+    """Return the size of a regular file; an error for anything else, which is never opened or waited for."""
     try:
         status = path.stat()
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
+    except OSError as problem:
+        raise error(f"cannot be read: {problem.strerror}", path=path) from problem
     if not stat.S_ISREG(status.st_mode):
-        raise DataError("is not a regular file", path=path)
+        raise error("is not a regular file", path=path)
     return status.st_size
 
 

@@ -13,6 +13,7 @@ from inveonimaging.cli.report import one_line_errors, print_json, say, shown
 if TYPE_CHECKING:
     from inveonimaging.conversion.options import Options
     from inveonimaging.conversion.plan import SeriesPlan, StudyPlan
+    from inveonimaging.findings import Finding
 
 Posture = Literal["FFP", "HFP", "FFS", "HFS", "FFDR", "HFDR", "FFDL", "HFDL"]
 
@@ -116,8 +117,9 @@ def run(source: Path, output: Path, options: Options, *, dry_run: bool = False, 
     studies = plan(source, output, options)
     if dry_run:
         refuse_planned(studies, output, options)
-        say(finding for study in studies for finding in findings_of(study))
-        _show_plan(studies, as_json=as_json)
+        found = [finding for study in studies for finding in findings_of(study)]
+        say(found)
+        _show_plan(studies, found, as_json=as_json)
         return
     with bar() as advance:
         results = convert_planned(studies, output, options, advance)
@@ -137,7 +139,7 @@ def run(source: Path, output: Path, options: Options, *, dry_run: bool = False, 
             )
 
 
-def _show_plan(studies: tuple[StudyPlan, ...], *, as_json: bool) -> None:
+def _show_plan(studies: tuple[StudyPlan, ...], found: list[Finding], *, as_json: bool) -> None:
     rows = [
         {
             "source": str(series.image.pair.header),
@@ -153,7 +155,7 @@ def _show_plan(studies: tuple[StudyPlan, ...], *, as_json: bool) -> None:
         for series in study.series
     ]
     if as_json:
-        print_json({"dry_run": True, "series": rows})
+        print_json({"dry_run": True, "series": rows, "findings": found})
         return
     from inveonimaging.cli.table import show
 

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from inveonimaging.cli import convert, demo, info
-from inveonimaging.cli.report import forgive_encoding
 from inveonimaging.version import __version__
 
 app = typer.Typer(
@@ -16,14 +15,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Turn Siemens Inveon images (NAME.img + NAME.img.hdr) into DICOM.",
-    epilog="Exit codes: 0 done, 1 the data cannot be converted, 2 wrong usage.",
+    epilog="Exit codes: 0 done, 1 the data cannot be converted, 2 wrong usage, 130 interrupted.",
 )
 app.command(epilog=convert.EXAMPLES)(convert.convert)
 app.command(epilog=info.EXAMPLES)(info.info)
 app.command(epilog=demo.EXAMPLES)(demo.demo)
 
 
-def _version(wanted: bool) -> None:
+def _show_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"inveon {__version__}")
         raise typer.Exit
@@ -31,9 +30,8 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def main(
-    version: Annotated[
-        bool, typer.Option("--version", help="Show the version and exit.", callback=_version, is_eager=True)
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
     """Turn Siemens Inveon images (NAME.img + NAME.img.hdr) into DICOM."""
-    forgive_encoding()

@@ -15,17 +15,17 @@ from typing import Any, NoReturn
 import typer
 
 from inveonimaging.errors import InveonError, OptionError, printable
-from inveonimaging.findings import Finding, Severity
+from inveonimaging.findings import Finding
 
 SCHEMA = 1
 _INTERRUPTED = 130
 _LONGEST = 1000
-_LABELS = {Severity.INFO: "note", Severity.WARNING: "warning", Severity.ERROR: "error"}
 
 
 @contextlib.contextmanager
 def one_line_errors(*, as_json: bool = False) -> Iterator[None]:
     """Turn errors into one line on stderr and an exit code: 1 for the data, 2 for wrong usage, 130 for Ctrl-C."""
+    _forgive_encoding()
     try:
         yield
     except InveonError as error:
@@ -38,7 +38,7 @@ def one_line_errors(*, as_json: bool = False) -> Iterator[None]:
         _end("out of memory", 1)
 
 
-def forgive_encoding() -> None:
+def _forgive_encoding() -> None:
     """Let stdout escape the characters that its encoding lacks, as stderr does, instead of failing."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -52,7 +52,7 @@ def _end(message: str, code: int) -> NoReturn:
 def say(findings: Iterable[Finding]) -> None:
     """Print findings, one line each, on stderr."""
     for finding in dict.fromkeys(findings):
-        typer.echo(f"{_LABELS[finding.severity]}: {printable(finding, _LONGEST)}", err=True)
+        typer.echo(f"{finding.severity.label}: {printable(finding, _LONGEST)}", err=True)
 
 
 def print_json(document: dict[str, Any]) -> None:

@@ -8,11 +8,11 @@ from datetime import datetime
 from inveonimaging.dicom.codes import CodeTable, isotope_of, radiopharmaceutical, species
 from inveonimaging.dicom.modules.patient import is_non_human
 from inveonimaging.dicom.modules.pet import injection_time
-from inveonimaging.errors import HeaderError, UnsupportedError, printable
+from inveonimaging.errors import UnsupportedError, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import Modality
-from inveonimaging.hdr.need import missing_in_frame
+from inveonimaging.hdr.need import missing, missing_in_frame
 from inveonimaging.image import Image
 from inveonimaging.scan import refuse_unconvertible
 from inveonimaging.subject import Animal
@@ -56,7 +56,7 @@ def _refuse_odd_starts(header: Header) -> None:
 def _refuse_incomplete_pet(image: Image, start: datetime | None) -> None:
     header, slices = image.header, image.grid.shape[2]
     if start is None:
-        raise HeaderError(key="scan_time", expected="the start of the scan", hint=_SCAN_TIME_HINT)
+        raise missing(header, "scan_time", "the start of the scan").at(image.pair.header, _SCAN_TIME_HINT)
     if len(header.frames) * slices > _MOST_IMAGES:
         message = f"{len(header.frames)} frames of {slices} slices"
         raise UnsupportedError(message, expected=f"at most {_MOST_IMAGES} images in a series")

@@ -51,7 +51,7 @@ class Stage:
             for folder in sorted(self._stage.iterdir()):
                 folder.rename(self._output / folder.name)
                 done.append(self._output / folder.name)
-        except OSError:
+        except BaseException:
             for folder in done:
                 shutil.rmtree(folder, ignore_errors=True)
             raise

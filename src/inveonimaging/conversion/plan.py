@@ -115,7 +115,7 @@ def _strays(folder: Folder, options: Options) -> tuple[Finding, ...]:
         InputError: under `refuse_strays`.
     """
     ignored = options.ignored_suffixes
-    strays = [file for file in folder.strays if ignored is not None and file.suffix.lower() not in ignored]
+    strays = [] if ignored is None else [file for file in folder.strays if not _ends(file.name, ignored)]
     nested = () if options.recursive else folder.folders
     reasons = {
         "half of a pair: the other of .img and .img.hdr is missing": folder.orphans,
@@ -130,6 +130,10 @@ def _strays(folder: Folder, options: Options) -> tuple[Finding, ...]:
             f"does not belong here: {names}{more}", path=folder.path, expected="pairs of .img and .img.hdr only"
         )
     return tuple(Finding("skipped", f"skipped: {reason}", path=str(path)) for path, reason in found)
+
+
+def _ends(name: str, suffixes: frozenset[str]) -> bool:
+    return name.lower().endswith(tuple(suffixes))
 
 
 def _study(

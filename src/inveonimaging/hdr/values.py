@@ -59,10 +59,10 @@ def spell_ctime(value: datetime) -> str:
 
 def _offset(text: str) -> int:
     words = [integer(word) for word in text.split()]
-    if len(words) == 1:
+    if len(words) == 1 and words[0] > _LOW:
         return words[0]
-    high, low = words
-    return (high << 32) + (low & _LOW)
+    high, low = words if len(words) > 1 else (0, words[0])
+    return (high << 32) + (low & _LOW)  # the low word may be printed signed
 
 
 def _spell_offset(offset: int) -> str:

@@ -95,7 +95,7 @@ def general_equipment(series: Series) -> Dataset:
     }
     return put(
         dataset(Manufacturer=lo(header.manufacturer or "")),
-        InstitutionName=header.institution and lo(header.institution),
+        InstitutionName=lo(series.study.animal.institution or ""),
         ManufacturerModelName=_model_name(header.model, header.modality_configuration),
         SoftwareVersions=[f"{name} {version:g}" for name, version in versions.items() if version],
     )

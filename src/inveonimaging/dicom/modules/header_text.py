@@ -9,7 +9,8 @@ from inveonimaging.dicom.series import Series, Slot
 
 GROUP = 0x0099
 CREATOR = "INVEONIMAGING HEADER 1"
-TEXT, NAME, ENCODING, LENGTH = 0x01, 0x02, 0x03, 0x04
+TEXT, NAME, ENCODING, LENGTH, BYTES = 0x01, 0x02, 0x03, 0x04, 0x05
+_ESCAPE = "\x1b"  # would switch the character set of a DICOM text
 
 
 def original_header(series: Series, slot: Slot) -> Dataset:
@@ -18,7 +19,11 @@ def original_header(series: Series, slot: Slot) -> Dataset:
     if slot.number == 1:
         image = series.image
         block = module.private_block(GROUP, CREATOR, create=True)
-        block.add_new(TEXT, "UT", image.header_bytes.decode(image.header.encoding))
+        text = image.header_bytes.decode(image.header.encoding)
+        if _ESCAPE in text:
+            block.add_new(BYTES, "OB", image.header_bytes)
+        else:
+            block.add_new(TEXT, "UT", text)
         block.add_new(NAME, "LO", lo(image.pair.header.name))
         block.add_new(ENCODING, "LO", image.header.encoding)
         block.add_new(LENGTH, "UL", len(image.header_bytes))
@@ -28,5 +33,6 @@ def original_header(series: Series, slot: Slot) -> Dataset:
 def header_bytes(instance: Dataset) -> bytes:
     """Return the original header file, byte for byte, from an instance that carries it; KeyError if it does not."""
     block = instance.private_block(GROUP, CREATOR)
-    text = str(block[TEXT].value).encode(str(block[ENCODING].value))
-    return text.ljust(int(block[LENGTH].value))[: int(block[LENGTH].value)]
+    length = int(block[LENGTH].value)
+    content = block[BYTES].value if BYTES in block else str(block[TEXT].value).encode(str(block[ENCODING].value))
+    return bytes(content.ljust(length)[:length])  # readers strip trailing blanks; an odd length is padded

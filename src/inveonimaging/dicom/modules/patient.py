@@ -25,7 +25,7 @@ def patient(series: Series) -> Dataset:
         module.update(_organism(animal))
     if animal.investigator:
         put(module, ResponsiblePerson=pn(animal.investigator), ResponsiblePersonRole="INVESTIGATOR")
-    return put(module, StrainDescription=animal.strain and lo(animal.strain))
+    return module
 
 
 def patient_study(series: Series) -> Dataset:
@@ -56,4 +56,8 @@ def _organism(animal: Animal) -> Dataset:
         ResponsiblePerson="",
         ResponsibleOrganization=lo(animal.institution or ""),
     )
-    return put(module, PatientSpeciesCodeSequence=species and [codes.item(species)])
+    return put(
+        module,
+        PatientSpeciesCodeSequence=species and [codes.item(species)],
+        StrainDescription=animal.strain and lo(animal.strain),
+    )

@@ -1,0 +1,460 @@
+"""The published commands, argument for argument, as other people's scripts call them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from helpers import (
+    CT,
+    PET,
+    assert_harmless,
+    assert_one_line_error,
+    digests,
+    files_below,
+    instances,
+    python,
+    write_small_study,
+)
+from inveonimaging import inveonFile2DICOM, inveonFolder2DICOM
+from inveonimaging.conversion import job
+from inveonimaging.phantom import Defect, write_scan
+
+CT_FILES = [f"1/CT-{n:06}.dcm" for n in range(1, 7)]
+PET_FILES = [f"2/PET-{n:06}.dcm" for n in range(1, 13)]
+BARE = [f"1/{n:06}.dcm" for n in range(1, 7)] + [f"2/{n:06}.dcm" for n in range(1, 13)]
+
+# The example of the published description.
+CODE_TABLE = """
+[
+  {"key": "Cu-64", "code": "C-127A2", "meaning": "^64^Copper",   "system": "SNM3"},
+  {"key": "F-18",  "code": "C-111A1", "meaning": "^18^Fluorine", "system": "SNM3"},
+  {"key": "Ga-68", "code": "C-131A3", "meaning": "^68^Gallium",  "system": "SNM3"},
+  {"key": "O-15",  "code": "C-B1038", "meaning": "^15^Oxygen",   "system": "SNM3"}
+]
+"""
+
+
+class Done(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def folder_command(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return what runs `inveonFolder2DICOM` in this process."""
+    return lambda *arguments: Done(inveonFolder2DICOM.main(list(map(str, arguments))), *capsys.readouterr())
+
+
+@pytest.fixture
+def file_command(capsys: pytest.CaptureFixture[str]) -> Run:
+    """Return what runs `inveonFile2DICOM` in this process."""
+    return lambda *arguments: Done(inveonFile2DICOM.main(list(map(str, arguments))), *capsys.readouterr())
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """Return a folder with a CT and a PET."""
+    return write_small_study(tmp_path / "in")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Return a folder that does not exist, in one that does not exist."""
+    return tmp_path / "new" / "out"
+
+
+def converted(run: Run, *arguments: object) -> list[Any]:
+    """Convert, with the output as the last argument, and return the instances."""
+    done = run(*arguments)
+    assert done.code == 0, done.stderr
+    return instances(Path(str(arguments[-1])))
+
+
+# A folder.
+
+
+def test_the_published_example_gives_the_published_names(folder_command: Run, study: Path, out: Path) -> None:
+    done = folder_command("-c", "CT-", "-p", "PET-", study, out)
+    assert done.code == 0
+    assert files_below(out) == CT_FILES + PET_FILES
+    assert str(out / "1") in done.stdout
+    assert len(done.stdout.splitlines()) == 2
+    assert len({ds.StudyInstanceUID for ds in instances(out)}) == 1
+    assert len({ds.SeriesInstanceUID for ds in instances(out)}) == 2
+
+
+def test_it_runs_as_a_module(study: Path, out: Path) -> None:
+    done = python("-m", "inveonimaging.inveonFolder2DICOM", "-c", "CT-", "-p", "PET-", study, out)
+    assert done.returncode == 0
+    assert files_below(out) == CT_FILES + PET_FILES
+    refused = python("-m", "inveonimaging.inveonFolder2DICOM", study, out)
+    assert "not empty" in assert_one_line_error(refused.returncode, refused.stdout, refused.stderr)
+
+
+def test_without_prefixes_there_are_none(folder_command: Run, study: Path, out: Path) -> None:
+    assert folder_command(study, out).code == 0
+    assert files_below(out) == BARE
+
+
+def test_series_follow_the_order_of_file_names(folder_command: Run, tmp_path: Path, out: Path) -> None:
+    for name in ("b.img", "a10.img", "a9.img"):
+        write_scan(tmp_path / name, PET if name == "a10.img" else CT)
+    assert folder_command(tmp_path, "-c", "C", "--pet=P", out).code == 0
+    assert [min(folder.iterdir()).name[0] for folder in sorted(out.iterdir())] == ["P", "C", "C"]
+
+
+def test_arguments_may_stand_in_any_order(folder_command: Run, study: Path, out: Path) -> None:
+    assert folder_command(study, "-p", "PET-", out, "-c", "CT-").code == 0
+    assert files_below(out) == CT_FILES + PET_FILES
+
+
+@pytest.mark.parametrize(
+    ("short", "long", "value", "names"),
+    [("-c", "--ct", "CT-", CT_FILES + BARE[6:]), ("-p", "--pet", "PET-", BARE[:6] + PET_FILES)],
+)
+def test_prefixes_have_two_spellings(
+    folder_command: Run, study: Path, tmp_path: Path, short: str, long: str, value: str, names: list[str]
+) -> None:
+    for number, arguments in enumerate(((short, value), (long, value), (f"{short}{value}",), (f"{long}={value}",))):
+        assert folder_command(*arguments, study, tmp_path / str(number)).code == 0
+        assert files_below(tmp_path / str(number)) == names
+
+
+@pytest.mark.parametrize("option", ["-s", "--studydescription"])
+def test_the_study_description_can_be_given(folder_command: Run, study: Path, out: Path, option: str) -> None:
+    assert {ds.StudyDescription for ds in converted(folder_command, option, "Pilot 3", study, out)} == {"Pilot 3"}
+
+
+def test_the_patient_can_be_given(folder_command: Run, study: Path, out: Path) -> None:
+    given = ["--patientname", "Mouse^Minnie", "--patientid", "M 12", "--patientdob", "20131225", "--patientsex", "M"]
+    for ds in converted(folder_command, *given, study, out):
+        assert (str(ds.PatientName), ds.PatientID) == ("Mouse^Minnie", "M 12")
+        assert (ds.PatientBirthDate, ds.PatientSex) == ("20131225", "M")
+
+
+def test_without_arguments_the_patient_is_the_headers(folder_command: Run, study: Path, out: Path) -> None:
+    for ds in converted(folder_command, study, out):
+        assert (str(ds.PatientName), ds.PatientID) == ("M0042", "M0042")
+        assert (ds.PatientBirthDate, ds.PatientSex) == ("20140304", "F")
+
+
+@pytest.mark.parametrize(("option", "value"), [("--patientdob", "3/4/14"), ("--patientsex", "mouse")])
+def test_a_patient_that_cannot_be_is_wrong_usage(
+    folder_command: Run, study: Path, out: Path, option: str, value: str
+) -> None:
+    assert_one_line_error(*folder_command(option, value, study, out), expected_code=2)
+    assert not out.parent.exists()
+
+
+@pytest.mark.parametrize("option", ["-C", "--codetable"])
+@pytest.mark.parametrize("typed", ["F-18", "18F", "fluorine-18"])
+def test_the_code_table_says_the_radionuclide(
+    folder_command: Run, tmp_path: Path, out: Path, option: str, typed: str
+) -> None:
+    (tmp_path / "codes.json").write_text(CODE_TABLE)
+    (tmp_path / "in").mkdir()
+    write_scan(tmp_path / "in" / "a.img", replace(PET, tracer=replace(PET.tracer, isotope=typed)))
+    for ds in converted(folder_command, option, tmp_path / "codes.json", tmp_path / "in", out):
+        [radiopharmaceutical] = ds[0x0054, 0x0016].value
+        [code] = radiopharmaceutical[0x0054, 0x0300].value
+        said = [code[0x0008, element].value for element in (0x0100, 0x0102, 0x0104)]
+        assert said == ["C-111A1", "SNM3", "^18^Fluorine"]
+
+
+def test_without_a_code_table_the_code_is_current(folder_command: Run, study: Path, out: Path) -> None:
+    folder_command(study, out)
+    [code] = instances(out / "2")[0].RadiopharmaceuticalInformationSequence[0].RadionuclideCodeSequence
+    assert (code.CodeValue, code.CodingSchemeDesignator) == ("77004003", "SCT")
+
+
+def test_a_code_table_that_cannot_be_read_is_wrong_usage(folder_command: Run, study: Path, out: Path) -> None:
+    line = assert_one_line_error(*folder_command("-C", "none.json", study, out), expected_code=2)
+    assert "none.json" in line
+    assert not out.parent.exists()
+
+
+# Multi-frame output, which does not exist yet.
+
+
+@pytest.mark.parametrize("option", ["-f", "--file"])
+def test_a_name_for_multi_frame_output_is_accepted(folder_command: Run, study: Path, out: Path, option: str) -> None:
+    assert folder_command(option, "all.dcm", study, out).code == 0
+    assert files_below(out) == BARE
+
+
+@pytest.mark.parametrize("options", [["-l"], ["--legacyconverted"], ["-m"], ["--multiframe"], ["-l", "-m"]])
+def test_multi_frame_output_is_refused_in_one_line(
+    folder_command: Run, file_command: Run, study: Path, out: Path, options: list[str]
+) -> None:
+    for run, source in ((folder_command, study), (file_command, study / "m1.ct.img")):
+        line = assert_one_line_error(*run(*options, "-f", "all.dcm", source, out), expected_code=2)
+        assert line.startswith("error: -m" if "m" in options[0] else "error: -l")
+        assert "not available yet" in line
+    assert not out.parent.exists()
+
+
+# What is no pair is refused, and nothing is written.
+
+
+def stray(folder: Path, name: str = "notes.txt") -> None:
+    (folder / name).write_text("x")
+
+
+def orphan_data(folder: Path) -> None:
+    (folder / "m1.ct.img.hdr").unlink()
+
+
+def orphan_header(folder: Path) -> None:
+    (folder / "m1.ct.img").unlink()
+
+
+def nested(folder: Path) -> None:
+    (folder / "older").mkdir()
+
+
+def nested_study(folder: Path) -> None:
+    write_small_study(folder / "older")
+
+
+EXTRAS = {
+    stray: "notes.txt",
+    orphan_data: "m1.ct.img",
+    orphan_header: "m1.ct.img.hdr",
+    nested: "older",
+    nested_study: "older",
+}
+
+
+@pytest.mark.parametrize(("extra", "named"), EXTRAS.items())
+def test_what_is_no_pair_is_refused_and_nothing_is_written(
+    folder_command: Run, study: Path, out: Path, extra: Callable[[Path], None], named: str
+) -> None:
+    extra(study)
+    before = digests(study)
+    line = assert_one_line_error(*folder_command(study, out))
+    assert str(study) in line
+    assert named in line
+    assert not out.parent.exists()
+    assert digests(study) == before
+
+
+@pytest.mark.parametrize("extra", [orphan_data, orphan_header, nested, nested_study])
+def test_what_is_no_pair_is_refused_even_if_all_extra_files_are_ignored(
+    folder_command: Run, study: Path, out: Path, extra: Callable[[Path], None]
+) -> None:
+    extra(study)
+    assert_one_line_error(*folder_command("--ignoreAllExtraFiles", study, out))
+    assert not out.parent.exists()
+
+
+def test_many_strays_are_still_one_line(folder_command: Run, study: Path, out: Path) -> None:
+    for number in range(100):
+        stray(study, f"{number}.txt")
+    assert len(assert_one_line_error(*folder_command(study, out))) < 500
+
+
+def test_all_extra_files_can_be_ignored(folder_command: Run, study: Path, out: Path) -> None:
+    for name in ("notes.txt", "Thumbs.db", "readme", ".hidden", "m1.ct.img.log"):
+        stray(study, name)
+    done = folder_command("--ignoreAllExtraFiles", study, out)
+    assert done.code == 0
+    assert "notes.txt" not in done.stderr
+    assert files_below(out) == BARE
+
+
+@pytest.mark.parametrize("extension", ["txt", ".txt", "TXT", ".Txt"])
+@pytest.mark.parametrize("name", ["notes.txt", "NOTES.TXT"])
+def test_an_extension_is_ignored_with_and_without_its_dot(
+    folder_command: Run, study: Path, out: Path, extension: str, name: str
+) -> None:
+    stray(study, name)
+    assert folder_command("--ignoreFileWithExt", extension, study, out).code == 0
+    assert files_below(out) == BARE
+
+
+def test_extensions_are_ignored_one_by_one(folder_command: Run, study: Path, out: Path) -> None:
+    stray(study, "notes.txt")
+    stray(study, "table.csv")
+    line = assert_one_line_error(*folder_command("--ignoreFileWithExt", "txt", study, out))
+    assert "table.csv" in line
+    assert "notes.txt" not in line
+    assert not out.parent.exists()
+    assert folder_command("--ignoreFileWithExt", "txt", "--ignoreFileWithExt=.csv", study, out).code == 0
+
+
+@pytest.mark.parametrize(
+    ("extension", "name"), [("tar.gz", "raw.tar.gz"), ("gz", "raw.tar.gz"), ("DS_Store", ".DS_Store")]
+)
+def test_an_extension_is_the_end_of_a_name(
+    folder_command: Run, study: Path, out: Path, extension: str, name: str
+) -> None:
+    stray(study, name)
+    assert folder_command("--ignoreFileWithExt", extension, study, out).code == 0
+
+
+@pytest.mark.parametrize("extension", ["xt", "notes", "", "."])
+def test_only_a_whole_extension_is_ignored(folder_command: Run, study: Path, out: Path, extension: str) -> None:
+    stray(study, "notes.txt")
+    assert "notes.txt" in assert_one_line_error(*folder_command("--ignoreFileWithExt", extension, study, out))
+
+
+def test_an_output_folder_that_holds_files_is_refused(folder_command: Run, study: Path, out: Path) -> None:
+    (out / "1").mkdir(parents=True)
+    (out / "1" / "CT-000001.dcm").write_bytes(b"precious")
+    assert str(out) in assert_one_line_error(*folder_command(study, out))
+    assert files_below(out) == ["1/CT-000001.dcm"]
+    assert (out / "1" / "CT-000001.dcm").read_bytes() == b"precious"
+
+
+def test_an_output_that_is_a_file_is_refused(folder_command: Run, study: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_bytes(b"precious")
+    assert_one_line_error(*folder_command(study, tmp_path / "out"))
+    assert (tmp_path / "out").read_bytes() == b"precious"
+
+
+def test_a_folder_without_pairs_is_refused(folder_command: Run, tmp_path: Path, out: Path) -> None:
+    (tmp_path / "in").mkdir()
+    assert str(tmp_path / "in") in assert_one_line_error(*folder_command(tmp_path / "in", out))
+    assert not out.parent.exists()
+
+
+def test_a_pair_that_cannot_be_converted_stops_the_folder(folder_command: Run, study: Path, out: Path) -> None:
+    write_scan(study / "z.img", CT, defects=(Defect.SHORT_DATA,))
+    assert "z.img" in assert_one_line_error(*folder_command(study, out))
+    assert not out.parent.exists()
+
+
+def test_warnings_do_not_fail(folder_command: Run, study: Path, out: Path) -> None:
+    write_scan(study / "z.img", CT, defects=(Defect.NO_ORIENTATION,))
+    done = folder_command(study, out)
+    assert done.code == 0
+    assert "subject_orientation" in done.stderr
+    assert_harmless(done.stderr)
+
+
+def test_a_missing_scan_time_names_the_command_that_helps(folder_command: Run, tmp_path: Path, out: Path) -> None:
+    write_scan(tmp_path / "a.img", PET, defects=(Defect.NO_SCAN_TIME,))
+    line = assert_one_line_error(*folder_command(tmp_path, out))
+    assert "inveon convert --scan-time 2014-03-04T14:05:09" in line
+
+
+@pytest.mark.parametrize("prefix", ["../x", "a/b", "C:"])
+@pytest.mark.parametrize("option", ["--ct", "--pet"])
+def test_a_prefix_that_is_no_start_of_a_file_name_is_wrong_usage(
+    folder_command: Run, study: Path, out: Path, option: str, prefix: str
+) -> None:
+    assert_one_line_error(*folder_command(option, prefix, study, out), expected_code=2)
+    assert not out.parent.exists()
+
+
+# One pair.
+
+
+@pytest.mark.parametrize("name", ["m1.pet.img", "m1.pet.img.hdr"])
+def test_one_pair_becomes_one_series(file_command: Run, study: Path, out: Path, name: str) -> None:
+    stray(study)  # what stands beside it does not matter
+    done = file_command("-f", "all.dcm", study / name, out)
+    assert done.code == 0
+    assert files_below(out) == [f"1/{n:06}.dcm" for n in range(1, 13)]
+    assert {ds.Modality for ds in instances(out)} == {"PT"}
+    assert len(done.stdout.splitlines()) == 1
+
+
+def test_one_pair_runs_as_a_module(study: Path, out: Path) -> None:
+    done = python("-m", "inveonimaging.inveonFile2DICOM", study / "m1.ct.img", out)
+    assert done.returncode == 0
+    assert files_below(out) == [f"1/{n:06}.dcm" for n in range(1, 7)]
+
+
+@pytest.mark.parametrize("source", ["none.img", "m1.ct.txt", "", "x" * 300])
+def test_what_is_no_pair_is_one_line(file_command: Run, study: Path, out: Path, source: str) -> None:
+    """Neither a missing file, nor one of another kind, nor a folder."""
+    stray(study, "m1.ct.txt")
+    assert_one_line_error(*file_command(study / source, out))
+    assert not out.parent.exists()
+
+
+def test_half_a_pair_is_refused(file_command: Run, study: Path, out: Path) -> None:
+    orphan_header(study)
+    assert "m1.ct.img" in assert_one_line_error(*file_command(study / "m1.ct.img.hdr", out))
+    assert not out.parent.exists()
+
+
+# Both.
+
+
+@pytest.mark.parametrize("main", [inveonFolder2DICOM.main, inveonFile2DICOM.main])
+@pytest.mark.parametrize("arguments", [[], ["in"], ["in", "out", "surplus"], ["--unknown", "in", "out"], ["-f"]])
+def test_wrong_usage_ends_with_2(
+    main: Callable[[list[str]], int], arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "usage: " in capsys.readouterr().err
+
+
+PUBLISHED = {
+    inveonFolder2DICOM.main: [
+        *("-h", "--help", "-C", "--codetable", "-c", "--ct", "-p", "--pet", "-f", "--file", "-l", "--legacyconverted"),
+        *("-m", "--multiframe", "-s", "--studydescription", "--patientname", "--patientid", "--patientdob"),
+        *("--patientsex", "--ignoreAllExtraFiles", "--ignoreFileWithExt", "InveonFolder", "OutputFolder"),
+    ],
+    inveonFile2DICOM.main: ["-f", "--file", "-l", "-m", "InveonImage", "OutputFolder"],
+}
+
+
+@pytest.mark.parametrize(("main", "arguments"), PUBLISHED.items())
+def test_help_names_every_published_argument(
+    main: Callable[[list[str]], int], arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    words = set(capsys.readouterr().out.replace(",", " ").replace("[", " ").replace("]", " ").split())
+    assert set(arguments) <= words
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, MemoryError])
+def test_an_interruption_leaves_nothing_and_no_traceback(
+    folder_command: Run,
+    file_command: Run,
+    study: Path,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    interrupt: type[BaseException],
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise interrupt
+
+    monkeypatch.setattr(job, "write_file", interrupted)
+    code = 130 if interrupt is KeyboardInterrupt else 1
+    assert_one_line_error(*folder_command(study, out), expected_code=code)
+    assert_one_line_error(*file_command(study / "m1.ct.img", out), expected_code=code)
+    assert not out.parent.exists()
+
+
+def test_hostile_text_is_shown_escaped(folder_command: Run, tmp_path: Path, out: Path) -> None:
+    subject = replace(PET.subject, sex="\x1b[31mred\u202e\x9b", age="\x07", genus="\x1b]0;title\x07")
+    write_scan(tmp_path / "a.img", replace(PET, subject=subject, tracer=replace(PET.tracer, isotope="\x1b[2J")))
+    done = folder_command(tmp_path, out)
+    assert done.code == 0
+    assert done.stderr.count("\\x1b") >= 3
+    assert_harmless(done.stdout)
+    assert_harmless(done.stderr)
+
+
+def test_the_default_of_the_code_table_is_in_the_documented_form() -> None:
+    assert [sorted(row) for row in json.loads(CODE_TABLE)] == [["code", "key", "meaning", "system"]] * 4
