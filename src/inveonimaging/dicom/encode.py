@@ -49,9 +49,11 @@ def cs(value: str) -> str | None:
 
 
 def ds(value: float) -> str:
-    """Return a Decimal String: the number to 16 characters."""
+    """Return a Decimal String: the number to 16 characters, without idle zeros."""
     shown = format_number_as_ds(float(value) + 0.0)
-    return shown if len(shown) <= DS else ds(float(shown))  # 9.999999999999998 becomes 10.00000000000000, which is 10.0
+    if "." in shown and "e" not in shown:
+        shown = shown.rstrip("0").rstrip(".")  # of 17 characters for 9.999999999999998 before
+    return shown
 
 
 def whole(value: float | None) -> str | None:

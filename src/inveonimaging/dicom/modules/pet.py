@@ -15,7 +15,7 @@ from inveonimaging.dicom.modules.reconstruction import (
 )
 from inveonimaging.dicom.series import Series, Slot
 from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import AcquisitionMode, CalibrationUnits, EventType, Labelled
+from inveonimaging.hdr.enums import AcquisitionMode, CalibrationUnits, EventType, GantryRotation, Labelled
 from inveonimaging.quant import Unit, branching_fraction
 from inveonimaging.scan import TRANSMISSION
 from inveonimaging.timing import expected_decay_factor
@@ -23,6 +23,11 @@ from inveonimaging.units import BQ_PER_NCI
 
 _UNITS = {Unit.BQML: "BQML", Unit.PROPCNTS: "PROPCNTS"}
 _EPOCH_YEAR = 1970
+_MOTION = {
+    GantryRotation.NONE: "NONE",
+    GantryRotation.STEPS: "STEP AND SHOOT",
+    GantryRotation.CONTINUOUS: "CONTINUOUS",
+}
 _POSTURE = {"P": "prone", "S": "supine", "DR": "right lateral decubitus", "DL": "left lateral decubitus"}
 _ENTRY = {"HF": "headfirst", "FF": "feet-first"}
 
@@ -53,6 +58,7 @@ def pet_series(series: Series) -> Dataset:
         ReconstructionMethod=reconstruction_method(header),
         ReconstructionDiameter=reconstruction_diameter(series),
         ConvolutionKernel=convolution_kernel(header),
+        TypeOfDetectorMotion=_MOTION.get(header.gantry.rotation) if header.gantry.rotation is not None else None,
         CoincidenceWindowWidth=detector.timing_window_ns and ds(detector.timing_window_ns),
         EnergyWindowRangeSequence=[_energy_window(*energies)] if energies[0] and energies[1] else None,
         SecondaryCountsType="DLYD" if header.frames[0].delays is not None else None,
