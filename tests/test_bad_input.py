@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from helpers import (
     write_small_study,
 )
 from inveonimaging import InveonError, OutputError, convert
-from inveonimaging.conversion import job, output
+from inveonimaging.conversion import job, output, survey
 from inveonimaging.conversion.plan import plan
 from inveonimaging.hdr.enums import Modality
 from inveonimaging.phantom import Defect, Scan, write_scan
@@ -522,14 +523,14 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(
     assert "interrupted" in refused(study, out, code=130)
 
 
-@pytest.mark.parametrize("where", ["slopes_of", "extent_of", "quantise"])
+@pytest.mark.parametrize(("module", "where"), [(job, "slopes_of"), (survey, "extent_of"), (job, "quantise")])
 def test_ctrl_c_while_reading_leaves_nothing(
-    study: Path, out: Path, monkeypatch: pytest.MonkeyPatch, where: str
+    study: Path, out: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, where: str
 ) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(job, where, interrupted)
+    monkeypatch.setattr(module, where, interrupted)
     assert "interrupted" in refused(study, out, code=130)
 
 

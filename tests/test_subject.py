@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 from helpers import CT, PET, header_text
 from inveonimaging import Options, convert
 from inveonimaging.conversion.plan import plan
-from inveonimaging.errors import OptionError
+from inveonimaging.errors import InputError, OptionError
 from inveonimaging.findings import Severity
 from inveonimaging.hdr import Header, parse
 from inveonimaging.hdr.enums import LengthUnits, WeightUnits
-from inveonimaging.phantom import Scan, write_scan
+from inveonimaging.phantom import PET_SCAN, Scan, frames_of, write_scan
 from inveonimaging.subject import (
     Animal,
     GivenSubject,
@@ -297,7 +297,6 @@ def test_what_cannot_be_used_is_left_out_and_said(keys: Mapping[str, str], named
 @pytest.mark.parametrize(
     ("key", "one", "other"),
     [
-        ("subject_identifier", "M1", "M2"),
         ("subject_sex", "male", "female"),
         ("subject_date_of_birth", "Mar 4 2014", "Mar 5 2014"),
         ("subject_genus", "mouse", "rat"),
@@ -313,11 +312,30 @@ def test_headers_that_disagree_are_a_finding_and_the_first_counts(key: str, one:
     assert found == first
 
 
-def test_a_hotel_of_four_is_a_finding_that_names_all() -> None:
+def test_several_subjects_are_an_error_that_names_all() -> None:
     headers = [header(subject_identifier=name) for name in ("M1", "M2", "M3", "M4")]
-    found, [finding] = animal_of(headers, GivenSubject())
-    assert found.id == "M1"
-    assert all(name in finding.message for name in ("M1", "M2", "M3", "M4"))
+    _, [finding] = animal_of(headers, GivenSubject())
+    assert (finding.code, finding.severity) == ("several-subjects", Severity.ERROR)
+    assert "'M1', 'M2', 'M3', 'M4'" in finding.message
+
+
+def test_a_subject_in_other_letters_is_the_same() -> None:
+    headers = [header(subject_identifier="Mouse 7"), header(subject_identifier="mouse  7")]
+    found, findings = animal_of(headers, GivenSubject())
+    assert (found.id, findings) == ("Mouse 7", ())
+
+
+def test_scans_of_several_subjects_are_not_converted_without_a_patient_id(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    for name in ("M1", "M2"):
+        scan = replace(PET_SCAN, shape=(4, 3, 2), frames=frames_of(60.0))
+        write_scan(source / f"{name}.pet.img", replace(scan, subject=replace(scan.subject, identifier=name)))
+    with pytest.raises(InputError, match="differs within the study: 'M1', 'M2', expected one animal; give its patient"):
+        convert(source, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    convert(source, tmp_path / "out", Options(subject=GivenSubject(id="M3")))
+    assert {str(pydicom.dcmread(file).PatientName) for file in (tmp_path / "out").rglob("*.dcm")} == {"M3"}
 
 
 def test_a_header_that_says_nothing_does_not_disagree() -> None:
@@ -337,11 +355,10 @@ def test_a_given_value_settles_what_headers_disagree_on() -> None:
     assert not findings
 
 
-def test_a_given_id_alone_does_not_settle_the_name() -> None:
+def test_a_given_id_settles_id_and_name_of_several_subjects() -> None:
     headers = [header(subject_identifier="M1"), header(subject_identifier="M2")]
-    found, [finding] = animal_of(headers, GivenSubject(id="M3"))
-    assert (found.id, found.name) == ("M3", "M1")
-    assert finding.key == "subject_identifier"
+    found, findings = animal_of(headers, GivenSubject(id="M3"))
+    assert (found.id, found.name, findings) == ("M3", "M3", ())
 
 
 def test_findings_stand_where_the_header_says_it(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TypeVar
 
 from inveonimaging.errors import OptionError, printable
-from inveonimaging.findings import Finding
+from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.values import MONTHS, ctime
 
@@ -79,16 +79,16 @@ def animal_of(headers: Sequence[Header], given: GivenSubject) -> tuple[Animal, t
     """Return the one animal of a study's headers: for each value the first header that gives it.
 
     A DICOM study has one patient: headers that disagree are a finding, and the first counts unless the user says it.
+    Headers of several subjects are a finding that is an error, unless the user names the one.
     """
     findings: list[Finding] = []
-    known: dict[str, object] = {}
     typed = {name: value for name in _GIVEN if (value := getattr(given, name)) is not None}
+    known = _identity(headers, given, findings)
     for name, key, from_header in _FROM_HEADER:
-        settled = name in typed and (name != "id" or "name" in typed)
-        value = _first(headers, key, from_header, [] if settled else findings)
+        value = _first(headers, key, from_header, [] if name in typed else findings)
         if value is not None:
             known[name] = value
-    known = {"name": known.get("id"), **known, **typed}
+    known |= typed
     sources = {name: Source.HEADER for name, value in known.items() if value is not None}
     sources |= dict.fromkeys(typed, Source.COMMAND_LINE)
     derived = "age" not in known and _age_at_scan(known.get("birth_date"), headers)
@@ -96,6 +96,19 @@ def animal_of(headers: Sequence[Header], given: GivenSubject) -> tuple[Animal, t
         known["age"], sources["age"] = derived, Source.DERIVED
     values = {name: value for name, value in known.items() if value is not None}
     return Animal(**values, sources=sources), tuple(dict.fromkeys(findings))  # type: ignore[arg-type]
+
+
+def _identity(headers: Sequence[Header], given: GivenSubject, findings: list[Finding]) -> dict[str, object]:
+    """Return ID and name as the headers have them; what a user gives for several subjects is both."""
+    typed = [text for header in headers if (text := _text(header.subject.identifier))]
+    subjects = list({" ".join(text.split()).casefold(): text for text in reversed(typed)}.values())[::-1]
+    if len(subjects) > 1 and given.id is not None:
+        return {"name": given.id}
+    if len(subjects) > 1:
+        shown = ", ".join(f"'{printable(subject, 30)}'" for subject in subjects)
+        message = f"subject_identifier differs within the study: {shown}"
+        findings.append(Finding("several-subjects", message, Severity.ERROR, key="subject_identifier"))
+    return {"id": subjects[0], "name": subjects[0]} if subjects else {}
 
 
 def sex_of(text: str) -> str | None:
@@ -223,7 +236,6 @@ def _length(header: Header) -> float | None:
 
 
 _FROM_HEADER: tuple[tuple[str, str, Callable[[Header], object]], ...] = (
-    ("id", "subject_identifier", lambda header: _text(header.subject.identifier)),
     ("birth_date", "subject_date_of_birth", _birth_date),
     ("sex", "subject_sex", _sex),
     ("age", "subject_age", _age),

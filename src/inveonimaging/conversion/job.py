@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +13,7 @@ import numpy.typing as npt
 from inveonimaging.conversion.options import Options, Uids
 from inveonimaging.conversion.output import Stage, refuse_used, staged, write_file
 from inveonimaging.conversion.plan import SeriesPlan, StudyPlan, plan
+from inveonimaging.conversion.survey import Survey, survey_of
 from inveonimaging.dicom.series import Series, Slot, Study
 from inveonimaging.dicom.uids import ContentUids, RandomUids, UidPolicy
 from inveonimaging.dicom.write import SeriesEncoder
@@ -21,11 +21,10 @@ from inveonimaging.errors import InputError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr.enums import Modality
 from inveonimaging.image import Image
-from inveonimaging.quant import Extent, extent_of, quantise, slopes_of
+from inveonimaging.quant import quantise, slopes_of
 from inveonimaging.timing import frame_reference_time, utc_offset
 from inveonimaging.version import __version__
 
-_NAMED = 8
 _SLAB_BYTES = 8 * 1024 * 1024  # of float64 while quantising: bounds the memory whatever the frame's size
 
 Progress = Callable[[int, int], None]
@@ -125,38 +124,9 @@ class _Counter:
         self._progress(self._done, self._total)
 
 
-@dataclass(frozen=True)
-class _Survey:
-    """What one reading of an image's voxels tells: extents of the frames, a digest of header and voxels, findings."""
-
-    extents: tuple[Extent, ...]
-    digest: str
-    findings: tuple[Finding, ...]
-
-
-def _survey(image: Image) -> _Survey:
-    digest = hashlib.sha256(image.pair.name.encode("utf-8", "surrogateescape") + b"\0" + image.header_bytes)
-    extents = []
-    for frame in range(len(image.frames)):
-        stored = image.voxels(frame)
-        extents.append(extent_of(stored))
-        for plane in stored:
-            digest.update(np.ascontiguousarray(plane).data)
-    return _Survey(tuple(extents), digest.hexdigest(), _not_finite(image, extents))
-
-
-def _not_finite(image: Image, extents: Sequence[Extent]) -> tuple[Finding, ...]:
-    odd = {frame: extent.not_finite for frame, extent in enumerate(extents) if extent.not_finite}
-    if not odd:
-        return ()
-    frames = ", ".join(map(str, list(odd)[:_NAMED]))
-    message = f"{sum(odd.values())} voxels are NaN or infinite and are written as 0 (frames {frames})"
-    return (Finding("not-finite", message, path=str(image.pair.data)),)
-
-
 def _convert_study(study: StudyPlan, options: Options, uids: UidPolicy, counter: _Counter) -> StudyResult:
     with staged(study.output) as stage:
-        surveys = [_survey(series.image) for series in study.series]
+        surveys = [survey_of(series.image) for series in study.series]
         if options.fail_on_warnings:
             _refuse_warnings(finding for survey in surveys for finding in survey.findings)
         identity = (*(survey.digest for survey in surveys), _identity(study, options))
@@ -198,7 +168,7 @@ def _identity(study: StudyPlan, options: Options) -> str:
 
 def _convert_series(
     planned: SeriesPlan,
-    survey: _Survey,
+    survey: Survey,
     study: Study,
     options: Options,
     uids: UidPolicy,
@@ -227,7 +197,7 @@ def _convert_series(
     )
 
 
-def _series(planned: SeriesPlan, survey: _Survey, study: Study, options: Options, uids: UidPolicy) -> Series:
+def _series(planned: SeriesPlan, survey: Survey, study: Study, options: Options, uids: UidPolicy) -> Series:
     image = planned.image
     offset, _ = utc_offset(image.header)
     name = (study.uid, planned.number)
@@ -241,7 +211,7 @@ def _series(planned: SeriesPlan, survey: _Survey, study: Study, options: Options
         utc_offset=offset,
         frame_reference_times_ms=_reference_times_ms(image) if image.modality is Modality.PET else (),
         slopes=slopes_of(survey.extents, image.scaling.factors, options.rescale),
-        window=_window(image, survey),
+        window=survey.window,
         codes=options.codes,
     )
 
@@ -251,16 +221,6 @@ def _reference_times_ms(image: Image) -> tuple[float, ...]:
     return tuple(
         1000 * frame_reference_time(frame.start_s or 0.0, frame.duration_s or 0.0, half_life) for frame in image.frames
     )
-
-
-def _window(image: Image, survey: _Survey) -> tuple[float, float] | None:
-    """Return a window over all values of the series; PET from 0."""
-    spans = list(zip(survey.extents, image.scaling.factors, strict=True))
-    lowest = min(float(extent.lowest.min()) * factor for extent, factor in spans)
-    highest = max(float(extent.highest.max()) * factor for extent, factor in spans)
-    lowest = lowest if image.modality is Modality.CT else 0.0
-    width = highest - lowest
-    return (lowest + width / 2 + image.scaling.intercept, width) if width >= 1 else None
 
 
 def _instances(series: Series, uids: UidPolicy) -> Iterator[tuple[list[Slot], npt.NDArray[np.int16]]]:

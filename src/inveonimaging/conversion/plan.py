@@ -18,6 +18,7 @@ from inveonimaging.image import Image, locate, read_pair
 from inveonimaging.subject import Animal, animal_of
 
 _NAMED = 3
+_SEVERAL_SUBJECTS_HINT = "give its patient ID, or give each animal a folder of its own"
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,9 @@ def _study(
     series = tuple(_series(pair, number, options) for number, pair in enumerate(ordered, 1))
     headers = [each.image.header for each in series]
     animal, odd = animal_of(headers, options.subject)
+    for finding in odd:
+        if finding.severity is Severity.ERROR:
+            raise InputError(finding.message, path=source, expected="one animal", hint=_SEVERAL_SUBJECTS_HINT)
     first = series[0].image
     odd = (*odd, *animal_findings(animal))
     findings = (*skipped, *(locate(finding, first.pair.header, first.header) for finding in odd))
