@@ -30,6 +30,7 @@ from helpers import (
 from inveonimaging import InveonError, OutputError, convert
 from inveonimaging.conversion import job, output, survey
 from inveonimaging.conversion.plan import plan
+from inveonimaging.dicom.modules.header_text import header_bytes
 from inveonimaging.hdr.enums import Modality
 from inveonimaging.phantom import Defect, Scan, write_scan
 
@@ -172,6 +173,14 @@ def test_what_does_not_matter_is_converted_without_a_word(source: Path, out: Pat
     result = inveon("convert", "--strict", source, out)
     assert (result.exit_code, result.stderr) == (0, "")
     assert len(files_below(out)) == 12
+
+
+def test_a_header_with_an_escape_sequence_travels_whole_and_can_be_read(source: Path, out: Path) -> None:
+    pair = write_scan(source / "a.img", PET, defects=(Defect.ESCAPE_SEQUENCE,))
+    assert inveon("convert", source, out).exit_code == 0
+    datasets = instances(out)
+    assert all("M0042" in str(ds) for ds in datasets)  # every element of it is decoded
+    assert header_bytes(datasets[0]) == pair.header.read_bytes()
 
 
 def test_frames_beyond_2_gib_are_converted(source: Path, out: Path) -> None:

@@ -225,6 +225,7 @@ BROKEN_TABLES: Mapping[str, bytes] = {
     "system of two values": json.dumps([row(system="SNM3\\SCT")]).encode(),
     "code of two values": json.dumps([row(code="C-1\\C-2")]).encode(),
     "code of two lines": json.dumps([row(code="C-1\nC-2")]).encode(),
+    "a key twice": json.dumps([row(code="C-1"), row(code="C-2")]).encode(),
     "code with an escape sequence": json.dumps([row(code="\x1b[31mC-1")]).encode(),
 }
 

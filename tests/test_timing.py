@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import timedelta
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal, localcontext
 
 import numpy as np
 import pytest
@@ -91,7 +91,7 @@ def test_no_half_life_is_too_short(half_life: float) -> None:
 
 def exact_fraction(decay: float) -> Decimal:
     """Return the reference time as a fraction of the frame, log(x / (1 - exp(-x))) / x, to 40 digits."""
-    with localcontext(prec=80):
+    with localcontext(Context(prec=80)):
         x = Decimal(decay)
         return (x / (1 - (-x).exp())).ln() / x
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -70,7 +71,11 @@ def read_code_table(path: Path) -> CodeTable:
         raise OptionError(f"the code table is no JSON: {error}", path=path) from error
     if not isinstance(rows, list):
         raise OptionError("the code table is no list", path=path, expected='[{"key": "F-18", "code": ...}, ...]')
-    return CodeTable(dict(_row(row, number, path) for number, row in enumerate(rows, 1)))
+    coded = [_row(row, number, path) for number, row in enumerate(rows, 1)]
+    again = [key for key, times in Counter(key for key, _ in coded).items() if times > 1]
+    if again:
+        raise OptionError(f"the key '{printable(again[0])}' stands twice in the code table", path=path)
+    return CodeTable(dict(coded))
 
 
 def _row(row: Any, number: int, path: Path) -> tuple[str, Code]:
