@@ -23,6 +23,7 @@ _AGE = re.compile(r"(\d{1,4}(?:\.\d+)?)\s*(d|w|wk|m|mo|y|yr|day|week|month|year)
 _DAYS_PER_WEEK = 7
 _LONGEST_AGE = 999
 _LARGEST_MONTH = 12
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200  # two digits tell no century
 _GIVEN = ("name", "id", "birth_date", "sex")
 _LONGEST_NAME = 64  # of a Long String and of a Person Name, PS3.5 6.2
 
@@ -121,13 +122,17 @@ def birth_date_of(text: str) -> date | None:
 
     `Mar 4 2014`, `4 Mar 2014`, `Tue Mar  4 00:00:00 2014`, `2014-03-04`, `20140304`, `2014/03/04`, `25.12.2013`.
     """
+    parsed = _date(text)
+    return parsed if parsed and _FIRST_YEAR <= parsed.year <= _LAST_YEAR else None
+
+
+def _date(text: str) -> date | None:
     try:
         return ctime(text).date()
     except ValueError:
         pass
-    words = re.findall(r"[A-Za-z]+|\d+", text)
     try:
-        return _date_of_words(words)
+        return _date_of_words(re.findall(r"[A-Za-z]+|\d+", text))
     except (ValueError, OverflowError):
         return None
 
@@ -274,20 +279,16 @@ def _date_of_words(words: list[str]) -> date | None:
         return date(int(words[0][:4]), int(words[0][4:6]), int(words[0][6:]))
     if len(names) == 1 and names[0] and len(numbers) == 2:  # noqa: PLR2004 - day and year
         day, year = sorted(numbers)
-        return _full_year(year, names[0], day)
+        return date(year, names[0], day)
     if not names and len(numbers) == 3:  # noqa: PLR2004 - day, month and year
         if len(words[0]) == len("2014"):
             return date(*numbers)
         first, second, year = numbers
         if first > _LARGEST_MONTH or first == second:
-            return _full_year(year, second, first)
+            return date(year, second, first)
         if second > _LARGEST_MONTH:
-            return _full_year(year, first, second)
+            return date(year, first, second)
     return None
-
-
-def _full_year(year: int, month: int, day: int) -> date | None:
-    return date(year, month, day) if year > 1000 else None  # noqa: PLR2004 - two digits tell no century
 
 
 def _age_at_scan(birth: object, headers: Sequence[Header]) -> str | None:

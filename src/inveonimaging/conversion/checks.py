@@ -19,6 +19,7 @@ from inveonimaging.subject import Animal
 from inveonimaging.timing import expected_decay_factor, utc_offset
 
 _MOST_IMAGES = 65535  # Image Index is an unsigned 16 bit number
+_LAST_YEAR = 2200
 _LONGEST_SCAN_S = 366 * 24 * 3600.0  # bounds what is added to a date
 _LARGEST_COUNT = 2**31 - 1  # of an Integer String
 _SCAN_TIME_HINT = "give it with: inveon convert --scan-time 2014-03-04T14:05:09"
@@ -32,7 +33,7 @@ def checked(image: Image, start: datetime | None, codes: CodeTable) -> tuple[Fin
         HeaderError: the header lacks, or has beyond reason, what DICOM must have (type 1 and 1C).
     """
     kind = refuse_unconvertible(image.header, image.modality)
-    _refuse_odd_starts(image.header)
+    _refuse_odd_times(image.header, start)
     _, zone = utc_offset(image.header)
     if image.modality is not Modality.PET:
         return (*kind, *zone)
@@ -47,8 +48,12 @@ def animal_findings(animal: Animal) -> Iterator[Finding]:
         yield Finding("species-not-coded", message, Severity.INFO, key="subject_genus")
 
 
-def _refuse_odd_starts(header: Header) -> None:
+def _refuse_odd_times(header: Header, start: datetime | None) -> None:
+    if start is not None and start.year > _LAST_YEAR:
+        raise missing(header, "scan_time", f"a year up to {_LAST_YEAR}")
     for index, frame in enumerate(header.frames):
+        if not 0 <= (frame.duration_s or 0.0) <= _LONGEST_SCAN_S:
+            raise missing_in_frame(frame, index, "frame_duration", "seconds, at most a year")
         if abs(frame.start_s or 0.0) > _LONGEST_SCAN_S:
             raise missing_in_frame(frame, index, "frame_start", "seconds after scan_time, at most a year")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, datetime, timedelta
 
 from pydicom.dataset import Dataset
@@ -49,7 +50,9 @@ def cs(value: str) -> str | None:
 
 
 def ds(value: float) -> str:
-    """Return a Decimal String: the number to 16 characters, without idle zeros."""
+    """Return a Decimal String: the number to 16 characters, without idle zeros; empty if it is not finite."""
+    if not math.isfinite(value):
+        return ""
     shown = format_number_as_ds(float(value) + 0.0)
     if "." in shown and "e" not in shown:
         shown = shown.rstrip("0").rstrip(".")  # of 17 characters for 9.999999999999998 before

@@ -7,6 +7,7 @@ One row of `fields.FIELDS` maps one key to one attribute.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -34,7 +35,8 @@ _M = {
 
 
 def _converted(value: float | None, factor: Decimal | None) -> float | None:
-    return units.convert(value, factor) if value and value > 0 and factor else None
+    converted = units.convert(value, factor) if value and value > 0 and factor else 0.0
+    return converted if 0 < converted < math.inf else None
 
 
 class Filter(NamedTuple):

@@ -23,8 +23,8 @@ def patient(series: Series) -> Dataset:
     )
     if is_non_human(animal):
         module.update(_organism(animal))
-    if animal.investigator:
-        put(module, ResponsiblePerson=pn(animal.investigator), ResponsiblePersonRole="INVESTIGATOR")
+    if investigator := pn(animal.investigator or ""):
+        put(module, ResponsiblePerson=investigator, ResponsiblePersonRole="INVESTIGATOR")
     return module
 
 

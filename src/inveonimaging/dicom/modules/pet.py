@@ -109,7 +109,7 @@ def pet_image_constant(series: Series) -> Dataset:
         module.update(dataset(ContentDate="", ContentTime=""))  # type 2C in a series over time: not known
     if series.image.scaling.unit is Unit.BQML and calibration.factor:
         per_unit = BQ_PER_NCI if calibration.units is CalibrationUnits.NCI_PER_CC else 1
-        module.DoseCalibrationFactor = ds(calibration.factor * per_unit)
+        put(module, DoseCalibrationFactor=ds(calibration.factor * per_unit))
     return module
 
 
