@@ -277,3 +277,25 @@ def reference_time_ms(truth: Truth, frame: int) -> float:
         middle = (low + high) / 2
         low, high = (middle, high) if np.exp(-constant * middle) > mean else (low, middle)
     return 1000 * (start + low)
+
+
+ODD_HEADERS = {
+    "latin-1": "# Universität Zürich, 20 µL\n".encode("latin-1"),
+    "utf-8": "# Universität Zürich, 20 µL\n".encode(),
+    "escape sequences": b"# \x1b$B%F%9%H\x1b(B and \x1b[31m\n",
+    "blanks at the end": b"#   \n   ",
+    "odd length": b"#\n",
+    "windows": b"# a\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("text", ODD_HEADERS.values(), ids=ODD_HEADERS)
+def test_any_header_comes_back_byte_for_byte(tmp_path: Path, text: bytes) -> None:
+    pair = write_scan(tmp_path / "mouse.ct.img", CT)
+    for tail in (text, text + b"#\n"):
+        header = pair.header.read_bytes() + tail
+        pair.header.write_bytes(header)
+        convert(pair.header, tmp_path / str(len(header)))
+        first, second, *_ = sorted((tmp_path / str(len(header)) / "1").iterdir())
+        assert header_bytes(pydicom.dcmread(first)) == header
+        assert (0x0099, 0x0010) not in pydicom.dcmread(second)
