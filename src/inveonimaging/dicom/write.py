@@ -1,17 +1,19 @@
 """Instances -> bytes of DICOM Part 10 files, Explicit VR Little Endian.
 
-A series' instances differ in about twenty elements. What is constant is encoded once by pydicom; for each instance
-pydicom encodes the few that vary, and both are merged in the order of their tags. The result is byte for byte what
+A series' instances differ in about twenty elements. pydicom encodes everything, but each thing once: what is constant
+in the series once, what depends on the frame once a frame, what depends on the slice's place once a place, and the few
+elements of the instance itself. An instance is these, in the order of their tags. The result is byte for byte what
 pydicom writes from the whole dataset; the tests hold it to that.
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
-from heapq import merge
+from bisect import bisect
+from collections.abc import Callable, Iterator
+from functools import cache
 from io import BytesIO
-from operator import itemgetter
+from itertools import pairwise
 
 from pydicom.charset import convert_encodings
 from pydicom.dataset import Dataset
@@ -38,24 +40,45 @@ class SeriesEncoder:
     """Encodes the instances of one series."""
 
     def __init__(self, iod: Iod, series: Series) -> None:
-        self._iod = iod
-        self._series = series
         constant = constant_part(iod, series)
-        self._charset = convert_encodings(constant.get("SpecificCharacterSet"))
-        self._constant = list(_elements(constant, self._charset))
-        self._meta = file_meta(iod.sop_class)
+        charset = convert_encodings(constant.get("SpecificCharacterSet"))
+        self._around = _interleaver(encoded(constant, charset))
+        self._around_meta = _interleaver(encoded(file_meta(iod.sop_class), charset))
+        self._of_frame: Callable[[int], Encoded] = cache(lambda frame: encoded(iod.frame_part(series, frame), charset))
+        self._of_slice: Callable[[int], Encoded] = cache(lambda k: encoded(iod.slice_part(series, k), charset))
+        self._of_instance: Callable[[Slot], Encoded] = lambda slot: encoded(iod.instance_part(series, slot), charset)
 
     def encode(self, slot: Slot, pixels: bytes) -> bytes:
         """Return the file of one instance; `pixels` are its rows, int16 little endian."""
-        varying = _elements(self._iod.varying_part(self._series, slot), self._charset)
-        elements = merge(self._constant, varying, key=itemgetter(0))
+        varying = sorted([*self._of_frame(slot.frame), *self._of_slice(slot.k), *self._of_instance(slot)])
         header = _PIXEL_DATA.pack(0x7FE0, 0x0010, b"OW", len(pixels))
-        return b"".join((self._file_meta(slot.uid), *(encoded for _, encoded in elements), header, pixels))
+        return b"".join((self._file_meta(slot.uid), *self._around(varying), header, pixels))
 
     def _file_meta(self, uid: UID) -> bytes:
-        self._meta.MediaStorageSOPInstanceUID = uid
-        body = b"".join(encoded for _, encoded in _elements(self._meta, self._charset))
+        named = Dataset()
+        named.MediaStorageSOPInstanceUID = uid
+        body = b"".join(self._around_meta(encoded(named, [])))
         return _PREAMBLE + _GROUP_LENGTH.pack(0x0002, 0x0000, b"UL", 4, len(body)) + body
+
+
+def _interleaver(constant: Encoded) -> Callable[[Encoded], Iterator[bytes]]:
+    """Return a function that gives elements, sorted by tag, in between the constant ones."""
+    tags = [tag for tag, _ in constant]
+
+    @cache
+    def gaps(varying: tuple[BaseTag, ...]) -> tuple[bytes, ...]:
+        """Return the constant bytes before the first of these tags, between them, and after the last."""
+        ends = [0, *(bisect(tags, tag) for tag in varying), len(tags)]
+        return tuple(b"".join(element for _, element in constant[a:b]) for a, b in pairwise(ends))
+
+    def interleaved(varying: Encoded) -> Iterator[bytes]:
+        first, *others = gaps(tuple(tag for tag, _ in varying))
+        yield first
+        for (_, element), gap in zip(varying, others, strict=True):
+            yield element
+            yield gap
+
+    return interleaved
 
 
 def constant_part(iod: Iod, series: Series) -> Dataset:
@@ -77,10 +100,13 @@ def file_meta(sop_class: UID) -> Dataset:
     return meta
 
 
-def _elements(dataset: Dataset, charset: list[str]) -> Iterator[tuple[BaseTag, bytes]]:
+def encoded(dataset: Dataset, charset: list[str]) -> Encoded:
+    """Return the elements of a dataset, each with its tag, as pydicom writes them."""
+    elements: Encoded = []
     for element in dataset:
         written = BytesIO()
         buffer = DicomIO(written)
         buffer.is_little_endian, buffer.is_implicit_VR = True, False
         write_data_element(buffer, element, charset)
-        yield element.tag, written.getvalue()
+        elements.append((element.tag, written.getvalue()))
+    return elements

@@ -37,5 +37,7 @@ CT_IMAGE = Iod(
         voi_lut,
         sop_common,
     ),
-    varying=(general_acquisition, general_image, image_position, rescale, sop_instance, original_header),
+    by_frame=(general_acquisition,),
+    by_slice=(image_position,),
+    by_instance=(general_image, rescale, sop_instance, original_header),
 )

@@ -19,7 +19,8 @@ from inveonimaging.dicom.modules.patient import patient, patient_study
 from inveonimaging.dicom.modules.pet import (
     nm_pet_patient_orientation,
     pet_image,
-    pet_image_constant,
+    pet_image_of_frame,
+    pet_image_of_instance,
     pet_isotope,
     pet_series,
 )
@@ -40,9 +41,11 @@ PET_IMAGE = Iod(
         general_equipment,
         image_plane,
         image_pixel,
-        pet_image_constant,
+        pet_image,
         voi_lut,
         sop_common,
     ),
-    varying=(general_acquisition, general_image, image_position, pet_image, rescale, sop_instance, original_header),
+    by_frame=(general_acquisition, pet_image_of_frame),
+    by_slice=(image_position,),
+    by_instance=(general_image, pet_image_of_instance, rescale, sop_instance, original_header),
 )

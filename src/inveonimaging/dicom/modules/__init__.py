@@ -1,1 +1,4 @@
-"""The modules of PS3.3, one pure function each: `f(series)` if constant in a series, `f(series, slot)` if not."""
+"""The modules of PS3.3, one pure function each.
+
+`f(series)` is constant in a series; what differs by frame takes the frame, by slice k, and by instance the slot.
+"""

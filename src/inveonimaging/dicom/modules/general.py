@@ -101,11 +101,11 @@ def general_equipment(series: Series) -> Dataset:
     )
 
 
-def general_acquisition(series: Series, slot: Slot) -> Dataset:
+def general_acquisition(series: Series, frame: int) -> Dataset:
     """General Acquisition Module (PS3.3 C.7.10.1): the frame's start."""
-    start = series.frame_start(slot.frame)
+    start = series.frame_start(frame)
     return dataset(
-        AcquisitionNumber=str(slot.frame + 1),
+        AcquisitionNumber=str(frame + 1),
         AcquisitionDate=da(start) if start else "",
         AcquisitionTime=tm(start) if start else "",
     )

@@ -25,12 +25,12 @@ def image_plane(series: Series) -> Dataset:
     )
 
 
-def image_position(series: Series, slot: Slot) -> Dataset:
+def image_position(series: Series, k: int) -> Dataset:
     """Image Plane Module (PS3.3 C.7.6.2), what differs by slice."""
     grid = series.image.grid
     return dataset(
-        ImagePositionPatient=[ds(coordinate) for coordinate in grid.positions[slot.k]],
-        SliceLocation=ds(grid.slice_locations[slot.k]),
+        ImagePositionPatient=[ds(coordinate) for coordinate in grid.positions[k]],
+        SliceLocation=ds(grid.slice_locations[k]),
     )
 
 

@@ -14,7 +14,7 @@ from inveonimaging.dicom.modules.reconstruction import (
     reconstruction_method,
 )
 from inveonimaging.dicom.series import Series, Slot
-from inveonimaging.hdr import Header
+from inveonimaging.hdr import Frame, Header
 from inveonimaging.hdr.enums import AcquisitionMode, CalibrationUnits, EventType, GantryRotation, Labelled
 from inveonimaging.quant import Unit, branching_fraction
 from inveonimaging.scan import TRANSMISSION
@@ -101,7 +101,7 @@ def nm_pet_patient_orientation(series: Series) -> Dataset:
     )
 
 
-def pet_image_constant(series: Series) -> Dataset:
+def pet_image(series: Series) -> Dataset:
     """PET Image Module (PS3.3 C.8.9.4), what is constant in a series."""
     module = dataset(ImageType=["ORIGINAL", "PRIMARY"])
     calibration = series.image.header.calibration
@@ -113,21 +113,25 @@ def pet_image_constant(series: Series) -> Dataset:
     return module
 
 
-def pet_image(series: Series, slot: Slot) -> Dataset:
-    """PET Image Module (PS3.3 C.8.9.4), what differs by frame or slice, but for the rescale slope."""
-    frame = series.image.frames[slot.frame]
+def pet_image_of_frame(series: Series, frame: int) -> Dataset:
+    """PET Image Module (PS3.3 C.8.9.4), what differs by frame."""
+    block = series.image.frames[frame]
     module = dataset(
-        FrameReferenceTime=ds(series.frame_reference_times_ms[slot.frame]),
-        ImageIndex=image_index(series, slot),
-        ActualFrameDuration=whole(frame.duration_s * 1000) if frame.duration_s else "",
+        FrameReferenceTime=ds(series.frame_reference_times_ms[frame]),
+        ActualFrameDuration=whole(block.duration_s * 1000) if block.duration_s else "",
     )
     return put(
         module,
-        DecayFactor=_decay_factor(series, slot),
-        DeadTimeFactor=frame.deadtime_correction and ds(frame.deadtime_correction),
-        PrimaryPromptsCountsAccumulated=whole(frame.prompts),
-        SecondaryCountsAccumulated=whole(frame.delays),
+        DecayFactor=_decay_factor(series.image.header, block),
+        DeadTimeFactor=block.deadtime_correction and ds(block.deadtime_correction),
+        PrimaryPromptsCountsAccumulated=whole(block.prompts),
+        SecondaryCountsAccumulated=whole(block.delays),
     )
+
+
+def pet_image_of_instance(series: Series, slot: Slot) -> Dataset:
+    """PET Image Module (PS3.3 C.8.9.4), what differs by frame and slice, but for the rescale slope."""
+    return dataset(ImageIndex=image_index(series, slot))
 
 
 def image_index(series: Series, slot: Slot) -> int:
@@ -167,11 +171,9 @@ def injection_time(header: Header) -> datetime | None:
     return given if given and given.year > _EPOCH_YEAR else None
 
 
-def _decay_factor(series: Series, slot: Slot) -> str | None:
-    header = series.image.header
+def _decay_factor(header: Header, frame: Frame) -> str | None:
     if not header.corrections.decay:
         return None
-    frame = header.frames[slot.frame]
     factor = frame.decay_correction or expected_decay_factor(frame, header.tracer.half_life_s)
     return None if factor is None else ds(factor)
 
