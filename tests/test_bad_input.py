@@ -89,7 +89,7 @@ FOUND = {
     Defect.PIXEL_SIZES_DISAGREE: "pixel_size says 45 mm",
     Defect.NO_ORIENTATION: "subject_orientation is not known",
     Defect.UNKNOWN_ORIENTATION: "subject_orientation is '12', expected 0 to 8",
-    Defect.ROTATED: "image_ref_rotation is not zero and is not applied",
+    Defect.ROTATED: "degrees and is not applied",
     Defect.ODD_TIME_ZONE: "no time zone",
     Defect.NO_WEIGHT: "subject_weight is 0",
 }

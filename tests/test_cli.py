@@ -532,7 +532,8 @@ def test_json_tells_everything_that_was_written(study: Path, out: Path) -> None:
     assert document["dry_run"] is False
     [found] = document["studies"]
     assert (found["source"], found["output"]) == (str(study), str(out))
-    [skipped] = found["findings"]
+    skipped, shared = found["findings"]
+    assert (shared["code"], shared["severity"]) == ("space-shared", "info")
     assert (skipped["code"], skipped["severity"]) == ("skipped", "warning")
     assert skipped["path"] == str(study / "other.txt")
     assert "other.txt" in result.stderr
@@ -717,7 +718,7 @@ def test_the_real_demo_is_quick_and_small(out: Path) -> None:
     assert [len(ct), len(pet)] == [320, 98 * 16]
     assert {ds.SeriesType[0] for ds in pet} == {"DYNAMIC"}
     assert {ds.Units for ds in pet} == {"BQML"}
-    assert {ds.FrameOfReferenceUID for ds in ct}.isdisjoint({ds.FrameOfReferenceUID for ds in pet})
+    assert len({ds.FrameOfReferenceUID for ds in (*ct, *pet)}) == 1  # registered: viewers overlay them
     size = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
     assert size < 100e6  # a few tens of MB, files of the scanner and DICOM
 

@@ -150,6 +150,8 @@ def test_flip_of_no_axis(flip: str) -> None:
 def test_rotation_is_reported_and_not_applied() -> None:
     placed, found = grid_of(header_of({"image_ref_rotation": "0 0 5"}))
     assert [(f.code, f.key) for f in found] == [("rotation-not-applied", "image_ref_rotation")]
+    # 4 x 3 x 2 voxels of 0.5, 0.25 and 2 mm: half a diagonal of 2.2671 mm, turned by 5 degrees
+    assert found[0].message.endswith("corners by up to 0.2 mm")
     assert placed.positions.tolist() == grid().positions.tolist()
     assert findings({"image_ref_rotation": "0 0.0 0"}) == ()
 

@@ -13,6 +13,7 @@ import pytest
 
 from inveonimaging import Options, convert
 from inveonimaging.conversion.options import Uids
+from inveonimaging.conversion.space import Space
 from inveonimaging.dicom.codes import Code, CodeTable
 from inveonimaging.hdr.enums import Modality, Orientation
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
@@ -57,7 +58,7 @@ def test_one_study_has_one_study_uid_and_a_series_uid_a_pair(source: Path, tmp_p
     files = [pydicom.dcmread(file) for file in (tmp_path / "out").rglob("*.dcm")]
     assert len({ds.StudyInstanceUID for ds in files}) == 1
     assert len({(ds.SeriesInstanceUID, ds.SeriesNumber) for ds in files}) == 2
-    assert len({ds.FrameOfReferenceUID for ds in files}) == 2
+    assert len({ds.FrameOfReferenceUID for ds in files}) == 1
 
 
 OTHER_OPTIONS = {
@@ -66,6 +67,7 @@ OTHER_OPTIONS = {
     "description": Options(study_description="Other"),
     "orientation": Options(orientation=Orientation.HFS),
     "flip": Options(flip="x"),
+    "frame of reference": Options(frame_of_reference=Space.SEPARATE),
     "rescale": Options(rescale=Policy.SLICE),
     "codes": Options(codes=CodeTable({"F-18": Code("C-111A1", "SNM3", "^18^Fluorine")})),
     "random": Options(uids=Uids.RANDOM),
@@ -118,5 +120,5 @@ def test_the_same_pair_twice_in_a_folder_gives_two_series(source: Path, tmp_path
 def test_random_uids_agree_within_a_study_and_differ_between_runs(source: Path, tmp_path: Path) -> None:
     options = Options(uids=Uids.RANDOM)
     first, second = (all_uids(source, tmp_path / name, options) for name in ("one", "two"))
-    assert len(first) == 6 + 4 + 1
+    assert len(first) == 6 + 3 + 1  # instances, two series and their frame of reference, study
     assert not first & second

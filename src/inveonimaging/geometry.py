@@ -10,6 +10,7 @@ turning the animal in a gantry that stays fixed. See docs/geometry.md.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -125,10 +126,6 @@ def grid_of(header: Header, orientation: Orientation | None = None, flip: str = 
     posture = _posture(header, orientation, findings)
     directions = DIRECTIONS[posture or ASSUMED]
     turned = "".join(_OPPOSITE[d] if axis in flip else d for axis, d in zip("xyz", directions, strict=True))
-    geometry = header.geometry
-    if geometry.image_ref_rotation_deg and any(geometry.image_ref_rotation_deg):
-        message = "image_ref_rotation is not zero and is not applied: its order and sense are not settled"
-        findings.append(Finding("rotation-not-applied", message, key="image_ref_rotation"))
     grid = Grid(
         shape=shape_of(header),
         spacing_mm=_spacing(header, findings),
@@ -136,12 +133,26 @@ def grid_of(header: Header, orientation: Orientation | None = None, flip: str = 
         orientation=posture,
         directions=turned,
     )
-    return grid, tuple(findings)
+    return grid, (*findings, *_rotation_findings(header, grid))
 
 
 def shape_of(header: Header) -> tuple[int, int, int]:
     """Return the number of voxels along i, j and k; HeaderError if one is missing or senseless."""
     return _size(header, "x"), _size(header, "y"), _size(header, "z")
+
+
+def _rotation_findings(header: Header, grid: Grid) -> tuple[Finding, ...]:
+    rotation = header.geometry.image_ref_rotation_deg
+    if rotation is None or not any(rotation):
+        return ()
+    angle = math.radians(min(math.hypot(*rotation), 180))
+    radius = math.hypot(*(n * s for n, s in zip(grid.shape, grid.spacing_mm, strict=True))) / 2
+    shown = " ".join(f"{degrees:g}" for degrees in rotation)
+    message = (
+        f"image_ref_rotation is {shown} degrees and is not applied, since its order and sense are not settled; "
+        f"it would move the volume's corners by up to {2 * radius * math.sin(angle / 2):.2g} mm"
+    )
+    return (Finding("rotation-not-applied", message, key="image_ref_rotation"),)
 
 
 def _posture(header: Header, override: Orientation | None, findings: list[Finding]) -> Orientation:

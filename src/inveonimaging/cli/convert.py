@@ -57,6 +57,9 @@ def convert(
     flip: Annotated[
         str, typer.Option(metavar="AXES", help="Stored axes to mirror, letters of xyz; see docs/geometry.md.")
     ] = "",
+    frame_of_reference: Annotated[
+        Literal["auto", "shared", "separate"], typer.Option(help="Which series lie in one space, for fusion.")
+    ] = "auto",
     rescale: Annotated[
         Literal["auto", "series", "frame", "slice"], typer.Option(help="What shares one rescale slope.")
     ] = "auto",
@@ -81,6 +84,7 @@ def convert(
     """Convert Inveon files to DICOM: a folder becomes a study, each pair of files a series."""
     with one_line_errors(as_json=as_json):
         from inveonimaging.conversion import options as asked
+        from inveonimaging.conversion.space import Space
         from inveonimaging.dicom.codes import CodeTable, read_code_table
         from inveonimaging.hdr.enums import Modality, Orientation
         from inveonimaging.quant import Policy
@@ -98,6 +102,7 @@ def convert(
                 {Modality.CT: ct_prefix, Modality.PET: pet_prefix, Modality.SPECT: nm_prefix}
             ),
             codes=read_code_table(code_table) if code_table else CodeTable(),
+            frame_of_reference=Space(frame_of_reference),
             recursive=recursive,
             refuse_strays=strict,
             ignored_suffixes=asked.suffixes(ignore or []),

@@ -156,6 +156,7 @@ def _identity(study: StudyPlan, options: Options) -> str:
     series = [
         (
             each.start,
+            each.space,
             each.image.grid,
             each.image.scaling,
             options.codes.radionuclide(each.image.header.tracer.isotope or ""),
@@ -204,7 +205,7 @@ def _series(planned: SeriesPlan, survey: Survey, study: Study, options: Options,
     return Series(
         study=study,
         uid=uids.uid("series", *name),
-        frame_of_reference_uid=uids.uid("frame of reference", *name),
+        frame_of_reference_uid=uids.uid("frame of reference", study.uid, planned.space),
         number=planned.number,
         image=image,
         start=planned.start,

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
 
+from inveonimaging.conversion.space import Space
 from inveonimaging.dicom.codes import CodeTable
 from inveonimaging.errors import OptionError, printable
 from inveonimaging.hdr.enums import Modality, Orientation
@@ -53,6 +54,7 @@ class Options:
         uids: where UIDs come from.
         prefixes: how file names start, by modality.
         codes: the site's codes for radionuclides.
+        frame_of_reference: which series of a study share one Frame of Reference UID.
         recursive: sub-folders with pairs become one study each.
         refuse_strays: refuse what is no pair, orphans and nested folders instead of skipping them.
         ignored_suffixes: suffixes of files that are never refused, as `.txt`; None ignores all.
@@ -70,6 +72,7 @@ class Options:
     uids: Uids = Uids.CONTENT
     prefixes: Mapping[Modality, str] = field(default_factory=lambda: PREFIXES)
     codes: CodeTable = field(default_factory=CodeTable)
+    frame_of_reference: Space = Space.AUTO
     recursive: bool = False
     refuse_strays: bool = False
     ignored_suffixes: frozenset[str] | None = frozenset()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from inveonimaging.conversion.checks import animal_findings, checked
 from inveonimaging.conversion.options import Options
+from inveonimaging.conversion.space import spaces_of
 from inveonimaging.dicom.iods import CLASSIC, Iod
 from inveonimaging.discover import Folder, Pair, pair_of, scan_folder
 from inveonimaging.errors import DataError, InputError, InveonError, printable
@@ -23,10 +24,14 @@ _SEVERAL_SUBJECTS_HINT = "give its patient ID, or give each animal a folder of i
 
 @dataclass(frozen=True)
 class SeriesPlan:
-    """One pair that becomes one series: `number` names its folder, `prefix` its files."""
+    """One pair that becomes one series: `number` names its folder, `prefix` its files.
+
+    `space` is the number of the first series whose frame of reference it shares.
+    """
 
     image: Image
     number: int
+    space: int
     iod: Iod
     prefix: str
     start: datetime | None
@@ -141,15 +146,21 @@ def _study(
     source: Path, output: Path, pairs: Sequence[Pair], skipped: tuple[Finding, ...], options: Options
 ) -> StudyPlan:
     ordered = sorted(pairs, key=lambda pair: pair.name)
-    series = tuple(_series(pair, number, options) for number, pair in enumerate(ordered, 1))
-    headers = [each.image.header for each in series]
+    images = [_image(pair, options) for pair in ordered]
+    headers = [image.header for image in images]
+    spaces, shared = spaces_of(headers, options.frame_of_reference)
+    series = tuple(
+        _series(image, number, space, options)
+        for number, (image, space) in enumerate(zip(images, spaces, strict=True), 1)
+    )
     animal, odd = animal_of(headers, options.subject)
     for finding in odd:
         if finding.severity is Severity.ERROR:
             raise InputError(finding.message, path=source, expected="one animal", hint=_SEVERAL_SUBJECTS_HINT)
     first = series[0].image
     odd = (*odd, *animal_findings(animal))
-    findings = (*skipped, *(locate(finding, first.pair.header, first.header) for finding in odd))
+    shared = tuple(replace(finding, path=str(source)) for finding in shared)
+    findings = (*skipped, *shared, *(locate(finding, first.pair.header, first.header) for finding in odd))
     return StudyPlan(
         source=source,
         output=output,
@@ -161,18 +172,26 @@ def _study(
     )
 
 
-def _series(pair: Pair, number: int, options: Options) -> SeriesPlan:
+def _image(pair: Pair, options: Options) -> Image:
+    """Read a pair, with all that is odd in it, or refuse it."""
     image = read_pair(
         pair, orientation=options.orientation, flip=options.flip, apply_hounsfield=options.apply_hounsfield
     )
-    start = image.header.acquisition.scan_time or options.scan_time
     try:
-        found = checked(image, start, options.codes)
+        found = checked(image, _start(image, options), options.codes)
     except InveonError as error:
         raise error.at(pair.header) from error
     for finding in image.findings:
         if finding.severity is Severity.ERROR and not (finding.code == "data-too-long" and options.allow_long_data):
             hint = "--allow-long-data takes it all the same"
             raise DataError(finding.message, path=finding.path, line=finding.line, hint=hint)
-    image = replace(image, findings=(*image.findings, *(locate(each, pair.header, image.header) for each in found)))
-    return SeriesPlan(image, number, CLASSIC[image.modality], options.prefixes.get(image.modality, ""), start)
+    return replace(image, findings=(*image.findings, *(locate(each, pair.header, image.header) for each in found)))
+
+
+def _start(image: Image, options: Options) -> datetime | None:
+    return image.header.acquisition.scan_time or options.scan_time
+
+
+def _series(image: Image, number: int, space: int, options: Options) -> SeriesPlan:
+    prefix = options.prefixes.get(image.modality, "")
+    return SeriesPlan(image, number, space, CLASSIC[image.modality], prefix, _start(image, options))
