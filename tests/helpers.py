@@ -63,6 +63,8 @@ def _lines(values: Values) -> list[str]:
 # Studies on disk. The phantom's own position and size, with voxels so coarse that a conversion takes milliseconds.
 PET = replace(PET_SCAN, shape=(8, 7, 6), spacing_mm=(3.5, 4.0, 9.0), frames=frames_of(20, 40))
 CT = replace(CT_SCAN, shape=(8, 7, 6), spacing_mm=(3.5, 4.0, 9.0))
+CT_FILES = [f"1/CT-{n:06}.dcm" for n in range(1, 7)]
+PET_FILES = [f"2/PET-{n:06}.dcm" for n in range(1, 13)]
 
 
 def write_small_study(folder: Path) -> Path:

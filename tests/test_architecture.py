@@ -17,6 +17,7 @@ PACKAGE = ROOT.name
 # From the top down: a module imports only from its own level or from below.
 LEVELS = [
     {"cli", "published", "inveonFolder2DICOM", "inveonFile2DICOM", "__main__"},
+    {"reporting"},
     {"conversion"},
     {"dicom"},
     {"subject", "image", "phantom"},

@@ -21,7 +21,9 @@ from pydicom.uid import CTImageStorage, PositronEmissionTomographyImageStorage
 import inveonimaging
 from helpers import (
     CT,
+    CT_FILES,
     PET,
+    PET_FILES,
     assert_harmless,
     assert_one_line_error,
     digests,
@@ -36,8 +38,6 @@ from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import Orientation
 from inveonimaging.phantom import Defect, files, write_scan
 
-CT_FILES = [f"1/CT-{n:06}.dcm" for n in range(1, 7)]
-PET_FILES = [f"2/PET-{n:06}.dcm" for n in range(1, 13)]
 HOSTILE = "M1 \x1b[31mred\x1b[0m [red]x[/red] \u202etxt\u2028\x9b2J\x07\r."
 HOSTILE_NAME = "m\n\x1b[2J[red]\u202e\x07"
 posix = pytest.mark.skipif(os.name == "nt", reason="Windows has no such file names, terminals or pipes")

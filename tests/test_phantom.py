@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from conftest import Tool
 from inveonimaging.discover import Pair
 from inveonimaging.errors import InveonError, OptionError, OutputError
 from inveonimaging.findings import Finding
@@ -464,7 +464,6 @@ def test_labels_on_a_grid_are_labels_of_its_points(tmp_path: Path) -> None:
 
 
 @pytest.mark.debian
-@pytest.mark.skipif(shutil.which("medcon") is None, reason="medcon is not installed")
 @pytest.mark.parametrize(
     "scan",
     [
@@ -476,10 +475,10 @@ def test_labels_on_a_grid_are_labels_of_its_points(tmp_path: Path) -> None:
     ],
     ids=lambda scan: f"{scan.modality.name}-{scan.data_type.name}-{len(scan.frames)}-{scan.gap}",
 )
-def test_medcon_reads_the_same_values(tmp_path: Path, scan: Scan) -> None:
+def test_medcon_reads_the_same_values(tmp_path: Path, tool: Tool, scan: Scan) -> None:
     pair = write_scan(tmp_path / "a.img", scan)
     options = ["-fb-conc", "-n", "-qc", "-c", "nifti", "-o", "out"]  # -n keeps what is below 0, -qc uses all factors
-    subprocess.run(["medcon", "-f", pair.header.name, *options], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run([tool("medcon"), "-f", pair.header.name, *options], cwd=tmp_path, check=True, capture_output=True)
     nifti = nibabel.Nifti1Image.from_filename(tmp_path / "out.nii")
     assert nifti.shape == (*scan.shape, len(scan.frames), 1)
     assert np.linalg.norm(nifti.header["pixdim"][1:4] - np.array(scan.spacing_mm)) < 1e-6

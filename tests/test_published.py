@@ -12,7 +12,9 @@ import pytest
 
 from helpers import (
     CT,
+    CT_FILES,
     PET,
+    PET_FILES,
     assert_harmless,
     assert_one_line_error,
     digests,
@@ -25,8 +27,6 @@ from inveonimaging import inveonFile2DICOM, inveonFolder2DICOM
 from inveonimaging.conversion import job
 from inveonimaging.phantom import Defect, write_scan
 
-CT_FILES = [f"1/CT-{n:06}.dcm" for n in range(1, 7)]
-PET_FILES = [f"2/PET-{n:06}.dcm" for n in range(1, 13)]
 BARE = [f"1/{n:06}.dcm" for n in range(1, 7)] + [f"2/{n:06}.dcm" for n in range(1, 13)]
 
 # The example of the published description.

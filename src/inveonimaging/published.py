@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import io
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from inveonimaging.conversion import Options, convert
-from inveonimaging.errors import InveonError, OptionError, printable
-
-_INTERRUPTED = 130
-_LONGEST = 1000
+from inveonimaging.errors import OptionError
+from inveonimaging.reporting import FAILURES, forgive_encoding, say_failure, say_findings, shown
 
 
 def add_multiframe(parser: argparse.ArgumentParser) -> None:
@@ -36,32 +32,17 @@ def refuse_multiframe(arguments: argparse.Namespace) -> None:
 def convert_and_tell(source: str, output: str, options: Options) -> None:
     """Convert, and print what was written and what was odd, as the published commands do."""
     for study in convert(source, output, options):
-        for finding in study.findings:
-            _say(finding.severity.label, finding)
+        say_findings(study.all_findings)
         for series in study.series:
-            for finding in series.findings:
-                _say(finding.severity.label, finding)
-            where = printable(Path(study.output, series.folder), _LONGEST)
+            where = shown(Path(study.output, series.folder))
             print(f"{series.sop_class}: {series.instances} files in {where}")
 
 
 def exit_code_of(work: Callable[[], None]) -> int:
-    """Do the work; return 0, or after one line on stderr 2 for wrong usage, 130 for Ctrl-C, 1 for anything else."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a path may have characters that the terminal lacks
+    """Do the work; return 0, or the exit code of its failure after one line on stderr."""
+    forgive_encoding()
     try:
         work()
-    except InveonError as error:
-        _say("error", error)
-        return 2 if isinstance(error, OptionError) else 1
-    except KeyboardInterrupt:
-        _say("error", "interrupted; nothing half-written is left behind")
-        return _INTERRUPTED
-    except MemoryError:
-        _say("error", "out of memory")
-        return 1
+    except FAILURES as error:
+        return say_failure(error)
     return 0
-
-
-def _say(kind: str, what: object) -> None:
-    print(f"{kind}: {printable(what, _LONGEST)}", file=sys.stderr)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from inveonimaging.cli.report import one_line_errors, print_json, say, shown
+from inveonimaging.cli.report import one_line_errors, print_json
+from inveonimaging.reporting import say_findings, shown
 
 if TYPE_CHECKING:
     from inveonimaging.conversion.options import Options
@@ -116,23 +117,19 @@ def convert(
 def run(source: Path, output: Path, options: Options, *, dry_run: bool = False, as_json: bool = False) -> None:
     """Convert and tell: a progress bar on a terminal, findings on stderr, the result on stdout."""
     from inveonimaging.cli.progress import bar
-    from inveonimaging.conversion.job import convert_planned, findings_of, refuse_planned
+    from inveonimaging.conversion.job import convert_planned, refuse_planned
     from inveonimaging.conversion.plan import plan
 
     studies = plan(source, output, options)
     if dry_run:
         refuse_planned(studies, output, options)
-        found = [finding for study in studies for finding in findings_of(study)]
-        say(found)
+        found = [finding for study in studies for finding in study.all_findings]
+        say_findings(found)
         _show_plan(studies, found, as_json=as_json)
         return
     with bar() as advance:
         results = convert_planned(studies, output, options, advance)
-    say(
-        finding
-        for study in results
-        for finding in (*study.findings, *(f for each in study.series for f in each.findings))
-    )
+    say_findings(finding for study in results for finding in study.all_findings)
     if as_json:
         print_json({"dry_run": False, "studies": results})
         return

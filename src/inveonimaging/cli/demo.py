@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from inveonimaging.cli.report import one_line_errors, shown
+from inveonimaging.cli.report import one_line_errors
+from inveonimaging.reporting import shown
 
 EXAMPLES = """\b
 Example:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inveonimaging.cli.report import one_line_errors, print_json, say, shown
+from inveonimaging.cli.report import one_line_errors, print_json
 from inveonimaging.errors import InputError, InveonError, printable
+from inveonimaging.reporting import say_failure, say_findings, shown
 
 if TYPE_CHECKING:
     from inveonimaging.discover import Pair
@@ -44,11 +45,9 @@ def info(
             print_json({"files": [_document(image) for image in images], "errors": [str(error) for error in errors]})
         else:
             _show(images)
-        say(finding for image in images for finding in image.findings)
-        for error in errors:
-            typer.echo(f"error: {error}", err=True)
-        if errors:
-            raise typer.Exit(1)
+        say_findings(finding for image in images for finding in image.findings)
+        codes = [say_failure(error) for error in errors]
+        raise typer.Exit(max(codes, default=0))
 
 
 def _pairs(path: Path) -> tuple[Pair, ...]:

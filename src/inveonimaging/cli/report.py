@@ -1,58 +1,33 @@
-"""How results, findings and errors reach people (stderr, tables) and programs (JSON on stdout)."""
+"""How the sub-commands end, and what they print for programs: JSON on stdout."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import io
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from enum import Enum
-from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import typer
 
-from inveonimaging.errors import InveonError, OptionError, printable
-from inveonimaging.findings import Finding
+from inveonimaging.errors import InveonError
+from inveonimaging.reporting import FAILURES, forgive_encoding, say_failure
 
 SCHEMA = 1
-_INTERRUPTED = 130
-_LONGEST = 1000
 
 
 @contextlib.contextmanager
 def one_line_errors(*, as_json: bool = False) -> Iterator[None]:
-    """Turn errors into one line on stderr and an exit code: 1 for the data, 2 for wrong usage, 130 for Ctrl-C."""
-    _forgive_encoding()
+    """Turn failures into one line on stderr and an exit code, and into JSON if that is asked for."""
+    forgive_encoding()
     try:
         yield
-    except InveonError as error:
-        if as_json:
+    except FAILURES as error:
+        if as_json and isinstance(error, InveonError):
             print_json({"error": {"message": str(error), "path": error.path, "line": error.line}})
-        _end(str(error), 2 if isinstance(error, OptionError) else 1)
-    except KeyboardInterrupt:
-        _end("interrupted; nothing half-written is left behind", _INTERRUPTED)
-    except MemoryError:
-        _end("out of memory", 1)
-
-
-def _forgive_encoding() -> None:
-    """Let stdout escape the characters that its encoding lacks, as stderr does, instead of failing."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-
-
-def _end(message: str, code: int) -> NoReturn:
-    typer.echo(f"error: {printable(message, _LONGEST)}", err=True)
-    raise typer.Exit(code)
-
-
-def say(findings: Iterable[Finding]) -> None:
-    """Print findings, one line each, on stderr."""
-    for finding in dict.fromkeys(findings):
-        typer.echo(f"{finding.severity.label}: {printable(finding, _LONGEST)}", err=True)
+        raise typer.Exit(say_failure(error)) from error
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -69,8 +44,3 @@ def _plain(value: Any) -> Any:
     if hasattr(value, "isoformat"):
         return value.isoformat()
     return str(value)
-
-
-def shown(path: str | Path) -> str:
-    """Return a path as one harmless line."""
-    return printable(path, 300)

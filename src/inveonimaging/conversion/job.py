@@ -14,7 +14,7 @@ from inveonimaging.conversion.options import Options, Uids
 from inveonimaging.conversion.output import Stage, refuse_used, staged, write_file
 from inveonimaging.conversion.plan import SeriesPlan, StudyPlan, plan
 from inveonimaging.conversion.survey import Survey, survey_of
-from inveonimaging.dicom.series import Series, Slot, Study
+from inveonimaging.dicom.series import Instance, Series, Study
 from inveonimaging.dicom.uids import ContentUids, RandomUids, UidPolicy
 from inveonimaging.dicom.write import SeriesEncoder
 from inveonimaging.errors import InputError
@@ -61,6 +61,11 @@ class StudyResult:
     series: tuple[SeriesResult, ...]
     findings: tuple[Finding, ...]
 
+    @property
+    def all_findings(self) -> tuple[Finding, ...]:
+        """Those of the study and of its series."""
+        return (*self.findings, *(finding for each in self.series for finding in each.findings))
+
 
 def convert(
     source: str | os.PathLike[str],
@@ -99,14 +104,7 @@ def refuse_planned(studies: tuple[StudyPlan, ...], output: Path, options: Option
     """
     refuse_used(output)
     if options.fail_on_warnings:
-        _refuse_warnings(finding for study in studies for finding in findings_of(study))
-
-
-def findings_of(study: StudyPlan) -> Iterator[Finding]:
-    """Yield all findings of a planned study."""
-    yield from study.findings
-    for series in study.series:
-        yield from series.image.findings
+        _refuse_warnings(finding for study in studies for finding in study.all_findings)
 
 
 def _refuse_warnings(findings: Iterable[Finding]) -> None:
@@ -179,10 +177,10 @@ def _convert_series(
     series = _series(planned, survey, study, options, uids)
     folder = stage.folder(str(planned.number))
     encoder = SeriesEncoder(planned.iod, series)
-    for slots, pixels in _instances(series, uids):
-        for slot, plane in zip(slots, pixels, strict=True):
-            write_file(folder / planned.file_name(slot.number), encoder.encode(slot, plane.tobytes()))
-        counter.step(len(slots))
+    for instances, pixels in _instances(series, uids):
+        for instance, plane in zip(instances, pixels, strict=True):
+            write_file(folder / planned.file_name(instance.number), encoder.encode(instance, plane.tobytes()))
+        counter.step(len(instances))
     image = planned.image
     return SeriesResult(
         source=str(image.pair.header),
@@ -224,7 +222,7 @@ def _reference_times_ms(image: Image) -> tuple[float, ...]:
     )
 
 
-def _instances(series: Series, uids: UidPolicy) -> Iterator[tuple[list[Slot], npt.NDArray[np.int16]]]:
+def _instances(series: Series, uids: UidPolicy) -> Iterator[tuple[list[Instance], npt.NDArray[np.int16]]]:
     """Yield the instances of a series in file order, a slab of slices at a time, with their pixels (n, ny, nx)."""
     image = series.image
     columns, rows, slices = image.grid.shape
@@ -235,8 +233,8 @@ def _instances(series: Series, uids: UidPolicy) -> Iterator[tuple[list[Slot], np
             ks = range(first, min(first + step, slices))
             slopes = [series.slopes[frame][k] for k in ks]
             numbers = [frame * slices + k + 1 for k in ks]
-            slots = [
-                Slot(frame, k, number, uids.uid("instance", series.uid, number), slope)
+            instances = [
+                Instance(frame, k, number, uids.uid("instance", series.uid, number), slope)
                 for k, number, slope in zip(ks, numbers, slopes, strict=True)
             ]
-            yield slots, quantise(stored[first : ks.stop], factor, slopes)
+            yield instances, quantise(stored[first : ks.stop], factor, slopes)

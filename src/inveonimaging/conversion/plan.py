@@ -59,6 +59,11 @@ class StudyPlan:
     findings: tuple[Finding, ...]
 
     @property
+    def all_findings(self) -> tuple[Finding, ...]:
+        """Those of the study and of its images."""
+        return (*self.findings, *(finding for each in self.series for finding in each.image.findings))
+
+    @property
     def start(self) -> datetime | None:
         """The earliest start of a scan."""
         return min((each.start for each in self.series if each.start), default=None)
@@ -72,21 +77,14 @@ def plan(source: Path, output: Path, options: Options) -> tuple[StudyPlan, ...]:
     """
     if not os.path.isdir(source):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         return (_study(source, output, (pair_of(source),), (), options),)
-    if not options.recursive:
-        folder = scan_folder(source)
-        if not folder.pairs:
-            raise _nothing(
-                source,
-                "; --recursive looks into its sub-folders" if folder.folders and not options.refuse_strays else "",
-            )
-        return (_study(source, output, folder.pairs, _strays(folder, options), options),)
-    folders = [folder for folder in _walk(source, output) if folder.pairs]
-    if not folders:
-        raise _nothing(source, "")
+    folders = list(_walk(source, output)) if options.recursive else [scan_folder(source)]
     studies = tuple(
         _study(each.path, output / each.path.relative_to(source), each.pairs, _strays(each, options), options)
         for each in folders
+        if each.pairs
     )
+    if not studies:
+        raise _nothing(folders[0], options)
     _refuse_collisions(studies)
     return studies
 
@@ -101,8 +99,12 @@ def _refuse_collisions(studies: Sequence[StudyPlan]) -> None:
             )
 
 
-def _nothing(source: Path, hint: str) -> InputError:
-    return InputError("no Inveon files here", path=source, expected=f"pairs of NAME.img and NAME.img.hdr{hint}")
+def _nothing(folder: Folder, options: Options) -> InputError:
+    may_look_deeper = folder.folders and not options.recursive and not options.refuse_strays
+    hint = "--recursive looks into its sub-folders" if may_look_deeper else None
+    return InputError(
+        "no Inveon files here", path=folder.path, expected="pairs of NAME.img and NAME.img.hdr", hint=hint
+    )
 
 
 def _walk(source: Path, output: Path) -> Iterator[Folder]:

@@ -1,4 +1,4 @@
-"""What the modules are made from: one study, its series, and the slots that become instances."""
+"""What the modules are made from: one study, its series, and where its instances stand."""
 
 from __future__ import annotations
 
@@ -68,8 +68,8 @@ class Series:
         return {frame: position for position, frame in enumerate(order)}
 
 
-class Slot(NamedTuple):
-    """One slice of one frame: what tells an instance from the others of its series."""
+class Instance(NamedTuple):
+    """One slice of one frame: what tells it from the other instances of its series, without its pixels."""
 
     frame: int
     k: int

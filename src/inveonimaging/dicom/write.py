@@ -23,7 +23,7 @@ from pydicom.tag import BaseTag
 from pydicom.uid import UID, ExplicitVRLittleEndian
 
 from inveonimaging.dicom.iods.iod import Iod
-from inveonimaging.dicom.series import Series, Slot
+from inveonimaging.dicom.series import Instance, Series
 from inveonimaging.dicom.uids import IMPLEMENTATION_CLASS
 from inveonimaging.version import __version__
 
@@ -44,15 +44,16 @@ class SeriesEncoder:
         charset = convert_encodings(constant.get("SpecificCharacterSet"))
         self._around = _interleaver(encoded(constant, charset))
         self._around_meta = _interleaver(encoded(file_meta(iod.sop_class), charset))
+        self._iod, self._series, self._charset = iod, series, charset
         self._of_frame: Callable[[int], Encoded] = cache(lambda frame: encoded(iod.frame_part(series, frame), charset))
         self._of_slice: Callable[[int], Encoded] = cache(lambda k: encoded(iod.slice_part(series, k), charset))
-        self._of_instance: Callable[[Slot], Encoded] = lambda slot: encoded(iod.instance_part(series, slot), charset)
 
-    def encode(self, slot: Slot, pixels: bytes) -> bytes:
+    def encode(self, instance: Instance, pixels: bytes) -> bytes:
         """Return the file of one instance; `pixels` are its rows, int16 little endian."""
-        varying = sorted([*self._of_frame(slot.frame), *self._of_slice(slot.k), *self._of_instance(slot)])
+        own = encoded(self._iod.instance_part(self._series, instance), self._charset)
+        varying = sorted([*self._of_frame(instance.frame), *self._of_slice(instance.k), *own])
         header = _PIXEL_DATA.pack(0x7FE0, 0x0010, b"OW", len(pixels))
-        return b"".join((self._file_meta(slot.uid), *self._around(varying), header, pixels))
+        return b"".join((self._file_meta(instance.uid), *self._around(varying), header, pixels))
 
     def _file_meta(self, uid: UID) -> bytes:
         named = Dataset()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from inveonimaging.dicom.series import Series, Slot
+from inveonimaging.dicom.series import Instance, Series
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +29,7 @@ class Iod:
     constant: tuple[Callable[[Series], Dataset], ...]
     by_frame: tuple[Callable[[Series, int], Dataset], ...]
     by_slice: tuple[Callable[[Series, int], Dataset], ...]
-    by_instance: tuple[Callable[[Series, Slot], Dataset], ...]
+    by_instance: tuple[Callable[[Series, Instance], Dataset], ...]
 
     def constant_part(self, series: Series) -> Dataset:
         """Return the attributes that all instances of a series share."""
@@ -45,9 +45,9 @@ class Iod:
         """Return the attributes that a slice has in all frames."""
         return _merged(module(series, k) for module in self.by_slice)
 
-    def instance_part(self, series: Series, slot: Slot) -> Dataset:
+    def instance_part(self, series: Series, instance: Instance) -> Dataset:
         """Return the attributes of one instance alone, without its pixels."""
-        return _merged(module(series, slot) for module in self.by_instance)
+        return _merged(module(series, instance) for module in self.by_instance)
 
 
 def _merged(modules: Iterable[Dataset]) -> Dataset:

@@ -1,4 +1,4 @@
 """The modules of PS3.3, one pure function each.
 
-`f(series)` is constant in a series; what differs by frame takes the frame, by slice k, and by instance the slot.
+`f(series)` is constant in a series; what differs by frame takes the frame, by slice k, and else the instance.
 """

@@ -7,7 +7,7 @@ from pydicom.dataset import Dataset
 from inveonimaging.dicom import codes
 from inveonimaging.dicom.encode import ST, cs, da, dataset, lo, pn, put, sh, text, tm, zone
 from inveonimaging.dicom.modules.patient import is_non_human
-from inveonimaging.dicom.series import Series, Slot
+from inveonimaging.dicom.series import Instance, Series
 from inveonimaging.hdr.enums import Modality, ModalityConfiguration, Model
 from inveonimaging.version import __version__
 
@@ -124,9 +124,9 @@ def sop_common(series: Series) -> Dataset:
     return put(module, TimezoneOffsetFromUTC=None if series.utc_offset is None else zone(series.utc_offset))
 
 
-def sop_instance(series: Series, slot: Slot) -> Dataset:
+def sop_instance(series: Series, instance: Instance) -> Dataset:
     """SOP Instance UID (0008,0018) of the SOP Common Module."""
-    return dataset(SOPInstanceUID=slot.uid)
+    return dataset(SOPInstanceUID=instance.uid)
 
 
 def _description(series: Series) -> str:

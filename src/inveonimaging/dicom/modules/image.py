@@ -5,12 +5,12 @@ from __future__ import annotations
 from pydicom.dataset import Dataset
 
 from inveonimaging.dicom.encode import dataset, ds
-from inveonimaging.dicom.series import Series, Slot
+from inveonimaging.dicom.series import Instance, Series
 
 
-def general_image(series: Series, slot: Slot) -> Dataset:
+def general_image(series: Series, instance: Instance) -> Dataset:
     """General Image Module (PS3.3 C.7.6.1)."""
-    return dataset(InstanceNumber=str(slot.number))
+    return dataset(InstanceNumber=str(instance.number))
 
 
 def image_plane(series: Series) -> Dataset:
@@ -49,10 +49,10 @@ def image_pixel(series: Series) -> Dataset:
     )
 
 
-def rescale(series: Series, slot: Slot) -> Dataset:
+def rescale(series: Series, instance: Instance) -> Dataset:
     """Rescale Intercept and Slope of the CT and PET Image Modules; the slope that the pixels were quantised with."""
     intercept = series.image.scaling.intercept
-    return dataset(RescaleIntercept=ds(intercept) if intercept else "0", RescaleSlope=slot.slope.text)
+    return dataset(RescaleIntercept=ds(intercept) if intercept else "0", RescaleSlope=instance.slope.text)
 
 
 def voi_lut(series: Series) -> Dataset:

@@ -13,7 +13,7 @@ from inveonimaging.dicom.modules.reconstruction import (
     reconstruction_diameter,
     reconstruction_method,
 )
-from inveonimaging.dicom.series import Series, Slot
+from inveonimaging.dicom.series import Instance, Series
 from inveonimaging.hdr import Frame, Header
 from inveonimaging.hdr.enums import AcquisitionMode, CalibrationUnits, EventType, GantryRotation, Labelled
 from inveonimaging.quant import Unit, branching_fraction
@@ -129,16 +129,16 @@ def pet_image_of_frame(series: Series, frame: int) -> Dataset:
     )
 
 
-def pet_image_of_instance(series: Series, slot: Slot) -> Dataset:
+def pet_image_of_instance(series: Series, instance: Instance) -> Dataset:
     """PET Image Module (PS3.3 C.8.9.4), what differs by frame and slice, but for the rescale slope."""
-    return dataset(ImageIndex=image_index(series, slot))
+    return dataset(ImageIndex=image_index(series, instance))
 
 
-def image_index(series: Series, slot: Slot) -> int:
+def image_index(series: Series, instance: Instance) -> int:
     """Image Index (0054,1330), PS3.3 C.8.9.4.1.9: slices count along the row x column normal, in each time slice."""
     slices = series.image.grid.shape[2]
-    along_normal = slices - slot.k if series.image.grid.runs_against_normal else slot.k + 1
-    return series.time_slices[slot.frame] * slices + along_normal
+    along_normal = slices - instance.k if series.image.grid.runs_against_normal else instance.k + 1
+    return series.time_slices[instance.frame] * slices + along_normal
 
 
 def series_type(header: Header) -> str:

@@ -1,0 +1,45 @@
+"""How all commands tell people what went wrong or is odd: one line each on stderr, and exit codes."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterable
+
+from inveonimaging.errors import InveonError, OptionError, printable
+from inveonimaging.findings import Finding
+
+FAILURES = (InveonError, KeyboardInterrupt, MemoryError)
+"""What ends a command with one line instead of a traceback."""
+
+_LONGEST = 1000
+
+
+def say_failure(error: BaseException) -> int:
+    """Say one of `FAILURES`; return the exit code: 2 for wrong usage, 130 for Ctrl-C, 1 for anything else."""
+    if isinstance(error, KeyboardInterrupt):
+        _say("error", "interrupted; nothing half-written is left behind")
+        return 130
+    _say("error", "out of memory" if isinstance(error, MemoryError) else error)
+    return 2 if isinstance(error, OptionError) else 1
+
+
+def say_findings(findings: Iterable[Finding]) -> None:
+    """Say findings, each once."""
+    for finding in dict.fromkeys(findings):
+        _say(finding.severity.label, finding)
+
+
+def forgive_encoding() -> None:
+    """Let stdout escape the characters that its encoding lacks, as stderr does, instead of failing."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def shown(path: object) -> str:
+    """Return a path as one harmless line."""
+    return printable(path, _LONGEST)
+
+
+def _say(kind: str, what: object) -> None:
+    print(f"{kind}: {printable(what, _LONGEST)}", file=sys.stderr)
