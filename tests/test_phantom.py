@@ -18,13 +18,14 @@ from conftest import Tool
 from inveonimaging.discover import Pair
 from inveonimaging.errors import InveonError, OptionError, OutputError
 from inveonimaging.findings import Finding
-from inveonimaging.hdr import Header, parse
-from inveonimaging.hdr.enums import CalibrationUnits, DataType, Modality, Orientation
-from inveonimaging.hdr.model import Calibration
+from inveonimaging.hdr import Header, enums, parse
+from inveonimaging.hdr.enums import AcquisitionMode, BedMotion, CalibrationUnits, DataType, Modality, Orientation
+from inveonimaging.hdr.model import Calibration, GateBins, GateDescription, Gating, Tracer
 from inveonimaging.image import Image, read
 from inveonimaging.phantom import (
     CT_SCAN,
     PET_SCAN,
+    SPECT_SCAN,
     Defect,
     Ellipsoid,
     Mouse,
@@ -40,6 +41,23 @@ FACTOR = 5230 / 0.967 * 37  # Bq/mL of a scaled value of 1: calibration, branchi
 FRAMES = frames_of(20, 40, 300)
 PET = replace(PET_SCAN, shape=(13, 9, 17), spacing_mm=(3.1, 3.3, 4.3), shift_mm=(0.4, -1.1, 2.3), frames=FRAMES)
 CT = replace(CT_SCAN, shape=(19, 17, 29), spacing_mm=(2.1, 2.3, 2.7), shift_mm=(-0.7, 0.9, -1.3))
+
+SPECT = replace(SPECT_SCAN, shape=(11, 13, 15), spacing_mm=(3.1, 2.7, 4.3))
+GATED = replace(PET, gates=3, frames=frames_of(20, 40))
+BEDS = replace(PET, beds=(300.0, 317.2), frames=frames_of(20, 40))  # four planes apart
+MU_MAP = replace(PET, mu_map=True, frames=frames_of(600))
+KINDS = {
+    "gated": GATED,
+    "gated CT": replace(CT, gates=2),
+    "gated SPECT": replace(SPECT, gates=4),
+    "two beds": BEDS,
+    "gated, three beds": replace(GATED, beds=(300.0, 317.2, 290.0)),
+    "continuous": replace(PET, continuous=True),
+    "mu map": MU_MAP,
+    "SPECT": SPECT,
+    "dynamic SPECT": replace(SPECT, frames=frames_of(60, 600)),
+    "SPECT windows": replace(SPECT, frames=frames_of(60, 600), energy_windows=3, gates=2, beds=(300.0, 317.2)),
+}
 
 # Patient directions of the stored axes and types of the stored values: tables of their own, since the phantom shares
 # those of the package.
@@ -356,9 +374,235 @@ def test_folders_that_cannot_be_written_are_typed_errors(tmp_path: Path) -> None
         write_study(tmp_path / "file" / "study")
 
 
-def test_there_is_no_spect() -> None:
-    with pytest.raises(OptionError, match="SPECT"):
-        header_of(replace(PET, modality=Modality.SPECT))
+@pytest.mark.parametrize(
+    "scan",
+    [
+        replace(PET, modality=Modality.UNKNOWN),
+        replace(PET, gates=0),
+        replace(PET, beds=()),
+        replace(SPECT, energy_windows=0),
+        replace(PET, energy_windows=2),
+        replace(CT, mu_map=True),
+        replace(PET, mu_map=True),  # dynamic
+        replace(MU_MAP, gates=2),
+    ],
+)
+def test_scans_that_cannot_be_are_typed_errors_and_leave_nothing(tmp_path: Path, scan: Scan) -> None:
+    with pytest.raises(OptionError, match="expected"):
+        write_scan(tmp_path / "a.img", scan)
+    assert not list(tmp_path.iterdir())
+
+
+def by_hand(pair: Pair) -> tuple[Header, npt.NDArray[np.generic], npt.NDArray[np.float64]]:
+    """Return the header, and stored and scaled values of its frame blocks, (n, nz, ny, nx), without the reader."""
+    header, findings = parse(pair.header.read_bytes())
+    assert findings == ()
+    array, frames = header.array, header.frames
+    assert array.data_type is not None
+    shape = (array.z or 0, array.y or 0, array.x or 0)
+    kind, size = NUMPY_TYPES[array.data_type], math.prod(shape)
+    stored = np.stack([np.fromfile(pair.data, kind, size, offset=f.data_offset or 0).reshape(shape) for f in frames])
+    scales = np.array([f.scale_factor for f in frames], dtype=float).reshape(-1, 1, 1, 1)
+    return header, stored, stored * scales
+
+
+@pytest.mark.parametrize("scan", KINDS.values(), ids=KINDS)
+def test_every_kind_of_scan_is_read_as_it_was_written(tmp_path: Path, scan: Scan) -> None:
+    pair = write_scan(tmp_path / "a.img", replace(scan, gap=32))
+    header, _, _ = by_hand(pair)
+    assert header == replace(header_of(replace(scan, gap=32)), file_name="a.img")
+    blocks = len(scan.beds) * scan.energy_windows * len(scan.frames) * scan.gates
+    assert (header.total_frames, header.time_frames) == (blocks, len(scan.frames))
+    assert [frame.index for frame in header.frames] == list(range(blocks))
+    block_bytes = math.prod(scan.shape) * scan.dtype.itemsize
+    assert [frame.data_offset for frame in header.frames] == [n * (block_bytes + 32) for n in range(blocks)]
+    assert pair.data.stat().st_size == blocks * (block_bytes + 32) - 32
+
+
+@pytest.mark.parametrize("data_type", [DataType.FLOAT32_LE, DataType.INT16_LE, DataType.INT8], ids=str)
+@pytest.mark.parametrize("scan", KINDS.values(), ids=KINDS)
+def test_no_two_blocks_are_alike(tmp_path: Path, scan: Scan, data_type: DataType) -> None:
+    _, stored, scaled = by_hand(write_scan(tmp_path / "a.img", replace(scan, data_type=data_type)))
+    for values in (stored, scaled):
+        assert len({block.tobytes() for block in values}) == len(values)
+
+
+def test_beds_are_slowest_then_windows_then_times_then_gates(tmp_path: Path) -> None:
+    scan = replace(SPECT, frames=frames_of(60, 600), energy_windows=2, gates=2, beds=(300.0, 317.2))
+    header, _, _ = by_hand(write_scan(tmp_path / "a.img", scan))
+    got = [(f.bed, f.energy_window, f.start_s, f.duration_s, f.gate) for f in header.frames]
+    times = {0: ((0, 60), (60, 600)), 1: ((660, 60), (720, 600))}
+    assert got == [(bed, w, *time, gate) for bed in (0, 1) for w in (0, 1) for time in times[bed] for gate in (0, 1)]
+
+
+def test_gated_scans_say_so(tmp_path: Path) -> None:
+    header, _, _ = by_hand(write_scan(tmp_path / "a.img", GATED))
+    assert header.acquisition_mode is AcquisitionMode.GATED
+    assert header.gating == Gating(
+        inputs=1,
+        bins=(GateBins(1, 3, 0.18, 0.26),),
+        descriptions=(GateDescription(1, "respiration, pneumatic pillow"),),
+    )
+    cardiac = GateBins(1, 8, 0.1, -1.0)
+    other = header_of(replace(GATED, gate_bins=(cardiac,), gate_description="ECG"))
+    assert (other.gating.bins, other.gating.descriptions) == ((cardiac,), (GateDescription(1, "ECG"),))
+    assert header_of(PET).gating == Gating()
+    gated_ct, gated_spect = header_of(KINDS["gated CT"]), header_of(KINDS["gated SPECT"])
+    assert (gated_ct.acquisition_mode, gated_ct.ct.gating) == (AcquisitionMode.CT, 1)
+    assert gated_spect.acquisition_mode is AcquisitionMode.SPECT
+    assert gated_ct.gating.inputs == gated_spect.gating.inputs == 1
+
+
+def test_gates_hold_a_breathing_mouse(tmp_path: Path) -> None:
+    _, _, scaled = by_hand(write_scan(tmp_path / "a.img", GATED))
+    for index, values in enumerate(scaled):
+        (start, duration), gate = GATED.frames[index // 3], index % 3
+        truth = MOUSE.in_gate(gate).activity(centres(GATED), start, start + duration)
+        np.testing.assert_allclose(values * FACTOR, truth, rtol=2.0**-22)
+
+
+def test_breathing_moves_the_organs_at_the_diaphragm_alone() -> None:
+    assert MOUSE.in_gate(0) == MOUSE
+    brain, syringe, kidney_top = (0.0, 2.3, 25.1), (16.3, 1.6, -3.1), (-5.6, 3.0, -4.9)
+    names = ["air", *(tissue.name for tissue in MOUSE.tissues)]
+    breathing = MOUSE.in_gate(3)
+    liver = (-2.6, -0.9, -1.7)
+    points = [brain, syringe, liver]
+    ratios = breathing.activity(points, 0, 60) / MOUSE.activity(points, 0, 60)
+    assert ratios.tolist() == [pytest.approx(1.06), 1, 1]
+    at_rest, moved = (
+        [names[int(label)] for label in mouse.labels([brain, syringe, kidney_top])] for mouse in (MOUSE, breathing)
+    )
+    assert at_rest == ["brain", "syringe", "kidney cortex"]
+    assert moved == ["brain", "syringe", "liver"]
+    lower = (kidney_top[0], kidney_top[1], kidney_top[2] - 3 * 0.37)
+    assert names[int(breathing.labels(lower))] == "kidney cortex"
+
+
+def test_a_gates_counts_are_its_share() -> None:
+    whole, gated = header_of(replace(PET, frames=frames_of(60))), header_of(replace(PET, frames=frames_of(60), gates=3))
+    assert [(f.gate, f.start_s, f.duration_s) for f in gated.frames] == [(0, 0, 60), (1, 0, 60), (2, 0, 60)]
+    assert gated.frames[0].trues == pytest.approx((whole.frames[0].trues or 0) / 3, abs=1)
+    assert gated.frames[0].scale_factor == pytest.approx((whole.frames[0].scale_factor or 0) * 3)
+
+
+@pytest.mark.parametrize("orientation", Orientation)
+def test_a_bed_further_in_shows_what_lies_further_along_z(tmp_path: Path, orientation: Orientation) -> None:
+    planes = 4
+    beds = (312.5, 312.5 + planes * CT.spacing_mm[2], 312.5 - planes * CT.spacing_mm[2])
+    _, _, (first, further, back) = by_hand(
+        write_scan(tmp_path / "a.img", replace(CT, beds=beds, orientation=orientation))
+    )
+    np.testing.assert_array_equal(first, truth_of(replace(CT, orientation=orientation)))
+    np.testing.assert_array_equal(further[:-planes], first[planes:])
+    np.testing.assert_array_equal(back[planes:], first[:-planes])
+    assert len(np.unique(first)) > 8
+
+
+def test_a_landmark_moves_against_the_bed(tmp_path: Path) -> None:
+    scan = replace(CT, beds=(300.0, 305.4))
+    _, _, (first, second) = by_hand(write_scan(tmp_path / "a.img", scan))
+    z_mm = [np.mean(np.argwhere(values == 42)[:, 0]) * scan.spacing_mm[2] for values in (first, second)]  # the brain's
+    assert z_mm[1] == pytest.approx(z_mm[0] - 5.4)
+
+
+def test_beds_follow_each_other(tmp_path: Path) -> None:
+    header, _, scaled = by_hand(write_scan(tmp_path / "a.img", BEDS))
+    assert (header.bed.motion, header.bed.positions) == (BedMotion.STEP_AND_SHOOT, 2)
+    assert header.acquisition_mode is AcquisitionMode.DYNAMIC
+    assert header.geometry.image_ref_shift_mm == PET.shift_mm
+    assert [(f.bed, f.bed_offset_mm) for f in header.frames] == [(0, 300), (0, 300), (1, 317.2), (1, 317.2)]
+    assert all(f.ending_bed_offset_mm == f.bed_offset_mm for f in header.frames)
+    assert [(f.start_s, f.duration_s) for f in header.frames] == [(0, 20), (20, 40), (60, 20), (80, 40)]
+    decay = math.log(2) / 6586.2
+    expected = decay * 40 * math.exp(decay * 80) / (1 - math.exp(-decay * 40))
+    assert header.frames[3].decay_correction == pytest.approx(expected)
+    truth = MOUSE.activity(centres(BEDS) - np.array([0, 0, 17.2]), 80, 120)  # z runs towards the feet
+    np.testing.assert_allclose(scaled[3] * FACTOR, truth, rtol=2.0**-22)
+
+
+def test_a_bed_in_continuous_motion(tmp_path: Path) -> None:
+    header, stored, _ = by_hand(write_scan(tmp_path / "a.img", replace(PET, continuous=True)))
+    assert (header.acquisition_mode, header.bed.motion) == (AcquisitionMode.CONTINUOUS_BED, BedMotion.CONTINUOUS)
+    assert [(f.bed_offset_mm, f.ending_bed_offset_mm) for f in header.frames] == [(312.5, 372.5)] * len(FRAMES)
+    at_rest = by_hand(write_scan(tmp_path / "b.img", PET))
+    assert (at_rest[0].bed.motion, at_rest[0].bed.positions) == (BedMotion.STATIC, 1)
+    np.testing.assert_array_equal(stored, at_rest[1])
+
+
+@pytest.mark.parametrize("data_type", DataType)
+def test_mu_maps_hold_attenuation(tmp_path: Path, data_type: DataType) -> None:
+    header, stored, scaled = by_hand(write_scan(tmp_path / "a.img", replace(MU_MAP, data_type=data_type)))
+    step = header.frames[0].scale_factor or 0 if stored.dtype.kind == "i" else 0.0
+    assert step or header.frames[0].scale_factor == 1
+    np.testing.assert_allclose(scaled[0], MOUSE.attenuation(centres(MU_MAP)), rtol=2.0**-23, atol=step * 0.51)
+
+
+def test_mu_maps_say_so(tmp_path: Path) -> None:
+    header, _, _ = by_hand(write_scan(tmp_path / "a.img", MU_MAP))
+    assert (header.modality, header.file_type) == (Modality.PET, enums.FileType.MU_MAP)
+    assert header.acquisition_mode is AcquisitionMode.EMISSION
+    assert header.calibration == Calibration(units=CalibrationUnits.UNKNOWN, factor=0.0)
+    assert header.tracer == Tracer()
+    assert header.corrections.decay is False
+    (frame,) = header.frames
+    assert (frame.decay_correction, frame.deadtime_correction, frame.trues) == (None, None, None)
+
+
+def test_attenuation_is_that_of_tissues_at_511_kev() -> None:
+    names = ["air", *(tissue.name for tissue in MOUSE.tissues)]
+    attenuation = dict(zip(names, MOUSE.attenuation_of_labels(), strict=True))
+    assert attenuation["air"] == 0
+    assert attenuation["lung"] == pytest.approx(0.096 * 0.54)
+    assert attenuation["muscle"] == pytest.approx(0.0985)
+    assert attenuation["bone"] == pytest.approx(0.128)
+    assert max(attenuation, key=lambda name: attenuation[name]) == "tooth"
+
+
+def test_spects_say_what_they_are(tmp_path: Path) -> None:
+    header, _, _ = by_hand(write_scan(tmp_path / "a.img", SPECT_SCAN))
+    assert (header.modality, header.acquisition_mode) == (Modality.SPECT, AcquisitionMode.SPECT)
+    assert header.model is enums.Model.INVEON_MM
+    assert (header.tracer.isotope, header.tracer.half_life_s) == ("Tc-99m", 21624.12)
+    assert header.tracer.compound == "tetrofosmin"
+    assert header.calibration == Calibration(units=CalibrationUnits.UNKNOWN, factor=0.0)
+    assert header.corrections.decay is False
+    detector, gantry = header.detector, header.gantry
+    assert (detector.panels, detector.lower_energy_kev, detector.upper_energy_kev) == (2, 126, 154)
+    assert gantry.rotation is enums.GantryRotation.STEPS
+    assert gantry.direction is enums.RotationDirection.CLOCKWISE
+    assert (gantry.start_deg, gantry.stop_deg, gantry.projections, gantry.revolutions) == (0, 354, 60, 1)
+    assert [value for _, value in gantry.projection_angles_deg] == list(range(0, 360, 6))
+    assert [value for _, value in gantry.projection_durations] == [30] * 60
+
+
+def test_spects_are_not_corrected_for_decay_unless_asked(tmp_path: Path) -> None:
+    scan = KINDS["dynamic SPECT"]
+    header, _, scaled = by_hand(write_scan(tmp_path / "a.img", scan))
+    assert [frame.event_type for frame in header.frames] == [enums.EventType.SINGLES] * 2
+    assert [frame.decay_correction for frame in header.frames] == [1, 1]
+    assert [frame.scale_factor for frame in header.frames] == [1 / 60, 1 / 600]
+    assert header.gantry.revolutions == 2
+    rate = math.log(2) / 21624.12
+    left = (math.exp(-rate * 60) - math.exp(-rate * 660)) / (rate * 600)
+    truth = MOUSE.activity(centres(scan), 60, 660)
+    np.testing.assert_allclose(scaled[1], truth * left, rtol=2.0**-22)
+    corrected, _, values = by_hand(write_scan(tmp_path / "b.img", replace(scan, decay_corrected=True)))
+    assert corrected.corrections.decay is True
+    assert corrected.frames[1].decay_correction == pytest.approx(1 / left)
+    np.testing.assert_allclose(values[1], truth, rtol=2.0**-22)
+    assert corrected.frames[1].trues == pytest.approx(header.frames[1].trues, abs=1)  # what was measured is the same
+
+
+def test_energy_windows_see_ever_less(tmp_path: Path) -> None:
+    scan = replace(SPECT, energy_windows=3)
+    header, _, (first, second, third) = by_hand(write_scan(tmp_path / "a.img", scan))
+    density = 1 + MOUSE.hounsfield(centres(scan)) / 1000
+    np.testing.assert_allclose(second, first * density / 2, rtol=2.0**-22)
+    np.testing.assert_allclose(third, second * density / 2, rtol=2.0**-22)
+    counts = [frame.trues or 0 for frame in header.frames]
+    assert 0.4 < counts[1] / counts[0] < 0.6
+    assert [frame.energy_window for frame in header.frames] == [0, 1, 2]
 
 
 # What `read` takes as it is: it is no matter of reading, or is looked at by those who use it.
@@ -490,3 +734,19 @@ def test_medcon_reads_the_same_values(tmp_path: Path, tool: Tool, scan: Scan) ->
         step = image.scaling.factors[index] if scan.dtype.kind == "i" else 0.0
         truth = truth_of(scan, index).transpose()
         np.testing.assert_allclose(values[..., index] * in_bqml, truth, rtol=1e-6, atol=0.51 * step)
+
+
+@pytest.mark.debian
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "SPECT windows"])  # it reads the first one alone
+def test_medcon_reads_every_kind_of_scan(tmp_path: Path, tool: Tool, kind: str) -> None:
+    scan = KINDS[kind]
+
+    def for_medcon(header: Header) -> Header:  # which takes the number of inputs for that of gates
+        return replace(header, gating=replace(header.gating, inputs=scan.gates)) if scan.gates > 1 else header
+
+    pair = write_scan(tmp_path / "a.img", scan, change=for_medcon)
+    options = ["-fb-conc", "-n", "-qs", "-c", "nifti", "-o", "out"]  # -qs uses the scale factor alone
+    subprocess.run([tool("medcon"), "-f", pair.header.name, *options], cwd=tmp_path, check=True, capture_output=True)
+    values = nibabel.Nifti1Image.from_filename(tmp_path / "out.nii").get_fdata()
+    _, _, scaled = by_hand(pair)
+    np.testing.assert_allclose(values.T.reshape(scaled.shape), scaled, rtol=1e-6)  # it has beds as further slices

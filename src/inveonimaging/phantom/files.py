@@ -14,8 +14,8 @@ from inveonimaging.errors import OutputError
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.model import Extra
 from inveonimaging.phantom import defects as spoil
+from inveonimaging.phantom.contents import MOUSE, Contents, contents_of
 from inveonimaging.phantom.defects import Defect
-from inveonimaging.phantom.header import MOUSE, Contents, contents_of
 from inveonimaging.phantom.mouse import Mouse
 from inveonimaging.phantom.scan import CT_SCAN, PET_SCAN, Scan
 
@@ -44,7 +44,7 @@ def write_scan(
 
     Raises:
         OutputError: a file exists or cannot be written.
-        OptionError: a defect, the modality or the scale factor does not fit the scan.
+        OptionError: a defect or the scale factor does not fit the scan, or the scan asks for what does not go together.
         HeaderError: shape or voxel size make no sense, or a text holds a line break.
     """
     pair = Pair(path.with_name(path.name + HEADER_SUFFIX), path)
@@ -84,9 +84,9 @@ def _named(header: Header, name: str, scan: Scan) -> Header:
 
 def _write_frames(file: BinaryIO, contents: Contents, scan: Scan) -> None:
     """Write frame after frame, plane after plane; what lies between them stays zero."""
-    for offset, stored in zip(scan.offsets, contents.stored, strict=True):
+    for offset, labels, stored in zip(scan.offsets, contents.labels, contents.stored, strict=True):
         file.seek(offset)
-        file.writelines(stored[plane].tobytes() for plane in contents.labels)
+        file.writelines(stored[plane].tobytes() for plane in labels)
 
 
 @contextmanager

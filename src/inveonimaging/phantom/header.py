@@ -1,20 +1,14 @@
-"""A scan's header, and what its voxels hold."""
+"""The main block of a scan's header."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
 
 from inveonimaging.errors import OptionError
-from inveonimaging.geometry import grid_of
-from inveonimaging.hdr import Frame, Header, enums
-from inveonimaging.hdr.enums import CalibrationUnits, DataType, Modality
+from inveonimaging.hdr import Header, enums
+from inveonimaging.hdr.enums import AcquisitionMode, BedMotion, Modality
 from inveonimaging.hdr.model import (
     Acquisition,
     Array,
@@ -24,146 +18,27 @@ from inveonimaging.hdr.model import (
     Detector,
     Filter,
     Gantry,
+    GateBins,
+    GateDescription,
+    Gating,
     Geometry,
     Indexed,
     Reconstruction,
-    Singles,
     Tracer,
 )
-from inveonimaging.phantom.mouse import Float, Labels, Mouse
-from inveonimaging.phantom.scan import FrameTime, Scan
-from inveonimaging.timing import decay_factor
+from inveonimaging.phantom.mouse import Mouse
+from inveonimaging.phantom.scan import NOT_CALIBRATED, Scan
 
-MOUSE = Mouse()
-_BQ_PER_NCI = 37.0
-_ML_PER_MM3 = 1e-3
-_MEASURED_PER_DECAY = 0.055
-_RANDOMS_PER_TRUE = 0.08
-_BLOCKS = 4
-_HALF_STEP = 0.5000001  # rounding, and that of the division before it
+SINGLES_BLOCKS = 4
 
 
-@dataclass(frozen=True)
-class Contents:
-    """A scan's header and voxels: frame n is `stored[n][labels]`.
-
-    Attributes:
-        header: with the frames' scale factors, extremes and counts.
-        labels: (nz, ny, nx), the mouse's tissues.
-        stored: stored value of each label, for each frame.
-    """
-
-    header: Header
-    labels: Labels
-    stored: tuple[npt.NDArray[Any], ...]
-
-
-def header_of(scan: Scan, mouse: Mouse = MOUSE) -> Header:
-    """Return the header that goes with a scan of a mouse; its frames' extremes and counts are those of the voxels.
+def main_of(scan: Scan, mouse: Mouse) -> Header:
+    """Return the main block of the header that goes with a scan of a mouse.
 
     Raises:
-        HeaderError: shape or voxel size make no sense.
-        OptionError: the modality is neither PET nor CT.
+        OptionError: the scan asks for what does not go together.
     """
-    return contents_of(scan, mouse).header
-
-
-def contents_of(scan: Scan, mouse: Mouse = MOUSE) -> Contents:
-    """Return header and voxels of a scan of a mouse; errors as `header_of`."""
-    main = _main(scan, mouse)
-    labels = mouse.labels_on(grid_of(main)[0])
-    voxels = np.sum([np.bincount(plane.ravel(), minlength=len(mouse.tissues) + 1) for plane in labels], axis=0)
-    filled = [_frame(scan, mouse, n, voxels) for n in range(len(scan.frames))]
-    header = replace(main, frames=tuple(frame for frame, _ in filled))
-    return Contents(header, labels, tuple(stored for _, stored in filled))
-
-
-def _frame(scan: Scan, mouse: Mouse, index: int, voxels: npt.NDArray[Any]) -> tuple[Frame, npt.NDArray[Any]]:
-    """Return a frame's block and the stored value of each label; `voxels` are the labels' numbers of voxels."""
-    time = scan.frames[index]
-    is_ct = scan.modality is Modality.CT
-    truth = mouse.hounsfield_of_labels() if is_ct else mouse.activity_of_labels(time.start_s, time.stop_s)
-    per_scaled = 1.0 if is_ct else _bqml_per_scaled(scan)
-    present = voxels > 0
-    scale = _scale_factor(scan, time, float(np.abs(truth[present]).max()) / per_scaled)
-    stored = _stored(truth / (scale * per_scaled), present, scan.dtype)
-    frame = replace(
-        _BLOCK,
-        index=index,
-        data_offset=scan.offsets[index],
-        start_s=time.start_s,
-        duration_s=time.duration_s,
-        scale_factor=scale,
-        minimum=float(stored[present].min()),
-        maximum=float(stored[present].max()),
-    )
-    return (frame if is_ct else _counted(frame, scan, time, float(truth @ voxels))), stored
-
-
-def _counted(frame: Frame, scan: Scan, time: FrameTime, bqml_voxels: float) -> Frame:
-    """Return a PET frame with its corrections and counts; `bqml_voxels` is the sum over the voxels, in Bq/mL."""
-    duration = time.duration_s or 1.0
-    becquerel = bqml_voxels * math.prod(scan.spacing_mm) * _ML_PER_MM3
-    trues = int(becquerel * duration * _MEASURED_PER_DECAY / _decay(scan, time) / _deadtime(time))
-    delays = int(trues * _RANDOMS_PER_TRUE)
-    rates = (round(trues / duration * (3.0 + 0.1 * block), 1) for block in range(_BLOCKS))
-    return replace(
-        frame,
-        event_type=enums.EventType.TRUES,
-        deadtime_correction=_deadtime(time),
-        decay_correction=_decay(scan, time),
-        prompts=trues + delays,
-        delays=delays,
-        trues=trues,
-        prompts_rate=float(int((trues + delays) / duration)),
-        delays_rate=float(int(delays / duration)),
-        singles=tuple(Singles(block, rate, round(rate * 1.02, 1)) for block, rate in enumerate(rates)),
-    )
-
-
-def _scale_factor(scan: Scan, time: FrameTime, largest: float) -> float:
-    """Return a frame's scale factor; integers get the one that stores `largest` as their type's largest number."""
-    if scan.scale_factor is not None:
-        return scan.scale_factor
-    is_ct = scan.modality is Modality.CT
-    if scan.dtype.kind == "i" and largest > 0 and (not is_ct or scan.data_type is DataType.INT8):
-        return largest / float(np.iinfo(scan.dtype).max)
-    return 1.0 if is_ct else _deadtime(time) * _decay(scan, time) / (time.duration_s or 1.0)
-
-
-def _stored(values: Float, present: npt.NDArray[np.bool_], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
-    """Return values as the data type holds them; those of labels that no voxel has do not matter."""
-    if dtype.kind == "f":
-        return values.astype(dtype)
-    limits = np.iinfo(dtype)
-    held = np.clip(np.rint(values), limits.min, limits.max)
-    if np.any(np.abs(held - values)[present] > _HALF_STEP):
-        raise OptionError(f"scale_factor is too small for {dtype.name}", expected="one that keeps all values in range")
-    return held.astype(dtype)
-
-
-def _bqml_per_scaled(scan: Scan) -> float:
-    """Return Bq/mL of a PET's `stored * scale_factor` of 1; 1 without calibration."""
-    unit = {CalibrationUnits.NCI_PER_CC: _BQ_PER_NCI, CalibrationUnits.BQ_PER_CC: 1.0}
-    becquerel = unit.get(scan.calibration.units or CalibrationUnits.UNKNOWN, 0.0) * (scan.calibration.factor or 0.0)
-    fraction = scan.tracer.branching_fraction or 1.0
-    return becquerel / (fraction if 0 < fraction <= 1 else 1.0) or 1.0
-
-
-def _decay(scan: Scan, time: FrameTime) -> float:
-    half_life = scan.tracer.half_life_s
-    return decay_factor(time.start_s, time.duration_s, half_life) if half_life else 1.0
-
-
-def _deadtime(time: FrameTime) -> float:
-    return round(1.013 + 0.041 * math.exp(-time.start_s / 900.0), 6)
-
-
-def _main(scan: Scan, mouse: Mouse) -> Header:
-    """Return the header's main block."""
-    if scan.modality not in _OF_MODALITY:
-        raise OptionError(f"the phantom has no {scan.modality.label}", expected="PET or CT")
-    number = len(scan.frames)
+    _check(scan)
     common = Header(
         version=1.91,
         manufacturer="Siemens Medical Solutions USA, Inc.",
@@ -172,30 +47,88 @@ def _main(scan: Scan, mouse: Mouse) -> Header:
         institution="Imaging Core Facility",
         study="FDG uptake of a subcutaneous tumour",
         file_type=enums.FileType.IMAGE,
-        total_frames=number,
-        time_frames=number,
-        bed=_BED,
+        total_frames=len(scan.blocks),
+        time_frames=len(scan.frames),
+        bed=replace(_BED, motion=_bed_motion(scan), positions=len(scan.beds)),
         array=_array(scan),
         geometry=_geometry(scan),
         acquisition=_acquisition(scan),
+        gating=_gating(scan),
         subject=scan.subject,
         encoding=scan.encoding,
     )
     return _OF_MODALITY[scan.modality](common, scan, mouse)
 
 
+def _check(scan: Scan) -> None:
+    """Raise OptionError for a scan that cannot be."""
+    if scan.modality not in _OF_MODALITY:
+        raise OptionError(f"the phantom has no {scan.modality.label}", expected="PET, CT or SPECT")
+    if min(scan.gates, scan.energy_windows, len(scan.beds)) < 1:
+        raise OptionError("a scan without gates, energy windows or beds", expected="at least one of each")
+    if scan.energy_windows > 1 and scan.modality is not Modality.SPECT:
+        raise OptionError(f"energy_windows is {scan.energy_windows}", expected="1, unless modality is SPECT")
+    if scan.mu_map and (scan.modality is not Modality.PET or len(scan.frames) * scan.gates > 1):
+        raise OptionError("the scan cannot be a mu map", expected="a PET with one time frame and one gate")
+
+
+def _bed_motion(scan: Scan) -> BedMotion:
+    if scan.continuous:
+        return BedMotion.CONTINUOUS
+    return BedMotion.STEP_AND_SHOOT if len(scan.beds) > 1 else BedMotion.STATIC
+
+
+def _gating(scan: Scan) -> Gating:
+    if scan.gates == 1:
+        return Gating()
+    return Gating(
+        inputs=1,
+        bins=scan.gate_bins or (GateBins(input=1, bins=scan.gates, minimum_s=0.18, maximum_s=0.26),),
+        descriptions=(GateDescription(1, scan.gate_description),),
+    )
+
+
 def _pet(header: Header, scan: Scan, mouse: Mouse) -> Header:
-    dynamic = len(scan.frames) > 1
+    if scan.mu_map:
+        return _mu_map(header)
     return replace(
         header,
         modality_configuration=enums.ModalityConfiguration.MM_PET,
-        acquisition_mode=enums.AcquisitionMode.DYNAMIC if dynamic else enums.AcquisitionMode.EMISSION,
+        acquisition_mode=_pet_mode(scan),
         acquisition_file_name="mouse_fdg.lst",
         tracer=_injected(scan, mouse),
         calibration=scan.calibration,
-        corrections=replace(_PET_CORRECTIONS, decay=bool(scan.tracer.half_life_s)),
+        corrections=replace(_PET_CORRECTIONS, decay=bool(scan.tracer.half_life_s and scan.decay_corrected)),
         detector=_RINGS,
         reconstruction=_OSEM3D_MAP,
+    )
+
+
+def _pet_mode(scan: Scan) -> AcquisitionMode:
+    """Return the one mode that a PET's header can name: the first of these that fits."""
+    modes = {
+        AcquisitionMode.CONTINUOUS_BED: scan.continuous,
+        AcquisitionMode.GATED: scan.gates > 1,
+        AcquisitionMode.DYNAMIC: len(scan.frames) > 1,
+        AcquisitionMode.EMISSION: True,
+    }
+    return next(mode for mode, fits in modes.items() if fits)
+
+
+def _mu_map(header: Header) -> Header:
+    """Return the header of a PET's mu map.
+
+    It is made from the CT, for an emission scan: nothing has been transmitted, so that its mode is that scan's.
+    """
+    return replace(
+        header,
+        file_type=enums.FileType.MU_MAP,
+        modality_configuration=enums.ModalityConfiguration.MM_PET,
+        acquisition_mode=AcquisitionMode.EMISSION,
+        acquisition_file_name="mouse_ct1.cat",
+        calibration=NOT_CALIBRATED,
+        corrections=Corrections(decay=False),
+        detector=_RINGS,
     )
 
 
@@ -204,22 +137,60 @@ def _ct(header: Header, scan: Scan, _mouse: Mouse) -> Header:
     return replace(
         header,
         modality_configuration=enums.ModalityConfiguration.MM_HIRES_STD_CT,
-        acquisition_mode=enums.AcquisitionMode.CT,
+        acquisition_mode=AcquisitionMode.CT,
         acquisition_file_name="mouse_ct1.cat",
         corrections=Corrections(normalization=enums.Normalization.CT_LOG),
         detector=Detector(panels=1),
         reconstruction=_FELDKAMP,
         gantry=_GANTRY,
-        ct=replace(_XRAY, scan_time=f"{seconds // 60}:{seconds % 60:02}"),
+        ct=replace(_XRAY, scan_time=f"{seconds // 60}:{seconds % 60:02}", gating=int(scan.gates > 1)),
     )
 
 
-_OF_MODALITY: dict[Modality, Callable[[Header, Scan, Mouse], Header]] = {Modality.PET: _pet, Modality.CT: _ct}
+def _spect(header: Header, scan: Scan, mouse: Mouse) -> Header:
+    """Return a SPECT's header; no public source knows a `modality_configuration` of the platform's SPECT."""
+    return replace(
+        header,
+        modality_configuration=enums.ModalityConfiguration.UNKNOWN,
+        acquisition_mode=AcquisitionMode.SPECT,
+        study="myocardial perfusion",
+        tracer=_injected(scan, mouse),
+        calibration=scan.calibration,
+        corrections=replace(_SPECT_CORRECTIONS, decay=bool(scan.tracer.half_life_s and scan.decay_corrected)),
+        detector=Detector(panels=2, lower_energy_kev=126.0, upper_energy_kev=154.0),
+        reconstruction=_OSEM3D,
+        gantry=_spect_gantry(scan),
+    )
+
+
+def _spect_gantry(scan: Scan) -> Gantry:
+    """Return a gantry that makes one revolution for each time frame of each bed position, in steps.
+
+    The durations, in s, are those of the first time frame's projections.
+    """
+    step_s = scan.frames[0].duration_s / _SPECT_PROJECTIONS
+    return Gantry(
+        rotation=enums.GantryRotation.STEPS,
+        direction=enums.RotationDirection.CLOCKWISE,
+        start_deg=0.0,
+        stop_deg=360.0 - 360.0 / _SPECT_PROJECTIONS,
+        projections=_SPECT_PROJECTIONS,
+        revolutions=float(len(scan.frames) * len(scan.beds)),
+        projection_angles_deg=tuple(Indexed(n, n * 360.0 / _SPECT_PROJECTIONS) for n in range(_SPECT_PROJECTIONS)),
+        projection_durations=tuple(Indexed(n, step_s) for n in range(_SPECT_PROJECTIONS)),
+    )
+
+
+_OF_MODALITY: dict[Modality, Callable[[Header, Scan, Mouse], Header]] = {
+    Modality.PET: _pet,
+    Modality.CT: _ct,
+    Modality.SPECT: _spect,
+}
 
 
 def _array(scan: Scan) -> Array:
     x, y, z = scan.shape
-    number = len(scan.frames)
+    number = len(scan.blocks)
     return Array(
         data_type=scan.data_type,
         order=enums.DataOrder.SINOGRAM,  # as images have it; (X)MedCon refuses the other one
@@ -279,17 +250,6 @@ def _injected(scan: Scan, mouse: Mouse) -> Tracer:
     )
 
 
-_BLOCK = Frame(
-    detector_panel=0,
-    event_type=enums.EventType.UNKNOWN,
-    energy_window=0,
-    gate=0,
-    bed=0,
-    bed_offset_mm=312.5,
-    ending_bed_offset_mm=312.5,
-    bed_passes=1,
-    vertical_bed_offset_mm=41.3,
-)
 _BED = Bed(
     control=enums.BedControl.MULTIMODALITY,
     motion=enums.BedMotion.STATIC,
@@ -332,7 +292,7 @@ _RINGS = Detector(
     timing_window_ns=3.0,
     span=3,
     ring_difference=79,
-    singles_rates=_BLOCKS,
+    singles_rates=SINGLES_BLOCKS,
 )
 _OSEM3D_MAP = Reconstruction(
     x_filter=Filter(enums.FilterWindow.NONE, 0.5),
@@ -355,6 +315,19 @@ _FELDKAMP = Reconstruction(
     algorithm=enums.ReconAlgorithm.FELDKAMP,
     version=2.1,
 )
+_OSEM3D = Reconstruction(
+    algorithm=enums.ReconAlgorithm.OSEM3D,
+    version=2.4,
+    map_subsets=6,
+    map_osem3d_iterations=8,
+)
+_SPECT_CORRECTIONS = Corrections(
+    deadtime=enums.DeadtimeCorrection.NONE,
+    normalization=enums.Normalization.SPECT_FLOOD,
+    attenuation=enums.Attenuation.NONE,
+    scatter=enums.Scatter.NONE,
+)
+_SPECT_PROJECTIONS = 60
 _PROJECTIONS = 180
 _GANTRY = Gantry(
     rotation=enums.GantryRotation.STEPS,
