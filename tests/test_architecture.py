@@ -21,7 +21,7 @@ LEVELS = [
     {"conversion"},
     {"dicom"},
     {"subject", "image", "phantom"},
-    {"voxels", "quant", "timing", "discover"},
+    {"voxels", "quant", "timing", "discover", "parts", "gating"},
     {"geometry"},
     {"scan"},
     {"hdr"},

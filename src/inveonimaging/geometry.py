@@ -11,7 +11,7 @@ turning the animal in a gantry that stays fixed. See docs/geometry.md.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -56,6 +56,7 @@ class Grid:
         shift_mm: image reference shift along i, j, k, in the gantry.
         orientation: the animal's posture; UNKNOWN is placed like feet first, supine.
         directions: patient directions of +i, +j, +k, letters of `LRPAHF`.
+        bed_mm: of a bed position, how far along k it lies from the first one.
     """
 
     shape: tuple[int, int, int]
@@ -63,6 +64,7 @@ class Grid:
     shift_mm: tuple[float, float, float]
     orientation: Orientation
     directions: str
+    bed_mm: float = 0.0
 
     @cached_property
     def axes(self) -> Float:
@@ -105,7 +107,7 @@ class Grid:
 
     def _gantry(self, index: Float) -> Float:
         centred = index - (np.array(self.shape) - 1) / 2
-        return np.asarray(centred * self.spacing_mm + self.shift_mm, dtype=float)
+        return np.asarray(centred * self.spacing_mm + self.shift_mm + [0.0, 0.0, self.bed_mm], dtype=float)
 
 
 def grid_of(header: Header, orientation: Orientation | None = None, flip: str = "") -> tuple[Grid, tuple[Finding, ...]]:
@@ -134,6 +136,11 @@ def grid_of(header: Header, orientation: Orientation | None = None, flip: str = 
         directions=turned,
     )
     return grid, (*findings, *_rotation_findings(header, grid))
+
+
+def moved_along_bed(grid: Grid, distance_mm: float) -> Grid:
+    """Return the grid of a volume that lies further along the stored slice axis, mm."""
+    return replace(grid, bed_mm=grid.bed_mm + distance_mm)
 
 
 def shape_of(header: Header) -> tuple[int, int, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,15 +13,18 @@ import numpy.typing as npt
 from inveonimaging.discover import Pair, pair_of
 from inveonimaging.errors import HeaderError, InveonError, OptionError, printable
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.geometry import Grid, grid_of
+from inveonimaging.geometry import Grid, grid_of, moved_along_bed
 from inveonimaging.hdr import Frame, Header, parse
 from inveonimaging.hdr.enums import Modality, Orientation
+from inveonimaging.hdr.need import missing_in_frame
+from inveonimaging.parts import Part
 from inveonimaging.quant import Scaling, scaling_of
 from inveonimaging.scan import modality_of
 from inveonimaging.timing import decay_findings
 from inveonimaging.voxels import Voxels, file_size, voxels_of
 
 LARGEST_HEADER = 32 * 1024 * 1024
+_SLAB_VOXELS = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,9 @@ class Image:
         modality: PET, CT or SPECT.
         grid: where the voxels are.
         scaling: unit and factors of the physical values.
+        source: the data file's frames.
         findings: what is odd.
+        part: which of the file's frames these are; None for all of them.
     """
 
     pair: Pair
@@ -45,6 +51,7 @@ class Image:
     scaling: Scaling
     source: Voxels
     findings: tuple[Finding, ...]
+    part: Part | None = None
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -54,6 +61,18 @@ class Image:
     def voxels(self, frame: int = 0) -> npt.NDArray[np.generic]:
         """Return the stored values of a frame, (nz, ny, nx), in the file's type; mapped, not loaded."""
         return self.source.frame(frame)
+
+    def slabs(self, frame: int) -> Iterator[npt.NDArray[np.generic]]:
+        """Yield the stored values of a frame a slab at a time; as `voxels`."""
+        slices, step = self.source.shape[0], self.slices_in_slab
+        for first in range(0, slices, step):
+            yield self.source.slices(frame, first, min(first + step, slices))
+
+    @property
+    def slices_in_slab(self) -> int:
+        """How many slices are mapped, and copied as float64, at a time: bounds the memory whatever the frame's size."""
+        _, rows, columns = self.source.shape
+        return max(1, _SLAB_VOXELS // (rows * columns))
 
     def values(self, frame: int = 0) -> npt.NDArray[np.float32]:
         """Return the physical values of a frame, (nz, ny, nx) float32, in `scaling.unit`: Bq/mL or HU."""
@@ -103,6 +122,41 @@ def read_pair(
     findings = (*parsing, *kind, *placing, *sizes, *scales, *decay_findings(header))
     located = tuple(locate(finding, pair.header, header) for finding in findings)
     return Image(pair, data, header, modality, grid, scaling, source, located)
+
+
+def split(image: Image, parts: Sequence[Part], bed_direction: int = 1) -> tuple[Image, ...]:
+    """Return the parts of an image as images, each bed position at its own place.
+
+    Args:
+        image: a whole file.
+        parts: its parts, from `parts_of`.
+        bed_direction: 1 if a larger `bed_offset` shows what lies further along the stored slice axis, else -1.
+
+    Raises:
+        HeaderError: a bed position has no `bed_offset`.
+    """
+    return tuple(_part_of(image, part, bed_direction) for part in parts)
+
+
+def _part_of(image: Image, part: Part, bed_direction: int) -> Image:
+    frames, source, scaling = image.header.frames, image.source, image.scaling
+    distance = 0.0 if part.place.bed is None else _bed_offset(image, part.frames[0]) - _bed_offset(image, 0)
+    return replace(
+        image,
+        part=part,
+        header=replace(image.header, frames=tuple(frames[index] for index in part.frames)),
+        grid=moved_along_bed(image.grid, bed_direction * distance),
+        source=replace(source, offsets=tuple(source.offsets[index] for index in part.frames)),
+        scaling=replace(scaling, factors=tuple(scaling.factors[index] for index in part.frames)),
+    )
+
+
+def _bed_offset(image: Image, index: int) -> float:
+    frame = image.header.frames[index]
+    if frame.bed_offset_mm is None:
+        error = missing_in_frame(frame, index, "bed_offset", "where the bed was, cm")
+        raise error.at(image.pair.header)
+    return frame.bed_offset_mm
 
 
 def _likely_cause(parsing: tuple[Finding, ...], error: InveonError) -> str | None:

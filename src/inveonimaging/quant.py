@@ -2,6 +2,7 @@
 
 PET: Bq/mL = stored * scale_factor * calibration_factor / isotope_branching_fraction * (37 for nCi/cc, 1 for Bq/cc).
 CT:  HU = stored * scale_factor; ct_hounsfield_scale and _offset on top of it only when asked for.
+SPECT: proportional to counts = stored * scale_factor. Mu map: 1/cm = stored * scale_factor.
 The scale factor holds dead-time and decay correction already. See docs/quantification.md.
 """
 
@@ -20,6 +21,7 @@ from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import CalibrationUnits, Modality
 from inveonimaging.hdr.need import missing, missing_in_frame
+from inveonimaging.scan import is_mu_map
 from inveonimaging.units import BQ_PER_NCI
 
 LOWEST, HIGHEST = -32768, 32767
@@ -37,6 +39,7 @@ class Unit(str, Enum):
     BQML = "Bq/mL"
     HU = "HU"
     PROPCNTS = "proportional to counts"
+    PER_CM = "1/cm"
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def scaling_of(
 
     Args:
         header: the header.
-        modality: PET, CT or SPECT, whose values are never in Bq/mL.
+        modality: PET, CT or SPECT, whose values are never in Bq/mL; a mu map counts as PET.
         apply_hounsfield: of a CT, HU = stored * scale_factor * ct_hounsfield_scale + ct_hounsfield_offset.
 
     Raises:
@@ -66,8 +69,12 @@ def scaling_of(
         if apply_hounsfield:
             return _hounsfield(header, factors), ()
         return _scaling(header, Unit.HU, factors), _not_applied(header)
+    if is_mu_map(header):
+        return _scaling(header, Unit.PER_CM, factors), ()
+    if modality is Modality.SPECT:
+        return _scaling(header, Unit.PROPCNTS, factors), _spect_calibration(header)
     findings: list[Finding] = []
-    per_unit = _calibration(header, findings) if modality is Modality.PET else None
+    per_unit = _calibration(header, findings)
     if per_unit is None:
         return _scaling(header, Unit.PROPCNTS, factors), tuple(findings)
     return _scaling(header, Unit.BQML, tuple(factor * per_unit for factor in factors)), tuple(findings)
@@ -114,6 +121,16 @@ def _not_applied(header: Header) -> tuple[Finding, ...]:
     return (Finding("hounsfield-not-applied", message, Severity.INFO, key="ct_hounsfield_scale"),)
 
 
+def _spect_calibration(header: Header) -> tuple[Finding, ...]:
+    if not header.calibration.units or not header.calibration.factor:
+        return ()
+    message = (
+        f"calibration_factor {header.calibration.factor:g} of a SPECT image is not applied, since its meaning is not "
+        "settled; values are proportional to counts"
+    )
+    return (Finding("spect-calibration-not-applied", message, key="calibration_factor"),)
+
+
 def _calibration(header: Header, findings: list[Finding]) -> float | None:
     """Return Bq/mL per scaled value, None when the image is not calibrated."""
     calibration = header.calibration
@@ -143,16 +160,26 @@ class Policy(str, Enum):
 
 @dataclass(frozen=True)
 class Extent:
-    """What one frame's stored values span: finite extremes of each slice, (nz,), and how many are not finite."""
+    """What stored values span: finite extremes of each slice, (n,), and how many are not finite."""
 
     lowest: npt.NDArray[np.float64]
     highest: npt.NDArray[np.float64]
     not_finite: int
     whole: bool  # integers, of any size
 
+    @classmethod
+    def joined(cls, parts: Sequence[Extent]) -> Extent:
+        """Return the extent of a frame of which these are the slabs, in order."""
+        return cls(
+            np.concatenate([part.lowest for part in parts]),
+            np.concatenate([part.highest for part in parts]),
+            sum(part.not_finite for part in parts),
+            whole=all(part.whole for part in parts),
+        )
+
 
 def extent_of(stored: npt.NDArray[np.generic]) -> Extent:
-    """Return the extent of a frame (nz, ny, nx); a slice without any finite value spans 0 to 0."""
+    """Return the extent of slices (n, ny, nx); one without any finite value spans 0 to 0."""
     lowest = np.array([plane.min() for plane in stored], dtype=np.float64)
     highest = np.array([plane.max() for plane in stored], dtype=np.float64)
     odd = 0

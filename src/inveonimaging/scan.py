@@ -9,11 +9,15 @@ from inveonimaging.hdr.enums import AcquisitionMode, FileType, Modality, Model
 from inveonimaging.hdr.need import missing
 
 _CT_SCANNERS = {Model.MCAT, Model.MCAT2}
+_CONVERTED = {None, FileType.UNKNOWN, FileType.IMAGE, FileType.MU_MAP}
+_TOMOGRAPHIC_SPECT = {None, AcquisitionMode.UNKNOWN, AcquisitionMode.SPECT, AcquisitionMode.GATED}
 TRANSMISSION = {AcquisitionMode.SINGLES_TX, AcquisitionMode.WINDOWED_TX, AcquisitionMode.NON_WINDOWED_TX}
 
 
 def modality_of(header: Header) -> tuple[Modality, tuple[Finding, ...]]:
     """Return PET, CT or SPECT; old scanners do not say, and (X)MedCon says -1: both hold PET.
+
+    A mu map is made for a PET image and has its geometry, whatever scanner measured it.
 
     Raises:
         HeaderError: `modality` is a code that nobody knows.
@@ -21,6 +25,8 @@ def modality_of(header: Header) -> tuple[Modality, tuple[Finding, ...]]:
     given = header.modality
     if given is None and any(extra.key == "modality" for extra in header.extras):
         raise missing(header, "modality")
+    if is_mu_map(header):
+        return Modality.PET, ()
     if given not in (None, Modality.UNKNOWN):
         return given, ()
     is_ct = header.acquisition_mode is AcquisitionMode.CT or header.model in _CT_SCANNERS
@@ -29,28 +35,28 @@ def modality_of(header: Header) -> tuple[Modality, tuple[Finding, ...]]:
     return taken, (Finding("modality-assumed", message, Severity.INFO, key="modality"),)
 
 
+def is_mu_map(header: Header) -> bool:
+    """Return whether the voxels are linear attenuation coefficients, 1/cm."""
+    return header.file_type is FileType.MU_MAP
+
+
 def refuse_unconvertible(header: Header, modality: Modality) -> tuple[Finding, ...]:
     """Return findings on the kind of file.
 
     Raises:
-        UnsupportedError: the file holds no image, or one whose SOP class is not written.
+        UnsupportedError: the file holds no image, or a planar one.
         HeaderError: `file_type` is a code that nobody knows.
     """
-    kind = header.file_type
+    kind, mode = header.file_type, header.acquisition_mode
     if kind is None and any(extra.key == "file_type" for extra in header.extras):
         raise missing(header, "file_type")
-    if kind not in (None, FileType.UNKNOWN, FileType.IMAGE):
-        raise _unsupported(header, "file_type", f"file_type is {int(kind)} ({kind.label})", "5 (image)")
-    if modality is Modality.SPECT:
-        raise _unsupported(header, "modality", "modality is 2 (SPECT)", "0 (PET) or 1 (CT)")
-    if header.acquisition_mode is AcquisitionMode.GATED:
-        raise _unsupported(
-            header, "acquisition_mode", "acquisition_mode is 4 (gated emission)", "static or dynamic frames"
-        )
-    for key in ("gate", "bed", "energy_window", "detector_panel"):
-        if len({getattr(frame, key) for frame in header.frames}) > 1:
-            raise _unsupported(header, "total_frames", f"frames differ by {key}", "frames that differ by time only")
-    if kind is FileType.IMAGE:
+    if kind not in _CONVERTED:
+        what = f"file_type is {int(kind or 0)} ({kind.label if kind else ''})"
+        raise _unsupported(header, "file_type", what, "5 (image) or 8 (mu map)")
+    if modality is Modality.SPECT and mode not in _TOMOGRAPHIC_SPECT:
+        what = f"acquisition_mode of this SPECT is {int(mode or 0)} ({mode.label if mode else ''})"
+        raise _unsupported(header, "acquisition_mode", what, "12 (SPECT multi-projection)")
+    if kind in (FileType.IMAGE, FileType.MU_MAP):
         return ()
     return (Finding("file-type-assumed", "file_type is not given; taken as image", Severity.INFO, key="file_type"),)
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from inveonimaging.findings import Finding
 from inveonimaging.hdr import Frame, Header
+from inveonimaging.scan import is_mu_map
 
 _SAME_FACTOR = 1e-3  # headers print factors with 4 to 7 digits
 _TINY = 1e-6
@@ -50,7 +51,7 @@ def expected_decay_factor(frame: Frame, half_life: float | None) -> float | None
 
 def decay_findings(header: Header) -> tuple[Finding, ...]:
     """Return a finding when a frame's decay factor is not the one to the scan's start."""
-    if not header.corrections.decay:
+    if not header.corrections.decay or is_mu_map(header):
         return ()
     for index, frame in enumerate(header.frames):
         expected = expected_decay_factor(frame, header.tracer.half_life_s)

@@ -20,6 +20,8 @@ MBQ_PER_MCI = Decimal(37)
 BQ_PER_MBQ = Decimal(1_000_000)
 BQ_PER_NCI = 37
 UA_PER_MA = 1000
+MS_PER_S = 1000
+S_PER_MINUTE = 60
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _LONGEST = 64

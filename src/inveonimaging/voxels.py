@@ -55,8 +55,17 @@ class Voxels:
         Raises:
             DataError: the file cannot be read any more.
         """
+        return self.slices(index, 0, self.shape[0])
+
+    def slices(self, index: int, first: int, stop: int) -> npt.NDArray[np.generic]:
+        """Return the stored values of some slices of a frame, (stop - first, ny, nx), as `frame`.
+
+        Only these are mapped, so that memory is given back with the array, however large the frame.
+        """
+        nz, ny, nx = self.shape
+        offset = self.offsets[index] + first * (self.frame_bytes // nz)
         try:
-            return np.memmap(self.path, dtype=self.dtype, mode="r", offset=self.offsets[index], shape=self.shape)
+            return np.memmap(self.path, dtype=self.dtype, mode="r", offset=offset, shape=(stop - first, ny, nx))
         except (OSError, ValueError) as error:
             raise DataError(f"cannot be read: {error}", path=self.path) from error
 

@@ -1,0 +1,149 @@
+"""Which frame blocks belong together: time frames, gates, beds and energy windows, told apart by their own keys.
+
+A file holds one block for each time frame, gate, bed position and energy window. DICOM has a series for each bed
+position and energy window; in a series, frames differ by time or by gate, and not by both.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from inveonimaging.errors import HeaderError, UnsupportedError
+from inveonimaging.hdr import Header
+from inveonimaging.hdr.enums import AcquisitionMode
+from inveonimaging.hdr.need import missing_in_frame
+
+
+class Place(NamedTuple):
+    """Where a block stands: hdr `bed`, `energy_window` and `gate`, and the number of its time frame, from 1."""
+
+    bed: int | None
+    energy_window: int | None
+    gate: int | None
+    time: int | None
+
+
+_ANYWHERE = Place(None, None, None, None)
+
+
+@dataclass(frozen=True)
+class Part:
+    """The frame blocks of a file that make one series.
+
+    Attributes:
+        frames: their indices in the header, in the file's order.
+        place: what they share, and other parts of the file do not; None for the rest.
+        is_gated: whether they differ by gate, and not by time.
+    """
+
+    frames: tuple[int, ...]
+    place: Place = _ANYWHERE
+    is_gated: bool = False
+
+    @property
+    def name(self) -> str:
+        """What tells the part from the others of its file, `bed 1`; empty for a whole file."""
+        words = {"bed": self.place.bed, "energy window": self.place.energy_window}
+        words |= {"gate": self.place.gate, "time frame": self.place.time}
+        return ", ".join(f"{word} {number}" for word, number in words.items() if number is not None)
+
+
+def parts_of(header: Header, *, split_gates: bool = False) -> tuple[Part, ...]:
+    """Return what becomes one series each, in the order of bed, energy window, gate and time.
+
+    Args:
+        header: the header.
+        split_gates: make a part of each gate, since nobody knows where in its cycle it is.
+
+    Raises:
+        HeaderError: blocks are the same by their keys, or are not one for each time frame, gate, bed and window.
+        UnsupportedError: blocks are of several detector panels, which no image has.
+    """
+    places = _places(header)
+    beds, windows, gates, times = (len(set(numbers)) for numbers in zip(*places, strict=True))
+    is_gated = gates > 1 and not split_gates
+    groups: dict[Place, list[int]] = {}
+    for index, place in enumerate(places):
+        shared = Place(
+            bed=place.bed if beds > 1 else None,
+            energy_window=place.energy_window if windows > 1 else None,
+            gate=place.gate if gates > 1 and split_gates else None,
+            time=place.time if times > 1 and is_gated else None,
+        )
+        groups.setdefault(shared, []).append(index)
+    ordered = sorted(groups.items(), key=lambda item: [-1 if number is None else number for number in item[0]])
+    return tuple(Part(tuple(frames), place, is_gated) for place, frames in ordered)
+
+
+def _places(header: Header) -> tuple[Place, ...]:
+    """Return where each block stands, after checking that there is one block for each combination."""
+    if len({frame.detector_panel for frame in header.frames}) > 1:
+        line = header.line_of("total_frames")
+        raise UnsupportedError("frames differ by detector_panel, which is not converted", line=line)
+    together: dict[Place, list[int]] = {}
+    for index, frame in enumerate(header.frames):
+        together.setdefault(Place(frame.bed, frame.energy_window, frame.gate, None), []).append(index)
+    places = {}
+    for place, indices in together.items():
+        for time, index in enumerate(_in_time(header, indices), 1):
+            places[index] = place._replace(time=time)
+    _refuse_misfit(header, tuple(places.values()))
+    return tuple(places[index] for index in range(len(header.frames)))
+
+
+def _in_time(header: Header, indices: list[int]) -> list[int]:
+    """Return blocks that only time can tell apart, in the order of `frame_start`."""
+    if len(indices) == 1:
+        return indices
+    starts: dict[float, int] = {}
+    for index in indices:
+        frame = header.frames[index]
+        if frame.start_s is None or not math.isfinite(frame.start_s):
+            raise missing_in_frame(frame, index, "frame_start", "seconds after scan_time")
+        if frame.start_s in starts:
+            raise HeaderError(
+                f"frames {starts[frame.start_s]} and {index} have the same frame_start, gate, bed and energy_window",
+                line=frame.line_of("frame_start"),
+                expected="keys that tell the frames apart",
+            )
+        starts[frame.start_s] = index
+    return [starts[start] for start in sorted(starts)]
+
+
+def _refuse_misfit(header: Header, places: tuple[Place, ...]) -> None:
+    """Refuse blocks that are no product of time frames, gates, beds and windows, or not the one that the header says.
+
+    Raises:
+        HeaderError: with the counts that were found and those that the header gives.
+    """
+    beds, windows, gates, times = (len(set(numbers)) for numbers in zip(*places, strict=True))
+    found = {"time frames": times, "gates": gates, "beds": beds, "energy windows": windows}
+    said = {"time frames": header.time_frames, "gates": _gates_said(header, gates), "beds": _beds_said(header)}
+    odd = [f"{name} is {number}" for name, number in said.items() if number and number != found[name]]
+    if math.prod(found.values()) == len(places) and not odd:
+        return
+    fullest = ", ".join(f"{number} {name}" for name, number in found.items() if number > 1) or "1 time frame"
+    raise HeaderError(
+        f"total_frames is {len(places)}, and the keys of the frames make {fullest}"
+        + (
+            f", but the header's number of {' and of '.join(odd)}" if odd else f", which is {math.prod(found.values())}"
+        ),
+        line=header.line_of("total_frames"),
+        expected="one frame block for each time frame, gate, bed position and energy window",
+    )
+
+
+def _gates_said(header: Header, found: int) -> int | None:
+    """Return the bins a cycle of the gate input that fits best; None if the scan is not gated or does not say."""
+    bins = [each.bins for each in header.gating.bins if each.bins > 0]
+    if not bins or (found == 1 and header.acquisition_mode is not AcquisitionMode.GATED):
+        return None
+    return found if found in bins else bins[0]
+
+
+def _beds_said(header: Header) -> int | None:
+    """Return the number of bed positions; a bed that moves all the time has none."""
+    is_continuous = header.acquisition_mode is AcquisitionMode.CONTINUOUS_BED
+    return None if is_continuous else header.bed.positions
