@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,7 +28,7 @@ from helpers import (
     write_small_study,
 )
 from inveonimaging import InveonError, OutputError, convert
-from inveonimaging.conversion import job, output, survey
+from inveonimaging.conversion import job, output, survey, writing
 from inveonimaging.conversion.plan import plan
 from inveonimaging.dicom.modules.header_text import header_bytes
 from inveonimaging.hdr.enums import Modality
@@ -425,17 +425,18 @@ def test_an_output_that_is_a_link_to_nowhere_is_one_line(study: Path, tmp_path: 
     assert not (tmp_path / "nowhere").exists()
 
 
-Write = Callable[[Path, bytes], None]
+Write = Callable[[Path, Iterable[bytes]], None]
 
 
 def in_the_middle_of(series: str, error: BaseException) -> Write:
     """Return a `write_file` that fails in the middle of a series, after half of a file."""
 
-    def write(path: Path, content: bytes) -> None:
+    def write(path: Path, parts: Iterable[bytes]) -> None:
         if path.parent.name == series and "000004" in path.name:
+            content = b"".join(parts)
             path.write_bytes(content[: len(content) // 2])
             raise error
-        output.write_file(path, content)
+        output.write_file(path, parts)
 
     return write
 
@@ -447,7 +448,7 @@ FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 def test_a_full_disk_is_one_line_and_leaves_nothing(
     study: Path, out: Path, monkeypatch: pytest.MonkeyPatch, series: str
 ) -> None:
-    monkeypatch.setattr(job, "write_file", in_the_middle_of(series, FULL))
+    monkeypatch.setattr(writing, "write_file", in_the_middle_of(series, FULL))
     assert refused(study, out) == f"error: {out}: cannot be written: No space left on device\n"
     out.mkdir(parents=True)
     refused(study, out)  # an empty folder of the user stays, and stays empty
@@ -456,14 +457,14 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
 
 def test_after_a_full_disk_the_same_command_works(study: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(job, "write_file", in_the_middle_of("2", FULL))
+        patch.setattr(writing, "write_file", in_the_middle_of("2", FULL))
         refused(study, out)
     assert inveon("convert", study, out).exit_code == 0
     assert len(files_below(out)) == 18
 
 
 def test_the_api_raises_for_a_full_disk(study: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(job, "write_file", in_the_middle_of("2", FULL))
+    monkeypatch.setattr(writing, "write_file", in_the_middle_of("2", FULL))
     with pytest.raises(OutputError, match="cannot be written: No space left on device"):
         convert(study, out)
     assert not out.parent.parent.exists()
@@ -508,13 +509,13 @@ def test_of_a_tree_whole_studies_stay(study: Path, out: Path, monkeypatch: pytes
     shutil.copytree(study, study / "mouse 2")
     written: list[Path] = []
 
-    def write(path: Path, content: bytes) -> None:
+    def write(path: Path, parts: Iterable[bytes]) -> None:
         written.append(path)
         if len(written) > 18 + 9:
             raise FULL
-        output.write_file(path, content)
+        output.write_file(path, parts)
 
-    monkeypatch.setattr(job, "write_file", write)
+    monkeypatch.setattr(writing, "write_file", write)
     result = inveon("convert", "-r", study, out)
     assert_one_line_error(result.exit_code, result.stdout, result.stderr)
     assert len(files_below(out)) == 18
@@ -528,11 +529,11 @@ def test_of_a_tree_whole_studies_stay(study: Path, out: Path, monkeypatch: pytes
 def test_ctrl_c_ends_with_130_and_leaves_nothing(
     study: Path, out: Path, monkeypatch: pytest.MonkeyPatch, series: str
 ) -> None:
-    monkeypatch.setattr(job, "write_file", in_the_middle_of(series, KeyboardInterrupt()))
+    monkeypatch.setattr(writing, "write_file", in_the_middle_of(series, KeyboardInterrupt()))
     assert "interrupted" in refused(study, out, code=130)
 
 
-@pytest.mark.parametrize(("module", "where"), [(job, "slopes_of"), (survey, "extent_of"), (job, "quantise")])
+@pytest.mark.parametrize(("module", "where"), [(writing, "slopes_of"), (survey, "extent_of"), (writing, "quantise")])
 def test_ctrl_c_while_reading_leaves_nothing(
     study: Path, out: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, where: str
 ) -> None:
@@ -546,7 +547,7 @@ def test_ctrl_c_while_reading_leaves_nothing(
 def test_too_little_memory_is_one_line_and_leaves_nothing(
     study: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job, "write_file", in_the_middle_of("2", MemoryError()))
+    monkeypatch.setattr(writing, "write_file", in_the_middle_of("2", MemoryError()))
     assert "out of memory" in refused(study, out)
 
 
@@ -568,11 +569,11 @@ def test_what_is_written_before_a_failure_is_hidden(study: Path, out: Path, monk
     """While a study is being written, no file of it is in its place: who watches the folder sees none half-written."""
     seen: list[str] = []
 
-    def write(path: Path, content: bytes) -> None:
+    def write(path: Path, parts: Iterable[bytes]) -> None:
         seen.extend(each.name for each in out.iterdir())
-        output.write_file(path, content)
+        output.write_file(path, parts)
 
-    monkeypatch.setattr(job, "write_file", write)
+    monkeypatch.setattr(writing, "write_file", write)
     assert inveon("convert", study, out).exit_code == 0
     assert seen
     assert all(name.startswith(".") for name in seen)

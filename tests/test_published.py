@@ -24,7 +24,7 @@ from helpers import (
     write_small_study,
 )
 from inveonimaging import inveonFile2DICOM, inveonFolder2DICOM
-from inveonimaging.conversion import job
+from inveonimaging.conversion import writing
 from inveonimaging.phantom import Defect, write_scan
 
 BARE = [f"1/{n:06}.dcm" for n in range(1, 7)] + [f"2/{n:06}.dcm" for n in range(1, 13)]
@@ -439,7 +439,7 @@ def test_an_interruption_leaves_nothing_and_no_traceback(
     def interrupted(*_: object) -> None:
         raise interrupt
 
-    monkeypatch.setattr(job, "write_file", interrupted)
+    monkeypatch.setattr(writing, "write_file", interrupted)
     code = 130 if interrupt is KeyboardInterrupt else 1
     assert_one_line_error(*folder_command(study, out), expected_code=code)
     assert_one_line_error(*file_command(study / "m1.ct.img", out), expected_code=code)

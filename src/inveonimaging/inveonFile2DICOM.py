@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from inveonimaging.conversion import Options
 from inveonimaging.errors import InputError
-from inveonimaging.published import add_multiframe, convert_and_tell, exit_code_of, refuse_multiframe
+from inveonimaging.published import add_multiframe, convert_and_tell, exit_code_of, file_name_of, form_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -32,10 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _convert(given: argparse.Namespace) -> None:
-    refuse_multiframe(given)
     if os.path.isdir(given.InveonImage):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         raise InputError("is a folder", path=given.InveonImage, expected="one .img file", hint="see inveonFolder2DICOM")
-    convert_and_tell(given.InveonImage, given.OutputFolder, Options(prefixes={}))
+    options = Options(prefixes={}, form=form_of(given), file_name=file_name_of(given))
+    convert_and_tell(given.InveonImage, given.OutputFolder, options)
 
 
 if __name__ == "__main__":

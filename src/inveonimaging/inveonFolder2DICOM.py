@@ -11,7 +11,7 @@ from inveonimaging.conversion import Options
 from inveonimaging.conversion.options import checked_prefixes, suffixes
 from inveonimaging.dicom.codes import CodeTable, read_code_table
 from inveonimaging.hdr.enums import Modality
-from inveonimaging.published import add_multiframe, convert_and_tell, exit_code_of, refuse_multiframe
+from inveonimaging.published import add_multiframe, convert_and_tell, exit_code_of, file_name_of, form_of
 from inveonimaging.subject import given_subject
 
 
@@ -55,8 +55,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _convert(given: argparse.Namespace) -> None:
-    refuse_multiframe(given)
     options = Options(
+        form=form_of(given),
+        file_name=file_name_of(given),
         study_description=given.study_description,
         subject=given_subject(given.patient_name, given.patient_id, given.patient_birthdate, given.patient_sex),
         prefixes=checked_prefixes({Modality.CT: given.ct_prefix, Modality.PET: given.pet_prefix}),

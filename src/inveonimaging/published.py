@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from inveonimaging.conversion import Options, convert
+from inveonimaging.conversion.options import checked_file_name
+from inveonimaging.dicom.iods import Form
 from inveonimaging.errors import OptionError
 from inveonimaging.reporting import FAILURES, forgive_encoding, say_failure, say_findings, shown
 
@@ -15,18 +17,23 @@ def add_multiframe(parser: argparse.ArgumentParser) -> None:
     """Add `-f`, `-l` and `-m`."""
     parser.add_argument("-f", "--file", help="Name of output file for multiframe output")
     parser.add_argument(
-        "-l", "--legacyconverted", action="store_true", help="Legacy Converted Enhanced objects; not available yet"
+        "-l", "--legacyconverted", action="store_true", help="Write Legacy Converted Enhanced objects, one a series"
     )
-    parser.add_argument("-m", "--multiframe", action="store_true", help="Enhanced objects; not available yet")
+    parser.add_argument("-m", "--multiframe", action="store_true", help="Write Enhanced objects, one a series")
 
 
-def refuse_multiframe(arguments: argparse.Namespace) -> None:
-    """Refuse `-l` and `-m`, whose SOP classes are not written yet; OptionError."""
-    for flag, chosen in (("-l", arguments.legacyconverted), ("-m", arguments.multiframe)):
-        if chosen:
-            raise OptionError(
-                f"{flag} (multi-frame objects) is not available yet", hint="leave it out for single-frame objects"
-            )
+def form_of(arguments: argparse.Namespace) -> Form:
+    """Return what `-l` and `-m` ask for; OptionError for both."""
+    if arguments.legacyconverted and arguments.multiframe:
+        raise OptionError("-l and -m are given", expected="one of them: an object is Legacy Converted, or Enhanced")
+    if arguments.legacyconverted:
+        return Form.LEGACY
+    return Form.ENHANCED if arguments.multiframe else Form.CLASSIC
+
+
+def file_name_of(arguments: argparse.Namespace) -> str | None:
+    """Return what `-f` asks for; OptionError if it is no name of a file."""
+    return None if not arguments.file else checked_file_name(arguments.file)
 
 
 def convert_and_tell(source: str, output: str, options: Options) -> None:

@@ -23,6 +23,7 @@ Examples:
   inveon convert mouse_study dicom
   inveon convert scan.ct.img dicom --dry-run
   inveon convert archive dicom --recursive -s "FDG pilot"
+  inveon convert mouse_study dicom --as enhanced -f mouse.dcm
   inveon convert study dicom --patient-id M12 --orientation HFP
 """
 
@@ -39,6 +40,19 @@ def convert(
     ignore: Annotated[
         list[str] | None, typer.Option(metavar="EXT", help="Extension that --strict lets pass; repeatable.")
     ] = None,
+    form: Annotated[
+        Literal["classic", "enhanced", "legacy"],
+        typer.Option("--as", help="One object a slice; an Enhanced one a series; or a Legacy Converted Enhanced one."),
+    ] = "classic",
+    file_name: Annotated[
+        str | None, typer.Option("--file", "-f", metavar="NAME", help="Name of multi-frame objects' files.")
+    ] = None,
+    max_object_size: Annotated[
+        str, typer.Option(metavar="SIZE", help="Larger multi-frame objects become a concatenation of several.")
+    ] = "2GiB",
+    compress: Annotated[
+        Literal["none", "rle", "jpegls", "j2k", "deflated"], typer.Option(help="Compress the pixels without loss.")
+    ] = "none",
     study_description: Annotated[
         str | None, typer.Option("--study-description", "-s", help="Study Description.")
     ] = None,
@@ -58,6 +72,12 @@ def convert(
     flip: Annotated[
         str, typer.Option(metavar="AXES", help="Stored axes to mirror, letters of xyz; see docs/geometry.md.")
     ] = "",
+    bed_direction: Annotated[
+        Literal["forward", "reverse"], typer.Option(help="Where a larger bed_offset looks, along the slices.")
+    ] = "forward",
+    cycle_length: Annotated[
+        float | None, typer.Option(metavar="MS", help="Nominal length of a heart beat or breath of gated scans.")
+    ] = None,
     frame_of_reference: Annotated[
         Literal["auto", "shared", "separate"], typer.Option(help="Which series lie in one space, for fusion.")
     ] = "auto",
@@ -85,13 +105,22 @@ def convert(
     """Convert Inveon files to DICOM: a folder becomes a study, each pair of files a series."""
     with one_line_errors(as_json=as_json):
         from inveonimaging.conversion import options as asked
+        from inveonimaging.conversion.objects import object_size
         from inveonimaging.conversion.space import Space
         from inveonimaging.dicom.codes import CodeTable, read_code_table
+        from inveonimaging.dicom.iods import Form
+        from inveonimaging.dicom.pixels import Compression
         from inveonimaging.hdr.enums import Modality, Orientation
         from inveonimaging.quant import Policy
         from inveonimaging.subject import given_subject
 
         chosen = asked.Options(
+            form=Form(form),
+            file_name=None if file_name is None else asked.checked_file_name(file_name),
+            largest_object=object_size(max_object_size),
+            compression=Compression(compress),
+            cycle_ms=cycle_length,
+            bed_direction=asked.BedDirection(bed_direction),
             study_description=study_description,
             subject=given_subject(patient_name, patient_id, patient_birth_date, patient_sex),
             scan_time=scan_time,
@@ -146,11 +175,11 @@ def _show_plan(studies: tuple[StudyPlan, ...], found: list[Finding], *, as_json:
         {
             "source": str(series.image.pair.header),
             "folder": str(study.output / str(series.number)),
-            "first_file": series.file_name(1),
+            "first_file": series.files[0],
             "sop_class": series.iod.name,
             "frames": len(series.image.frames),
             "shape": list(series.image.grid.shape),
-            "instances": series.instances,
+            "instances": len(series.files),
             "unit": series.image.scaling.unit.value,
         }
         for study in studies
@@ -169,5 +198,5 @@ def _show_plan(studies: tuple[StudyPlan, ...], found: list[Finding], *, as_json:
 def _row(series: SeriesPlan) -> list[str]:
     image = series.image
     voxels = " x ".join(map(str, (*image.grid.shape, len(image.frames))))
-    first = f"{series.number}/{series.file_name(1)}"
-    return [shown(image.pair.name), first, str(series.instances), series.iod.name, voxels, image.scaling.unit.value]
+    first = f"{series.number}/{series.files[0]}"
+    return [shown(image.pair.name), first, str(len(series.files)), series.iod.name, voxels, image.scaling.unit.value]

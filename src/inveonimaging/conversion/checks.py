@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from inveonimaging.dicom.codes import CodeTable, isotope_of, radiopharmaceutical, species
+from inveonimaging.dicom.iods import IODS, Form, Iod
 from inveonimaging.dicom.modules.patient import is_non_human
-from inveonimaging.dicom.modules.pet import injection_time
+from inveonimaging.dicom.modules.pet import injection_time, is_decay_corrected
 from inveonimaging.errors import UnsupportedError, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import Modality
 from inveonimaging.hdr.need import missing, missing_in_frame
 from inveonimaging.image import Image
-from inveonimaging.scan import refuse_unconvertible
+from inveonimaging.quant import branching_fraction
+from inveonimaging.scan import is_mu_map, refuse_unconvertible
 from inveonimaging.subject import Animal
 from inveonimaging.timing import expected_decay_factor, utc_offset
 
@@ -22,11 +24,21 @@ _MOST_IMAGES = 65535  # Image Index is an unsigned 16 bit number
 _LAST_YEAR = 2200
 _LONGEST_SCAN_S = 366 * 24 * 3600.0  # bounds what is added to a date
 _LARGEST_COUNT = 2**31 - 1  # of an Integer String
+_SEVERAL = 2
 _SCAN_TIME_HINT = "give it with: inveon convert --scan-time 2014-03-04T14:05:09"
 
 
-def checked(image: Image, start: datetime | None, codes: CodeTable) -> tuple[Finding, ...]:
-    """Return what is odd for DICOM in an image whose scan started then.
+def iod_of(image: Image, form: Form) -> Iod:
+    """Return the SOP class that an image is written as.
+
+    An Enhanced PET object must name a tracer, which a mu map has not; it becomes a Legacy Converted one.
+    """
+    is_untraced = form is Form.ENHANCED and is_mu_map(image.header)
+    return IODS[Form.LEGACY if is_untraced else form][image.modality]
+
+
+def checked(image: Image, start: datetime | None, codes: CodeTable, form: Form) -> tuple[Finding, ...]:
+    """Return what is odd for DICOM in a file whose scan started then.
 
     Raises:
         UnsupportedError: the file holds no image, or one whose SOP class is not written.
@@ -35,10 +47,29 @@ def checked(image: Image, start: datetime | None, codes: CodeTable) -> tuple[Fin
     kind = refuse_unconvertible(image.header, image.modality)
     _refuse_odd_times(image.header, start)
     _, zone = utc_offset(image.header)
+    if start is None and (image.modality is Modality.PET or form is not Form.CLASSIC):
+        raise missing(image.header, "scan_time", "the start of the scan").at(image.pair.header, _SCAN_TIME_HINT)
     if image.modality is not Modality.PET:
         return (*kind, *zone)
-    _refuse_incomplete_pet(image, start)
+    _refuse_incomplete_pet(image)
+    if is_mu_map(image.header):
+        return (*kind, *zone, *_mu_map_findings(form))
+    if form is Form.ENHANCED:
+        _refuse_unknown_tracer(image.header)
     return (*kind, *zone, *_tracer_findings(image.header, codes), *_frame_findings(image.header))
+
+
+def bed_findings(images: Sequence[Image]) -> tuple[Finding, ...]:
+    """Return what is to be known of bed positions that were placed, one image each."""
+    places = {image.part.place.bed: image.grid.bed_mm for image in images if image.part}
+    if len(places) < _SEVERAL:
+        return ()
+    told = ", ".join(f"{distance:+g}" for distance in places.values())
+    message = (
+        f"{len(places)} bed positions are placed by bed_offset, at {told} mm along the slice axis; which way the bed "
+        "counts is not documented (--bed-direction reverse turns it)"
+    )
+    return (Finding("bed-direction-assumed", message, key="number_of_bed_positions"),)
 
 
 def animal_findings(animal: Animal) -> Iterator[Finding]:
@@ -58,10 +89,8 @@ def _refuse_odd_times(header: Header, start: datetime | None) -> None:
             raise missing_in_frame(frame, index, "frame_start", "seconds after scan_time, at most a year")
 
 
-def _refuse_incomplete_pet(image: Image, start: datetime | None) -> None:
+def _refuse_incomplete_pet(image: Image) -> None:
     header, slices = image.header, image.grid.shape[2]
-    if start is None:
-        raise missing(header, "scan_time", "the start of the scan").at(image.pair.header, _SCAN_TIME_HINT)
     if len(header.frames) * slices > _MOST_IMAGES:
         message = f"{len(header.frames)} frames of {slices} slices"
         raise UnsupportedError(message, expected=f"at most {_MOST_IMAGES} images in a series")
@@ -69,8 +98,29 @@ def _refuse_incomplete_pet(image: Image, start: datetime | None) -> None:
         if frame.start_s is None:
             raise missing_in_frame(frame, index, "frame_start", "seconds after scan_time")
         factor = frame.decay_correction or expected_decay_factor(frame, header.tracer.half_life_s)
-        if header.corrections.decay and not factor:
+        if is_decay_corrected(header) and not factor:
             raise missing_in_frame(frame, index, "decay_correction", "the decay factor that was applied")
+
+
+def _refuse_unknown_tracer(header: Header) -> None:
+    """Refuse what an Enhanced PET Isotope Module cannot do without (type 1)."""
+    known = {
+        "injection_time": injection_time(header),
+        "isotope_half_life": header.tracer.half_life_s if (header.tracer.half_life_s or 0) > 0 else None,
+        "isotope_branching_fraction": branching_fraction(header),
+    }
+    for key, value in known.items():
+        if value is None:
+            error = missing(header, key)
+            error.hint = "Enhanced PET must tell it; --as legacy and --as classic do without"
+            raise error
+
+
+def _mu_map_findings(form: Form) -> tuple[Finding, ...]:
+    if form is not Form.ENHANCED:
+        return ()
+    message = "a mu map has no tracer, which Enhanced PET must name; written as Legacy Converted Enhanced PET"
+    return (Finding("mu-map-not-enhanced", message, Severity.INFO, key="file_type"),)
 
 
 def _tracer_findings(header: Header, codes: CodeTable) -> Iterator[Finding]:

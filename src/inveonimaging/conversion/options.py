@@ -8,8 +8,11 @@ from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
 
+from inveonimaging.conversion.objects import DEFAULT_SIZE
 from inveonimaging.conversion.space import Space
 from inveonimaging.dicom.codes import CodeTable
+from inveonimaging.dicom.iods import Form
+from inveonimaging.dicom.pixels import Compression
 from inveonimaging.errors import OptionError, printable
 from inveonimaging.hdr.enums import Modality, Orientation
 from inveonimaging.quant import Policy
@@ -18,11 +21,28 @@ from inveonimaging.subject import GivenSubject
 PREFIXES = MappingProxyType({Modality.CT: "CT-", Modality.PET: "PET-", Modality.SPECT: "NM-"})
 
 
+_NOT_IN_NAMES = frozenset('/\\:*?"<>|')
+_LONGEST_CYCLE_MS = 60_000
+_NAMING = 'without / \\ : * ? " < > |'
+
+
 class Uids(str, Enum):
     """Where UIDs come from."""
 
     CONTENT = "content"
     RANDOM = "random"
+
+
+class BedDirection(str, Enum):
+    """Which way along the stored slice axis a larger `bed_offset` looks."""
+
+    FORWARD = "forward"
+    REVERSE = "reverse"
+
+    @property
+    def sign(self) -> int:
+        """1 or -1."""
+        return 1 if self is BedDirection.FORWARD else -1
 
 
 def suffixes(extensions: Iterable[str]) -> frozenset[str]:
@@ -33,11 +53,16 @@ def suffixes(extensions: Iterable[str]) -> frozenset[str]:
 def checked_prefixes(prefixes: Mapping[Modality, str]) -> Mapping[Modality, str]:
     """Return the prefixes if they can start a file name on every system; OptionError if not."""
     for prefix in prefixes.values():
-        if set(prefix) & set('/\\:*?"<>|') or not (prefix.isprintable() or not prefix):
-            raise OptionError(
-                f"the prefix is '{printable(prefix)}'", expected='a start of a file name, without / \\ : * ? " < > |'
-            )
+        if set(prefix) & _NOT_IN_NAMES or not (prefix.isprintable() or not prefix):
+            raise OptionError(f"the prefix is '{printable(prefix)}'", expected=f"a start of a file name, {_NAMING}")
     return prefixes
+
+
+def checked_file_name(name: str) -> str:
+    """Return a name if it can be a file's on every system; OptionError if not."""
+    if not name.strip(" .") or set(name) & _NOT_IN_NAMES or not name.isprintable():
+        raise OptionError(f"the file name is '{printable(name)}'", expected=f"a name alone, {_NAMING}")
+    return name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +70,12 @@ class Options:
     """Options of a conversion; the default suits most people.
 
     Attributes:
+        form: which SOP classes are written.
+        file_name: of multi-frame objects, instead of prefix and number.
+        largest_object: size of a multi-frame object's file in bytes, beyond which it becomes a concatenation.
+        compression: how pixels are compressed, without loss.
+        cycle_ms: nominal length of a cycle of gated scans, instead of the middle of the limits in `gate_bins`.
+        bed_direction: which way along the slice axis a larger `bed_offset` looks.
         study_description: instead of the header's `study`.
         subject: what is said of the animal instead of the headers.
         scan_time: start of the scan, local time without a zone, for headers that have none.
@@ -63,6 +94,12 @@ class Options:
         allow_long_data: take a data file that is longer than its header says.
     """
 
+    form: Form = Form.CLASSIC
+    file_name: str | None = None
+    largest_object: int = DEFAULT_SIZE
+    compression: Compression = Compression.NONE
+    cycle_ms: float | None = None
+    bed_direction: BedDirection = BedDirection.FORWARD
     study_description: str | None = None
     subject: GivenSubject = field(default_factory=GivenSubject)
     scan_time: datetime | None = None
@@ -83,3 +120,5 @@ class Options:
     def __post_init__(self) -> None:
         if self.scan_time is not None and self.scan_time.tzinfo is not None:
             raise OptionError(f"the scan time is '{self.scan_time}'", expected="local time without a zone")
+        if self.cycle_ms is not None and not 0 < self.cycle_ms <= _LONGEST_CYCLE_MS:
+            raise OptionError(f"the cycle length is {self.cycle_ms:g}", expected="milliseconds above 0, up to a minute")

@@ -6,7 +6,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from inveonimaging.errors import OutputError
@@ -79,10 +79,10 @@ def staged(output: Path) -> Iterator[Stage]:
     _clean(stage, ())
 
 
-def write_file(path: Path, content: bytes) -> None:
-    """Write one new file."""
+def write_file(path: Path, parts: Iterable[bytes]) -> None:
+    """Write one new file, part by part."""
     with path.open("xb") as file:
-        file.write(content)
+        file.writelines(parts)
 
 
 def _missing_folders(folder: Path) -> tuple[Path, ...]:

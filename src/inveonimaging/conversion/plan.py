@@ -6,44 +6,57 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
-from inveonimaging.conversion.checks import animal_findings, checked
+from inveonimaging.conversion.checks import animal_findings, bed_findings, checked, iod_of
+from inveonimaging.conversion.objects import file_names, objects_of
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.space import spaces_of
-from inveonimaging.dicom.iods import CLASSIC, Iod
+from inveonimaging.dicom.iods import Iod
 from inveonimaging.discover import Folder, Pair, pair_of, scan_folder
 from inveonimaging.errors import DataError, InputError, InveonError, printable
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.image import Image, locate, read_pair
+from inveonimaging.gating import Gating, gating_of
+from inveonimaging.hdr import Header
+from inveonimaging.hdr.enums import Modality
+from inveonimaging.image import Image, locate, read_pair, split
+from inveonimaging.parts import parts_of
 from inveonimaging.subject import Animal, animal_of
 
 _NAMED = 3
 _SEVERAL_SUBJECTS_HINT = "give its patient ID, or give each animal a folder of its own"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SeriesPlan:
-    """One pair that becomes one series: `number` names its folder, `prefix` its files.
+    """One pair, or a part of it, that becomes one series.
 
-    `space` is the number of the first series whose frame of reference it shares.
+    Attributes:
+        image: the pair, or its part.
+        number: Series Number, which names its folder.
+        space: number of the first series whose frame of reference it shares.
+        iod: the SOP class.
+        start: start of the scan.
+        gating: of frames that differ by gate.
+        attenuation: number of the series that its attenuation was corrected with, if it is in the study.
+        objects: which slices each SOP instance holds.
+        files: their files' names.
     """
 
     image: Image
     number: int
     space: int
     iod: Iod
-    prefix: str
     start: datetime | None
+    gating: Gating | None
+    attenuation: int | None
+    objects: tuple[range, ...]
+    files: tuple[str, ...]
 
     @property
-    def instances(self) -> int:
-        """How many files it becomes."""
+    def slices(self) -> int:
+        """How many slices of all frames there are to be written."""
         return len(self.image.frames) * self.image.grid.shape[2]
-
-    def file_name(self, number: int) -> str:
-        """Return the name of the file of an Instance Number."""
-        return f"{self.prefix}{number:06}.dcm"
 
 
 @dataclass(frozen=True)
@@ -148,13 +161,9 @@ def _study(
     source: Path, output: Path, pairs: Sequence[Pair], skipped: tuple[Finding, ...], options: Options
 ) -> StudyPlan:
     ordered = sorted(pairs, key=lambda pair: pair.name)
-    images = [_image(pair, options) for pair in ordered]
-    headers = [image.header for image in images]
-    spaces, shared = spaces_of(headers, options.frame_of_reference)
-    series = tuple(
-        _series(image, number, space, options)
-        for number, (image, space) in enumerate(zip(images, spaces, strict=True), 1)
-    )
+    files = [_read(pair, options) for pair in ordered]
+    headers = [parts[0].header for parts, _ in files]
+    series, shared = _series(files, headers, options)
     animal, odd = animal_of(headers, options.subject)
     for finding in odd:
         if finding.severity is Severity.ERROR:
@@ -174,26 +183,91 @@ def _study(
     )
 
 
-def _image(pair: Pair, options: Options) -> Image:
-    """Read a pair, with all that is odd in it, or refuse it."""
+_File = tuple[tuple[Image, ...], Gating | None]
+"""The parts of a pair, and the gating of those that are gated."""
+
+
+def _read(pair: Pair, options: Options) -> _File:
+    """Read a pair, with all that is odd in it, as one image a series, or refuse it."""
     image = read_pair(
         pair, orientation=options.orientation, flip=options.flip, apply_hounsfield=options.apply_hounsfield
     )
     try:
-        found = checked(image, _start(image, options), options.codes)
+        found = checked(image, _start(image, options), options.codes, options.form)
+        parts, gating, odd = _parts(image, options)
     except InveonError as error:
         raise error.at(pair.header) from error
     for finding in image.findings:
         if finding.severity is Severity.ERROR and not (finding.code == "data-too-long" and options.allow_long_data):
             hint = "--allow-long-data takes it all the same"
             raise DataError(finding.message, path=finding.path, line=finding.line, hint=hint)
-    return replace(image, findings=(*image.findings, *(locate(each, pair.header, image.header) for each in found)))
+    located = (*image.findings, *(locate(each, pair.header, image.header) for each in (*found, *odd)))
+    first, *others = parts  # what is odd in the file is said once
+    return (replace(first, findings=located), *(replace(other, findings=()) for other in others)), gating
+
+
+def _parts(image: Image, options: Options) -> tuple[tuple[Image, ...], Gating | None, tuple[Finding, ...]]:
+    """Return the parts of a file that become one series each; gates whose times nobody knows are parts too."""
+    parts = parts_of(image.header)
+    gating: Gating | None = None
+    findings: tuple[Finding, ...] = ()
+    if parts[0].is_gated:
+        gating, findings = gating_of(image.header, len(parts[0].frames), options.cycle_ms)
+        parts = parts if gating else parts_of(image.header, split_gates=True)
+    images = split(image, parts, options.bed_direction.sign)
+    return images, gating, (*findings, *bed_findings(images))
+
+
+def _series(
+    files: Sequence[_File], headers: Sequence[Header], options: Options
+) -> tuple[tuple[SeriesPlan, ...], tuple[Finding, ...]]:
+    """Return the series of a study, and findings on the spaces that they share."""
+    firsts = [1 + sum(len(parts) for parts, _ in files[:index]) for index in range(len(files))]
+    spaces, findings = spaces_of(headers, options.frame_of_reference, firsts)
+    planned = tuple(
+        _planned(image, number, space, gating, options)
+        for (parts, gating), first, space in zip(files, firsts, spaces, strict=True)
+        for number, image in enumerate(parts, first)
+    )
+    return tuple(replace(each, attenuation=_attenuation_of(each, planned)) for each in planned), findings
+
+
+def _planned(image: Image, number: int, space: int, gating: Gating | None, options: Options) -> SeriesPlan:
+    iod = iod_of(image, options.form)
+    try:
+        objects = objects_of(image, iod, options.largest_object)
+    except InveonError as error:
+        raise error.at(image.pair.header) from error
+    prefix = options.prefixes.get(image.modality, "")
+    return SeriesPlan(
+        image=image,
+        number=number,
+        space=space,
+        iod=iod,
+        start=_start(image, options),
+        gating=gating,
+        attenuation=None,
+        objects=objects,
+        files=file_names(prefix, objects, iod, options.file_name),
+    )
 
 
 def _start(image: Image, options: Options) -> datetime | None:
     return image.header.acquisition.scan_time or options.scan_time
 
 
-def _series(image: Image, number: int, space: int, options: Options) -> SeriesPlan:
-    prefix = options.prefixes.get(image.modality, "")
-    return SeriesPlan(image, number, space, CLASSIC[image.modality], prefix, _start(image, options))
+def _attenuation_of(planned: SeriesPlan, others: Sequence[SeriesPlan]) -> int | None:
+    """Return the number of the CT whose file's name is that of `attenuation_filename`, but for its suffix."""
+    wanted = _stem(planned.image.header.corrections.attenuation_file)
+    if planned.image.modality is not Modality.PET or not wanted:
+        return None
+    for other in others:
+        names = (other.image.header.acquisition_file_name, other.image.pair.name)
+        if other.image.modality is Modality.CT and wanted in map(_stem, names):
+            return other.number
+    return None
+
+
+def _stem(name: str | None) -> str:
+    """Return the file name of a path of any system, in lower case, up to its first dot."""
+    return PureWindowsPath(name or "").name.partition(".")[0].lower()

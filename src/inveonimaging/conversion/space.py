@@ -19,26 +19,35 @@ class Space(str, Enum):
     SEPARATE = "separate"
 
 
-def spaces_of(headers: Sequence[Header], policy: Space) -> tuple[tuple[int, ...], tuple[Finding, ...]]:
-    """Return for each series the number (from 1) of the first series whose frame of reference it shares.
+def spaces_of(
+    headers: Sequence[Header], policy: Space, numbers: Sequence[int] | None = None
+) -> tuple[tuple[int, ...], tuple[Finding, ...]]:
+    """Return for each image the number of the first image whose frame of reference it shares.
 
     AUTO shares it where the headers show that the images are registered: both have registration data, the same
     `spatial_identifier`, or both an `image_ref_shift` and no rotation on one Inveon multimodality scanner. The finding
     says why.
+
+    Args:
+        headers: of each image.
+        policy: who shares.
+        numbers: of each image, its series, or the first of them if it becomes several; else they count from 1.
     """
-    if policy is not Space.AUTO:
-        shared = policy is Space.SHARED
-        return tuple(1 if shared else number for number in range(1, len(headers) + 1)), ()
+    numbers = numbers or range(1, len(headers) + 1)
+    if policy is Space.SEPARATE:
+        return tuple(numbers), ()
+    if policy is Space.SHARED:
+        return (numbers[0],) * len(headers), ()
     spaces: list[int] = []
     findings: list[Finding] = []
-    for number, header in enumerate(headers, 1):
-        earlier = ((other, _why_registered(headers[other - 1], header)) for other in range(1, number))
-        other, why = next(((other, why) for other, why in earlier if why), (number, None))
-        spaces.append(spaces[other - 1] if why else number)
+    for index, (number, header) in enumerate(zip(numbers, headers, strict=True)):
+        earlier = ((other, _why_registered(headers[other], header)) for other in range(index))
+        other, why = next(((other, why) for other, why in earlier if why), (index, None))
+        spaces.append(spaces[other] if why else number)
         if why:
-            message = f"series {number} shares the frame of reference of series {other}: {why}"
+            message = f"series {number} shares the frame of reference of series {numbers[other]}: {why}"
             findings.append(Finding("space-shared", message, Severity.INFO))
-        elif number > 1:
+        elif index > 0:
             message = f"series {number} has a frame of reference of its own: no header says that it is registered"
             findings.append(Finding("space-separate", message, Severity.INFO))
     return tuple(spaces), tuple(findings)

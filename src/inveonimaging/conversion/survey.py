@@ -34,14 +34,15 @@ class Survey:
 
 
 def survey_of(image: Image) -> Survey:
-    """Read all voxels once, one frame at a time."""
+    """Read all voxels once, a slab at a time."""
     digest = hashlib.sha256(image.pair.name.encode("utf-8", "surrogateescape") + b"\0" + image.header_bytes)
     extents = []
     for frame in range(len(image.frames)):
-        stored = image.voxels(frame)
-        extents.append(extent_of(stored))
-        for plane in stored:
-            digest.update(np.ascontiguousarray(plane).data)
+        slabs = []
+        for stored in image.slabs(frame):
+            slabs.append(extent_of(stored))
+            digest.update(np.ascontiguousarray(stored).data)
+        extents.append(Extent.joined(slabs))
     return Survey(tuple(extents), digest.hexdigest(), _window(image, extents), _not_finite(image, extents))
 
 
@@ -51,7 +52,7 @@ def _window(image: Image, extents: Sequence[Extent]) -> tuple[float, float] | No
     highest = max(float(extent.highest.max()) * factor for extent, factor in spans)
     lowest = lowest if image.modality is Modality.CT else 0.0
     width = highest - lowest
-    return (lowest + width / 2 + image.scaling.intercept, width) if width >= 1 else None
+    return (lowest + width / 2 + image.scaling.intercept, width) if width > 0 else None
 
 
 def _not_finite(image: Image, extents: Sequence[Extent]) -> tuple[Finding, ...]:

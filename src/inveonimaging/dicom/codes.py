@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pydicom.dataset import Dataset
 
-from inveonimaging.dicom.encode import LT, SH, lo, text
+from inveonimaging.dicom.encode import LT, SH, lo, sh, text
 from inveonimaging.errors import OptionError, printable
 
 _MASS_FIRST = re.compile(r"(\d+)(m?)([a-z]+)", re.ASCII)
@@ -29,6 +29,10 @@ class Code(NamedTuple):
     value: str
     scheme: str
     meaning: str
+
+
+UNKNOWN = Code("261665006", "SCT", "Unknown")
+LOCAL_SCHEME = "99INVEON"  # what was typed at a console, as its own code
 
 
 def item(code: Code) -> Dataset:
@@ -47,7 +51,7 @@ class CodeTable:
     by_key: Mapping[str, Code] = field(default_factory=dict)
 
     def radionuclide(self, typed: str) -> Code | None:
-        """Return the code of an isotope as typed, from this table, else from CID 4020; None if in neither."""
+        """Return the code of an isotope as typed, from this table, else from CID 4020 or 18; None if in none."""
         if typed in self.by_key:
             return self.by_key[typed]
         plain, isotope = _plain(typed), isotope_of(typed)
@@ -118,6 +122,17 @@ def species(typed: str) -> Code | None:
     return _species().get(" ".join(typed.lower().split()))
 
 
+def anatomic_region(body_part: str) -> Code:
+    """Return the code in CID 4031 of a Body Part Examined; UNKNOWN if it is not there."""
+    return next((code for code, row in _table("anatomic_region") if row["body_part"] == body_part), UNKNOWN)
+
+
+def local(typed: str | None) -> Code:
+    """Return a code of our own scheme for text that is in no code table; UNKNOWN for no text."""
+    value = sh(typed or "")
+    return Code(value, LOCAL_SCHEME, typed or "") if value else UNKNOWN
+
+
 def orientation_code(table: str, meaning: str) -> Code:
     """Return a code of one of the orientation tables by its meaning."""
     return next(code for code, _ in _table(table) if code.meaning == meaning)
@@ -145,7 +160,8 @@ def _table(name: str) -> list[tuple[Code, dict[str, Any]]]:
 
 @cache
 def _radionuclides() -> dict[str, Code]:
-    return {row["isotope"]: code for code, row in _table("radionuclide")}
+    """Return the codes for PET (CID 4020) and those for SPECT that are not among them (CID 18), by `F-18`."""
+    return {row["isotope"]: code for table in ("isotope", "radionuclide") for code, row in _table(table)}
 
 
 @cache

@@ -96,6 +96,20 @@ def put(dataset: Dataset, **values: object) -> Dataset:
     return dataset
 
 
+def complete(values: Dataset, *keywords: str) -> Dataset:
+    """Return a dataset if it has a value for all these attributes of type 1, else an empty one."""
+    return (
+        values
+        if all(keyword in values and values[keyword].value not in (None, "") for keyword in keywords)
+        else Dataset()
+    )
+
+
+def group(keyword: str, item: Dataset) -> Dataset:
+    """Return a functional group: a sequence of one item; nothing if the item is empty."""
+    return dataset(**{keyword: [item]}) if item else Dataset()
+
+
 def dataset(**values: object) -> Dataset:
     """Return a dataset of attributes of type 1 and 2 by keyword; None and empty become an empty value."""
     made = Dataset()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -11,6 +11,8 @@ from typing import NamedTuple
 from pydicom.uid import UID
 
 from inveonimaging.dicom.codes import CodeTable
+from inveonimaging.dicom.uids import UidPolicy
+from inveonimaging.gating import Gating
 from inveonimaging.image import Image
 from inveonimaging.quant import Slope, Slopes
 from inveonimaging.subject import Animal
@@ -37,9 +39,12 @@ class Series:
         image: header, voxels and geometry.
         start: start of the scan, local time; None if unknown.
         utc_offset: local time minus UTC; None if unknown.
-        frame_reference_times_ms: of each frame, after `start`; empty for a CT.
+        frame_reference_times_ms: of each frame, after `start`.
+        gating: of frames that differ by gate; None of others.
         slopes: of each frame and slice.
         window: centre and width of a window that shows all; None leaves it to the viewer.
+        uids: where the UIDs of what belongs to the series come from.
+        attenuation_series_uid: of the series that the attenuation was corrected with, if it is in the study.
         codes: the site's codes for radionuclides.
     """
 
@@ -51,8 +56,11 @@ class Series:
     start: datetime | None
     utc_offset: timedelta | None
     frame_reference_times_ms: tuple[float, ...]
+    gating: Gating | None
     slopes: Slopes
     window: tuple[float, float] | None
+    uids: UidPolicy
+    attenuation_series_uid: UID | None = None
     codes: CodeTable = field(default_factory=CodeTable)
 
     def frame_start(self, frame: int) -> datetime | None:
@@ -61,18 +69,55 @@ class Series:
         return None if self.start is None else self.start + timedelta(seconds=after)
 
     @cached_property
-    def time_slices(self) -> Mapping[int, int]:
-        """Index of each frame among the time slices, in the order of Frame Reference Time, from 0."""
-        times = self.frame_reference_times_ms
-        order = sorted(range(len(times)), key=times.__getitem__)
-        return {frame: position for position, frame in enumerate(order)}
+    def end(self) -> datetime | None:
+        """When the last frame ended."""
+        ends = ((frame.start_s or 0.0) + (frame.duration_s or 0.0) for frame in self.image.frames)
+        return None if self.start is None else self.start + timedelta(seconds=max(ends))
+
+    @cached_property
+    def steps(self) -> Mapping[int, int]:
+        """Index of each frame, from 0: among the gates by `gate`, or among the time slices by Frame Reference Time."""
+        frames, times = self.image.frames, self.frame_reference_times_ms
+        key: Callable[[int], float] = (lambda n: frames[n].gate or 0) if self.gating else times.__getitem__
+        return {frame: step for step, frame in enumerate(sorted(range(len(frames)), key=key))}
+
+    def along_normal(self, k: int) -> int:
+        """Return the number of a slice, from 1, along the row x column normal."""
+        grid = self.image.grid
+        return grid.shape[2] - k if grid.runs_against_normal else k + 1
 
 
 class Instance(NamedTuple):
-    """One slice of one frame: what tells it from the other instances of its series, without its pixels."""
+    """One slice of one frame: what tells it from the others of its series, without its pixels.
+
+    It is a single-frame SOP instance, or a frame of a multi-frame one.
+    """
 
     frame: int
     k: int
-    number: int  # Instance Number, from 1
-    uid: UID
+    number: int  # Instance Number, from 1; in a multi-frame object the number of the frame
+    uid: UID  # of the single-frame SOP instance, even where another form is written
     slope: Slope
+
+
+class Concatenation(NamedTuple):
+    """The place of a SOP instance among those that hold one multi-frame object (PS3.3 C.7.6.16.1.1)."""
+
+    uid: UID
+    source_uid: UID
+    number: int  # from 1
+    total: int
+
+
+class MultiFrame(NamedTuple):
+    """One multi-frame SOP instance: which of the series' slices it holds, in file order."""
+
+    uid: UID
+    number: int  # Instance Number
+    slices: range  # from 0
+    concatenation: Concatenation | None = None
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it holds the first slice of its series."""
+        return self.slices.start == 0

@@ -11,6 +11,8 @@ from typing import Protocol
 
 from pydicom.uid import UID
 
+__all__ = ["IMPLEMENTATION_CLASS", "UID", "ContentUids", "RandomUids", "UidPolicy"]
+
 IMPLEMENTATION_CLASS = UID("2.25.43772123228642679789192001305397790367")
 
 

@@ -1,65 +1,109 @@
-"""Instances -> bytes of DICOM Part 10 files, Explicit VR Little Endian.
+"""Instances -> bytes of DICOM Part 10 files, but for their pixels.
 
 A series' instances differ in about twenty elements. pydicom encodes everything, but each thing once: what is constant
-in the series once, what depends on the frame once a frame, what depends on the slice's place once a place, and the few
-elements of the instance itself. An instance is these, in the order of their tags. The result is byte for byte what
-pydicom writes from the whole dataset; the tests hold it to that.
+in the series once, what depends on the frame once a frame, on the slice's place once a place, on the slope once a
+slope, and the few elements of the instance itself. An instance is these, in the order of their tags; and so is an item
+of the Per-Frame Functional Groups of a multi-frame object. The result is byte for byte what pydicom writes from the
+whole dataset; the tests hold it to that.
 """
 
 from __future__ import annotations
 
 import struct
 from bisect import bisect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from io import BytesIO
 from itertools import pairwise
+from typing import NamedTuple
 
 from pydicom.charset import convert_encodings
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomIO
 from pydicom.filewriter import write_data_element
-from pydicom.tag import BaseTag
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import UID
 
-from inveonimaging.dicom.iods.iod import Iod
-from inveonimaging.dicom.series import Instance, Series
+from inveonimaging.dicom.iods.iod import Iod, MultiFrameIod
+from inveonimaging.dicom.series import Instance, MultiFrame, Series
 from inveonimaging.dicom.uids import IMPLEMENTATION_CLASS
 from inveonimaging.version import __version__
 
 UTF8 = "ISO_IR 192"
 _PREAMBLE = b"\0" * 128 + b"DICM"
-_PIXEL_DATA = struct.Struct("<HH2s2xL")
 _GROUP_LENGTH = struct.Struct("<HH2sHL")
 _FILE_META_VERSION = b"\0\1"
+_SEQUENCE = struct.Struct("<HH2s2xL")
+_ITEM = struct.Struct("<HHL")
+_PER_FRAME = Tag("PerFrameFunctionalGroupsSequence")
 
 Encoded = list[tuple[BaseTag, bytes]]
 
 
-class SeriesEncoder:
-    """Encodes the instances of one series."""
+class Head(NamedTuple):
+    """A file up to its pixels: preamble and File Meta Information, and the elements before Pixel Data."""
 
-    def __init__(self, iod: Iod, series: Series) -> None:
+    meta: bytes
+    body: bytes
+
+
+class SliceEncoder:
+    """Encodes what depends on frame and slice: of an instance, or of an item of the functional groups."""
+
+    def __init__(self, iod: Iod, series: Series, charset: list[str]) -> None:
+        self._iod, self._series, self._charset = iod, series, charset
+        self._of_frame = cache(lambda frame: encoded(iod.frame_part(series, frame), charset))
+        self._of_slice = cache(lambda k: encoded(iod.slice_part(series, k), charset))
+        self._of_slope = cache(lambda slope: encoded(iod.slope_part(series, slope), charset))
+
+    def encode(self, instance: Instance) -> Encoded:
+        """Return the elements, in the order of their tags."""
+        own = encoded(self._iod.instance_part(self._series, instance), self._charset)
+        of_frame, of_slice = self._of_frame(instance.frame), self._of_slice(instance.k)
+        return sorted([*of_frame, *of_slice, *self._of_slope(instance.slope), *own])
+
+
+class InstanceEncoder:
+    """Encodes the single-frame instances of one series."""
+
+    def __init__(self, iod: Iod, series: Series, transfer_syntax: UID) -> None:
         constant = constant_part(iod, series)
         charset = convert_encodings(constant.get("SpecificCharacterSet"))
         self._around = _interleaver(encoded(constant, charset))
-        self._around_meta = _interleaver(encoded(file_meta(iod.sop_class), charset))
-        self._iod, self._series, self._charset = iod, series, charset
-        self._of_frame: Callable[[int], Encoded] = cache(lambda frame: encoded(iod.frame_part(series, frame), charset))
-        self._of_slice: Callable[[int], Encoded] = cache(lambda k: encoded(iod.slice_part(series, k), charset))
+        self._meta = meta_encoder(iod.sop_class, transfer_syntax)
+        self._slices = SliceEncoder(iod, series, charset)
 
-    def encode(self, instance: Instance, pixels: bytes) -> bytes:
-        """Return the file of one instance; `pixels` are its rows, int16 little endian."""
-        own = encoded(self._iod.instance_part(self._series, instance), self._charset)
-        varying = sorted([*self._of_frame(instance.frame), *self._of_slice(instance.k), *own])
-        header = _PIXEL_DATA.pack(0x7FE0, 0x0010, b"OW", len(pixels))
-        return b"".join((self._file_meta(instance.uid), *self._around(varying), header, pixels))
+    def head(self, instance: Instance) -> Head:
+        """Return the file of one instance up to its pixels."""
+        return Head(self._meta(instance.uid), b"".join(self._around(self._slices.encode(instance))))
 
-    def _file_meta(self, uid: UID) -> bytes:
-        named = Dataset()
-        named.MediaStorageSOPInstanceUID = uid
-        body = b"".join(self._around_meta(encoded(named, [])))
-        return _PREAMBLE + _GROUP_LENGTH.pack(0x0002, 0x0000, b"UL", 4, len(body)) + body
+
+class MultiFrameEncoder:
+    """Encodes the multi-frame objects of one series."""
+
+    def __init__(self, iod: MultiFrameIod, series: Series, transfer_syntax: UID) -> None:
+        constant = constant_part(iod, series)
+        if shared := iod.shared_part(series):
+            constant.SharedFunctionalGroupsSequence = [shared]
+        self._charset = convert_encodings(constant.get("SpecificCharacterSet"))
+        self._around = _interleaver(encoded(constant, self._charset))
+        self._meta = meta_encoder(iod.sop_class, transfer_syntax)
+        self._slices = SliceEncoder(iod, series, self._charset)
+        self._iod, self._series = iod, series
+
+    def head(self, multi_frame: MultiFrame, slices: Iterable[Instance]) -> Head:
+        """Return the file of one object, which holds these slices, up to its pixels."""
+        own = encoded(self._iod.object_part(self._series, multi_frame), self._charset)
+        if self._iod.shared:
+            own = sorted([*own, (_PER_FRAME, self._per_frame(slices))])
+        return Head(self._meta(multi_frame.uid), b"".join(self._around(own)))
+
+    def _per_frame(self, slices: Iterable[Instance]) -> bytes:
+        items = bytearray()
+        for each in slices:
+            item = b"".join(element for _, element in self._slices.encode(each))
+            items += _ITEM.pack(0xFFFE, 0xE000, len(item)) + item
+        return _SEQUENCE.pack(_PER_FRAME.group, _PER_FRAME.element, b"SQ", len(items)) + items
 
 
 def _interleaver(constant: Encoded) -> Callable[[Encoded], Iterator[bytes]]:
@@ -90,15 +134,23 @@ def constant_part(iod: Iod, series: Series) -> Dataset:
     return constant
 
 
-def file_meta(sop_class: UID) -> Dataset:
-    """Return the File Meta Information (PS3.10 7.1), but for group length and SOP Instance UID."""
+def meta_encoder(sop_class: UID, transfer_syntax: UID) -> Callable[[UID], bytes]:
+    """Return a function that gives preamble and File Meta Information (PS3.10 7.1) of a SOP Instance UID."""
     meta = Dataset()
     meta.FileMetaInformationVersion = _FILE_META_VERSION
     meta.MediaStorageSOPClassUID = sop_class
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.TransferSyntaxUID = transfer_syntax
     meta.ImplementationClassUID = IMPLEMENTATION_CLASS
     meta.ImplementationVersionName = f"INVEON_{__version__}"[:16]
-    return meta
+    around = _interleaver(encoded(meta, []))
+
+    def encode(uid: UID) -> bytes:
+        named = Dataset()
+        named.MediaStorageSOPInstanceUID = uid
+        body = b"".join(around(encoded(named, [])))
+        return _PREAMBLE + _GROUP_LENGTH.pack(0x0002, 0x0000, b"UL", 4, len(body)) + body
+
+    return encode
 
 
 def encoded(dataset: Dataset, charset: list[str]) -> Encoded:

@@ -2,7 +2,7 @@
 
 from pydicom.uid import CTImageStorage
 
-from inveonimaging.dicom.iods.iod import Iod
+from inveonimaging.dicom.iods.iod import SingleFrameIod
 from inveonimaging.dicom.modules.ct import ct_image
 from inveonimaging.dicom.modules.general import (
     body_part,
@@ -19,7 +19,7 @@ from inveonimaging.dicom.modules.header_text import original_header
 from inveonimaging.dicom.modules.image import general_image, image_pixel, image_plane, image_position, rescale, voi_lut
 from inveonimaging.dicom.modules.patient import patient, patient_study
 
-CT_IMAGE = Iod(
+CT_IMAGE = SingleFrameIod(
     name="CT Image",
     sop_class=CTImageStorage,
     constant=(
@@ -39,5 +39,6 @@ CT_IMAGE = Iod(
     ),
     by_frame=(general_acquisition,),
     by_slice=(image_position,),
-    by_instance=(general_image, rescale, sop_instance, original_header),
+    by_slope=(rescale,),
+    by_instance=(general_image, sop_instance, original_header),
 )

@@ -8,50 +8,96 @@ from dataclasses import dataclass
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from inveonimaging.dicom.series import Instance, Series
+from inveonimaging.dicom.series import Instance, MultiFrame, Series
+from inveonimaging.quant import Slope
+
+Constant = tuple[Callable[[Series], Dataset], ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Iod:
-    """An IOD of single-frame instances (PS3.3 A.3, A.21).
+    """A SOP class, and what its instances, or their frames, are made of.
 
     Attributes:
         name: as people say it.
         sop_class: SOP Class UID.
         constant: modules that are the same in all instances of a series.
-        by_frame: modules that depend on the frame.
-        by_slice: modules that depend on the slice's place, k.
-        by_instance: modules that depend on both.
+        by_frame: modules or functional groups that depend on the frame (time, gate).
+        by_slice: those that depend on the slice's place, k.
+        by_slope: those that depend on the rescale slope.
+        by_instance: those that depend on frame and slice.
     """
 
     name: str
     sop_class: UID
-    constant: tuple[Callable[[Series], Dataset], ...]
-    by_frame: tuple[Callable[[Series, int], Dataset], ...]
-    by_slice: tuple[Callable[[Series, int], Dataset], ...]
-    by_instance: tuple[Callable[[Series, Instance], Dataset], ...]
+    constant: Constant
+    by_frame: tuple[Callable[[Series, int], Dataset], ...] = ()
+    by_slice: tuple[Callable[[Series, int], Dataset], ...] = ()
+    by_slope: tuple[Callable[[Series, Slope], Dataset], ...] = ()
+    by_instance: tuple[Callable[[Series, Instance], Dataset], ...] = ()
 
     def constant_part(self, series: Series) -> Dataset:
         """Return the attributes that all instances of a series share."""
-        part = _merged(module(series) for module in self.constant)
+        part = merged(module(series) for module in self.constant)
         part.SOPClassUID = self.sop_class
         return part
 
     def frame_part(self, series: Series, frame: int) -> Dataset:
         """Return the attributes that all slices of a frame share."""
-        return _merged(module(series, frame) for module in self.by_frame)
+        return merged(module(series, frame) for module in self.by_frame)
 
     def slice_part(self, series: Series, k: int) -> Dataset:
         """Return the attributes that a slice has in all frames."""
-        return _merged(module(series, k) for module in self.by_slice)
+        return merged(module(series, k) for module in self.by_slice)
+
+    def slope_part(self, series: Series, slope: Slope) -> Dataset:
+        """Return the attributes that slices of one rescale slope share."""
+        return merged(module(series, slope) for module in self.by_slope)
 
     def instance_part(self, series: Series, instance: Instance) -> Dataset:
-        """Return the attributes of one instance alone, without its pixels."""
-        return _merged(module(series, instance) for module in self.by_instance)
+        """Return the attributes of one slice of one frame alone, without its pixels."""
+        return merged(module(series, instance) for module in self.by_instance)
 
 
-def _merged(modules: Iterable[Dataset]) -> Dataset:
-    merged = Dataset()
+@dataclass(frozen=True, kw_only=True)
+class SingleFrameIod(Iod):
+    """An IOD of one instance for each slice of each frame (PS3.3 A.3, A.21)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MultiFrameIod(Iod):
+    """An IOD of one instance for a series, or for a time frame of it.
+
+    What is by frame, by slice, by slope and by instance are functional groups of a slice; without any, the object has
+    no Multi-frame Functional Groups (PS3.3 C.7.6.16).
+
+    Attributes:
+        by_object: modules that depend on which slices the object holds.
+        shared: functional groups that all slices share.
+        holds_one_time_frame: whether each time frame has an object of its own.
+        may_be_concatenated: whether several objects may hold one series.
+        is_in_spatial_order: whether slices stand in the order of time or gate and, in it, along the row x column
+            normal; else in the order of the file.
+    """
+
+    by_object: tuple[Callable[[Series, MultiFrame], Dataset], ...]
+    shared: Constant = ()
+    holds_one_time_frame: bool = False
+    may_be_concatenated: bool = True
+    is_in_spatial_order: bool = False
+
+    def object_part(self, series: Series, multi_frame: MultiFrame) -> Dataset:
+        """Return the attributes of one object alone, without those of its slices and their pixels."""
+        return merged(module(series, multi_frame) for module in self.by_object)
+
+    def shared_part(self, series: Series) -> Dataset:
+        """Return the functional groups that all slices share; empty for an IOD that has none."""
+        return merged(module(series) for module in self.shared)
+
+
+def merged(modules: Iterable[Dataset]) -> Dataset:
+    """Return one dataset of several."""
+    whole = Dataset()
     for module in modules:
-        merged.update(module)
-    return merged
+        whole.update(module)
+    return whole

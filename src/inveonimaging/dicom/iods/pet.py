@@ -2,7 +2,7 @@
 
 from pydicom.uid import PositronEmissionTomographyImageStorage
 
-from inveonimaging.dicom.iods.iod import Iod
+from inveonimaging.dicom.iods.iod import SingleFrameIod
 from inveonimaging.dicom.modules.general import (
     body_part,
     frame_of_reference,
@@ -22,10 +22,11 @@ from inveonimaging.dicom.modules.pet import (
     pet_image_of_frame,
     pet_image_of_instance,
     pet_isotope,
+    pet_multi_gated_acquisition,
     pet_series,
 )
 
-PET_IMAGE = Iod(
+PET_IMAGE = SingleFrameIod(
     name="PET Image",
     sop_class=PositronEmissionTomographyImageStorage,
     constant=(
@@ -36,6 +37,7 @@ PET_IMAGE = Iod(
         body_part,
         pet_series,
         pet_isotope,
+        pet_multi_gated_acquisition,
         nm_pet_patient_orientation,
         frame_of_reference,
         general_equipment,
@@ -47,5 +49,6 @@ PET_IMAGE = Iod(
     ),
     by_frame=(general_acquisition, pet_image_of_frame),
     by_slice=(image_position,),
-    by_instance=(general_image, pet_image_of_instance, rescale, sop_instance, original_header),
+    by_slope=(rescale,),
+    by_instance=(general_image, pet_image_of_instance, sop_instance, original_header),
 )

@@ -7,6 +7,7 @@ from pydicom.dataset import Dataset
 from inveonimaging.dicom.encode import dataset, ds, put, sh, whole
 from inveonimaging.dicom.modules.reconstruction import convolution_kernel, reconstruction_diameter
 from inveonimaging.dicom.series import Series
+from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import RotationDirection
 from inveonimaging.hdr.model import Ct
 from inveonimaging.units import UA_PER_MA
@@ -23,17 +24,22 @@ def ct_image(series: Series) -> Dataset:
         RescaleType="HU",
         KVP=ds(ct.voltage_kv) if ct.voltage_kv else "",
     )
-    direction = header.gantry.direction
     return put(
         module,
         ReconstructionDiameter=reconstruction_diameter(series),
         DistanceSourceToDetector=ct.source_to_detector_mm and ds(ct.source_to_detector_mm),
         DistanceSourceToPatient=ct.source_to_rotation_centre_mm and ds(ct.source_to_rotation_centre_mm),
-        RotationDirection=None if direction is None else _DIRECTION[direction],
+        RotationDirection=rotation_direction(header),
         ConvolutionKernel=convolution_kernel(header),
         FilterType=sh(f"AL {ct.aluminum_filter_mm:g} MM") if ct.aluminum_filter_mm else None,
         **_exposure(ct),
     )
+
+
+def rotation_direction(header: Header) -> str | None:
+    """Rotation Direction (0018,1140)."""
+    direction = header.gantry.direction
+    return None if direction is None else _DIRECTION[direction]
 
 
 def _exposure(ct: Ct) -> dict[str, str | None]:

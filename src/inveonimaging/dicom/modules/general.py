@@ -8,10 +8,12 @@ from inveonimaging.dicom import codes
 from inveonimaging.dicom.encode import ST, cs, da, dataset, lo, pn, put, sh, text, tm, zone
 from inveonimaging.dicom.modules.patient import is_non_human
 from inveonimaging.dicom.series import Instance, Series
+from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import Modality, ModalityConfiguration, Model
+from inveonimaging.scan import is_mu_map
 from inveonimaging.version import __version__
 
-MODALITY = {Modality.CT: "CT", Modality.PET: "PT"}
+MODALITY = {Modality.CT: "CT", Modality.PET: "PT", Modality.SPECT: "NM"}
 _WHOLE_BODY = {"WHOLE BODY", "WHOLE_BODY", "WHOLEBODY", "BODY"}
 _UNPAIRED = {
     "WHOLEBODY",
@@ -27,6 +29,7 @@ _UNPAIRED = {
     "SPINE",
     "TAIL",
 }
+UNKNOWN = "UNKNOWN"
 _PROCESSING = codes.Code("109102", "DCM", "Processing Equipment")
 
 
@@ -64,12 +67,22 @@ def general_series(series: Series) -> Dataset:
 
 def body_part(series: Series) -> Dataset:
     """Body Part Examined and Laterality of the General Series Module; an unknown side is empty (type 2C)."""
-    code = cs(series.image.header.subject.scan_region or "")
-    region = "WHOLEBODY" if code in _WHOLE_BODY else code
+    region = region_of(series)
     module = put(Dataset(), BodyPartExamined=region)
-    if region not in _UNPAIRED:
+    if not is_unpaired(region):
         module.Laterality = ""
     return module
+
+
+def region_of(series: Series) -> str | None:
+    """Return Body Part Examined (0018,0015); None if it is not known, or no code string."""
+    code = cs(series.image.header.subject.scan_region or "")
+    return "WHOLEBODY" if code in _WHOLE_BODY else code
+
+
+def is_unpaired(region: str | None) -> bool:
+    """Return whether a body part is known to exist once."""
+    return region in _UNPAIRED
 
 
 def patient_position(series: Series) -> Dataset:
@@ -99,6 +112,15 @@ def general_equipment(series: Series) -> Dataset:
         ManufacturerModelName=_model_name(header.model, header.modality_configuration),
         SoftwareVersions=[f"{name} {version:g}" for name, version in versions.items() if version],
     )
+
+
+def enhanced_general_equipment(series: Series) -> Dataset:
+    """Enhanced General Equipment Module (PS3.3 C.7.5.2): type 1 attributes that the header may not tell are UNKNOWN."""
+    known = general_equipment(series)
+    module = Dataset()
+    for keyword in ("Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions"):
+        setattr(module, keyword, known.get(keyword) or UNKNOWN)
+    return module
 
 
 def general_acquisition(series: Series, frame: int) -> Dataset:
@@ -131,11 +153,17 @@ def sop_instance(series: Series, instance: Instance) -> Dataset:
 
 def _description(series: Series) -> str:
     header = series.image.header
-    mode = header.acquisition_mode
-    if series.image.modality is Modality.CT:
-        algorithm = header.reconstruction.algorithm
+    part = series.image.part
+    return ", ".join(filter(None, (_kind(header, series.image.modality), part.name if part else "")))
+
+
+def _kind(header: Header, modality: Modality) -> str:
+    mode, algorithm = header.acquisition_mode, header.reconstruction.algorithm
+    if modality is Modality.CT:
         return f"CT {algorithm.label}" if algorithm else "CT"
-    return " ".join(filter(None, ("PET", mode.label if mode else "", header.tracer.isotope, header.tracer.compound)))
+    name = "mu map" if is_mu_map(header) else modality.label
+    told = mode.label.removeprefix(f"{name} ") if mode and not is_mu_map(header) else ""
+    return " ".join(filter(None, (name, told, header.tracer.isotope, header.tracer.compound)))
 
 
 def _model_name(model: Model | None, configuration: ModalityConfiguration | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydicom.dataset import Dataset
 
 from inveonimaging.dicom.encode import lo
-from inveonimaging.dicom.series import Instance, Series
+from inveonimaging.dicom.series import Instance, MultiFrame, Series
 
 GROUP = 0x0099
 CREATOR = "INVEONIMAGING HEADER 1"
@@ -13,10 +13,10 @@ TEXT, NAME, ENCODING, LENGTH, BYTES = 0x01, 0x02, 0x03, 0x04, 0x05
 _ESCAPE = "\x1b"  # would switch the character set of a DICOM text
 
 
-def original_header(series: Series, instance: Instance) -> Dataset:
+def original_header(series: Series, instance: Instance | MultiFrame) -> Dataset:
     """Return the header file's text, in the first instance of a series only; see `header_bytes` for the way back."""
     module = Dataset()
-    if instance.number == 1:
+    if instance.number == 1 and (isinstance(instance, Instance) or instance.is_first):
         image = series.image
         block = module.private_block(GROUP, CREATOR, create=True)
         text = image.header_bytes.decode(image.header.encoding)

@@ -6,6 +6,7 @@ from pydicom.dataset import Dataset
 
 from inveonimaging.dicom.encode import dataset, ds
 from inveonimaging.dicom.series import Instance, Series
+from inveonimaging.quant import Slope
 
 
 def general_image(series: Series, instance: Instance) -> Dataset:
@@ -49,10 +50,10 @@ def image_pixel(series: Series) -> Dataset:
     )
 
 
-def rescale(series: Series, instance: Instance) -> Dataset:
+def rescale(series: Series, slope: Slope) -> Dataset:
     """Rescale Intercept and Slope of the CT and PET Image Modules; the slope that the pixels were quantised with."""
     intercept = series.image.scaling.intercept
-    return dataset(RescaleIntercept=ds(intercept) if intercept else "0", RescaleSlope=instance.slope.text)
+    return dataset(RescaleIntercept=ds(intercept) if intercept else "0", RescaleSlope=slope.text)
 
 
 def voi_lut(series: Series) -> Dataset:
@@ -60,4 +61,7 @@ def voi_lut(series: Series) -> Dataset:
     if series.window is None:
         return Dataset()
     centre, width = series.window
-    return dataset(WindowCenter=ds(centre), WindowWidth=ds(width))
+    window = dataset(WindowCenter=ds(centre), WindowWidth=ds(width))
+    if width < 1:
+        window.VOILUTFunction = "LINEAR_EXACT"  # LINEAR, the default, has no width below 1
+    return window

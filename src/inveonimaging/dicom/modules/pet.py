@@ -17,11 +17,11 @@ from inveonimaging.dicom.series import Instance, Series
 from inveonimaging.hdr import Frame, Header
 from inveonimaging.hdr.enums import AcquisitionMode, CalibrationUnits, EventType, GantryRotation, Labelled
 from inveonimaging.quant import Unit, branching_fraction
-from inveonimaging.scan import TRANSMISSION
+from inveonimaging.scan import TRANSMISSION, is_mu_map
 from inveonimaging.timing import expected_decay_factor
 from inveonimaging.units import BQ_PER_NCI
 
-_UNITS = {Unit.BQML: "BQML", Unit.PROPCNTS: "PROPCNTS"}
+UNITS = {Unit.BQML: "BQML", Unit.PROPCNTS: "PROPCNTS", Unit.PER_CM: "1CM"}
 _EPOCH_YEAR = 1970
 _MOTION = {
     GantryRotation.NONE: "NONE",
@@ -36,33 +36,38 @@ def pet_series(series: Series) -> Dataset:
     """PET Series Module (PS3.3 C.8.9.1); Series Date and Time come with General Series."""
     header = series.image.header
     detector = header.detector
-    mode = header.acquisition_mode
-    frames = len(series.image.frames)
     module = dataset(
-        Units=_UNITS[series.image.scaling.unit],
-        CountsSource="TRANSMISSION" if mode in TRANSMISSION else "EMISSION",
-        SeriesType=[series_type(header), "IMAGE"],
+        Units=UNITS[series.image.scaling.unit],
+        CountsSource=counts_source(header),
+        SeriesType=[series_type(series), "IMAGE"],
         NumberOfSlices=series.image.grid.shape[2],
         CorrectedImage=corrected_image(series),
-        DecayCorrection="START" if header.corrections.decay else "NONE",
+        DecayCorrection="START" if is_decay_corrected(header) else "NONE",
         CollimatorType="NONE",
+        **_steps(series),
     )
-    if frames > 1:
-        module.NumberOfTimeSlices = frames
     energies = detector.lower_energy_kev, detector.upper_energy_kev
     return put(
         module,
-        RandomsCorrectionMethod=_randoms(header),
-        AttenuationCorrectionMethod=_named(header.corrections.attenuation),
-        ScatterCorrectionMethod=_named(header.corrections.scatter),
+        RandomsCorrectionMethod=randoms(header),
+        AttenuationCorrectionMethod=named(header.corrections.attenuation),
+        ScatterCorrectionMethod=named(header.corrections.scatter),
         ReconstructionMethod=reconstruction_method(header),
         ReconstructionDiameter=reconstruction_diameter(series),
         ConvolutionKernel=convolution_kernel(header),
         TypeOfDetectorMotion=_MOTION.get(header.gantry.rotation) if header.gantry.rotation is not None else None,
         CoincidenceWindowWidth=detector.timing_window_ns and ds(detector.timing_window_ns),
-        EnergyWindowRangeSequence=[_energy_window(*energies)] if energies[0] and energies[1] else None,
+        EnergyWindowRangeSequence=[energy_window(*energies)] if energies[0] and energies[1] else None,
         SecondaryCountsType="DLYD" if header.frames[0].delays is not None else None,
     )
+
+
+def _steps(series: Series) -> dict[str, int]:
+    """Return the number of time slices, or of gates in the one cycle that stands for all."""
+    frames = len(series.image.frames)
+    if series.gating:
+        return {"NumberOfRRIntervals": 1, "NumberOfTimeSlots": frames}
+    return {"NumberOfTimeSlices": frames} if frames > 1 else {}
 
 
 def pet_isotope(series: Series) -> Dataset:
@@ -84,6 +89,15 @@ def pet_isotope(series: Series) -> Dataset:
         RadionuclidePositronFraction=fraction and ds(fraction),
     )
     return dataset(RadiopharmaceuticalInformationSequence=[item])
+
+
+def pet_multi_gated_acquisition(series: Series) -> Dataset:
+    """PET Multi-gated Acquisition Module (PS3.3 C.8.9.3), of gated series only."""
+    gating = series.gating
+    if gating is None:
+        return Dataset()
+    module = dataset(BeatRejectionFlag="")  # whether the limits of gate_bins reject cycles is not documented
+    return put(module, TriggerSourceOrType=lo(gating.description), CardiacFramingType="PCNT")
 
 
 def nm_pet_patient_orientation(series: Series) -> Dataset:
@@ -120,9 +134,12 @@ def pet_image_of_frame(series: Series, frame: int) -> Dataset:
         FrameReferenceTime=ds(series.frame_reference_times_ms[frame]),
         ActualFrameDuration=whole(block.duration_s * 1000) if block.duration_s else "",
     )
+    if series.gating:
+        module.TriggerTime = ds(series.gating.delay_ms(series.steps[frame]))
+        module.FrameTime = ds(series.gating.slot_ms)
     return put(
         module,
-        DecayFactor=_decay_factor(series.image.header, block),
+        DecayFactor=decay_factor_of(series.image.header, block),
         DeadTimeFactor=block.deadtime_correction and ds(block.deadtime_correction),
         PrimaryPromptsCountsAccumulated=whole(block.prompts),
         SecondaryCountsAccumulated=whole(block.delays),
@@ -135,22 +152,36 @@ def pet_image_of_instance(series: Series, instance: Instance) -> Dataset:
 
 
 def image_index(series: Series, instance: Instance) -> int:
-    """Image Index (0054,1330), PS3.3 C.8.9.4.1.9: slices count along the row x column normal, in each time slice."""
-    slices = series.image.grid.shape[2]
-    along_normal = slices - instance.k if series.image.grid.runs_against_normal else instance.k + 1
-    return series.time_slices[instance.frame] * slices + along_normal
+    """Image Index (0054,1330), PS3.3 C.8.9.4.1.9: slices count along the normal, in each time slice or gate."""
+    return series.steps[instance.frame] * series.image.grid.shape[2] + series.along_normal(instance.k)
 
 
-def series_type(header: Header) -> str:
+def series_type(series: Series) -> str:
     """Value 1 of Series Type (0054,1000)."""
-    if len(header.frames) > 1:
+    if series.gating:
+        return "GATED"
+    if len(series.image.frames) > 1:
         return "DYNAMIC"
-    return "WHOLE BODY" if header.acquisition_mode is AcquisitionMode.CONTINUOUS_BED else "STATIC"
+    mode = series.image.header.acquisition_mode
+    return "WHOLE BODY" if mode is AcquisitionMode.CONTINUOUS_BED else "STATIC"
+
+
+def counts_source(header: Header) -> str:
+    """Counts Source (0054,1002); a mu map was measured by transmission."""
+    is_transmission = header.acquisition_mode in TRANSMISSION or is_mu_map(header)
+    return "TRANSMISSION" if is_transmission else "EMISSION"
+
+
+def is_decay_corrected(header: Header) -> bool:
+    """Return whether the values are those at the start of the scan; attenuation does not decay."""
+    return bool(header.corrections.decay) and not is_mu_map(header)
 
 
 def corrected_image(series: Series) -> list[str]:
-    """Corrected Image (0028,0051): the corrections that the header says were applied."""
+    """Corrected Image (0028,0051): the corrections that the header says were applied; none of a mu map."""
     header = series.image.header
+    if is_mu_map(header):
+        return []
     applied = header.corrections
     terms = {
         "NORM": applied.normalization,
@@ -158,7 +189,7 @@ def corrected_image(series: Series) -> list[str]:
         "ATTN": applied.attenuation,
         "SCAT": applied.scatter,
         "DECY": applied.decay,
-        "RAN": _randoms(header) == "DLYD",
+        "RAN": randoms(header) == "DLYD",
         "RADL": applied.arc,
         "DCAL": series.image.scaling.unit is Unit.BQML,
     }
@@ -171,14 +202,15 @@ def injection_time(header: Header) -> datetime | None:
     return given if given and given.year > _EPOCH_YEAR else None
 
 
-def _decay_factor(header: Header, frame: Frame) -> str | None:
-    if not header.corrections.decay:
+def decay_factor_of(header: Header, frame: Frame) -> str | None:
+    """Decay Factor (0054,1321) of a frame; None if the values are not decay corrected."""
+    if not is_decay_corrected(header):
         return None
     factor = frame.decay_correction or expected_decay_factor(frame, header.tracer.half_life_s)
     return None if factor is None else ds(factor)
 
 
-def _randoms(header: Header) -> str | None:
+def randoms(header: Header) -> str | None:
     """Randoms Correction Method (0054,1100): trues are prompts less delays."""
     kinds = {frame.event_type for frame in header.frames}
     return (
@@ -188,11 +220,13 @@ def _randoms(header: Header) -> str | None:
     )
 
 
-def _named(correction: Labelled | None) -> str | None:
+def named(correction: Labelled | None) -> str | None:
+    """Return how a correction was made, NONE if it was not, None if the header does not tell."""
     if correction is None:
         return None
     return lo(correction.label) if correction else "NONE"
 
 
-def _energy_window(lower: float | None, upper: float | None) -> Dataset:
+def energy_window(lower: float | None, upper: float | None) -> Dataset:
+    """Return an item of Energy Window Range Sequence (0054,0013), keV."""
     return dataset(EnergyWindowLowerLimit=ds(lower or 0), EnergyWindowUpperLimit=ds(upper or 0))

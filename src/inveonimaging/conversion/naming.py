@@ -1,0 +1,87 @@
+"""The UIDs of a study and of all that is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+
+from inveonimaging.conversion.options import Options, Uids
+from inveonimaging.conversion.plan import SeriesPlan, StudyPlan
+from inveonimaging.dicom.iods import Iod, MultiFrameIod
+from inveonimaging.dicom.series import Concatenation, MultiFrame, Study
+from inveonimaging.dicom.uids import UID, ContentUids, RandomUids
+from inveonimaging.version import __version__
+
+
+class StudyNames:
+    """The UIDs of a study and of what is in it."""
+
+    def __init__(self, planned: StudyPlan, digests: Sequence[str], options: Options) -> None:
+        """Name a study of these voxels: `digests` has one of each series."""
+        identity = (*digests, _identity(planned, options))
+        self.uids = RandomUids() if options.uids is Uids.RANDOM else ContentUids()
+        self._planned = planned
+        self._content_study = ContentUids().uid("study", *identity)
+        self.study = Study(
+            uid=self.uids.uid("study", *identity),
+            id=planned.id,
+            description=planned.description,
+            start=planned.start,
+            animal=planned.animal,
+        )
+
+    def series(self, planned: SeriesPlan) -> UID:
+        """Return a Series Instance UID; each form of an image has its own."""
+        form = (planned.iod.sop_class,) if isinstance(planned.iod, MultiFrameIod) else ()
+        return self.uids.uid("series", self.study.uid, planned.number, *form)
+
+    def attenuation(self, planned: SeriesPlan) -> UID | None:
+        """Return the UID of the series that the attenuation was corrected with, if it is in the study."""
+        return next((self.series(each) for each in self._planned.series if each.number == planned.attenuation), None)
+
+    def single_frames(self, planned: SeriesPlan) -> Callable[[int], UID]:
+        """Return what gives the UID of a single-frame instance by its number.
+
+        Where another form is written, it is that of the conversion that by default gives single-frame instances.
+        """
+        if not isinstance(planned.iod, MultiFrameIod):
+            return partial(self.uids.uid, "instance", self.series(planned))
+        series = ContentUids().uid("series", self._content_study, planned.number)
+        return partial(ContentUids().uid, "instance", series)
+
+    def multi_frames(self, planned: SeriesPlan, series: UID) -> Iterator[MultiFrame]:
+        """Yield the multi-frame objects of a series; several that hold one whole are a concatenation."""
+        objects = planned.objects
+        is_concatenation = len(objects) > 1 and _may_be_concatenated(planned.iod)
+        for number, slices in enumerate(objects, 1):
+            uid = self.uids.uid("object", series, slices)
+            place = None
+            if is_concatenation:
+                whole = self.uids.uid("concatenation", series), self.uids.uid("concatenation source", series)
+                place = Concatenation(*whole, number, len(objects))
+            yield MultiFrame(uid, 1 if place else number, slices, place)
+
+
+def _may_be_concatenated(iod: Iod) -> bool:
+    return isinstance(iod, MultiFrameIod) and iod.may_be_concatenated
+
+
+def _identity(study: StudyPlan, options: Options) -> str:
+    """Return what the instances say beyond headers and voxels, as text: options where they took effect, and version.
+
+    The form is not part of it: the objects of all forms belong to one study.
+    """
+    series = [
+        (
+            each.start,
+            each.space,
+            each.image.grid,
+            each.image.scaling,
+            each.gating,
+            options.codes.radionuclide(each.image.header.tracer.isotope or ""),
+        )
+        for each in study.series
+    ]
+    animal = replace(study.animal, sources={})
+    return repr((__version__, study.description, study.id, animal, options.rescale.value, series))

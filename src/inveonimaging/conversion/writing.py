@@ -1,0 +1,121 @@
+"""One series: slices in their order, quantised, encoded, and written file by file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby, islice, product
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from inveonimaging.conversion.naming import StudyNames
+from inveonimaging.conversion.options import Options
+from inveonimaging.conversion.output import write_file
+from inveonimaging.conversion.plan import SeriesPlan
+from inveonimaging.conversion.survey import Survey
+from inveonimaging.dicom.iods import Iod, MultiFrameIod
+from inveonimaging.dicom.pixels import transfer_syntax_of
+from inveonimaging.dicom.series import Instance, Series
+from inveonimaging.dicom.uids import UID
+from inveonimaging.dicom.write import Head, InstanceEncoder, MultiFrameEncoder
+from inveonimaging.image import Image
+from inveonimaging.quant import Policy, quantise, slopes_of
+from inveonimaging.scan import is_mu_map
+from inveonimaging.timing import frame_reference_time, utc_offset
+from inveonimaging.units import MS_PER_S
+
+Planes = Iterable[npt.NDArray[np.int16]]
+
+
+def write_series(
+    planned: SeriesPlan,
+    series: Series,
+    named: StudyNames,
+    options: Options,
+    folder: Path,
+    counted: Callable[[Planes], Planes],
+) -> None:
+    """Write all files of a series into a folder; every plane of pixels passes through `counted`."""
+    syntax = transfer_syntax_of(options.compression)
+    for name, slices, head in _heads(planned, series, named, syntax.uid):
+        write_file(folder / name, syntax.file(head, counted(_planes(series, slices)), len(slices)))
+
+
+def series_of(planned: SeriesPlan, survey: Survey, named: StudyNames, options: Options) -> Series:
+    """Return a planned series with its UIDs, times and slopes."""
+    image, study = planned.image, named.study
+    offset, _ = utc_offset(image.header)
+    policy = options.rescale
+    if isinstance(planned.iod, MultiFrameIod) and planned.iod.holds_one_time_frame:  # and one slope
+        policy = Policy.SERIES if planned.gating else Policy.FRAME if policy is Policy.SLICE else policy
+    return Series(
+        study=study,
+        uid=named.series(planned),
+        frame_of_reference_uid=named.uids.uid("frame of reference", study.uid, planned.space),
+        number=planned.number,
+        image=image,
+        start=planned.start,
+        utc_offset=offset,
+        frame_reference_times_ms=_reference_times_ms(image),
+        gating=planned.gating,
+        slopes=slopes_of(survey.extents, image.scaling.factors, policy),
+        window=survey.window,
+        uids=named.uids,
+        attenuation_series_uid=named.attenuation(planned),
+        codes=options.codes,
+    )
+
+
+def _reference_times_ms(image: Image) -> tuple[float, ...]:
+    half_life = None if is_mu_map(image.header) else image.header.tracer.half_life_s
+    return tuple(
+        MS_PER_S * frame_reference_time(frame.start_s or 0.0, frame.duration_s or 0.0, half_life)
+        for frame in image.frames
+    )
+
+
+def _heads(
+    planned: SeriesPlan, series: Series, named: StudyNames, transfer_syntax: UID
+) -> Iterator[tuple[str, Sequence[Instance], Head]]:
+    """Yield of each file of a series its name, the slices that it holds, and all that stands before their pixels."""
+    slices = _slices(series, named.single_frames(planned), in_space=_is_in_spatial_order(planned.iod))
+    if not isinstance(planned.iod, MultiFrameIod):
+        single = InstanceEncoder(planned.iod, series, transfer_syntax)
+        for name, instance in zip(planned.files, slices, strict=True):
+            yield name, (instance,), single.head(instance)
+        return
+    encoder = MultiFrameEncoder(planned.iod, series, transfer_syntax)
+    held = iter(slices)
+    for name, multi_frame in zip(planned.files, named.multi_frames(planned, series.uid), strict=True):
+        own = tuple(islice(held, len(multi_frame.slices)))
+        yield name, own, encoder.head(multi_frame, own)
+
+
+def _is_in_spatial_order(iod: Iod) -> bool:
+    return isinstance(iod, MultiFrameIod) and iod.is_in_spatial_order
+
+
+def _slices(series: Series, uid: Callable[[int], UID], *, in_space: bool) -> Iterator[Instance]:
+    """Yield the slices of a series in the order in which they are written."""
+    slices = series.image.grid.shape[2]
+    frames: Iterable[int] = range(len(series.image.frames))
+    ks: Iterable[int] = range(slices)
+    if in_space:
+        frames, ks = sorted(frames, key=series.steps.__getitem__), sorted(ks, key=series.along_normal)
+    for number, (frame, k) in enumerate(product(frames, ks), 1):
+        yield Instance(frame, k, number, uid(number), series.slopes[frame][k])
+
+
+def _planes(series: Series, slices: Sequence[Instance]) -> Iterator[npt.NDArray[np.int16]]:
+    """Yield the pixels (rows, columns) of slices, reading and quantising a slab of neighbours at a time."""
+    image = series.image
+    step = image.slices_in_slab
+    for frame, of_frame in groupby(slices, key=lambda each: each.frame):
+        ks = [each.k for each in of_frame]
+        for at in range(0, len(ks), step):
+            slab = ks[at : at + step]
+            low, high = min(slab), max(slab) + 1
+            stored = image.source.slices(frame, low, high)
+            pixels = quantise(stored, image.scaling.factors[frame], series.slopes[frame][low:high])
+            yield from (pixels[k - low] for k in slab)

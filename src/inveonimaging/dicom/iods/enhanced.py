@@ -1,0 +1,110 @@
+"""Enhanced CT and Enhanced PET Image IODs (PS3.3 A.38, A.56)."""
+
+from pydicom.uid import EnhancedCTImageStorage, EnhancedPETImageStorage
+
+from inveonimaging.dicom.iods.iod import MultiFrameIod
+from inveonimaging.dicom.modules.enhanced_ct import CT_ACQUISITION, ct_image_frame_type, enhanced_ct_image
+from inveonimaging.dicom.modules.enhanced_pet import (
+    enhanced_pet_acquisition,
+    enhanced_pet_corrections,
+    enhanced_pet_image,
+    enhanced_pet_isotope,
+    enhanced_pet_series,
+    pet_frame_acquisition,
+    pet_frame_correction_factors,
+    pet_frame_type,
+    pet_position,
+    pet_reconstruction,
+    pet_table_dynamics,
+    radiopharmaceutical_usage,
+)
+from inveonimaging.dicom.modules.functional_groups import (
+    frame_anatomy,
+    frame_content,
+    frame_voi_lut,
+    irradiation_event,
+    pixel_measures,
+    pixel_value_transformation,
+    plane_orientation,
+    plane_position,
+    real_world_value_mapping,
+)
+from inveonimaging.dicom.modules.general import (
+    enhanced_general_equipment,
+    frame_of_reference,
+    general_equipment,
+    general_series,
+    general_study,
+    patient_position,
+    sop_common,
+)
+from inveonimaging.dicom.modules.header_text import original_header
+from inveonimaging.dicom.modules.image import image_pixel
+from inveonimaging.dicom.modules.multi_frame import (
+    acquisition_context,
+    multi_frame_dimension,
+    multi_frame_functional_groups,
+    sop_instance_of_object,
+)
+from inveonimaging.dicom.modules.patient import patient, patient_study
+from inveonimaging.dicom.modules.synchronization import synchronization, synchronization_of_frame
+
+_COMMON = (
+    patient,
+    general_study,
+    patient_study,
+    general_series,
+    frame_of_reference,
+    general_equipment,
+    enhanced_general_equipment,
+    image_pixel,
+    multi_frame_dimension,
+    synchronization,
+    acquisition_context,
+    sop_common,
+)
+_OF_OBJECT = (multi_frame_functional_groups, sop_instance_of_object, original_header)
+_SHARED = (pixel_measures, plane_orientation, frame_anatomy, frame_voi_lut)
+
+ENHANCED_CT_IMAGE = MultiFrameIod(
+    name="Enhanced CT Image",
+    sop_class=EnhancedCTImageStorage,
+    constant=(*_COMMON, patient_position, enhanced_ct_image),
+    by_object=_OF_OBJECT,
+    shared=(
+        *_SHARED,
+        ct_image_frame_type,
+        *CT_ACQUISITION,
+    ),
+    by_frame=(irradiation_event, synchronization_of_frame),
+    by_slice=(plane_position,),
+    by_slope=(pixel_value_transformation, real_world_value_mapping),
+    by_instance=(frame_content,),
+)
+
+ENHANCED_PET_IMAGE = MultiFrameIod(
+    name="Enhanced PET Image",
+    sop_class=EnhancedPETImageStorage,
+    constant=(
+        *_COMMON,
+        enhanced_pet_series,
+        enhanced_pet_isotope,
+        enhanced_pet_acquisition,
+        enhanced_pet_corrections,
+        enhanced_pet_image,
+    ),
+    by_object=_OF_OBJECT,
+    shared=(
+        *_SHARED,
+        radiopharmaceutical_usage,
+        pet_frame_type,
+        pet_frame_acquisition,
+        pet_position,
+        pet_reconstruction,
+        pet_table_dynamics,
+    ),
+    by_frame=(pet_frame_correction_factors, synchronization_of_frame),
+    by_slice=(plane_position,),
+    by_slope=(pixel_value_transformation, real_world_value_mapping),
+    by_instance=(frame_content,),
+)

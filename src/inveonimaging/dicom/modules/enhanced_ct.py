@@ -1,0 +1,178 @@
+"""Enhanced CT Image and its functional groups (PS3.3 C.8.15).
+
+A group is there if the header tells all of it. What no Inveon header ever tells, and an original must, is UNKNOWN, or
+0 for the focal spot; see docs/conformance.md.
+"""
+
+from __future__ import annotations
+
+from pydicom.dataset import Dataset
+
+from inveonimaging.dicom.encode import complete, dataset, ds, group, put
+from inveonimaging.dicom.modules.ct import rotation_direction
+from inveonimaging.dicom.modules.general import UNKNOWN
+from inveonimaging.dicom.modules.multi_frame import DERIVED, ORIGINAL, enhanced_image, frame_type
+from inveonimaging.dicom.modules.position import centres
+from inveonimaging.dicom.modules.reconstruction import convolution_kernel, reconstruction_diameter
+from inveonimaging.dicom.series import Series
+from inveonimaging.hdr.enums import BedMotion, ReconAlgorithm
+from inveonimaging.hdr.model import Ct
+from inveonimaging.units import MM_PER_UM, MS_PER_S, S_PER_MINUTE, UA_PER_MA
+
+_ALGORITHM = {ReconAlgorithm.FBP: "FILTER_BACK_PROJ", ReconAlgorithm.FELDKAMP: "FILTER_BACK_PROJ"}
+_FULL_TURN_DEG = 360
+_UNKNOWN_SIZE = "0"  # of the focal spot, which no header tells; see docs/conformance.md
+
+
+def enhanced_ct_image(series: Series) -> Dataset:
+    """Enhanced CT Image Module (PS3.3 C.8.15.2)."""
+    return enhanced_image(series, _origin(series))
+
+
+def ct_image_frame_type(series: Series) -> Dataset:
+    """CT Image Frame Type Macro (PS3.3 C.8.15.3.1)."""
+    return group("CTImageFrameTypeSequence", frame_type(_origin(series)))
+
+
+def ct_acquisition_type(series: Series) -> Dataset:
+    """CT Acquisition Type Macro (PS3.3 C.8.15.3.2): the animal lies still, and source and detector go around it."""
+    moves = series.image.header.bed.motion is BedMotion.CONTINUOUS
+    item = dataset(AcquisitionType="SPIRAL" if moves else "STATIONARY", FluoroscopyFlag="NO", ConstantVolumeFlag="NO")
+    return group("CTAcquisitionTypeSequence", item)
+
+
+def ct_acquisition_details(series: Series) -> Dataset:
+    """CT Acquisition Details Macro (PS3.3 C.8.15.3.3); detector rows as seen at the centre of rotation."""
+    header = series.image.header
+    row, pixel = _detector_pixel_mm(header.ct)
+    axial, transaxial = header.ct.projection_size_axial, header.ct.projection_size_transaxial
+    height = header.frames[0].vertical_bed_offset_mm
+    item = put(
+        dataset(GantryDetectorTilt="0"),  # it cannot tilt
+        RotationDirection=rotation_direction(header),
+        RevolutionTime=_revolution_s(series),
+        SingleCollimationWidth=row,
+        TotalCollimationWidth=row and axial and row * axial,
+        TableHeight=None if height is None else ds(height),
+        DataCollectionDiameter=ds(pixel * transaxial) if pixel and transaxial else None,
+    )
+    return group(
+        "CTAcquisitionDetailsSequence",
+        complete(
+            item,
+            "RotationDirection",
+            "RevolutionTime",
+            "SingleCollimationWidth",
+            "TotalCollimationWidth",
+            "TableHeight",
+            "DataCollectionDiameter",
+        ),
+    )
+
+
+def ct_table_dynamics(series: Series) -> Dataset:
+    """CT Table Dynamics Macro (PS3.3 C.8.15.3.4): nothing to tell of a table that stands still."""
+    moves = series.image.header.bed.motion is BedMotion.CONTINUOUS
+    return Dataset() if moves else dataset(CTTableDynamicsSequence=[Dataset()])
+
+
+def ct_position(series: Series) -> Dataset:
+    """CT Position Macro (PS3.3 C.8.15.3.5)."""
+    return group("CTPositionSequence", complete(centres(series), "TablePosition"))
+
+
+def ct_geometry(series: Series) -> Dataset:
+    """CT Geometry Macro (PS3.3 C.8.15.3.6)."""
+    ct = series.image.header.ct
+    item = put(
+        Dataset(),
+        DistanceSourceToDetector=ct.source_to_detector_mm and ds(ct.source_to_detector_mm),
+        DistanceSourceToDataCollectionCenter=ct.source_to_rotation_centre_mm,
+    )
+    return group(
+        "CTGeometrySequence", complete(item, "DistanceSourceToDetector", "DistanceSourceToDataCollectionCenter")
+    )
+
+
+def ct_reconstruction(series: Series) -> Dataset:
+    """CT Reconstruction Macro (PS3.3 C.8.15.3.7)."""
+    header = series.image.header
+    x, y, _ = series.image.grid.spacing_mm
+    item = put(
+        dataset(
+            ReconstructionDiameter=reconstruction_diameter(series),
+            ReconstructionPixelSpacing=[y, x],
+            ConvolutionKernelGroup=UNKNOWN,
+            ImageFilter=UNKNOWN,
+        ),
+        ReconstructionAlgorithm=_ALGORITHM.get(header.reconstruction.algorithm or ReconAlgorithm.UNKNOWN),
+        ConvolutionKernel=convolution_kernel(header) or "NONE",
+        ReconstructionAngle=_FULL_TURN_DEG * header.gantry.revolutions if header.gantry.revolutions else None,
+    )
+    return group(
+        "CTReconstructionSequence",
+        complete(item, "ReconstructionAlgorithm", "ConvolutionKernel", "ReconstructionAngle"),
+    )
+
+
+def ct_exposure(series: Series) -> Dataset:
+    """CT Exposure Macro (PS3.3 C.8.15.3.8): of all projections, since each voxel is made from all of them."""
+    header = series.image.header
+    current, time, projections = header.ct.anode_current_ua, header.ct.exposure_time_ms, header.gantry.projections
+    total_ms = time * projections if time and projections else None
+    current_ma = current / UA_PER_MA if current else None
+    item = put(
+        dataset(ExposureModulationType="NONE", CTDIvol=None),
+        ExposureTimeInms=total_ms,
+        XRayTubeCurrentInmA=current_ma,
+        ExposureInmAs=current_ma * total_ms / MS_PER_S if current_ma and total_ms else None,
+    )
+    return group("CTExposureSequence", complete(item, "ExposureTimeInms", "XRayTubeCurrentInmA", "ExposureInmAs"))
+
+
+def ct_x_ray_details(series: Series) -> Dataset:
+    """CT X-Ray Details Macro (PS3.3 C.8.15.3.9)."""
+    ct = series.image.header.ct
+    item = put(
+        dataset(FocalSpots=_UNKNOWN_SIZE),
+        KVP=ct.voltage_kv and ds(ct.voltage_kv),
+        FilterType=None if ct.aluminum_filter_mm is None else "FLAT" if ct.aluminum_filter_mm else "NONE",
+        FilterMaterial="ALUMINUM" if ct.aluminum_filter_mm else None,
+    )
+    return group("CTXRayDetailsSequence", complete(item, "KVP", "FilterType"))
+
+
+def _origin(series: Series) -> str:
+    """Return ORIGINAL if all functional groups that an original must have are complete, else DERIVED."""
+    return ORIGINAL if all(macro(series) for macro in CT_ACQUISITION) else DERIVED
+
+
+CT_ACQUISITION = (
+    ct_acquisition_type,
+    ct_acquisition_details,
+    ct_table_dynamics,
+    ct_position,
+    ct_geometry,
+    ct_reconstruction,
+    ct_exposure,
+    ct_x_ray_details,
+)
+
+
+def _detector_pixel_mm(ct: Ct) -> tuple[float | None, float | None]:
+    """Return height and width of a detector pixel after binning, as seen at the centre of rotation."""
+    pitch, whole, centre = ct.detector_pitch_um, ct.source_to_detector_mm, ct.source_to_rotation_centre_mm
+    if not pitch or not whole or not centre:
+        return None, None
+    seen = pitch * float(MM_PER_UM) * centre / whole
+    axial, transaxial = ct.axial_bin_factor, ct.transaxial_bin_factor
+    return axial and seen * axial, transaxial and seen * transaxial
+
+
+def _revolution_s(series: Series) -> float | None:
+    """Return the time of one turn, from `ct_scan_time` (min:sec) and `gantry_revolutions`."""
+    minutes, colon, seconds = (series.image.header.ct.scan_time or "").partition(":")
+    turns = series.image.header.gantry.revolutions
+    if not colon or not minutes.isdecimal() or not seconds.isdecimal() or not turns or turns < 0:
+        return None
+    return (int(minutes) * S_PER_MINUTE + int(seconds)) / turns

@@ -1,0 +1,255 @@
+"""Enhanced PET: series, isotope, acquisition, corrections and functional groups (PS3.3 C.8.22)."""
+
+from __future__ import annotations
+
+from pydicom.dataset import Dataset
+
+from inveonimaging.dicom import codes
+from inveonimaging.dicom.encode import complete, dataset, ds, dt, group, lo, put, whole
+from inveonimaging.dicom.modules.general import UNKNOWN
+from inveonimaging.dicom.modules.multi_frame import DERIVED, ORIGINAL, enhanced_image, frame_type
+from inveonimaging.dicom.modules.pet import (
+    corrected_image,
+    counts_source,
+    decay_factor_of,
+    energy_window,
+    injection_time,
+    randoms,
+)
+from inveonimaging.dicom.modules.position import centres
+from inveonimaging.dicom.modules.reconstruction import reconstruction_diameter
+from inveonimaging.dicom.series import Series
+from inveonimaging.gating import Trigger
+from inveonimaging.hdr import Header
+from inveonimaging.hdr.enums import AcquisitionMode, Attenuation, GantryRotation, Rebinning, ReconAlgorithm
+from inveonimaging.hdr.model import Detector
+from inveonimaging.quant import branching_fraction
+
+_AXIAL = codes.Code("24422004", "SCT", "Axial")
+_AGENT = 1  # there is one radiopharmaceutical
+_MOTION = {
+    GantryRotation.NONE: "STATIONARY",
+    GantryRotation.STEPS: "STEP AND SHOOT",
+    GantryRotation.CONTINUOUS: "CONTINUOUS",
+}
+_FLAGS = {  # attribute: term of Corrected Image; None is what no Inveon header tells of, and no Inveon program does
+    "DecayCorrected": "DECY",
+    "AttenuationCorrected": "ATTN",
+    "ScatterCorrected": "SCAT",
+    "DeadTimeCorrected": "DTIM",
+    "GantryMotionCorrected": None,
+    "PatientMotionCorrected": None,
+    "CountLossNormalizationCorrected": None,
+    "RandomsCorrected": "RAN",
+    "NonUniformRadialSamplingCorrected": "RADL",
+    "SensitivityCalibrated": "DCAL",
+    "DetectorNormalizationCorrection": "NORM",
+}
+_SOURCE = {
+    Attenuation.GEOMETRIC: "CALCULATED",
+    Attenuation.NON_POSITRON_SINGLES: "SINGLE PHOTON",
+    Attenuation.CT: "CT",
+}
+_ALGORITHM = {  # OSEM is MLEM with subsets; MAP has no defined term
+    ReconAlgorithm.FBP: "FILTER_BACK_PROJ",
+    ReconAlgorithm.OSEM2D: "MLEM",
+    ReconAlgorithm.OSEM3D: "MLEM",
+    ReconAlgorithm.REPROJECTION_3D: "REPROJECTION",
+    ReconAlgorithm.OSEM3D_MAP: "MAP",
+    ReconAlgorithm.MAPTR: "MAP",
+    ReconAlgorithm.MAP3D: "MAP",
+}
+_ANALYTIC = {ReconAlgorithm.FBP, ReconAlgorithm.REPROJECTION_3D}
+_IN_3D = {ReconAlgorithm.OSEM3D, ReconAlgorithm.REPROJECTION_3D, ReconAlgorithm.OSEM3D_MAP, ReconAlgorithm.MAP3D}
+_REBINNED = {Rebinning.SSRB, Rebinning.FORE}
+
+
+def enhanced_pet_series(series: Series) -> Dataset:
+    """Enhanced PET Series Module (PS3.3 C.8.22.1): the CT of the attenuation correction, where it is known."""
+    if series.attenuation_series_uid is None:
+        return Dataset()
+    related = dataset(
+        StudyInstanceUID=series.study.uid,
+        SeriesInstanceUID=series.attenuation_series_uid,
+        PurposeOfReferenceCodeSequence=[],
+    )
+    return dataset(RelatedSeriesSequence=[related])
+
+
+def enhanced_pet_isotope(series: Series) -> Dataset:
+    """Enhanced PET Isotope Module (PS3.3 C.8.22.4); what is in no code table is coded as typed, or as unknown."""
+    tracer = series.image.header.tracer
+    nuclide = series.codes.radionuclide(tracer.isotope) if tracer.isotope else None
+    compound = codes.radiopharmaceutical(tracer.compound or "", codes.isotope_of(tracer.isotope or ""))
+    injected = injection_time(series.image.header)
+    fraction = branching_fraction(series.image.header)
+    item = dataset(
+        RadiopharmaceuticalAgentNumber=_AGENT,
+        RadionuclideCodeSequence=[codes.item(nuclide or codes.local(tracer.isotope))],
+        AdministrationRouteCodeSequence=[codes.item(codes.UNKNOWN)],
+        RadiopharmaceuticalStartDateTime=injected and dt(injected),
+        RadionuclideTotalDose=tracer.dose_bq and ds(tracer.dose_bq),
+        RadionuclideHalfLife=tracer.half_life_s and ds(tracer.half_life_s),
+        RadionuclidePositronFraction=fraction and ds(fraction),
+        RadiopharmaceuticalCodeSequence=[codes.item(compound or codes.local(tracer.compound))],
+    )
+    return dataset(RadiopharmaceuticalInformationSequence=[item])
+
+
+def enhanced_pet_image(series: Series) -> Dataset:
+    """Enhanced PET Image Module (PS3.3 C.8.22.3)."""
+    return enhanced_image(series, origin(series))
+
+
+def enhanced_pet_acquisition(series: Series) -> Dataset:
+    """Enhanced PET Acquisition Module (PS3.3 C.8.22.2)."""
+    header = series.image.header
+    rotation = header.gantry.rotation or GantryRotation.NONE  # rings
+    moves = header.acquisition_mode is AcquisitionMode.CONTINUOUS_BED
+    module = dataset(
+        AcquisitionStartCondition=UNKNOWN,
+        AcquisitionTerminationCondition=UNKNOWN,
+        TypeOfDetectorMotion=_MOTION[rotation],
+        CollimatorType="NONE",
+        TableMotion="DYNAMIC" if moves else "STATIC",
+        TimeOfFlightInformationUsed="FALSE",
+        ViewCodeSequence=[codes.item(_AXIAL)],
+    )
+    if rotation is GantryRotation.NONE:
+        module.DetectorGeometry = "CYLINDRICAL_RING"
+    return put(module, **_detectors(header.detector))
+
+
+def _detectors(detector: Detector) -> dict[str, object]:
+    energies = detector.lower_energy_kev, detector.upper_energy_kev
+    blocks, crystals, pitch = detector.axial_blocks, detector.axial_crystals_per_block, detector.axial_crystal_pitch_mm
+    return {
+        "TransverseDetectorSeparation": detector.radius_mm and 2 * detector.radius_mm,
+        "AxialDetectorDimension": blocks and crystals and pitch and blocks * crystals * pitch,
+        "CoincidenceWindowWidth": detector.timing_window_ns and ds(detector.timing_window_ns),
+        "EnergyWindowRangeSequence": [energy_window(*energies)] if energies[0] and energies[1] else None,
+    }
+
+
+def enhanced_pet_corrections(series: Series) -> Dataset:
+    """Enhanced PET Corrections Module (PS3.3 C.8.22.6): NO is what the header does not say to be corrected."""
+    header = series.image.header
+    applied = corrected_image(series)
+    module = dataset(
+        CountsSource=counts_source(header),
+        **{keyword: "YES" if term in applied else "NO" for keyword, term in _FLAGS.items()},
+    )
+    attenuation, scatter = header.corrections.attenuation, header.corrections.scatter
+    if "ATTN" in applied and attenuation:
+        module.AttenuationCorrectionSource = _SOURCE.get(attenuation, "POSITRON SOURCE")
+        module.AttenuationCorrectionTemporalRelationship = "SEPARATE"
+    return put(
+        module,
+        RandomsCorrectionMethod=randoms(header) if "RAN" in applied else None,
+        ScatterCorrectionMethod=lo(scatter.label) if "SCAT" in applied and scatter else None,
+        DecayCorrectionDateTime=series.start and dt(series.start) if "DECY" in applied else None,
+    )
+
+
+def radiopharmaceutical_usage(series: Series) -> Dataset:
+    """Radiopharmaceutical Usage Macro (PS3.3 C.7.6.16.2.19)."""
+    return group("RadiopharmaceuticalUsageSequence", dataset(RadiopharmaceuticalAgentNumber=_AGENT))
+
+
+def pet_frame_type(series: Series) -> Dataset:
+    """PET Frame Type Macro (PS3.3 C.8.22.5.1)."""
+    return group("PETFrameTypeSequence", frame_type(origin(series)))
+
+
+def pet_frame_acquisition(series: Series) -> Dataset:
+    """PET Frame Acquisition Macro (PS3.3 C.8.22.5.2); the gantry cannot tilt."""
+    height, field = series.image.frames[0].vertical_bed_offset_mm, series.image.header.detector.radial_fov_mm
+    item = put(
+        dataset(GantryDetectorTilt="0", GantryDetectorSlew="0"),
+        TableHeight=None if height is None else ds(height),
+        DataCollectionDiameter=field and ds(field),
+    )
+    return group("PETFrameAcquisitionSequence", complete(item, "TableHeight", "DataCollectionDiameter"))
+
+
+def pet_position(series: Series) -> Dataset:
+    """PET Position Macro (PS3.3 C.8.22.5.4)."""
+    return group("PETPositionSequence", complete(centres(series), "TablePosition"))
+
+
+def pet_reconstruction(series: Series) -> Dataset:
+    """PET Reconstruction Macro (PS3.3 C.8.22.5.6)."""
+    header = series.image.header
+    algorithm = header.reconstruction.algorithm or ReconAlgorithm.UNKNOWN
+    is_iterative = algorithm not in _ANALYTIC
+    iterations, subsets = _counts(header)
+    item = put(
+        dataset(
+            IterativeReconstructionMethod="YES" if is_iterative else "NO",
+            ReconstructionDiameter=reconstruction_diameter(series),
+            ReconstructionType=_reconstruction_type(header),
+        ),
+        ReconstructionAlgorithm=_ALGORITHM.get(algorithm),
+        NumberOfIterations=iterations,
+        NumberOfSubsets=subsets,
+    )
+    needed = ("NumberOfIterations", "NumberOfSubsets") if is_iterative else ()
+    return group("PETReconstructionSequence", complete(item, "ReconstructionAlgorithm", *needed))
+
+
+def pet_table_dynamics(series: Series) -> Dataset:
+    """PET Table Dynamics Macro (PS3.3 C.8.22.5.7): speed of a bed that moves all the time."""
+    frame = series.image.frames[0]
+    moves = series.image.header.acquisition_mode is AcquisitionMode.CONTINUOUS_BED
+    if not moves or frame.ending_bed_offset_mm is None or frame.bed_offset_mm is None or not frame.duration_s:
+        return Dataset()
+    way = abs(frame.ending_bed_offset_mm - frame.bed_offset_mm) * max(1, frame.bed_passes or 1)
+    return group("PETTableDynamicsSequence", dataset(TableSpeed=way / frame.duration_s))
+
+
+def pet_frame_correction_factors(series: Series, frame: int) -> Dataset:
+    """PET Frame Correction Factors Macro (PS3.3 C.8.22.5.5).
+
+    Nothing is corrected slice by slice. How much of the counts was scatter no header tells; 0 stands for it.
+    """
+    block = series.image.frames[frame]
+    item = put(
+        dataset(SliceSensitivityFactor="1", ScatterFractionFactor="0"),
+        PrimaryPromptsCountsAccumulated=whole(block.prompts),
+        DecayFactor=decay_factor_of(series.image.header, block),
+        DeadTimeFactor=block.deadtime_correction and ds(block.deadtime_correction),
+    )
+    return group(
+        "PETFrameCorrectionFactorsSequence", complete(item, "PrimaryPromptsCountsAccumulated", "DeadTimeFactor")
+    )
+
+
+def origin(series: Series) -> str:
+    """Return ORIGINAL if all that an original must tell is known, else DERIVED.
+
+    A gate of a breath is never ORIGINAL: it would have to tell the threshold of its trigger.
+    """
+    groups = [macro(series) for macro in (pet_frame_acquisition, pet_position, pet_reconstruction)]
+    groups += [pet_frame_correction_factors(series, frame) for frame in range(len(series.image.frames))]
+    is_breath = series.gating is not None and series.gating.trigger is Trigger.RESPIRATORY
+    return (
+        ORIGINAL
+        if all(groups) and all(_detectors(series.image.header.detector).values()) and not is_breath
+        else DERIVED
+    )
+
+
+def _reconstruction_type(header: Header) -> str:
+    if header.reconstruction.rebinning_type in _REBINNED:
+        return "3D_REBINNED"
+    return "3D" if header.reconstruction.algorithm in _IN_3D else "2D"
+
+
+def _counts(header: Header) -> tuple[int | None, int | None]:
+    """Return the number of iterations and subsets of the last algorithm that was run."""
+    made = header.reconstruction
+    if made.algorithm is ReconAlgorithm.OSEM2D:
+        return made.osem2d_iterations, made.osem2d_subsets
+    if made.algorithm is ReconAlgorithm.OSEM3D:
+        return made.map_osem3d_iterations, made.map_subsets
+    return (None, None) if made.algorithm in _ANALYTIC else (made.map_iterations, made.map_subsets)

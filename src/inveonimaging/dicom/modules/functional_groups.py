@@ -1,0 +1,121 @@
+"""Functional group macros that several multi-frame IODs share (PS3.3 C.7.6.16.2)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from pydicom.dataelem import DataElement
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+
+from inveonimaging.dicom import codes
+from inveonimaging.dicom.encode import dataset, dt, lo, put, sh
+from inveonimaging.dicom.modules.general import is_unpaired, region_of
+from inveonimaging.dicom.modules.image import image_plane, image_position, rescale, voi_lut
+from inveonimaging.dicom.modules.pet import UNITS
+from inveonimaging.dicom.series import Instance, Series
+from inveonimaging.quant import HIGHEST, LOWEST, Slope, Unit
+
+_STACK = "1"
+_UCUM = {
+    Unit.BQML: codes.Code("Bq/ml", "UCUM", "Becquerels/milliliter"),
+    Unit.HU: codes.Code("[hnsf'U]", "UCUM", "Hounsfield unit"),
+    Unit.PROPCNTS: codes.Code("{propcounts}", "UCUM", "Proportional to counts"),
+    Unit.PER_CM: codes.Code("/cm", "UCUM", "/Centimeter"),
+}
+_NOTHING_TO_SEE = dataset(WindowCenter="0.5", WindowWidth="1")
+
+
+def pixel_measures(series: Series) -> Dataset:
+    """Pixel Measures Macro (PS3.3 C.7.6.16.2.1)."""
+    return dataset(PixelMeasuresSequence=[_only(image_plane(series), without="ImageOrientationPatient")])
+
+
+def plane_orientation(series: Series) -> Dataset:
+    """Plane Orientation (Patient) Macro (PS3.3 C.7.6.16.2.4)."""
+    cosines = image_plane(series).ImageOrientationPatient
+    return dataset(PlaneOrientationSequence=[dataset(ImageOrientationPatient=cosines)])
+
+
+def plane_position(series: Series, k: int) -> Dataset:
+    """Plane Position (Patient) Macro (PS3.3 C.7.6.16.2.3)."""
+    return dataset(PlanePositionSequence=[_only(image_position(series, k), without="SliceLocation")])
+
+
+def frame_voi_lut(series: Series) -> Dataset:
+    """Frame VOI LUT Macro (PS3.3 C.7.6.16.2.10); a series without any contrast has a window that shows nothing."""
+    return dataset(FrameVOILUTSequence=[voi_lut(series) or _NOTHING_TO_SEE])
+
+
+def frame_anatomy(series: Series) -> Dataset:
+    """Frame Anatomy Macro (PS3.3 C.7.6.16.2.8): a region that the header does not tell has the code for unknown."""
+    region = region_of(series)
+    code = codes.anatomic_region(region or "") if is_unpaired(region) else codes.local(region)
+    item = dataset(FrameLaterality="U", AnatomicRegionSequence=[codes.item(code)])
+    return dataset(FrameAnatomySequence=[item])
+
+
+def known_frame_anatomy(series: Series) -> Dataset:
+    """Frame Anatomy Macro of converted objects: only if the single-frame instances name a body part."""
+    return frame_anatomy(series) if region_of(series) else Dataset()
+
+
+def frame_content(series: Series, instance: Instance) -> Dataset:
+    """Frame Content Macro (PS3.3 C.7.6.16.2.2): when, and where in stack and time."""
+    frame = instance.frame
+    position = series.along_normal(instance.k)
+    step = series.steps[frame] + 1
+    item = dataset(
+        FrameAcquisitionNumber=frame + 1,
+        DimensionIndexValues=[1, step, position],
+        TemporalPositionIndex=step,
+        StackID=_STACK,
+        InStackPositionNumber=position,
+    )
+    return dataset(FrameContentSequence=[put(item, **_times(series, frame))])
+
+
+def _times(series: Series, frame: int) -> dict[str, str | float | None]:
+    start, duration = series.frame_start(frame), series.image.frames[frame].duration_s
+    return {
+        "FrameAcquisitionDateTime": dt(start) if start else None,
+        "FrameReferenceDateTime": dt(_reference(series, series.start, frame)) if series.start else None,
+        "FrameAcquisitionDuration": duration * 1000 if duration else None,
+    }
+
+
+def _reference(series: Series, start: datetime, frame: int) -> datetime:
+    return start + timedelta(milliseconds=series.frame_reference_times_ms[frame])
+
+
+def irradiation_event(series: Series, frame: int) -> Dataset:
+    """Irradiation Event Identification Macro (PS3.3 C.7.6.16.2.18): one event a frame."""
+    uid = series.uids.uid("irradiation event", series.study.uid, series.number, frame)
+    return dataset(IrradiationEventIdentificationSequence=[dataset(IrradiationEventUID=uid)])
+
+
+def pixel_value_transformation(series: Series, slope: Slope) -> Dataset:
+    """Pixel Value Transformation Macro (PS3.3 C.7.6.16.2.9, C.8.15.3.10): HU for CT, else unspecified."""
+    item = rescale(series, slope)
+    item.RescaleType = "HU" if series.image.scaling.unit is Unit.HU else "US"
+    return dataset(PixelValueTransformationSequence=[item])
+
+
+def real_world_value_mapping(series: Series, slope: Slope) -> Dataset:
+    """Real World Value Mapping Macro (PS3.3 C.7.6.16.2.11): all stored values, in a UCUM unit."""
+    unit = series.image.scaling.unit
+    item = dataset(
+        LUTExplanation=lo(unit.value),
+        LUTLabel=sh(UNITS.get(unit, unit.value)),
+        MeasurementUnitsCodeSequence=[codes.item(_UCUM[unit])],
+        RealWorldValueIntercept=series.image.scaling.intercept,
+        RealWorldValueSlope=slope.value,
+    )
+    for keyword, value in (("RealWorldValueFirstValueMapped", LOWEST), ("RealWorldValueLastValueMapped", HIGHEST)):
+        item.add(DataElement(Tag(keyword), "SS", value))  # US or SS: here, the pixels are signed
+    return dataset(RealWorldValueMappingSequence=[item])
+
+
+def _only(module: Dataset, *, without: str) -> Dataset:
+    delattr(module, without)
+    return module

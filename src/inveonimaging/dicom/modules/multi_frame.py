@@ -1,0 +1,96 @@
+"""What multi-frame objects with functional groups share: the object itself, its dimensions, its place in a whole."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from pydicom.dataset import Dataset
+from pydicom.tag import Tag
+
+from inveonimaging.dicom.encode import da, dataset, dt, lo, put, tm
+from inveonimaging.dicom.modules.synchronization import delay_keywords
+from inveonimaging.dicom.series import MultiFrame, Series
+
+ORIGINAL, DERIVED = "ORIGINAL", "DERIVED"
+_VOLUME = MappingProxyType(
+    {"PixelPresentation": "MONOCHROME", "VolumetricProperties": "VOLUME", "VolumeBasedCalculationTechnique": "NONE"}
+)
+
+
+def multi_frame_functional_groups(series: Series, multi_frame: MultiFrame) -> Dataset:
+    """Multi-frame Functional Groups Module (PS3.3 C.7.6.16), without the groups; with the place in a Concatenation."""
+    module = dataset(InstanceNumber=str(multi_frame.number), NumberOfFrames=str(len(multi_frame.slices)))
+    if series.start:
+        module.update(dataset(ContentDate=da(series.start), ContentTime=tm(series.start)))
+    place = multi_frame.concatenation
+    if place:
+        module.ConcatenationUID = place.uid
+        module.SOPInstanceUIDOfConcatenationSource = place.source_uid
+        module.InConcatenationNumber = place.number
+        module.InConcatenationTotalNumber = place.total
+        module.ConcatenationFrameOffsetNumber = multi_frame.slices.start
+    return module
+
+
+def sop_instance_of_object(series: Series, multi_frame: MultiFrame) -> Dataset:
+    """SOP Instance UID (0008,0018) of the SOP Common Module."""
+    return dataset(SOPInstanceUID=multi_frame.uid)
+
+
+def multi_frame_dimension(series: Series) -> Dataset:
+    """Multi-frame Dimension Module (PS3.3 C.7.6.17): stack, time or gate, position in the stack."""
+    organization = series.uids.uid("dimension organization", series.uid)
+    step, group = delay_keywords(series) or ("TemporalPositionIndex", "FrameContentSequence")
+    dimensions = (
+        ("StackID", "FrameContentSequence", "Stack"),
+        (step, group, "Gate" if series.gating else "Time"),
+        ("InStackPositionNumber", "FrameContentSequence", "Slice along the normal"),
+    )
+    return dataset(
+        DimensionOrganizationSequence=[dataset(DimensionOrganizationUID=organization)],
+        DimensionOrganizationType="3D_TEMPORAL" if len(series.image.frames) > 1 else "3D",
+        DimensionIndexSequence=[
+            dataset(
+                DimensionIndexPointer=Tag(keyword),
+                FunctionalGroupPointer=Tag(group),
+                DimensionDescriptionLabel=lo(label),
+                DimensionOrganizationUID=organization,
+            )
+            for keyword, group, label in dimensions
+        ],
+    )
+
+
+def acquisition_context(series: Series) -> Dataset:
+    """Acquisition Context Module (PS3.3 C.7.6.14): type 2, and empty."""
+    return dataset(AcquisitionContextSequence=[])
+
+
+def enhanced_image(series: Series, origin: str = ORIGINAL) -> Dataset:
+    """Enhanced CT and PET Image Modules (PS3.3 C.8.15.2, C.8.22.3), but for Image Pixel.
+
+    An image is ORIGINAL if its header tells all that the standard asks of an acquisition, else DERIVED. An object that
+    is converted from single-frame instances is what they are.
+    """
+    module = dataset(
+        ImageType=image_type(origin),
+        **_VOLUME,
+        ContentQualification="RESEARCH",
+        BurnedInAnnotation="NO",
+        LossyImageCompression="00",
+        PresentationLUTShape="IDENTITY",
+    )
+    start, end = series.start, series.end
+    if start is None or end is None:
+        return module
+    return put(module, AcquisitionDateTime=dt(start), AcquisitionDuration=(end - start).total_seconds() or None)
+
+
+def frame_type(origin: str) -> Dataset:
+    """Return the item of CT Image and PET Frame Type; `origin` is ORIGINAL or DERIVED."""
+    return dataset(FrameType=image_type(origin), **_VOLUME)
+
+
+def image_type(origin: str) -> list[str]:
+    """Return Image Type (0008,0008) or Frame Type (0008,9007) of a volume (PS3.3 C.8.16.1)."""
+    return [origin, "PRIMARY", "VOLUME", "NONE"]
