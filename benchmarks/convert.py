@@ -1,9 +1,11 @@
-"""Time of `inveon convert` beside the disk's limit: a plain loop that reads the same input and writes the same files.
+"""Time of `inveon convert` beside the disk's limit: a plain loop that reads the same input and writes as many bytes.
 
-    python benchmarks/convert.py            # PET 128 x 128 x 159, 40 frames, float32
-    python benchmarks/convert.py --frames 8 --runs 3
+    python benchmarks/convert.py                          # all of SCANS, in all forms
+    python benchmarks/convert.py --scan pet --as enhanced --runs 3
+    python benchmarks/convert.py --times 4                # files four times as large
 
-Both run in turn, as whole processes, on the same input; what counts is their ratio, since machines are noisy.
+Both run in turn, as whole processes, on the same input, and write as many files of the same sizes; what counts is
+their ratio, since machines are noisy.
 """
 
 from __future__ import annotations
@@ -15,79 +17,105 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from inveonimaging.phantom import PET_SCAN, frames_of, write_scan
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, Scan, frames_of, write_scan
+
+PET = replace(PET_SCAN, shape=(128, 128, 159), spacing_mm=(0.388, 0.388, 0.796), frames=frames_of(*[60.0] * 40))
+CT = replace(CT_SCAN, shape=(512, 512, 512), spacing_mm=(0.1, 0.1, 0.16))
+SCANS = {"pet": PET, "ct": CT}
+FORMS = ("classic", "enhanced", "legacy")
 
 LIMIT = """
 import sys
 from pathlib import Path
 source, model, output = map(Path, sys.argv[1:])
+step = 1 << 23
 for file in source.iterdir():
     with file.open("rb") as opened:
-        while opened.read(1 << 23):
+        while opened.read(step):
             pass
 output.mkdir()
+zeros = bytes(step)
 for file in model.rglob("*.dcm"):
     size = file.stat().st_size
-    (output / file.name).write_bytes(bytes(size))
+    with (output / file.name).open("wb") as opened:
+        for done in range(0, size, step):
+            opened.write(zeros[: min(step, size - done)])
+"""
+
+# Runs a command and says its peak memory in KiB; Windows does not tell.
+WATCHED = """
+import subprocess, sys
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+if sys.platform != "win32":
+    import resource
+    print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024)
 """
 
 
 def main() -> None:
-    """Write the input, convert it, and print the ratio."""
+    """Write the input, convert it, and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--frames", type=int, default=40)
+    parser.add_argument("--scan", choices=SCANS, action="append")
+    parser.add_argument("--as", dest="form", choices=FORMS, action="append")
+    parser.add_argument("--times", type=int, default=1, help="how many times as large")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="where to work; default is the system's temporary folder")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=given.folder) as work:
-        compare(Path(work), given.frames, given.runs)
+    print(f"{'':14} {'seconds (min to max)':>24} {'limit':>22} {'ratio':>6} {'MB/s':>6} {'files':>6} {'peak MB':>8}")
+    for name in given.scan or SCANS:
+        with tempfile.TemporaryDirectory(dir=given.folder) as work:
+            source = Path(work, "in")
+            source.mkdir()
+            write_scan(source / f"mouse.{name}.img", enlarged(SCANS[name], given.times))
+            for form in given.form or FORMS:
+                compare(Path(work), source, (name, form), given.runs)
 
 
-def compare(work: Path, frames: int, runs: int) -> None:
-    """Time both ways in turn."""
-    source, output, plain = work / "in", work / "out", work / "plain"
-    source.mkdir()
-    scan = replace(
-        PET_SCAN, shape=(128, 128, 159), spacing_mm=(0.388, 0.388, 0.796), frames=frames_of(*[60.0] * frames)
-    )
-    write_scan(source / "mouse.pet.img", scan)
-    ours, limit = [], []
+def enlarged(scan: Scan, times: int) -> Scan:
+    """Return a scan of so many times the frames, or the slices if it has one frame."""
+    if len(scan.frames) > 1:
+        return replace(scan, frames=frames_of(*[60.0] * (len(scan.frames) * times)))
+    x, y, z = scan.shape
+    return replace(scan, shape=(x, y, z * times), spacing_mm=(*scan.spacing_mm[:2], scan.spacing_mm[2] / times))
+
+
+def compare(work: Path, source: Path, what: tuple[str, str], runs: int) -> None:
+    """Time both ways in turn, and print a row."""
+    output, plain = work / "out", work / "plain"
+    ours, limit, peaks = [], [], []
     for _ in range(runs):
         shutil.rmtree(output, ignore_errors=True)
-        ours.append(seconds([sys.executable, "-m", "inveonimaging", "convert", str(source), str(output)]))
+        took, peak = watched(["-m", "inveonimaging", "convert", str(source), str(output), "--as", what[1]])
+        ours.append(took)
+        peaks.append(peak)
         shutil.rmtree(plain, ignore_errors=True)
-        limit.append(seconds([sys.executable, "-c", LIMIT, str(source), str(output), str(plain)]))
-    show("inveon convert", ours)
-    show("read and write alone", limit)
+        took, _ = watched(["-c", LIMIT, str(source), str(output), str(plain)])
+        limit.append(took)
     files = list(output.rglob("*.dcm"))
     megabytes = sum(file.stat().st_size for file in files) / 1e6
     ratio = statistics.median(ours) / statistics.median(limit)
-    print(f"{len(files)} files, {megabytes:.0f} MB; ratio {ratio:.2f}; {megabytes / statistics.median(ours):.0f} MB/s")
-    print(f"peak memory of a run: {peak_megabytes() or 'not known here'} MB")
+    speed = megabytes / statistics.median(ours)
+    row = f"{spread(ours):>24} {spread(limit):>22} {ratio:6.2f} {speed:6.0f} {len(files):6} {max(peaks):>8}"
+    print(f"{' '.join(what):14} {row}", flush=True)
+    shutil.rmtree(output)
+    shutil.rmtree(plain)
 
 
-def peak_megabytes() -> int | None:
-    """Return the peak memory of the largest child process; None on Windows, which does not tell."""
-    if sys.platform == "win32":
-        return None
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-
-
-def seconds(command: list[str]) -> float:
-    """Return how long a process takes."""
+def watched(arguments: Sequence[str]) -> tuple[float, int]:
+    """Return how long Python takes for arguments, in seconds, and its peak memory in MiB, 0 where it is not told."""
     start = time.perf_counter()
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - start
+    command = [sys.executable, "-c", WATCHED, sys.executable, *arguments]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return time.perf_counter() - start, int(done.stdout or 0)
 
 
-def show(name: str, times: list[float]) -> None:
-    """Print median, shortest and longest time."""
-    print(f"{name:22} {statistics.median(times):7.2f} s  ({min(times):.2f} to {max(times):.2f})")
+def spread(times: Sequence[float]) -> str:
+    """Return median, shortest and longest time."""
+    return f"{statistics.median(times):.2f} ({min(times):.2f} to {max(times):.2f})"
 
 
 if __name__ == "__main__":

@@ -58,6 +58,11 @@ class Image:
         """The frame blocks, in the file's order."""
         return self.header.frames
 
+    @property
+    def part_name(self) -> str:
+        """What tells it from other images of the same file, `bed 1`; empty for a whole file."""
+        return self.part.name if self.part else ""
+
     def voxels(self, frame: int = 0) -> npt.NDArray[np.generic]:
         """Return the stored values of a frame, (nz, ny, nx), in the file's type; mapped, not loaded."""
         return self.source.frame(frame)

@@ -73,8 +73,8 @@ def convert(
         str, typer.Option(metavar="AXES", help="Stored axes to mirror, letters of xyz; see docs/geometry.md.")
     ] = "",
     bed_direction: Annotated[
-        Literal["forward", "reverse"], typer.Option(help="Where a larger bed_offset looks, along the slices.")
-    ] = "forward",
+        Literal["forward", "reverse"] | None, typer.Option(help="Where a larger bed_offset looks, along the slices.")
+    ] = None,
     cycle_length: Annotated[
         float | None, typer.Option(metavar="MS", help="Nominal length of a heart beat or breath of gated scans.")
     ] = None,
@@ -120,7 +120,7 @@ def convert(
             largest_object=object_size(max_object_size),
             compression=Compression(compress),
             cycle_ms=cycle_length,
-            bed_direction=asked.BedDirection(bed_direction),
+            bed_direction=asked.BedDirection(bed_direction) if bed_direction else None,
             study_description=study_description,
             subject=given_subject(patient_name, patient_id, patient_birth_date, patient_sex),
             scan_time=scan_time,
@@ -165,15 +165,15 @@ def run(source: Path, output: Path, options: Options, *, dry_run: bool = False, 
     for study in results:
         for series in study.series:
             where = Path(study.output, series.folder)
-            typer.echo(
-                f"{shown(where)}: {series.instances} {series.sop_class} files from {shown(Path(series.source).name)}"
-            )
+            origin = ", ".join(filter(None, (shown(Path(series.source).name), series.part)))
+            typer.echo(f"{shown(where)}: {series.instances} {series.sop_class} files from {origin}")
 
 
 def _show_plan(studies: tuple[StudyPlan, ...], found: list[Finding], *, as_json: bool) -> None:
     rows = [
         {
             "source": str(series.image.pair.header),
+            "part": series.image.part_name,
             "folder": str(study.output / str(series.number)),
             "first_file": series.files[0],
             "sop_class": series.iod.name,
@@ -199,4 +199,5 @@ def _row(series: SeriesPlan) -> list[str]:
     image = series.image
     voxels = " x ".join(map(str, (*image.grid.shape, len(image.frames))))
     first = f"{series.number}/{series.files[0]}"
-    return [shown(image.pair.name), first, str(len(series.files)), series.iod.name, voxels, image.scaling.unit.value]
+    source = ", ".join(filter(None, (shown(image.pair.name), image.part_name)))
+    return [source, first, str(len(series.files)), series.iod.name, voxels, image.scaling.unit.value]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -106,6 +107,9 @@ def _facts(image: Image) -> list[tuple[str, str]]:
         ("Voxels", " x ".join(map(str, image.grid.shape))),
         ("Voxel size", " x ".join(f"{size:g}" for size in image.grid.spacing_mm) + " mm"),
         ("Frames", f"{len(frames)}, {min(times):g} to {end:g} s" if times and end else len(frames)),
+        ("Gates", _several(frame.gate for frame in frames)),
+        ("Bed positions", _several(frame.bed for frame in frames)),
+        ("Energy windows", _several(frame.energy_window for frame in frames)),
         ("Stored as", header.array.data_type and header.array.data_type.label),
         ("Unit", image.scaling.unit.value),
         ("Reconstruction", header.reconstruction.algorithm and header.reconstruction.algorithm.label),
@@ -114,6 +118,12 @@ def _facts(image: Image) -> list[tuple[str, str]]:
         ("Operator", header.acquisition.operator),
     ]
     return [(name, printable(value, 200)) for name, value in facts if value]
+
+
+def _several(numbers: Iterable[int | None]) -> int | None:
+    """Return how many different numbers there are, None for one."""
+    count = len(set(numbers))
+    return count if count > 1 else None
 
 
 def _document(image: Image) -> dict[str, Any]:

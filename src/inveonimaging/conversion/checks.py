@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from inveonimaging.dicom.codes import CodeTable, isotope_of, radiopharmaceutical, species
-from inveonimaging.dicom.iods import IODS, Form, Iod
+from inveonimaging.dicom.iods import IODS, LEGACY_PET_IMAGE, PET_IMAGE, Form, Iod
 from inveonimaging.dicom.modules.patient import is_non_human
 from inveonimaging.dicom.modules.pet import injection_time, is_decay_corrected
 from inveonimaging.errors import UnsupportedError, printable
@@ -21,6 +21,8 @@ from inveonimaging.subject import Animal
 from inveonimaging.timing import expected_decay_factor, utc_offset
 
 _MOST_IMAGES = 65535  # Image Index is an unsigned 16 bit number
+_INDEXED = (PET_IMAGE, LEGACY_PET_IMAGE)
+_ENHANCED_HINT = "--as enhanced has no such limit"
 _LAST_YEAR = 2200
 _LONGEST_SCAN_S = 366 * 24 * 3600.0  # bounds what is added to a date
 _LARGEST_COUNT = 2**31 - 1  # of an Integer String
@@ -49,6 +51,8 @@ def checked(image: Image, start: datetime | None, codes: CodeTable, form: Form) 
     _, zone = utc_offset(image.header)
     if start is None and (image.modality is Modality.PET or form is not Form.CLASSIC):
         raise missing(image.header, "scan_time", "the start of the scan").at(image.pair.header, _SCAN_TIME_HINT)
+    if image.modality is Modality.SPECT:
+        return (*kind, *zone, *_isotope_findings(image.header, codes))
     if image.modality is not Modality.PET:
         return (*kind, *zone)
     _refuse_incomplete_pet(image)
@@ -89,11 +93,20 @@ def _refuse_odd_times(header: Header, start: datetime | None) -> None:
             raise missing_in_frame(frame, index, "frame_start", "seconds after scan_time, at most a year")
 
 
+def refuse_too_many(image: Image, iod: Iod) -> None:
+    """Refuse a series whose slices Image Index (0054,1330) cannot count.
+
+    Raises:
+        UnsupportedError: with how many there are and may be.
+    """
+    frames, slices = len(image.frames), image.grid.shape[2]
+    if iod in _INDEXED and frames * slices > _MOST_IMAGES:
+        message = f"{frames} frames of {slices} slices in one {iod.name}"
+        raise UnsupportedError(message, expected=f"at most {_MOST_IMAGES} images in a series", hint=_ENHANCED_HINT)
+
+
 def _refuse_incomplete_pet(image: Image) -> None:
-    header, slices = image.header, image.grid.shape[2]
-    if len(header.frames) * slices > _MOST_IMAGES:
-        message = f"{len(header.frames)} frames of {slices} slices"
-        raise UnsupportedError(message, expected=f"at most {_MOST_IMAGES} images in a series")
+    header = image.header
     for index, frame in enumerate(header.frames):
         if frame.start_s is None:
             raise missing_in_frame(frame, index, "frame_start", "seconds after scan_time")
@@ -123,13 +136,20 @@ def _mu_map_findings(form: Form) -> tuple[Finding, ...]:
     return (Finding("mu-map-not-enhanced", message, Severity.INFO, key="file_type"),)
 
 
-def _tracer_findings(header: Header, codes: CodeTable) -> Iterator[Finding]:
-    tracer = header.tracer
-    if not tracer.isotope or codes.radionuclide(tracer.isotope) is None:
-        got = f"'{printable(tracer.isotope)}'" if tracer.isotope else "missing"
+def _isotope_findings(header: Header, codes: CodeTable) -> Iterator[Finding]:
+    isotope = header.tracer.isotope
+    if not isotope or codes.radionuclide(isotope) is None:
+        got = f"'{printable(isotope)}'" if isotope else "missing"
         message = f"isotope is {got}; no code for it, --code-table can give one"
         yield Finding("isotope-not-coded", message, key="isotope")
-    elif tracer.compound and radiopharmaceutical(tracer.compound, isotope_of(tracer.isotope)) is None:
+
+
+def _tracer_findings(header: Header, codes: CodeTable) -> Iterator[Finding]:
+    tracer = header.tracer
+    yield from _isotope_findings(header, codes)
+    isotope = isotope_of(tracer.isotope or "")
+    is_coded = bool(tracer.isotope and codes.radionuclide(tracer.isotope))
+    if is_coded and tracer.compound and radiopharmaceutical(tracer.compound, isotope) is None:
         message = (
             f"injected_compound is '{printable(tracer.compound)}', which is in no code table; written as text only"
         )

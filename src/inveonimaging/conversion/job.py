@@ -27,9 +27,10 @@ def no_progress(_done: int, _total: int) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class SeriesResult:
-    """One series that was written; findings are of its image."""
+    """One series that was written; `part` names what part of its file it is, findings are of its image."""
 
     source: str
+    part: str
     folder: str
     modality: str
     sop_class: str
@@ -144,6 +145,7 @@ def _convert_series(
     image = planned.image
     return SeriesResult(
         source=str(image.pair.header),
+        part=image.part_name,
         folder=folder.name,
         modality=image.modality.label,
         sop_class=planned.iod.name,

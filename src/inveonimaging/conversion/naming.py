@@ -8,7 +8,7 @@ from functools import partial
 
 from inveonimaging.conversion.options import Options, Uids
 from inveonimaging.conversion.plan import SeriesPlan, StudyPlan
-from inveonimaging.dicom.iods import Iod, MultiFrameIod
+from inveonimaging.dicom.iods import MultiFrameIod
 from inveonimaging.dicom.series import Concatenation, MultiFrame, Study
 from inveonimaging.dicom.uids import UID, ContentUids, RandomUids
 from inveonimaging.version import __version__
@@ -53,7 +53,7 @@ class StudyNames:
     def multi_frames(self, planned: SeriesPlan, series: UID) -> Iterator[MultiFrame]:
         """Yield the multi-frame objects of a series; several that hold one whole are a concatenation."""
         objects = planned.objects
-        is_concatenation = len(objects) > 1 and _may_be_concatenated(planned.iod)
+        is_concatenation = len(objects) > 1 and planned.iod.may_be_concatenated
         for number, slices in enumerate(objects, 1):
             uid = self.uids.uid("object", series, slices)
             place = None
@@ -61,10 +61,6 @@ class StudyNames:
                 whole = self.uids.uid("concatenation", series), self.uids.uid("concatenation source", series)
                 place = Concatenation(*whole, number, len(objects))
             yield MultiFrame(uid, 1 if place else number, slices, place)
-
-
-def _may_be_concatenated(iod: Iod) -> bool:
-    return isinstance(iod, MultiFrameIod) and iod.may_be_concatenated
 
 
 def _identity(study: StudyPlan, options: Options) -> str:

@@ -75,7 +75,7 @@ class Options:
         largest_object: size of a multi-frame object's file in bytes, beyond which it becomes a concatenation.
         compression: how pixels are compressed, without loss.
         cycle_ms: nominal length of a cycle of gated scans, instead of the middle of the limits in `gate_bins`.
-        bed_direction: which way along the slice axis a larger `bed_offset` looks.
+        bed_direction: which way along the slice axis a larger `bed_offset` looks; None takes FORWARD, and says so.
         study_description: instead of the header's `study`.
         subject: what is said of the animal instead of the headers.
         scan_time: start of the scan, local time without a zone, for headers that have none.
@@ -99,7 +99,7 @@ class Options:
     largest_object: int = DEFAULT_SIZE
     compression: Compression = Compression.NONE
     cycle_ms: float | None = None
-    bed_direction: BedDirection = BedDirection.FORWARD
+    bed_direction: BedDirection | None = None
     study_description: str | None = None
     subject: GivenSubject = field(default_factory=GivenSubject)
     scan_time: datetime | None = None

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path, PureWindowsPath
 
-from inveonimaging.conversion.checks import animal_findings, bed_findings, checked, iod_of
+from inveonimaging.conversion.checks import animal_findings, bed_findings, checked, iod_of, refuse_too_many
 from inveonimaging.conversion.objects import file_names, objects_of
-from inveonimaging.conversion.options import Options
+from inveonimaging.conversion.options import BedDirection, Options
 from inveonimaging.conversion.space import spaces_of
 from inveonimaging.dicom.iods import Iod
 from inveonimaging.discover import Folder, Pair, pair_of, scan_folder
@@ -214,8 +214,9 @@ def _parts(image: Image, options: Options) -> tuple[tuple[Image, ...], Gating | 
     if parts[0].is_gated:
         gating, findings = gating_of(image.header, len(parts[0].frames), options.cycle_ms)
         parts = parts if gating else parts_of(image.header, split_gates=True)
-    images = split(image, parts, options.bed_direction.sign)
-    return images, gating, (*findings, *bed_findings(images))
+    direction = options.bed_direction or BedDirection.FORWARD
+    images = split(image, parts, direction.sign)
+    return images, gating, (*findings, *(() if options.bed_direction else bed_findings(images)))
 
 
 def _series(
@@ -235,6 +236,7 @@ def _series(
 def _planned(image: Image, number: int, space: int, gating: Gating | None, options: Options) -> SeriesPlan:
     iod = iod_of(image, options.form)
     try:
+        refuse_too_many(image, iod)
         objects = objects_of(image, iod, options.largest_object)
     except InveonError as error:
         raise error.at(image.pair.header) from error

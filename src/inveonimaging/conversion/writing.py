@@ -38,8 +38,11 @@ def write_series(
 ) -> None:
     """Write all files of a series into a folder; every plane of pixels passes through `counted`."""
     syntax = transfer_syntax_of(options.compression)
-    for name, slices, head in _heads(planned, series, named, syntax.uid):
-        write_file(folder / name, syntax.file(head, counted(_planes(series, slices)), len(slices)))
+    slices = tuple(_slices(series, planned.iod, named.single_frames(planned)))
+    planes = iter(counted(_planes(series, slices)))
+    heads = _heads(planned, series, slices, named, syntax.uid)
+    for name, held, head in zip(planned.files, planned.objects, heads, strict=True):
+        write_file(folder / name, syntax.file(head, islice(planes, len(held)), len(held)))
 
 
 def series_of(planned: SeriesPlan, survey: Survey, named: StudyNames, options: Options) -> Series:
@@ -47,7 +50,7 @@ def series_of(planned: SeriesPlan, survey: Survey, named: StudyNames, options: O
     image, study = planned.image, named.study
     offset, _ = utc_offset(image.header)
     policy = options.rescale
-    if isinstance(planned.iod, MultiFrameIod) and planned.iod.holds_one_time_frame:  # and one slope
+    if planned.iod.holds_one_time_frame:  # and one slope
         policy = Policy.SERIES if planned.gating else Policy.FRAME if policy is Policy.SLICE else policy
     return Series(
         study=study,
@@ -75,36 +78,26 @@ def _reference_times_ms(image: Image) -> tuple[float, ...]:
     )
 
 
-def _heads(
-    planned: SeriesPlan, series: Series, named: StudyNames, transfer_syntax: UID
-) -> Iterator[tuple[str, Sequence[Instance], Head]]:
-    """Yield of each file of a series its name, the slices that it holds, and all that stands before their pixels."""
-    slices = _slices(series, named.single_frames(planned), in_space=_is_in_spatial_order(planned.iod))
-    if not isinstance(planned.iod, MultiFrameIod):
-        single = InstanceEncoder(planned.iod, series, transfer_syntax)
-        for name, instance in zip(planned.files, slices, strict=True):
-            yield name, (instance,), single.head(instance)
-        return
-    encoder = MultiFrameEncoder(planned.iod, series, transfer_syntax)
-    held = iter(slices)
-    for name, multi_frame in zip(planned.files, named.multi_frames(planned, series.uid), strict=True):
-        own = tuple(islice(held, len(multi_frame.slices)))
-        yield name, own, encoder.head(multi_frame, own)
-
-
-def _is_in_spatial_order(iod: Iod) -> bool:
-    return isinstance(iod, MultiFrameIod) and iod.is_in_spatial_order
-
-
-def _slices(series: Series, uid: Callable[[int], UID], *, in_space: bool) -> Iterator[Instance]:
+def _slices(series: Series, iod: Iod, uid: Callable[[int], UID]) -> Iterator[Instance]:
     """Yield the slices of a series in the order in which they are written."""
-    slices = series.image.grid.shape[2]
     frames: Iterable[int] = range(len(series.image.frames))
-    ks: Iterable[int] = range(slices)
-    if in_space:
+    ks: Iterable[int] = range(series.image.grid.shape[2])
+    if iod.is_in_spatial_order:
         frames, ks = sorted(frames, key=series.steps.__getitem__), sorted(ks, key=series.along_normal)
     for number, (frame, k) in enumerate(product(frames, ks), 1):
         yield Instance(frame, k, number, uid(number), series.slopes[frame][k])
+
+
+def _heads(
+    planned: SeriesPlan, series: Series, slices: Sequence[Instance], named: StudyNames, transfer_syntax: UID
+) -> Iterator[Head]:
+    """Yield of each file of a series all that stands before its pixels."""
+    if not isinstance(planned.iod, MultiFrameIod):
+        yield from map(InstanceEncoder(planned.iod, series, transfer_syntax).head, slices)
+        return
+    encoder = MultiFrameEncoder(planned.iod, series, transfer_syntax)
+    for multi_frame in named.multi_frames(planned, series.uid):
+        yield encoder.head(multi_frame, slices[multi_frame.slices.start : multi_frame.slices.stop])
 
 
 def _planes(series: Series, slices: Sequence[Instance]) -> Iterator[npt.NDArray[np.int16]]:

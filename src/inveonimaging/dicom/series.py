@@ -113,11 +113,6 @@ class MultiFrame(NamedTuple):
     """One multi-frame SOP instance: which of the series' slices it holds, in file order."""
 
     uid: UID
-    number: int  # Instance Number
+    number: int  # Instance Number; the same in all parts of a concatenation
     slices: range  # from 0
     concatenation: Concatenation | None = None
-
-    @property
-    def is_first(self) -> bool:
-        """Whether it holds the first slice of its series."""
-        return self.slices.start == 0

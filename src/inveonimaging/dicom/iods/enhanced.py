@@ -80,6 +80,7 @@ ENHANCED_CT_IMAGE = MultiFrameIod(
     by_slice=(plane_position,),
     by_slope=(pixel_value_transformation, real_world_value_mapping),
     by_instance=(frame_content,),
+    may_be_concatenated=True,
 )
 
 ENHANCED_PET_IMAGE = MultiFrameIod(
@@ -107,4 +108,5 @@ ENHANCED_PET_IMAGE = MultiFrameIod(
     by_slice=(plane_position,),
     by_slope=(pixel_value_transformation, real_world_value_mapping),
     by_instance=(frame_content,),
+    may_be_concatenated=True,
 )

@@ -26,6 +26,10 @@ class Iod:
         by_slice: those that depend on the slice's place, k.
         by_slope: those that depend on the rescale slope.
         by_instance: those that depend on frame and slice.
+        may_be_concatenated: whether several objects may hold one series (PS3.3 C.7.6.16).
+        holds_one_time_frame: whether a multi-frame object holds one time frame, or all gates of it, with one slope.
+        is_in_spatial_order: whether slices stand in the order of time or gate and, in it, along the row x column
+            normal; else in the order of the file.
     """
 
     name: str
@@ -35,6 +39,9 @@ class Iod:
     by_slice: tuple[Callable[[Series, int], Dataset], ...] = ()
     by_slope: tuple[Callable[[Series, Slope], Dataset], ...] = ()
     by_instance: tuple[Callable[[Series, Instance], Dataset], ...] = ()
+    may_be_concatenated: bool = False
+    holds_one_time_frame: bool = False
+    is_in_spatial_order: bool = False
 
     def constant_part(self, series: Series) -> Dataset:
         """Return the attributes that all instances of a series share."""
@@ -74,17 +81,10 @@ class MultiFrameIod(Iod):
     Attributes:
         by_object: modules that depend on which slices the object holds.
         shared: functional groups that all slices share.
-        holds_one_time_frame: whether each time frame has an object of its own.
-        may_be_concatenated: whether several objects may hold one series.
-        is_in_spatial_order: whether slices stand in the order of time or gate and, in it, along the row x column
-            normal; else in the order of the file.
     """
 
     by_object: tuple[Callable[[Series, MultiFrame], Dataset], ...]
     shared: Constant = ()
-    holds_one_time_frame: bool = False
-    may_be_concatenated: bool = True
-    is_in_spatial_order: bool = False
 
     def object_part(self, series: Series, multi_frame: MultiFrame) -> Dataset:
         """Return the attributes of one object alone, without those of its slices and their pixels."""

@@ -148,6 +148,7 @@ def _legacy(
         by_slice=(plane_position,),
         by_slope=(pixel_value_transformation, *by_slope),
         by_instance=(frame_content, unassigned_per_frame, conversion_source),
+        may_be_concatenated=True,
     )
 
 

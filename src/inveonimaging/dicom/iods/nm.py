@@ -55,6 +55,5 @@ NM_IMAGE = MultiFrameIod(
     ),
     by_object=(nm_image, nm_multi_frame, nm_values, sop_instance_of_object, original_header),
     holds_one_time_frame=True,
-    may_be_concatenated=False,
     is_in_spatial_order=True,
 )

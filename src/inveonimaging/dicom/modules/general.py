@@ -153,8 +153,7 @@ def sop_instance(series: Series, instance: Instance) -> Dataset:
 
 def _description(series: Series) -> str:
     header = series.image.header
-    part = series.image.part
-    return ", ".join(filter(None, (_kind(header, series.image.modality), part.name if part else "")))
+    return ", ".join(filter(None, (_kind(header, series.image.modality), series.image.part_name)))
 
 
 def _kind(header: Header, modality: Modality) -> str:

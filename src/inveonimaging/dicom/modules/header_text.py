@@ -14,9 +14,12 @@ _ESCAPE = "\x1b"  # would switch the character set of a DICOM text
 
 
 def original_header(series: Series, instance: Instance | MultiFrame) -> Dataset:
-    """Return the header file's text, in the first instance of a series only; see `header_bytes` for the way back."""
+    """Return the header file's text, in the first instance of a series only; see `header_bytes` for the way back.
+
+    All parts of a concatenation are that instance, and say the same.
+    """
     module = Dataset()
-    if instance.number == 1 and (isinstance(instance, Instance) or instance.is_first):
+    if instance.number == 1:
         image = series.image
         block = module.private_block(GROUP, CREATOR, create=True)
         text = image.header_bytes.decode(image.header.encoding)
