@@ -15,16 +15,17 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from io import BytesIO
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pydicom.charset import convert_encodings
+from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomIO
 from pydicom.filewriter import write_data_element
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
 
-from inveonimaging.dicom.iods.iod import Iod, MultiFrameIod
+from inveonimaging.dicom.iods.iod import Attributes, Iod, MultiFrameIod, Parts
 from inveonimaging.dicom.series import Instance, MultiFrame, Series
 from inveonimaging.dicom.uids import IMPLEMENTATION_CLASS
 from inveonimaging.version import __version__
@@ -33,7 +34,8 @@ UTF8 = "ISO_IR 192"
 _PREAMBLE = b"\0" * 128 + b"DICM"
 _GROUP_LENGTH = struct.Struct("<HH2sHL")
 _FILE_META_VERSION = b"\0\1"
-_SEQUENCE = struct.Struct("<HH2s2xL")
+_SHORT = struct.Struct("<HH2sH")
+_LONG = struct.Struct("<HH2s2xL")
 _ITEM = struct.Struct("<HHL")
 _PER_FRAME = Tag("PerFrameFunctionalGroupsSequence")
 
@@ -50,17 +52,20 @@ class Head(NamedTuple):
 class SliceEncoder:
     """Encodes what depends on frame and slice: of an instance, or of an item of the functional groups."""
 
-    def __init__(self, iod: Iod, series: Series, charset: list[str]) -> None:
-        self._iod, self._series, self._charset = iod, series, charset
-        self._of_frame = cache(lambda frame: encoded(iod.frame_part(series, frame), charset))
-        self._of_slice = cache(lambda k: encoded(iod.slice_part(series, k), charset))
-        self._of_slope = cache(lambda slope: encoded(iod.slope_part(series, slope), charset))
+    def __init__(self, parts: Parts, series: Series, charset: list[str]) -> None:
+        self._parts, self._series = parts, series
+        self._of_frame = cache(lambda frame: encoded(parts.frame_part(series, frame), charset))
+        self._of_slice = cache(lambda k: encoded(parts.slice_part(series, k), charset))
+        self._of_slope = cache(lambda slope: encoded(parts.slope_part(series, slope), charset))
+        self._groups = [(Tag(group.keyword), SliceEncoder(group, series, charset)) for group in parts.groups]
 
     def encode(self, instance: Instance) -> Encoded:
         """Return the elements, in the order of their tags."""
-        own = encoded(self._iod.instance_part(self._series, instance), self._charset)
+        own = encoded_attributes(self._parts.instance_part(self._series, instance))
         of_frame, of_slice = self._of_frame(instance.frame), self._of_slice(instance.k)
-        return sorted([*of_frame, *of_slice, *self._of_slope(instance.slope), *own])
+        groups = ((tag, encoder.encode(instance)) for tag, encoder in self._groups)
+        sequences = [(tag, _sequence(tag, [item])) for tag, item in groups if item]
+        return sorted([*of_frame, *of_slice, *self._of_slope(instance.slope), *own, *sequences])
 
 
 class InstanceEncoder:
@@ -70,12 +75,16 @@ class InstanceEncoder:
         constant = constant_part(iod, series)
         charset = convert_encodings(constant.get("SpecificCharacterSet"))
         self._around = _interleaver(encoded(constant, charset))
+        self._first = encoded(iod.first_part(series), charset)
         self._meta = meta_encoder(iod.sop_class, transfer_syntax)
         self._slices = SliceEncoder(iod, series, charset)
 
     def head(self, instance: Instance) -> Head:
         """Return the file of one instance up to its pixels."""
-        return Head(self._meta(instance.uid), b"".join(self._around(self._slices.encode(instance))))
+        own = self._slices.encode(instance)
+        if instance.number == 1:
+            own = sorted([*own, *self._first])
+        return Head(self._meta(instance.uid), b"".join(self._around(own)))
 
 
 class MultiFrameEncoder:
@@ -87,6 +96,7 @@ class MultiFrameEncoder:
             constant.SharedFunctionalGroupsSequence = [shared]
         self._charset = convert_encodings(constant.get("SpecificCharacterSet"))
         self._around = _interleaver(encoded(constant, self._charset))
+        self._first = encoded(iod.first_part(series), self._charset)
         self._meta = meta_encoder(iod.sop_class, transfer_syntax)
         self._slices = SliceEncoder(iod, series, self._charset)
         self._iod, self._series = iod, series
@@ -95,15 +105,61 @@ class MultiFrameEncoder:
         """Return the file of one object, which holds these slices, up to its pixels."""
         own = encoded(self._iod.object_part(self._series, multi_frame), self._charset)
         if self._iod.shared:
-            own = sorted([*own, (_PER_FRAME, self._per_frame(slices))])
-        return Head(self._meta(multi_frame.uid), b"".join(self._around(own)))
+            own.append((_PER_FRAME, _sequence(_PER_FRAME, map(self._slices.encode, slices))))
+        if multi_frame.number == 1:
+            own += self._first
+        return Head(self._meta(multi_frame.uid), b"".join(self._around(sorted(own))))
 
-    def _per_frame(self, slices: Iterable[Instance]) -> bytes:
-        items = bytearray()
-        for each in slices:
-            item = b"".join(element for _, element in self._slices.encode(each))
-            items += _ITEM.pack(0xFFFE, 0xE000, len(item)) + item
-        return _SEQUENCE.pack(_PER_FRAME.group, _PER_FRAME.element, b"SQ", len(items)) + items
+
+def _sequence(tag: BaseTag, items: Iterable[Encoded]) -> bytes:
+    """Return a sequence, its items with their lengths (PS3.5 7.5), as pydicom writes it."""
+    content = bytearray()
+    for elements in items:
+        item = b"".join(element for _, element in elements)
+        content += _ITEM.pack(0xFFFE, 0xE000, len(item)) + item
+    return _LONG.pack(tag.group, tag.element, b"SQ", len(content)) + content
+
+
+def encoded_attributes(attributes: Attributes) -> Encoded:
+    """Return the elements of values by keyword, each with its tag, as pydicom writes them."""
+    elements: Encoded = []
+    for keyword, value in attributes.items():
+        tag, representation, encode = _how(keyword)
+        content = encode(value)
+        elements.append((tag, _SHORT.pack(tag.group, tag.element, representation, len(content)) + content))
+    return elements
+
+
+@cache
+def _how(keyword: str) -> tuple[BaseTag, bytes, Callable[[Any], bytes]]:
+    """Return tag and value representation of a keyword, and what encodes its values."""
+    tag = Tag(keyword)
+    representation = dictionary_VR(tag)
+    return tag, representation.encode(), _VALUES[representation]
+
+
+def _text(padding: bytes) -> Callable[[str], bytes]:
+    def encode(value: str) -> bytes:
+        content = value.encode("ascii")
+        return content + padding * (len(content) % 2)
+
+    return encode
+
+
+def _numbers(code: str) -> Callable[[int | list[int]], bytes]:
+    def encode(value: int | list[int]) -> bytes:
+        values = value if isinstance(value, list) else [value]
+        return struct.pack(f"<{len(values)}{code}", *values)
+
+    return encode
+
+
+_VALUES: dict[str, Callable[[Any], bytes]] = {
+    "IS": _text(b" "),
+    "UI": _text(b"\0"),
+    "UL": _numbers("L"),
+    "US": _numbers("H"),
+}
 
 
 def _interleaver(constant: Encoded) -> Callable[[Encoded], Iterator[bytes]]:
@@ -145,9 +201,7 @@ def meta_encoder(sop_class: UID, transfer_syntax: UID) -> Callable[[UID], bytes]
     around = _interleaver(encoded(meta, []))
 
     def encode(uid: UID) -> bytes:
-        named = Dataset()
-        named.MediaStorageSOPInstanceUID = uid
-        body = b"".join(around(encoded(named, [])))
+        body = b"".join(around(encoded_attributes({"MediaStorageSOPInstanceUID": uid})))
         return _PREAMBLE + _GROUP_LENGTH.pack(0x0002, 0x0000, b"UL", 4, len(body)) + body
 
     return encode

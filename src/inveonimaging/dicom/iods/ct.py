@@ -40,5 +40,6 @@ CT_IMAGE = SingleFrameIod(
     by_frame=(general_acquisition,),
     by_slice=(image_position,),
     by_slope=(rescale,),
-    by_instance=(general_image, sop_instance, original_header),
+    by_instance=(general_image, sop_instance),
+    of_first=(original_header,),
 )

@@ -2,6 +2,7 @@
 
 from pydicom.uid import EnhancedCTImageStorage, EnhancedPETImageStorage
 
+from inveonimaging.dicom.iods.frame_content import FRAME_CONTENT
 from inveonimaging.dicom.iods.iod import MultiFrameIod
 from inveonimaging.dicom.modules.enhanced_ct import CT_ACQUISITION, ct_image_frame_type, enhanced_ct_image
 from inveonimaging.dicom.modules.enhanced_pet import (
@@ -20,7 +21,6 @@ from inveonimaging.dicom.modules.enhanced_pet import (
 )
 from inveonimaging.dicom.modules.functional_groups import (
     frame_anatomy,
-    frame_content,
     frame_voi_lut,
     irradiation_event,
     pixel_measures,
@@ -63,13 +63,14 @@ _COMMON = (
     acquisition_context,
     sop_common,
 )
-_OF_OBJECT = (multi_frame_functional_groups, sop_instance_of_object, original_header)
+_OF_OBJECT = (multi_frame_functional_groups, sop_instance_of_object)
 _SHARED = (pixel_measures, plane_orientation, frame_anatomy, frame_voi_lut)
 
 ENHANCED_CT_IMAGE = MultiFrameIod(
     name="Enhanced CT Image",
     sop_class=EnhancedCTImageStorage,
     constant=(*_COMMON, patient_position, enhanced_ct_image),
+    of_first=(original_header,),
     by_object=_OF_OBJECT,
     shared=(
         *_SHARED,
@@ -79,7 +80,7 @@ ENHANCED_CT_IMAGE = MultiFrameIod(
     by_frame=(irradiation_event, synchronization_of_frame),
     by_slice=(plane_position,),
     by_slope=(pixel_value_transformation, real_world_value_mapping),
-    by_instance=(frame_content,),
+    groups=(FRAME_CONTENT,),
     may_be_concatenated=True,
 )
 
@@ -94,6 +95,7 @@ ENHANCED_PET_IMAGE = MultiFrameIod(
         enhanced_pet_corrections,
         enhanced_pet_image,
     ),
+    of_first=(original_header,),
     by_object=_OF_OBJECT,
     shared=(
         *_SHARED,
@@ -107,6 +109,6 @@ ENHANCED_PET_IMAGE = MultiFrameIod(
     by_frame=(pet_frame_correction_factors, synchronization_of_frame),
     by_slice=(plane_position,),
     by_slope=(pixel_value_transformation, real_world_value_mapping),
-    by_instance=(frame_content,),
+    groups=(FRAME_CONTENT,),
     may_be_concatenated=True,
 )

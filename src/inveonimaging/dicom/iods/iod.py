@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
@@ -12,42 +12,27 @@ from inveonimaging.dicom.series import Instance, MultiFrame, Series
 from inveonimaging.quant import Slope
 
 Constant = tuple[Callable[[Series], Dataset], ...]
+Attributes = Mapping[str, str | int | list[int]]
+"""Values by keyword, of what changes with every instance; no sequences."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Iod:
-    """A SOP class, and what its instances, or their frames, are made of.
+class Parts:
+    """Attributes of a slice of a frame, by what they depend on, so that each is encoded once.
 
     Attributes:
-        name: as people say it.
-        sop_class: SOP Class UID.
-        constant: modules that are the same in all instances of a series.
         by_frame: modules or functional groups that depend on the frame (time, gate).
         by_slice: those that depend on the slice's place, k.
         by_slope: those that depend on the rescale slope.
         by_instance: those that depend on frame and slice.
-        may_be_concatenated: whether several objects may hold one series (PS3.3 C.7.6.16).
-        holds_one_time_frame: whether a multi-frame object holds one time frame, or all gates of it, with one slope.
-        is_in_spatial_order: whether slices stand in the order of time or gate and, in it, along the row x column
-            normal; else in the order of the file.
+        groups: sequences of one item, whose attributes depend on several of these.
     """
 
-    name: str
-    sop_class: UID
-    constant: Constant
     by_frame: tuple[Callable[[Series, int], Dataset], ...] = ()
     by_slice: tuple[Callable[[Series, int], Dataset], ...] = ()
     by_slope: tuple[Callable[[Series, Slope], Dataset], ...] = ()
-    by_instance: tuple[Callable[[Series, Instance], Dataset], ...] = ()
-    may_be_concatenated: bool = False
-    holds_one_time_frame: bool = False
-    is_in_spatial_order: bool = False
-
-    def constant_part(self, series: Series) -> Dataset:
-        """Return the attributes that all instances of a series share."""
-        part = merged(module(series) for module in self.constant)
-        part.SOPClassUID = self.sop_class
-        return part
+    by_instance: tuple[Callable[[Series, Instance], Attributes], ...] = ()
+    groups: tuple[Group, ...] = ()
 
     def frame_part(self, series: Series, frame: int) -> Dataset:
         """Return the attributes that all slices of a frame share."""
@@ -61,9 +46,66 @@ class Iod:
         """Return the attributes that slices of one rescale slope share."""
         return merged(module(series, slope) for module in self.by_slope)
 
-    def instance_part(self, series: Series, instance: Instance) -> Dataset:
-        """Return the attributes of one slice of one frame alone, without its pixels."""
-        return merged(module(series, instance) for module in self.by_instance)
+    def instance_part(self, series: Series, instance: Instance) -> Attributes:
+        """Return the attributes of one slice of one frame alone, without its groups."""
+        return {key: value for module in self.by_instance for key, value in module(series, instance).items()}
+
+    def of_slice(self, series: Series, instance: Instance) -> Dataset:
+        """Return all attributes of one slice of one frame."""
+        whole = merged(
+            (
+                self.frame_part(series, instance.frame),
+                self.slice_part(series, instance.k),
+                self.slope_part(series, instance.slope),
+            )
+        )
+        for keyword, value in self.instance_part(series, instance).items():
+            setattr(whole, keyword, value)
+        for group in self.groups:
+            if item := group.of_slice(series, instance):
+                setattr(whole, group.keyword, [item])
+        return whole
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group(Parts):
+    """A sequence of one item, which is left out if the item is empty."""
+
+    keyword: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Iod(Parts):
+    """A SOP class, and what its instances, or their frames, are made of.
+
+    Attributes:
+        name: as people say it.
+        sop_class: SOP Class UID.
+        constant: modules that are the same in all instances of a series.
+        of_first: modules of the first instance of a series alone.
+        may_be_concatenated: whether several objects may hold one series (PS3.3 C.7.6.16).
+        holds_one_time_frame: whether a multi-frame object holds one time frame, or all gates of it, with one slope.
+        is_in_spatial_order: whether slices stand in the order of time or gate and, in it, along the row x column
+            normal; else in the order of the file.
+    """
+
+    name: str
+    sop_class: UID
+    constant: Constant
+    of_first: Constant = ()
+    may_be_concatenated: bool = False
+    holds_one_time_frame: bool = False
+    is_in_spatial_order: bool = False
+
+    def constant_part(self, series: Series) -> Dataset:
+        """Return the attributes that all instances of a series share."""
+        part = merged(module(series) for module in self.constant)
+        part.SOPClassUID = self.sop_class
+        return part
+
+    def first_part(self, series: Series) -> Dataset:
+        """Return the attributes of the first instance of a series alone."""
+        return merged(module(series) for module in self.of_first)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,8 +117,8 @@ class SingleFrameIod(Iod):
 class MultiFrameIod(Iod):
     """An IOD of one instance for a series, or for a time frame of it.
 
-    What is by frame, by slice, by slope and by instance are functional groups of a slice; without any, the object has
-    no Multi-frame Functional Groups (PS3.3 C.7.6.16).
+    What is by frame, by slice, by slope and by instance, and what is grouped, are functional groups of a slice;
+    without any, the object has no Multi-frame Functional Groups (PS3.3 C.7.6.16).
 
     Attributes:
         by_object: modules that depend on which slices the object holds.

@@ -14,10 +14,10 @@ from pydicom.uid import UID, LegacyConvertedEnhancedCTImageStorage, LegacyConver
 
 from inveonimaging.dicom.encode import dataset
 from inveonimaging.dicom.iods.ct import CT_IMAGE
-from inveonimaging.dicom.iods.iod import Constant, Iod, MultiFrameIod, merged
+from inveonimaging.dicom.iods.frame_content import FRAME_CONTENT
+from inveonimaging.dicom.iods.iod import Attributes, Constant, Group, Iod, MultiFrameIod, merged
 from inveonimaging.dicom.iods.pet import PET_IMAGE
 from inveonimaging.dicom.modules.functional_groups import (
-    frame_content,
     frame_voi_lut,
     irradiation_event,
     known_frame_anatomy,
@@ -117,25 +117,30 @@ def _legacy(
         rest = _without(said, _ELSEWHERE | at_the_top)
         return dataset(UnassignedSharedConvertedAttributesSequence=[rest]) if rest else Dataset()
 
-    def unassigned_per_frame(series: Series, instance: Instance) -> Dataset:
-        """Unassigned Per-Frame Converted Attributes Macro (PS3.3 C.7.6.16.2.25.2)."""
-        said = classic.slice_part(series, instance.k)
-        if len(series.image.frames) > 1:
-            said.update(classic.frame_part(series, instance.frame))
-        said.update(classic.instance_part(series, instance))
-        rest = _without(said, _ELSEWHERE)
-        return dataset(UnassignedPerFrameConvertedAttributesSequence=[rest]) if rest else Dataset()
+    def of_frame(series: Series, frame: int) -> Dataset:
+        """Return what instances say of one frame of several."""
+        several = len(series.image.frames) > 1
+        return _without(classic.frame_part(series, frame), _ELSEWHERE) if several else Dataset()
 
-    def conversion_source(_series: Series, instance: Instance) -> Dataset:
+    def of_slice(series: Series, k: int) -> Dataset:
+        """Return what instances say of the slice's place."""
+        return _without(classic.slice_part(series, k), _ELSEWHERE)
+
+    def of_instance(series: Series, instance: Instance) -> Attributes:
+        """Return what one instance alone says."""
+        said = classic.instance_part(series, instance)
+        return {keyword: value for keyword, value in said.items() if Tag(keyword) not in _ELSEWHERE}
+
+    def conversion_source(_series: Series, instance: Instance) -> Attributes:
         """Image Frame Conversion Source Macro (PS3.3 C.7.6.16.2.25.3)."""
-        source = dataset(ReferencedSOPClassUID=classic.sop_class, ReferencedSOPInstanceUID=instance.uid)
-        return dataset(ConversionSourceAttributesSequence=[source])
+        return {"ReferencedSOPClassUID": classic.sop_class, "ReferencedSOPInstanceUID": instance.uid}
 
     return MultiFrameIod(
         name=name,
         sop_class=sop_class,
         constant=constant,
-        by_object=(multi_frame_functional_groups, sop_instance_of_object, original_header),
+        by_object=(multi_frame_functional_groups, sop_instance_of_object),
+        of_first=(original_header,),
         shared=(
             pixel_measures,
             plane_orientation,
@@ -147,7 +152,16 @@ def _legacy(
         by_frame=(synchronization_of_frame, *by_frame),
         by_slice=(plane_position,),
         by_slope=(pixel_value_transformation, *by_slope),
-        by_instance=(frame_content, unassigned_per_frame, conversion_source),
+        groups=(
+            FRAME_CONTENT,
+            Group(
+                keyword="UnassignedPerFrameConvertedAttributesSequence",  # PS3.3 C.7.6.16.2.25.2
+                by_frame=(of_frame,),
+                by_slice=(of_slice,),
+                by_instance=(of_instance,),
+            ),
+            Group(keyword="ConversionSourceAttributesSequence", by_instance=(conversion_source,)),
+        ),
         may_be_concatenated=True,
     )
 

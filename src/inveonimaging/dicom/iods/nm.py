@@ -53,7 +53,8 @@ NM_IMAGE = MultiFrameIod(
         voi_lut,
         sop_common,
     ),
-    by_object=(nm_image, nm_multi_frame, nm_values, sop_instance_of_object, original_header),
+    by_object=(nm_image, nm_multi_frame, nm_values, sop_instance_of_object),
+    of_first=(original_header,),
     holds_one_time_frame=True,
     is_in_spatial_order=True,
 )

@@ -50,5 +50,6 @@ PET_IMAGE = SingleFrameIod(
     by_frame=(general_acquisition, pet_image_of_frame),
     by_slice=(image_position,),
     by_slope=(rescale,),
-    by_instance=(general_image, pet_image_of_instance, sop_instance, original_header),
+    by_instance=(general_image, pet_image_of_instance, sop_instance),
+    of_first=(original_header,),
 )

@@ -15,6 +15,7 @@ from inveonimaging.dicom.modules.image import image_plane, image_position, resca
 from inveonimaging.dicom.modules.pet import UNITS
 from inveonimaging.dicom.series import Instance, Series
 from inveonimaging.quant import HIGHEST, LOWEST, Slope, Unit
+from inveonimaging.units import MS_PER_S
 
 _STACK = "1"
 _UCUM = {
@@ -60,28 +61,25 @@ def known_frame_anatomy(series: Series) -> Dataset:
     return frame_anatomy(series) if region_of(series) else Dataset()
 
 
-def frame_content(series: Series, instance: Instance) -> Dataset:
-    """Frame Content Macro (PS3.3 C.7.6.16.2.2): when, and where in stack and time."""
-    frame = instance.frame
-    position = series.along_normal(instance.k)
-    step = series.steps[frame] + 1
-    item = dataset(
-        FrameAcquisitionNumber=frame + 1,
-        DimensionIndexValues=[1, step, position],
-        TemporalPositionIndex=step,
-        StackID=_STACK,
-        InStackPositionNumber=position,
-    )
-    return dataset(FrameContentSequence=[put(item, **_times(series, frame))])
-
-
-def _times(series: Series, frame: int) -> dict[str, str | float | None]:
+def frame_content_of_frame(series: Series, frame: int) -> Dataset:
+    """Frame Content Macro (PS3.3 C.7.6.16.2.2): when."""
     start, duration = series.frame_start(frame), series.image.frames[frame].duration_s
-    return {
-        "FrameAcquisitionDateTime": dt(start) if start else None,
-        "FrameReferenceDateTime": dt(_reference(series, series.start, frame)) if series.start else None,
-        "FrameAcquisitionDuration": duration * 1000 if duration else None,
-    }
+    return put(
+        dataset(FrameAcquisitionNumber=frame + 1, TemporalPositionIndex=series.steps[frame] + 1),
+        FrameAcquisitionDateTime=dt(start) if start else None,
+        FrameReferenceDateTime=dt(_reference(series, series.start, frame)) if series.start else None,
+        FrameAcquisitionDuration=duration * MS_PER_S if duration else None,
+    )
+
+
+def frame_content_of_slice(series: Series, k: int) -> Dataset:
+    """Frame Content Macro (PS3.3 C.7.6.16.2.2): where in the stack."""
+    return dataset(StackID=_STACK, InStackPositionNumber=series.along_normal(k))
+
+
+def dimension_index_values(series: Series, instance: Instance) -> dict[str, list[int]]:
+    """Dimension Index Values (0020,9157) of the Frame Content Macro: stack, time or gate, slice."""
+    return {"DimensionIndexValues": [1, series.steps[instance.frame] + 1, series.along_normal(instance.k)]}
 
 
 def _reference(series: Series, start: datetime, frame: int) -> datetime:

@@ -146,9 +146,9 @@ def sop_common(series: Series) -> Dataset:
     return put(module, TimezoneOffsetFromUTC=None if series.utc_offset is None else zone(series.utc_offset))
 
 
-def sop_instance(series: Series, instance: Instance) -> Dataset:
+def sop_instance(series: Series, instance: Instance) -> dict[str, str]:
     """SOP Instance UID (0008,0018) of the SOP Common Module."""
-    return dataset(SOPInstanceUID=instance.uid)
+    return {"SOPInstanceUID": instance.uid}
 
 
 def _description(series: Series) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydicom.dataset import Dataset
 
 from inveonimaging.dicom.encode import lo
-from inveonimaging.dicom.series import Instance, MultiFrame, Series
+from inveonimaging.dicom.series import Series
 
 GROUP = 0x0099
 CREATOR = "INVEONIMAGING HEADER 1"
@@ -13,23 +13,19 @@ TEXT, NAME, ENCODING, LENGTH, BYTES = 0x01, 0x02, 0x03, 0x04, 0x05
 _ESCAPE = "\x1b"  # would switch the character set of a DICOM text
 
 
-def original_header(series: Series, instance: Instance | MultiFrame) -> Dataset:
-    """Return the header file's text, in the first instance of a series only; see `header_bytes` for the way back.
-
-    All parts of a concatenation are that instance, and say the same.
-    """
+def original_header(series: Series) -> Dataset:
+    """Return the header file's text, for the first instance of a series; see `header_bytes` for the way back."""
     module = Dataset()
-    if instance.number == 1:
-        image = series.image
-        block = module.private_block(GROUP, CREATOR, create=True)
-        text = image.header_bytes.decode(image.header.encoding)
-        if _ESCAPE in text:
-            block.add_new(BYTES, "OB", image.header_bytes)
-        else:
-            block.add_new(TEXT, "UT", text)
-        block.add_new(NAME, "LO", lo(image.pair.header.name))
-        block.add_new(ENCODING, "LO", image.header.encoding)
-        block.add_new(LENGTH, "UL", len(image.header_bytes))
+    image = series.image
+    block = module.private_block(GROUP, CREATOR, create=True)
+    text = image.header_bytes.decode(image.header.encoding)
+    if _ESCAPE in text:
+        block.add_new(BYTES, "OB", image.header_bytes)
+    else:
+        block.add_new(TEXT, "UT", text)
+    block.add_new(NAME, "LO", lo(image.pair.header.name))
+    block.add_new(ENCODING, "LO", image.header.encoding)
+    block.add_new(LENGTH, "UL", len(image.header_bytes))
     return module
 
 

@@ -9,9 +9,9 @@ from inveonimaging.dicom.series import Instance, Series
 from inveonimaging.quant import Slope
 
 
-def general_image(series: Series, instance: Instance) -> Dataset:
+def general_image(series: Series, instance: Instance) -> dict[str, str]:
     """General Image Module (PS3.3 C.7.6.1)."""
-    return dataset(InstanceNumber=str(instance.number))
+    return {"InstanceNumber": str(instance.number)}
 
 
 def image_plane(series: Series) -> Dataset:

@@ -146,9 +146,9 @@ def pet_image_of_frame(series: Series, frame: int) -> Dataset:
     )
 
 
-def pet_image_of_instance(series: Series, instance: Instance) -> Dataset:
+def pet_image_of_instance(series: Series, instance: Instance) -> dict[str, int]:
     """PET Image Module (PS3.3 C.8.9.4), what differs by frame and slice, but for the rescale slope."""
-    return dataset(ImageIndex=image_index(series, instance))
+    return {"ImageIndex": image_index(series, instance)}
 
 
 def image_index(series: Series, instance: Instance) -> int:
