@@ -6,7 +6,6 @@ position and energy window; in a series, frames differ by time or by gate, and n
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -100,7 +99,7 @@ def _in_time(header: Header, indices: list[int]) -> list[int]:
     starts: dict[float, int] = {}
     for index in indices:
         frame = header.frames[index]
-        if frame.start_s is None or not math.isfinite(frame.start_s):
+        if frame.start_s is None:
             raise missing_in_frame(frame, index, "frame_start", "seconds after scan_time")
         if frame.start_s in starts:
             raise HeaderError(
@@ -119,20 +118,22 @@ def _refuse_misfit(header: Header, places: tuple[Place, ...]) -> None:
         HeaderError: with the counts that were found and those that the header gives.
     """
     beds, windows, gates, times = (len(set(numbers)) for numbers in zip(*places, strict=True))
-    found = {"time frames": times, "gates": gates, "beds": beds, "energy windows": windows}
-    said = {"time frames": header.time_frames, "gates": _gates_said(header, gates), "beds": _beds_said(header)}
-    odd = [f"{name} is {number}" for name, number in said.items() if number and number != found[name]]
-    if math.prod(found.values()) == len(places) and not odd:
-        return
-    fullest = ", ".join(f"{number} {name}" for name, number in found.items() if number > 1) or "1 time frame"
-    raise HeaderError(
-        f"total_frames is {len(places)}, and the keys of the frames make {fullest}"
-        + (
-            f", but the header's number of {' and of '.join(odd)}" if odd else f", which is {math.prod(found.values())}"
-        ),
-        line=header.line_of("total_frames"),
-        expected="one frame block for each time frame, gate, bed position and energy window",
+    found = (
+        f"{len(places)} frame blocks of {times} time frames x {gates} gates x {beds} beds x {windows} energy windows"
     )
+    said = {
+        "time_frames": (header.time_frames, times),
+        "gate_bins": (_gates_said(header, gates), gates),
+        "number_of_bed_positions": (_beds_said(header), beds),
+    }
+    for key, (number, counted) in said.items():
+        if number and number != counted:
+            raise HeaderError(
+                f"{found}, but {key} says {number}", line=header.line_of(key), expected=f"{key} that counts the blocks"
+            )
+    if times * gates * beds * windows != len(places):
+        line = header.line_of("total_frames")
+        raise HeaderError(found, line=line, expected=f"{times * gates * beds * windows}, one for each combination")
 
 
 def _gates_said(header: Header, found: int) -> int | None:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pydicom.dataset import Dataset
 
-from inveonimaging.dicom.encode import LT, SH, lo, sh, text
+from inveonimaging.dicom.encode import LT, SH, lo, text
 from inveonimaging.errors import OptionError, printable
 
 _MASS_FIRST = re.compile(r"(\d+)(m?)([a-z]+)", re.ASCII)
@@ -129,8 +129,8 @@ def anatomic_region(body_part: str) -> Code:
 
 def local(typed: str | None) -> Code:
     """Return a code of our own scheme for text that is in no code table; UNKNOWN for no text."""
-    value = sh(typed or "")
-    return Code(value, LOCAL_SCHEME, typed or "") if value else UNKNOWN
+    value = lo(typed or "")
+    return Code(value, LOCAL_SCHEME, value) if value else UNKNOWN
 
 
 def orientation_code(table: str, meaning: str) -> Code:

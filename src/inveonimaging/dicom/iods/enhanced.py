@@ -30,6 +30,7 @@ from inveonimaging.dicom.modules.functional_groups import (
     real_world_value_mapping,
 )
 from inveonimaging.dicom.modules.general import (
+    body_part_examined,
     enhanced_general_equipment,
     frame_of_reference,
     general_equipment,
@@ -54,6 +55,8 @@ _COMMON = (
     general_study,
     patient_study,
     general_series,
+    body_part_examined,
+    patient_position,
     frame_of_reference,
     general_equipment,
     enhanced_general_equipment,
@@ -69,7 +72,7 @@ _SHARED = (pixel_measures, plane_orientation, frame_anatomy, frame_voi_lut)
 ENHANCED_CT_IMAGE = MultiFrameIod(
     name="Enhanced CT Image",
     sop_class=EnhancedCTImageStorage,
-    constant=(*_COMMON, patient_position, enhanced_ct_image),
+    constant=(*_COMMON, enhanced_ct_image),
     of_first=(original_header,),
     by_object=_OF_OBJECT,
     shared=(

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 from inveonimaging.dicom.encode import complete, dataset, ds, group, put
 from inveonimaging.dicom.modules.ct import rotation_direction
 from inveonimaging.dicom.modules.general import UNKNOWN
-from inveonimaging.dicom.modules.multi_frame import DERIVED, ORIGINAL, enhanced_image, frame_type
+from inveonimaging.dicom.modules.multi_frame import DERIVED, ORIGINAL, enhanced_image, frame_type, is_told
 from inveonimaging.dicom.modules.position import centres
 from inveonimaging.dicom.modules.reconstruction import convolution_kernel, reconstruction_diameter
 from inveonimaging.dicom.series import Series
@@ -144,7 +144,7 @@ def ct_x_ray_details(series: Series) -> Dataset:
 
 def _origin(series: Series) -> str:
     """Return ORIGINAL if all functional groups that an original must have are complete, else DERIVED."""
-    return ORIGINAL if all(macro(series) for macro in CT_ACQUISITION) else DERIVED
+    return ORIGINAL if is_told(series) and all(macro(series) for macro in CT_ACQUISITION) else DERIVED
 
 
 CT_ACQUISITION = (

@@ -7,7 +7,7 @@ from pydicom.dataset import Dataset
 from inveonimaging.dicom import codes
 from inveonimaging.dicom.encode import complete, dataset, ds, dt, group, lo, put, whole
 from inveonimaging.dicom.modules.general import UNKNOWN
-from inveonimaging.dicom.modules.multi_frame import DERIVED, ORIGINAL, enhanced_image, frame_type
+from inveonimaging.dicom.modules.multi_frame import DERIVED, ORIGINAL, enhanced_image, frame_type, is_told
 from inveonimaging.dicom.modules.pet import (
     corrected_image,
     counts_source,
@@ -19,7 +19,6 @@ from inveonimaging.dicom.modules.pet import (
 from inveonimaging.dicom.modules.position import centres
 from inveonimaging.dicom.modules.reconstruction import reconstruction_diameter
 from inveonimaging.dicom.series import Series
-from inveonimaging.gating import Trigger
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import AcquisitionMode, Attenuation, GantryRotation, Rebinning, ReconAlgorithm
 from inveonimaging.hdr.model import Detector
@@ -98,7 +97,7 @@ def enhanced_pet_isotope(series: Series) -> Dataset:
 
 def enhanced_pet_image(series: Series) -> Dataset:
     """Enhanced PET Image Module (PS3.3 C.8.22.3)."""
-    return enhanced_image(series, origin(series))
+    return enhanced_image(series, _origin(series))
 
 
 def enhanced_pet_acquisition(series: Series) -> Dataset:
@@ -158,7 +157,7 @@ def radiopharmaceutical_usage(series: Series) -> Dataset:
 
 def pet_frame_type(series: Series) -> Dataset:
     """PET Frame Type Macro (PS3.3 C.8.22.5.1)."""
-    return group("PETFrameTypeSequence", frame_type(origin(series)))
+    return group("PETFrameTypeSequence", frame_type(_origin(series)))
 
 
 def pet_frame_acquisition(series: Series) -> Dataset:
@@ -224,19 +223,19 @@ def pet_frame_correction_factors(series: Series, frame: int) -> Dataset:
     )
 
 
-def origin(series: Series) -> str:
+def _origin(series: Series) -> str:
     """Return ORIGINAL if all that an original must tell is known, else DERIVED.
 
-    A gate of a breath is never ORIGINAL: it would have to tell the threshold of its trigger.
+    Of detectors that move it would have to tell more than any header does.
     """
+    header = series.image.header
     groups = [macro(series) for macro in (pet_frame_acquisition, pet_position, pet_reconstruction)]
     groups += [pet_frame_correction_factors(series, frame) for frame in range(len(series.image.frames))]
-    is_breath = series.gating is not None and series.gating.trigger is Trigger.RESPIRATORY
-    return (
-        ORIGINAL
-        if all(groups) and all(_detectors(series.image.header.detector).values()) and not is_breath
-        else DERIVED
-    )
+    if header.acquisition_mode is AcquisitionMode.CONTINUOUS_BED:
+        groups.append(pet_table_dynamics(series))
+    is_ring = not header.gantry.rotation
+    is_complete = is_ring and all(groups) and all(_detectors(header.detector).values())
+    return ORIGINAL if is_complete and is_told(series) else DERIVED
 
 
 def _reconstruction_type(header: Header) -> str:

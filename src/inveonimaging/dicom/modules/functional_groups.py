@@ -87,8 +87,10 @@ def _reference(series: Series, start: datetime, frame: int) -> datetime:
 
 
 def irradiation_event(series: Series, frame: int) -> Dataset:
-    """Irradiation Event Identification Macro (PS3.3 C.7.6.16.2.18): one event a frame."""
-    uid = series.uids.uid("irradiation event", series.study.uid, series.number, frame)
+    """Irradiation Event Identification Macro (PS3.3 C.7.6.16.2.18): gates of one time and bed are one event."""
+    block = series.image.frames[frame]
+    name = (series.image.pair.name, block.bed, block.start_s)
+    uid = series.uids.uid("irradiation event", series.study.uid, *name)
     return dataset(IrradiationEventIdentificationSequence=[dataset(IrradiationEventUID=uid)])
 
 

@@ -74,6 +74,11 @@ def body_part(series: Series) -> Dataset:
     return module
 
 
+def body_part_examined(series: Series) -> Dataset:
+    """Body Part Examined of the General Series Module; multi-frame objects tell the side by frame."""
+    return put(Dataset(), BodyPartExamined=region_of(series))
+
+
 def region_of(series: Series) -> str | None:
     """Return Body Part Examined (0018,0015); None if it is not known, or no code string."""
     code = cs(series.image.header.subject.scan_region or "")
@@ -86,7 +91,7 @@ def is_unpaired(region: str | None) -> bool:
 
 
 def patient_position(series: Series) -> Dataset:
-    """Patient Position (0018,5100) of the General Series Module: type 2C, and not for PET and NM."""
+    """Patient Position (0018,5100) of the General Series Module: type 2C, and not beside orientation codes."""
     orientation = series.image.grid.orientation
     return dataset(PatientPosition=orientation.name if orientation else "")
 

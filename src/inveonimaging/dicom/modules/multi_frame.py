@@ -10,6 +10,7 @@ from pydicom.tag import Tag
 from inveonimaging.dicom.encode import da, dataset, dt, lo, put, tm
 from inveonimaging.dicom.modules.synchronization import delay_keywords
 from inveonimaging.dicom.series import MultiFrame, Series
+from inveonimaging.gating import Trigger
 
 ORIGINAL, DERIVED = "ORIGINAL", "DERIVED"
 _VOLUME = MappingProxyType(
@@ -84,6 +85,15 @@ def enhanced_image(series: Series, origin: str = ORIGINAL) -> Dataset:
     if start is None or end is None:
         return module
     return put(module, AcquisitionDateTime=dt(start), AcquisitionDuration=(end - start).total_seconds() or None)
+
+
+def is_told(series: Series) -> bool:
+    """Return whether what every ORIGINAL must tell of its times is known.
+
+    A gate of a breath never is: it would have to tell the threshold of its trigger.
+    """
+    is_breath = series.gating is not None and series.gating.trigger is Trigger.RESPIRATORY
+    return not is_breath and all(frame.duration_s for frame in series.image.frames)
 
 
 def frame_type(origin: str) -> Dataset:

@@ -58,6 +58,8 @@ def nm_image(series: Series, multi_frame: MultiFrame) -> Dataset:
         ImageType=["ORIGINAL", "PRIMARY", kind, "EMISSION"],
         CountsAccumulated=whole(series.image.frames[frame].prompts),
     )
+    if len(series.image.frames) > 1 and not series.gating:
+        module.update(dataset(ContentDate="", ContentTime=""))  # type 2C of images over time: not known
     module.update(general_acquisition(series, frame))
     return module
 
