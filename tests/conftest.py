@@ -7,10 +7,16 @@ import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pydicom.config
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from contract import Case, SopClassContract
+
+pytest.register_assert_rewrite("contract")
 
 settings.register_profile("repeatable", deadline=None, derandomize=True)
 settings.load_profile("repeatable")
@@ -91,3 +97,10 @@ def dicom_edition(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with tarfile.open(archive) as packed:
         packed.extractall(folder, filter="data")
     return folder
+
+
+@pytest.fixture(scope="class")
+def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """Return a converted case of the test's class, which keeps the contract of contract.py."""
+    contract: type[SopClassContract] = request.cls
+    return contract.case_of(tmp_path_factory.mktemp("case"), request.param)

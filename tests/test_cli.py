@@ -36,7 +36,8 @@ from helpers import (
 from inveonimaging.cli import progress
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import Orientation
-from inveonimaging.phantom import Defect, files, write_scan
+from inveonimaging.hdr.model import GateBins
+from inveonimaging.phantom import Defect, files, frames_of, write_scan
 
 HOSTILE = "M1 \x1b[31mred\x1b[0m [red]x[/red] \u202etxt\u2028\x9b2J\x07\r."
 HOSTILE_NAME = "m\n\x1b[2J[red]\u202e\x07"
@@ -308,6 +309,154 @@ def test_an_isotope_in_no_table_is_an_empty_sequence_and_a_finding(tmp_path: Pat
     assert list(item.RadionuclideCodeSequence) == []
 
 
+# Multi-frame objects.
+
+OBJECTS = {
+    "enhanced": ["Enhanced CT Image", "Enhanced PET Image"],
+    "legacy": ["Legacy Converted Enhanced CT Image", "Legacy Converted Enhanced PET Image"],
+}
+
+
+@pytest.mark.parametrize("form", OBJECTS)
+def test_a_series_becomes_one_object(study: Path, out: Path, form: str) -> None:
+    result = inveon("convert", study, out, "--as", form)
+    assert result.exit_code == 0
+    assert files_below(out) == ["1/CT-000001.dcm", "2/PET-000001.dcm"]
+    assert [ds.SOPClassUID.name.removesuffix(" Storage") for ds in instances(out)] == OBJECTS[form]
+    assert [ds.NumberOfFrames for ds in instances(out)] == [6, 12]
+    assert [line.partition(": ")[2] for line in result.stdout.splitlines()] == [
+        f"1 {name} files from m1.{kind}.img.hdr" for name, kind in zip(OBJECTS[form], ("ct", "pet"), strict=True)
+    ]
+
+
+def test_single_frames_are_the_default(study: Path, tmp_path: Path) -> None:
+    assert inveon("convert", study, tmp_path / "one", "--as", "classic").exit_code == 0
+    assert inveon("convert", study, tmp_path / "other").exit_code == 0
+    assert digests(tmp_path / "one") == digests(tmp_path / "other")
+
+
+def test_forms_share_their_study_and_nothing_else(study: Path, tmp_path: Path) -> None:
+    made = [converted(study, "--as", form, tmp_path / form) for form in ("classic", "enhanced", "legacy")]
+    for keyword, number in (("StudyInstanceUID", 1), ("FrameOfReferenceUID", 1), ("SeriesInstanceUID", 6)):
+        assert len({ds[keyword].value for datasets in made for ds in datasets}) == number, keyword
+    assert len({ds.SOPInstanceUID for datasets in made for ds in datasets}) == 18 + 2 + 2
+
+
+@pytest.mark.parametrize("option", ["-f", "--file"])
+@pytest.mark.parametrize("form", OBJECTS)
+def test_objects_can_be_named(study: Path, out: Path, form: str, option: str) -> None:
+    assert inveon("convert", study, out, "--as", form, option, "mouse 7.ima").exit_code == 0
+    assert files_below(out) == ["1/mouse 7.ima", "2/mouse 7.ima"]
+
+
+def test_single_frames_take_no_name(study: Path, out: Path) -> None:
+    assert inveon("convert", study, out, "-f", "mouse.dcm").exit_code == 0
+    assert files_below(out) == CT_FILES + PET_FILES
+
+
+@pytest.mark.parametrize("name", ["", " ", "..", "../x", "a/b", "a\\b", "C:", "x\ny", "a*", "\x1b[31m"])
+def test_a_name_that_is_no_file_name_is_wrong_usage(study: Path, out: Path, name: str) -> None:
+    assert "file name" in refused("convert", study, out, "--as", "enhanced", "-f", name, code=2)
+    assert not out.parent.exists()
+
+
+def test_a_name_too_long_for_a_file_is_one_line(study: Path, out: Path) -> None:
+    refused("convert", study, out, "--as", "enhanced", "-f", "x" * 300)
+    assert not out.parent.exists()
+
+
+@pytest.fixture
+def long_pet(tmp_path: Path) -> Path:
+    """Return a folder with a PET of 120 frames of 6 slices, of which 256 and not 300 fit into 1 MiB."""
+    (tmp_path / "long").mkdir()
+    write_scan(tmp_path / "long" / "m1.pet.img", replace(PET, frames=frames_of(*[5.0] * 120)))
+    return tmp_path / "long"
+
+
+def test_large_objects_become_several(long_pet: Path, out: Path) -> None:
+    whole = converted("--as", "enhanced", long_pet, out.with_name("whole"))
+    parts = converted("--as", "enhanced", "--max-object-size", "1MiB", long_pet, out)
+    assert [ds.NumberOfFrames for ds in whole] == [720]
+    assert [ds.InConcatenationNumber for ds in parts] == list(range(1, len(parts) + 1))
+    assert len(parts) > 2
+    assert sum(ds.NumberOfFrames for ds in parts) == 720
+    assert files_below(out) == [f"1/PET-{number:06}.dcm" for number in range(1, len(parts) + 1)]
+    assert max(path.stat().st_size for path in out.rglob("*.dcm")) <= 2**20
+
+
+def test_parts_of_a_named_object_are_numbered(long_pet: Path, out: Path) -> None:
+    options = ("--as", "legacy", "--max-object-size", "1 MiB", "-f", "mouse.dcm")
+    parts = converted(*options, long_pet, out)
+    assert files_below(out) == [f"1/mouse-{number:06}.dcm" for number in range(1, len(parts) + 1)]
+    assert len(parts) > 2
+
+
+@pytest.mark.parametrize("size", ["", "0", "1", "1023KiB", "4GiB", "-2GiB", "2.5GiB", "two", "2TB"])
+def test_a_size_that_is_none_is_wrong_usage(study: Path, out: Path, size: str) -> None:
+    assert "object size" in refused("convert", study, out, "--max-object-size", size, code=2)
+    assert not out.parent.exists()
+
+
+@pytest.mark.parametrize("form", ["classic", "enhanced", "legacy"])
+@pytest.mark.parametrize("compression", ["none", "rle", "deflated"])
+def test_compression_changes_no_value(tmp_path: Path, form: str, compression: str) -> None:
+    write_scan(tmp_path / "a.img", replace(CT, shape=(32, 33, 6)))
+    plain = converted("--as", form, tmp_path / "a.img", tmp_path / "plain")
+    packed = converted("--as", form, "--compress", compression, tmp_path / "a.img", tmp_path / "packed")
+    for one, other in zip(plain, packed, strict=True):
+        assert one.SOPInstanceUID == other.SOPInstanceUID
+        np.testing.assert_array_equal(one.pixel_array, other.pixel_array)
+    assert {ds.file_meta.TransferSyntaxUID.name for ds in packed} == {
+        {
+            "none": "Explicit VR Little Endian",
+            "rle": "RLE Lossless",
+            "deflated": "Deflated Explicit VR Little Endian",
+        }[compression]
+    }
+
+
+# Bed positions and gates.
+
+
+@pytest.mark.parametrize(("arguments", "distance"), [((), -50), (("forward",), -50), (("reverse",), 50)])
+def test_a_second_bed_position_lies_further_along_the_slices_or_before(
+    tmp_path: Path, arguments: tuple[str, ...], distance: float
+) -> None:
+    write_scan(tmp_path / "a.img", replace(PET, beds=(300.0, 350.0)))  # head first, prone: z runs to the feet
+    options = [f"--bed-direction={each}" for each in arguments]
+    result = inveon("convert", tmp_path / "a.img", tmp_path / "out", *options)
+    assert result.exit_code == 0
+    assert ("--bed-direction" in result.stderr) == (not arguments)  # said where it is assumed
+    places = [[ds.ImagePositionPatient for ds in instances(tmp_path / "out" / folder)] for folder in ("1", "2")]
+    moved = np.array(places[1], dtype=float) - np.array(places[0], dtype=float)
+    np.testing.assert_allclose(moved, np.broadcast_to([0, 0, distance], moved.shape), atol=1e-9)
+
+
+@pytest.mark.parametrize(("arguments", "slot_ms"), [((), 275), (("--cycle-length", "400"), 100)])
+def test_a_cycle_length_says_where_gates_are(tmp_path: Path, arguments: tuple[str, ...], slot_ms: float) -> None:
+    write_scan(tmp_path / "a.img", replace(PET, gates=4, gate_bins=(GateBins(1, 4, 0.8, 1.4),), frames=frames_of(60)))
+    gated = converted(*arguments, tmp_path / "a.img", tmp_path / "out")
+    assert [float(ds.TriggerTime) for ds in gated[::6]] == [slot_ms * gate for gate in range(4)]
+    assert {ds.FrameTime for ds in gated} == {slot_ms}
+    assert {ds.SeriesType[0] for ds in gated} == {"GATED"}
+
+
+def test_gates_of_an_unknown_cycle_are_series_until_its_length_is_given(tmp_path: Path) -> None:
+    write_scan(tmp_path / "a.img", replace(PET, gates=4, gate_bins=(GateBins(1, 4, 0, 0),), frames=frames_of(60)))
+    result = inveon("convert", tmp_path / "a.img", tmp_path / "split")
+    assert "--cycle-length" in result.stderr
+    assert sorted(path.name for path in (tmp_path / "split").iterdir()) == ["1", "2", "3", "4"]
+    gated = converted("--cycle-length", "1000.5", tmp_path / "a.img", tmp_path / "gated")
+    assert {ds.SeriesNumber for ds in gated} == {1}
+    assert float(gated[6].TriggerTime) == 250.125
+
+
+@pytest.mark.parametrize("length", ["0", "-5", "nan", "inf", "60000.1"])
+def test_a_cycle_length_beyond_reason_is_wrong_usage(study: Path, out: Path, length: str) -> None:
+    assert "cycle length" in refused("convert", study, out, "--cycle-length", length, code=2)
+    assert not out.parent.exists()
+
+
 # Trees of studies.
 
 
@@ -502,6 +651,28 @@ def test_a_dry_run_as_json_says_the_same(study: Path, out: Path) -> None:
     assert not out.parent.exists()
 
 
+@pytest.mark.parametrize("form", OBJECTS)
+def test_a_dry_run_shows_objects(study: Path, out: Path, form: str) -> None:
+    result = inveon("convert", study, out, "-n", "--as", form, "-f", "mouse.dcm")
+    assert result.exit_code == 0
+    assert not out.parent.exists()
+    rows = [re.split(r"\s*[│|]\s*", line.strip(" │|")) for line in result.stdout.splitlines() if "m1." in line]
+    for row, source, first, name in zip(rows, ("ct", "pet"), "12", OBJECTS[form], strict=True):
+        assert {f"m1.{source}.img", f"{first}/mouse.dcm", "1", name} <= set(row)
+    document = json.loads(inveon("convert", study, out, "-n", "--as", form, "-f", "mouse.dcm", "--json").stdout)
+    told = [(each["sop_class"], each["instances"], each["first_file"], each["frames"]) for each in document["series"]]
+    assert told == [(OBJECTS[form][0], 1, "mouse.dcm", 1), (OBJECTS[form][1], 1, "mouse.dcm", 2)]
+    assert not out.parent.exists()
+
+
+def test_a_dry_run_shows_how_many_objects_a_large_one_becomes(long_pet: Path, out: Path) -> None:
+    options = ("--as", "enhanced", "--max-object-size", "1MiB", "-f", "mouse.dcm")
+    [planned] = json.loads(inveon("convert", long_pet, out, *options, "-n", "--json").stdout)["series"]
+    parts = converted(*options, long_pet, out)
+    assert planned["instances"] == len(parts) > 2
+    assert planned["first_file"] == "mouse-000001.dcm"
+
+
 def test_a_dry_run_reports_what_is_odd(tmp_path: Path, out: Path) -> None:
     write_scan(tmp_path / "a.img", PET, defects=(Defect.NO_WEIGHT,))
     assert "subject_weight" in inveon("convert", tmp_path / "a.img", out, "-n").stderr
@@ -548,6 +719,15 @@ def test_json_tells_everything_that_was_written(study: Path, out: Path) -> None:
     assert (ct["sop_class"], ct["modality"], ct["unit"], ct["frames"]) == ("CT Image", "CT", "HU", 1)
     assert (pet["sop_class"], pet["modality"], pet["unit"], pet["frames"]) == ("PET Image", "PET", "Bq/mL", 2)
     assert pet["source"] == str(study / "m1.pet.img.hdr")
+
+
+@pytest.mark.parametrize("form", OBJECTS)
+def test_json_tells_of_objects(study: Path, out: Path, form: str) -> None:
+    [found] = json.loads(inveon("convert", study, out, "--as", form, "--json").stdout)["studies"]
+    for series, name, expected in zip(found["series"], OBJECTS[form], instances(out), strict=True):
+        assert (series["sop_class"], series["instances"]) == (name, 1)
+        assert series["series_instance_uid"] == expected.SeriesInstanceUID
+        assert found["study_instance_uid"] == expected.StudyInstanceUID
 
 
 def test_json_names_findings_by_code_key_and_line(tmp_path: Path, out: Path) -> None:
@@ -779,6 +959,10 @@ def test_the_version_is_shown() -> None:
         ("convert", "in", "out", "--orientation", "up"),
         ("convert", "in", "out", "--rescale", "voxel"),
         ("convert", "in", "out", "--uids", "mine"),
+        ("convert", "in", "out", "--as", "multiframe"),
+        ("convert", "in", "out", "--compress", "gzip"),
+        ("convert", "in", "out", "--bed-direction", "up"),
+        ("convert", "in", "out", "--cycle-length", "fast"),
         ("info",),
         ("no-such-command",),
     ],

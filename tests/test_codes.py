@@ -56,6 +56,58 @@ I-124 Iodine SCT 40937006
 Tb-152 Terbium DCM 126606
 """
 ROWS = [row.split() for row in CID_4020.split("\n") if row]
+
+# CID 18 Radiopharmaceutical Isotope, likewise: what SPECT knows.
+CID_18 = """
+C-14 Carbon SCT 71647005
+F-18 Fluorine SCT 77004003
+Na-22 Sodium SCT 71633006
+Na-24 Sodium SCT 58541008
+P-32 Phosphorus SCT 32505007
+K-42 Potassium SCT 59844004
+K-43 Potassium SCT 8202008
+Cr-51 Chromium SCT 52745005
+Co-57 Cobalt SCT 27054007
+Co-58 Cobalt SCT 89272005
+Fe-59 Iron SCT 68580003
+Co-60 Cobalt SCT 5405008
+Cu-64 Copper SCT 3932008
+Cu-67 Copper SCT 53700003
+Ga-67 Gallium SCT 2008008
+Se-75 Selenium SCT 43239002
+Kr-81m Krypton SCT 61716009
+Kr-85 Krypton SCT 34127007
+Sr-85 Strontium SCT 111084009
+Sr-87m Strontium SCT 78023008
+Sr-89 Strontium SCT 7770004
+Y-90 Yttrium SCT 14691008
+Ru-97 Ruthenium SCT 23788009
+Tc-99m Technetium SCT 72454006
+In-111 Indium SCT 56609000
+In-113m Indium SCT 48895003
+I-123 Iodine SCT 21572004
+I-125 Iodine SCT 68630002
+Xe-127 Xenon SCT 27081007
+I-131 Iodine SCT 1368003
+Ba-133 Barium SCT 3027009
+Xe-133 Xenon SCT 80751004
+Gd-153 Gadolinium SCT 14529005
+Sm-153 Samarium SCT 419804008
+Ho-166 Holmium NCIt C1943
+Yb-169 Ytterbium SCT 41758004
+Lu-177 Lutetium SCT 447553000
+Ta-178 Tantalum SCT 6301006
+Re-186 Rhenium SCT 395865006
+Re-188 Rhenium SCT 423578007
+Ir-191m Iridium DCM 126604
+Au-198 Gold SCT 24301009
+Au-199 Gold SCT 70544003
+Tl-201 Thallium SCT 60057003
+Pb-203 Lead SCT 47588004
+Ra-223 Radium SCT 24853006
+"""
+SPECT_ROWS = [row.split() for row in CID_18.split("\n") if row]
+ALL_ROWS = [*ROWS, *(row for row in SPECT_ROWS if row not in ROWS)]
 NONE = CodeTable()
 
 
@@ -82,8 +134,8 @@ def spellings(symbol: str, mass: str, element: str) -> list[str]:
     return [spelling for each in plain for spelling in (each, each.lower(), each.upper())]
 
 
-@pytest.mark.parametrize(("isotope", "element", "scheme", "value"), ROWS, ids=[row[0] for row in ROWS])
-def test_every_isotope_of_cid_4020_is_known_in_every_spelling(
+@pytest.mark.parametrize(("isotope", "element", "scheme", "value"), ALL_ROWS, ids=[row[0] for row in ALL_ROWS])
+def test_every_isotope_of_cid_4020_and_18_is_known_in_every_spelling(
     isotope: str, element: str, scheme: str, value: str
 ) -> None:
     symbol, mass = isotope.split("-")
@@ -93,21 +145,47 @@ def test_every_isotope_of_cid_4020_is_known_in_every_spelling(
         assert code == Code(value, scheme, f"^{mass}^{element}"), typed
 
 
-def test_the_table_is_cid_4020_and_no_more() -> None:
-    text = (resources.files("inveonimaging.dicom") / "code_tables" / "radionuclide.json").read_text("utf-8")
+@pytest.mark.parametrize(("file", "cid", "rows"), [("radionuclide", 4020, ROWS), ("isotope", 18, SPECT_ROWS)])
+def test_the_tables_are_those_of_the_standard_and_no_more(file: str, cid: int, rows: list[list[str]]) -> None:
+    text = (resources.files("inveonimaging.dicom") / "code_tables" / f"{file}.json").read_text("utf-8")
     table = json.loads(text)
-    assert table["cid"] == 4020
+    assert table["cid"] == cid
     assert [[row["isotope"], row["scheme"], row["value"]] for row in table["codes"]] == [
-        [isotope, scheme, value] for isotope, _, scheme, value in ROWS
+        [isotope, scheme, value] for isotope, _, scheme, value in rows
     ]
     assert not [row for row in table["codes"] if row["scheme"] in {"SRT", "SNM3"}]  # retired
 
 
-@pytest.mark.parametrize("file", ["radionuclide", "radiopharmaceutical", "species", "patient_orientation"])
-def test_every_table_names_its_context_group(file: str) -> None:
+def test_isotopes_in_both_tables_have_one_code() -> None:
+    both = {row[0] for row in ROWS} & {row[0] for row in SPECT_ROWS}
+    assert both == {"F-18", "Na-22", "Cu-64", "Y-90"}
+    assert all(row in ROWS for row in SPECT_ROWS if row[0] in both)
+
+
+TABLES = {
+    "anatomic_region": 4031,
+    "isotope": 18,
+    "patient_gantry_relationship": 21,
+    "patient_orientation": 19,
+    "patient_orientation_modifier": 20,
+    "radionuclide": 4020,
+    "radiopharmaceutical": 4021,
+    "species": 7454,
+}
+
+
+def test_every_table_is_known() -> None:
+    folder = resources.files("inveonimaging.dicom") / "code_tables"
+    assert sorted(each.name for each in folder.iterdir() if each.name.endswith(".json")) == [
+        f"{name}.json" for name in TABLES
+    ]
+
+
+@pytest.mark.parametrize(("file", "cid"), TABLES.items())
+def test_every_table_names_its_context_group(file: str, cid: int) -> None:
     text = (resources.files("inveonimaging.dicom") / "code_tables" / f"{file}.json").read_text("utf-8")
     table = json.loads(text)
-    assert table["cid"] in {4020, 4021, 7454, 19}
+    assert table["cid"] == cid
     values = [(row["scheme"], row["value"]) for row in table["codes"]]
     assert len(set(values)) == len(values)
     assert all(re.fullmatch(r"\d{6,18}", value) for scheme, value in values if scheme == "SCT")
@@ -126,7 +204,21 @@ def test_every_table_names_its_context_group(file: str) -> None:
         ("tc94M", "Tc-94m"),
         ("technetium-94m", "Tc-94m"),
         ("94Tc", None),  # another nuclide than its metastable state
-        ("Tc-99m", None),  # no positron emitter
+        ("Tc-99m", "Tc-99m"),
+        ("99mTc", "Tc-99m"),
+        ("TC99M", "Tc-99m"),
+        ("technetium 99m", "Tc-99m"),
+        ("99Tc", None),  # another nuclide than its metastable state
+        ("In111", "In-111"),
+        ("In-113m", "In-113m"),
+        ("In-113", None),
+        ("123I", "I-123"),
+        ("I-125", "I-125"),
+        ("131-Iodine", "I-131"),
+        ("thallium-201", "Tl-201"),
+        ("67Ga", "Ga-67"),
+        ("133Xe", "Xe-133"),
+        ("133Ba", "Ba-133"),
         ("68Ge", "Ge-68"),
         ("68Ga", "Ga-68"),
         ("13N", "N-13"),
@@ -147,7 +239,7 @@ def test_what_is_no_isotope_of_the_table_has_no_code(typed: str) -> None:
 @example(typed="\u0661\u0668F")  # other scripts have digits too
 @example(typed="9" * 5000 + "F")
 def test_no_text_crashes(typed: str) -> None:
-    assert isotope_of(typed) in {None, *(row[0] for row in ROWS)}
+    assert isotope_of(typed) in {None, *(row[0] for row in ALL_ROWS)}
     radiopharmaceutical(typed, "F-18")
     species(typed)
 

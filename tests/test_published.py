@@ -9,6 +9,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from pydicom.uid import (
+    UID,
+    EnhancedCTImageStorage,
+    EnhancedPETImageStorage,
+    LegacyConvertedEnhancedCTImageStorage,
+    LegacyConvertedEnhancedPETImageStorage,
+)
 
 from helpers import (
     CT,
@@ -185,24 +192,98 @@ def test_a_code_table_that_cannot_be_read_is_wrong_usage(folder_command: Run, st
     assert not out.parent.exists()
 
 
-# Multi-frame output, which does not exist yet.
+# Multi-frame output.
+
+ENHANCED = {EnhancedCTImageStorage, EnhancedPETImageStorage}
+LEGACY = {LegacyConvertedEnhancedCTImageStorage, LegacyConvertedEnhancedPETImageStorage}
+BOTH_FORMS = [("-m", ENHANCED), ("--multiframe", ENHANCED), ("-l", LEGACY), ("--legacyconverted", LEGACY)]
+
+
+@pytest.mark.parametrize(("option", "sop_classes"), BOTH_FORMS)
+def test_a_series_becomes_one_object(
+    folder_command: Run, study: Path, out: Path, option: str, sop_classes: set[UID]
+) -> None:
+    datasets = converted(folder_command, option, study, out)
+    assert files_below(out) == ["1/000001.dcm", "2/000001.dcm"]
+    assert {ds.SOPClassUID for ds in datasets} == sop_classes
+    assert [ds.NumberOfFrames for ds in datasets] == [6, 12]
+
+
+def test_prefixes_start_the_names_of_objects(folder_command: Run, study: Path, out: Path) -> None:
+    assert folder_command("-m", "-c", "CT-", "-p", "PET-", study, out).code == 0
+    assert files_below(out) == ["1/CT-000001.dcm", "2/PET-000001.dcm"]
 
 
 @pytest.mark.parametrize("option", ["-f", "--file"])
-def test_a_name_for_multi_frame_output_is_accepted(folder_command: Run, study: Path, out: Path, option: str) -> None:
+@pytest.mark.parametrize("form", ["-m", "-l"])
+def test_objects_can_be_named(folder_command: Run, study: Path, out: Path, form: str, option: str) -> None:
+    assert folder_command(form, option, "all 7.dcm", "-c", "CT-", study, out).code == 0
+    assert files_below(out) == ["1/all 7.dcm", "2/all 7.dcm"]
+
+
+def test_objects_of_bed_positions_are_in_folders_of_their_own(folder_command: Run, tmp_path: Path, out: Path) -> None:
+    write_scan(tmp_path / "a.img", replace(PET, beds=(300.0, 350.0)))
+    assert folder_command("-m", "-f", "all.dcm", tmp_path, out).code == 0
+    assert files_below(out) == ["1/all.dcm", "2/all.dcm"]
+
+
+def test_an_empty_name_is_none(folder_command: Run, study: Path, out: Path) -> None:
+    assert folder_command("-m", "-f", "", study, out).code == 0
+    assert files_below(out) == ["1/000001.dcm", "2/000001.dcm"]
+
+
+@pytest.mark.parametrize("option", ["-f", "--file"])
+def test_single_frame_output_takes_no_name(folder_command: Run, study: Path, out: Path, option: str) -> None:
     assert folder_command(option, "all.dcm", study, out).code == 0
     assert files_below(out) == BARE
 
 
-@pytest.mark.parametrize("options", [["-l"], ["--legacyconverted"], ["-m"], ["--multiframe"], ["-l", "-m"]])
-def test_multi_frame_output_is_refused_in_one_line(
+@pytest.mark.parametrize("name", [".", "..", " ", "../all.dcm", "a/b", "a\\b", "C:", "a*", "a?", "<a>", "a|b", "a\nb"])
+@pytest.mark.parametrize("form", [[], ["-m"], ["-l"]])
+def test_a_name_that_is_no_file_name_is_wrong_usage(
+    folder_command: Run, file_command: Run, study: Path, out: Path, form: list[str], name: str
+) -> None:
+    for run, source in ((folder_command, study), (file_command, study / "m1.ct.img")):
+        line = assert_one_line_error(*run(*form, "-f", name, source, out), expected_code=2)
+        assert line.startswith("error: the file name is '")
+    assert not out.parent.exists()
+
+
+def test_an_absolute_path_is_no_file_name(folder_command: Run, study: Path, out: Path, tmp_path: Path) -> None:
+    assert_one_line_error(*folder_command("-m", "-f", tmp_path / "all.dcm", study, out), expected_code=2)
+    assert not (tmp_path / "all.dcm").exists()
+
+
+@pytest.mark.parametrize("options", [["-l", "-m"], ["-m", "-l"], ["--multiframe", "--legacyconverted"], ["-lm"]])
+def test_an_object_is_of_one_form(
     folder_command: Run, file_command: Run, study: Path, out: Path, options: list[str]
 ) -> None:
     for run, source in ((folder_command, study), (file_command, study / "m1.ct.img")):
-        line = assert_one_line_error(*run(*options, "-f", "all.dcm", source, out), expected_code=2)
-        assert line.startswith("error: -m" if "m" in options[0] else "error: -l")
-        assert "not available yet" in line
+        line = assert_one_line_error(*run(*options, source, out), expected_code=2)
+        assert line.startswith("error: -l and -m are given")
     assert not out.parent.exists()
+
+
+@pytest.mark.parametrize(("option", "sop_classes"), BOTH_FORMS)
+def test_one_pair_becomes_one_object(
+    file_command: Run, study: Path, out: Path, option: str, sop_classes: set[UID]
+) -> None:
+    done = file_command(option, "-f", "mouse.dcm", study / "m1.pet.img", out)
+    assert done.code == 0
+    assert files_below(out) == ["1/mouse.dcm"]
+    [found] = instances(out)
+    assert found.SOPClassUID in sop_classes
+    assert found.Modality == "PT"
+    assert done.stdout.splitlines() == [f"{found.SOPClassUID.name.removesuffix(' Storage')}: 1 files in {out / '1'}"]
+
+
+def test_what_an_enhanced_pet_must_tell_and_the_header_does_not_is_one_line(
+    folder_command: Run, tmp_path: Path, out: Path
+) -> None:
+    write_scan(tmp_path / "a.img", PET, defects=(Defect.NO_BRANCHING_FRACTION,))
+    assert "isotope_branching_fraction" in assert_one_line_error(*folder_command("-m", tmp_path, out))
+    assert not out.parent.exists()
+    assert folder_command("-l", tmp_path, out).code == 0
 
 
 # What is no pair is refused, and nothing is written.
