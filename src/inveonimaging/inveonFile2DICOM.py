@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from inveonimaging.conversion import Options
 from inveonimaging.errors import InputError
-from inveonimaging.published import add_multiframe, convert_and_tell, exit_code_of, file_name_of, form_of
+from inveonimaging.published import add_multiframe, convert_and_tell, exit_code_of, form_of
 
 
 def parser() -> argparse.ArgumentParser:
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _convert(given: argparse.Namespace) -> None:
     if os.path.isdir(given.InveonImage):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         raise InputError("is a folder", path=given.InveonImage, expected="one .img file", hint="see inveonFolder2DICOM")
-    options = Options(prefixes={}, form=form_of(given), file_name=file_name_of(given))
+    options = Options(prefixes={}, form=form_of(given), file_name=given.file or None)
     convert_and_tell(given.InveonImage, given.OutputFolder, options)
 
 

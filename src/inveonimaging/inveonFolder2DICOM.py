@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inveonimaging.conversion import Options
-from inveonimaging.conversion.options import checked_prefixes, suffixes
+from inveonimaging.conversion.options import suffixes
 from inveonimaging.dicom.codes import CodeTable, read_code_table
 from inveonimaging.hdr.enums import Modality
-from inveonimaging.published import add_multiframe, convert_and_tell, exit_code_of, file_name_of, form_of
+from inveonimaging.published import add_multiframe, convert_and_tell, exit_code_of, form_of
 from inveonimaging.subject import given_subject
 
 
@@ -57,10 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _convert(given: argparse.Namespace) -> None:
     options = Options(
         form=form_of(given),
-        file_name=file_name_of(given),
+        file_name=given.file or None,
         study_description=given.study_description,
         subject=given_subject(given.patient_name, given.patient_id, given.patient_birthdate, given.patient_sex),
-        prefixes=checked_prefixes({Modality.CT: given.ct_prefix, Modality.PET: given.pet_prefix}),
+        prefixes={Modality.CT: given.ct_prefix, Modality.PET: given.pet_prefix},
         codes=read_code_table(Path(given.code_table)) if given.code_table else CodeTable(),
         refuse_strays=True,
         ignored_suffixes=None if given.ignoreAllExtraFiles else suffixes(given.ignoreFileWithExt),

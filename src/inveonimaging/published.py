@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from inveonimaging.conversion import Options, convert
-from inveonimaging.conversion.options import checked_file_name
 from inveonimaging.dicom.iods import Form
 from inveonimaging.errors import OptionError
 from inveonimaging.reporting import FAILURES, forgive_encoding, say_failure, say_findings, shown
@@ -29,11 +28,6 @@ def form_of(arguments: argparse.Namespace) -> Form:
     if arguments.legacyconverted:
         return Form.LEGACY
     return Form.ENHANCED if arguments.multiframe else Form.CLASSIC
-
-
-def file_name_of(arguments: argparse.Namespace) -> str | None:
-    """Return what `-f` asks for; OptionError if it is no name of a file."""
-    return None if not arguments.file else checked_file_name(arguments.file)
 
 
 def convert_and_tell(source: str, output: str, options: Options) -> None:

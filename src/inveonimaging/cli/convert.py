@@ -116,7 +116,7 @@ def convert(
 
         chosen = asked.Options(
             form=Form(form),
-            file_name=None if file_name is None else asked.checked_file_name(file_name),
+            file_name=file_name,
             largest_object=object_size(max_object_size),
             compression=Compression(compress),
             cycle_ms=cycle_length,
@@ -128,9 +128,7 @@ def convert(
             flip=flip,
             rescale=Policy(rescale),
             uids=asked.Uids(uids),
-            prefixes=asked.checked_prefixes(
-                {Modality.CT: ct_prefix, Modality.PET: pet_prefix, Modality.SPECT: nm_prefix}
-            ),
+            prefixes={Modality.CT: ct_prefix, Modality.PET: pet_prefix, Modality.SPECT: nm_prefix},
             codes=read_code_table(code_table) if code_table else CodeTable(),
             frame_of_reference=Space(frame_of_reference),
             recursive=recursive,

@@ -12,7 +12,7 @@ from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.output import Stage, refuse_used, staged
 from inveonimaging.conversion.plan import SeriesPlan, StudyPlan, plan
 from inveonimaging.conversion.survey import Survey, survey_of
-from inveonimaging.conversion.writing import Planes, series_of, write_series
+from inveonimaging.conversion.writing import Planes, series_of, slope_findings, write_series
 from inveonimaging.dicom.pixels import transfer_syntax_of
 from inveonimaging.errors import InputError
 from inveonimaging.findings import Finding, Severity
@@ -119,8 +119,6 @@ class _Counter:
 def _convert_study(study: StudyPlan, options: Options, counter: _Counter) -> StudyResult:
     with staged(study.output) as stage:
         surveys = [survey_of(series.image) for series in study.series]
-        if options.fail_on_warnings:
-            _refuse_warnings(finding for survey in surveys for finding in survey.findings)
         named = StudyNames(study, [survey.digest for survey in surveys], options)
         results = tuple(
             _convert_series(planned, survey, named, options, stage, counter)
@@ -140,6 +138,9 @@ def _convert_series(
     planned: SeriesPlan, survey: Survey, named: StudyNames, options: Options, stage: Stage, counter: _Counter
 ) -> SeriesResult:
     series = series_of(planned, survey, named, options)
+    findings = (*survey.findings, *slope_findings(series, planned.iod))
+    if options.fail_on_warnings:
+        _refuse_warnings(findings)
     folder = stage.folder(str(planned.number))
     write_series(planned, series, named, options, folder, counter.counted)
     image = planned.image
@@ -154,5 +155,5 @@ def _convert_series(
         frames=len(image.frames),
         unit=image.scaling.unit.value,
         rescale_slopes=len({slope for frame in series.slopes for slope in frame}),
-        findings=(*image.findings, *survey.findings),
+        findings=(*image.findings, *findings),
     )

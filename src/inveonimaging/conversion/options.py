@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,7 +13,7 @@ from inveonimaging.conversion.objects import DEFAULT_SIZE
 from inveonimaging.conversion.space import Space
 from inveonimaging.dicom.codes import CodeTable
 from inveonimaging.dicom.iods import Form
-from inveonimaging.dicom.pixels import Compression
+from inveonimaging.dicom.pixels import LONGEST, Compression
 from inveonimaging.errors import OptionError, printable
 from inveonimaging.hdr.enums import Modality, Orientation
 from inveonimaging.quant import Policy
@@ -22,6 +23,7 @@ PREFIXES = MappingProxyType({Modality.CT: "CT-", Modality.PET: "PET-", Modality.
 
 
 _NOT_IN_NAMES = frozenset('/\\:*?"<>|')
+_RESERVED = re.compile(r"(CON|PRN|AUX|NUL|COM\d|LPT\d) *", re.IGNORECASE)  # by Windows, with any suffix
 _LONGEST_CYCLE_MS = 60_000
 _NAMING = 'without / \\ : * ? " < > |'
 
@@ -50,19 +52,18 @@ def suffixes(extensions: Iterable[str]) -> frozenset[str]:
     return frozenset("." + extension.lower().lstrip(".") for extension in extensions)
 
 
-def checked_prefixes(prefixes: Mapping[Modality, str]) -> Mapping[Modality, str]:
-    """Return the prefixes if they can start a file name on every system; OptionError if not."""
+def _refuse_prefixes(prefixes: Mapping[Modality, str]) -> None:
+    """Refuse what cannot start a file name on every system; OptionError."""
     for prefix in prefixes.values():
         if set(prefix) & _NOT_IN_NAMES or not (prefix.isprintable() or not prefix):
             raise OptionError(f"the prefix is '{printable(prefix)}'", expected=f"a start of a file name, {_NAMING}")
-    return prefixes
 
 
-def checked_file_name(name: str) -> str:
-    """Return a name if it can be a file's on every system; OptionError if not."""
-    if not name.strip(" .") or set(name) & _NOT_IN_NAMES or not name.isprintable():
+def _refuse_file_name(name: str) -> None:
+    """Refuse what cannot be a file's name on every system; OptionError."""
+    is_plain = name.isprintable() and not set(name) & _NOT_IN_NAMES and name == name.rstrip(" .")
+    if not name or not is_plain or _RESERVED.fullmatch(name.partition(".")[0]):
         raise OptionError(f"the file name is '{printable(name)}'", expected=f"a name alone, {_NAMING}")
-    return name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +119,11 @@ class Options:
     allow_long_data: bool = False
 
     def __post_init__(self) -> None:
+        _refuse_prefixes(self.prefixes)
+        if self.file_name is not None:
+            _refuse_file_name(self.file_name)
+        if not 0 < self.largest_object <= LONGEST:
+            raise OptionError(f"the object size is {self.largest_object}", expected=f"1 to {LONGEST} bytes")
         if self.scan_time is not None and self.scan_time.tzinfo is not None:
             raise OptionError(f"the scan time is '{self.scan_time}'", expected="local time without a zone")
         if self.cycle_ms is not None and not 0 < self.cycle_ms <= _LONGEST_CYCLE_MS:

@@ -19,6 +19,8 @@ from inveonimaging.dicom.pixels import transfer_syntax_of
 from inveonimaging.dicom.series import Instance, Series
 from inveonimaging.dicom.uids import UID
 from inveonimaging.dicom.write import Head, InstanceEncoder, MultiFrameEncoder
+from inveonimaging.errors import InveonError
+from inveonimaging.findings import Finding
 from inveonimaging.image import Image
 from inveonimaging.quant import Policy, quantise, slopes_of
 from inveonimaging.scan import is_mu_map
@@ -41,8 +43,11 @@ def write_series(
     slices = tuple(_slices(series, planned.iod, named.single_frames(planned)))
     planes = iter(counted(_planes(series, slices)))
     heads = _heads(planned, series, slices, named, syntax.uid)
-    for name, held, head in zip(planned.files, planned.objects, heads, strict=True):
-        write_file(folder / name, syntax.file(head, islice(planes, len(held)), len(held)))
+    try:
+        for name, held, head in zip(planned.files, planned.objects, heads, strict=True):
+            write_file(folder / name, syntax.file(head, islice(planes, len(held)), len(held)))
+    except InveonError as error:
+        raise error.at(series.image.pair.header) from error
 
 
 def series_of(planned: SeriesPlan, survey: Survey, named: StudyNames, options: Options) -> Series:
@@ -68,6 +73,18 @@ def series_of(planned: SeriesPlan, survey: Survey, named: StudyNames, options: O
         attenuation_series_uid=named.attenuation(planned),
         codes=options.codes,
     )
+
+
+def slope_findings(series: Series, iod: Iod) -> tuple[Finding, ...]:
+    """Return a finding if frames of one object have slopes of their own, which not all programs read."""
+    slopes = {slope for frame in series.slopes for slope in frame}
+    if len(slopes) == 1 or not isinstance(iod, MultiFrameIod) or iod.holds_one_time_frame:
+        return ()
+    message = (
+        f"the frames of one object have {len(slopes)} rescale slopes; programs that use GDCM (ITK, 3D Slicer), and "
+        "dcm2niix, apply the first to all (--rescale series writes one)"
+    )
+    return (Finding("several-slopes", message, path=str(series.image.pair.header)),)
 
 
 def _reference_times_ms(image: Image) -> tuple[float, ...]:

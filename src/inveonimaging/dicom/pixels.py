@@ -27,7 +27,7 @@ from pydicom.uid import (
 )
 
 from inveonimaging.dicom.write import Head
-from inveonimaging.errors import OptionError
+from inveonimaging.errors import OptionError, UnsupportedError
 
 Frames = Iterable[npt.NDArray[np.int16]]
 
@@ -79,7 +79,7 @@ def transfer_syntax_of(compression: Compression) -> TransferSyntax:
             f"nothing is installed that compresses to {compression.value}",
             hint="pip install 'inveonimaging[compress]', or --compress none",
         )
-    return TransferSyntax(encoder.UID, partial(_encapsulated, encoder))
+    return TransferSyntax(encoder.UID, partial(_encapsulated, encoder, compression.value))
 
 
 _ENCAPSULATED = {
@@ -111,11 +111,17 @@ def _deflated(head: Head, frames: Frames, count: int) -> Iterator[bytes]:
     yield done + b"\0" * ((written + len(done)) % 2)
 
 
-def _encapsulated(encoder: Encoder, head: Head, frames: Frames, _count: int) -> Iterator[bytes]:
+def _encapsulated(encoder: Encoder, name: str, head: Head, frames: Frames, _count: int) -> Iterator[bytes]:
     """Yield a file with one fragment a frame (PS3.5 A.4)."""
     yield head.meta + head.body + _ELEMENT.pack(0x7FE0, 0x0010, b"OB", _UNDEFINED) + _NO_OFFSETS
     for plane in frames:
-        fragment = encoder.encode(plane, **_pixel_options(plane))
+        try:
+            fragment = encoder.encode(plane, **_pixel_options(plane))
+        except RuntimeError as error:
+            raise UnsupportedError(
+                f"a slice of {plane.shape[1]} x {plane.shape[0]} pixels cannot be compressed to {name}",
+                hint="--compress none",
+            ) from error
         fragment += b"\0" * (len(fragment) % 2)
         yield _ITEM.pack(0xFFFE, 0xE000, len(fragment)) + fragment
     yield _END

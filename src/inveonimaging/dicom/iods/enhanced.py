@@ -67,7 +67,7 @@ _COMMON = (
     sop_common,
 )
 _OF_OBJECT = (multi_frame_functional_groups, sop_instance_of_object)
-_SHARED = (pixel_measures, plane_orientation, frame_anatomy, frame_voi_lut)
+_SHARED = (pixel_measures, frame_anatomy, frame_voi_lut)
 
 ENHANCED_CT_IMAGE = MultiFrameIod(
     name="Enhanced CT Image",
@@ -81,7 +81,7 @@ ENHANCED_CT_IMAGE = MultiFrameIod(
         *CT_ACQUISITION,
     ),
     by_frame=(irradiation_event, synchronization_of_frame),
-    by_slice=(plane_position,),
+    by_slice=(plane_position, plane_orientation),
     by_slope=(pixel_value_transformation, real_world_value_mapping),
     groups=(FRAME_CONTENT,),
     may_be_concatenated=True,
@@ -110,7 +110,7 @@ ENHANCED_PET_IMAGE = MultiFrameIod(
         pet_table_dynamics,
     ),
     by_frame=(pet_frame_correction_factors, synchronization_of_frame),
-    by_slice=(plane_position,),
+    by_slice=(plane_position, plane_orientation),
     by_slope=(pixel_value_transformation, real_world_value_mapping),
     groups=(FRAME_CONTENT,),
     may_be_concatenated=True,

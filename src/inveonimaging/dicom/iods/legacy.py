@@ -65,7 +65,6 @@ _ELSEWHERE = frozenset(  # attributes of single-frame instances that stand in a 
         "ImageOrientationPatient",
         "ImagePositionPatient",
         "ImageType",
-        "InstanceNumber",
         "Laterality",
         "PixelSpacing",
         "RescaleIntercept",
@@ -143,14 +142,13 @@ def _legacy(
         of_first=(original_header,),
         shared=(
             pixel_measures,
-            plane_orientation,
             known_frame_anatomy,
             frame_voi_lut,
             *groups,
             unassigned_shared,
         ),
         by_frame=(synchronization_of_frame, *by_frame),
-        by_slice=(plane_position,),
+        by_slice=(plane_position, plane_orientation),
         by_slope=(pixel_value_transformation, *by_slope),
         groups=(
             FRAME_CONTENT,

@@ -32,8 +32,8 @@ def pixel_measures(series: Series) -> Dataset:
     return dataset(PixelMeasuresSequence=[_only(image_plane(series), without="ImageOrientationPatient")])
 
 
-def plane_orientation(series: Series) -> Dataset:
-    """Plane Orientation (Patient) Macro (PS3.3 C.7.6.16.2.4)."""
+def plane_orientation(series: Series, k: int) -> Dataset:
+    """Plane Orientation (Patient) Macro (PS3.3 C.7.6.16.2.4), of each slice: if shared, dcm2niix mixes frames."""
     cosines = image_plane(series).ImageOrientationPatient
     return dataset(PlaneOrientationSequence=[dataset(ImageOrientationPatient=cosines)])
 
