@@ -130,7 +130,7 @@ def read_pair(
 
 
 def split(image: Image, parts: Sequence[Part], bed_direction: int = 1) -> tuple[Image, ...]:
-    """Return the parts of an image as images, each bed position at its own place.
+    """Return the parts of an image as images, each bed position at its own place, from the first part's.
 
     Args:
         image: a whole file.
@@ -140,17 +140,20 @@ def split(image: Image, parts: Sequence[Part], bed_direction: int = 1) -> tuple[
     Raises:
         HeaderError: a bed position has no `bed_offset`.
     """
-    return tuple(_part_of(image, part, bed_direction) for part in parts)
+    offsets = [0.0 if part.place.bed is None else _bed_offset(image, part.frames[0]) for part in parts]
+    return tuple(
+        _part_of(image, part, bed_direction * (offset - offsets[0]))
+        for part, offset in zip(parts, offsets, strict=True)
+    )
 
 
-def _part_of(image: Image, part: Part, bed_direction: int) -> Image:
+def _part_of(image: Image, part: Part, distance_mm: float) -> Image:
     frames, source, scaling = image.header.frames, image.source, image.scaling
-    distance = 0.0 if part.place.bed is None else _bed_offset(image, part.frames[0]) - _bed_offset(image, 0)
     return replace(
         image,
         part=part,
         header=replace(image.header, frames=tuple(frames[index] for index in part.frames)),
-        grid=moved_along_bed(image.grid, bed_direction * distance),
+        grid=moved_along_bed(image.grid, distance_mm),
         source=replace(source, offsets=tuple(source.offsets[index] for index in part.frames)),
         scaling=replace(scaling, factors=tuple(scaling.factors[index] for index in part.frames)),
     )

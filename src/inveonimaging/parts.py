@@ -88,8 +88,10 @@ def _places(header: Header) -> tuple[Place, ...]:
     for place, indices in together.items():
         for time, index in enumerate(_in_time(header, indices), 1):
             places[index] = place._replace(time=time)
-    _refuse_misfit(header, tuple(places.values()))
-    return tuple(places[index] for index in range(len(header.frames)))
+    ordered = tuple(places[index] for index in range(len(header.frames)))
+    _refuse_misfit(header, ordered)
+    _refuse_other_times(header, ordered)
+    return ordered
 
 
 def _in_time(header: Header, indices: list[int]) -> list[int]:
@@ -134,6 +136,22 @@ def _refuse_misfit(header: Header, places: tuple[Place, ...]) -> None:
     if times * gates * beds * windows != len(places):
         line = header.line_of("total_frames")
         raise HeaderError(found, line=line, expected=f"{times * gates * beds * windows}, one for each combination")
+
+
+def _refuse_other_times(header: Header, places: tuple[Place, ...]) -> None:
+    """Refuse gates and energy windows whose time frames, of which there are several, are not the same ones."""
+    starts: dict[tuple[int | None, int | None], float | None] = {}
+    if len({place.time for place in places}) == 1:
+        return
+    for place, frame in zip(places, header.frames, strict=True):
+        start = starts.setdefault((place.bed, place.time), frame.start_s)
+        if frame.start_s != start:
+            raise HeaderError(
+                f"time frame {place.time} starts at {frame.start_s:g} s in one gate or energy window, "
+                f"at {start:g} s in another",
+                line=frame.line_of("frame_start"),
+                expected="the same frame_start",
+            )
 
 
 def _gates_said(header: Header, found: int) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 from pydicom.dataset import Dataset
@@ -94,6 +95,14 @@ def put(dataset: Dataset, **values: object) -> Dataset:
         if value or value == 0:
             setattr(dataset, keyword, value)
     return dataset
+
+
+def merged(modules: Iterable[Dataset]) -> Dataset:
+    """Return one dataset of several."""
+    whole = Dataset()
+    for module in modules:
+        whole.update(module)
+    return whole
 
 
 def complete(values: Dataset, *keywords: str) -> Dataset:

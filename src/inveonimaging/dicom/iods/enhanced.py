@@ -48,7 +48,7 @@ from inveonimaging.dicom.modules.multi_frame import (
     sop_instance_of_object,
 )
 from inveonimaging.dicom.modules.patient import patient, patient_study
-from inveonimaging.dicom.modules.synchronization import synchronization, synchronization_of_frame
+from inveonimaging.dicom.modules.synchronization import synchronization_of_frame
 
 _COMMON = (
     patient,
@@ -62,7 +62,6 @@ _COMMON = (
     enhanced_general_equipment,
     image_pixel,
     multi_frame_dimension,
-    synchronization,
     acquisition_context,
     sop_common,
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
+from inveonimaging.dicom.encode import merged
 from inveonimaging.dicom.series import Instance, MultiFrame, Series
 from inveonimaging.quant import Slope
 
@@ -135,11 +136,3 @@ class MultiFrameIod(Iod):
     def shared_part(self, series: Series) -> Dataset:
         """Return the functional groups that all slices share; empty for an IOD that has none."""
         return merged(module(series) for module in self.shared)
-
-
-def merged(modules: Iterable[Dataset]) -> Dataset:
-    """Return one dataset of several."""
-    whole = Dataset()
-    for module in modules:
-        whole.update(module)
-    return whole

@@ -12,10 +12,10 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID, LegacyConvertedEnhancedCTImageStorage, LegacyConvertedEnhancedPETImageStorage
 
-from inveonimaging.dicom.encode import dataset
+from inveonimaging.dicom.encode import dataset, merged
 from inveonimaging.dicom.iods.ct import CT_IMAGE
 from inveonimaging.dicom.iods.frame_content import FRAME_CONTENT
-from inveonimaging.dicom.iods.iod import Attributes, Constant, Group, Iod, MultiFrameIod, merged
+from inveonimaging.dicom.iods.iod import Attributes, Constant, Group, Iod, MultiFrameIod
 from inveonimaging.dicom.iods.pet import PET_IMAGE
 from inveonimaging.dicom.modules.functional_groups import (
     frame_voi_lut,

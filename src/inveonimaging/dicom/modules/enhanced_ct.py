@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from pydicom.dataset import Dataset
 
-from inveonimaging.dicom.encode import complete, dataset, ds, group, put
+from inveonimaging.dicom.encode import complete, dataset, ds, group, merged, put
 from inveonimaging.dicom.modules.ct import rotation_direction
 from inveonimaging.dicom.modules.general import UNKNOWN
 from inveonimaging.dicom.modules.multi_frame import DERIVED, ORIGINAL, enhanced_image, frame_type, is_told
 from inveonimaging.dicom.modules.position import centres
 from inveonimaging.dicom.modules.reconstruction import convolution_kernel, reconstruction_diameter
+from inveonimaging.dicom.modules.synchronization import synchronization
 from inveonimaging.dicom.series import Series
 from inveonimaging.hdr.enums import BedMotion, ReconAlgorithm
 from inveonimaging.hdr.model import Ct
@@ -25,8 +26,9 @@ _UNKNOWN_SIZE = "0"  # of the focal spot, which no header tells; see docs/confor
 
 
 def enhanced_ct_image(series: Series) -> Dataset:
-    """Enhanced CT Image Module (PS3.3 C.8.15.2)."""
-    return enhanced_image(series, _origin(series))
+    """Enhanced CT Image Module (PS3.3 C.8.15.2), with the synchronization of gates."""
+    origin = _origin(series)
+    return merged((enhanced_image(series, origin), synchronization(series, is_original=origin == ORIGINAL)))
 
 
 def ct_image_frame_type(series: Series) -> Dataset:

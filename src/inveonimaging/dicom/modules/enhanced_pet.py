@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydicom.dataset import Dataset
 
 from inveonimaging.dicom import codes
-from inveonimaging.dicom.encode import complete, dataset, ds, dt, group, lo, put, whole
+from inveonimaging.dicom.encode import complete, dataset, ds, dt, group, lo, merged, put, whole
 from inveonimaging.dicom.modules.general import UNKNOWN
 from inveonimaging.dicom.modules.multi_frame import DERIVED, ORIGINAL, enhanced_image, frame_type, is_told
 from inveonimaging.dicom.modules.pet import (
@@ -18,6 +18,7 @@ from inveonimaging.dicom.modules.pet import (
 )
 from inveonimaging.dicom.modules.position import centres
 from inveonimaging.dicom.modules.reconstruction import reconstruction_diameter
+from inveonimaging.dicom.modules.synchronization import synchronization
 from inveonimaging.dicom.series import Series
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import AcquisitionMode, Attenuation, GantryRotation, Rebinning, ReconAlgorithm
@@ -96,8 +97,9 @@ def enhanced_pet_isotope(series: Series) -> Dataset:
 
 
 def enhanced_pet_image(series: Series) -> Dataset:
-    """Enhanced PET Image Module (PS3.3 C.8.22.3)."""
-    return enhanced_image(series, _origin(series))
+    """Enhanced PET Image Module (PS3.3 C.8.22.3), with the synchronization of gates."""
+    origin = _origin(series)
+    return merged((enhanced_image(series, origin), synchronization(series, is_original=origin == ORIGINAL)))
 
 
 def enhanced_pet_acquisition(series: Series) -> Dataset:

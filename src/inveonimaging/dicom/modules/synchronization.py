@@ -28,12 +28,17 @@ def delay_keywords(series: Series) -> tuple[str, str] | None:
     return _DELAYS.get(series.gating.trigger) if series.gating else None
 
 
-def synchronization(series: Series) -> Dataset:
+def synchronization(series: Series, *, is_original: bool) -> Dataset:
     """Cardiac or Respiratory Synchronization Module (PS3.3 C.7.6.18), of gated series with a known trigger only."""
     gating = series.gating
     if gating is None or gating.trigger is Trigger.UNKNOWN:
         return Dataset()
-    return _cardiac(gating) if gating.trigger is Trigger.CARDIAC else _respiratory(gating)
+    if gating.trigger is Trigger.RESPIRATORY:
+        return _respiratory(gating)
+    module = _cardiac(gating)
+    if is_original:
+        module.update(dataset(CardiacRRIntervalSpecified=gating.cycle_ms, IntervalsAcquired="", IntervalsRejected=""))
+    return module
 
 
 def synchronization_of_frame(series: Series, frame: int) -> Dataset:
@@ -59,9 +64,6 @@ def _cardiac(gating: Gating) -> Dataset:
     return dataset(
         CardiacSynchronizationTechnique="RETROSPECTIVE",
         CardiacSignalSource=source,
-        CardiacRRIntervalSpecified=gating.cycle_ms,
-        IntervalsAcquired="",
-        IntervalsRejected="",
         CardiacBeatRejectionTechnique="RR_INTERVAL" if has_limits else "NONE",
         LowRRValue=whole(gating.shortest_ms),
         HighRRValue=whole(gating.longest_ms),
