@@ -1,0 +1,125 @@
+"""A CT of 5 GiB: more than 32 bits count, and far more than the memory that a conversion may take."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from pydicom import dcmread
+from pydicom.pixels.utils import iter_pixels
+
+from conftest import Measures, skip_or_fail
+from helpers import files_below, header_text
+from inveonimaging.dicom.modules.header_text import header_bytes
+
+COLUMNS, ROWS, SLICES = 1280, 1280, 1640
+PLANE = COLUMNS * ROWS * 2
+SEEN = [
+    0,
+    653,
+    654,
+    655,
+    656,
+    820,
+    1307,
+    1308,
+    1310,
+    1311,
+    SLICES - 1,
+]  # where parts and 2^31, 2^32 bytes end, and between
+PARTS = [range(654), range(654, 1308), range(1308, SLICES)]  # 654 slices and their functional groups fit into 2 GiB
+LARGEST_MEMORY_MB = 400
+NEEDED_BYTES = 8e9
+# runs a command and prints the largest memory that a process of it had, in the system's unit
+MEASURE = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:]).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, file=sys.stderr)
+sys.exit(code)
+"""
+PER_MB = 2**20 if sys.platform == "darwin" else 2**10
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell the memory of a child"),
+]
+
+
+def plane(k: int) -> npt.NDArray[np.int16]:
+    """Return the values of a slice that is not 0: a ramp, its own in every slice."""
+    return ((np.arange(ROWS * COLUMNS) * 7 + k * 13) % 4000 - 1000).astype("<i2").reshape(ROWS, COLUMNS)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """Return a folder with a sparse CT in `ct.img`, and clean up at once: pytest would keep it."""
+    if shutil.disk_usage(tmp_path).free < NEEDED_BYTES:
+        skip_or_fail(f"{tmp_path} has less than {NEEDED_BYTES:g} bytes left")
+    data = tmp_path / "ct.img"
+    with data.open("wb") as file:
+        file.truncate(PLANE * SLICES)
+        for k in SEEN:
+            file.seek(PLANE * k)
+            file.write(plane(k).tobytes())
+    size = {"x_dimension": str(COLUMNS), "y_dimension": str(ROWS), "z_dimension": str(SLICES)}
+    (tmp_path / "ct.img.hdr").write_text(header_text({"modality": "1", "pixel_size": "0.01", **size}))
+    yield tmp_path
+    shutil.rmtree(tmp_path)
+
+
+def test_a_ct_of_5_gib_becomes_a_concatenation_in_little_memory(folder: Path, measures: Measures) -> None:
+    assert (folder / "ct.img").stat().st_size > 5 * 2**30
+    arguments = ["convert", str(folder / "ct.img"), str(folder / "out"), "--as", "enhanced"]
+    start = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURE, sys.executable, "-m", "inveonimaging", *arguments],
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=1800,
+    )
+    measures.largest("time for a CT of 5 GiB, s", time.perf_counter() - start)
+    assert done.returncode == 0, done.stderr
+    memory_mb = int(done.stderr.splitlines()[-1]) / PER_MB
+    measures.largest("memory for a CT of 5 GiB, MiB", memory_mb)
+    assert 10 < memory_mb < LARGEST_MEMORY_MB  # a Python with numpy has 10 and more
+    check_parts(folder / "out", folder / "ct.img.hdr")
+
+
+def check_parts(output: Path, header: Path) -> None:
+    names = [f"1/CT-{number:06}.dcm" for number in range(1, len(PARTS) + 1)]
+    assert files_below(output) == names
+    concatenations = set()
+    for number, (name, slices) in enumerate(zip(names, PARTS, strict=True), 1):
+        file = output / name
+        part = dcmread(file, stop_before_pixels=True)
+        assert (part.NumberOfFrames, part.ConcatenationFrameOffsetNumber) == (len(slices), slices.start)
+        assert (part.InConcatenationNumber, part.InConcatenationTotalNumber) == (number, len(PARTS))
+        assert len(part.PerFrameFunctionalGroupsSequence) == len(slices)
+        assert part.file_meta.MediaStorageSOPInstanceUID == part.SOPInstanceUID
+        assert header_bytes(part) == header.read_bytes()
+        concatenations.add((part.ConcatenationUID, part.SOPInstanceUIDOfConcatenationSource, part.SeriesInstanceUID))
+        check_pixels(file, slices)
+    assert len(concatenations) == 1
+
+
+def check_pixels(file: Path, slices: range) -> None:
+    """Read the element's length by hand, and one frame at a time."""
+    length = len(slices) * PLANE
+    assert length < 2**32
+    assert file.stat().st_size <= 2**31
+    with file.open("rb") as raw:
+        raw.seek(-length - 12, 2)
+        assert raw.read(12) == b"\xe0\x7f\x10\x00OW\0\0" + length.to_bytes(4, "little")
+    seen = sorted({slices.start, slices.start + 2, slices.stop - 1} | (set(SEEN) & set(slices)))
+    frames = iter_pixels(file, indices=[k - slices.start for k in seen])
+    for k, pixels in zip(seen, frames, strict=True):
+        expected = plane(k) if k in SEEN else np.zeros((ROWS, COLUMNS))
+        np.testing.assert_array_equal(pixels, expected, f"slice {k}")
