@@ -212,7 +212,8 @@ def test_gates_of_time_frames_become_a_series_for_each_time_frame(
         else:
             (ds,) = series
             starts = {groups["FrameContentSequence"].FrameAcquisitionDateTime for groups in groups_of(ds)}
-            assert starts == {("20140617135207", "20140617135307")[number - 1]}
+            assert starts == {("20140617135207", "20140617135307")[number - 1]} == {ds.AcquisitionDateTime}
+            assert ds.AcquisitionDuration == (60, 540)[number - 1]
     assert_one_space(study)
 
 

@@ -69,10 +69,11 @@ class Series:
         return None if self.start is None else self.start + timedelta(seconds=after)
 
     @cached_property
-    def end(self) -> datetime | None:
-        """When the last frame ended."""
-        ends = ((frame.start_s or 0.0) + (frame.duration_s or 0.0) for frame in self.image.frames)
-        return None if self.start is None else self.start + timedelta(seconds=max(ends))
+    def extent_s(self) -> tuple[float, float]:
+        """When the first of its frames started and the last one ended, in seconds after `start`."""
+        frames = self.image.frames
+        ends = ((frame.start_s or 0.0) + (frame.duration_s or 0.0) for frame in frames)
+        return min(frame.start_s or 0.0 for frame in frames), max(ends)
 
     @cached_property
     def steps(self) -> Mapping[int, int]:

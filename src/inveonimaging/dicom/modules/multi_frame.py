@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import MappingProxyType
 
 from pydicom.dataset import Dataset
@@ -81,10 +82,11 @@ def enhanced_image(series: Series, origin: str = ORIGINAL) -> Dataset:
         LossyImageCompression="00",
         PresentationLUTShape="IDENTITY",
     )
-    start, end = series.start, series.end
-    if start is None or end is None:
+    if series.start is None:
         return module
-    return put(module, AcquisitionDateTime=dt(start), AcquisitionDuration=(end - start).total_seconds() or None)
+    first, last = series.extent_s
+    start = series.start + timedelta(seconds=first)
+    return put(module, AcquisitionDateTime=dt(start), AcquisitionDuration=last - first or None)
 
 
 def is_told(series: Series) -> bool:
