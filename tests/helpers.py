@@ -76,8 +76,9 @@ def write_small_study(folder: Path) -> Path:
 
 
 def files_below(folder: Path) -> list[str]:
-    """Return the files in a tree, by their relative paths; empty when there is no folder."""
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    """Return the files in a tree but for manifests, by their relative paths; empty when there is no folder."""
+    files = (path for path in folder.rglob("*") if not path.is_dir() and path.name != "inveon-manifest.json")
+    return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -6,7 +6,6 @@ import errno
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
@@ -365,7 +364,7 @@ def test_an_unreadable_header_is_refused(study: Path, out: Path, monkeypatch: py
 
 @pytest.mark.parametrize("number", [errno.EACCES, errno.EIO])
 def test_unreadable_data_are_refused(study: Path, out: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    monkeypatch.setattr(np, "memmap", failing(np.memmap, number, "m1.pet.img"))
+    monkeypatch.setattr(np, "fromfile", failing(np.fromfile, number, "m1.pet.img"))
     assert re.search(r"m1\.pet\.img: cannot be read", refused(study, out))
 
 
@@ -403,7 +402,7 @@ def test_a_read_only_place_is_one_line(study: Path, out: Path, monkeypatch: pyte
 
 
 def test_an_output_that_takes_no_files_keeps_nothing(study: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "mkdtemp", lambda **_: failing(print, errno.EROFS)(out))
+    monkeypatch.setattr(Path, "write_text", failing(Path.write_text, errno.EROFS))
     refused(study, out)
     out.mkdir(parents=True)
     refused(study, out)  # an empty folder of the user stays
@@ -425,18 +424,18 @@ def test_an_output_that_is_a_link_to_nowhere_is_one_line(study: Path, tmp_path: 
     assert not (tmp_path / "nowhere").exists()
 
 
-Write = Callable[[Path, Iterable[bytes]], None]
+Write = Callable[[Path, Iterable[bytes]], output.Written]
 
 
 def in_the_middle_of(series: str, error: BaseException) -> Write:
     """Return a `write_file` that fails in the middle of a series, after half of a file."""
 
-    def write(path: Path, parts: Iterable[bytes]) -> None:
+    def write(path: Path, parts: Iterable[bytes]) -> output.Written:
         if path.parent.name == series and "000004" in path.name:
             content = b"".join(parts)
             path.write_bytes(content[: len(content) // 2])
             raise error
-        output.write_file(path, parts)
+        return output.write_file(path, parts)
 
     return write
 
@@ -509,17 +508,17 @@ def test_of_a_tree_whole_studies_stay(study: Path, out: Path, monkeypatch: pytes
     shutil.copytree(study, study / "mouse 2")
     written: list[Path] = []
 
-    def write(path: Path, parts: Iterable[bytes]) -> None:
+    def write(path: Path, parts: Iterable[bytes]) -> output.Written:
         written.append(path)
         if len(written) > 18 + 9:
             raise FULL
-        output.write_file(path, parts)
+        return output.write_file(path, parts)
 
     monkeypatch.setattr(writing, "write_file", write)
     result = inveon("convert", "-r", study, out)
     assert_one_line_error(result.exit_code, result.stdout, result.stderr)
     assert len(files_below(out)) == 18
-    assert sorted(path.name for path in out.iterdir()) == ["1", "2"]
+    assert sorted(path.name for path in out.iterdir()) == ["1", "2", "inveon-manifest.json"]
 
 
 # Interruptions.
@@ -569,15 +568,15 @@ def test_what_is_written_before_a_failure_is_hidden(study: Path, out: Path, monk
     """While a study is being written, no file of it is in its place: who watches the folder sees none half-written."""
     seen: list[str] = []
 
-    def write(path: Path, parts: Iterable[bytes]) -> None:
+    def write(path: Path, parts: Iterable[bytes]) -> output.Written:
         seen.extend(each.name for each in out.iterdir())
-        output.write_file(path, parts)
+        return output.write_file(path, parts)
 
     monkeypatch.setattr(writing, "write_file", write)
     assert inveon("convert", study, out).exit_code == 0
     assert seen
     assert all(name.startswith(".") for name in seen)
-    assert sorted(path.name for path in out.iterdir()) == ["1", "2"]
+    assert sorted(path.name for path in out.iterdir()) == ["1", "2", "inveon-manifest.json"]
 
 
 @posix

@@ -445,7 +445,7 @@ def test_gates_of_an_unknown_cycle_are_series_until_its_length_is_given(tmp_path
     write_scan(tmp_path / "a.img", replace(PET, gates=4, gate_bins=(GateBins(1, 4, 0, 0),), frames=frames_of(60)))
     result = inveon("convert", tmp_path / "a.img", tmp_path / "split")
     assert "--cycle-length" in result.stderr
-    assert sorted(path.name for path in (tmp_path / "split").iterdir()) == ["1", "2", "3", "4"]
+    assert sorted(path.name for path in (tmp_path / "split").iterdir() if path.is_dir()) == ["1", "2", "3", "4"]
     gated = converted("--cycle-length", "1000.5", tmp_path / "a.img", tmp_path / "gated")
     assert {ds.SeriesNumber for ds in gated} == {1}
     assert float(gated[6].TriggerTime) == 250.125

@@ -72,7 +72,7 @@ def written(folder: Path, scan: Scan, options: Options) -> list[Path]:
         write_scan(data, scan)
     output = folder / f"dicom {options.form.value} {options.rescale.value}"
     convert(data, output, options)
-    return sorted(path for path in output.rglob("*") if path.is_file())
+    return sorted(path for path in output.rglob("*.dcm") if path.is_file())
 
 
 def object_of(folder: Path, scan: Scan, form: Form, rescale: Policy = Policy.SERIES) -> Object:

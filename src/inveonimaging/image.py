@@ -23,7 +23,7 @@ from inveonimaging.scan import modality_of
 from inveonimaging.timing import decay_findings
 from inveonimaging.voxels import Voxels, file_size, voxels_of
 
-LARGEST_HEADER = 32 * 1024 * 1024
+LARGEST_HEADER = 16 * 1024 * 1024
 _SLAB_VOXELS = 1024 * 1024
 
 

@@ -57,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _convert(given: argparse.Namespace) -> None:
     options = Options(
         form=form_of(given),
+        jobs=0,
+        manifest=False,
         file_name=given.file or None,
         study_description=given.study_description,
         subject=given_subject(given.patient_name, given.patient_id, given.patient_birthdate, given.patient_sex),

@@ -9,7 +9,7 @@ from pathlib import Path
 from inveonimaging.conversion import Options, convert
 from inveonimaging.dicom.iods import Form
 from inveonimaging.errors import OptionError
-from inveonimaging.reporting import FAILURES, forgive_encoding, say_failure, say_findings, shown
+from inveonimaging.reporting import FAILURES, prepare, say_failure, say_findings, shown
 
 
 def add_multiframe(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +41,7 @@ def convert_and_tell(source: str, output: str, options: Options) -> None:
 
 def exit_code_of(work: Callable[[], None]) -> int:
     """Do the work; return 0, or the exit code of its failure after one line on stderr."""
-    forgive_encoding()
+    prepare()
     try:
         work()
     except FAILURES as error:

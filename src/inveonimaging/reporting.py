@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import io
+import signal
 import sys
+import threading
 from collections.abc import Iterable
 
 from inveonimaging.errors import InveonError, OptionError, printable
 from inveonimaging.findings import Finding
 
-FAILURES = (InveonError, KeyboardInterrupt, MemoryError)
+
+class TerminatedError(BaseException):
+    """The process was asked to end (SIGTERM)."""
+
+
+FAILURES = (InveonError, KeyboardInterrupt, MemoryError, TerminatedError)
 """What ends a command with one line instead of a traceback."""
 
 _LONGEST = 1000
 
 
 def say_failure(error: BaseException) -> int:
-    """Say one of `FAILURES`; return the exit code: 2 for wrong usage, 130 for Ctrl-C, 1 for anything else."""
-    if isinstance(error, KeyboardInterrupt):
+    """Say one of `FAILURES`; return the exit code: 2 for wrong usage, 130 and 143 if interrupted, else 1."""
+    if isinstance(error, KeyboardInterrupt | TerminatedError):
         _say("error", "interrupted; nothing half-written is left behind")
-        return 130
+        return 130 if isinstance(error, KeyboardInterrupt) else 143
     _say("error", "out of memory" if isinstance(error, MemoryError) else error)
     return 2 if isinstance(error, OptionError) else 1
 
@@ -28,6 +35,17 @@ def say_findings(findings: Iterable[Finding]) -> None:
     """Say findings, each once."""
     for finding in dict.fromkeys(findings):
         _say(finding.severity.label, finding)
+
+
+def prepare() -> None:
+    """Let SIGTERM end a command as Ctrl-C does, with its work cleaned up, and let stdout show what it can."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, _terminate)
+    forgive_encoding()
+
+
+def _terminate(_number: int, _frame: object) -> None:
+    raise TerminatedError
 
 
 def forgive_encoding() -> None:

@@ -1,11 +1,13 @@
-"""The .img file: raw frames, mapped and never loaded; one frame at a time."""
+"""The .img file: raw frames, mapped for who looks at them, and read slab by slab by who needs all of them."""
 
 from __future__ import annotations
 
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +28,8 @@ DTYPES = {
     DataType.INT16_BE: ">i2",
     DataType.INT32_BE: ">i4",
 }
+
+_PIECE = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -55,19 +59,38 @@ class Voxels:
         Raises:
             DataError: the file cannot be read any more.
         """
-        return self.slices(index, 0, self.shape[0])
+        try:
+            return np.memmap(self.path, dtype=self.dtype, mode="r", offset=self.offsets[index], shape=self.shape)
+        except (OSError, ValueError) as error:
+            raise DataError(f"cannot be read: {error}", path=self.path) from error
 
     def slices(self, index: int, first: int, stop: int) -> npt.NDArray[np.generic]:
-        """Return the stored values of some slices of a frame, (stop - first, ny, nx), as `frame`.
+        """Return the stored values of some slices of a frame, (stop - first, ny, nx), read into memory.
 
-        Only these are mapped, so that memory is given back with the array, however large the frame.
+        Raises:
+            DataError: the file cannot be read any more, or has become shorter.
         """
         nz, ny, nx = self.shape
         offset = self.offsets[index] + first * (self.frame_bytes // nz)
+        stored = self._read(offset, (stop - first) * ny * nx, self.dtype)
+        if stored.size < (stop - first) * ny * nx:
+            raise DataError("has become shorter while it was read", path=self.path)
+        return stored.reshape(stop - first, ny, nx)
+
+    def between(self, first: int, stop: int | None) -> Iterator[npt.NDArray[np.uint8]]:
+        """Yield the bytes from one offset to another, or to the end of the file, in pieces; none if there are none."""
+        while stop is None or first < stop:
+            piece = self._read(first, min(_PIECE, (stop or first + _PIECE) - first), np.dtype(np.uint8))
+            if not piece.size:
+                return
+            yield piece
+            first += piece.size
+
+    def _read(self, offset: int, count: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         try:
-            return np.memmap(self.path, dtype=self.dtype, mode="r", offset=offset, shape=(stop - first, ny, nx))
-        except (OSError, ValueError) as error:
-            raise DataError(f"cannot be read: {error}", path=self.path) from error
+            return np.fromfile(self.path, dtype=dtype, count=count, offset=offset)
+        except OSError as error:
+            raise DataError(f"cannot be read: {error.strerror or error}", path=self.path) from error
 
 
 def voxels_of(path: Path, header: Header) -> tuple[Voxels, tuple[Finding, ...]]:

@@ -97,6 +97,13 @@ def convert(
     allow_long_data: Annotated[
         bool, typer.Option(help="Take .img files that are longer than the header says.")
     ] = False,
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=0, max=256, help="Processes that write; 0 takes what helps.")
+    ] = 0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace what an earlier conversion wrote there.")
+    ] = False,
+    manifest: Annotated[bool, typer.Option(help="Write inveon-manifest.json beside the series.")] = True,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Show what would be written; write nothing.")
     ] = False,
@@ -119,6 +126,9 @@ def convert(
             file_name=file_name,
             largest_object=object_size(max_object_size),
             compression=Compression(compress),
+            jobs=jobs,
+            overwrite=overwrite,
+            manifest=manifest,
             cycle_ms=cycle_length,
             bed_direction=asked.BedDirection(bed_direction) if bed_direction else None,
             study_description=study_description,

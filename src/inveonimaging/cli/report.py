@@ -13,7 +13,7 @@ from typing import Any
 import typer
 
 from inveonimaging.errors import InveonError
-from inveonimaging.reporting import FAILURES, forgive_encoding, say_failure
+from inveonimaging.reporting import FAILURES, prepare, say_failure
 
 SCHEMA = 1
 
@@ -21,7 +21,7 @@ SCHEMA = 1
 @contextlib.contextmanager
 def one_line_errors(*, as_json: bool = False) -> Iterator[None]:
     """Turn failures into one line on stderr and an exit code, and into JSON if that is asked for."""
-    forgive_encoding()
+    prepare()
     try:
         yield
     except FAILURES as error:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
+from inveonimaging.conversion.manifest import manifest_of
 from inveonimaging.conversion.naming import StudyNames
 from inveonimaging.conversion.options import Options
-from inveonimaging.conversion.output import Stage, refuse_used, staged
+from inveonimaging.conversion.output import MANIFEST, refuse_used, staged, written_before
 from inveonimaging.conversion.plan import SeriesPlan, StudyPlan, plan
 from inveonimaging.conversion.survey import Survey, survey_of
-from inveonimaging.conversion.writing import Planes, series_of, slope_findings, write_series
+from inveonimaging.conversion.workers import Team, team
+from inveonimaging.conversion.writing import series_of, slope_findings, work_of
 from inveonimaging.dicom.pixels import transfer_syntax_of
-from inveonimaging.errors import InputError
+from inveonimaging.dicom.series import Series
+from inveonimaging.errors import DataError, InputError, OutputError
 from inveonimaging.findings import Finding, Severity
+from inveonimaging.image import Image
 
 Progress = Callable[[int, int], None]
 """Called with the number of slices written and their total."""
@@ -82,8 +87,10 @@ def convert_planned(
     """Convert what was planned; as `convert`."""
     refuse_planned(studies, output, options)
     total = sum(series.slices for study in studies for series in study.series)
+    files = sum(len(series.files) for study in studies for series in study.series)
     counter = _Counter(progress, total)
-    return tuple(_convert_study(study, options, counter) for study in studies)
+    with team(options.jobs, files) as writers:
+        return tuple(_convert_study(study, options, writers, counter) for study in studies)
 
 
 def refuse_planned(studies: tuple[StudyPlan, ...], output: Path, options: Options) -> None:
@@ -92,7 +99,8 @@ def refuse_planned(studies: tuple[StudyPlan, ...], output: Path, options: Option
     Raises:
         InveonError: what stands in the way.
     """
-    refuse_used(output)
+    if not options.overwrite:
+        refuse_used(output)
     transfer_syntax_of(options.compression)
     if options.fail_on_warnings:
         _refuse_warnings(finding for study in studies for finding in study.all_findings)
@@ -108,23 +116,37 @@ class _Counter:
     def __init__(self, progress: Progress, total: int) -> None:
         self._progress, self._total, self._done = progress, total, 0
 
-    def counted(self, planes: Planes) -> Planes:
-        """Yield planes and count each as it goes."""
-        for plane in planes:
-            yield plane
-            self._done += 1
-            self._progress(self._done, self._total)
+    def step(self, slices: int) -> None:
+        self._done += slices
+        self._progress(self._done, self._total)
 
 
-def _convert_study(study: StudyPlan, options: Options, counter: _Counter) -> StudyResult:
-    with staged(study.output) as stage:
-        surveys = [survey_of(series.image) for series in study.series]
+def _convert_study(study: StudyPlan, options: Options, writers: Team, counter: _Counter) -> StudyResult:
+    with staged(study.output, overwrite=options.overwrite) as stage:
+        replaced = written_before(study.output) if options.overwrite else ()
+        _refuse_kept(study, replaced)
+        seen = [_identity(planned.image) for planned in study.series]
+        surveys = tuple(_surveys(study.series))
         named = StudyNames(study, [survey.digest for survey in surveys], options)
-        results = tuple(
-            _convert_series(planned, survey, named, options, stage, counter)
-            for planned, survey in zip(study.series, surveys, strict=True)
-        )
-        stage.commit()
+        series = [series_of(*each, named, options) for each in zip(study.series, surveys, strict=True)]
+        odd = [
+            (*s.findings, *slope_findings(each, p.iod))
+            for p, s, each in zip(study.series, surveys, series, strict=True)
+        ]
+        if options.fail_on_warnings:
+            _refuse_warnings(finding for findings in odd for finding in findings)
+        works = [
+            work_of(planned, each, named, options, stage.folder(str(planned.number)))
+            for planned, each in zip(study.series, series, strict=True)
+        ]
+        written = writers.write(works, counter.step)
+        _refuse_changed(study, seen)
+        if options.manifest:
+            stage.write(
+                MANIFEST, manifest_of(study, named, list(zip(study.series, surveys, written, strict=True)), options)
+            )
+        stage.commit(replaced)
+    results = tuple(_result(*each) for each in zip(study.series, series, odd, strict=True))
     return StudyResult(
         source=str(study.source),
         output=str(study.output),
@@ -134,20 +156,52 @@ def _convert_study(study: StudyPlan, options: Options, counter: _Counter) -> Stu
     )
 
 
-def _convert_series(
-    planned: SeriesPlan, survey: Survey, named: StudyNames, options: Options, stage: Stage, counter: _Counter
-) -> SeriesResult:
-    series = series_of(planned, survey, named, options)
-    findings = (*survey.findings, *slope_findings(series, planned.iod))
-    if options.fail_on_warnings:
-        _refuse_warnings(findings)
-    folder = stage.folder(str(planned.number))
-    write_series(planned, series, named, options, folder, counter.counted)
+def _surveys(series: Sequence[SeriesPlan]) -> Iterator[Survey]:
+    """Yield the survey of each series; the parts of a file are surveyed together."""
+    for _, parts in groupby(series, key=lambda each: each.image.pair):
+        yield from survey_of([planned.image for planned in parts])
+
+
+def _identity(image: Image) -> tuple[object, ...]:
+    """Return what changes with the data file."""
+    try:
+        status = image.pair.data.stat()
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", path=image.pair.data) from error
+    return status.st_size, status.st_mtime_ns, status.st_ino
+
+
+def _refuse_changed(study: StudyPlan, seen: Sequence[tuple[object, ...]]) -> None:
+    """Refuse a study whose data was written to while it was read.
+
+    Raises:
+        DataError: naming the file.
+    """
+    for planned, before in zip(study.series, seen, strict=True):
+        if _identity(planned.image) != before:
+            path = planned.image.pair.data
+            raise DataError("has changed while it was read", path=path, hint="convert again when the scanner is done")
+
+
+def _refuse_kept(study: StudyPlan, replaced: Sequence[str]) -> None:
+    """Refuse names that are taken by something that no earlier conversion wrote.
+
+    Raises:
+        OutputError: naming the first.
+    """
+    for planned in study.series:
+        path = study.output / str(planned.number)
+        if os.path.lexists(path) and path.name not in replaced:
+            hint = "--overwrite replaces only what the manifest of an earlier conversion lists"
+            raise OutputError("is there already", path=path, hint=hint)
+
+
+def _result(planned: SeriesPlan, series: Series, odd: tuple[Finding, ...]) -> SeriesResult:
     image = planned.image
     return SeriesResult(
         source=str(image.pair.header),
         part=image.part_name,
-        folder=folder.name,
+        folder=str(planned.number),
         modality=image.modality.label,
         sop_class=planned.iod.name,
         series_instance_uid=series.uid,
@@ -155,5 +209,5 @@ def _convert_series(
         frames=len(image.frames),
         unit=image.scaling.unit.value,
         rescale_slopes=len({slope for frame in series.slopes for slope in frame}),
-        findings=(*image.findings, *findings),
+        findings=(*image.findings, *odd),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -36,6 +36,10 @@ class StudyNames:
         form = (planned.iod.sop_class,) if isinstance(planned.iod, MultiFrameIod) else ()
         return self.uids.uid("series", self.study.uid, planned.number, *form)
 
+    def space(self, planned: SeriesPlan) -> UID:
+        """Return a Frame of Reference UID."""
+        return self.uids.uid("frame of reference", self.study.uid, planned.space)
+
     def attenuation(self, planned: SeriesPlan) -> UID | None:
         """Return the UID of the series that the attenuation was corrected with, if it is in the study."""
         return next((self.series(each) for each in self._planned.series if each.number == planned.attenuation), None)
@@ -50,17 +54,20 @@ class StudyNames:
         series = ContentUids().uid("series", self._content_study, planned.number)
         return partial(ContentUids().uid, "instance", series)
 
-    def multi_frames(self, planned: SeriesPlan, series: UID) -> Iterator[MultiFrame]:
-        """Yield the multi-frame objects of a series; several that hold one whole are a concatenation."""
-        objects = planned.objects
+    def multi_frames(self, planned: SeriesPlan, series: UID) -> tuple[MultiFrame, ...]:
+        """Return the multi-frame objects of a series, if any; several that hold one whole are a concatenation."""
+        objects = planned.objects if isinstance(planned.iod, MultiFrameIod) else ()
         is_concatenation = len(objects) > 1 and planned.iod.may_be_concatenated
-        for number, slices in enumerate(objects, 1):
-            uid = self.uids.uid("object", series, slices)
-            place = None
-            if is_concatenation:
-                whole = self.uids.uid("concatenation", series), self.uids.uid("concatenation source", series)
-                place = Concatenation(*whole, number, len(objects))
-            yield MultiFrame(uid, 1 if place else number, slices, place)
+        whole = self.uids.uid("concatenation", series), self.uids.uid("concatenation source", series)
+        return tuple(
+            MultiFrame(
+                uid=self.uids.uid("object", series, slices),
+                number=1 if is_concatenation else number,
+                slices=slices,
+                concatenation=Concatenation(*whole, number, len(objects)) if is_concatenation else None,
+            )
+            for number, slices in enumerate(objects, 1)
+        )
 
 
 def _identity(study: StudyPlan, options: Options) -> str:

@@ -25,6 +25,7 @@ PREFIXES = MappingProxyType({Modality.CT: "CT-", Modality.PET: "PET-", Modality.
 _NOT_IN_NAMES = frozenset('/\\:*?"<>|')
 _RESERVED = re.compile(r"(CON|PRN|AUX|NUL|COM\d|LPT\d) *", re.IGNORECASE)  # by Windows, with any suffix
 _LONGEST_CYCLE_MS = 60_000
+_MOST_JOBS = 256
 _NAMING = 'without / \\ : * ? " < > |'
 
 
@@ -73,6 +74,10 @@ class Options:
     Attributes:
         form: which SOP classes are written.
         file_name: of multi-frame objects, instead of prefix and number.
+        jobs: number of processes that write; 0 takes what helps. A script that asks for more than 1 needs the guard
+            `if __name__ == "__main__":`.
+        overwrite: replace what an earlier conversion wrote.
+        manifest: write `inveon-manifest.json` beside the series.
         largest_object: size of a multi-frame object's file in bytes, beyond which it becomes a concatenation.
         compression: how pixels are compressed, without loss.
         cycle_ms: nominal length of a cycle of gated scans, instead of the middle of the limits in `gate_bins`.
@@ -97,6 +102,9 @@ class Options:
 
     form: Form = Form.CLASSIC
     file_name: str | None = None
+    jobs: int = 1
+    overwrite: bool = False
+    manifest: bool = True
     largest_object: int = DEFAULT_SIZE
     compression: Compression = Compression.NONE
     cycle_ms: float | None = None
@@ -122,6 +130,8 @@ class Options:
         _refuse_prefixes(self.prefixes)
         if self.file_name is not None:
             _refuse_file_name(self.file_name)
+        if not 0 <= self.jobs <= _MOST_JOBS:
+            raise OptionError(f"the number of jobs is {self.jobs}", expected=f"0 to {_MOST_JOBS}")
         if not 0 < self.largest_object <= LONGEST:
             raise OptionError(f"the object size is {self.largest_object}", expected=f"1 to {LONGEST} bytes")
         if self.scan_time is not None and self.scan_time.tzinfo is not None:

@@ -1,12 +1,14 @@
-"""What one reading of an image's voxels tells before anything is written."""
+"""What one reading of a data file tells before anything is written."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from inveonimaging.findings import Finding
 from inveonimaging.hdr.enums import Modality
@@ -22,28 +24,64 @@ class Survey:
 
     Attributes:
         extents: of each frame.
-        digest: SHA-256 of the data file's name, the header file and all voxels.
+        data_size: of the whole data file, in bytes.
+        data_sha256: of the whole data file.
+        digest: SHA-256 of the data file's name, the header file and the data file.
         window: centre and width of a window over all values, for PET from 0; None if there is nothing to see.
         findings: what is odd.
     """
 
     extents: tuple[Extent, ...]
+    data_size: int
+    data_sha256: str
     digest: str
     window: tuple[float, float] | None
     findings: tuple[Finding, ...]
 
 
-def survey_of(image: Image) -> Survey:
-    """Read all voxels once, a slab at a time."""
-    digest = hashlib.sha256(image.pair.name.encode("utf-8", "surrogateescape") + b"\0" + image.header_bytes)
-    extents = []
-    for frame in range(len(image.frames)):
-        slabs = []
-        for stored in image.slabs(frame):
-            slabs.append(extent_of(stored))
-            digest.update(np.ascontiguousarray(stored).data)
-        extents.append(Extent.joined(slabs))
-    return Survey(tuple(extents), digest.hexdigest(), _window(image, extents), _not_finite(image, extents))
+def survey_of(images: Sequence[Image]) -> tuple[Survey, ...]:
+    """Read a data file once, from its begin to its end, a slab at a time.
+
+    Args:
+        images: the parts of one file, or the whole.
+
+    Raises:
+        DataError: the file cannot be read, or ends early.
+    """
+    slabs: dict[tuple[int, int], list[Extent]] = {}
+    digest, size = hashlib.sha256(), 0
+    with ThreadPoolExecutor(1) as other:  # hashing and comparing take the same time, and both let go of Python's lock
+        for place, stored in _read(images):
+            size += stored.nbytes
+            hashed = other.submit(digest.update, stored.reshape(-1).view(np.uint8).data)
+            if place is not None:
+                slabs.setdefault(place, []).append(extent_of(stored))
+            hashed.result()
+    data = size, digest.hexdigest()
+    return tuple(
+        _survey(image, [Extent.joined(slabs[part, frame]) for frame in range(len(image.frames))], *data)
+        for part, image in enumerate(images)
+    )
+
+
+def _survey(image: Image, extents: list[Extent], data_size: int, data_sha256: str) -> Survey:
+    name = image.pair.name.encode("utf-8", "surrogateescape")
+    whole = hashlib.sha256(b"\0".join((name, image.header_bytes, data_sha256.encode())))
+    window, findings = _window(image, extents), _not_finite(image, extents)
+    return Survey(tuple(extents), data_size, data_sha256, whole.hexdigest(), window, findings)
+
+
+def _read(images: Sequence[Image]) -> Iterator[tuple[tuple[int, int] | None, npt.NDArray[np.generic]]]:
+    """Yield all bytes of the file in order: slabs with the number of their image and frame, and what lies between."""
+    frames = [
+        (offset, part, frame) for part, image in enumerate(images) for frame, offset in enumerate(image.source.offsets)
+    ]
+    at, source = 0, images[0].source
+    for offset, part, frame in sorted(frames):
+        yield from ((None, gap) for gap in source.between(at, offset))
+        yield from (((part, frame), slab) for slab in images[part].slabs(frame))
+        at = offset + source.frame_bytes
+    yield from ((None, gap) for gap in source.between(at, None))
 
 
 def _window(image: Image, extents: Sequence[Extent]) -> tuple[float, float] | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby, islice, product
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import groupby, islice
 from pathlib import Path
 
 import numpy as np
@@ -11,12 +13,12 @@ import numpy.typing as npt
 
 from inveonimaging.conversion.naming import StudyNames
 from inveonimaging.conversion.options import Options
-from inveonimaging.conversion.output import write_file
+from inveonimaging.conversion.output import Written, write_file
 from inveonimaging.conversion.plan import SeriesPlan
 from inveonimaging.conversion.survey import Survey
 from inveonimaging.dicom.iods import Iod, MultiFrameIod
-from inveonimaging.dicom.pixels import transfer_syntax_of
-from inveonimaging.dicom.series import Instance, Series
+from inveonimaging.dicom.pixels import Compression, transfer_syntax_of
+from inveonimaging.dicom.series import Instance, MultiFrame, Series
 from inveonimaging.dicom.uids import UID
 from inveonimaging.dicom.write import Head, InstanceEncoder, MultiFrameEncoder
 from inveonimaging.errors import InveonError
@@ -27,27 +29,104 @@ from inveonimaging.scan import is_mu_map
 from inveonimaging.timing import frame_reference_time, utc_offset
 from inveonimaging.units import MS_PER_S
 
-Planes = Iterable[npt.NDArray[np.int16]]
+Step = Callable[[int], None]
+"""Called with the number of slices that were written since the last call."""
 
 
-def write_series(
-    planned: SeriesPlan,
-    series: Series,
-    named: StudyNames,
-    options: Options,
-    folder: Path,
-    counted: Callable[[Planes], Planes],
-) -> None:
-    """Write all files of a series into a folder; every plane of pixels passes through `counted`."""
-    syntax = transfer_syntax_of(options.compression)
-    slices = tuple(_slices(series, planned.iod, named.single_frames(planned)))
-    planes = iter(counted(_planes(series, slices)))
-    heads = _heads(planned, series, slices, named, syntax.uid)
-    try:
-        for name, held, head in zip(planned.files, planned.objects, heads, strict=True):
-            write_file(folder / name, syntax.file(head, islice(planes, len(held)), len(held)))
-    except InveonError as error:
-        raise error.at(series.image.pair.header) from error
+@dataclass(frozen=True)
+class SeriesWork:
+    """All that it takes to write the files of a series, or some of them; it can be sent to another process.
+
+    Attributes:
+        series: what they say.
+        iod: their SOP class.
+        objects: which slices, in their order, each holds.
+        files: their names.
+        instance_uid: gives the UID of a single-frame instance by its number.
+        multi_frames: the multi-frame objects; none if the instances are single frames.
+        compression: of the pixels.
+        folder: where they go.
+    """
+
+    series: Series
+    iod: Iod
+    objects: tuple[range, ...]
+    files: tuple[str, ...]
+    instance_uid: Callable[[int], UID]
+    multi_frames: tuple[MultiFrame, ...]
+    compression: Compression
+    folder: Path
+
+    def write(self, files: range, step: Step) -> tuple[Written, ...]:
+        """Write some of the files.
+
+        Raises:
+            InveonError: the data file cannot be read, or a codec cannot compress a slice.
+            OSError: a file cannot be written.
+        """
+        syntax = transfer_syntax_of(self.compression)
+        slices = range(self.objects[files.start].start, self.objects[files.stop - 1].stop)
+        instances = tuple(map(self._instance, slices))
+        planes = _counted(_planes(self.series, instances), step)
+        written = []
+        try:
+            for number in files:
+                held = self.objects[number]
+                own = instances[held.start - slices.start : held.stop - slices.start]
+                parts = syntax.file(self._head(number, own), islice(planes, len(held)), len(held))
+                written.append(write_file(self.folder / self.files[number], parts))
+        except InveonError as error:
+            raise error.at(self.series.image.pair.header) from error
+        return tuple(written)
+
+    def _instance(self, position: int) -> Instance:
+        """Return the slice at a position in the order in which they are written."""
+        at, within = divmod(position, len(self._ks))
+        frame, k, number = self._frames[at], self._ks[within], position + 1
+        return Instance(frame, k, number, self.instance_uid(number), self.series.slopes[frame][k])
+
+    @cached_property
+    def _frames(self) -> Sequence[int]:
+        frames = range(len(self.series.image.frames))
+        return sorted(frames, key=self.series.steps.__getitem__) if self.iod.is_in_spatial_order else frames
+
+    @cached_property
+    def _ks(self) -> Sequence[int]:
+        ks = range(self.series.image.grid.shape[2])
+        return sorted(ks, key=self.series.along_normal) if self.iod.is_in_spatial_order else ks
+
+    def _head(self, number: int, instances: Sequence[Instance]) -> Head:
+        """Return all that stands before the pixels of a file."""
+        if isinstance(self._encoder, InstanceEncoder):
+            return self._encoder.head(instances[0])
+        return self._encoder.head(self.multi_frames[number], instances)
+
+    @cached_property
+    def _encoder(self) -> InstanceEncoder | MultiFrameEncoder:
+        syntax = transfer_syntax_of(self.compression).uid
+        if isinstance(self.iod, MultiFrameIod):
+            return MultiFrameEncoder(self.iod, self.series, syntax)
+        return InstanceEncoder(self.iod, self.series, syntax)
+
+
+def work_of(planned: SeriesPlan, series: Series, named: StudyNames, options: Options, folder: Path) -> SeriesWork:
+    """Return what it takes to write a planned series into a folder."""
+    return SeriesWork(
+        series=series,
+        iod=planned.iod,
+        objects=planned.objects,
+        files=planned.files,
+        instance_uid=named.single_frames(planned),
+        multi_frames=named.multi_frames(planned, series.uid),
+        compression=options.compression,
+        folder=folder,
+    )
+
+
+def _counted(planes: Iterable[npt.NDArray[np.int16]], step: Step) -> Iterator[npt.NDArray[np.int16]]:
+    for plane in planes:
+        yield plane
+        step(1)
 
 
 def series_of(planned: SeriesPlan, survey: Survey, named: StudyNames, options: Options) -> Series:
@@ -60,7 +139,7 @@ def series_of(planned: SeriesPlan, survey: Survey, named: StudyNames, options: O
     return Series(
         study=study,
         uid=named.series(planned),
-        frame_of_reference_uid=named.uids.uid("frame of reference", study.uid, planned.space),
+        frame_of_reference_uid=named.space(planned),
         number=planned.number,
         image=image,
         start=planned.start,
@@ -93,28 +172,6 @@ def _reference_times_ms(image: Image) -> tuple[float, ...]:
         MS_PER_S * frame_reference_time(frame.start_s or 0.0, frame.duration_s or 0.0, half_life)
         for frame in image.frames
     )
-
-
-def _slices(series: Series, iod: Iod, uid: Callable[[int], UID]) -> Iterator[Instance]:
-    """Yield the slices of a series in the order in which they are written."""
-    frames: Iterable[int] = range(len(series.image.frames))
-    ks: Iterable[int] = range(series.image.grid.shape[2])
-    if iod.is_in_spatial_order:
-        frames, ks = sorted(frames, key=series.steps.__getitem__), sorted(ks, key=series.along_normal)
-    for number, (frame, k) in enumerate(product(frames, ks), 1):
-        yield Instance(frame, k, number, uid(number), series.slopes[frame][k])
-
-
-def _heads(
-    planned: SeriesPlan, series: Series, slices: Sequence[Instance], named: StudyNames, transfer_syntax: UID
-) -> Iterator[Head]:
-    """Yield of each file of a series all that stands before its pixels."""
-    if not isinstance(planned.iod, MultiFrameIod):
-        yield from map(InstanceEncoder(planned.iod, series, transfer_syntax).head, slices)
-        return
-    encoder = MultiFrameEncoder(planned.iod, series, transfer_syntax)
-    for multi_frame in named.multi_frames(planned, series.uid):
-        yield encoder.head(multi_frame, slices[multi_frame.slices.start : multi_frame.slices.stop])
 
 
 def _planes(series: Series, slices: Sequence[Instance]) -> Iterator[npt.NDArray[np.int16]]:

@@ -28,16 +28,20 @@ class ContentUids:
 
     def uid(self, *name: object) -> UID:
         """Return the UID of a name: SHA-256 of its parts, as a UUID of version 5's form."""
-        digest = hashlib.sha256("\0".join(map(str, ("inveonimaging", *name))).encode()).digest()
-        return UID(f"2.25.{uuid.UUID(bytes=digest[:16], version=5).int}")
+        return _uid(name, version=5)
 
 
 class RandomUids:
-    """Random UIDs, remembered by name."""
+    """Random UIDs: the same again for the same name, also in a copy in another process."""
 
     def __init__(self) -> None:
-        self._given: dict[tuple[object, ...], UID] = {}
+        self._salt = uuid.uuid4().hex
 
     def uid(self, *name: object) -> UID:
-        """Return a random UID, the same again for the same name."""
-        return self._given.setdefault(name, UID(f"2.25.{uuid.uuid4().int}"))
+        """Return the UID of a name: of its parts and a random one, as a UUID of version 4's form."""
+        return _uid((self._salt, *name), version=4)
+
+
+def _uid(name: tuple[object, ...], version: int) -> UID:
+    digest = hashlib.sha256("\0".join(map(str, ("inveonimaging", *name))).encode()).digest()
+    return UID(f"2.25.{uuid.UUID(bytes=digest[:16], version=version).int}")

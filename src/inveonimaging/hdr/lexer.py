@@ -9,7 +9,8 @@ from typing import NamedTuple
 from inveonimaging.errors import HeaderError
 
 LONGEST_LINE = 64 * 1024
-MOST_LINES = 1_000_000
+MOST_LINES = 250_000  # a thousand frames with the singles of all blocks and a comment to each key are half of it
+MOST_FRAMES = 65_536
 FRAME = "frame"
 END = "end_of_header"
 
@@ -44,6 +45,8 @@ def lex(data: bytes) -> Blocks:
     blocks: list[list[Line]] = [[]]
     for line in _lines(text):
         if line.key == FRAME:
+            if len(blocks) > MOST_FRAMES:
+                raise HeaderError("one frame block too many", line=line.number, expected=f"at most {MOST_FRAMES}")
             blocks.append([])
         blocks[-1].append(line)
     return Blocks(encoding, tuple(tuple(block) for block in blocks))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,6 +28,31 @@ GROUPS: dict[str, type[Any]] = {
     "ct": model.Ct,
 }
 _NAMED = 8
+_LIKE_EACH_OTHER = 16
+
+
+class _Findings:
+    """Findings as they come up; of those with one code and key only the first few, and how many more there are."""
+
+    def __init__(self) -> None:
+        self._shown: list[Finding] = []
+        self._counts: Counter[tuple[str, str | None]] = Counter()
+
+    def append(self, finding: Finding) -> None:
+        kind = finding.code, finding.key
+        self._counts[kind] += 1
+        if self._counts[kind] <= _LIKE_EACH_OTHER:
+            self._shown.append(finding)
+
+    def all(self) -> tuple[Finding, ...]:
+        more = {kind: count - _LIKE_EACH_OTHER for kind, count in self._counts.items() if count > _LIKE_EACH_OTHER}
+        return (
+            *self._shown,
+            *(
+                Finding(code, f"{key or 'the header'} has {count} more of these: {code}", key=key)
+                for (code, key), count in more.items()
+            ),
+        )
 
 
 def parse(data: bytes) -> tuple[model.Header, tuple[Finding, ...]]:
@@ -39,7 +65,7 @@ def parse(data: bytes) -> tuple[model.Header, tuple[Finding, ...]]:
     """
     lexed = lex(data)
     main, *frames = lexed.blocks
-    findings: list[Finding] = []
+    findings = _Findings()
     values, extras = _block(main, fields.MAIN, findings)
     if not values:
         raise HeaderError("no key of an Inveon header in it", expected="lines like 'x_dimension 128'")
@@ -52,16 +78,16 @@ def parse(data: bytes) -> tuple[model.Header, tuple[Finding, ...]]:
     )
     _check_whole(lexed.blocks, findings)
     _name_unknown(header, findings)
-    return header, tuple(findings)
+    return header, findings.all()
 
 
-def _frame(block: Block, findings: list[Finding]) -> model.Frame:
+def _frame(block: Block, findings: _Findings) -> model.Frame:
     values, extras = _block(block, fields.FRAME, findings)
     return model.Frame(**values, extras=extras, source=block)
 
 
 def _block(
-    block: Block, table: Mapping[str, fields.Field], findings: list[Finding]
+    block: Block, table: Mapping[str, fields.Field], findings: _Findings
 ) -> tuple[dict[str, Any], tuple[model.Extra, ...]]:
     values: dict[str, Any] = {}
     extras: list[model.Extra] = []
@@ -77,7 +103,7 @@ def _block(
 
 
 def _take(
-    line: Line, field: fields.Field, values: dict[str, Any], extras: list[model.Extra], findings: list[Finding]
+    line: Line, field: fields.Field, values: dict[str, Any], extras: list[model.Extra], findings: _Findings
 ) -> None:
     try:
         value = field.codec.parse(line.value)
@@ -110,7 +136,7 @@ def _grouped(values: Mapping[str, Any]) -> dict[str, Any]:
     return top | {group: GROUPS[group](**members) for group, members in grouped.items()}
 
 
-def _check_whole(blocks: tuple[Block, ...], findings: list[Finding]) -> None:
+def _check_whole(blocks: tuple[Block, ...], findings: _Findings) -> None:
     for block in blocks:
         if not any(line.key == END for line in block):
             name = f"frame {block[0].value}" if block and block[0].key == "frame" else "the main block"
@@ -122,7 +148,7 @@ def _check_whole(blocks: tuple[Block, ...], findings: list[Finding]) -> None:
             )
 
 
-def _name_unknown(header: model.Header, findings: list[Finding]) -> None:
+def _name_unknown(header: model.Header, findings: _Findings) -> None:
     blocks = [(header.extras, fields.MAIN), *((frame.extras, fields.FRAME) for frame in header.frames)]
     unknown = list(dict.fromkeys(extra.key for extras, table in blocks for extra in extras if extra.key not in table))
     if unknown:

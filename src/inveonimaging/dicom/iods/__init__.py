@@ -27,7 +27,10 @@ IODS: dict[Form, dict[Modality, Iod]] = {
     Form.LEGACY: {Modality.CT: LEGACY_CT_IMAGE, Modality.PET: LEGACY_PET_IMAGE, Modality.SPECT: NM_IMAGE},
 }
 
+BY_NAME = {iod.name: iod for of_form in IODS.values() for iod in of_form.values()}
+
 __all__ = [
+    "BY_NAME",
     "CT_IMAGE",
     "ENHANCED_CT_IMAGE",
     "ENHANCED_PET_IMAGE",

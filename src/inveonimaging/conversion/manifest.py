@@ -1,0 +1,118 @@
+"""What a study was made from and what it became, for programs: `inveon-manifest.json`.
+
+It holds no time and no path of this computer, so that it is the same wherever and whenever the same study is converted.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from enum import Enum
+from typing import Any
+
+from inveonimaging.conversion.naming import StudyNames
+from inveonimaging.conversion.options import Options
+from inveonimaging.conversion.output import Written
+from inveonimaging.conversion.plan import SeriesPlan, StudyPlan
+from inveonimaging.conversion.survey import Survey
+from inveonimaging.findings import Finding
+from inveonimaging.image import Image
+from inveonimaging.version import __version__
+
+SCHEMA = 1
+_NOT_OF_THE_CONTENT = {
+    "jobs",
+    "overwrite",
+    "manifest",
+    "recursive",
+    "refuse_strays",
+    "ignored_suffixes",
+    "codes",
+    "subject",
+}
+
+
+def manifest_of(
+    study: StudyPlan,
+    named: StudyNames,
+    series: Sequence[tuple[SeriesPlan, Survey, tuple[Written, ...]]],
+    options: Options,
+) -> bytes:
+    """Return the manifest of a study whose series were written, as JSON in UTF-8."""
+    document = {
+        "schema": SCHEMA,
+        "program": "inveonimaging",
+        "version": __version__,
+        "study_instance_uid": named.study.uid,
+        "frames_of_reference": sorted({named.space(planned) for planned, _, _ in series}),
+        "options": _options(options),
+        "sources": _sources(series),
+        "series": [_series(planned, survey, files, named) for planned, survey, files in series],
+        "findings": [_finding(each) for each in study.findings],
+    }
+    return (json.dumps(document, indent=1, ensure_ascii=True, default=_plain) + "\n").encode()
+
+
+def _options(options: Options) -> dict[str, Any]:
+    """Return the options that decide what instances say."""
+    return {each.name: getattr(options, each.name) for each in fields(options) if each.name not in _NOT_OF_THE_CONTENT}
+
+
+def _sources(series: Sequence[tuple[SeriesPlan, Survey, tuple[Written, ...]]]) -> list[dict[str, Any]]:
+    """Return the files that were read, each once."""
+    found: dict[str, dict[str, Any]] = {}
+    for planned, survey, _ in series:
+        pair, header = planned.image.pair, planned.image.header_bytes
+        found[pair.header.name] = _source(pair.header.name, len(header), hashlib.sha256(header).hexdigest())
+        found[pair.data.name] = _source(pair.data.name, survey.data_size, survey.data_sha256)
+    return list(found.values())
+
+
+def _source(name: str, size: int, sha256: str) -> dict[str, Any]:
+    return {"name": name, "size": size, "sha256": sha256}
+
+
+def _series(planned: SeriesPlan, survey: Survey, files: tuple[Written, ...], named: StudyNames) -> dict[str, Any]:
+    image = planned.image
+    lowest, highest = value_range(image, survey)
+    return {
+        "folder": str(planned.number),
+        "source": image.pair.header.name,
+        "part": image.part_name,
+        "modality": image.modality.label,
+        "sop_class": planned.iod.name,
+        "sop_class_uid": planned.iod.sop_class,
+        "series_instance_uid": named.series(planned),
+        "frame_of_reference_uid": named.space(planned),
+        "shape": image.grid.shape,
+        "frames": len(image.frames),
+        "unit": image.scaling.unit,
+        "lowest": lowest,
+        "highest": highest,
+        "findings": [_finding(each) for each in (*image.findings, *survey.findings)],
+        "files": [asdict(each) for each in files],
+    }
+
+
+def value_range(image: Image, survey: Survey) -> tuple[float, float]:
+    """Return the smallest and the largest finite value of an image, in its unit."""
+    spans = list(zip(survey.extents, image.scaling.factors, strict=True))
+    add = image.scaling.intercept
+    lowest = min(float(extent.lowest.min()) * factor for extent, factor in spans)
+    return lowest + add, max(float(extent.highest.max()) * factor for extent, factor in spans) + add
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    """Return a finding without the folders of its path."""
+    place = {"file": finding.path and finding.path.replace("\\", "/").rpartition("/")[2], "line": finding.line}
+    return {"code": finding.code, "severity": finding.severity.label, "message": finding.message, **place}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, frozenset):
+        return sorted(value)
+    return dict(value) if hasattr(value, "items") else str(value)
