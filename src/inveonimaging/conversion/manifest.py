@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
 from enum import Enum
 from typing import Any
 
@@ -92,7 +92,7 @@ def _series(planned: SeriesPlan, survey: Survey, files: tuple[Written, ...], nam
         "lowest": lowest,
         "highest": highest,
         "findings": [_finding(each) for each in (*image.findings, *survey.findings)],
-        "files": [asdict(each) for each in files],
+        "files": [vars(each) for each in files],
     }
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from inveonimaging.conversion.ahead import ahead
 from inveonimaging.findings import Finding
 from inveonimaging.hdr.enums import Modality
 from inveonimaging.image import Image
@@ -50,13 +50,12 @@ def survey_of(images: Sequence[Image]) -> tuple[Survey, ...]:
     """
     slabs: dict[tuple[int, int], list[Extent]] = {}
     digest, size = hashlib.sha256(), 0
-    with ThreadPoolExecutor(1) as other:  # hashing and comparing take the same time, and both let go of Python's lock
-        for place, stored in _read(images):
+    with ahead(_read(images)) as pieces:
+        for place, stored in pieces:
             size += stored.nbytes
-            hashed = other.submit(digest.update, stored.reshape(-1).view(np.uint8).data)
+            digest.update(stored.reshape(-1).view(np.uint8).data)
             if place is not None:
                 slabs.setdefault(place, []).append(extent_of(stored))
-            hashed.result()
     data = size, digest.hexdigest()
     return tuple(
         _survey(image, [Extent.joined(slabs[part, frame]) for frame in range(len(image.frames))], *data)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby, islice
+from itertools import chain, groupby, islice
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from inveonimaging.conversion.ahead import ahead
 from inveonimaging.conversion.naming import StudyNames
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.output import Written, write_file
@@ -67,14 +68,15 @@ class SeriesWork:
         syntax = transfer_syntax_of(self.compression)
         slices = range(self.objects[files.start].start, self.objects[files.stop - 1].stop)
         instances = tuple(map(self._instance, slices))
-        planes = _counted(_planes(self.series, instances), step)
         written = []
         try:
-            for number in files:
-                held = self.objects[number]
-                own = instances[held.start - slices.start : held.stop - slices.start]
-                parts = syntax.file(self._head(number, own), islice(planes, len(held)), len(held))
-                written.append(write_file(self.folder / self.files[number], parts))
+            with ahead(_slabs(self.series, instances)) as slabs:
+                planes = _counted(chain.from_iterable(slabs), step)
+                for number in files:
+                    held = self.objects[number]
+                    own = instances[held.start - slices.start : held.stop - slices.start]
+                    parts = syntax.file(self._head(number, own), islice(planes, len(held)), len(held))
+                    written.append(write_file(self.folder / self.files[number], parts))
         except InveonError as error:
             raise error.at(self.series.image.pair.header) from error
         return tuple(written)
@@ -174,8 +176,8 @@ def _reference_times_ms(image: Image) -> tuple[float, ...]:
     )
 
 
-def _planes(series: Series, slices: Sequence[Instance]) -> Iterator[npt.NDArray[np.int16]]:
-    """Yield the pixels (rows, columns) of slices, reading and quantising a slab of neighbours at a time."""
+def _slabs(series: Series, slices: Sequence[Instance]) -> Iterator[list[npt.NDArray[np.int16]]]:
+    """Yield the pixels (rows, columns) of slices, a slab of neighbours at a time."""
     image = series.image
     step = image.slices_in_slab
     for frame, of_frame in groupby(slices, key=lambda each: each.frame):
@@ -185,4 +187,4 @@ def _planes(series: Series, slices: Sequence[Instance]) -> Iterator[npt.NDArray[
             low, high = min(slab), max(slab) + 1
             stored = image.source.slices(frame, low, high)
             pixels = quantise(stored, image.scaling.factors[frame], series.slopes[frame][low:high])
-            yield from (pixels[k - low] for k in slab)
+            yield [pixels[k - low] for k in slab]
