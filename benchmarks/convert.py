@@ -3,14 +3,18 @@
     python benchmarks/convert.py                          # all of SCANS, in all forms
     python benchmarks/convert.py --scan pet --as enhanced --runs 3
     python benchmarks/convert.py --times 4                # files four times as large
+    python benchmarks/convert.py --jobs 1 --jobs 2        # by number of processes
+    python benchmarks/convert.py --warm                   # from and to the system's cache
 
 Both run in turn, as whole processes, on the same input, and write as many files of the same sizes; what counts is
-their ratio, since machines are noisy.
+their ratio, since machines are noisy. The input is not in the system's cache (where the system lets a program say so),
+and time ends when the output is on the disk. Last come the commands that people wait for at every turn.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import statistics
 import subprocess
@@ -61,18 +65,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--scan", choices=SCANS, action="append")
     parser.add_argument("--as", dest="form", choices=FORMS, action="append")
+    parser.add_argument("--jobs", type=int, action="append", help="of inveon convert; 0, the default, takes what helps")
+    parser.add_argument(
+        "--warm", action="store_true", help="leave the input in the cache, and do not wait for the disk"
+    )
     parser.add_argument("--times", type=int, default=1, help="how many times as large")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="where to work; default is the system's temporary folder")
     given = parser.parse_args()
-    print(f"{'':14} {'seconds (min to max)':>24} {'limit':>22} {'ratio':>6} {'MB/s':>6} {'files':>6} {'peak MB':>8}")
+    print(f"{'':22} {'seconds (min to max)':>24} {'limit':>22} {'ratio':>6} {'MB/s':>6} {'files':>6} {'peak MB':>8}")
     for name in given.scan or SCANS:
         with tempfile.TemporaryDirectory(dir=given.folder) as work:
             source = Path(work, "in")
             source.mkdir()
             write_scan(source / f"mouse.{name}.img", enlarged(SCANS[name], given.times))
             for form in given.form or FORMS:
-                compare(Path(work), source, (name, form), given.runs)
+                for jobs in given.jobs or [0]:
+                    compare(Path(work), source, (name, form, str(jobs)), given)
+            header = next(source.glob("*.hdr"))
+            for arguments in (["--version"], ["--help"], ["info", str(header)]):
+                times = [watched(["-m", "inveonimaging", *arguments])[0] for _ in range(given.runs)]
+                print(f"inveon {arguments[0]:15} {spread(times):>24}")
 
 
 def enlarged(scan: Scan, times: int) -> Scan:
@@ -83,34 +96,53 @@ def enlarged(scan: Scan, times: int) -> Scan:
     return replace(scan, shape=(x, y, z * times), spacing_mm=(*scan.spacing_mm[:2], scan.spacing_mm[2] / times))
 
 
-def compare(work: Path, source: Path, what: tuple[str, str], runs: int) -> None:
+def compare(work: Path, source: Path, what: tuple[str, str, str], given: argparse.Namespace) -> None:
     """Time both ways in turn, and print a row."""
     output, plain = work / "out", work / "plain"
     ours, limit, peaks = [], [], []
-    for _ in range(runs):
+    command = ["-m", "inveonimaging", "convert", str(source), str(output), "--as", what[1], "--jobs", what[2]]
+    disk = None if given.warm else source
+    for _ in range(given.runs):
         shutil.rmtree(output, ignore_errors=True)
-        took, peak = watched(["-m", "inveonimaging", "convert", str(source), str(output), "--as", what[1]])
+        took, peak = watched(command, disk)
         ours.append(took)
         peaks.append(peak)
         shutil.rmtree(plain, ignore_errors=True)
-        took, _ = watched(["-c", LIMIT, str(source), str(output), str(plain)])
+        took, _ = watched(["-c", LIMIT, str(source), str(output), str(plain)], disk)
         limit.append(took)
     files = list(output.rglob("*.dcm"))
     megabytes = sum(file.stat().st_size for file in files) / 1e6
     ratio = statistics.median(ours) / statistics.median(limit)
     speed = megabytes / statistics.median(ours)
     row = f"{spread(ours):>24} {spread(limit):>22} {ratio:6.2f} {speed:6.0f} {len(files):6} {max(peaks):>8}"
-    print(f"{' '.join(what):14} {row}", flush=True)
+    print(f"{what[0]} {what[1]}, jobs {what[2]}".ljust(22), row, flush=True)
     shutil.rmtree(output)
     shutil.rmtree(plain)
 
 
-def watched(arguments: Sequence[str]) -> tuple[float, int]:
-    """Return how long Python takes for arguments, in seconds, and its peak memory in MiB, 0 where it is not told."""
+def watched(arguments: Sequence[str], disk: Path | None = None) -> tuple[float, int]:
+    """Return how long Python takes for arguments, in seconds, and its peak memory in MiB, 0 where it is not told.
+
+    With a folder `disk`, its files are read from the disk, and time ends when all is written to the disk.
+    """
+    if disk is not None:
+        forget(disk)
     start = time.perf_counter()
     command = [sys.executable, "-c", WATCHED, sys.executable, *arguments]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
+    if disk is not None and sys.platform != "win32":
+        os.sync()
     return time.perf_counter() - start, int(done.stdout or 0)
+
+
+def forget(folder: Path) -> None:
+    """Take the files of a folder out of the system's cache."""
+    if sys.platform != "linux":
+        return
+    os.sync()
+    for path in folder.iterdir():
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def spread(times: Sequence[float]) -> str:

@@ -32,7 +32,7 @@ def convert(
     source: Annotated[
         Path, typer.Argument(metavar="INPUT", help="A folder of Inveon files, or one .img or .hdr file.")
     ],
-    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="A new or empty folder.")],
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="A new or empty folder; --overwrite replaces.")],
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Each sub-folder with pairs becomes a study.")
     ] = False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -15,7 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Turn Siemens Inveon images (NAME.img + NAME.img.hdr) into DICOM.",
-    epilog="Exit codes: 0 done, 1 the data cannot be converted, 2 wrong usage, 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 the data cannot be converted, 2 wrong usage, 130 or 143 interrupted.",
 )
 app.command(epilog=convert.EXAMPLES)(convert.convert)
 app.command(epilog=info.EXAMPLES)(info.info)
@@ -35,3 +36,6 @@ def main(
     ] = False,
 ) -> None:
     """Turn Siemens Inveon images (NAME.img + NAME.img.hdr) into DICOM."""
+    os.environ.setdefault(
+        "OPENBLAS_NUM_THREADS", "1"
+    )  # numpy would start a thread for each core, for what we never ask

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from inveonimaging.conversion.manifest import manifest_of
+from inveonimaging.conversion.manifest import SeriesDone, manifest_of
 from inveonimaging.conversion.naming import StudyNames
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.output import MANIFEST, refuse_used, staged, written_before
@@ -99,7 +99,10 @@ def refuse_planned(studies: tuple[StudyPlan, ...], output: Path, options: Option
     Raises:
         InveonError: what stands in the way.
     """
-    if not options.overwrite:
+    if options.overwrite:
+        for study in studies:
+            _refuse_kept(study, written_before(study.output))
+    else:
         refuse_used(output)
     transfer_syntax_of(options.compression)
     if options.fail_on_warnings:
@@ -142,9 +145,8 @@ def _convert_study(study: StudyPlan, options: Options, writers: Team, counter: _
         written = writers.write(works, counter.step)
         _refuse_changed(study, seen)
         if options.manifest:
-            stage.write(
-                MANIFEST, manifest_of(study, named, list(zip(study.series, surveys, written, strict=True)), options)
-            )
+            done = [SeriesDone(*each) for each in zip(study.series, surveys, odd, written, strict=True)]
+            stage.write(MANIFEST, manifest_of(study, named, done, options))
         stage.commit(replaced)
     results = tuple(_result(*each) for each in zip(study.series, series, odd, strict=True))
     return StudyResult(

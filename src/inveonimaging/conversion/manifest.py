@@ -10,7 +10,8 @@ import json
 from collections.abc import Sequence
 from dataclasses import fields
 from enum import Enum
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from inveonimaging.conversion.naming import StudyNames
 from inveonimaging.conversion.options import Options
@@ -23,47 +24,54 @@ from inveonimaging.version import __version__
 
 SCHEMA = 1
 _NOT_OF_THE_CONTENT = {
+    "fail_on_warnings",
     "jobs",
     "overwrite",
     "manifest",
     "recursive",
     "refuse_strays",
     "ignored_suffixes",
-    "codes",
     "subject",
+    "codes",
 }
 
 
-def manifest_of(
-    study: StudyPlan,
-    named: StudyNames,
-    series: Sequence[tuple[SeriesPlan, Survey, tuple[Written, ...]]],
-    options: Options,
-) -> bytes:
+class SeriesDone(NamedTuple):
+    """A series that was written, with all that was odd in it."""
+
+    planned: SeriesPlan
+    survey: Survey
+    findings: tuple[Finding, ...]
+    files: tuple[Written, ...]
+
+
+def manifest_of(study: StudyPlan, named: StudyNames, series: Sequence[SeriesDone], options: Options) -> bytes:
     """Return the manifest of a study whose series were written, as JSON in UTF-8."""
     document = {
         "schema": SCHEMA,
         "program": "inveonimaging",
         "version": __version__,
         "study_instance_uid": named.study.uid,
-        "frames_of_reference": sorted({named.space(planned) for planned, _, _ in series}),
+        "frames_of_reference": sorted({named.space(each.planned) for each in series}),
         "options": _options(options),
         "sources": _sources(series),
-        "series": [_series(planned, survey, files, named) for planned, survey, files in series],
-        "findings": [_finding(each) for each in study.findings],
+        "series": [_series(*each, named) for each in series],
+        "findings": [_finding(each, of_folder=each.path == str(study.source)) for each in study.findings],
     }
     return (json.dumps(document, indent=1, ensure_ascii=True, default=_plain) + "\n").encode()
 
 
 def _options(options: Options) -> dict[str, Any]:
     """Return the options that decide what instances say."""
-    return {each.name: getattr(options, each.name) for each in fields(options) if each.name not in _NOT_OF_THE_CONTENT}
+    named = (each.name for each in fields(options) if each.name not in _NOT_OF_THE_CONTENT)
+    prefixes = {modality.label: prefix for modality, prefix in options.prefixes.items()}
+    return {name: getattr(options, name) for name in named} | {"prefixes": prefixes, "codes": options.codes.by_key}
 
 
-def _sources(series: Sequence[tuple[SeriesPlan, Survey, tuple[Written, ...]]]) -> list[dict[str, Any]]:
+def _sources(series: Sequence[SeriesDone]) -> list[dict[str, Any]]:
     """Return the files that were read, each once."""
     found: dict[str, dict[str, Any]] = {}
-    for planned, survey, _ in series:
+    for planned, survey, *_ in series:
         pair, header = planned.image.pair, planned.image.header_bytes
         found[pair.header.name] = _source(pair.header.name, len(header), hashlib.sha256(header).hexdigest())
         found[pair.data.name] = _source(pair.data.name, survey.data_size, survey.data_sha256)
@@ -74,7 +82,9 @@ def _source(name: str, size: int, sha256: str) -> dict[str, Any]:
     return {"name": name, "size": size, "sha256": sha256}
 
 
-def _series(planned: SeriesPlan, survey: Survey, files: tuple[Written, ...], named: StudyNames) -> dict[str, Any]:
+def _series(
+    planned: SeriesPlan, survey: Survey, findings: tuple[Finding, ...], files: tuple[Written, ...], named: StudyNames
+) -> dict[str, Any]:
     image = planned.image
     lowest, highest = value_range(image, survey)
     return {
@@ -91,7 +101,7 @@ def _series(planned: SeriesPlan, survey: Survey, files: tuple[Written, ...], nam
         "unit": image.scaling.unit,
         "lowest": lowest,
         "highest": highest,
-        "findings": [_finding(each) for each in (*image.findings, *survey.findings)],
+        "findings": [_finding(each) for each in (*image.findings, *findings)],
         "files": [vars(each) for each in files],
     }
 
@@ -104,9 +114,10 @@ def value_range(image: Image, survey: Survey) -> tuple[float, float]:
     return lowest + add, max(float(extent.highest.max()) * factor for extent, factor in spans) + add
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding, *, of_folder: bool = False) -> dict[str, Any]:
     """Return a finding without the folders of its path."""
-    place = {"file": finding.path and finding.path.replace("\\", "/").rpartition("/")[2], "line": finding.line}
+    file = None if of_folder or finding.path is None else Path(finding.path).name
+    place = {"file": file, "line": finding.line}
     return {"code": finding.code, "severity": finding.severity.label, "message": finding.message, **place}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from inveonimaging.errors import HeaderError, printable
@@ -37,22 +38,22 @@ class _Findings:
     def __init__(self) -> None:
         self._shown: list[Finding] = []
         self._counts: Counter[tuple[str, str | None]] = Counter()
+        self._more: dict[tuple[str, str | None], Finding] = {}
 
     def append(self, finding: Finding) -> None:
         kind = finding.code, finding.key
         self._counts[kind] += 1
         if self._counts[kind] <= _LIKE_EACH_OTHER:
             self._shown.append(finding)
+        else:
+            self._more.setdefault(kind, finding)
 
     def all(self) -> tuple[Finding, ...]:
-        more = {kind: count - _LIKE_EACH_OTHER for kind, count in self._counts.items() if count > _LIKE_EACH_OTHER}
-        return (
-            *self._shown,
-            *(
-                Finding(code, f"{key or 'the header'} has {count} more of these: {code}", key=key)
-                for (code, key), count in more.items()
-            ),
-        )
+        return (*self._shown, *(self._counted(kind, finding) for kind, finding in self._more.items()))
+
+    def _counted(self, kind: tuple[str, str | None], first: Finding) -> Finding:
+        count = self._counts[kind] - _LIKE_EACH_OTHER
+        return replace(first, message=f"{first.key or 'the header'} has {count} more of these: {first.code}")
 
 
 def parse(data: bytes) -> tuple[model.Header, tuple[Finding, ...]]:
