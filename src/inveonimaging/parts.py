@@ -24,6 +24,7 @@ class Place(NamedTuple):
     time: int | None
 
 
+_MOST_PARTS = 1000  # each carries the whole header
 _ANYWHERE = Place(None, None, None, None)
 
 
@@ -72,6 +73,9 @@ def parts_of(header: Header, *, split_gates: bool = False) -> tuple[Part, ...]:
             time=place.time if times > 1 and is_gated else None,
         )
         groups.setdefault(shared, []).append(index)
+    if len(groups) > _MOST_PARTS:
+        line = header.line_of("total_frames")
+        raise UnsupportedError(f"the frames make {len(groups)} series", line=line, expected=f"at most {_MOST_PARTS}")
     ordered = sorted(groups.items(), key=lambda item: [-1 if number is None else number for number in item[0]])
     return tuple(Part(tuple(frames), place, is_gated) for place, frames in ordered)
 

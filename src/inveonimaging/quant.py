@@ -180,8 +180,9 @@ class Extent:
 
 def extent_of(stored: npt.NDArray[np.generic]) -> Extent:
     """Return the extent of slices (n, ny, nx); one without any finite value spans 0 to 0."""
-    lowest = np.array([plane.min() for plane in stored], dtype=np.float64)
-    highest = np.array([plane.max() for plane in stored], dtype=np.float64)
+    with np.errstate(invalid="ignore"):  # a signalling NaN
+        lowest = np.array([plane.min() for plane in stored], dtype=np.float64)
+        highest = np.array([plane.max() for plane in stored], dtype=np.float64)
     odd = 0
     for k in np.flatnonzero(~(np.isfinite(lowest) & np.isfinite(highest))):
         finite = stored[k][np.isfinite(stored[k])]
@@ -283,9 +284,9 @@ def quantise(stored: npt.NDArray[np.generic], factor: float, slopes: Sequence[Sl
     if stored.dtype.kind == "i" and np.all(np.abs(ratios - 1) * -LOWEST < _HALF_STEP):
         return stored.astype(_INT16)  # the slope is the factor itself: nothing to round
     # float64: in float32 the product alone would be wrong by up to 0.002 steps
-    with np.errstate(invalid="ignore"):  # a signalling NaN
+    with np.errstate(invalid="ignore"):  # a signalling NaN; a file that is written to meanwhile, which is refused later
         scaled: npt.NDArray[np.float64] = np.multiply(stored, ratios[:, np.newaxis, np.newaxis], dtype=np.float64)
-    np.rint(scaled, out=scaled)
-    if not np.isfinite(scaled).all():
-        np.nan_to_num(scaled, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-    return scaled.astype(_INT16)
+        np.rint(scaled, out=scaled)
+        if not np.isfinite(scaled).all():
+            np.nan_to_num(scaled, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+        return scaled.astype(_INT16)

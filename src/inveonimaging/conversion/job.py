@@ -165,12 +165,12 @@ def _surveys(series: Sequence[SeriesPlan]) -> Iterator[Survey]:
 
 
 def _identity(image: Image) -> tuple[object, ...]:
-    """Return what changes with the data file."""
+    """Return what changes with the data file; its time of change cannot be set back."""
     try:
         status = image.pair.data.stat()
     except OSError as error:
         raise DataError(f"cannot be read: {error.strerror}", path=image.pair.data) from error
-    return status.st_size, status.st_mtime_ns, status.st_ino
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def _refuse_changed(study: StudyPlan, seen: Sequence[tuple[object, ...]]) -> None:

@@ -6,7 +6,8 @@
                            journal   while folders get their names: which ones; whoever finds it undoes the renames
 
 A run that is killed leaves the hidden folder behind and loses the lock; the next run undoes what was begun, and takes
-the folder away. So no name outside it ever holds anything incomplete.
+the folder away. So no name outside it ever holds anything incomplete. To undo is to rename, too: who is killed while
+undoing leaves the rest to the next.
 """
 
 from __future__ import annotations
@@ -14,19 +15,24 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
+import stat
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, FileLock, Timeout
 
 from inveonimaging.errors import OutputError
 
 MANIFEST = "inveon-manifest.json"
 _PARTIAL = ".inveon-partial"
 _JOURNAL = "journal"
+_LONGEST_MANIFEST = 256 * 1024 * 1024
+_SERIES = re.compile("[1-9][0-9]{0,8}")
+_LITTER = frozenset({"Thumbs.db", "desktop.ini"})  # which file browsers leave behind, as hidden files
 
 
 @dataclass(frozen=True)
@@ -83,18 +89,17 @@ class Stage:
             replaced: names in the output that give way, if they are there, whether or not something new is called so.
         """
         new = sorted(path.name for path in self._new.iterdir())
+        for name in new:
+            if name not in replaced and os.path.lexists(self._output / name):
+                raise OutputError("is there already", path=self._output / name, hint="nothing is overwritten unasked")
         journal = self._partial / _JOURNAL
         journal.with_suffix(".draft").write_text(json.dumps(new), "utf-8")
-        journal.with_suffix(".draft").replace(journal)
-        try:
-            for name in sorted({*replaced, *new}):
-                if os.path.lexists(self._output / name) and name in replaced:
-                    (self._output / name).rename(self._old / name)
-            for name in new:
-                (self._new / name).rename(self._output / name)
-        except BaseException:
-            _undo(self._output, self._partial)
-            raise
+        journal.with_suffix(".draft").replace(journal)  # from here on, `staged` undoes
+        for name in sorted(set(replaced)):
+            if os.path.lexists(self._output / name):
+                (self._output / name).rename(self._old / name)
+        for name in new:
+            (self._new / name).rename(self._output / name)
         journal.unlink()
 
 
@@ -106,20 +111,21 @@ def staged(output: Path, *, overwrite: bool = False) -> Iterator[Stage]:
         OutputError: the folder is used, cannot be made or cannot be written to, the disk is full, or another run
             writes there.
     """
-    if not overwrite:
-        refuse_used(output)
-    made = _missing_folders(output)
+    made: tuple[Path, ...] = ()
     partial = output / _PARTIAL
     try:
+        if not overwrite:
+            refuse_used(output)
+        made = _missing_folders(output)
         with _held(partial):
+            _undo(output, partial)
+            _clear(partial)
+            if not overwrite:
+                refuse_used(output)
             try:
-                _undo(output, partial)
-                _clear(partial)
-                if not overwrite:
-                    refuse_used(output)
                 yield Stage(output, partial)
             finally:
-                _clear(partial)
+                _undo(output, partial)
     except OSError as error:
         _remove_empty(made)
         raise _failed(output, error) from error
@@ -140,32 +146,95 @@ def write_file(path: Path, parts: Iterable[bytes]) -> Written:
 
 
 def written_before(output: Path) -> tuple[str, ...]:
-    """Return the names that the manifest of an earlier run lists, with its own; none without a manifest of ours."""
+    """Return the names that the manifest of an earlier run lists, with its own; none without a manifest of ours.
+
+    What a killed run began to write is among them, and what it took out of the way counts as if it still stood there.
+
+    Raises:
+        OutputError: a folder that it lists holds a file that it does not list, which would be lost, or cannot be read.
+    """
+    partial = output / _PARTIAL
+    is_begun = os.path.lexists(partial / _JOURNAL)
+    places = (partial / "old", output) if is_begun else (output,)
+
+    def place_of(name: str) -> Path:
+        return next((place / name for place in places if os.path.lexists(place / name)), output / name)
+
+    listed = {place_of(name): files for name, files in _listed(place_of(MANIFEST)).items()}
+    folders = [path for path in listed if path.is_dir() and not path.is_symlink()]
     try:
-        series = json.loads((output / MANIFEST).read_text("utf-8"))["series"]
-        return (MANIFEST, *(str(int(each["folder"])) for each in series))
-    except (OSError, ValueError, LookupError, TypeError):
-        return ()
+        for folder in folders:
+            _refuse_foreign(folder, listed[folder])
+    except OSError as error:
+        raise _failed(output, error) from error
+    return (*((MANIFEST,) if listed else ()), *(path.name for path in folders), *_begun(output))
+
+
+def _refuse_foreign(folder: Path, files: Collection[str]) -> None:
+    for path in sorted(folder.iterdir()):
+        if path.name not in files and not path.name.startswith(".") and path.name not in _LITTER:
+            hint = "--overwrite replaces only what the manifest of an earlier conversion lists; move it elsewhere"
+            raise OutputError("is of no earlier conversion", path=path, hint=hint)
+
+
+def _listed(manifest: Path) -> dict[str, set[str]]:
+    """Return the folders that a manifest lists, with the files that it lists in each; none if it is not ours."""
+    try:
+        status = manifest.lstat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > _LONGEST_MANIFEST:
+            return {}
+        document = json.loads(manifest.read_bytes())
+        series = {each["folder"]: {file["name"] for file in each["files"]} for each in document["series"]}
+        is_ours = document["program"] == "inveonimaging" and all(map(_SERIES.fullmatch, series))
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return {}
+    return series if is_ours else {}
 
 
 @contextlib.contextmanager
 def _held(partial: Path) -> Iterator[None]:
-    """Make the hidden folder and hold it; it is gone afterwards, unless another run has it."""
-    lock = FileLock(partial / "lock", thread_local=False)
+    """Make the hidden folder and hold it; it is gone afterwards, unless something in it is still to be undone."""
     partial.mkdir(parents=True, exist_ok=True)
+    if partial.is_symlink():
+        raise OutputError("is a link", path=partial, hint="remove it: a conversion works there")
+    lock = FileLock(partial / "lock", thread_local=False)
+    try:
+        _acquire(lock, partial)
+        yield
+    finally:
+        if lock.is_locked:
+            _let_go(lock, partial)
+        else:
+            with contextlib.suppress(OSError):
+                partial.rmdir()
+
+
+def _acquire(lock: BaseFileLock, partial: Path) -> None:
     try:
         lock.acquire(timeout=0)
     except Timeout as error:
         raise OutputError("another conversion is writing here", path=partial.parent, hint="wait for its end") from error
+
+
+def _let_go(lock: BaseFileLock, partial: Path) -> None:
+    is_done = not (partial / _JOURNAL).exists()
+    if is_done:
+        _clear(partial)
+    is_left = is_done and not _removed(partial)
+    lock.release()
+    if is_left:  # Windows keeps the lock's file while it is open, by whomever
+        _removed(partial)
+
+
+def _removed(partial: Path) -> bool:
+    """Remove the emptied folder with the lock; once the lock is gone, what comes into the folder is another run's."""
     try:
-        partial.mkdir(exist_ok=True)  # the run before may just have taken it away
-        yield
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-        is_left = partial.exists()  # Windows keeps the lock's file while it is open
-        lock.release()
-        if is_left:
-            shutil.rmtree(partial, ignore_errors=True)
+        (partial / "lock").unlink()
+    except OSError:
+        return False
+    with contextlib.suppress(OSError):
+        partial.rmdir()
+    return True
 
 
 def _entries(folder: Path) -> list[str]:
@@ -175,10 +244,11 @@ def _entries(folder: Path) -> list[str]:
 def _begun(output: Path) -> list[str]:
     """Return the names that a killed run had begun to give."""
     try:
-        names = json.loads((output / _PARTIAL / _JOURNAL).read_text("utf-8"))
-    except (OSError, ValueError):
+        names = list(json.loads((output / _PARTIAL / _JOURNAL).read_bytes()))
+    except (OSError, ValueError, TypeError, RecursionError):
         return []
-    return [name for name in names if isinstance(name, str) and not os.path.lexists(output / _PARTIAL / "new" / name)]
+    plain = [name for name in names if isinstance(name, str) and name == Path(name).name and name not in {"", ".."}]
+    return [name for name in plain if not os.path.lexists(output / _PARTIAL / "new" / name)]
 
 
 def _undo(output: Path, partial: Path) -> None:
@@ -186,10 +256,8 @@ def _undo(output: Path, partial: Path) -> None:
     if not (partial / _JOURNAL).exists():
         return
     for name in _begun(output):
-        if (output / name).is_dir():
-            shutil.rmtree(output / name)
-        else:
-            (output / name).unlink(missing_ok=True)
+        if os.path.lexists(output / name):
+            (output / name).rename(partial / "new" / name)
     for path in (partial / "old").iterdir():
         path.rename(output / path.name)
     (partial / _JOURNAL).unlink()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path, PureWindowsPath
@@ -230,7 +230,8 @@ def _series(
         for (parts, gating), first, space in zip(files, firsts, spaces, strict=True)
         for number, image in enumerate(parts, first)
     )
-    return tuple(replace(each, attenuation=_attenuation_of(each, planned)) for each in planned), findings
+    computed = _by_stem(planned)
+    return tuple(replace(each, attenuation=_attenuation_of(each, computed)) for each in planned), findings
 
 
 def _planned(image: Image, number: int, space: int, gating: Gating | None, options: Options) -> SeriesPlan:
@@ -258,16 +259,20 @@ def _start(image: Image, options: Options) -> datetime | None:
     return image.header.acquisition.scan_time or options.scan_time
 
 
-def _attenuation_of(planned: SeriesPlan, others: Sequence[SeriesPlan]) -> int | None:
+def _by_stem(series: Sequence[SeriesPlan]) -> dict[str, int]:
+    """Return the number of the first CT by each of its files' names."""
+    numbers: dict[str, int] = {}
+    for each in series:
+        if each.image.modality is Modality.CT:
+            for name in (each.image.header.acquisition_file_name, each.image.pair.name):
+                numbers.setdefault(_stem(name), each.number)
+    return numbers
+
+
+def _attenuation_of(planned: SeriesPlan, computed: Mapping[str, int]) -> int | None:
     """Return the number of the CT whose file's name is that of `attenuation_filename`, but for its suffix."""
     wanted = _stem(planned.image.header.corrections.attenuation_file)
-    if planned.image.modality is not Modality.PET or not wanted:
-        return None
-    for other in others:
-        names = (other.image.header.acquisition_file_name, other.image.pair.name)
-        if other.image.modality is Modality.CT and wanted in map(_stem, names):
-            return other.number
-    return None
+    return computed.get(wanted) if wanted and planned.image.modality is Modality.PET else None
 
 
 def _stem(name: str | None) -> str:

@@ -16,6 +16,7 @@ from inveonimaging.image import Image
 from inveonimaging.quant import Extent, extent_of
 
 _NAMED = 8
+_WIDEST = 2.0**62  # beyond, programs that count in 64 bits see no window
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def _window(image: Image, extents: Sequence[Extent]) -> tuple[float, float] | No
     highest = max(float(extent.highest.max()) * factor for extent, factor in spans)
     lowest = lowest if image.modality is Modality.CT else 0.0
     width = highest - lowest
-    return (lowest + width / 2 + image.scaling.intercept, width) if width > 0 else None
+    return (lowest + width / 2 + image.scaling.intercept, width) if 0 < width < _WIDEST else None
 
 
 def _not_finite(image: Image, extents: Sequence[Extent]) -> tuple[Finding, ...]:

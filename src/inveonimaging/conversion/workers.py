@@ -1,7 +1,7 @@
 """Who writes: this process, or several that share a series' files among them.
 
-Each process gets one stretch of the files of each series, and what it takes to write them; files do not depend on who
-wrote them. Processes are started afresh on every system, so that they hold no lock of this one, and end with it.
+Whoever is idle gets the next stretch of the files of a series, and what it takes to write them; files do not depend on
+who wrote them. Processes are started afresh on every system, so that they hold no lock of this one, and end with it.
 """
 
 from __future__ import annotations
@@ -11,17 +11,21 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, wait
 from itertools import pairwise
+from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
-from typing import Any, Protocol
+from multiprocessing.context import SpawnProcess
+from typing import Protocol
 
 from inveonimaging.conversion.output import Written
 from inveonimaging.conversion.writing import SeriesWork, Step
+from inveonimaging.errors import InveonError, OutputError
 
 _MOST = 4  # more of them wait for the disk
 _WORTH_IT = 1500  # files below which starting processes takes longer than it saves
+_MOST_AT_ALL = 60  # Windows waits for no more at a time
 _LOOK_S = 0.1
 
 
@@ -35,23 +39,17 @@ class Team(Protocol):
 @contextlib.contextmanager
 def team(jobs: int, files: int) -> Iterator[Team]:
     """Open a team of so many processes; 0 takes what helps for a number of files."""
-    count = jobs or (min(os.cpu_count() or 1, _MOST) if files >= _WORTH_IT else 1)
-    if count == 1:
+    wanted = jobs or (min(os.cpu_count() or 1, _MOST) if files >= _WORTH_IT else 1)
+    count = min(wanted, files, _MOST_AT_ALL)
+    if count <= 1:
         yield _Alone()
         return
-    spawning = multiprocessing.get_context("spawn")
-    counter = spawning.Value("Q", 0)
-    executor = ProcessPoolExecutor(count, mp_context=spawning, initializer=_start, initargs=(counter,))
-    started = [executor.submit(os.getpid) for _ in range(count)]  # they import while this one reads the voxels
+    several = _Several()
     try:
-        yield _Several(executor, count, counter)
-    except BaseException:
-        _terminate(executor)
-        raise
+        several.start(count)  # they import while this one reads the voxels
+        yield several
     finally:
-        for each in started:
-            each.cancel()
-        executor.shutdown(cancel_futures=True)
+        several.end()
 
 
 class _Alone:
@@ -60,24 +58,64 @@ class _Alone:
 
 
 class _Several:
-    def __init__(self, executor: ProcessPoolExecutor, count: int, counter: Any) -> None:
-        self._executor, self._count, self._counter = executor, count, counter
+    def __init__(self) -> None:
+        self._processes: list[SpawnProcess] = []
+        self._pipes: list[Connection] = []
+
+    def start(self, count: int) -> None:
+        """Start the processes."""
+        spawning = multiprocessing.get_context("spawn")
+        with _without_ctrl_c():
+            for _ in range(count):
+                pipe, its_end = spawning.Pipe()
+                self._pipes.append(pipe)
+                process = spawning.Process(target=_serve, args=(its_end,), daemon=True)
+                with its_end, _lost_told():
+                    process.start()
+                self._processes.append(process)
+
+    def end(self) -> None:
+        """End the processes, whatever they do."""
+        for process in self._processes:
+            process.terminate()
+        for process in self._processes:
+            process.join()
+        for pipe in self._pipes:
+            pipe.close()
 
     def write(self, works: Sequence[SeriesWork], step: Step) -> list[tuple[Written, ...]]:
-        shares = [[self._executor.submit(_write, work, part) for part in _parts(work, self._count)] for work in works]
-        self._watch([future for share in shares for future in share], step)
-        return [tuple(written for future in share for written in future.result()) for share in shares]
+        shares = [(number, part) for number, work in enumerate(works) for part in _parts(work, len(self._pipes))]
+        try:
+            written = self._written([(works[number], part) for number, part in shares], step)
+        except BaseException:
+            self.end()  # before anybody clears away what they write
+            raise
+        files = list(zip(shares, written, strict=True))
+        return [tuple(each for (of, _), part in files if of == number for each in part) for number in range(len(works))]
 
-    def _watch(self, futures: Sequence[Future[tuple[Written, ...]]], step: Step) -> None:
-        """Count on while they work; raise the error of the first that fails."""
-        pending: set[Future[tuple[Written, ...]]] = set(futures)
-        told = self._counter.value
-        while pending:
-            done, pending = wait(pending, timeout=_LOOK_S)
-            for future in done:
-                future.result()
-            step(self._counter.value - told)
-            told = self._counter.value
+    def _written(self, tasks: Sequence[tuple[SeriesWork, range]], step: Step) -> list[tuple[Written, ...]]:
+        """Give each task to who is idle; count on while they work; raise the error of the first that fails."""
+        waiting, idle = list(enumerate(tasks))[::-1], list(self._pipes)
+        doing: dict[Connection, int] = {}
+        done: dict[int, tuple[Written, ...]] = {}
+        while len(done) < len(tasks):
+            while idle and waiting:
+                pipe, (number, task) = idle.pop(), waiting.pop()
+                doing[pipe] = number
+                with _lost_told():
+                    pipe.send(task)
+            heard = wait_for(list(doing), _LOOK_S)
+            for pipe in [pipe for pipe in doing if pipe in heard]:
+                with _lost_told():
+                    answer = pipe.recv()
+                if isinstance(answer, BaseException):
+                    raise answer
+                if isinstance(answer, int):
+                    step(answer)
+                else:
+                    done[doing.pop(pipe)] = answer
+                    idle.append(pipe)
+        return [done[number] for number in range(len(tasks))]
 
 
 def _parts(work: SeriesWork, count: int) -> list[range]:
@@ -87,16 +125,62 @@ def _parts(work: SeriesWork, count: int) -> list[range]:
     return [range(a, b) for a, b in pairwise(ends) if a < b]
 
 
+@contextlib.contextmanager
+def _lost_told() -> Iterator[None]:
+    """Turn the end of the other end of a pipe into an error."""
+    try:
+        yield
+    except (EOFError, OSError) as error:
+        hint = 'is there memory for them? --jobs 1 needs none; a script needs the guard `if __name__ == "__main__":`'
+        raise OutputError("a process that writes has come to an end", hint=hint) from error
+
+
+@contextlib.contextmanager
+def _without_ctrl_c() -> Iterator[None]:
+    """Let processes that are started here not hear Ctrl-C, from their first moment; the first process ends them."""
+    if os.name == "nt":
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # its start unblocks the signal
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+
+
 # In the other processes.
 
-_counter: Any = None
 
-
-def _start(counter: Any) -> None:
-    global _counter  # noqa: PLW0603 - a process has one
-    _counter = counter
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the first process hears it, and ends the others
+def _serve(pipe: Connection) -> None:
+    """Write what is asked for; answer with numbers of slices meanwhile, and what was written or what went wrong."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_the_first, daemon=True).start()
+    with contextlib.suppress(EOFError, OSError):
+        while True:
+            work, files = pipe.recv()
+            try:
+                answer: object = _write(work, files, pipe)
+            except (InveonError, OSError, MemoryError) as error:
+                answer = error
+            pipe.send(answer)
+
+
+def _write(work: SeriesWork, files: range, pipe: Connection) -> tuple[Written, ...]:
+    untold, last = 0, time.monotonic()
+
+    def step(slices: int) -> None:
+        nonlocal untold, last
+        untold += slices
+        if time.monotonic() - last > _LOOK_S:
+            pipe.send(untold)
+            untold, last = 0, time.monotonic()
+
+    written = work.write(files, step)
+    pipe.send(untold)
+    return written
 
 
 def _end_with_the_first() -> None:
@@ -104,19 +188,3 @@ def _end_with_the_first() -> None:
     if parent is not None:
         wait_for([parent.sentinel])
         os._exit(1)
-
-
-def _write(work: SeriesWork, files: range) -> tuple[Written, ...]:
-    return work.write(files, _step)
-
-
-def _step(slices: int) -> None:
-    with _counter.get_lock():
-        _counter.value += slices
-
-
-def _terminate(executor: ProcessPoolExecutor) -> None:
-    """End the processes in the middle of what they do."""
-    executor.shutdown(wait=False, cancel_futures=True)
-    for process in list((executor._processes or {}).values()):  # noqa: SLF001 - Python 3.14 has terminate_workers
-        process.terminate()

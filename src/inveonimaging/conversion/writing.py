@@ -127,8 +127,8 @@ def work_of(planned: SeriesPlan, series: Series, named: StudyNames, options: Opt
 
 def _counted(planes: Iterable[npt.NDArray[np.int16]], step: Step) -> Iterator[npt.NDArray[np.int16]]:
     for plane in planes:
-        yield plane
         step(1)
+        yield plane
 
 
 def series_of(planned: SeriesPlan, survey: Survey, named: StudyNames, options: Options) -> Series:

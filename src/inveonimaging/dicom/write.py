@@ -186,7 +186,8 @@ def _interleaver(constant: Encoded) -> Callable[[Encoded], Iterator[bytes]]:
 def constant_part(iod: Iod, series: Series) -> Dataset:
     """Return what a series' instances share, with Specific Character Set where any text of the series needs it."""
     constant = iod.constant_part(series)
-    if not (str(constant).isascii() and series.image.header_bytes.isascii()):
+    image = series.image
+    if not (str(constant).isascii() and image.header_bytes.isascii() and image.pair.header.name.isascii()):
         constant.SpecificCharacterSet = UTF8
     return constant
 

@@ -26,6 +26,7 @@ from inveonimaging.hdr.model import Detector
 from inveonimaging.quant import branching_fraction
 
 _AXIAL = codes.Code("24422004", "SCT", "Axial")
+_LARGEST_US = 65535
 _AGENT = 1  # there is one radiopharmaceutical
 _MOTION = {
     GantryRotation.NONE: "STATIONARY",
@@ -247,10 +248,14 @@ def _reconstruction_type(header: Header) -> str:
 
 
 def _counts(header: Header) -> tuple[int | None, int | None]:
-    """Return the number of iterations and subsets of the last algorithm that was run."""
+    """Return the number of iterations and subsets of the last algorithm that was run, as 16 bits can tell them."""
     made = header.reconstruction
+    counts: tuple[int | None, int | None] = made.map_iterations, made.map_subsets
     if made.algorithm is ReconAlgorithm.OSEM2D:
-        return made.osem2d_iterations, made.osem2d_subsets
+        counts = made.osem2d_iterations, made.osem2d_subsets
     if made.algorithm is ReconAlgorithm.OSEM3D:
-        return made.map_osem3d_iterations, made.map_subsets
-    return (None, None) if made.algorithm in _ANALYTIC else (made.map_iterations, made.map_subsets)
+        counts = made.map_osem3d_iterations, made.map_subsets
+    if made.algorithm in _ANALYTIC:
+        return None, None
+    iterations, subsets = (count if count and 0 < count <= _LARGEST_US else None for count in counts)
+    return iterations, subsets

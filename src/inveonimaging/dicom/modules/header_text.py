@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pydicom.dataset import Dataset
 
 from inveonimaging.dicom.encode import lo
@@ -10,7 +12,7 @@ from inveonimaging.dicom.series import Series
 GROUP = 0x0099
 CREATOR = "INVEONIMAGING HEADER 1"
 TEXT, NAME, ENCODING, LENGTH, BYTES = 0x01, 0x02, 0x03, 0x04, 0x05
-_ESCAPE = "\x1b"  # would switch the character set of a DICOM text
+_NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f]")  # PS3.5 6.1.3; ESC would switch the character set
 
 
 def original_header(series: Series) -> Dataset:
@@ -19,7 +21,7 @@ def original_header(series: Series) -> Dataset:
     image = series.image
     block = module.private_block(GROUP, CREATOR, create=True)
     text = image.header_bytes.decode(image.header.encoding)
-    if _ESCAPE in text:
+    if _NO_TEXT.search(text):
         block.add_new(BYTES, "OB", image.header_bytes)
     else:
         block.add_new(TEXT, "UT", text)

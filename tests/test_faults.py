@@ -1,0 +1,753 @@
+"""Kills, full disks, two runs at once, odd names and files, and input that changes: whole studies, or none at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+
+from helpers import CT, PET, assert_one_line_error, files_below, inveon, write_small_study
+from inveonimaging import DataError, Options, OutputError, convert
+from inveonimaging.conversion import job, output, survey
+from inveonimaging.conversion.output import staged
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
+from inveonimaging.quant import extent_of
+
+posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux only")
+PARTIAL, MANIFEST = ".inveon-partial", "inveon-manifest.json"
+SLICES = 120  # of a CT, and of a PET's two frames: long enough to be killed in the middle
+LONG_NAME = "ä" * 127 + "x"  # 255 bytes
+
+Tree = dict[str, bytes | None]
+
+
+def tree(folder: Path) -> Tree:
+    """Return all that is below a folder, hidden or not: what files hold, None for folders."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None
+        for path in folder.rglob("*")
+        if not path.is_fifo()
+    }
+
+
+def parts(folder: Path) -> dict[str, Tree]:
+    """Return a tree by its topmost names."""
+    found: dict[str, Tree] = {}
+    for name, content in tree(folder).items():
+        found.setdefault(name.partition("/")[0], {})[name] = content
+    return found
+
+
+def write_study(folder: Path) -> Path:
+    """Write a study that takes about half a second."""
+    folder.mkdir(parents=True)
+    ct = replace(CT_SCAN, shape=(6, 6, SLICES), spacing_mm=(5.0, 5.0, 60 / SLICES))
+    pet = replace(PET_SCAN, shape=(6, 6, SLICES // 2), spacing_mm=(5.0, 5.0, 120 / SLICES), frames=frames_of(20, 40))
+    write_scan(folder / "m1.ct.img", ct)
+    write_scan(folder / "m1.pet.img", pet)
+    return folder
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """Return a folder with a small CT and a small PET."""
+    return write_small_study(tmp_path / "in")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """Return a folder that does not exist, in one that does not exist."""
+    return tmp_path / "new" / "out"
+
+
+@pytest.fixture(scope="module")
+def long_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a study that takes about half a second."""
+    return write_study(tmp_path_factory.mktemp("long") / "in")
+
+
+@pytest.fixture(scope="module")
+def reference(long_study: Path) -> Tree:
+    """Return what becomes of it."""
+    convert(long_study, long_study.parent / "out")
+    return tree(long_study.parent / "out")
+
+
+@pytest.fixture(scope="module")
+def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return an older output: three other series, their manifest, and somebody's notes."""
+    folder = tmp_path_factory.mktemp("older")
+    write_scan(write_small_study(folder / "in") / "m2.ct.img", CT)
+    convert(folder / "in", folder / "out")
+    (folder / "out" / "notes.txt").write_text("precious")
+    return folder / "out"
+
+
+def test_the_studies_are_what_the_tests_here_take_them_for(reference: Tree, older: Path) -> None:
+    assert {name for name in reference if "/" not in name} == {"1", "2", MANIFEST}
+    assert len(reference) == 3 + 2 * SLICES
+    assert {path.name for path in older.iterdir()} == {"1", "2", "3", MANIFEST, "notes.txt"}
+
+
+# Real processes.
+
+
+@contextlib.contextmanager
+def running(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """Run `inveon ARGUMENTS` as the first process of a group of its own, which is gone afterwards."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "inveonimaging", *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def is_alive(group: int) -> bool:
+    """Tell whether a process of a group still runs."""
+    if not Path("/proc/self/stat").exists():
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(group, 0)
+            return True
+        return False
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, of_group, *_ = file.read_text().rpartition(")")[2].split()
+            if int(of_group) == group and state not in "ZX":
+                return True
+    return False
+
+
+def assert_all_end(group: int, seconds: float = 2) -> None:
+    """Show that no process of a group outlives the first one."""
+    until = time.monotonic() + seconds
+    while is_alive(group):
+        assert time.monotonic() < until, "a process is left"
+        time.sleep(0.01)
+
+
+def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+    """Wait until there is a file or folder, or the process has ended."""
+    while not path.exists() and process.poll() is None:
+        time.sleep(0.002)
+
+
+def moments(study: Path, out: Path, *options: object) -> tuple[float, float]:
+    """Return when a run begins to work in its output, and when it ends, in seconds after its start."""
+    start = time.monotonic()
+    with running("convert", *options, study, out) as process:
+        wait_for(out / PARTIAL, process)
+        begin = time.monotonic()
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    return begin - start, time.monotonic() - start
+
+
+def assert_whole(out: Path, *allowed: dict[str, Tree]) -> None:
+    """Show that all that stands in an output is as in one of the allowed ones."""
+    for name, content in parts(out).items():
+        assert name == PARTIAL or any(each.get(name) == content for each in allowed), f"{name} is not whole"
+
+
+@posix
+@pytest.mark.parametrize(
+    ("jobs", "kills", "is_over"), [(1, 22, False), (1, 8, True), (2, 8, False), (2, 2, True)], ids=str
+)
+def test_who_is_killed_at_any_moment_leaves_nothing_half_written(
+    long_study: Path, reference: Tree, older: Path, tmp_path: Path, jobs: int, kills: int, is_over: bool
+) -> None:
+    options = ["--jobs", jobs, *(["--overwrite"] if is_over else [])]
+    begin, end = moments(long_study, tmp_path / "measured", "--jobs", jobs)
+    chance = random.Random(f"{jobs} {is_over}")  # noqa: S311 - repeatable
+    new = parts(long_study.parent / "out")
+    old = parts(older) if is_over else {}
+    expected = reference | ({"notes.txt": b"precious"} if is_over else {})
+    caught = 0
+    for number in range(kills):
+        target = tmp_path / str(number)
+        if is_over:
+            shutil.copytree(older, target)
+        moment = chance.uniform(0.8 * begin, end)
+        with running("convert", *options, long_study, target) as process:
+            if moment > begin:
+                wait_for(target / PARTIAL, process)
+            time.sleep(moment - begin if moment > begin else moment)
+            process.kill()
+            process.wait()
+            assert_all_end(process.pid)
+            process.communicate(timeout=10)
+        assert_whole(target, old, new)
+        was_done = set(expected) <= set(tree(target)) and not (target / PARTIAL / "journal").exists()
+        caught += (target / PARTIAL).exists()
+        result = inveon("convert", *options, long_study, target)
+        if was_done and not is_over:
+            assert "is not empty" in assert_one_line_error(result.exit_code, result.stdout, result.stderr)
+            shutil.rmtree(target / PARTIAL, ignore_errors=True)
+        else:
+            assert result.exit_code == 0, result.output
+        assert tree(target) == expected
+        shutil.rmtree(target)
+    assert caught, "nobody was killed while it worked"
+
+
+DIE_AT = """if True:
+    import os, signal, sys
+    from pathlib import Path
+    from inveonimaging import Options, convert
+
+    def dying(function, left=[0]):
+        def wrapped(*arguments, **options):
+            if not left[0]:
+                os.kill(os.getpid(), signal.SIGKILL)
+            left[0] -= 1
+            return function(*arguments, **options)
+        return wrapped
+
+    study, options = sys.argv[1], Options(overwrite=sys.argv[2] == "True")
+    for output in sys.argv[3:]:
+        for number in Path(output).name.split("-"):  # "8-2": at the 8th rename, and the next at the 2nd
+            if not os.fork():
+                left = [int(number)]
+                for name in ("rename", "replace"):
+                    setattr(Path, name, dying(getattr(Path, name), left))
+                plain, last = Path.unlink, dying(Path.unlink, left)
+                Path.unlink = lambda path, **rest: (last if path.name == "journal" else plain)(path, **rest)
+                convert(study, output, options)
+                os._exit(0)
+            _, status = os.wait()
+            print(output, {9: "killed", 0: "done"}.get(status, status))
+"""
+
+
+@posix
+@pytest.mark.parametrize("is_over", [False, True], ids=["plain", "overwrite"])
+def test_who_is_killed_between_two_renames_is_undone(study: Path, older: Path, tmp_path: Path, is_over: bool) -> None:
+    """Killed before each of the steps of a commit, and in the same way while the next run undoes it."""
+    steps = 1 + (3 + 1 if is_over else 0) + 3 + 1  # the journal, old names, new names, the journal
+    names = [str(n) for n in range(steps + 1)] + [f"{n}-{m}" for n in range(2, steps) for m in range(0, n + 1, 2)]
+    convert(study, tmp_path / "reference")
+    new, old = parts(tmp_path / "reference"), parts(older) if is_over else {}
+    targets = [tmp_path / "targets" / name for name in names]
+    for target in targets:
+        if is_over:
+            shutil.copytree(older, target)
+    arguments = [sys.executable, "-c", DIE_AT, str(study), str(is_over), *map(str, targets)]
+    done = subprocess.run(arguments, capture_output=True, check=True, encoding="utf-8", timeout=120)
+    said = [line.rpartition("/")[2] for line in done.stdout.splitlines()]
+    assert [line for line in said if not line.endswith("killed")] == [f"{steps} done"], done.stderr
+    assert len(said) == sum(1 + name.count("-") for name in names)
+    begun = 0
+    for target in targets:
+        assert_whole(target, old, new)
+        begun += (target / PARTIAL / "journal").exists()
+        if is_over or target.name != str(steps):
+            convert(study, target, Options(overwrite=is_over))
+        assert tree(target) == tree(tmp_path / "reference") | ({"notes.txt": b"precious"} if is_over else {})
+    assert begun >= steps - 1
+
+
+class TestTwoAtOnce:
+    """Two runs into one target."""
+
+    @posix
+    def test_one_writes_all_and_the_other_says_so(self, long_study: Path, reference: Tree, tmp_path: Path) -> None:
+        for number in range(3):
+            target = tmp_path / str(number)
+            command = ("convert", "--jobs", 1, long_study, target)
+            with running(*command) as one, running(*command) as other:
+                said = [(*each.communicate(timeout=60), each.returncode) for each in (one, other)]
+            loser, winner = sorted(said, key=lambda each: each[2] == 0)
+            assert winner[2] == 0
+            line = assert_one_line_error(loser[2], *loser[:2])
+            assert "another conversion is writing here" in line or "the output folder is not empty" in line
+            assert tree(target) == reference
+
+    @posix
+    def test_with_overwrite_they_follow_each_other_or_one_gives_way(
+        self, long_study: Path, reference: Tree, older: Path, tmp_path: Path
+    ) -> None:
+        shutil.copytree(older, tmp_path / "out")
+        command = ("convert", "--jobs", 1, "--overwrite", long_study, tmp_path / "out")
+        with running(*command) as one, running(*command) as other:
+            said = [(*each.communicate(timeout=60), each.returncode) for each in (one, other)]
+        assert 0 in {code for _, _, code in said}
+        for stdout, stderr, code in said:
+            assert not code or "another conversion" in assert_one_line_error(code, stdout, stderr)
+        assert tree(tmp_path / "out") == reference | {"notes.txt": b"precious"}
+
+    @pytest.mark.parametrize("options", [[], ["--overwrite"]])
+    def test_who_comes_while_another_writes_harms_nothing(self, study: Path, out: Path, options: list[str]) -> None:
+        (out / PARTIAL / "new" / "1").mkdir(parents=True)
+        (out / PARTIAL / "new" / "1" / "CT-000001.dcm").write_bytes(b"half of")
+        with FileLock(out / PARTIAL / "lock"):
+            before = tree(out)
+            result = inveon("convert", *options, study, out)
+            line = assert_one_line_error(result.exit_code, result.stdout, result.stderr)
+            assert line == f"error: {out}: another conversion is writing here; wait for its end\n"
+            assert tree(out) == before
+        assert inveon("convert", *options, study, out).exit_code == 0  # it was killed
+        assert {path.name for path in out.iterdir()} == {"1", "2", MANIFEST}
+
+    def test_who_ends_leaves_the_next_ones_work_alone(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The next run takes the hidden folder in the moment in which the first lets go of it."""
+        stack = contextlib.ExitStack()
+        stages: list[output.Stage] = []
+
+        class Handing(FileLock):
+            def release(self, force: bool = False) -> None:
+                if self.is_locked and not stages:
+                    stages.append(stack.enter_context(staged(tmp_path / "out", overwrite=True)))
+                super().release(force)
+
+        monkeypatch.setattr(output, "FileLock", Handing)
+        with staged(tmp_path / "out") as first:
+            first.write("a", b"first")
+            first.commit()
+        (second,) = stages
+        assert (tmp_path / "out" / PARTIAL / "lock").exists()
+        second.write("b", b"second")
+        second.commit()
+        stack.close()
+        assert tree(tmp_path / "out") == {"a": b"first", "b": b"second"}
+
+
+# What a killed run leaves, or somebody puts there.
+
+JOURNALS = {
+    "none": None,
+    "empty": b"",
+    "no list": b"5",
+    "no JSON": b"\xff\xfe{",
+    "deep": b"[" * 100_000,
+    "foreign names": b'["../victim", "..", ".", "", 3, null, "new/../../../victim", "victim\\u0000"]',
+}
+
+
+@pytest.mark.parametrize("journal", JOURNALS.values(), ids=JOURNALS)
+def test_what_a_killed_run_left_goes_away_and_nothing_else(study: Path, out: Path, journal: bytes | None) -> None:
+    (out / PARTIAL / "old").mkdir(parents=True)
+    (out / PARTIAL / "new" / "1").mkdir(parents=True)
+    (out / PARTIAL / "new" / "1" / "CT-000001.dcm").write_bytes(b"half of")
+    (out.parent / "victim").mkdir()
+    (out.parent / "victim" / "file").write_bytes(b"precious")
+    if journal is not None:
+        (out / PARTIAL / "journal").write_bytes(journal)
+    result = inveon("convert", study, out)
+    assert result.exit_code == 0, result.output
+    assert {path.name for path in out.iterdir()} == {"1", "2", MANIFEST}
+    assert tree(out.parent / "victim") == {"file": b"precious"}
+
+
+@posix
+def test_a_hidden_folder_that_is_a_link_is_refused(study: Path, out: Path, tmp_path: Path) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "file").write_bytes(b"precious")
+    out.mkdir(parents=True)
+    (out / PARTIAL).symlink_to(tmp_path / "precious")
+    result = inveon("convert", study, out)
+    assert "is a link" in assert_one_line_error(result.exit_code, result.stdout, result.stderr)
+    assert tree(tmp_path / "precious") == {"file": b"precious"}
+
+
+def test_a_file_that_appears_meanwhile_is_not_overwritten(study: Path, out: Path) -> None:
+    def progress(_done: int, _total: int) -> None:
+        (out / MANIFEST).write_bytes(b"precious")
+
+    with pytest.raises(OutputError, match=r"inveon-manifest\.json: is there already"):
+        convert(study, out, progress=progress)
+    assert tree(out) == {MANIFEST: b"precious"}
+
+
+def assert_same_beside_hidden(out: Path, expected: Path) -> None:
+    found = parts(out)
+    del found[PARTIAL]
+    assert found == parts(expected)
+
+
+class TestWhatCannotBeUndone:
+    """The old study is never lost, even if it cannot be put back at once."""
+
+    def failing_after(self, monkeypatch: pytest.MonkeyPatch, calls: int, error: BaseException) -> None:
+        rename, number = Path.rename, count()
+
+        def failing(path: Path, target: Path) -> Path:
+            if next(number) >= calls:
+                raise error
+            return rename(path, target)
+
+        monkeypatch.setattr(Path, "rename", failing)
+
+    @pytest.mark.parametrize("error", [OSError(5, "Input/output error"), KeyboardInterrupt()], ids=["error", "Ctrl-C"])
+    @pytest.mark.parametrize("calls", range(1, 7))
+    def test_the_next_run_puts_it_back(
+        self, study: Path, older: Path, out: Path, monkeypatch: pytest.MonkeyPatch, calls: int, error: BaseException
+    ) -> None:
+        shutil.copytree(older, out)
+        with monkeypatch.context() as patch:
+            self.failing_after(patch, calls, error)
+            result = inveon("convert", "--overwrite", study, out)
+        assert_one_line_error(
+            result.exit_code, result.stdout, result.stderr, 130 if isinstance(error, KeyboardInterrupt) else 1
+        )
+        with staged(out, overwrite=True):
+            assert_same_beside_hidden(out, older)
+        assert tree(out) == tree(older)
+
+
+# Disks.
+
+
+@pytest.fixture
+def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Return a function that mounts a small disk in memory, for who may."""
+    folders: list[Path] = []
+
+    def mount(options: str) -> Path:
+        folder = tmp_path / f"disk{len(folders)}"
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
+        if not shutil.which("mount") or subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("may not mount")
+        folders.append(folder)
+        return folder
+
+    yield mount
+    for folder in folders:
+        subprocess.run(["umount", "-l", folder], check=True)
+
+
+@linux
+@pytest.mark.parametrize("size", ["size=200k", "size=600k", "nr_inodes=30", "nr_inodes=3", "nr_inodes=6", "size=4k"])
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_full_disk_is_one_line_and_leaves_nothing(
+    long_study: Path, mounted: Callable[[str], Path], size: str, jobs: int
+) -> None:
+    disk = mounted(size)
+    result = inveon("convert", "--jobs", jobs, long_study, disk / "out")
+    line = assert_one_line_error(result.exit_code, result.stdout, result.stderr)
+    assert line == f"error: {disk / 'out'}: cannot be written: No space left on device\n"
+    assert list(disk.iterdir()) == []
+
+
+@linux
+def test_a_full_disk_leaves_the_older_study(
+    long_study: Path, older: Path, mounted: Callable[[str], Path], tmp_path: Path
+) -> None:
+    before = tree(older)
+    disk = mounted("size=900k")
+    shutil.copytree(older, disk / "out")
+    result = inveon("convert", "--overwrite", long_study, disk / "out")
+    assert "No space left" in assert_one_line_error(result.exit_code, result.stdout, result.stderr)
+    assert tree(disk / "out") == before
+    assert tmp_path in disk.parents
+
+
+@linux
+@pytest.mark.parametrize("options", [[], ["--overwrite"]])
+def test_a_disk_that_cannot_be_written_to_is_one_line(
+    study: Path, mounted: Callable[[str], Path], options: list[str]
+) -> None:
+    disk = mounted("ro")
+    for target in (disk, disk / "new" / "out"):
+        result = inveon("convert", *options, study, target)
+        assert "Read-only" in assert_one_line_error(result.exit_code, result.stdout, result.stderr)
+
+
+@linux
+def test_input_and_output_on_other_file_systems(study: Path, mounted: Callable[[str], Path], out: Path) -> None:
+    convert(study, out)
+    disk = mounted("size=20m")
+    shutil.copytree(study, disk / "in")
+    for source, target in ((study, disk / "out"), (disk / "in", disk / "two"), (disk / "in", out.parent / "three")):
+        convert(source, target)
+        assert tree(target) == tree(out)
+
+
+# Names.
+
+NAMES = {
+    "spaces": " a  b ",
+    "quotes": 'it\'s "so" `it` $HOME',
+    "newline": "one\ntwo",
+    "non-ASCII": "Mäuse, 鼠 🐭",
+    "decomposed": "Ma\u0308use",
+    "right to left": "\u202efdp.exe",
+    "escape sequence": "\x1b[31mred",
+    "a dash": "-x",
+    "percent": "%s %n {0} [b]x[/b]",
+    "no Unicode": os.fsdecode(b"\xff\xfe"),
+    "longest": LONG_NAME,
+}
+
+
+@posix
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_folders_may_have_any_name(study: Path, tmp_path: Path, name: str) -> None:
+    convert(study, tmp_path / "out")
+    folder = tmp_path / "odd"
+    try:
+        shutil.copytree(study, folder / name)
+    except OSError:
+        pytest.skip("no name of this file system")
+    result = inveon("convert", "--", folder / name, folder / "to" / name)
+    assert result.exit_code == 0, result.output
+    assert tree(folder / "to" / name) == tree(tmp_path / "out")
+    for line in (result.stdout + result.stderr).splitlines():
+        assert line.isprintable()
+    result = inveon("convert", "--", folder / name, folder / "to" / name)
+    assert_one_line_error(result.exit_code, result.stdout, result.stderr)
+
+
+@posix
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+def test_files_may_have_any_name(tmp_path: Path, name: str) -> None:
+    stem = os.fsdecode(os.fsencode(name)[:246].replace(b"\xc3", b"c")) if name == LONG_NAME else name
+    stem = "ä" * 123 if name == LONG_NAME else stem
+    folder = tmp_path / "in"
+    folder.mkdir()
+    plain = write_scan(tmp_path / "a.img", CT)
+    try:
+        shutil.copy(plain.data, folder / f"{stem}.img")
+        shutil.copy(plain.header, folder / f"{stem}.img.hdr")
+    except OSError:
+        pytest.skip("no name of this file system")
+    for number, source in enumerate((folder, folder / f"{stem}.img", folder / f"{stem}.img.hdr")):
+        result = inveon("convert", "--json", "--", source, tmp_path / str(number))
+        assert result.exit_code == 0, result.output
+        assert len(files_below(tmp_path / str(number))) == 6
+    assert tree(tmp_path / "0") == tree(tmp_path / "1") == tree(tmp_path / "2")
+
+
+@posix
+@pytest.mark.parametrize("options", [[], ["--overwrite"], ["--dry-run"]])
+@pytest.mark.parametrize("name", ["x" * 256, "x/" * 3000], ids=["name", "path"])
+def test_an_output_with_too_long_a_name_is_one_line(study: Path, tmp_path: Path, name: str, options: list[str]) -> None:
+    result = inveon("convert", *options, study, tmp_path / "new" / name)
+    if options != ["--dry-run"]:
+        assert "name too long" in assert_one_line_error(result.exit_code, result.stdout, result.stderr)
+    assert result.exit_code in (0, 1)
+    assert not (tmp_path / "new").exists()
+
+
+# Links, pipes, devices.
+
+
+@posix
+def test_links_are_followed(study: Path, tmp_path: Path) -> None:
+    convert(study, tmp_path / "out")
+    (tmp_path / "link").symlink_to(study)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "output link").symlink_to("empty")
+    assert inveon("convert", tmp_path / "link", tmp_path / "output link").exit_code == 0
+    assert (tmp_path / "output link").is_symlink()
+    assert tree(tmp_path / "empty") == tree(tmp_path / "out")
+    assert inveon("convert", "--overwrite", study, tmp_path / "output link").exit_code == 0
+    assert (tmp_path / "output link").is_symlink()
+    assert tree(tmp_path / "empty") == tree(tmp_path / "out")
+
+    (tmp_path / "files").mkdir()
+    for file in study.iterdir():
+        (tmp_path / "files" / file.name).symlink_to(file)
+    assert inveon("convert", tmp_path / "files", tmp_path / "third").exit_code == 0
+    assert tree(tmp_path / "third") == tree(tmp_path / "out")
+
+
+@posix
+def test_a_link_to_an_empty_folder_stays_when_nothing_is_written(study: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "link").symlink_to("empty")
+    (study / "m1.pet.img").unlink()
+    (study / "m1.pet.img").mkdir()
+    assert inveon("convert", "--strict", study, tmp_path / "link").exit_code == 1
+    assert (tmp_path / "link").is_symlink()
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+def make_socket(path: Path) -> None:
+    here = Path.cwd()
+    os.chdir(path.parent)  # the path of a socket may have some 100 bytes
+    try:
+        with socket.socket(socket.AF_UNIX) as bound:
+            bound.bind(path.name)
+    finally:
+        os.chdir(here)
+
+
+SPECIAL: dict[str, Callable[[Path], None]] = {
+    "pipe": os.mkfifo if os.name != "nt" else Path.touch,
+    "zeros": lambda path: path.symlink_to("/dev/zero"),
+    "nothing": lambda path: path.symlink_to("/dev/null"),
+    "terminal": lambda path: path.symlink_to("/dev/tty"),
+    "socket": make_socket,
+}
+
+
+@posix
+@pytest.mark.parametrize("make", SPECIAL.values(), ids=SPECIAL)
+@pytest.mark.parametrize("name", ["m1.ct.img", "m1.ct.img.hdr"])
+def test_what_is_no_file_is_refused_without_waiting(
+    study: Path, out: Path, make: Callable[[Path], None], name: str
+) -> None:
+    (study / name).unlink()
+    make(study / name)
+    for source in (study, study / "m1.ct.img"):
+        with running("convert", source, out) as process:
+            stdout, stderr = process.communicate(timeout=30)
+        line = assert_one_line_error(process.returncode, stdout, stderr)
+        assert line == f"error: {study / name}: is not a regular file\n"
+        assert not out.parent.exists()
+
+
+@posix
+@pytest.mark.parametrize("make", SPECIAL.values(), ids=SPECIAL)
+def test_what_is_no_file_is_no_input_no_output_and_no_stray_in_the_way(
+    study: Path, out: Path, make: Callable[[Path], None], tmp_path: Path
+) -> None:
+    make(tmp_path / "odd")
+    for arguments in ((tmp_path / "odd", out), (study, tmp_path / "odd"), ("--overwrite", study, tmp_path / "odd")):
+        result = inveon("convert", *arguments)
+        assert str(tmp_path / "odd") in assert_one_line_error(result.exit_code, result.stdout, result.stderr)
+        assert not out.parent.exists()
+    make(study / "odd")
+    assert inveon("convert", study, out).exit_code == 0
+    assert len(files_below(out)) == 18
+
+
+def test_ten_thousand_files_in_a_folder_take_no_time(study: Path, out: Path) -> None:
+    for number in range(10_000):
+        (study / f"stray {number}.txt").touch()
+    start = time.monotonic()
+    assert inveon("convert", study, out).exit_code == 0
+    assert time.monotonic() - start < 15  # it takes a third of a second; comparing each with each takes minutes
+    assert len(files_below(out)) == 18
+
+
+# Input that changes while it is read.
+
+
+def append(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"x")
+
+
+def halve(path: Path) -> None:
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def touch(path: Path) -> None:
+    os.utime(path, ns=(1, 1))
+
+
+def rewrite(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[::-1])
+
+
+def swap(path: Path) -> None:
+    """Put another file with the same content, size and time in its place."""
+    status = path.stat()
+    shutil.copy(path, path.with_suffix(".new"))
+    path.with_suffix(".new").replace(path)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+CHANGES = {each.__name__: each for each in (append, halve, empty, touch, rewrite, swap)}
+MOMENTS = ["while surveyed", "after the survey", "while written", "in the end"]
+
+
+def changing(monkeypatch: pytest.MonkeyPatch, moment: str, change: Callable[[], object]) -> Callable[[int, int], None]:
+    """Let a change happen once at a moment; return the progress to convert with."""
+    done: list[bool] = []
+
+    def once() -> None:
+        if not done:
+            done.append(True)
+            change()
+
+    def surveying(*arguments: object) -> object:
+        once()
+        return extent_of(*arguments)  # type: ignore[arg-type]
+
+    def surveyed(*arguments: object) -> object:
+        found = list(surveys(*arguments))  # type: ignore[arg-type]
+        once()
+        return found
+
+    def progress(number: int, total: int) -> None:
+        if number >= {"while written": 1, "in the end": total}.get(moment, total + 1):
+            once()
+
+    surveys = job._surveys
+    if moment == "while surveyed":
+        monkeypatch.setattr(survey, "extent_of", surveying)
+    elif moment == "after the survey":
+        monkeypatch.setattr(job, "_surveys", surveyed)
+    return progress
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+@pytest.mark.parametrize("name", ["m1.ct.img", "m1.pet.img"])
+def test_input_that_changes_meanwhile_is_refused(
+    study: Path,
+    out: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    moment: str,
+    change: Callable[[Path], None],
+    name: str,
+) -> None:
+    if os.name == "nt" and change is swap:
+        pytest.skip("an open file cannot be replaced there")
+    progress = changing(monkeypatch, moment, lambda: change(study / name))
+    said = r"has (changed|become shorter) while it was read|cannot be read"
+    with pytest.raises(DataError, match=rf"{name}: ({said})") as caught:
+        convert(study, out, progress=progress)
+    assert str(caught.value).isprintable()
+    assert not out.parent.exists()
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_it_is_refused_whoever_reads_it(
+    study: Path, out: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
+) -> None:
+    """The processes that write find other data than were surveyed."""
+    changing(monkeypatch, "after the survey", lambda: change(study / "m1.pet.img"))
+    with pytest.raises(DataError, match=r"m1\.pet\.img: has (changed|become shorter) while it was read"):
+        convert(study, out, Options(jobs=2))
+    assert not out.parent.exists()
+
+
+def test_input_that_is_only_read_meanwhile_is_converted(
+    study: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hooks of these tests change nothing by themselves."""
+    for moment in MOMENTS:
+        with monkeypatch.context() as patch:
+            progress = changing(patch, moment, lambda: tree(study))
+            convert(study, out / moment, progress=progress)
+    assert len(files_below(out)) == 18 * len(MOMENTS)
+    assert PET.frames
