@@ -282,7 +282,7 @@ def quantise(stored: npt.NDArray[np.generic], factor: float, slopes: Sequence[Sl
     """
     ratios = factor / np.array([slope.value for slope in slopes])
     if stored.dtype.kind == "i" and np.all(np.abs(ratios - 1) * -LOWEST < _HALF_STEP):
-        return stored.astype(_INT16)  # the slope is the factor itself: nothing to round
+        return stored.astype(_INT16, copy=False)  # the slope is the factor itself: nothing to round
     # float64: in float32 the product alone would be wrong by up to 0.002 steps
     with np.errstate(invalid="ignore"):  # a signalling NaN; a file that is written to meanwhile, which is refused later
         scaled: npt.NDArray[np.float64] = np.multiply(stored, ratios[:, np.newaxis, np.newaxis], dtype=np.float64)

@@ -134,7 +134,7 @@ def staged(output: Path, *, overwrite: bool = False) -> Iterator[Stage]:
         raise
 
 
-def write_file(path: Path, parts: Iterable[bytes]) -> Written:
+def write_file(path: Path, parts: Iterable[bytes | memoryview]) -> Written:
     """Write one new file, part by part."""
     digest, size = sha256(), 0
     with path.open("xb") as file:
@@ -194,19 +194,21 @@ def _listed(manifest: Path) -> dict[str, set[str]]:
 @contextlib.contextmanager
 def _held(partial: Path) -> Iterator[None]:
     """Make the hidden folder and hold it; it is gone afterwards, unless something in it is still to be undone."""
-    partial.mkdir(parents=True, exist_ok=True)
     if partial.is_symlink():
         raise OutputError("is a link", path=partial, hint="remove it: a conversion works there")
     lock = FileLock(partial / "lock", thread_local=False)
     try:
+        partial.mkdir(parents=True, exist_ok=True)
         _acquire(lock, partial)
         yield
     finally:
+        if not lock.is_locked:
+            _remove_empty((partial,))
+            if os.path.lexists(partial):  # after an interruption, with a lock that nobody holds
+                with contextlib.suppress(OSError, OutputError):
+                    _acquire(lock, partial)
         if lock.is_locked:
             _let_go(lock, partial)
-        else:
-            with contextlib.suppress(OSError):
-                partial.rmdir()
 
 
 def _acquire(lock: BaseFileLock, partial: Path) -> None:

@@ -27,6 +27,7 @@ _MOST = 4  # more of them wait for the disk
 _WORTH_IT = 1500  # files below which starting processes takes longer than it saves
 _MOST_AT_ALL = 60  # Windows waits for no more at a time
 _LOOK_S = 0.1
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Team(Protocol):
@@ -65,7 +66,7 @@ class _Several:
     def start(self, count: int) -> None:
         """Start the processes."""
         spawning = multiprocessing.get_context("spawn")
-        with _without_ctrl_c():
+        with _signals_held_back():
             for _ in range(count):
                 pipe, its_end = spawning.Pipe()
                 self._pipes.append(pipe)
@@ -77,7 +78,7 @@ class _Several:
     def end(self) -> None:
         """End the processes, whatever they do."""
         for process in self._processes:
-            process.terminate()
+            process.kill()  # they still block the signal that `terminate` sends while they start
         for process in self._processes:
             process.join()
         for pipe in self._pipes:
@@ -136,15 +137,28 @@ def _lost_told() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _without_ctrl_c() -> Iterator[None]:
-    """Let processes that are started here not hear Ctrl-C, from their first moment; the first process ends them."""
-    if os.name == "nt":
-        yield
-        return
+def _signals_held_back() -> Iterator[None]:
+    """Let nothing interrupt the start of processes, and let them not hear Ctrl-C from their first moment."""
+    heard: list[int] = []
+    is_main = threading.current_thread() is threading.main_thread()  # the only one that can be interrupted
+    before = {each: signal.signal(each, lambda number, _: heard.append(number)) for each in _SIGNALS if is_main}
+    try:
+        with _blocked() if os.name != "nt" else contextlib.nullcontext():
+            yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    for number in heard:
+        signal.raise_signal(number)
+
+
+@contextlib.contextmanager
+def _blocked() -> Iterator[None]:
+    """Block signals in this thread, and in processes that it starts until these allow them."""
     from multiprocessing import resource_tracker
 
-    resource_tracker.ensure_running()  # its start unblocks the signal
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    resource_tracker.ensure_running()  # its start unblocks them
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     try:
         yield
     finally:
@@ -157,6 +171,8 @@ def _without_ctrl_c() -> Iterator[None]:
 def _serve(pipe: Connection) -> None:
     """Write what is asked for; answer with numbers of slices meanwhile, and what was written or what went wrong."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if os.name != "nt":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
     threading.Thread(target=_end_with_the_first, daemon=True).start()
     with contextlib.suppress(EOFError, OSError):
         while True:

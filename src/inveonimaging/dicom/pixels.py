@@ -30,6 +30,7 @@ from inveonimaging.dicom.write import Head
 from inveonimaging.errors import OptionError, UnsupportedError
 
 Frames = Iterable[npt.NDArray[np.int16]]
+Bytes = bytes | memoryview
 
 LONGEST = 2**32 - 2  # of an element: an even number in 32 bits
 BYTES_PER_PIXEL = 2
@@ -60,7 +61,7 @@ class TransferSyntax:
     """
 
     uid: UID
-    file: Callable[[Head, Frames, int], Iterator[bytes]]
+    file: Callable[[Head, Frames, int], Iterator[Bytes]]
 
 
 def transfer_syntax_of(compression: Compression) -> TransferSyntax:
@@ -89,16 +90,16 @@ _ENCAPSULATED = {
 }
 
 
-def _native(head: Head, frames: Frames, count: int) -> Iterator[bytes]:
+def _native(head: Head, frames: Frames, count: int) -> Iterator[Bytes]:
     """Yield a file with its pixels as they are: OW, int16 little endian (PS3.5 A.2)."""
     planes = iter(frames)
     first = next(planes)
     yield head.meta + head.body + _ELEMENT.pack(0x7FE0, 0x0010, b"OW", count * first.size * BYTES_PER_PIXEL)
     for plane in chain([first], planes):
-        yield plane.astype("<i2", copy=False).tobytes()
+        yield np.ascontiguousarray(plane, "<i2").reshape(-1).view(np.uint8).data
 
 
-def _deflated(head: Head, frames: Frames, count: int) -> Iterator[bytes]:
+def _deflated(head: Head, frames: Frames, count: int) -> Iterator[Bytes]:
     """Yield a file that is deflated as a whole, but for its meta information (PS3.5 A.5)."""
     yield head.meta
     deflate = zlib.compressobj(wbits=-zlib.MAX_WBITS)
@@ -111,7 +112,7 @@ def _deflated(head: Head, frames: Frames, count: int) -> Iterator[bytes]:
     yield done + b"\0" * ((written + len(done)) % 2)
 
 
-def _encapsulated(encoder: Encoder, name: str, head: Head, frames: Frames, _count: int) -> Iterator[bytes]:
+def _encapsulated(encoder: Encoder, name: str, head: Head, frames: Frames, _count: int) -> Iterator[Bytes]:
     """Yield a file with one fragment a frame (PS3.5 A.4)."""
     yield head.meta + head.body + _ELEMENT.pack(0x7FE0, 0x0010, b"OB", _UNDEFINED) + _NO_OFFSETS
     for plane in frames:
