@@ -147,7 +147,7 @@ def _signals_held_back() -> Iterator[None]:
             yield
     finally:
         for each, handler in before.items():
-            signal.signal(each, handler)
+            signal.signal(each, handler or signal.SIG_DFL)
     for number in heard:
         signal.raise_signal(number)
 
