@@ -495,7 +495,7 @@ NAMES = {
     "right to left": "\u202efdp.exe",
     "escape sequence": "\x1b[31mred",
     "a dash": "-x",
-    "percent": "%s %n {0} [b]x[/b]",
+    "percent": "%s %n {0} [b]x",
     "no Unicode": os.fsdecode(b"\xff\xfe"),
     "longest": LONG_NAME,
 }
@@ -522,8 +522,7 @@ def test_folders_may_have_any_name(study: Path, tmp_path: Path, name: str) -> No
 @posix
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_files_may_have_any_name(tmp_path: Path, name: str) -> None:
-    stem = os.fsdecode(os.fsencode(name)[:246].replace(b"\xc3", b"c")) if name == LONG_NAME else name
-    stem = "ä" * 123 if name == LONG_NAME else stem
+    stem = "ä" * 123 if name == LONG_NAME else name
     folder = tmp_path / "in"
     folder.mkdir()
     plain = write_scan(tmp_path / "a.img", CT)

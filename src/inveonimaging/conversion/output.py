@@ -30,6 +30,7 @@ from inveonimaging.errors import OutputError
 MANIFEST = "inveon-manifest.json"
 _PARTIAL = ".inveon-partial"
 _JOURNAL = "journal"
+_TRIES = 5
 _LONGEST_MANIFEST = 256 * 1024 * 1024
 _SERIES = re.compile("[1-9][0-9]{0,8}")
 _LITTER = frozenset({"Thumbs.db", "desktop.ini"})  # which file browsers leave behind, as hidden files
@@ -198,7 +199,6 @@ def _held(partial: Path) -> Iterator[None]:
         raise OutputError("is a link", path=partial, hint="remove it: a conversion works there")
     lock = FileLock(partial / "lock", thread_local=False)
     try:
-        partial.mkdir(parents=True, exist_ok=True)
         _acquire(lock, partial)
         yield
     finally:
@@ -212,10 +212,18 @@ def _held(partial: Path) -> Iterator[None]:
 
 
 def _acquire(lock: BaseFileLock, partial: Path) -> None:
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise OutputError("another conversion is writing here", path=partial.parent, hint="wait for its end") from error
+    for tries in range(_TRIES):
+        try:
+            partial.mkdir(parents=True, exist_ok=True)
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            hint = "wait for its end"
+            raise OutputError("another conversion is writing here", path=partial.parent, hint=hint) from error
+        except (FileExistsError, FileNotFoundError):  # another run may just be taking its folder away
+            if tries == _TRIES - 1:
+                raise
+        else:
+            return
 
 
 def _let_go(lock: BaseFileLock, partial: Path) -> None:
