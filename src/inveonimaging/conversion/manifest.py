@@ -19,7 +19,6 @@ from inveonimaging.conversion.output import Written
 from inveonimaging.conversion.plan import SeriesPlan, StudyPlan
 from inveonimaging.conversion.survey import Survey
 from inveonimaging.findings import Finding
-from inveonimaging.image import Image
 from inveonimaging.version import __version__
 
 SCHEMA = 1
@@ -86,7 +85,6 @@ def _series(
     planned: SeriesPlan, survey: Survey, findings: tuple[Finding, ...], files: tuple[Written, ...], named: StudyNames
 ) -> dict[str, Any]:
     image = planned.image
-    lowest, highest = value_range(image, survey)
     return {
         "folder": str(planned.number),
         "source": image.pair.header.name,
@@ -99,19 +97,11 @@ def _series(
         "shape": image.grid.shape,
         "frames": len(image.frames),
         "unit": image.scaling.unit,
-        "lowest": lowest,
-        "highest": highest,
+        "lowest": survey.lowest,
+        "highest": survey.highest,
         "findings": [_finding(each) for each in (*image.findings, *findings)],
         "files": [vars(each) for each in files],
     }
-
-
-def value_range(image: Image, survey: Survey) -> tuple[float, float]:
-    """Return the smallest and the largest finite value of an image, in its unit."""
-    spans = list(zip(survey.extents, image.scaling.factors, strict=True))
-    add = image.scaling.intercept
-    lowest = min(float(extent.lowest.min()) * factor for extent, factor in spans)
-    return lowest + add, max(float(extent.highest.max()) * factor for extent, factor in spans) + add
 
 
 def _finding(finding: Finding, *, of_folder: bool = False) -> dict[str, Any]:

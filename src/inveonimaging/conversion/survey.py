@@ -28,6 +28,7 @@ class Survey:
         data_size: of the whole data file, in bytes.
         data_sha256: of the whole data file.
         digest: SHA-256 of the data file's name, the header file and the data file.
+        lowest, highest: finite values, in the image's unit.
         window: centre and width of a window over all values, for PET from 0; None if there is nothing to see.
         findings: what is odd.
     """
@@ -36,6 +37,8 @@ class Survey:
     data_size: int
     data_sha256: str
     digest: str
+    lowest: float
+    highest: float
     window: tuple[float, float] | None
     findings: tuple[Finding, ...]
 
@@ -67,8 +70,19 @@ def survey_of(images: Sequence[Image]) -> tuple[Survey, ...]:
 def _survey(image: Image, extents: list[Extent], data_size: int, data_sha256: str) -> Survey:
     name = image.pair.name.encode("utf-8", "surrogateescape")
     whole = hashlib.sha256(b"\0".join((name, image.header_bytes, data_sha256.encode())))
-    window, findings = _window(image, extents), _not_finite(image, extents)
-    return Survey(tuple(extents), data_size, data_sha256, whole.hexdigest(), window, findings)
+    spans = list(zip(extents, image.scaling.factors, strict=True))
+    lowest = min(float(extent.lowest.min()) * factor for extent, factor in spans)
+    highest = max(float(extent.highest.max()) * factor for extent, factor in spans)
+    return Survey(
+        extents=tuple(extents),
+        data_size=data_size,
+        data_sha256=data_sha256,
+        digest=whole.hexdigest(),
+        lowest=lowest + image.scaling.intercept,
+        highest=highest + image.scaling.intercept,
+        window=_window(image, lowest, highest),
+        findings=_not_finite(image, extents),
+    )
 
 
 def _read(images: Sequence[Image]) -> Iterator[tuple[tuple[int, int] | None, npt.NDArray[np.generic]]]:
@@ -84,10 +98,7 @@ def _read(images: Sequence[Image]) -> Iterator[tuple[tuple[int, int] | None, npt
     yield from ((None, gap) for gap in source.between(at, None))
 
 
-def _window(image: Image, extents: Sequence[Extent]) -> tuple[float, float] | None:
-    spans = list(zip(extents, image.scaling.factors, strict=True))
-    lowest = min(float(extent.lowest.min()) * factor for extent, factor in spans)
-    highest = max(float(extent.highest.max()) * factor for extent, factor in spans)
+def _window(image: Image, lowest: float, highest: float) -> tuple[float, float] | None:
     lowest = lowest if image.modality is Modality.CT else 0.0
     width = highest - lowest
     return (lowest + width / 2 + image.scaling.intercept, width) if 0 < width < _WIDEST else None

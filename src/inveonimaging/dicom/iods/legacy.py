@@ -7,6 +7,7 @@ which are shared where all instances say the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
+from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
@@ -95,6 +96,57 @@ _COMMON: Constant = (
 )
 
 
+@dataclass(frozen=True)
+class _Said:
+    """What single-frame instances say and a multi-frame object has no other place for.
+
+    Attributes:
+        classic: their IOD.
+        top: the modules of the multi-frame object.
+    """
+
+    classic: Iod
+    top: Constant
+
+    def shared(self, series: Series) -> Dataset:
+        """Unassigned Shared Converted Attributes Macro (PS3.3 C.7.6.16.2.25.1)."""
+        said = self.classic.constant_part(series)
+        if len(series.image.frames) == 1:
+            said.update(self.classic.frame_part(series, 0))
+        at_the_top = merged(module(series) for module in self.top).keys()
+        rest = _without(said, _ELSEWHERE | at_the_top)
+        return dataset(UnassignedSharedConvertedAttributesSequence=[rest]) if rest else Dataset()
+
+    def of_frame(self, series: Series, frame: int) -> Dataset:
+        """Return what instances say of one frame of several."""
+        several = len(series.image.frames) > 1
+        return _without(self.classic.frame_part(series, frame), _ELSEWHERE) if several else Dataset()
+
+    def of_slice(self, series: Series, k: int) -> Dataset:
+        """Return what instances say of the slice's place."""
+        return _without(self.classic.slice_part(series, k), _ELSEWHERE)
+
+    def of_instance(self, series: Series, instance: Instance) -> Attributes:
+        """Return what one instance alone says."""
+        said = self.classic.instance_part(series, instance)
+        return {keyword: value for keyword, value in said.items() if Tag(keyword) not in _ELSEWHERE}
+
+    def source(self, _series: Series, instance: Instance) -> Attributes:
+        """Image Frame Conversion Source Macro (PS3.3 C.7.6.16.2.25.3)."""
+        return {"ReferencedSOPClassUID": self.classic.sop_class, "ReferencedSOPInstanceUID": instance.uid}
+
+    @property
+    def groups(self) -> tuple[Group, ...]:
+        """Unassigned Per-Frame Converted Attributes Macro (PS3.3 C.7.6.16.2.25.2), and the source."""
+        unassigned = Group(
+            keyword="UnassignedPerFrameConvertedAttributesSequence",
+            by_frame=(self.of_frame,),
+            by_slice=(self.of_slice,),
+            by_instance=(self.of_instance,),
+        )
+        return unassigned, Group(keyword="ConversionSourceAttributesSequence", by_instance=(self.source,))
+
+
 def _legacy(
     classic: Iod,
     name: str,
@@ -106,60 +158,18 @@ def _legacy(
 ) -> MultiFrameIod:
     """Return the IOD of what a single-frame IOD is converted to."""
     constant = (*_COMMON, _unknown_region, *own)
-
-    def unassigned_shared(series: Series) -> Dataset:
-        """Unassigned Shared Converted Attributes Macro (PS3.3 C.7.6.16.2.25.1)."""
-        said = classic.constant_part(series)
-        if len(series.image.frames) == 1:
-            said.update(classic.frame_part(series, 0))
-        at_the_top = merged(module(series) for module in constant).keys()
-        rest = _without(said, _ELSEWHERE | at_the_top)
-        return dataset(UnassignedSharedConvertedAttributesSequence=[rest]) if rest else Dataset()
-
-    def of_frame(series: Series, frame: int) -> Dataset:
-        """Return what instances say of one frame of several."""
-        several = len(series.image.frames) > 1
-        return _without(classic.frame_part(series, frame), _ELSEWHERE) if several else Dataset()
-
-    def of_slice(series: Series, k: int) -> Dataset:
-        """Return what instances say of the slice's place."""
-        return _without(classic.slice_part(series, k), _ELSEWHERE)
-
-    def of_instance(series: Series, instance: Instance) -> Attributes:
-        """Return what one instance alone says."""
-        said = classic.instance_part(series, instance)
-        return {keyword: value for keyword, value in said.items() if Tag(keyword) not in _ELSEWHERE}
-
-    def conversion_source(_series: Series, instance: Instance) -> Attributes:
-        """Image Frame Conversion Source Macro (PS3.3 C.7.6.16.2.25.3)."""
-        return {"ReferencedSOPClassUID": classic.sop_class, "ReferencedSOPInstanceUID": instance.uid}
-
+    said = _Said(classic, constant)
     return MultiFrameIod(
         name=name,
         sop_class=sop_class,
         constant=constant,
         by_object=(multi_frame_functional_groups, sop_instance_of_object),
         of_first=(original_header,),
-        shared=(
-            pixel_measures,
-            known_frame_anatomy,
-            frame_voi_lut,
-            *groups,
-            unassigned_shared,
-        ),
+        shared=(pixel_measures, known_frame_anatomy, frame_voi_lut, *groups, said.shared),
         by_frame=(synchronization_of_frame, *by_frame),
         by_slice=(plane_position, plane_orientation),
         by_slope=(pixel_value_transformation, *by_slope),
-        groups=(
-            FRAME_CONTENT,
-            Group(
-                keyword="UnassignedPerFrameConvertedAttributesSequence",  # PS3.3 C.7.6.16.2.25.2
-                by_frame=(of_frame,),
-                by_slice=(of_slice,),
-                by_instance=(of_instance,),
-            ),
-            Group(keyword="ConversionSourceAttributesSequence", by_instance=(conversion_source,)),
-        ),
+        groups=(FRAME_CONTENT, *said.groups),
         may_be_concatenated=True,
     )
 
