@@ -24,7 +24,7 @@ from inveonimaging.timing import decay_findings
 from inveonimaging.voxels import Voxels, file_size, voxels_of
 
 LARGEST_HEADER = 16 * 1024 * 1024
-_SLAB_VOXELS = 1024 * 1024
+_SLAB_VOXELS = 256 * 1024
 
 
 @dataclass(frozen=True)

@@ -55,8 +55,9 @@ class SliceEncoder:
 
     def __init__(self, parts: Parts, series: Series, charset: list[str]) -> None:
         self._parts, self._series = parts, series
+        self._repeated = encoded(parts.repeated_part(series), charset)
         self._of_frame = cache(lambda frame: encoded(parts.frame_part(series, frame), charset))
-        self._of_slice = cache(lambda k: encoded(parts.slice_part(series, k), charset))
+        self._of_slice = cache(lambda k: encoded_attributes(parts.slice_part(series, k)))
         self._of_slope = cache(lambda slope: encoded(parts.slope_part(series, slope), charset))
         self._groups = [(int(Tag(group.keyword)), SliceEncoder(group, series, charset)) for group in parts.groups]
 
@@ -66,7 +67,7 @@ class SliceEncoder:
         of_frame, of_slice = self._of_frame(instance.frame), self._of_slice(instance.k)
         groups = ((tag, encoder.encode(instance)) for tag, encoder in self._groups)
         sequences = [(tag, _sequence(tag, [item])) for tag, item in groups if item]
-        return sorted([*of_frame, *of_slice, *self._of_slope(instance.slope), *own, *sequences])
+        return sorted([*self._repeated, *of_frame, *of_slice, *self._of_slope(instance.slope), *own, *sequences])
 
 
 class InstanceEncoder:
@@ -139,9 +140,9 @@ def _how(keyword: str) -> tuple[int, bytes, Callable[[Any], bytes]]:
     return tag, representation.encode(), _VALUES[representation]
 
 
-def _text(padding: bytes) -> Callable[[str], bytes]:
-    def encode(value: str) -> bytes:
-        content = value.encode("ascii")
+def _text(padding: bytes) -> Callable[[str | list[str]], bytes]:
+    def encode(value: str | list[str]) -> bytes:
+        content = (value if isinstance(value, str) else "\\".join(value)).encode("ascii")
         return content + padding * (len(content) % 2)
 
     return encode
@@ -156,7 +157,9 @@ def _numbers(code: str) -> Callable[[int | list[int]], bytes]:
 
 
 _VALUES: dict[str, Callable[[Any], bytes]] = {
+    "DS": _text(b" "),
     "IS": _text(b" "),
+    "SH": _text(b" "),
     "UI": _text(b"\0"),
     "UL": _numbers("L"),
     "US": _numbers("H"),

@@ -16,7 +16,15 @@ from inveonimaging.dicom.modules.general import (
     sop_instance,
 )
 from inveonimaging.dicom.modules.header_text import original_header
-from inveonimaging.dicom.modules.image import general_image, image_pixel, image_plane, image_position, rescale, voi_lut
+from inveonimaging.dicom.modules.image import (
+    general_image,
+    image_pixel,
+    image_plane,
+    image_position,
+    rescale,
+    slice_location,
+    voi_lut,
+)
 from inveonimaging.dicom.modules.patient import patient, patient_study
 
 CT_IMAGE = SingleFrameIod(
@@ -38,7 +46,7 @@ CT_IMAGE = SingleFrameIod(
         sop_common,
     ),
     by_frame=(general_acquisition,),
-    by_slice=(image_position,),
+    by_slice=(image_position, slice_location),
     by_slope=(rescale,),
     by_instance=(general_image, sop_instance),
     of_first=(original_header,),

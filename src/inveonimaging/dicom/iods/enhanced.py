@@ -2,7 +2,7 @@
 
 from pydicom.uid import EnhancedCTImageStorage, EnhancedPETImageStorage
 
-from inveonimaging.dicom.iods.frame_content import FRAME_CONTENT
+from inveonimaging.dicom.iods.groups import FRAME_CONTENT, PLANE_POSITION
 from inveonimaging.dicom.iods.iod import MultiFrameIod
 from inveonimaging.dicom.modules.enhanced_ct import CT_ACQUISITION, ct_image_frame_type, enhanced_ct_image
 from inveonimaging.dicom.modules.enhanced_pet import (
@@ -26,7 +26,6 @@ from inveonimaging.dicom.modules.functional_groups import (
     pixel_measures,
     pixel_value_transformation,
     plane_orientation,
-    plane_position,
     real_world_value_mapping,
 )
 from inveonimaging.dicom.modules.general import (
@@ -79,10 +78,10 @@ ENHANCED_CT_IMAGE = MultiFrameIod(
         ct_image_frame_type,
         *CT_ACQUISITION,
     ),
+    repeated=(plane_orientation,),
     by_frame=(irradiation_event, synchronization_of_frame),
-    by_slice=(plane_position, plane_orientation),
     by_slope=(pixel_value_transformation, real_world_value_mapping),
-    groups=(FRAME_CONTENT,),
+    groups=(FRAME_CONTENT, PLANE_POSITION),
     may_be_concatenated=True,
 )
 
@@ -108,9 +107,9 @@ ENHANCED_PET_IMAGE = MultiFrameIod(
         pet_reconstruction,
         pet_table_dynamics,
     ),
+    repeated=(plane_orientation,),
     by_frame=(pet_frame_correction_factors, synchronization_of_frame),
-    by_slice=(plane_position, plane_orientation),
     by_slope=(pixel_value_transformation, real_world_value_mapping),
-    groups=(FRAME_CONTENT,),
+    groups=(FRAME_CONTENT, PLANE_POSITION),
     may_be_concatenated=True,
 )

@@ -13,8 +13,8 @@ from inveonimaging.dicom.series import Instance, MultiFrame, Series
 from inveonimaging.quant import Slope
 
 Constant = tuple[Callable[[Series], Dataset], ...]
-Attributes = Mapping[str, str | int | list[int]]
-"""Values by keyword, of what changes with every instance; no sequences."""
+Attributes = Mapping[str, str | int | list[str] | list[int]]
+"""Values by keyword, of what there is much of: what changes with every slice or instance; no sequences."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,26 +22,32 @@ class Parts:
     """Attributes of a slice of a frame, by what they depend on, so that each is encoded once.
 
     Attributes:
-        by_frame: modules or functional groups that depend on the frame (time, gate).
+        repeated: modules or functional groups that depend on neither, and yet stand in each.
+        by_frame: those that depend on the frame (time, gate).
         by_slice: those that depend on the slice's place, k.
         by_slope: those that depend on the rescale slope.
         by_instance: those that depend on frame and slice.
         groups: sequences of one item, whose attributes depend on several of these.
     """
 
+    repeated: Constant = ()
     by_frame: tuple[Callable[[Series, int], Dataset], ...] = ()
-    by_slice: tuple[Callable[[Series, int], Dataset], ...] = ()
+    by_slice: tuple[Callable[[Series, int], Attributes], ...] = ()
     by_slope: tuple[Callable[[Series, Slope], Dataset], ...] = ()
     by_instance: tuple[Callable[[Series, Instance], Attributes], ...] = ()
     groups: tuple[Group, ...] = ()
+
+    def repeated_part(self, series: Series) -> Dataset:
+        """Return the attributes that all slices of all frames repeat."""
+        return merged(module(series) for module in self.repeated)
 
     def frame_part(self, series: Series, frame: int) -> Dataset:
         """Return the attributes that all slices of a frame share."""
         return merged(module(series, frame) for module in self.by_frame)
 
-    def slice_part(self, series: Series, k: int) -> Dataset:
+    def slice_part(self, series: Series, k: int) -> Attributes:
         """Return the attributes that a slice has in all frames."""
-        return merged(module(series, k) for module in self.by_slice)
+        return {key: value for module in self.by_slice for key, value in module(series, k).items()}
 
     def slope_part(self, series: Series, slope: Slope) -> Dataset:
         """Return the attributes that slices of one rescale slope share."""
@@ -55,12 +61,13 @@ class Parts:
         """Return all attributes of one slice of one frame."""
         whole = merged(
             (
+                self.repeated_part(series),
                 self.frame_part(series, instance.frame),
-                self.slice_part(series, instance.k),
                 self.slope_part(series, instance.slope),
             )
         )
-        for keyword, value in self.instance_part(series, instance).items():
+        own = {**self.slice_part(series, instance.k), **self.instance_part(series, instance)}
+        for keyword, value in own.items():
             setattr(whole, keyword, value)
         for group in self.groups:
             if item := group.of_slice(series, instance):

@@ -15,7 +15,7 @@ from pydicom.uid import UID, LegacyConvertedEnhancedCTImageStorage, LegacyConver
 
 from inveonimaging.dicom.encode import dataset, merged
 from inveonimaging.dicom.iods.ct import CT_IMAGE
-from inveonimaging.dicom.iods.frame_content import FRAME_CONTENT
+from inveonimaging.dicom.iods.groups import FRAME_CONTENT, PLANE_POSITION
 from inveonimaging.dicom.iods.iod import Attributes, Constant, Group, Iod, MultiFrameIod
 from inveonimaging.dicom.iods.pet import PET_IMAGE
 from inveonimaging.dicom.modules.functional_groups import (
@@ -25,7 +25,6 @@ from inveonimaging.dicom.modules.functional_groups import (
     pixel_measures,
     pixel_value_transformation,
     plane_orientation,
-    plane_position,
     real_world_value_mapping,
 )
 from inveonimaging.dicom.modules.general import (
@@ -122,14 +121,13 @@ class _Said:
         several = len(series.image.frames) > 1
         return _without(self.classic.frame_part(series, frame), _ELSEWHERE) if several else Dataset()
 
-    def of_slice(self, series: Series, k: int) -> Dataset:
+    def of_slice(self, series: Series, k: int) -> Attributes:
         """Return what instances say of the slice's place."""
-        return _without(self.classic.slice_part(series, k), _ELSEWHERE)
+        return _unplaced(self.classic.slice_part(series, k))
 
     def of_instance(self, series: Series, instance: Instance) -> Attributes:
         """Return what one instance alone says."""
-        said = self.classic.instance_part(series, instance)
-        return {keyword: value for keyword, value in said.items() if Tag(keyword) not in _ELSEWHERE}
+        return _unplaced(self.classic.instance_part(series, instance))
 
     def source(self, _series: Series, instance: Instance) -> Attributes:
         """Image Frame Conversion Source Macro (PS3.3 C.7.6.16.2.25.3)."""
@@ -166,10 +164,10 @@ def _legacy(
         by_object=(multi_frame_functional_groups, sop_instance_of_object),
         of_first=(original_header,),
         shared=(pixel_measures, known_frame_anatomy, frame_voi_lut, *groups, said.shared),
+        repeated=(plane_orientation,),
         by_frame=(synchronization_of_frame, *by_frame),
-        by_slice=(plane_position, plane_orientation),
         by_slope=(pixel_value_transformation, *by_slope),
-        groups=(FRAME_CONTENT, *said.groups),
+        groups=(FRAME_CONTENT, PLANE_POSITION, *said.groups),
         may_be_concatenated=True,
     )
 
@@ -184,6 +182,11 @@ def _without(said: Dataset, tags: Collection[BaseTag]) -> Dataset:
     rest = Dataset()
     rest.update({element.tag: element for element in said if element.tag not in tags and not element.tag.is_private})
     return rest
+
+
+def _unplaced(said: Attributes) -> Attributes:
+    """Return the values that have no other place."""
+    return {keyword: value for keyword, value in said.items() if Tag(keyword) not in _ELSEWHERE}
 
 
 def _ct_frame_type(_series: Series) -> Dataset:

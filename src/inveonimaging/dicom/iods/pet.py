@@ -14,7 +14,15 @@ from inveonimaging.dicom.modules.general import (
     sop_instance,
 )
 from inveonimaging.dicom.modules.header_text import original_header
-from inveonimaging.dicom.modules.image import general_image, image_pixel, image_plane, image_position, rescale, voi_lut
+from inveonimaging.dicom.modules.image import (
+    general_image,
+    image_pixel,
+    image_plane,
+    image_position,
+    rescale,
+    slice_location,
+    voi_lut,
+)
 from inveonimaging.dicom.modules.patient import patient, patient_study
 from inveonimaging.dicom.modules.pet import (
     nm_pet_patient_orientation,
@@ -48,7 +56,7 @@ PET_IMAGE = SingleFrameIod(
         sop_common,
     ),
     by_frame=(general_acquisition, pet_image_of_frame),
-    by_slice=(image_position,),
+    by_slice=(image_position, slice_location),
     by_slope=(rescale,),
     by_instance=(general_image, pet_image_of_instance, sop_instance),
     of_first=(original_header,),

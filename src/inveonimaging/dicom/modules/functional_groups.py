@@ -29,18 +29,20 @@ _NOTHING_TO_SEE = dataset(WindowCenter="0.5", WindowWidth="1")
 
 def pixel_measures(series: Series) -> Dataset:
     """Pixel Measures Macro (PS3.3 C.7.6.16.2.1)."""
-    return dataset(PixelMeasuresSequence=[_only(image_plane(series), without="ImageOrientationPatient")])
+    measures = image_plane(series)
+    del measures.ImageOrientationPatient
+    return dataset(PixelMeasuresSequence=[measures])
 
 
-def plane_orientation(series: Series, k: int) -> Dataset:
-    """Plane Orientation (Patient) Macro (PS3.3 C.7.6.16.2.4), of each slice: if shared, dcm2niix mixes frames."""
+def plane_orientation(series: Series) -> Dataset:
+    """Plane Orientation (Patient) Macro (PS3.3 C.7.6.16.2.4), in each frame: if shared, dcm2niix mixes them."""
     cosines = image_plane(series).ImageOrientationPatient
     return dataset(PlaneOrientationSequence=[dataset(ImageOrientationPatient=cosines)])
 
 
-def plane_position(series: Series, k: int) -> Dataset:
+def plane_position(series: Series, k: int) -> dict[str, list[str]]:
     """Plane Position (Patient) Macro (PS3.3 C.7.6.16.2.3)."""
-    return dataset(PlanePositionSequence=[_only(image_position(series, k), without="SliceLocation")])
+    return image_position(series, k)
 
 
 def frame_voi_lut(series: Series) -> Dataset:
@@ -72,9 +74,9 @@ def frame_content_of_frame(series: Series, frame: int) -> Dataset:
     )
 
 
-def frame_content_of_slice(series: Series, k: int) -> Dataset:
+def frame_content_of_slice(series: Series, k: int) -> dict[str, str | int]:
     """Frame Content Macro (PS3.3 C.7.6.16.2.2): where in the stack."""
-    return dataset(StackID=_STACK, InStackPositionNumber=series.along_normal(k))
+    return {"StackID": _STACK, "InStackPositionNumber": series.along_normal(k)}
 
 
 def dimension_index_values(series: Series, instance: Instance) -> dict[str, list[int]]:
@@ -114,8 +116,3 @@ def real_world_value_mapping(series: Series, slope: Slope) -> Dataset:
     for keyword, value in (("RealWorldValueFirstValueMapped", LOWEST), ("RealWorldValueLastValueMapped", HIGHEST)):
         item.add(DataElement(Tag(keyword), "SS", value))  # US or SS: here, the pixels are signed
     return dataset(RealWorldValueMappingSequence=[item])
-
-
-def _only(module: Dataset, *, without: str) -> Dataset:
-    delattr(module, without)
-    return module

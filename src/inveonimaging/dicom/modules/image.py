@@ -26,13 +26,14 @@ def image_plane(series: Series) -> Dataset:
     )
 
 
-def image_position(series: Series, k: int) -> Dataset:
-    """Image Plane Module (PS3.3 C.7.6.2), what differs by slice."""
-    grid = series.image.grid
-    return dataset(
-        ImagePositionPatient=[ds(coordinate) for coordinate in grid.positions[k]],
-        SliceLocation=ds(grid.slice_locations[k]),
-    )
+def image_position(series: Series, k: int) -> dict[str, list[str]]:
+    """Image Position (Patient) (0020,0032) of the Image Plane Module (PS3.3 C.7.6.2)."""
+    return {"ImagePositionPatient": [ds(coordinate) for coordinate in series.image.grid.positions[k]]}
+
+
+def slice_location(series: Series, k: int) -> dict[str, str]:
+    """Slice Location (0020,1041) of the Image Plane Module (PS3.3 C.7.6.2)."""
+    return {"SliceLocation": ds(series.image.grid.slice_locations[k])}
 
 
 def image_pixel(series: Series) -> Dataset:

@@ -102,7 +102,7 @@ def nm_detector(series: Series) -> Dataset:
         CollimatorType=_PINHOLE if series.image.header.gantry.spect_pinhole_params else "",
         FocalDistance="",
         ImageOrientationPatient=image_plane(series).ImageOrientationPatient,
-        ImagePositionPatient=image_position(series, first).ImagePositionPatient,
+        ImagePositionPatient=image_position(series, first)["ImagePositionPatient"],
     )
     return dataset(DetectorInformationSequence=[item])
 
