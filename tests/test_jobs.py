@@ -17,7 +17,8 @@ import pytest
 
 from helpers import assert_one_line_error, inveon, python, write_small_study
 from inveonimaging import DataError, OptionError, Options, OutputError, convert
-from inveonimaging.conversion import job, workers
+from inveonimaging.conversion import job
+from inveonimaging.conversion.processes import Processes
 from inveonimaging.conversion.workers import team
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
 from test_faults import PARTIAL, assert_all_end, is_alive, running, tree, wait_for
@@ -73,9 +74,9 @@ def test_the_api_refuses_other_numbers(number: int) -> None:
 
 
 def processes_for(monkeypatch: pytest.MonkeyPatch, jobs: int, files: int) -> int:
-    """Return how many processes are started."""
+    """Return how many processes are started beside this one, which writes too."""
     started = [0]
-    monkeypatch.setattr(workers._Several, "start", lambda _, count: started.append(count))
+    monkeypatch.setattr(Processes, "start", lambda _, count: started.append(count))
     with team(jobs, files):
         pass
     return started[-1]
@@ -85,18 +86,18 @@ def processes_for(monkeypatch: pytest.MonkeyPatch, jobs: int, files: int) -> int
     ("jobs", "files", "cores", "expected"),
     [
         (1, 10_000, 8, 0),
-        (2, 10_000, 1, 2),
-        (2, 2, 8, 2),
-        (5, 2, 8, 2),  # no more than there are files
+        (2, 10_000, 1, 1),
+        (2, 2, 8, 1),
+        (5, 2, 8, 1),  # no more than there are files
         (2, 1, 8, 0),
-        (256, 10_000, 8, 60),
+        (256, 10_000, 8, 59),
         (0, 10, 8, 0),
         (0, 1500, 1, 0),
-        (0, 1500, 2, 2),
-        (0, 1500, 64, 4),
+        (0, 1500, 2, 1),
+        (0, 1500, 64, 3),
     ],
 )
-def test_how_many_processes_write(
+def test_how_many_processes_are_started(
     monkeypatch: pytest.MonkeyPatch, jobs: int, files: int, cores: int, expected: int
 ) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: cores)
@@ -291,7 +292,7 @@ def test_the_end_of_one_that_writes_is_one_line(long_study: Path, out: Path, sen
         found = subprocess.run(["ps", "-A", "-o", "pid=,pgid=,args="], capture_output=True, check=True, text=True)
         rows = [line.split(maxsplit=2) for line in found.stdout.splitlines() if "spawn_main" in line]
         own = [int(pid) for pid, group, _ in rows if int(group) == process.pid]
-        assert len(own) == 2
+        assert len(own) == 1
         os.kill(own[0], signal.Signals[sent])
         stdout, stderr = process.communicate(timeout=ENDS_WITHIN_S)
         line = assert_one_line_error(process.returncode, stdout, stderr)

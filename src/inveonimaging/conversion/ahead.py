@@ -1,6 +1,6 @@
 """Reading ahead: a second thread makes what comes next, while the first one uses what there is.
 
-Reading files, numpy and hashing let go of Python's lock, so that both threads run at once.
+Reading and writing files, numpy and hashing let go of Python's lock, so that both threads run at once.
 """
 
 from __future__ import annotations
@@ -8,12 +8,10 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterable, Iterator
-from queue import Empty, Full, Queue
+from queue import SimpleQueue
 from typing import TypeVar
 
 T = TypeVar("T")
-_DEPTH = 2  # bounds the memory
-_LOOK_S = 0.1
 
 
 class _End:
@@ -24,29 +22,30 @@ class _End:
 
 
 @contextlib.contextmanager
-def ahead(items: Iterable[T]) -> Iterator[Iterator[T]]:
-    """Give an iterator over what another thread takes from `items`, at most a few ahead; its errors are raised here."""
-    queue: Queue[T | _End] = Queue(_DEPTH)
-    stopped = threading.Event()
+def ahead(items: Iterable[T], depth: int = 1) -> Iterator[Iterator[T]]:
+    """Give an iterator over what another thread takes from `items`, and raise its errors here.
 
-    def put(item: T | _End) -> None:
-        while not stopped.is_set():
-            with contextlib.suppress(Full):
-                queue.put(item, timeout=_LOOK_S)
-                return
+    Args:
+        items: they are made in the other thread.
+        depth: how many may wait, which bounds the memory; one more is in the making, and one in use.
+    """
+    queue: SimpleQueue[T | _End] = SimpleQueue()
+    room, stopped = threading.Semaphore(depth), threading.Event()
 
     def fill() -> None:
         try:
             for item in items:
-                put(item)
+                room.acquire()
                 if stopped.is_set():
                     return
-            put(_End())
+                queue.put(item)
+            queue.put(_End())
         except BaseException as error:  # noqa: BLE001 - it is raised where the items are used
-            put(_End(error))
+            queue.put(_End(error))
 
     def drawn() -> Iterator[T]:
         while not isinstance(item := queue.get(), _End):
+            room.release()
             yield item
         if item.error is not None:
             raise item.error
@@ -57,6 +56,5 @@ def ahead(items: Iterable[T]) -> Iterator[Iterator[T]]:
         yield drawn()
     finally:
         stopped.set()
-        with contextlib.suppress(Empty):
-            queue.get_nowait()
+        room.release()
         thread.join()

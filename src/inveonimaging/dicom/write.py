@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from bisect import bisect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from functools import cache
 from io import BytesIO
 from itertools import pairwise
@@ -86,7 +86,7 @@ class InstanceEncoder:
         own = self._slices.encode(instance)
         if instance.number == 1:
             own = sorted([*own, *self._first])
-        return Head(self._meta(instance.uid), b"".join(self._around(own)))
+        return Head(self._meta(instance.uid), self._around(own))
 
 
 class MultiFrameEncoder:
@@ -110,7 +110,7 @@ class MultiFrameEncoder:
             own.append((_PER_FRAME, _sequence(_PER_FRAME, map(self._slices.encode, slices))))
         if multi_frame.number == 1:
             own += self._first
-        return Head(self._meta(multi_frame.uid), b"".join(self._around(sorted(own))))
+        return Head(self._meta(multi_frame.uid), self._around(sorted(own)))
 
 
 def _sequence(tag: int, items: Iterable[Encoded]) -> bytes:
@@ -166,7 +166,7 @@ _VALUES: dict[str, Callable[[Any], bytes]] = {
 }
 
 
-def _interleaver(constant: Encoded) -> Callable[[Encoded], Iterator[bytes]]:
+def _interleaver(constant: Encoded) -> Callable[[Encoded], bytes]:
     """Return a function that gives elements, sorted by tag, in between the constant ones."""
     tags = [tag for tag, _ in constant]
 
@@ -176,12 +176,11 @@ def _interleaver(constant: Encoded) -> Callable[[Encoded], Iterator[bytes]]:
         ends = [0, *(bisect(tags, tag) for tag in varying), len(tags)]
         return tuple(b"".join(element for _, element in constant[a:b]) for a, b in pairwise(ends))
 
-    def interleaved(varying: Encoded) -> Iterator[bytes]:
-        first, *others = gaps(tuple(tag for tag, _ in varying))
-        yield first
-        for (_, element), gap in zip(varying, others, strict=True):
-            yield element
-            yield gap
+    def interleaved(varying: Encoded) -> bytes:
+        pieces = [b""] * (2 * len(varying) + 1)
+        pieces[::2] = gaps(tuple([tag for tag, _ in varying]))
+        pieces[1::2] = [element for _, element in varying]
+        return b"".join(pieces)
 
     return interleaved
 
@@ -206,7 +205,7 @@ def meta_encoder(sop_class: UID, transfer_syntax: UID) -> Callable[[UID], bytes]
     around = _interleaver(encoded(meta, []))
 
     def encode(uid: UID) -> bytes:
-        body = b"".join(around(encoded_attributes({"MediaStorageSOPInstanceUID": uid})))
+        body = around(encoded_attributes({"MediaStorageSOPInstanceUID": uid}))
         return _PREAMBLE + _GROUP_LENGTH.pack(0x0002, 0x0000, b"UL", 4, len(body)) + body
 
     return encode
