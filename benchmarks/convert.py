@@ -8,9 +8,10 @@
 
 Both run in turn, as whole processes, on the same input, and write as many files of the same sizes; what counts is
 their ratio, since machines are noisy. The input is not in the system's cache (where the system lets a program say so),
-and time ends when the output is on the disk. Each run writes into a folder of its own and no file is removed before the
-end: ext4 looks for unused inodes one by one among those that were freed in the last minutes, which makes new files ten
-times as slow. (So wait five minutes before you run it again.) Last come the commands that people wait for at every turn.
+and time ends when the output is on the disk. Each run writes into a folder of its own, and no file is removed before
+the end: ext4 looks for unused inodes one by one among those that were freed in the last minutes, which makes new files
+ten times as slow (so wait five minutes before you run it again). Last come the commands that people wait for at every
+turn.
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path

@@ -203,7 +203,6 @@ def test_who_is_killed_at_any_moment_leaves_nothing_half_written(
         result = inveon("convert", *options, long_study, target)
         if was_done and not is_over:
             assert "is not empty" in assert_one_line_error(result.exit_code, result.stdout, result.stderr)
-            shutil.rmtree(target / PARTIAL, ignore_errors=True)
         else:
             assert result.exit_code == 0, result.output
         assert tree(target) == expected
@@ -265,6 +264,18 @@ def test_who_is_killed_between_two_renames_is_undone(study: Path, older: Path, t
             convert(study, target, Options(overwrite=is_over))
         assert tree(target) == tree(tmp_path / "reference") | ({"notes.txt": b"precious"} if is_over else {})
     assert begun >= steps - 1
+
+
+def test_what_is_left_beside_a_complete_study_is_taken_away(study: Path, tmp_path: Path) -> None:
+    """Who is killed when all has its final name leaves the hidden folder; the next run refuses, and cleans."""
+    convert(study, tmp_path / "out")
+    complete = tree(tmp_path / "out")
+    (tmp_path / "out" / PARTIAL / "new").mkdir(parents=True)
+    (tmp_path / "out" / PARTIAL / "old").mkdir()
+    (tmp_path / "out" / PARTIAL / "old" / "1").write_bytes(b"what was replaced")
+    with pytest.raises(OutputError, match="is not empty"):
+        convert(study, tmp_path / "out")
+    assert tree(tmp_path / "out") == complete
 
 
 class TestTwoAtOnce:

@@ -53,6 +53,7 @@ def refuse_used(folder: Path) -> None:
     """
     try:
         if folder.is_dir() and set(_entries(folder)) - set(_begun(folder)):
+            _sweep(folder)
             raise OutputError(
                 "the output folder is not empty",
                 path=folder,
@@ -234,6 +235,14 @@ def _let_go(lock: BaseFileLock, partial: Path) -> None:
     lock.release()
     if is_left:  # Windows keeps the lock's file while it is open, by whomever
         _removed(partial)
+
+
+def _sweep(output: Path) -> None:
+    """Take away what a killed run left in a folder that is used for other things, or complete, by now."""
+    partial = output / _PARTIAL
+    if os.path.lexists(partial):
+        with contextlib.suppress(OSError, OutputError), _held(partial):  # unless another run is at work
+            _undo(output, partial)
 
 
 def _removed(partial: Path) -> bool:
