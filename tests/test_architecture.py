@@ -18,8 +18,11 @@ PACKAGE = ROOT.name
 LEVELS = [
     {"cli", "published", "inveonFolder2DICOM", "inveonFile2DICOM", "__main__"},
     {"reporting"},
+    {"report"},
+    {"verify", "check"},
     {"conversion"},
-    {"dicom"},
+    {"dicom", "readback"},
+    {"suv"},
     {"subject", "image", "phantom"},
     {"voxels", "quant", "timing", "discover", "parts", "gating"},
     {"geometry"},
@@ -29,7 +32,8 @@ LEVELS = [
 ]
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 ONLY_IN = {
-    "pydicom": {"dicom"},
+    "pydicom": {"dicom", "readback", "verify", "check"},
+    "matplotlib": {"report"},
     "typer": {"cli"},
     "rich": {"cli"},
     "argparse": {"published", "inveonFolder2DICOM", "inveonFile2DICOM"},
@@ -79,3 +83,12 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 def test_every_public_name_is_there() -> None:
     for name in inveonimaging.__all__:
         assert getattr(inveonimaging, name) is not None
+
+
+@pytest.mark.parametrize("judge", ["readback", "verify", "check"])
+def test_who_judges_shares_nothing_with_who_writes(judge: str) -> None:
+    for path in modules():
+        if room(path) == judge:
+            assert not [
+                name for name in imported(path) if name.startswith(("inveonimaging.dicom", "inveonimaging.conversion"))
+            ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from inveonimaging.cli.report import one_line_errors, print_json
+from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.reporting import say_findings, shown
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from inveonimaging.cli.report import one_line_errors
+from inveonimaging.cli.outcome import one_line_errors
 from inveonimaging.reporting import shown
 
 EXAMPLES = """\b

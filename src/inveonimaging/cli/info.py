@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inveonimaging.cli.report import one_line_errors, print_json
+from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.errors import InputError, InveonError, printable
 from inveonimaging.reporting import say_failure, say_findings, shown
 
