@@ -73,7 +73,7 @@ class Plane:
         return self.instance.of_frame(self.index)
 
     def get(self, keyword: str) -> Any:
-        """Return an attribute by keyword: of the frame's functional groups, the shared ones, or the instance; or None."""
+        """Return an attribute by keyword: of the frame's groups, the shared ones, the instance; or None."""
         for place in (self._own, self.instance.shared):
             if keyword in place:
                 return place[keyword]
