@@ -1,6 +1,12 @@
 """`python3 -m inveonimaging` is `inveon`."""
 
-from inveonimaging.cli.main import app
+
+def main() -> None:
+    """Run the command; imported only here, since processes that write import this module, too, and need none of it."""
+    from inveonimaging.cli.main import app
+
+    app(prog_name="inveon")
+
 
 if __name__ == "__main__":
-    app(prog_name="inveon")
+    main()
