@@ -1023,7 +1023,8 @@ def test_json_is_all_there_is_on_stdout(study: Path, out: Path) -> None:
         ("import inveonimaging", {"numpy", "pydicom", "rich", "typer"}),
         ("import inveonimaging; inveonimaging.__version__", {"numpy", "pydicom", "rich", "typer"}),
         ("import inveonimaging.cli.main", {"numpy", "pydicom"}),
-        ("from inveonimaging.__main__ import app; app(['--version'], standalone_mode=False)", {"numpy", "pydicom"}),
+        ("from inveonimaging.cli.main import app; app(['--version'], standalone_mode=False)", {"numpy", "pydicom"}),
+        ("import inveonimaging.__main__", {"numpy", "pydicom", "rich", "typer"}),
     ],
 )
 def test_nothing_heavy_is_loaded_before_it_is_needed(code: str, heavy: set[str]) -> None:

@@ -96,7 +96,7 @@ def section(text: str, title: str) -> str:
     return re.split(rf"^## {re.escape(title)}$", text, flags=re.MULTILINE)[1].split("\n## ")[0]
 
 
-@pytest.mark.parametrize("command", ["convert", "info", "demo"])
+@pytest.mark.parametrize("command", ["convert", "info", "check", "report", "verify", "demo"])
 def test_every_option_is_described(command: str) -> None:
     described = section(page("cli.md"), f"inveon {command}")
     names = options_of(command)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from inveonimaging.findings import Finding, Severity
     from inveonimaging.hdr import Frame, Header
     from inveonimaging.image import Image, read
+    from inveonimaging.uptake import suv
+    from inveonimaging.verification import Overrides, Verification, verify
 
 _HOMES = {
     "conversion": ("Options", "convert"),
@@ -43,6 +45,8 @@ _HOMES = {
     "findings": ("Finding", "Severity"),
     "hdr": ("Frame", "Header"),
     "image": ("Image", "read"),
+    "uptake": ("suv",),
+    "verification": ("Overrides", "Verification", "verify"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -58,11 +62,15 @@ __all__ = [
     "OptionError",
     "Options",
     "OutputError",
+    "Overrides",
     "Severity",
     "UnsupportedError",
+    "Verification",
     "__version__",
     "convert",
     "read",
+    "suv",
+    "verify",
 ]
 
 

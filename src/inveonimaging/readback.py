@@ -11,27 +11,42 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_file_meta_info
 from pydicom.pixels.utils import iter_pixels
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from inveonimaging.errors import InputError
 
 _SMALL = 64 * 1024  # larger elements stay in the file until they are asked for
 _MAGIC = b"DICM"
 _PREAMBLE = 128
+_PIXEL_DATA = b"\xe0\x7f\x10\x00"  # the tag (7FE0,0010) in little endian
+_VALUE_AT = {ImplicitVRLittleEndian: 8, ExplicitVRLittleEndian: 12}  # bytes of tag, VR and length, PS3.5 7.1
+_BITS = {8, 16, 32}
+
+
+class Native(NamedTuple):
+    """Where pixels lie that are not compressed: offset of the first, type of one, shape (planes, rows, columns)."""
+
+    offset: int
+    dtype: str
+    shape: tuple[int, int, int]
 
 
 @dataclass(frozen=True)
 class Instance:
-    """One DICOM file; `header` is all of it but the pixels."""
+    """One DICOM file; `header` is all of it but the pixels, which are at `native` if they are not compressed."""
 
     path: Path
     header: Dataset
+    native: Native | None = None
 
     @property
     def planes(self) -> tuple[Plane, ...]:
@@ -44,10 +59,7 @@ class Instance:
         Raises:
             InputError: they cannot be decoded.
         """
-        try:
-            yield from iter_pixels(self.path, raw=True)
-        except (ValueError, RuntimeError, NotImplementedError, AttributeError, OSError) as error:
-            raise InputError(f"the pixels cannot be read: {error}", path=self.path) from error
+        return read_planes(self.path, self.native)
 
     @cached_property
     def shared(self) -> Mapping[str, Any]:
@@ -103,15 +115,27 @@ def read_series(paths: Iterable[str | os.PathLike[str]]) -> tuple[Series, ...]:
         InputError: a file that is named cannot be read or is not DICOM; there is none.
     """
     found: dict[str, list[Instance]] = {}
+    for file in dicom_files(paths):
+        instance = read_instance(file)
+        found.setdefault(str(instance.header.get("SeriesInstanceUID", "")), []).append(instance)
+    return tuple(Series(uid, tuple(instances)) for uid, instances in found.items())
+
+
+def dicom_files(paths: Iterable[str | os.PathLike[str]]) -> tuple[Path, ...]:
+    """Return files as they are given, and all DICOM files below folders, sorted by name.
+
+    Raises:
+        InputError: there is none, or no such file or folder.
+    """
+    found: list[Path] = []
     asked = [Path(path) for path in paths]
     for path in asked:
-        files = sorted(each for each in path.rglob("*") if _is_dicom(each)) if path.is_dir() else [path]
-        for file in files:
-            instance = read_instance(file)
-            found.setdefault(str(instance.header.get("SeriesInstanceUID", "")), []).append(instance)
+        if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for names that no file can have
+            raise InputError("no such file or folder", path=path)
+        found += sorted(each for each in path.rglob("*") if _is_dicom(each)) if path.is_dir() else [path]
     if not found:
         raise InputError("no DICOM files here", path=asked[0] if asked else None)
-    return tuple(Series(uid, tuple(instances)) for uid, instances in found.items())
+    return tuple(found)
 
 
 def read_instance(path: Path) -> Instance:
@@ -121,13 +145,76 @@ def read_instance(path: Path) -> Instance:
         InputError: it cannot be read or is not DICOM.
     """
     try:
-        return Instance(path, dcmread(path, defer_size=_SMALL, stop_before_pixels=True))
+        with path.open("rb") as file:
+            header = dcmread(file, defer_size=_SMALL, stop_before_pixels=True)
+            return Instance(path, header, _native(file, header))
     except InvalidDicomError as error:
         raise InputError("is not a DICOM file", path=path) from error
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}", path=path) from error
     except Exception as error:
         raise InputError(f"is damaged: {error}", path=path) from error
+
+
+def read_planes(path: Path, native: Native | None = None) -> Iterator[npt.NDArray[Any]]:
+    """Yield the stored values of each plane of a file, (rows, columns), one by one.
+
+    Args:
+        path: the file.
+        native: where they lie, if they are not compressed; else they are decoded.
+
+    Raises:
+        InputError: they cannot be read or decoded, or end early.
+    """
+    try:
+        if native is None:
+            yield from iter_pixels(_inflated(path), raw=True)
+        else:
+            yield from (_native_plane(path, native, index) for index in range(native.shape[0]))
+    except _UNREADABLE as error:
+        raise InputError(f"the pixels cannot be read: {error}", path=path) from error
+
+
+def read_plane(path: Path, native: Native | None, index: int) -> npt.NDArray[Any]:
+    """Return the stored values of one plane; as `read_planes`."""
+    try:
+        if native is not None:
+            return _native_plane(path, native, index)
+        return next(iter_pixels(_inflated(path), raw=True, indices=[index]))
+    except (*_UNREADABLE, StopIteration) as error:
+        raise InputError(f"the pixels cannot be read: {error}", path=path) from error
+
+
+_UNREADABLE = (ValueError, RuntimeError, NotImplementedError, AttributeError, KeyError, IndexError, OSError)
+
+
+def _inflated(path: Path) -> Path | Dataset:
+    """Return a path, or of a file that is deflated as a whole what it holds: pydicom finds no pixels in such a file."""
+    syntax = read_file_meta_info(path).get("TransferSyntaxUID")
+    return dcmread(path) if syntax == DeflatedExplicitVRLittleEndian else path
+
+
+def _native_plane(path: Path, native: Native, index: int) -> npt.NDArray[Any]:
+    planes, rows, columns = native.shape
+    dtype = np.dtype(native.dtype)
+    offset = native.offset + index * rows * columns * dtype.itemsize
+    is_whole = offset + rows * columns * dtype.itemsize <= path.stat().st_size
+    if not 0 <= index < planes or not is_whole:  # asked before memory is taken for it
+        raise ValueError(f"plane {index + 1} of {planes} ends early")
+    return np.fromfile(path, dtype, rows * columns, offset=offset).reshape(rows, columns)
+
+
+def _native(file: BinaryIO, header: Dataset) -> Native | None:
+    """Return where the pixels lie of a file that was read up to them; None if that needs more than an offset."""
+    start = file.tell()
+    value_at = _VALUE_AT.get(header.file_meta.get("TransferSyntaxUID"))
+    if value_at is None or file.read(len(_PIXEL_DATA)) != _PIXEL_DATA or header.get("SamplesPerPixel") != 1:
+        return None
+    bits, stored = header.get("BitsAllocated"), header.get("BitsStored")
+    shape = (int(header.get("NumberOfFrames") or 1), header.get("Rows"), header.get("Columns"))
+    if bits not in _BITS or bits != stored or not all(shape):
+        return None
+    return Native(start + value_at, f"<{'i' if header.get('PixelRepresentation') else 'u'}{bits // 8}", shape)
 
 
 def _is_dicom(path: Path) -> bool:

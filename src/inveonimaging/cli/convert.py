@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from inveonimaging.cli.outcome import one_line_errors, print_json
+from inveonimaging.cli.report import refuse_reports, write_reports
+from inveonimaging.cli.verify import document, refuse_differences, show_studies, verify_converted
 from inveonimaging.reporting import say_findings, shown
 
 if TYPE_CHECKING:
@@ -104,6 +106,8 @@ def convert(
         bool, typer.Option("--overwrite", help="Replace what an earlier conversion wrote there.")
     ] = False,
     manifest: Annotated[bool, typer.Option(help="Write inveon-manifest.json beside the series.")] = True,
+    verify: Annotated[bool, typer.Option("--verify", help="Read the files back and compare them with INPUT.")] = False,
+    report: Annotated[bool, typer.Option("--report", help="Write report.html beside the series.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Show what would be written; write nothing.")
     ] = False,
@@ -148,16 +152,27 @@ def convert(
             apply_hounsfield=apply_hounsfield,
             allow_long_data=allow_long_data,
         )
-        run(source, output, chosen, dry_run=dry_run, as_json=as_json)
+        run(source, output, chosen, report=report, verify=verify, dry_run=dry_run, as_json=as_json)
 
 
-def run(source: Path, output: Path, options: Options, *, dry_run: bool = False, as_json: bool = False) -> None:
+def run(
+    source: Path,
+    output: Path,
+    options: Options,
+    *,
+    report: bool = False,
+    verify: bool = False,
+    dry_run: bool = False,
+    as_json: bool = False,
+) -> None:
     """Convert and tell: a progress bar on a terminal, findings on stderr, the result on stdout."""
     from inveonimaging.cli.progress import bar
     from inveonimaging.conversion.job import convert_planned, refuse_planned
     from inveonimaging.conversion.plan import plan
 
     studies = plan(source, output, options)
+    if report:
+        refuse_reports(studies)
     if dry_run:
         refuse_planned(studies, output, options)
         found = [finding for study in studies for finding in study.all_findings]
@@ -168,13 +183,23 @@ def run(source: Path, output: Path, options: Options, *, dry_run: bool = False, 
         results = convert_planned(studies, output, options, advance)
     say_findings(finding for study in results for finding in study.all_findings)
     if as_json:
-        print_json({"dry_run": False, "studies": results})
+        reports = write_reports(studies, results, options) if report else ()
+        verified = verify_converted(results, options) if verify else ()
+        found_same = {"verification": document(verified)} if verify else {}
+        print_json({"dry_run": False, "studies": results, "reports": reports, **found_same})
+        refuse_differences(verified)
         return
     for study in results:
         for series in study.series:
             where = Path(study.output, series.folder)
             origin = ", ".join(filter(None, (shown(Path(series.source).name), series.part)))
             typer.echo(f"{shown(where)}: {series.instances} {series.sop_class} files from {origin}")
+    for path in write_reports(studies, results, options) if report else ():
+        typer.echo(shown(path))
+    if verify:
+        verified = verify_converted(results, options)
+        show_studies(verified)
+        refuse_differences(verified)
 
 
 def _show_plan(studies: tuple[StudyPlan, ...], found: list[Finding], *, as_json: bool) -> None:

@@ -15,9 +15,12 @@ from inveonimaging.errors import InputError, InveonError, printable
 from inveonimaging.reporting import say_failure, say_findings, shown
 
 if TYPE_CHECKING:
+    from inveonimaging.cli.table import Cell
     from inveonimaging.discover import Pair
+    from inveonimaging.hdr.model import Ct, Header
     from inveonimaging.image import Image
 
+_COLOURS = {"PET": "magenta", "CT": "cyan", "SPECT": "blue"}
 
 EXAMPLES = """\b
 Examples:
@@ -63,61 +66,125 @@ def _pairs(path: Path) -> tuple[Pair, ...]:
 
 
 def _show(images: list[Image]) -> None:
-    from inveonimaging.cli.table import show, show_facts
+    from inveonimaging.cli.table import show_groups, show_or_list
 
     if len(images) == 1:
-        show_facts(shown(images[0].pair.name), _facts(images[0]))
+        show_groups(shown(images[0].pair.name), _groups(images[0]))
     elif images:
-        titles = ("File", "Kind", "Subject", "Scan time", "Voxels", "Frames", "Unit")
-        show("Inveon files", titles, [_row(image) for image in images])
+        titles = ("File", "Kind", "Subject", "Scan time", "Voxels", "Voxel size, mm", "Frames", "Unit", "Odd")
+        show_or_list(f"{len(images)} Inveon images", titles, [_row(image) for image in images])
 
 
-def _row(image: Image) -> list[str]:
+def _row(image: Image) -> list[Cell]:
     return [
         shown(image.pair.name),
-        image.modality.label,
+        (image.modality.label, _COLOURS[image.modality.label]),
         printable(image.header.subject.identifier or ""),
         str(image.header.acquisition.scan_time or ""),
-        " x ".join(map(str, image.grid.shape)),
+        _by(image.grid.shape),
+        " x ".join(f"{size:.4g}" for size in image.grid.spacing_mm),
         str(len(image.frames)),
         image.scaling.unit.value,
+        _odd(image) or "",
     ]
 
 
-def _facts(image: Image) -> list[tuple[str, str]]:
-    """Return what people ask first, as names and values; what the header does not say is left out."""
-    header = image.header
-    tracer, subject, frames = header.tracer, header.subject, header.frames
+def _groups(image: Image) -> list[tuple[str, list[tuple[str, Cell]]]]:
+    """Return what people ask first, as names and values in groups; what the header does not say is left out."""
+    groups: dict[str, dict[str, object]] = {
+        "Animal": _animal(image.header),
+        "Tracer": _tracer(image.header),
+        "X-rays": _xrays(image.header.ct) if image.modality.label == "CT" else {},
+        "Scan": _scan(image),
+        "Image": _image(image),
+        "Findings": {"Odd": _odd(image) or ("nothing", "green"), "What to do": image.findings and "see inveon check"},
+    }
+    told = {
+        heading: [(name, _cell(value)) for name, value in facts.items() if value] for heading, facts in groups.items()
+    }
+    return [(heading, facts) for heading, facts in told.items() if facts]
+
+
+def _cell(value: object) -> Cell:
+    return value if isinstance(value, tuple) else printable(value, 200)
+
+
+def _animal(header: Header) -> dict[str, object]:
+    subject = header.subject
+    return {
+        "Subject": subject.identifier,
+        "Species": subject.genus,
+        "Strain": subject.phenotype,
+        "Sex": subject.sex,
+        "Age": subject.age,
+        "Weight": subject.weight_kg and f"{subject.weight_kg * 1000:g} g",
+    }
+
+
+def _tracer(header: Header) -> dict[str, object]:
+    tracer = header.tracer
+    dose = f"{tracer.dose_bq / 1e6:g} MBq" if tracer.dose_bq else None
+    return {
+        "Tracer": " ".join(filter(None, (tracer.isotope, tracer.compound))),
+        "Half-life": tracer.half_life_s and f"{tracer.half_life_s:g} s",
+        "Dose": " at ".join(str(part) for part in (dose, tracer.injection_time) if part),
+    }
+
+
+def _xrays(ct: Ct) -> dict[str, object]:
+    return {
+        "Voltage": ct.voltage_kv and f"{ct.voltage_kv:g} kV",
+        "Current": ct.anode_current_ua and f"{ct.anode_current_ua:g} uA",
+        "Exposure": ct.exposure_time_ms and f"{ct.exposure_time_ms:g} ms",
+    }
+
+
+def _scan(image: Image) -> dict[str, object]:
+    header, frames = image.header, image.frames
     times = [frame.start_s for frame in frames if frame.start_s is not None]
     end = max(((frame.start_s or 0) + (frame.duration_s or 0) for frame in frames), default=0)
-    dose = f"{tracer.dose_bq / 1e6:g} MBq" if tracer.dose_bq else None
     mode = (header.acquisition_mode.label,) if header.acquisition_mode else ()
-    directions = "+x {}, +y {}, +z {}".format(*image.grid.directions)
-    facts: list[tuple[str, object | None]] = [
-        ("Kind", ", ".join(dict.fromkeys((image.modality.label, *mode)))),
-        ("Scanner", header.model and header.model.label),
-        ("Subject", subject.identifier),
-        ("Species", subject.genus),
-        ("Sex", subject.sex),
-        ("Weight", f"{subject.weight_kg * 1000:g} g" if subject.weight_kg else None),
-        ("Scan time", header.acquisition.scan_time),
-        ("Tracer", " ".join(filter(None, (tracer.isotope, tracer.compound)))),
-        ("Dose", " at ".join(str(part) for part in (dose, tracer.injection_time) if part)),
-        ("Orientation", f"{image.grid.orientation.label} ({directions})"),
-        ("Voxels", " x ".join(map(str, image.grid.shape))),
-        ("Voxel size", " x ".join(f"{size:g}" for size in image.grid.spacing_mm) + " mm"),
-        ("Frames", f"{len(frames)}, {min(times):g} to {end:g} s" if times and end else len(frames)),
-        ("Gates", _several(frame.gate for frame in frames)),
-        ("Bed positions", _several(frame.bed for frame in frames)),
-        ("Energy windows", _several(frame.energy_window for frame in frames)),
-        ("Stored as", header.array.data_type and header.array.data_type.label),
-        ("Unit", image.scaling.unit.value),
-        ("Reconstruction", header.reconstruction.algorithm and header.reconstruction.algorithm.label),
-        ("Study", header.study),
-        ("Institution", header.institution),
-        ("Operator", header.acquisition.operator),
-    ]
-    return [(name, printable(value, 200)) for name, value in facts if value]
+    return {
+        "Kind": ", ".join(dict.fromkeys((image.modality.label, *mode))),
+        "Scanner": header.model and header.model.label,
+        "Scan time": header.acquisition.scan_time,
+        "Frames": f"{len(frames)}, {min(times):g} to {end:g} s" if times and end else len(frames),
+        "Gates": _several(frame.gate for frame in frames),
+        "Bed positions": _several(frame.bed for frame in frames),
+        "Energy windows": _several(frame.energy_window for frame in frames),
+        "Study": header.study,
+        "Institution": header.institution,
+        "Operator": header.acquisition.operator,
+    }
+
+
+def _image(image: Image) -> dict[str, object]:
+    header, grid = image.header, image.grid
+    return {
+        "Unit": image.scaling.unit.value,
+        "Voxels": _by(grid.shape),
+        "Voxel size": f"{_by(grid.spacing_mm)} mm",
+        "Size": f"{_by(round(n * mm, 1) for n, mm in zip(grid.shape, grid.spacing_mm, strict=True))} mm",
+        "Orientation": f"{grid.orientation.label} (+x {grid.directions[0]}, +y {grid.directions[1]}, "
+        f"+z {grid.directions[2]})",
+        "Stored as": header.array.data_type and header.array.data_type.label,
+        "Reconstruction": header.reconstruction.algorithm and header.reconstruction.algorithm.label,
+    }
+
+
+def _odd(image: Image) -> Cell | None:
+    """Return how many findings of each gravity there are, in the colour of the gravest."""
+    order = ("error", "warning", "note")
+    labels = [finding.severity.label for finding in dict.fromkeys(image.findings)]
+    counts = {label: labels.count(label) for label in order if label in labels}
+    if not counts:
+        return None
+    text = ", ".join(f"{count} {label}{'s' if count > 1 else ''}" for label, count in counts.items())
+    return text, {"error": "bold red", "warning": "yellow", "note": ""}[next(iter(counts))]
+
+
+def _by(numbers: Iterable[float]) -> str:
+    return " x ".join(f"{number:g}" for number in numbers)
 
 
 def _several(numbers: Iterable[int | None]) -> int | None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from inveonimaging.cli import convert, demo, info
+from inveonimaging.cli import check, convert, demo, info, report, verify
 from inveonimaging.version import __version__
 
 app = typer.Typer(
@@ -20,6 +20,9 @@ app = typer.Typer(
 )
 app.command(epilog=convert.EXAMPLES)(convert.convert)
 app.command(epilog=info.EXAMPLES)(info.info)
+app.command(epilog=check.EXAMPLES)(check.check)
+app.command(epilog=report.EXAMPLES)(report.report)
+app.command(epilog=verify.EXAMPLES)(verify.verify)
 app.command(epilog=demo.EXAMPLES)(demo.demo)
 
 

@@ -28,6 +28,9 @@ from filelock import BaseFileLock, FileLock, Timeout
 from inveonimaging.errors import OutputError
 
 MANIFEST = "inveon-manifest.json"
+REPORT = "report.html"
+_OF_OURS = b'<meta name="generator" content="inveonimaging '
+_HEAD = 1024
 _PARTIAL = ".inveon-partial"
 _JOURNAL = "journal"
 _TRIES = 5
@@ -148,7 +151,7 @@ def write_file(path: Path, parts: Iterable[bytes | memoryview]) -> Written:
 
 
 def written_before(output: Path) -> tuple[str, ...]:
-    """Return the names that the manifest of an earlier run lists, with its own; none without a manifest of ours.
+    """Return the names that the manifest of an earlier run lists, its own, and that of a report, if these are ours.
 
     What a killed run began to write is among them, and what it took out of the way counts as if it still stood there.
 
@@ -169,7 +172,19 @@ def written_before(output: Path) -> tuple[str, ...]:
             _refuse_foreign(folder, listed[folder])
     except OSError as error:
         raise _failed(output, error) from error
-    return (*((MANIFEST,) if listed else ()), *(path.name for path in folders), *_begun(output))
+    report = (REPORT,) if is_our_report(place_of(REPORT)) else ()
+    return (*((MANIFEST,) if listed else ()), *report, *(path.name for path in folders), *_begun(output))
+
+
+def is_our_report(path: Path) -> bool:
+    """Return whether a file is a report that this program wrote: its first lines say so."""
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            return False
+        with path.open("rb") as file:
+            return _OF_OURS in file.read(_HEAD)
+    except OSError:
+        return False
 
 
 def _refuse_foreign(folder: Path, files: Collection[str]) -> None:

@@ -1,0 +1,109 @@
+"""What was looked at, and what came of it: a pair of Inveon files, or a series of DICOM."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from inveonimaging.check.dicom_scene import scene_of_series
+from inveonimaging.check.facts import is_pet
+from inveonimaging.check.from_dicom import is_pet_series
+from inveonimaging.check.marker import OrientationTest, Side, orientation_test
+from inveonimaging.check.readiness import Readiness
+from inveonimaging.check.scene import scene_of
+from inveonimaging.check.series import check_series, name_of
+from inveonimaging.check.source import check_image
+from inveonimaging.discover import Pair
+from inveonimaging.errors import InveonError, printable
+from inveonimaging.findings import Finding, Severity
+from inveonimaging.hdr.enums import Modality, Orientation
+from inveonimaging.image import read_pair
+from inveonimaging.readback import Series
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One pair or series.
+
+    Attributes:
+        name: what people know it by.
+        path: its header file, or the first of its DICOM files.
+        kind: `PET`, `CT` or `SPECT`, or DICOM's Modality; empty if it cannot be read.
+        findings: all that is odd.
+        suv: of a PET.
+        orientation_test: if it was asked for, of a PET or CT.
+    """
+
+    name: str
+    path: str
+    kind: str
+    findings: tuple[Finding, ...]
+    suv: Readiness | None = None
+    orientation_test: OrientationTest | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What to look for, and how to read: `now` is local time; posture and flip are those of a conversion."""
+
+    now: datetime
+    side: Side | None = None
+    orientation: Orientation | None = None
+    flip: str = ""
+
+
+def check_pair(pair: Pair, told: Sequence[Finding], asked: Asked) -> Checked:
+    """Return what is odd in a pair of Inveon files; one that cannot be read is a finding.
+
+    Args:
+        pair: the files.
+        told: what planning a conversion found in them.
+        asked: what to look for.
+    """
+    name, path = pair.name, str(pair.header)
+    try:
+        image = read_pair(pair, orientation=asked.orientation, flip=asked.flip)
+        found, suv = check_image(image, (*image.findings, *told), asked.now)
+        seen = is_pet(image) or image.modality is Modality.CT
+        test = orientation_test(name, scene_of(image), asked.side) if asked.side and seen else None
+    except InveonError as error:
+        unreadable = Finding("unreadable", sentence_of(error), Severity.ERROR, line=error.line, path=error.path)
+        return Checked(name, path, "", (*told, unreadable))
+    return Checked(name, path, image.modality.label, _with(found, test, path), suv, test)
+
+
+def check_dicom(series: Series, side: Side | None = None) -> Checked:
+    """Return what is odd in a series, of what SUV needs; and whether left is left, if a side is given."""
+    path = str(series.instances[0].path)
+    try:
+        return _series(series, path, side)
+    except InveonError as error:
+        told = sentence_of(error)
+    except _DAMAGED as error:  # what pydicom raises for values that are none
+        told = f"the file is damaged: {printable(error, _LONGEST)}"
+    return Checked(Path(path).name, path, "", (Finding("unreadable", told, Severity.ERROR, path=path),))
+
+
+_DAMAGED = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
+_LONGEST = 200
+
+
+def _series(series: Series, path: str, side: Side | None) -> Checked:
+    name, kind = name_of(series), str(series.first.get("Modality") or "")
+    found, suv = check_series(series)
+    seen = side is not None and (kind == "CT" or is_pet_series(series))
+    test = orientation_test(name, scene_of_series(series), side) if side and seen else None
+    return Checked(name, path, kind, _with(found, test, path), suv, test)
+
+
+def _with(found: tuple[Finding, ...], test: OrientationTest | None, path: str) -> tuple[Finding, ...]:
+    finding = test and test.finding(path)
+    return (*found, finding) if finding else found
+
+
+def sentence_of(error: InveonError) -> str:
+    """Return an error's sentence without its place."""
+    bare = type(error)(error.message, key=error.key, got=error.got, expected=error.expected, hint=error.hint)
+    return str(bare)

@@ -1,0 +1,187 @@
+"""What stands in the way of an SUV, or makes it doubtful: facts -> findings, each about one attribute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from enum import Enum
+from typing import NamedTuple
+
+from inveonimaging.check.animals import limits_of
+from inveonimaging.check.facts import Facts
+from inveonimaging.check.nuclides import nuclide_of
+from inveonimaging.errors import printable
+from inveonimaging.findings import Finding
+
+_SAME_HALF_LIFE = 0.02  # evaluations differ by up to 1.8 %
+_SAME_FRACTION = 0.1
+_MOST_HALF_LIVES = 10.0
+_A_SECOND = 1.0
+_G_PER_KG, _BQ_PER_MBQ = 1e3, 1e6
+
+
+class Item(Enum):
+    """What an SUV needs."""
+
+    UNITS = "units"
+    CORRECTED = "corrected"
+    DECAY = "decay correction"
+    START = "series time"
+    ACQUISITION = "acquisition time"
+    INJECTED = "injection date and time"
+    INJECTED_TIME = "injection time"
+    DOSE = "dose"
+    HALF_LIFE = "half-life"
+    WEIGHT = "weight"
+
+
+class Doubt(NamedTuple):
+    """A finding on an item; whether the SUV cannot be had, or only is in doubt."""
+
+    item: Item
+    finding: Finding
+    stops: bool = False
+
+
+def doubts_of(facts: Facts) -> tuple[Doubt, ...]:
+    """Return all that stands in the way of an SUV, or makes it doubtful."""
+    return tuple(doubt for judge in _JUDGES for doubt in judge(facts))
+
+
+def _units(facts: Facts) -> Iterator[Doubt]:
+    if facts.units != "BQML":
+        what = f"is {printable(facts.units)}" if facts.units else "is missing"
+        message = f"Units {what}, and SUV needs BQML: the values are not in Bq/mL"
+        yield Doubt(Item.UNITS, Finding("not-calibrated", message, key="calibration_factor"), stops=True)
+
+
+def _corrected(facts: Facts) -> Iterator[Doubt]:
+    terms = facts.corrected or ()
+    if "ATTN" not in terms:
+        message = (
+            "attenuation is not said to be corrected; many viewers refuse SUV, and values deep in the body are low"
+        )
+        yield Doubt(
+            Item.CORRECTED, Finding("attenuation-not-corrected", message, key="attenuation_applied"), stops=True
+        )
+    if "DECY" not in terms:
+        message = "decay is not said to be corrected; viewers refuse SUV"
+        found = Finding("decay-not-corrected", message, key="decay_correction_applied")
+        yield Doubt(Item.CORRECTED, found, stops=True)
+
+
+def _decay(facts: Facts) -> Iterator[Doubt]:
+    if facts.decay_correction not in ("START", "ADMIN"):
+        what = f"is {printable(facts.decay_correction)}" if facts.decay_correction else "is missing"
+        message = f"Decay Correction {what}, and SUV needs START or ADMIN: it is not known to what time the values are"
+        found = Finding("decay-not-corrected", message, key="decay_correction_applied")
+        yield Doubt(Item.DECAY, found, stops=True)
+
+
+def _times(facts: Facts) -> Iterator[Doubt]:
+    if facts.start is None:
+        message = "the start of the scan is missing; SUV cannot be computed"
+        yield Doubt(Item.START, Finding("scan-time-unknown", message, key="scan_time"), stops=True)
+    if facts.first is None:
+        message = "the time of acquisition is missing; SUV cannot be computed"
+        yield Doubt(Item.ACQUISITION, Finding("scan-time-unknown", message, key="scan_time"), stops=True)
+    if facts.start and facts.first and facts.start > facts.first:
+        message = (
+            f"the series begins at {facts.start}, after its first acquisition at {facts.first}: Series Time was "
+            "altered, and it is not known to what time the values are corrected for decay"
+        )
+        yield Doubt(Item.START, Finding("series-time-late", message))
+
+
+def _injection(facts: Facts) -> Iterator[Doubt]:
+    injected = facts.injection
+    if injected is None:
+        message = "injection_time is missing; SUV cannot be computed"
+        yield Doubt(Item.INJECTED, Finding("injection-time-unknown", message, key="injection_time"), stops=True)
+        return
+    if facts.injected and facts.injected_time and _apart(facts.injected, facts) > _A_SECOND:
+        message = (
+            f"injection is at {facts.injected} by its date and time, but at {facts.injected_time} by its time alone"
+        )
+        yield Doubt(Item.INJECTED_TIME, Finding("injection-times-disagree", message))
+    if facts.start is not None:
+        yield from _late_or_early(facts, injected, facts.start)
+
+
+def _apart(injected: datetime, facts: Facts) -> float:
+    alone = datetime.combine(injected, facts.injected_time or injected.time())
+    return abs((injected - alone).total_seconds())
+
+
+def _late_or_early(facts: Facts, injected: datetime, start: datetime) -> Iterator[Doubt]:
+    if facts.end is not None and injected > max(facts.end, start):
+        message = f"the injection at {injected} is after the end of the scan at {facts.end}"
+        yield Doubt(Item.INJECTED, Finding("injection-after-end", message, key="injection_time"), stops=True)
+    elif injected > start:
+        message = f"the injection at {injected} is after the start of the scan at {start}; some viewers refuse SUV"
+        yield Doubt(Item.INJECTED, Finding("injection-after-start", message, key="injection_time"))
+    passed = (start - injected).total_seconds()
+    if facts.half_life_s and passed > _MOST_HALF_LIVES * facts.half_life_s:
+        message = (
+            f"the injection at {injected} is {passed / facts.half_life_s:.3g} half-lives before the scan at {start}"
+        )
+        yield Doubt(Item.INJECTED, Finding("injection-long-before", message, key="injection_time"))
+
+
+def _dose(facts: Facts) -> Iterator[Doubt]:
+    if not facts.dose_bq or facts.dose_bq < 0:
+        message = "dose is missing, 0 or has no unit; SUV cannot be computed"
+        yield Doubt(Item.DOSE, Finding("dose-unknown", message, key="dose"), stops=True)
+        return
+    limits = limits_of(facts.species)
+    low, high = limits.dose_bq
+    if not low <= facts.dose_bq <= high:
+        shown, least, most = (f"{value / _BQ_PER_MBQ:.6g}" for value in (facts.dose_bq, low, high))
+        message = f"the dose is {shown} MBq, and {limits.name} is given {least} to {most} MBq"
+        yield Doubt(Item.DOSE, Finding("dose-implausible", message, key="dose"))
+
+
+def _half_life(facts: Facts) -> Iterator[Doubt]:
+    if not facts.half_life_s or facts.half_life_s < 0:
+        message = "isotope_half_life is missing or 0; SUV cannot be computed"
+        yield Doubt(Item.HALF_LIFE, Finding("half-life-unknown", message, key="isotope_half_life"), stops=True)
+        return
+    known = nuclide_of(facts.isotope)
+    if known is not None and abs(facts.half_life_s / known.half_life_s - 1) > _SAME_HALF_LIFE:
+        message = f"the half-life is {facts.half_life_s:g} s, but that of {known.name} is {known.half_life_s:.6g} s"
+        yield Doubt(Item.HALF_LIFE, Finding("half-life-disagrees", message, key="isotope_half_life"))
+
+
+def _positrons(facts: Facts) -> Iterator[Doubt]:
+    known = nuclide_of(facts.isotope)
+    if not facts.positrons or known is None or known.positrons is None:
+        return
+    if abs(facts.positrons / known.positrons - 1) > _SAME_FRACTION:
+        message = f"the branching fraction is {facts.positrons:g}, but that of {known.name} is {known.positrons:g}"
+        yield Doubt(Item.UNITS, Finding("branching-fraction-disagrees", message, key="isotope_branching_fraction"))
+
+
+def _weight(facts: Facts) -> Iterator[Doubt]:
+    if not facts.weight_kg or facts.weight_kg < 0:
+        message = "the weight is missing, 0 or has no unit; SUV cannot be computed"
+        yield Doubt(Item.WEIGHT, Finding("weight-unknown", message, key="subject_weight"), stops=True)
+        return
+    limits = limits_of(facts.species)
+    low, high = limits.weight_kg
+    if not low <= facts.weight_kg <= high:
+        shown, least, most = (f"{value * _G_PER_KG:.6g}" for value in (facts.weight_kg, low, high))
+        message = f"the weight is {shown} g, and {limits.name} has {least} to {most} g"
+        yield Doubt(Item.WEIGHT, Finding("weight-implausible", message, key="subject_weight"))
+
+
+_JUDGES: tuple[Callable[[Facts], Iterator[Doubt]], ...] = (
+    _units,
+    _corrected,
+    _decay,
+    _times,
+    _injection,
+    _dose,
+    _half_life,
+    _positrons,
+    _weight,
+)

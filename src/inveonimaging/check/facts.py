@@ -1,0 +1,108 @@
+"""What an SUV is computed from, whether it stands in Inveon headers or in DICOM of any program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+
+from inveonimaging.hdr.enums import Modality
+from inveonimaging.image import Image
+from inveonimaging.quant import Unit, branching_fraction
+from inveonimaging.scan import is_mu_map
+from inveonimaging.uptake import injected_at
+
+_UNITS = {Unit.BQML: "BQML", Unit.PROPCNTS: "PROPCNTS"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """A PET series; None is what nobody tells.
+
+    Attributes:
+        units: Units (0054,1001).
+        corrected: Corrected Image (0028,0051), of its terms `ATTN` and `DECY`.
+        decay_correction: `START`, `ADMIN` or `NONE`.
+        start: Series Date and Time.
+        first: the earliest Acquisition Date and Time.
+        end: when the last frame ended.
+        injected: Radiopharmaceutical Start DateTime (0018,1078).
+        injected_time: Radiopharmaceutical Start Time (0018,1072), which has no day.
+        dose_bq, half_life_s, weight_kg, positrons: positrons are those per decay.
+        isotope, species: as they are written.
+        is_enhanced: an Enhanced PET has other attributes for the same.
+    """
+
+    units: str | None = None
+    corrected: tuple[str, ...] | None = None
+    decay_correction: str | None = None
+    start: datetime | None = None
+    first: datetime | None = None
+    end: datetime | None = None
+    injected: datetime | None = None
+    injected_time: time | None = None
+    dose_bq: float | None = None
+    half_life_s: float | None = None
+    weight_kg: float | None = None
+    positrons: float | None = None
+    isotope: str | None = None
+    species: str | None = None
+    is_enhanced: bool = False
+
+    @property
+    def injection(self) -> datetime | None:
+        """When the tracer was injected; a time without a day is one of the day of the series."""
+        if self.injected is not None or self.injected_time is None or self.start is None:
+            return self.injected
+        return datetime.combine(self.start, self.injected_time)
+
+    @property
+    def decayed_dose_bq(self) -> float | None:
+        """The dose that is left at the start of the series, None if something for it is not known."""
+        if not self.dose_bq or not self.half_life_s or self.start is None or self.injection is None:
+            return None
+        passed = (self.start - self.injection).total_seconds() / self.half_life_s
+        return self.dose_bq * 2.0**-passed if abs(passed) < _MOST_HALF_LIVES else None
+
+
+_MOST_HALF_LIVES = 100.0  # beyond, nothing but a slip; bounds the power of 2
+
+
+def is_pet(image: Image) -> bool:
+    """Return whether an image shows a tracer in PET."""
+    return image.modality is Modality.PET and not is_mu_map(image.header)
+
+
+def facts_of(image: Image) -> Facts:
+    """Return what a conversion would write of a PET image."""
+    header, tracer = image.header, image.header.tracer
+    start, injected = header.acquisition.scan_time, injected_at(header)
+    first, end = _extent(image, start)
+    applied = {"ATTN": header.corrections.attenuation, "DECY": header.corrections.decay}
+    return Facts(
+        units=_UNITS.get(image.scaling.unit),
+        corrected=tuple(term for term, done in applied.items() if done),
+        decay_correction="START" if header.corrections.decay else "NONE",
+        start=start,
+        first=first,
+        end=end,
+        injected=injected,
+        injected_time=None if injected is None else injected.time(),
+        dose_bq=tracer.dose_bq,
+        half_life_s=tracer.half_life_s if (tracer.half_life_s or 0.0) > 0 else None,
+        weight_kg=header.subject.weight_kg,
+        positrons=branching_fraction(header),
+        isotope=tracer.isotope,
+        species=header.subject.genus,
+    )
+
+
+def _extent(image: Image, start: datetime | None) -> tuple[datetime | None, datetime | None]:
+    """Return when the first frame began and the last one ended; a scan beyond all dates has no times."""
+    starts = [frame.start_s for frame in image.frames if frame.start_s is not None]
+    if start is None or not starts:
+        return start, start
+    ends = [(frame.start_s or 0.0) + max(frame.duration_s or 0.0, 0.0) for frame in image.frames]
+    try:
+        return start + timedelta(seconds=min(starts)), start + timedelta(seconds=max(ends))
+    except OverflowError:
+        return start, start

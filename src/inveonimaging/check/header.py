@@ -1,0 +1,135 @@
+"""What is odd in a header and does not hinder a conversion; the conversion's own findings are not repeated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import PureWindowsPath
+
+from inveonimaging.errors import printable
+from inveonimaging.findings import Finding, Severity
+from inveonimaging.hdr import Frame, Header
+from inveonimaging.hdr.enums import ActivityUnits
+from inveonimaging.image import Image
+from inveonimaging.parts import Part
+from inveonimaging.subject import birth_date_of, sex_of
+from inveonimaging.uptake import injected_at
+
+_FIRST_YEAR = 2000  # microPET, and the Inveon after it, are not older
+_TOMORROW = timedelta(days=1)  # clocks of other zones
+_SAME_TIME_S = 0.05
+_SAME_DOSE = 0.05
+_NOT_GIVEN = {"", "unknown", "n/a", "na", "none", "-", "?", "not specified"}
+
+
+def header_findings(image: Image, parts: tuple[Part, ...], now: datetime) -> Iterator[Finding]:
+    """Yield what is odd in the header of an image with these parts, seen at a moment of local time."""
+    header = image.header
+    yield from _scan_time(header, now)
+    yield from _file_name(image)
+    for part in parts:
+        yield from _frame_times([header.frames[index] for index in part.frames], part)
+    for judge in _SUBJECT:
+        yield from judge(header)
+
+
+def _scan_time(header: Header, now: datetime) -> Iterator[Finding]:
+    when = header.acquisition.scan_time
+    if when is None:
+        yield Finding("scan-time-unknown", "scan_time is missing", key="scan_time")
+    elif when.year < _FIRST_YEAR or when > now + _TOMORROW:
+        what = "before there were such scanners" if when.year < _FIRST_YEAR else "in the future"
+        yield Finding("scan-time-odd", f"scan_time is {when}, which is {what}", key="scan_time")
+
+
+def _file_name(image: Image) -> Iterator[Finding]:
+    named = PureWindowsPath(image.header.file_name or "").name
+    if named and named.casefold() != image.pair.name.casefold():
+        message = f"file_name is '{printable(named)}', and the data file has another name"
+        yield Finding("file-renamed", message, Severity.INFO, key="file_name")
+
+
+def _frame_times(frames: list[Frame], part: Part) -> Iterator[Finding]:
+    """Yield where time frames of one part overlap or leave gaps: the first of each, and how many there are."""
+    timed = [frame for frame in frames if frame.start_s is not None and frame.duration_s]
+    ordered = [] if part.is_gated else sorted(timed, key=lambda frame: frame.start_s or 0.0)
+    steps = [
+        (one, (two.start_s or 0.0) - (one.start_s or 0.0) - (one.duration_s or 0.0)) for one, two in pairwise(ordered)
+    ]
+    over = [(frame, step) for frame, step in steps if step < -_SAME_TIME_S]
+    apart = [(frame, step) for frame, step in steps if step > _SAME_TIME_S]
+    if over:
+        frame, step = over[0]
+        message = f"{_after(frame)} begins {-step:g} s before that one ends; {len(over)} of {len(steps)} frames overlap"
+        yield Finding("frames-overlap", message, key="frame_start", line=frame.line_of("frame_duration"))
+    if apart:
+        frame, step = apart[0]
+        message = f"{_after(frame)} begins {step:g} s after that one ends; {len(apart)} of {len(steps)} leave gaps"
+        yield Finding("frames-gap", message, Severity.INFO, key="frame_start", line=frame.line_of("frame_duration"))
+
+
+def _after(frame: Frame) -> str:
+    return f"the frame after that at {frame.start_s:g} s"
+
+
+def _identity(header: Header) -> Iterator[Finding]:
+    if not _is_given(header.subject.identifier):
+        message = "subject_identifier is missing; name and ID of the patient will be empty"
+        yield Finding("subject-unknown", message, Severity.INFO, key="subject_identifier")
+
+
+def _species(header: Header) -> Iterator[Finding]:
+    if not _is_given(header.subject.genus):
+        yield Finding("species-unknown", "subject_genus is missing", Severity.INFO, key="subject_genus")
+
+
+def _sex(header: Header) -> Iterator[Finding]:
+    if not _is_given(header.subject.sex) or sex_of(header.subject.sex or "") is None:
+        yield Finding("sex-unknown", "subject_sex is missing or not known", Severity.INFO, key="subject_sex")
+
+
+def _birth(header: Header) -> Iterator[Finding]:
+    born, when = birth_date_of(header.subject.date_of_birth or ""), header.acquisition.scan_time
+    if born and when and born > when.date():
+        message = f"subject_date_of_birth is {born}, after the scan at {when}"
+        yield Finding("birth-after-scan", message, key="subject_date_of_birth")
+
+
+def _net_dose(header: Header) -> Iterator[Finding]:
+    tracer, net = header.tracer, net_dose_bq(header)
+    if net is not None and tracer.dose_bq and abs(tracer.dose_bq / net - 1) > _SAME_DOSE:
+        message = (
+            f"dose is {tracer.dose_bq / 1e6:.4g} MBq, but activity_before_injection less residual_activity is "
+            f"{net / 1e6:.4g} MBq at the injection; dose is taken"
+        )
+        yield Finding("dose-disagrees", message, key="dose")
+
+
+def net_dose_bq(header: Header) -> float | None:
+    """Return what was drawn up less what was left in the syringe, at the injection; None unless all of it is known."""
+    tracer, injected = header.tracer, injected_at(header)
+    unit = {ActivityUnits.MCI: 37e6, ActivityUnits.MBQ: 1e6}.get(tracer.activity_units or ActivityUnits.UNKNOWN)
+    times = tracer.activity_before_injection_time, tracer.residual_activity_time
+    values = tracer.activity_before_injection, tracer.residual_activity
+    if unit is None or injected is None or not tracer.half_life_s or tracer.half_life_s < 0:
+        return None
+    net = 0.0
+    for value, when, sign in zip(values, times, (1, -1), strict=True):
+        if value is None or when is None:
+            return None
+        passed = (injected - when).total_seconds() / tracer.half_life_s
+        if abs(passed) > _MOST_HALF_LIVES:
+            return None
+        net += sign * value * unit * 2.0**-passed
+    return net if net > 0 else None
+
+
+_MOST_HALF_LIVES = 100.0
+
+
+def _is_given(text: str | None) -> bool:
+    return (text or "").strip().lower() not in _NOT_GIVEN
+
+
+_SUBJECT: tuple[Callable[[Header], Iterator[Finding]], ...] = (_identity, _species, _sex, _birth, _net_dose)

@@ -1,0 +1,32 @@
+"""One series of DICOM, checked: the SUV readiness of a PET."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from inveonimaging.check.doubts import doubts_of
+from inveonimaging.check.from_dicom import doubts_of_series, facts_of_series, is_pet_series
+from inveonimaging.check.readiness import Readiness, readiness_of
+from inveonimaging.errors import printable
+from inveonimaging.findings import Finding
+from inveonimaging.readback import Series
+
+
+def check_series(series: Series) -> tuple[tuple[Finding, ...], Readiness | None]:
+    """Return what is odd in a PET series, and its SUV readiness; nothing for other series."""
+    if not is_pet_series(series):
+        return (), None
+    facts = facts_of_series(series)
+    more = doubts_of_series(series, facts)
+    found = [doubt.finding for doubt in (*doubts_of(facts), *more)]
+    path = str(series.instances[0].path)
+    located = (replace(finding, key=None, path=finding.path or path) for finding in found)
+    return tuple(dict.fromkeys(located)), readiness_of(name_of(series), facts, more)
+
+
+def name_of(series: Series) -> str:
+    """Return what people know a series by: its number, modality and description."""
+    first = series.first
+    number, kind, description = (first.get(word) for word in ("SeriesNumber", "Modality", "SeriesDescription"))
+    words = (f"series {number}" if number is not None else "series", f"({kind})" if kind else "", description or "")
+    return printable(" ".join(str(word) for word in words if word), 100)

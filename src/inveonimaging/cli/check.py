@@ -1,0 +1,296 @@
+"""`inveon check`: what is odd in Inveon files, whether SUV can be computed, and whether left is left."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from inveonimaging.cli.convert import Posture
+from inveonimaging.cli.outcome import one_line_errors, print_json
+from inveonimaging.errors import InputError, InveonError, printable
+from inveonimaging.findings import Finding, Severity
+from inveonimaging.reporting import shown
+
+if TYPE_CHECKING:
+    from inveonimaging.check.checked import Asked, Checked
+    from inveonimaging.check.marker import OrientationTest
+    from inveonimaging.check.readiness import Readiness
+    from inveonimaging.cli.table import Cell
+    from inveonimaging.conversion.options import Options
+    from inveonimaging.discover import Folder, Pair
+
+EXAMPLES = """\b
+Examples:
+  inveon check mouse_study
+  inveon check dicom --json
+  inveon check syringe_scan --orientation-test left
+"""
+_LONGEST = 1000
+_STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+_STATES = {"present": "green", "doubtful": "yellow", "missing": "bold red"}
+_VERDICTS = {"ready": "bold green", "ready with doubts": "bold yellow", "not ready": "bold red"}
+_OUTCOMES = {"as the header claims": "bold green", "cannot tell": "bold yellow", "not as the header claims": "bold red"}
+
+
+def check(
+    path: Annotated[
+        Path,
+        typer.Argument(metavar="PATH", help="Inveon files or DICOM: a folder, one .img or .hdr, or one DICOM file."),
+    ],
+    side: Annotated[
+        Literal["left", "right"] | None,
+        typer.Option("--orientation-test", help="Side of the animal on which a marker, such as a syringe, lies."),
+    ] = None,
+    orientation: Annotated[
+        Posture | None, typer.Option(help="Inveon files: the animal's posture, instead of the header's.")
+    ] = None,
+    flip: Annotated[
+        str, typer.Option(metavar="AXES", help="Inveon files: stored axes to mirror, letters of xyz.")
+    ] = "",
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 on warnings, too.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON on stdout.")] = False,
+) -> None:
+    """Tell what is odd, what to do about it, and whether a viewer can compute SUV; nothing is written."""
+    with one_line_errors(as_json=as_json):
+        from inveonimaging.check.checked import Asked
+        from inveonimaging.check.marker import Side
+        from inveonimaging.hdr.enums import Orientation
+
+        asked = Asked(
+            now=datetime.now(),
+            side=Side(side) if side else None,
+            orientation=Orientation[orientation] if orientation else None,
+            flip=flip,
+        )
+        kind, general, files = _looked_at(path, asked)
+        found = [*general, *(finding for each in files for finding in each.findings)]
+        if as_json:
+            print_json(_document(kind, general, files))
+        else:
+            _show(general, files, is_dicom=kind == "dicom")
+        bad = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
+        raise typer.Exit(int(any(finding.severity in bad for finding in found)))
+
+
+def _looked_at(path: Path, asked: Asked) -> tuple[str, list[Finding], list[Checked]]:
+    """Return `inveon` or `dicom`, findings on the folder as a whole, and what came of each pair or series."""
+    from inveonimaging.discover import pair_of, scan_folder
+
+    if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
+        if path.name.lower().endswith((".img", ".hdr")) or not os.path.exists(path):  # noqa: PTH110 - likewise
+            return "inveon", *_inveon(path, (pair_of(path),), asked)
+        return "dicom", [], _dicom(path, asked)
+    folder = scan_folder(path)
+    if folder.pairs:
+        return "inveon", *_inveon(path, folder.pairs, asked)
+    return "dicom", [], _dicom(path, asked, folder)
+
+
+def _dicom(path: Path, asked: Asked, folder: Folder | None = None) -> list[Checked]:
+    from inveonimaging.check.checked import check_dicom
+    from inveonimaging.readback import read_series
+
+    try:
+        series = read_series([path])
+    except InputError as error:
+        if folder is None or error.message != "no DICOM files here":
+            raise
+        raise InputError("neither Inveon nor DICOM files here", path=path) from error
+    return [check_dicom(each, asked.side) for each in series]
+
+
+def _inveon(path: Path, pairs: Sequence[Pair], asked: Asked) -> tuple[list[Finding], list[Checked]]:
+    from inveonimaging.check.checked import check_pair
+
+    told = list(_told(path, pairs, asked))
+    of_pair = {pair: [each for each in told if each.path in (str(pair.header), str(pair.data))] for pair in pairs}
+    general = [finding for finding in told if not any(finding in found for found in of_pair.values())]
+    return general, [check_pair(pair, found, asked) for pair, found in of_pair.items()]
+
+
+def _told(path: Path, pairs: Sequence[Pair], asked: Asked) -> Iterable[Finding]:
+    """Return what planning a conversion finds; what it refuses is a finding, too."""
+    from inveonimaging.conversion.options import Options
+
+    options = Options(orientation=asked.orientation, flip=asked.flip, allow_long_data=True)
+    found, error = _planned(path, options)
+    if error is None:
+        return found
+    one_by_one = [_planned(pair.data, options) for pair in pairs] if len(pairs) > 1 else [(found, error)]
+    errors = [each for _, each in one_by_one if each]
+    found = [finding for each, _ in one_by_one for finding in each]
+    if not errors:  # each can be converted, but not all together
+        animals = _animals(pairs, path)
+        errors = [] if any(finding.severity is Severity.ERROR for finding in animals) else [error]
+        found += animals
+    return dict.fromkeys((*found, *(_refused(each, path) for each in errors)))
+
+
+def _animals(pairs: Sequence[Pair], path: Path) -> list[Finding]:
+    """Return in what the headers of a folder disagree about the animal."""
+    from inveonimaging.image import read_pair
+    from inveonimaging.subject import GivenSubject, animal_of
+
+    found = animal_of([read_pair(pair).header for pair in pairs], GivenSubject())[1]
+    return [replace(finding, path=str(path)) for finding in found]
+
+
+def _planned(path: Path, options: Options) -> tuple[list[Finding], InveonError | None]:
+    from inveonimaging.conversion.plan import plan
+    from inveonimaging.errors import OptionError
+
+    try:
+        return [finding for study in plan(path, path, options) for finding in study.all_findings], None
+    except OptionError:
+        raise
+    except InveonError as error:
+        return [], error
+
+
+def _refused(error: InveonError, path: Path) -> Finding:
+    from inveonimaging.check.checked import sentence_of
+
+    where = error.path or str(path)
+    return Finding("not-convertible", sentence_of(error), Severity.ERROR, line=error.line, path=where)
+
+
+def _show(general: Sequence[Finding], files: Sequence[Checked], *, is_dicom: bool) -> None:
+    from inveonimaging.cli.table import say
+
+    _show_findings("the folder", general)
+    for each in files:
+        name = shown(each.name)
+        _show_findings(name, each.findings)
+        if is_dicom and not each.suv:
+            say(f"{name}: not looked at; in DICOM only PET is, for SUV")
+        elif not each.findings:
+            say(f"{name}: ", ("nothing odd", "green"))
+        if each.suv:
+            _show_suv(name, each.suv)
+        if each.orientation_test:
+            _show_test(name, each.orientation_test)
+    counts = Counter(finding.severity.label for finding in (*general, *(f for each in files for f in each.findings)))
+    told = [f"{counts[label]} {label}{'s' if counts[label] != 1 else ''}" for label in _STYLES]
+    say(", ".join(told))
+
+
+def _show_findings(name: str, findings: Sequence[Finding]) -> None:
+    """Show findings from the gravest on, those of one code together with what to do."""
+    from inveonimaging.cli.table import show
+    from inveonimaging.remedies import remedies
+
+    order = list(_STYLES)
+    codes = dict.fromkeys(
+        finding.code for finding in sorted(findings, key=lambda each: order.index(each.severity.label))
+    )
+    rows: list[list[Cell]] = []
+    for code in codes:
+        alike = [finding for finding in findings if finding.code == code]
+        label = alike[0].severity.label
+        lines = dict.fromkeys(_line(finding) for finding in alike)
+        rows.append([(label, _STYLES[label]), "\n".join((code, *lines, f"-> {remedies()[code].advice}"))])
+    if rows:
+        show(f"Odd in {name}", ("Gravity", "What, and what to do"), rows)
+
+
+def _line(finding: Finding) -> str:
+    where = f"line {finding.line}: " if finding.line is not None else ""
+    return printable(f"{where}{finding.message}", _LONGEST)
+
+
+def _show_suv(name: str, readiness: Readiness) -> None:
+    from inveonimaging.cli.table import say, show
+
+    rows: list[list[Cell]] = [
+        [
+            row.attribute,
+            (row.state.value, _STATES[row.state.value]),
+            printable("; ".join(filter(None, (row.value, *(each.message for each in row.findings)))), _LONGEST),
+        ]
+        for row in readiness.rows
+    ]
+    show(f"SUV of {name}", ("Attribute", "State", "Value"), rows)
+    one = "" if not readiness.suv_per_bqml else f"; 1 g/mL is {1 / readiness.suv_per_bqml:.6g} Bq/mL"
+    say(f"SUV of {name}: ", (readiness.verdict.value, _VERDICTS[readiness.verdict.value]), one)
+
+
+def _show_test(name: str, test: OrientationTest) -> None:
+    from inveonimaging.cli.table import say
+
+    how = "" if test.marker is None else " (clearly)" if test.certain else " (perhaps)"
+    outcome = test.outcome.value, _OUTCOMES[test.outcome.value]
+    say(f"Left and right of {name}: ", outcome, f"{how}: {test.told}")
+
+
+def _document(kind: str, general: Sequence[Finding], files: Sequence[Checked]) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "findings": [_of_finding(finding) for finding in general],
+        "files": [
+            {
+                "name": each.name,
+                "path": each.path,
+                "modality": each.kind or None,
+                "findings": [_of_finding(finding) for finding in each.findings],
+                "suv": each.suv and _of_suv(each.suv),
+                "orientation_test": each.orientation_test and _of_test(each.orientation_test),
+            }
+            for each in files
+        ],
+    }
+
+
+def _of_finding(finding: Finding) -> dict[str, Any]:
+    from inveonimaging.remedies import plain, remedies
+
+    known = remedies()[finding.code]
+    return {
+        "code": finding.code,
+        "severity": finding.severity,
+        "message": finding.message,
+        "key": finding.key,
+        "line": finding.line,
+        "path": finding.path,
+        "means": plain(known.means),
+        "remedy": known.advice,
+    }
+
+
+def _of_suv(readiness: Readiness) -> dict[str, Any]:
+    from inveonimaging.remedies import remedies
+
+    return {
+        "verdict": readiness.verdict,
+        "suv_per_bqml": readiness.suv_per_bqml,
+        "attributes": [
+            {
+                "name": row.attribute,
+                "tag": row.tag,
+                "state": row.state,
+                "value": row.value or None,
+                "findings": [finding.code for finding in row.findings],
+                "messages": [finding.message for finding in row.findings],
+                "remedies": list(dict.fromkeys(remedies()[finding.code].advice for finding in row.findings)),
+            }
+            for row in readiness.rows
+        ],
+    }
+
+
+def _of_test(test: OrientationTest) -> dict[str, Any]:
+    marker = test.marker
+    return {
+        "side": test.side,
+        "outcome": test.outcome,
+        "certain": test.certain,
+        "message": test.told,
+        "marker_offset_mm": marker and list(marker.offset_mm),
+        "marker_volume_mm3": marker and marker.volume_mm3,
+    }

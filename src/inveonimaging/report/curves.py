@@ -1,0 +1,111 @@
+"""What happens over time: activity by frame, and whether the header's decay factors fit the frame times."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from inveonimaging.image import Image
+from inveonimaging.quant import Unit
+from inveonimaging.report.planes import Float
+from inveonimaging.report.scales import unit_of
+from inveonimaging.report.survey import Survey, activity_mbq
+from inveonimaging.timing import expected_decay_factor
+
+_MBQ = 1e6
+_SAME_FACTOR = 1e-3  # headers print factors with 4 to 7 digits
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A value for each frame.
+
+    Attributes:
+        title: what it is.
+        unit: of the values.
+        starts_s: (frames,) start of each frame after the scan's.
+        durations_s: (frames,) how long each is.
+        values: (frames,).
+        reference: a value to compare with, if there is one.
+        reference_name: what that is.
+    """
+
+    title: str
+    unit: str
+    starts_s: Float
+    durations_s: Float
+    values: Float
+    reference: float | None = None
+    reference_name: str = ""
+
+
+@dataclass(frozen=True)
+class DecayCheck:
+    """A frame's decay factor: as the header has it, and as half-life and frame times give it; None if not known."""
+
+    given: float | None
+    expected: float | None
+
+    @property
+    def difference(self) -> float | None:
+        """The header's over the expected one, less 1."""
+        return self.given / self.expected - 1 if self.given is not None and self.expected else None
+
+    @property
+    def fits(self) -> bool | None:
+        """Whether both are the same, within what headers print."""
+        return None if self.difference is None else abs(self.difference) <= _SAME_FACTOR
+
+
+def curves_of(image: Image, survey: Survey) -> tuple[Curve, ...]:
+    """Return the curves of a dynamic scan; none if its frames differ by something else than time, or have no times."""
+    frames = image.frames
+    if len(frames) == 1 or (image.part and image.part.is_gated) or image.scaling.unit in (Unit.HU, Unit.PER_CM):
+        return ()
+    if any(frame.start_s is None or not frame.duration_s for frame in frames):
+        return ()
+    starts = np.array([frame.start_s for frame in frames], dtype=float)
+    durations = np.array([frame.duration_s for frame in frames], dtype=float)
+    order = np.argsort(starts, kind="stable")
+    times = starts[order], durations[order]
+    whole = _whole(image, survey)
+    unit, divisor = unit_of(image.scaling.unit, float(survey.hot.max()))
+    hot = Curve("Hottest region", unit, *times, survey.hot[order] / divisor)
+    return (Curve(whole.title, whole.unit, *times, whole.values[order], whole.reference, whole.reference_name), hot)
+
+
+def _whole(image: Image, survey: Survey) -> Curve:
+    """Return the activity in the field of view, with the dose if the values are decay corrected to the scan's start."""
+    nothing = np.zeros(0)
+    if image.scaling.unit is not Unit.BQML:
+        voxels = float(np.prod(image.grid.shape))
+        return Curve("Whole field of view, mean", image.scaling.unit.value, nothing, nothing, survey.sums / voxels)
+    values = activity_mbq(image, survey.sums)
+    dose = dose_at_start_bq(image)
+    name = "" if dose is None else "dose at the start of the scan"
+    reference = None if dose is None else dose / _MBQ
+    return Curve("Activity in the field of view", "MBq", nothing, nothing, values, reference, name)
+
+
+def dose_at_start_bq(image: Image) -> float | None:
+    """Return the dose, decayed from the injection to the scan's start; None if that is not known, or not comparable.
+
+    An injection after the start counts as it is: `2 ** (-seconds / half-life)` is above 1 then.
+    """
+    tracer, start = image.header.tracer, image.header.acquisition.scan_time
+    if not image.header.corrections.decay or None in (tracer.dose_bq, tracer.injection_time, start):
+        return None
+    if not tracer.half_life_s or tracer.half_life_s <= 0:
+        return None
+    assert tracer.dose_bq is not None and tracer.injection_time is not None and start is not None  # noqa: PT018, S101
+    halves = (start - tracer.injection_time).total_seconds() / tracer.half_life_s
+    return tracer.dose_bq * 2.0**-halves if abs(halves) < 100 else None  # noqa: PLR2004 - beyond any use
+
+
+def decay_checks(image: Image) -> tuple[DecayCheck, ...]:
+    """Return a check for each frame, none of an image that is not corrected for decay."""
+    if not image.header.corrections.decay or image.scaling.unit in (Unit.HU, Unit.PER_CM):
+        return ()
+    half_life = image.header.tracer.half_life_s
+    return tuple(DecayCheck(frame.decay_correction, expected_decay_factor(frame, half_life)) for frame in image.frames)

@@ -1,0 +1,191 @@
+"""What a report is about: the series of a folder, of a pair, or of a study that is converted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from inveonimaging.check.readiness import Readiness
+from inveonimaging.check.source import check_image
+from inveonimaging.conversion.checks import bed_findings
+from inveonimaging.conversion.options import Options
+from inveonimaging.conversion.plan import StudyPlan
+from inveonimaging.conversion.space import Space, spaces_of
+from inveonimaging.discover import Folder, pair_of, scan_folder
+from inveonimaging.errors import InputError, InveonError
+from inveonimaging.findings import Finding, Severity
+from inveonimaging.hdr.enums import Orientation
+from inveonimaging.image import Image, locate, read_pair, split
+from inveonimaging.parts import parts_of
+from inveonimaging.scan import refuse_unconvertible
+from inveonimaging.subject import Animal, GivenSubject, animal_of
+
+_GRAVEST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series.
+
+    Attributes:
+        image: a pair, or the part of it that makes a series.
+        number: its number in the study, from 1.
+        space: number of the first series whose space it shares.
+    """
+
+    image: Image
+    number: int
+    space: int
+
+
+@dataclass(frozen=True)
+class Study:
+    """What one page shows.
+
+    Attributes:
+        source: the folder or file.
+        series: at least one.
+        animal: whose headers these are.
+        findings: of the files, the folder and the animal, gravest first.
+        errors: of pairs that cannot be shown.
+        readiness: whether an SUV can be computed, of each PET that was checked, by header file.
+    """
+
+    source: Path
+    series: tuple[Series, ...]
+    animal: Animal
+    findings: tuple[Finding, ...]
+    errors: tuple[InveonError, ...] = ()
+    readiness: Mapping[Path, Readiness] = field(default_factory=dict)
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The images of its series."""
+        return tuple(each.image for each in self.series)
+
+
+def read_study(
+    path: str | os.PathLike[str],
+    now: datetime,
+    *,
+    orientation: Orientation | None = None,
+    flip: str = "",
+    apply_hounsfield: bool = False,
+    bed_direction: int = 1,
+    space: Space = Space.AUTO,
+) -> Study:
+    """Read what stands in a folder, or one pair, given by its header or its data file, and check it.
+
+    A pair of a folder that cannot be read is among the study's errors; the others are shown.
+
+    Args:
+        path: the folder or file.
+        now: local time, to tell times in the future.
+        orientation: the animal's posture, instead of what the headers say.
+        flip: stored axes (letters of `xyz`) whose patient direction is turned about.
+        apply_hounsfield: of a CT, apply `ct_hounsfield_scale` and `ct_hounsfield_offset`.
+        bed_direction: 1 if a larger `bed_offset` shows what lies further along the stored slice axis, else -1.
+        space: which series share one space.
+
+    Raises:
+        InveonError: nothing can be shown.
+    """
+    folder = scan_folder(Path(path)) if os.path.isdir(path) else None  # noqa: PTH112 - raises for no name
+    pairs = folder.pairs if folder else (pair_of(Path(path)),)
+    if not pairs:
+        raise InputError("no Inveon files here", path=path, expected="pairs of NAME.img and NAME.img.hdr")
+    files: list[_File] = []
+    errors: list[InveonError] = []
+    for pair in pairs:
+        try:
+            image = read_pair(pair, orientation=orientation, flip=flip, apply_hounsfield=apply_hounsfield)
+            files.append(_file(image, now, bed_direction))
+        except InveonError as error:
+            errors.append(error)
+    if not files:
+        raise errors[0]
+    return _study(Path(path), files, errors, _skipped(folder), space)
+
+
+def planned_study(planned: StudyPlan, found: Iterable[Finding], options: Options, now: datetime) -> Study:
+    """Return what is shown of a study that was converted.
+
+    Args:
+        planned: the study.
+        found: what was found while it was converted.
+        options: of the conversion.
+        now: local time, to tell times in the future.
+
+    Raises:
+        InveonError: a file cannot be read any more.
+    """
+    findings = [*planned.all_findings, *found]
+    readiness: dict[Path, Readiness] = {}
+    for pair in dict.fromkeys(each.image.pair for each in planned.series):
+        image = read_pair(
+            pair, orientation=options.orientation, flip=options.flip, apply_hounsfield=options.apply_hounsfield
+        )
+        told, ready = check_image(image, [each for each in findings if each.path == str(pair.header)], now)
+        findings += told
+        readiness |= {pair.header: ready} if ready else {}
+    series = tuple(Series(each.image, each.number, each.space) for each in planned.series)
+    return Study(planned.source, series, planned.animal, _sorted(findings), readiness=readiness)
+
+
+@dataclass(frozen=True)
+class _File:
+    """A pair: its series, what is odd in it, and the SUV readiness of a PET."""
+
+    parts: tuple[Image, ...]
+    findings: tuple[Finding, ...]
+    readiness: Readiness | None
+
+
+def _file(image: Image, now: datetime, bed_direction: int) -> _File:
+    try:
+        odd = refuse_unconvertible(image.header, image.modality)
+        parts = split(image, parts_of(image.header), bed_direction)
+    except InveonError as error:
+        raise error.at(image.pair.header) from error
+    told = [locate(each, image.pair.header, image.header) for each in (*odd, *bed_findings(parts))]
+    return _File(parts, *check_image(image, (*image.findings, *told), now))
+
+
+def _study(
+    source: Path,
+    files: Sequence[_File],
+    errors: Sequence[InveonError],
+    findings: tuple[Finding, ...],
+    space: Space,
+) -> Study:
+    images = [file.parts[0] for file in files]
+    headers = [image.header for image in images]
+    firsts = [1 + sum(len(file.parts) for file in files[:index]) for index in range(len(files))]
+    spaces, shared = spaces_of(headers, space, firsts)
+    animal, odd = animal_of(headers, GivenSubject())
+    series = tuple(
+        Series(image, number, place)
+        for file, first, place in zip(files, firsts, spaces, strict=True)
+        for number, image in enumerate(file.parts, first)
+    )
+    found = (
+        *findings,
+        *(finding for file in files for finding in file.findings),
+        *(replace(finding, path=str(source)) for finding in shared),
+        *(locate(finding, images[0].pair.header, headers[0]) for finding in odd),
+    )
+    readiness = {file.parts[0].pair.header: file.readiness for file in files if file.readiness}
+    return Study(source, series, animal, _sorted(found), tuple(errors), readiness)
+
+
+def _skipped(folder: Folder | None) -> tuple[Finding, ...]:
+    orphans = folder.orphans if folder else ()
+    message = "skipped: half of a pair: the other of .img and .img.hdr is missing"
+    return tuple(Finding("skipped", message, path=str(path)) for path in orphans)
+
+
+def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    return tuple(sorted(dict.fromkeys(findings), key=lambda each: _GRAVEST_FIRST.index(each.severity)))

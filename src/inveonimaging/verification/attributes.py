@@ -1,0 +1,686 @@
+"""What is stated of planes besides their pixels, compared with what the header says."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pydicom.uid as uids
+
+from inveonimaging.errors import printable
+from inveonimaging.quant import Unit
+from inveonimaging.verification.facts import Plane, number
+from inveonimaging.verification.moments import acquired, clock_of, joined, parsed
+from inveonimaging.verification.result import Difference, Kind
+from inveonimaging.verification.source import Scan
+
+CLASSIC = frozenset({uids.CTImageStorage, uids.PositronEmissionTomographyImageStorage})
+ENHANCED = frozenset({uids.EnhancedCTImageStorage, uids.EnhancedPETImageStorage})
+LEGACY = frozenset({uids.LegacyConvertedEnhancedCTImageStorage, uids.LegacyConvertedEnhancedPETImageStorage})
+NM = frozenset({uids.NuclearMedicineImageStorage})
+SOP_CLASSES = {
+    "CT": {uids.CTImageStorage, uids.EnhancedCTImageStorage, uids.LegacyConvertedEnhancedCTImageStorage},
+    "PT": {
+        uids.PositronEmissionTomographyImageStorage,
+        uids.EnhancedPETImageStorage,
+        uids.LegacyConvertedEnhancedPETImageStorage,
+    },
+    "NM": {uids.NuclearMedicineImageStorage},
+}
+UNITS = {Unit.BQML: ("BQML",), Unit.PROPCNTS: ("PROPCNTS", "CNTS"), Unit.PER_CM: ("1CM",), Unit.HU: ("HU",)}
+UCUM = {
+    Unit.BQML: ("Bq/ml", "Bq/mL"),
+    Unit.PROPCNTS: ("{propcounts}", "{counts}"),
+    Unit.PER_CM: ("/cm", "1/cm", "cm-1"),
+    Unit.HU: ("[hnsf'U]",),
+}
+_FLAGS = {
+    "DECY": "DecayCorrected",
+    "ATTN": "AttenuationCorrected",
+    "SCAT": "ScatterCorrected",
+    "DTIM": "DeadTimeCorrected",
+    "RAN": "RandomsCorrected",
+    "NORM": "DetectorNormalizationCorrection",
+}
+_MILLISECOND = 1e-3 + 1e-6  # s
+_ROUNDED_MS = 0.5 + 1e-6  # Actual Frame Duration counts whole milliseconds
+_RELATIVE = 1e-6  # Decimal Strings have ten digits and more
+_CALENDAR = "%Y%m%d"
+_CUT = 64  # characters of a Long String
+_FACTORS = {
+    1e-3: "a thousandth",
+    1e3: "a thousand times as much",
+    1e-6: "as if in MBq",
+    1e6: "a million times as much",
+    1 / 37e6: "as if in mCi",
+    37.0: "37 times as much",
+    1 / 37: "a 37th",
+    1e-9: "as if in GBq",
+}
+
+Away = float | None
+"""How far what is found is from what is true, in the attribute's unit; 0 if it is the same, None if it is no number."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """Something that planes state and the header tells.
+
+    Attributes:
+        code: of the difference.
+        kind: of comparison.
+        label: what people call it.
+        found: what a plane states; None if it does not.
+        true: what the header says, of a frame; None if it does not.
+        away: how far the one is from the other; infinite for what is no number and not the same.
+        allowed: how far it may be.
+        unit: of both.
+        needed: whether a plane must state it if the header tells it.
+        is_noted: whether it is worth a note if only one of both tells it.
+    """
+
+    code: str
+    kind: Kind
+    label: str
+    found: Callable[[Plane], Any]
+    true: Callable[[Scan, int], Any]
+    away: Callable[[Any, Any], float]
+    allowed: float = 0.0
+    unit: str = ""
+    needed: Callable[[Scan, Plane], bool] = lambda _scan, _plane: True
+    is_noted: bool = False
+
+
+@dataclass
+class Tally:
+    """What was compared of one fact, or of several of a kind."""
+
+    compared: int = 0
+    largest: float = 0.0
+    differing: int = 0
+    missing: int = 0
+    untold: int = 0
+
+
+@dataclass
+class Stated:
+    """What came of all facts of a series."""
+
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    differences: list[Difference] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def compare_facts(planes: Sequence[Plane], frames: Sequence[int | None], scan: Scan) -> Stated:
+    """Compare all that planes state with what the header says.
+
+    Args:
+        planes: of one series.
+        frames: of each plane; None for one that has no place in the source.
+        scan: the source.
+    """
+    stated = Stated()
+    for fact in FACTS:
+        _compare(fact, planes, frames, scan, stated)
+    return stated
+
+
+def _compare(fact: Fact, planes: Sequence[Plane], frames: Sequence[int | None], scan: Scan, stated: Stated) -> None:
+    tally = stated.tallies.setdefault(fact.code, Tally())
+    truths = [fact.true(scan, frame) for frame in range(len(scan.frames))]
+    known: dict[Hashable, float | None] = {}
+    worst: tuple[float, Plane, Any, Any] | None = None
+    silent: Plane | None = None
+    for plane, frame in zip(planes, frames, strict=True):
+        if frame is None:
+            continue
+        found, true = fact.found(plane), truths[frame]
+        if found is None or true is None:
+            tally.missing += true is not None
+            tally.untold += true is None and found is not None
+            silent = silent or (plane if true is not None else None)
+            continue
+        key = (found, frame)
+        if key not in known:
+            known[key] = fact.away(found, true)
+        away = known[key]
+        tally.compared += 1
+        tally.largest = max(tally.largest, away or 0.0)
+        if away is None or away > fact.allowed:
+            tally.differing += 1
+            if worst is None or (away or math.inf) > worst[0]:
+                worst = (math.inf if away is None else away, plane, found, true)
+    _report(fact, tally, worst, silent, scan, stated)
+
+
+def _report(
+    fact: Fact,
+    tally: Tally,
+    worst: tuple[float, Plane, Any, Any] | None,
+    silent: Plane | None,
+    scan: Scan,
+    stated: Stated,
+) -> None:
+    if worst is not None:
+        _away, plane, found, true = worst
+        many = f" in {tally.differing} planes" if tally.differing > 1 else ""
+        message = f"{fact.label} is {_shown(found, fact)}, expected {_shown(true, fact)}{many}{_ratio(found, true)}"
+        if isinstance(true, frozenset):
+            message = f"{fact.label}: {_terms(found, true)}{many}"
+        stated.differences.append(_difference(fact, message, plane, tally.differing))
+    if silent is not None:
+        many = f" in {tally.missing} planes" if tally.missing > 1 else ""
+        true = next(value for frame in range(len(scan.frames)) if (value := fact.true(scan, frame)) is not None)
+        message = f"{fact.label} is not stated{many}, expected {_shown(true, fact)}"
+        if fact.needed(scan, silent):
+            stated.differences.append(_difference(fact, message, silent, tally.missing, "-missing"))
+        elif fact.is_noted and not tally.compared:
+            stated.notes.append(message)
+    if fact.is_noted and tally.untold and not tally.compared:
+        stated.notes.append(f"{fact.label} is stated, but the header does not tell it")
+
+
+def _difference(fact: Fact, message: str, plane: Plane, planes: int, suffix: str = "") -> Difference:
+    return Difference(
+        code=fact.code + suffix, kind=fact.kind, message=message, path=str(plane.file.path), planes=planes
+    )
+
+
+def _shown(value: Any, fact: Fact) -> str:
+    if isinstance(value, float):
+        text = f"{value:.10g}"
+    elif isinstance(value, tuple):
+        text = " or ".join(map(str, value))
+    elif isinstance(value, frozenset):
+        text = ", ".join(sorted(term for term in value if not term.startswith("not "))) or "none"
+    else:
+        text = str(value)
+    return " ".join(filter(None, (printable(text), fact.unit)))
+
+
+def _terms(found: frozenset[str], true: frozenset[str]) -> str:
+    """Return which terms are there and should not be, or the reverse."""
+    wrong = sorted(true - found)
+    lacking = ", ".join(term for term in wrong if not term.startswith("not "))
+    added = ", ".join(term.removeprefix("not ") for term in wrong if term.startswith("not "))
+    parts = (f"{lacking} is missing" if lacking else "", f"{added} is there, but was not done" if added else "")
+    return "; ".join(filter(None, parts))
+
+
+def _ratio(found: Any, true: Any) -> str:
+    """Return which mistake a factor between two numbers is a sign of."""
+    if not isinstance(found, float) or not isinstance(true, float) or not true or not found:
+        return ""
+    words = next((words for factor, words in _FACTORS.items() if abs(found / true / factor - 1) < _RELATIVE), "")
+    return f" ({words})" if words else ""
+
+
+# How values are compared.
+
+
+def _numbers(found: Any, true: Any) -> float:
+    value = number(found)
+    return math.inf if value is None else abs(value - true)
+
+
+def _relative(found: Any, true: Any) -> float:
+    value = number(found)
+    return math.inf if value is None else abs(value - true) / (abs(true) or 1.0)
+
+
+def _seconds(found: Any, true: Any) -> float:
+    if isinstance(found, datetime | timedelta):
+        return float(abs((found - true).total_seconds()))
+    return math.inf
+
+
+def _text(found: Any, true: Any) -> float:
+    return 0.0 if _plain(found) == _plain(true) else math.inf
+
+
+def _one_of(found: Any, true: Any) -> float:
+    return 0.0 if found in true else math.inf
+
+
+def _all_of(found: Any, true: Any) -> float:
+    """Compare terms with those that are to be there (`X`) and those that are not (`not X`)."""
+    return 0.0 if true <= found else math.inf
+
+
+def _plain(text: Any) -> str:
+    """Return text without what a DICOM text cannot hold: separators, control characters, more than 64 of them."""
+    flat = "".join(" " if c in "^=" or not c.isprintable() else c for c in str(text).replace("\\", "/"))
+    return " ".join(flat.split())[:_CUT].strip()
+
+
+# What planes state, and headers tell.
+
+
+def _is_pet(scan: Scan, _plane: Plane) -> bool:
+    return scan.modality == "PT"
+
+
+def _is_traced_pet(scan: Scan, _plane: Plane) -> bool:
+    return scan.modality == "PT" and scan.has_tracer
+
+
+def _is_single_pet(scan: Scan, plane: Plane) -> bool:
+    return scan.modality == "PT" and plane.get("SOPClassUID") not in ENHANCED | NM
+
+
+def _is_functional(_scan: Scan, plane: Plane) -> bool:
+    return plane.get("SOPClassUID") in ENHANCED | LEGACY
+
+
+def _never(_scan: Scan, _plane: Plane) -> bool:
+    return False
+
+
+def _stated(keyword: str) -> Callable[[Plane], Any]:
+    return lambda plane: plane.get(keyword)
+
+
+def _moment(day: str, clock: str) -> Callable[[Plane], Any]:
+    def found(plane: Plane) -> Any:
+        values = plane.get(day), plane.get(clock)
+        return None if None in values else joined(*values) or f"{values[0]} {values[1]}"
+
+    return found
+
+
+def _parsed(keyword: str) -> Callable[[Plane], Any]:
+    def found(plane: Plane) -> Any:
+        value = plane.get(keyword)
+        return value and (parsed(value) or value)
+
+    return found
+
+
+def _float(keyword: str) -> Callable[[Plane], Any]:
+    def found(plane: Plane) -> Any:
+        value = plane.get(keyword)
+        parsed_number = number(value)
+        return value if parsed_number is None else parsed_number
+
+    return found
+
+
+def _of_tracer(keyword: str) -> Callable[[Plane], Any]:
+    def found(plane: Plane) -> Any:
+        item = plane.get("RadiopharmaceuticalInformationSequence")
+        value = item and item.get(keyword)
+        parsed_number = None if keyword.endswith("Time") else number(value)
+        return value if parsed_number is None else parsed_number
+
+    return found
+
+
+def _dose_bq(plane: Plane) -> Any:
+    """Return the total dose in Bq; NM has it in MBq (PS3.3 C.8.4.10), PET in Bq (C.8.9.2)."""
+    dose = _of_tracer("RadionuclideTotalDose")(plane)
+    return dose * 1e6 if isinstance(dose, float) and plane.get("SOPClassUID") in NM else dose
+
+
+def _injected_at(plane: Plane) -> Any:
+    value = _of_tracer("RadiopharmaceuticalStartDateTime")(plane)
+    return value and (parsed(value) or value)
+
+
+def _injected_by_clock(plane: Plane) -> Any:
+    value = _of_tracer("RadiopharmaceuticalStartTime")(plane)
+    clock = clock_of(value)
+    return value if clock is None else clock
+
+
+def _clock(scan: Scan, _frame: int) -> timedelta | None:
+    moment = scan.injection_time
+    if moment is None or scan.modality == "CT":
+        return None
+    return timedelta(hours=moment.hour, minutes=moment.minute, seconds=moment.second, microseconds=moment.microsecond)
+
+
+def _of_emission(value: Callable[[Scan], Any]) -> Callable[[Scan, int], Any]:
+    return lambda scan, _frame: None if scan.modality == "CT" else value(scan)
+
+
+def _of_pet(value: Callable[[Scan], Any]) -> Callable[[Scan, int], Any]:
+    return lambda scan, _frame: value(scan) if scan.modality == "PT" else None
+
+
+def _positive(value: float | None) -> float | None:
+    return float(value) if value and value > 0 else None
+
+
+def _reference_moment(scan: Scan, frame: int) -> datetime | None:
+    if scan.start is None:
+        return None
+    return scan.start + timedelta(milliseconds=scan.reference_times_ms[frame])
+
+
+def _duration_ms(scan: Scan, frame: int) -> float | None:
+    duration = scan.frames[frame].duration_s
+    return 1000.0 * duration if duration else None
+
+
+def _first_start(scan: Scan, _frame: int) -> datetime | None:
+    return None if scan.start is None else scan.start + timedelta(seconds=min(scan.starts_s))
+
+
+def _mapped_unit(plane: Plane) -> Any:
+    mapping = plane.get("RealWorldValueMappingSequence")
+    return mapping and mapping["unit"]
+
+
+def _stated_unit(plane: Plane) -> Any:
+    """Return the unit of PET values; Enhanced PET has it in its Real World Value Mapping."""
+    return plane.get("Units")
+
+
+def _rescale_type(plane: Plane) -> Any:
+    """Return Rescale Type; without one it is HU in a CT Image (PS3.3 C.8.2.1)."""
+    stated = plane.get("RescaleType")
+    return "HU" if stated is None and plane.get("SOPClassUID") == uids.CTImageStorage else stated
+
+
+def _decay_word(scan: Scan, _frame: int) -> Any:
+    corrected = scan.is_decay_corrected
+    if scan.modality != "PT":
+        return None
+    return ("NONE",) if not corrected else ("START",)
+
+
+def _corrected(plane: Plane) -> Any:
+    """Return the terms of Corrected Image, with `not X` for each that is not there; None without the attribute."""
+    stated = plane.get("CorrectedImage")
+    if stated is not None:
+        terms = set(stated if isinstance(stated, tuple) else (stated,))
+    else:
+        flags = {term: plane.get(keyword) for term, keyword in _FLAGS.items()}
+        if not any(flags.values()):
+            return None
+        terms = {term for term, value in flags.items() if value == "YES"}
+    return frozenset(terms & _FLAGS.keys() | {f"not {term}" for term in _FLAGS.keys() - terms})
+
+
+def _to_be_corrected(scan: Scan, _frame: int) -> Any:
+    if scan.modality != "PT" or scan.is_mu_map:
+        return None
+    told = {term: done for term, done in scan.corrected.items() if done is not None}
+    return frozenset(term if done else f"not {term}" for term, done in told.items()) or None
+
+
+def _is_corrected(scan: Scan, plane: Plane) -> bool:
+    """Return whether a PET must say what was corrected: one of which the header says that something was."""
+    return _is_pet(scan, plane) and any(scan.corrected.values())
+
+
+def _facts() -> Iterator[Fact]:
+    yield from _times()
+    yield from _units()
+    yield from _tracer()
+    yield from _corrections()
+    yield from _identity()
+
+
+def _times() -> Iterator[Fact]:
+    def times(
+        code: str, label: str, found: Callable[[Plane], Any], true: Callable[[Scan, int], Any], needed: Any
+    ) -> Fact:
+        return Fact(
+            code=code,
+            kind=Kind.TIMES,
+            label=label,
+            found=found,
+            true=true,
+            away=_seconds,
+            allowed=_MILLISECOND,
+            needed=needed,
+        )
+
+    yield times(
+        "series-time", "Series Date and Time", _moment("SeriesDate", "SeriesTime"), lambda scan, _: scan.start, _is_pet
+    )
+    yield times("acquisition-time", "Acquisition Date and Time", acquired_of, Scan.started, _is_pet)
+    yield times(
+        "acquisition-datetime",
+        "Acquisition DateTime",
+        _parsed("AcquisitionDateTime"),
+        _first_start,
+        lambda _scan, plane: plane.get("SOPClassUID") in ENHANCED,
+    )
+    yield times(
+        "frame-reference-datetime",
+        "Frame Reference DateTime",
+        _parsed("FrameReferenceDateTime"),
+        _reference_moment,
+        _is_functional,
+    )
+
+    def milliseconds(code: str, label: str, keyword: str, true: Any, allowed: float, needed: Any) -> Fact:
+        return Fact(
+            code=code,
+            kind=Kind.TIMES,
+            label=label,
+            found=_float(keyword),
+            true=true,
+            away=_numbers,
+            allowed=allowed,
+            unit="ms",
+            needed=needed,
+        )
+
+    yield milliseconds(
+        "frame-reference-time",
+        "Frame Reference Time",
+        "FrameReferenceTime",
+        lambda scan, frame: scan.reference_times_ms[frame] if scan.modality == "PT" else None,
+        1.0,
+        _is_single_pet,
+    )
+    yield milliseconds(
+        "frame-duration",
+        "Actual Frame Duration",
+        "ActualFrameDuration",
+        lambda scan, frame: _duration_ms(scan, frame) if scan.modality == "PT" else None,
+        _ROUNDED_MS,
+        _is_single_pet,
+    )
+    yield milliseconds(
+        "frame-acquisition-duration",
+        "Frame Acquisition Duration",
+        "FrameAcquisitionDuration",
+        _duration_ms,
+        _ROUNDED_MS,
+        _is_functional,
+    )
+    for code, label, keyword in (
+        ("trigger-time", "Trigger Time", "TriggerTime"),
+        ("cardiac-delay", "Nominal Cardiac Trigger Delay Time", "NominalCardiacTriggerDelayTime"),
+        ("respiratory-delay", "Nominal Respiratory Trigger Delay Time", "NominalRespiratoryTriggerDelayTime"),
+    ):
+        yield milliseconds(code, label, keyword, Scan.trigger_ms, 1.0, _never)
+
+
+def acquired_of(plane: Plane) -> Any:
+    """Return the start of a plane's acquisition; what is stated and cannot be read as text."""
+    stated = plane.get("FrameAcquisitionDateTime") or plane.get("AcquisitionTime")
+    return acquired(plane) or stated
+
+
+def _units() -> Iterator[Fact]:
+    yield Fact(
+        code="units",
+        kind=Kind.UNITS,
+        label="Units",
+        found=_stated_unit,
+        true=lambda scan, _: UNITS[scan.image.scaling.unit] if scan.modality == "PT" else None,
+        away=_one_of,
+        needed=_is_single_pet,
+    )
+    yield Fact(
+        code="rescale-type",
+        kind=Kind.UNITS,
+        label="Rescale Type",
+        found=_rescale_type,
+        true=lambda scan, _: UNITS[scan.image.scaling.unit] if scan.modality == "CT" else None,
+        away=_one_of,
+    )
+    yield Fact(
+        code="mapped-unit",
+        kind=Kind.UNITS,
+        label="the unit of Real World Value Mapping",
+        found=_mapped_unit,
+        true=lambda scan, _: UCUM[scan.image.scaling.unit],
+        away=_one_of,
+        needed=lambda scan, plane: scan.modality == "PT" and plane.get("SOPClassUID") in ENHANCED,
+    )
+
+
+def _tracer() -> Iterator[Fact]:
+    def tracer(code: str, label: str, found: Callable[[Plane], Any], true: Any, unit: str, needed: Any) -> Fact:
+        return Fact(
+            code=code,
+            kind=Kind.TRACER,
+            label=label,
+            found=found,
+            true=true,
+            away=_relative,
+            allowed=_RELATIVE,
+            unit=unit,
+            needed=needed,
+            is_noted=True,
+        )
+
+    half_life = _of_pet(lambda scan: _positive(scan.header.tracer.half_life_s))
+    dose = _of_emission(lambda scan: _positive(scan.header.tracer.dose_bq))
+    yield tracer("dose", "Radionuclide Total Dose", _dose_bq, dose, "Bq", _is_traced_pet)
+    yield tracer(
+        "half-life", "Radionuclide Half Life", _of_tracer("RadionuclideHalfLife"), half_life, "s", _is_traced_pet
+    )
+    yield tracer(
+        "branching-fraction",
+        "Radionuclide Positron Fraction",
+        _of_tracer("RadionuclidePositronFraction"),
+        _of_pet(lambda scan: _fraction(scan.header.tracer.branching_fraction)),
+        "",
+        _never,
+    )
+    yield Fact(
+        code="injection-time",
+        kind=Kind.TRACER,
+        label="Radiopharmaceutical Start DateTime",
+        found=_injected_at,
+        true=_of_emission(lambda scan: scan.injection_time),
+        away=_seconds,
+        allowed=_MILLISECOND,
+        needed=lambda scan, plane: _is_traced_pet(scan, plane) and _injected_by_clock(plane) is None,
+    )
+    yield Fact(
+        code="injection-clock-time",
+        kind=Kind.TRACER,
+        label="Radiopharmaceutical Start Time",
+        found=_injected_by_clock,
+        true=_clock,
+        away=_seconds,
+        allowed=_MILLISECOND,
+        needed=_never,
+    )
+
+
+def _fraction(value: float | None) -> float | None:
+    return value if value is not None and 0 < value <= 1 else None
+
+
+def _corrections() -> Iterator[Fact]:
+    yield Fact(
+        code="decay-correction",
+        kind=Kind.CORRECTIONS,
+        label="Decay Correction",
+        found=_stated("DecayCorrection"),
+        true=_decay_word,
+        away=_one_of,
+        needed=_is_single_pet,
+    )
+    yield Fact(
+        code="decay-correction-time",
+        kind=Kind.CORRECTIONS,
+        label="Decay Correction DateTime",
+        found=_parsed("DecayCorrectionDateTime"),
+        true=lambda scan, _: scan.start if scan.is_decay_corrected else None,
+        away=_seconds,
+        allowed=_MILLISECOND,
+        needed=lambda scan, plane: scan.modality == "PT" and plane.get("SOPClassUID") in ENHANCED,
+    )
+    yield Fact(
+        code="decay-factor",
+        kind=Kind.CORRECTIONS,
+        label="Decay Factor",
+        found=_float("DecayFactor"),
+        true=lambda scan, frame: scan.decay_factor(frame) if scan.modality == "PT" else None,
+        away=_relative,
+        allowed=_RELATIVE,
+        needed=_never,
+    )
+    yield Fact(
+        code="corrected-image",
+        kind=Kind.CORRECTIONS,
+        label="Corrected Image",
+        found=_corrected,
+        true=_to_be_corrected,
+        away=_all_of,
+        needed=_is_corrected,
+    )
+
+
+def _identity() -> Iterator[Fact]:
+    def text(code: str, label: str, keyword: str, true: Any, needed: Any) -> Fact:
+        return Fact(
+            code=code,
+            kind=Kind.IDENTITY,
+            label=label,
+            found=_stated(keyword),
+            true=true,
+            away=_text,
+            needed=needed,
+            is_noted=True,
+        )
+
+    def always(_scan: Scan, _plane: Plane) -> bool:
+        return True
+
+    yield text("patient-id", "Patient ID", "PatientID", lambda scan, _: scan.animal.id or None, always)
+    yield text("patient-name", "Patient's Name", "PatientName", lambda scan, _: scan.animal.name or None, _never)
+    yield text("patient-sex", "Patient's Sex", "PatientSex", lambda scan, _: scan.animal.sex or None, _never)
+    yield text(
+        "patient-birth-date",
+        "Patient's Birth Date",
+        "PatientBirthDate",
+        lambda scan, _: scan.animal.birth_date and scan.animal.birth_date.strftime(_CALENDAR),
+        _never,
+    )
+    yield Fact(
+        code="weight",
+        kind=Kind.IDENTITY,
+        label="Patient's Weight",
+        found=_float("PatientWeight"),
+        true=lambda scan, _: scan.animal.weight_kg,
+        away=_relative,
+        allowed=_RELATIVE,
+        unit="kg",
+        needed=_is_traced_pet,
+    )
+    yield text("modality", "Modality", "Modality", lambda scan, _: scan.modality, always)
+    yield Fact(
+        code="sop-class",
+        kind=Kind.IDENTITY,
+        label="SOP Class",
+        found=lambda plane: uids.UID(plane.get("SOPClassUID") or "").name or None,
+        true=lambda scan, _: tuple(sorted(each.name for each in SOP_CLASSES[scan.modality])),
+        away=_one_of,
+    )
+
+
+FACTS = tuple(_facts())

@@ -1,0 +1,61 @@
+"""The eight ways in which rows and columns of a plane can stand for those of the source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a DICOM plane is made from a slice of the source, (rows, columns) = (j, i).
+
+    Attributes:
+        is_turned: rows and columns have changed places.
+        flips_rows, flips_columns: the order of the DICOM plane's rows, or columns, is then turned about.
+    """
+
+    is_turned: bool = False
+    flips_rows: bool = False
+    flips_columns: bool = False
+
+    def undone(self, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return a DICOM plane as the source would have it."""
+        pixels = pixels[::-1] if self.flips_rows else pixels
+        pixels = pixels[:, ::-1] if self.flips_columns else pixels
+        return pixels.T if self.is_turned else pixels
+
+    @property
+    def cosines(self) -> npt.NDArray[np.float64]:
+        """Direction of a row and of a column, as rows, in terms of the source's i and j."""
+        row = (0.0, 1.0) if self.is_turned else (1.0, 0.0)
+        column = row[::-1]
+        return np.array([row, column]) * [[-1.0 if self.flips_columns else 1.0], [-1.0 if self.flips_rows else 1.0]]
+
+    def first(self, columns: int, rows: int) -> tuple[int, int]:
+        """Return the source's (i, j) of the DICOM plane's first pixel, of a source of so many columns and rows."""
+        along_row, along_column = (rows, columns) if self.is_turned else (columns, rows)
+        first = (along_row - 1 if self.flips_columns else 0, along_column - 1 if self.flips_rows else 0)
+        return (first[1], first[0]) if self.is_turned else first
+
+    @property
+    def words(self) -> str:
+        """What was done to the plane."""
+        done = [
+            *(["rows and columns exchanged"] if self.is_turned else []),
+            *(["the order of rows turned about"] if self.flips_rows else []),
+            *(["the order of columns turned about"] if self.flips_columns else []),
+        ]
+        return " and ".join(done) or "as it is"
+
+
+LAYOUTS = tuple(
+    Layout(is_turned, flips_rows, flips_columns)
+    for is_turned in (False, True)
+    for flips_rows in (False, True)
+    for flips_columns in (False, True)
+)
+AS_IT_IS = LAYOUTS[0]

@@ -1,0 +1,130 @@
+"""What was said at conversion instead of the headers, so that it is no difference: given, or from the manifest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from inveonimaging.errors import OptionError, printable
+from inveonimaging.hdr.enums import Orientation
+from inveonimaging.subject import GivenSubject
+
+MANIFEST = "inveon-manifest.json"
+_LARGEST_MANIFEST = 256 * 1024 * 1024
+_DIRECTIONS = ("forward", "reverse")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Overrides:
+    """What the conversion was told instead of the headers; None takes what the manifest says, else the headers.
+
+    Attributes:
+        orientation: posture, for example `"HFP"`.
+        flip: stored axes, letters of `xyz`, whose patient direction was turned about.
+        bed_direction: `"forward"` or `"reverse"`.
+        scan_time: start of scans whose header has none.
+        cycle_ms: nominal length of a cycle of gated scans.
+        apply_hounsfield: whether `ct_hounsfield_scale` and `ct_hounsfield_offset` were applied.
+        subject: what was said of the animal; the manifest never tells it.
+    """
+
+    orientation: str | None = None
+    flip: str | None = None
+    bed_direction: str | None = None
+    scan_time: datetime | None = None
+    cycle_ms: float | None = None
+    apply_hounsfield: bool | None = None
+    subject: GivenSubject = field(default_factory=GivenSubject)
+
+    def __post_init__(self) -> None:
+        if self.bed_direction is not None and self.bed_direction not in _DIRECTIONS:
+            raise OptionError(f"the bed direction is '{printable(self.bed_direction)}'", expected="forward or reverse")
+
+    @property
+    def said(self) -> dict[str, str]:
+        """Those that are not left to the headers, as text."""
+        names = (each.name for each in fields(self) if each.name != "subject")
+        values = {name: getattr(self, name) for name in names} | {
+            f"subject.{name}": value for name, value in vars(self.subject).items()
+        }
+        return {name: printable(value) for name, value in values.items() if value}
+
+    def completed(self, other: Overrides) -> Overrides:
+        """Return these, and where they say nothing the other ones."""
+        names = [each.name for each in fields(self) if each.name != "subject"]
+        return replace(self, **{name: getattr(other, name) for name in names if getattr(self, name) is None})
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a conversion left beside its series: its options, and the source of each series by UID."""
+
+    overrides: Overrides = field(default_factory=Overrides)
+    sources: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+
+def manifest_beside(paths: Iterable[Path]) -> Manifest:
+    """Return the first manifest that stands in one of these folders, or in that above a file; else an empty one.
+
+    It is a hint, not evidence: what cannot be understood in it is left aside.
+    """
+    for path in paths:
+        for folder in (path, path.parent, path.parent.parent):
+            document = _document(folder / MANIFEST)
+            if document:
+                return Manifest(_overrides(document.get("options")), _sources(document.get("series")))
+    return Manifest()
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        if not path.is_file() or path.stat().st_size > _LARGEST_MANIFEST:
+            return {}
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) and document.get("program") == "inveonimaging" else {}
+
+
+def _overrides(options: Any) -> Overrides:
+    if not isinstance(options, dict):
+        return Overrides()
+    cycle, hounsfield = options.get("cycle_ms"), options.get("apply_hounsfield")
+    direction, flip = options.get("bed_direction"), options.get("flip")
+    return Overrides(
+        orientation=_posture(options.get("orientation")),
+        flip=flip if isinstance(flip, str) and set(flip) <= set("xyz") and len(set(flip)) == len(flip) else None,
+        bed_direction=direction if direction in _DIRECTIONS else None,
+        scan_time=_time(options.get("scan_time")),
+        cycle_ms=float(cycle) if isinstance(cycle, int | float) and cycle > 0 else None,
+        apply_hounsfield=hounsfield if isinstance(hounsfield, bool) else None,
+    )
+
+
+def _posture(value: Any) -> str | None:
+    """Return the name of a posture that is given by its name or by the header's code."""
+    for each in Orientation:
+        if each and (value in (each.name, str(int(each))) or (value == int(each) and not isinstance(value, bool))):
+            return each.name
+    return None
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value).replace(tzinfo=None)
+    except (TypeError, ValueError):
+        return None
+
+
+def _sources(series: Any) -> dict[str, tuple[str, str]]:
+    found: dict[str, tuple[str, str]] = {}
+    for each in series if isinstance(series, list) else []:
+        if isinstance(each, dict):
+            values = [each.get(key) for key in ("series_instance_uid", "source", "part")]
+            if all(isinstance(value, str) for value in values):
+                found[str(values[0])] = (str(values[1]), str(values[2]))
+    return found

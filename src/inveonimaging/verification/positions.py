@@ -1,0 +1,185 @@
+"""Where planes are: corners, directions, spacing and posture, compared with the source's grid."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from inveonimaging.errors import printable
+from inveonimaging.verification.attributes import NM
+from inveonimaging.verification.facts import Float, Plane
+from inveonimaging.verification.layout import Layout
+from inveonimaging.verification.placing import Placing
+from inveonimaging.verification.result import Difference, Kind
+from inveonimaging.verification.source import Scan
+
+ALLOWED_MM = 1e-3  # a thousandth of a millimetre: what three decimals give
+_COSINES = 1e-4
+_SAME = 1e-6
+_CONSTANT_MM = 1e-2
+
+
+@dataclass
+class Placed:
+    """What came of the positions of a series: how many planes, the largest distance of a corner in mm, differences."""
+
+    planes: int = 0
+    largest: float = 0.0
+    differences: list[Difference] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Wrong:
+    """Planes that differ in one way: the first of them, what it states, what is true, how many, and how far away."""
+
+    plane: Plane
+    found: Float | str
+    true: Float | str
+    planes: int = 0
+    largest: float = 0.0
+    moved: list[Float] = field(default_factory=list)
+
+
+_LABELS = {
+    "position": "Image Position (Patient)",
+    "orientation": "Image Orientation (Patient)",
+    "pixel-spacing": "Pixel Spacing",
+    "slice-thickness": "Slice Thickness",
+    "slice-spacing": "Spacing Between Slices",
+    "patient-position": "Patient Position",
+}
+
+
+def compare_positions(planes: Sequence[Plane], scan: Scan, placing: Placing) -> Placed:
+    """Compare where planes say that they are with where the source's slices are."""
+    result = Placed()
+    wrong: dict[str, _Wrong] = {}
+    silent: dict[str, _Wrong] = {}
+    directions, spacing, thickness = _expected(scan, placing.layout)
+    for plane, slot in zip(planes, placing.slots, strict=True):
+        if slot is None:
+            continue
+        position = _corner(scan, placing.layout, slot[1])
+        _look(silent, wrong, "position", plane, plane.position, position, ALLOWED_MM)
+        _look(silent, wrong, "orientation", plane, plane.cosines, directions, _COSINES)
+        _look(silent, wrong, "pixel-spacing", plane, plane.spacing, spacing, _SAME * float(spacing.max()))
+        for code, keyword in (("slice-thickness", "SliceThickness"), ("slice-spacing", "SpacingBetweenSlices")):
+            found = plane.number(keyword)
+            if found is not None or (code == "slice-spacing" and plane.get("SOPClassUID") in NM):
+                array = None if found is None else np.array([found])
+                _look(silent, wrong, code, plane, array, thickness, _SAME * float(thickness[0]))
+        _posture(wrong, plane, scan)
+        away = _corners_away(plane, position, directions, spacing, scan, placing.layout)
+        result.planes += away is not None
+        result.largest = max(result.largest, away or 0.0)
+    result.differences += [_difference(code, each) for code, each in wrong.items()]
+    result.differences += [_missing(code, each) for code, each in silent.items()]
+    if not scan.image.grid.orientation:
+        result.notes.append("the header does not tell the animal's posture; placed like feet first, supine")
+    return result
+
+
+def _expected(scan: Scan, layout: Layout) -> tuple[Float, Float, Float]:
+    """Return directions of rows and columns, Pixel Spacing, and distance of slices."""
+    grid = scan.image.grid
+    x, y, z = grid.spacing_mm
+    directions = layout.cosines @ grid.axes[:, :2].T
+    spacing = np.array([x, y] if layout.is_turned else [y, x])
+    return np.asarray(directions + 0.0), spacing, np.array([z])
+
+
+def _corner(scan: Scan, layout: Layout, k: int) -> Float:
+    """Return where the first pixel of a slice's plane is, LPS mm."""
+    grid = scan.image.grid
+    i, j = layout.first(grid.shape[0], grid.shape[1])
+    offset = grid.axes[:, :2] @ (np.array([i, j]) * grid.spacing_mm[:2])
+    return np.asarray(grid.positions[k] + offset)
+
+
+def _look(
+    silent: dict[str, _Wrong],
+    wrong: dict[str, _Wrong],
+    code: str,
+    plane: Plane,
+    found: Float | None,
+    true: Float,
+    allowed: float,
+) -> None:
+    if found is None:
+        silent.setdefault(code, _Wrong(plane, "", true)).planes += 1
+        return
+    away = float(np.abs(found - true).max())
+    if away > allowed:
+        each = wrong.setdefault(code, _Wrong(plane, found, true))
+        each.planes += 1
+        each.largest = max(each.largest, float(np.linalg.norm(found - true)))
+        if code == "position":
+            each.moved.append(np.asarray(found - true))
+
+
+def _posture(wrong: dict[str, _Wrong], plane: Plane, scan: Scan) -> None:
+    stated, true = plane.get("PatientPosition"), scan.image.grid.orientation
+    if stated and true and stated != true.name:
+        wrong.setdefault("patient-position", _Wrong(plane, str(stated), true.name)).planes += 1
+
+
+def _corners_away(
+    plane: Plane, position: Float, directions: Float, spacing: Float, scan: Scan, layout: Layout
+) -> float | None:
+    """Return how far the farthest corner of a plane is from where it should be, mm."""
+    if plane.position is None or plane.cosines is None or plane.spacing is None:
+        return None
+    columns, rows, _ = scan.image.grid.shape
+    steps = np.array([rows, columns] if layout.is_turned else [columns, rows]) - 1
+    largest = 0.0
+    for corner in (steps * [0, 0], steps * [1, 0], steps * [0, 1], steps):
+        found = plane.position + (corner * plane.spacing[::-1]) @ plane.cosines
+        true = position + (corner * spacing[::-1]) @ directions
+        largest = max(largest, float(np.linalg.norm(found - true)))
+    return largest
+
+
+def _difference(code: str, wrong: _Wrong) -> Difference:
+    many = f" in {wrong.planes} planes" if wrong.planes > 1 else ""
+    message = f"{_LABELS[code]} is {_shown(wrong.found)}, expected {_shown(wrong.true)}{many}"
+    if code == "position":
+        message += f"; up to {wrong.largest:.4g} mm away{_common_shift(wrong)}"
+    if code == "pixel-spacing" and isinstance(wrong.found, np.ndarray) and isinstance(wrong.true, np.ndarray):
+        is_turned = np.allclose(wrong.found[::-1], wrong.true, rtol=_SAME)
+        message += "; rows and columns have changed places" if is_turned else ""
+    if code == "orientation" and isinstance(wrong.found, np.ndarray) and isinstance(wrong.true, np.ndarray):
+        message += _turned(wrong.found, wrong.true)
+    path = str(wrong.plane.file.path)
+    return Difference(code=code, kind=Kind.POSITIONS, message=message, path=path, planes=wrong.planes)
+
+
+def _common_shift(wrong: _Wrong) -> str:
+    """Return by how much all planes have moved, if it is the same for all."""
+    moved = np.array(wrong.moved)
+    if len(moved) > 1 and np.ptp(moved, axis=0).max() < _CONSTANT_MM:
+        return f"; all moved by {_shown(moved.mean(axis=0))} mm (left, back, head)"
+    return ""
+
+
+def _turned(found: Float, true: Float) -> str:
+    opposite = [name for name, one, other in zip(("rows", "columns"), found, true, strict=True) if one @ other < 0]
+    return f"; {' and '.join(opposite)} run the other way: the image is {_WAYS[len(opposite)]}" if opposite else ""
+
+
+_WAYS = ("", "mirrored", "turned about")
+
+
+def _missing(code: str, wrong: _Wrong) -> Difference:
+    many = f" in {wrong.planes} planes" if wrong.planes > 1 else ""
+    message = f"{_LABELS[code]} is not stated{many}, expected {_shown(wrong.true)}"
+    path = str(wrong.plane.file.path)
+    return Difference(code=f"{code}-missing", kind=Kind.POSITIONS, message=message, path=path, planes=wrong.planes)
+
+
+def _shown(value: Float | str) -> str:
+    if isinstance(value, str):
+        return f"'{printable(value)}'"
+    return "\\".join(f"{each:.7g}" for each in np.round(np.ravel(value), 6) + 0.0)

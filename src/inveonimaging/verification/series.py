@@ -1,0 +1,159 @@
+"""One series compared with its scan: all kinds of comparison, and what came of each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+from pydicom.uid import UID
+
+from inveonimaging.errors import printable
+from inveonimaging.verification.attributes import FACTS, Stated, compare_facts
+from inveonimaging.verification.facts import Plane, values_of
+from inveonimaging.verification.layout import AS_IT_IS
+from inveonimaging.verification.placing import Placing, place
+from inveonimaging.verification.positions import Placed, compare_positions
+from inveonimaging.verification.result import Check, Difference, Kind, SeriesCheck, Verdict
+from inveonimaging.verification.source import Scan
+from inveonimaging.verification.values import Compared, compare_values
+
+_NAMED = 3
+_CONSTANT = {  # what is the same in a series: code and label
+    "StudyInstanceUID": ("study-uid", "Study Instance UID"),
+    "SeriesInstanceUID": ("series-uid", "Series Instance UID"),
+    "FrameOfReferenceUID": ("frame-of-reference", "Frame of Reference UID"),
+    "SOPClassUID": ("sop-class-mixed", "SOP Class UID"),
+}
+
+
+def check_series(planes: Sequence[Plane], scan: Scan, step: Callable[[], None]) -> SeriesCheck:
+    """Compare a series with the scan that it was made from.
+
+    Args:
+        planes: of the series.
+        scan: the source.
+        step: called for each plane.
+    """
+    placing = place(planes, scan)
+    values = compare_values(planes, scan, placing, step)
+    placed = compare_positions(planes, scan, placing)
+    stated = compare_facts(planes, [slot and slot[0] for slot in placing.slots], scan)
+    instances = [*_instances(planes, scan, placing), *_uids(planes)]
+    differences = (*instances, *values.differences, *placed.differences, *stated.differences)
+    notes = (*_ways(placing, is_same=not values.differences), *values.notes, *placed.notes, *stated.notes)
+    return SeriesCheck(
+        source=str(scan.image.pair.header),
+        part=scan.image.part_name,
+        series_instance_uid=str(planes[0].get("SeriesInstanceUID") or ""),
+        sop_class=sop_class_of(planes[0]),
+        planes=len(planes),
+        checks=tuple(_checks(planes, scan, (values, placed, stated), differences)),
+        differences=differences,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def sop_class_of(plane: Plane) -> str:
+    """Return the name of a plane's SOP class, without the word that all of them have."""
+    return printable(UID(str(plane.get("SOPClassUID") or "")).name.removesuffix(" Storage") or "no SOP class")
+
+
+def _instances(planes: Sequence[Plane], scan: Scan, placing: Placing) -> Iterator[Difference]:
+    """Yield what is missing, too much, or there twice."""
+    taken = set(placing.slots)
+    slots = [(f, k) for f in range(len(scan.frames)) for k in range(scan.image.grid.shape[2])]
+    missing = [slot for slot in slots if slot not in taken]
+    if missing:
+        named = ", ".join(f"frame {f} slice {k}" for f, k in missing[:_NAMED])
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        message = f"{len(missing)} of {len(slots)} planes are missing: {named}{more}"
+        yield Difference(
+            code="instances-missing",
+            kind=Kind.INSTANCES,
+            message=message,
+            path=str(planes[0].file.path.parent),
+            planes=len(missing),
+        )
+    doubles = [planes[index] for index in sorted(placing.doubles)]
+    if doubles:
+        yield _about(doubles, "instances-double", "are where another plane of the same frame is")
+    extra = [p for n, p in enumerate(planes) if placing.slots[n] is None and n not in placing.doubles]
+    if extra:
+        yield _about(extra, "instances-extra", "fit no slice of the source")
+
+
+def _about(planes: Sequence[Plane], code: str, words: str) -> Difference:
+    named = ", ".join(printable(plane.name, 60) for plane in planes[:_NAMED])
+    more = f" and {len(planes) - _NAMED} more" if len(planes) > _NAMED else ""
+    message = f"{len(planes)} planes {words}: {named}{more}"
+    path = str(planes[0].file.path)
+    return Difference(code=code, kind=Kind.INSTANCES, message=message, path=path, planes=len(planes))
+
+
+def _uids(planes: Sequence[Plane]) -> Iterator[Difference]:
+    """Yield UIDs that are missing, or are not the same in the whole series."""
+    for keyword, (code, label) in _CONSTANT.items():
+        values = values_of(planes, keyword)
+        path = str(planes[0].file.path)
+        if len(values) > 1:
+            message = f"the planes of the series have {len(values)} different values of {label}, expected one"
+            yield Difference(code=code, kind=Kind.IDENTITY, message=message, path=path, planes=len(planes))
+        elif values == (None,) and keyword != "SOPClassUID":
+            message = f"{label} is not stated"
+            yield Difference(code=f"{code}-missing", kind=Kind.IDENTITY, message=message, path=path, planes=len(planes))
+    wrong = list(dict.fromkeys(plane.file for plane in planes if plane.file.is_mislabelled)) if planes else []
+    if wrong:
+        message = f"SOP Class or SOP Instance UID of {len(wrong)} files is not that of their file meta information"
+        yield Difference(
+            code="file-meta", kind=Kind.IDENTITY, message=message, path=str(wrong[0].path), planes=len(wrong)
+        )
+
+
+def _ways(placing: Placing, *, is_same: bool) -> Iterator[str]:
+    """Yield how planes were told apart, if not by what they should state."""
+    if not placing.by_position:
+        yield "positions do not tell which slice a plane is; told by order and values"
+    if not placing.by_time:
+        yield "nothing tells which frame a plane is; told by Instance Number"
+    if is_same and placing.layout != AS_IT_IS:
+        yield f"the planes hold the source's slices with {placing.layout.words}, and say so"
+
+
+def _checks(
+    planes: Sequence[Plane],
+    scan: Scan,
+    results: tuple[Compared, Placed, Stated],
+    differences: Sequence[Difference],
+) -> Iterator[Check]:
+    values, placed, stated = results
+    differing = {difference.kind for difference in differences}
+
+    def check(kind: Kind, compared: str, largest: str = "", *, something: bool = True) -> Check:
+        same = Verdict.SAME if something else Verdict.NOT_STATED
+        return Check(
+            kind=kind, compared=compared, largest=largest, verdict=Verdict.DIFFERS if kind in differing else same
+        )
+
+    files = len({id(plane.file) for plane in planes})
+    yield check(Kind.INSTANCES, f"{len(planes)} planes in {_plural(files, 'file')}, expected {scan.planes}")
+    unit = scan.image.scaling.unit.value
+    largest = f"{values.largest:.4g} {unit} ({values.largest_steps:.3g} steps)" if values.planes else ""
+    yield check(Kind.VOXELS, _plural(values.voxels, "voxel"), largest, something=values.planes > 0)
+    distance = f"{placed.largest:.2g} mm" if placed.planes else ""
+    yield check(Kind.POSITIONS, f"corners of {_plural(placed.planes, 'plane')}", distance, something=placed.planes > 0)
+    for kind in (Kind.TIMES, Kind.UNITS, Kind.TRACER, Kind.CORRECTIONS, Kind.IDENTITY):
+        facts = [fact for fact in FACTS if fact.kind is kind]
+        told = [fact for fact in facts if stated.tallies[fact.code].compared]
+        if told or kind in differing:
+            worst = [f for f in told if stated.tallies[f.code].differing]
+            compared = ", ".join(fact.label for fact in told)
+            shown = ", ".join(_largest(fact.label, stated.tallies[fact.code].largest) for fact in worst[:_NAMED])
+            yield check(kind, compared, shown, something=bool(told))
+
+
+def _largest(label: str, away: float) -> str:
+    return label if math.isinf(away) else f"{label}: {away:.4g}"
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count:,} {what}" + ("" if count == 1 else "s")

@@ -1,0 +1,277 @@
+"""What the Inveon files say that the DICOM must say, worked out here once more."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from inveonimaging.discover import Pair, pair_of, scan_folder
+from inveonimaging.errors import InputError, UnsupportedError, printable
+from inveonimaging.findings import Severity
+from inveonimaging.gating import gating_of
+from inveonimaging.hdr import Frame, Header
+from inveonimaging.hdr.enums import EventType, Modality
+from inveonimaging.image import Image, read_pair, split
+from inveonimaging.parts import Part, parts_of
+from inveonimaging.scan import is_mu_map, refuse_unconvertible
+from inveonimaging.subject import Animal, animal_of
+from inveonimaging.verification.overrides import Overrides
+
+Float = npt.NDArray[np.float64]
+
+_EPOCH_YEAR = 1970  # what a console writes for no time at all
+_SHORT = 1e-5
+_ONE_WAY = {"reverse": -1}
+MODALITIES = {Modality.CT: "CT", Modality.PET: "PT", Modality.SPECT: "NM"}
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A file, or a part of it, that should be one series.
+
+    Attributes:
+        image: header, voxels and geometry.
+        animal: who it is.
+        start: start of the scan, local time.
+        cycle_ms: of a gated scan, length of a cycle, if it is known.
+    """
+
+    image: Image
+    animal: Animal
+    start: datetime | None
+    cycle_ms: float | None = None
+
+    @property
+    def header(self) -> Header:
+        """The header, with the frame blocks of this part."""
+        return self.image.header
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """Its frame blocks."""
+        return self.image.frames
+
+    @property
+    def name(self) -> str:
+        """The file's name, and the part of it."""
+        return printable(", ".join(filter(None, (self.image.pair.name, self.image.part_name))), 120)
+
+    @property
+    def planes(self) -> int:
+        """How many slices all frames have."""
+        return len(self.frames) * self.image.grid.shape[2]
+
+    @property
+    def modality(self) -> str:
+        """Modality (0008,0060)."""
+        return MODALITIES[self.image.modality]
+
+    @cached_property
+    def is_mu_map(self) -> bool:
+        """Whether the voxels are attenuation."""
+        return is_mu_map(self.header)
+
+    @property
+    def has_tracer(self) -> bool:
+        """Whether the voxels are activity."""
+        return self.image.modality is not Modality.CT and not self.is_mu_map
+
+    @property
+    def is_gated(self) -> bool:
+        """Whether its frames differ by gate, and not by time."""
+        return self.image.part is not None and self.image.part.is_gated
+
+    @property
+    def is_decay_corrected(self) -> bool | None:
+        """Whether values are those at the start of the scan; None if the header does not say."""
+        if not self.has_tracer:
+            return False
+        return self.header.corrections.decay
+
+    @property
+    def injection_time(self) -> datetime | None:
+        """When the tracer was injected, local time."""
+        given = self.header.tracer.injection_time
+        return given if given and given.year > _EPOCH_YEAR else None
+
+    @cached_property
+    def starts_s(self) -> tuple[float, ...]:
+        """When each frame started, after the start of the scan."""
+        return tuple(frame.start_s or 0.0 for frame in self.frames)
+
+    def started(self, frame: int) -> datetime | None:
+        """Return when a frame started."""
+        return None if self.start is None else self.start + timedelta(seconds=self.starts_s[frame])
+
+    @cached_property
+    def reference_times_ms(self) -> tuple[float, ...]:
+        """When, after the scan's start, the activity equals its mean over each frame (PS3.3 C.8.9.4.1.5)."""
+        half_life = self.header.tracer.half_life_s if self.has_tracer else None
+        return tuple(
+            1000 * (start + time_of_mean(frame.duration_s or 0.0, half_life))
+            for start, frame in zip(self.starts_s, self.frames, strict=True)
+        )
+
+    @cached_property
+    def steps(self) -> tuple[int, ...]:
+        """The place of each frame among the gates, or else in time, from 0."""
+        keys = [frame.gate or 0 for frame in self.frames] if self.is_gated else self.reference_times_ms
+        order = sorted(range(len(keys)), key=keys.__getitem__)
+        return tuple(order.index(frame) for frame in range(len(keys)))
+
+    @property
+    def corrected(self) -> dict[str, bool | None]:
+        """Terms of Corrected Image (0028,0051), and whether the header says so; None if it does not tell."""
+        done = self.header.corrections
+        kinds = {frame.event_type for frame in self.frames}
+        delayed = {EventType.TRUES: True, EventType.PROMPTS: False}
+        methods = {"NORM": done.normalization, "DTIM": done.deadtime, "ATTN": done.attenuation, "SCAT": done.scatter}
+        return {
+            **{term: None if method is None else bool(method) for term, method in methods.items()},
+            "DECY": done.decay,
+            "RAN": delayed.get(kinds.pop() or EventType.UNKNOWN) if len(kinds) == 1 else None,
+        }
+
+    def decay_factor(self, frame: int) -> float | None:
+        """Return the factor that was applied to a frame for decay; None if none was, or it is not known."""
+        block, half_life = self.frames[frame], self.header.tracer.half_life_s
+        if not self.is_decay_corrected or block.decay_correction:
+            return block.decay_correction if self.is_decay_corrected else None
+        if not half_life or half_life <= 0 or not block.duration_s:
+            return None
+        decay = math.log(2) / half_life
+        return float(
+            math.exp(decay * self.starts_s[frame]) * decay * block.duration_s / -math.expm1(-decay * block.duration_s)
+        )
+
+    def trigger_ms(self, frame: int) -> float | None:
+        """Return when in its cycle a gate begins; None if that is not known."""
+        if not self.is_gated or self.cycle_ms is None:
+            return None
+        return self.steps[frame] * self.cycle_ms / len(self.frames)
+
+    def plane(self, frame: int, k: int) -> Float:
+        """Return the true values of a slice, (rows, columns), in the image's unit; what is not finite counts as 0."""
+        scaling = self.image.scaling
+        stored = self.image.source.slices(frame, k, k + 1)[0]
+        with np.errstate(invalid="ignore", over="ignore"):
+            values = stored.astype(np.float64)
+        if stored.dtype.kind == "f" and not np.isfinite(values).all():
+            values[~np.isfinite(values)] = 0.0
+        return np.asarray(values * scaling.factors[frame] + scaling.intercept)
+
+
+def time_of_mean(duration: float, half_life: float | None) -> float:
+    """Return when in a frame the activity equals its mean over it, s after its start."""
+    if not half_life or half_life < 0 or duration <= 0:
+        return max(duration, 0.0) / 2
+    decays = math.log(2) * duration / half_life
+    if decays < _SHORT:
+        return duration * (0.5 - decays / 24)
+    return duration / decays * -math.log(-math.expm1(-decays) / decays)
+
+
+@dataclass(frozen=True)
+class SourceStudy:
+    """The pairs of a folder, or one pair, read; parts are not yet told apart.
+
+    Attributes:
+        path: folder or file.
+        images: whole files.
+        notes: what is left aside.
+        is_whole: whether it is a folder, and so all that a study was made from.
+    """
+
+    path: Path
+    images: tuple[Image, ...]
+    notes: tuple[str, ...]
+    is_whole: bool
+
+
+def read_source(path: Path, overrides: Overrides) -> SourceStudy:
+    """Read the pairs of a folder, or one pair; raw data, of which no DICOM is made, are left aside with a note.
+
+    Raises:
+        InveonError: a pair cannot be read; there is none.
+    """
+    is_folder = path.is_dir()
+    pairs = scan_folder(path).pairs if is_folder else (pair_of(path),)
+    images: list[Image] = []
+    notes: list[str] = []
+    for pair in sorted(pairs, key=lambda pair: pair.name):
+        try:
+            images.append(_image(pair, overrides))
+        except UnsupportedError as error:
+            if not is_folder:
+                raise
+            notes.append(f"left aside: {error}")
+    if not images:
+        raise InputError("no Inveon images here", path=path, expected="pairs of NAME.img and NAME.img.hdr")
+    return SourceStudy(path, tuple(images), tuple(notes), is_folder)
+
+
+def _image(pair: Pair, overrides: Overrides) -> Image:
+    image = read_pair(
+        pair,
+        orientation=overrides.orientation,
+        flip=overrides.flip or "",
+        apply_hounsfield=bool(overrides.apply_hounsfield),
+    )
+    try:
+        refuse_unconvertible(image.header, image.modality)
+    except UnsupportedError as error:
+        raise error.at(pair.header) from error
+    return image
+
+
+Size = tuple[int, int, int]
+"""Columns, rows and number of planes of a series."""
+
+
+def scans_of(study: SourceStudy, overrides: Overrides, sizes: Sequence[Size]) -> tuple[Scan, ...]:
+    """Return what should be a series each.
+
+    Args:
+        study: the files.
+        overrides: what the conversion was told.
+        sizes: of the series that were found: gates are one series, or one each if that fits them.
+
+    Raises:
+        InveonError: the frames of a file do not fit together.
+    """
+    headers = [image.header for image in study.images]
+    whole, odd = animal_of(headers, overrides.subject)
+    is_one = not any(finding.severity is Severity.ERROR for finding in odd)
+    direction = _ONE_WAY.get(overrides.bed_direction or "", 1)
+    found: list[Scan] = []
+    for image in study.images:
+        animal = whole if is_one else animal_of([image.header], overrides.subject)[0]
+        start = image.header.acquisition.scan_time or overrides.scan_time
+        parts = split(image, _parts(image, sizes), direction)
+        found += [Scan(part, animal, start, _cycle_ms(part, overrides)) for part in parts]
+    return tuple(found)
+
+
+def _parts(image: Image, sizes: Sequence[Size]) -> tuple[Part, ...]:
+    parts = parts_of(image.header)
+    if not parts[0].is_gated:
+        return parts
+    columns, rows, slices = image.grid.shape
+    counts = [planes for *size, planes in sizes if size == [columns, rows]]
+    together = slices * len(parts[0].frames)
+    is_together = any(abs(count - together) <= abs(count - slices) for count in counts)
+    return parts if is_together or not counts else parts_of(image.header, split_gates=True)
+
+
+def _cycle_ms(part: Image, overrides: Overrides) -> float | None:
+    if part.part is None or not part.part.is_gated:
+        return None
+    gating, _ = gating_of(part.header, len(part.frames), overrides.cycle_ms)
+    return gating.cycle_ms if gating else None

@@ -1,0 +1,204 @@
+"""Every voxel compared: what a reader makes of the pixels, and what the source gives, within half a rescale slope."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from inveonimaging.errors import InputError
+from inveonimaging.readback import read_planes
+from inveonimaging.verification.diagnosis import Diagnosis, diagnosed
+from inveonimaging.verification.facts import Float, Plane, number
+from inveonimaging.verification.likeness import sample
+from inveonimaging.verification.placing import Placing, Slot
+from inveonimaging.verification.result import Difference, Kind
+from inveonimaging.verification.source import Scan
+
+HALF = 0.5 + 1e-6  # of a slope, and the rounding of the comparison itself
+_RELATIVE = 1e-12  # of a value, likewise
+_FLOAT = 1e-6  # of a value that is stored as a floating point number
+_COARSE = 256  # steps; fewer between 0 and the largest value is worth a note
+_DIAGNOSED = 12
+_NAMED = 3
+
+
+@dataclass
+class Compared:
+    """What came of the voxels of a series.
+
+    Attributes:
+        planes, voxels: how many were compared.
+        largest: largest difference, in the image's unit.
+        largest_steps: the same, in rescale slopes.
+        highest: largest true value, by its size.
+        coarsest: largest rescale slope.
+        differences: what differs.
+        notes: what is worth knowing.
+    """
+
+    planes: int = 0
+    voxels: int = 0
+    largest: float = 0.0
+    largest_steps: float = 0.0
+    highest: float = 0.0
+    coarsest: float = 0.0
+    differences: list[Difference] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """A plane with voxels that differ: how many, and by how much."""
+
+    plane: Plane
+    slot: Slot
+    voxels: int
+    largest: float
+    scale: tuple[float, float]
+
+
+def compare_values(planes: Sequence[Plane], scan: Scan, placing: Placing, step: Callable[[], None]) -> Compared:
+    """Compare every voxel of the planes that have a place in the source.
+
+    Args:
+        planes: of one series.
+        scan: the source.
+        placing: where the planes belong.
+        step: called after each plane.
+    """
+    result = Compared()
+    failures: list[_Failure] = []
+    broken: list[InputError] = []
+    lost: list[Plane] = []
+    for plane, slot, pixels in _read(planes, placing, broken, lost):
+        step()
+        failure = _compared(plane, slot, placing.layout.undone(pixels), scan, result)
+        if failure is not None:
+            failures.append(failure)
+    if broken:
+        result.differences.append(
+            Difference(
+                code="pixels-unreadable",
+                kind=Kind.VOXELS,
+                message=f"pixels of {_planes(len(lost))} cannot be read: {broken[0].message or broken[0]}",
+                path=broken[0].path,
+                planes=len(lost),
+            )
+        )
+    result.differences += _explained(failures, scan, placing)
+    _note(result, scan)
+    return result
+
+
+def _read(
+    planes: Sequence[Plane], placing: Placing, broken: list[InputError], lost: list[Plane]
+) -> Iterator[tuple[Plane, Slot, npt.NDArray[Any]]]:
+    """Yield planes that have a place, with their pixels, file by file."""
+    placed = zip(planes, placing.slots, strict=True)
+    for file, members in groupby(placed, key=lambda pair: pair[0].file):
+        wanted = {plane.index: (plane, slot) for plane, slot in members if slot is not None}
+        try:
+            for index, pixels in enumerate(read_planes(file.path, file.native) if wanted else ()):
+                if index in wanted:
+                    yield (*wanted.pop(index), pixels)
+                if not wanted:
+                    break
+        except InputError as error:
+            broken.append(error)
+        if wanted:
+            lost.extend(plane for plane, _ in wanted.values())
+            if not broken or broken[-1].path != str(file.path):
+                broken.append(InputError(f"there are {_planes(len(wanted))} less than it says", path=file.path))
+
+
+def scale_of(plane: Plane) -> tuple[float, float]:
+    """Return slope and intercept that a reader applies; those of Real World Value Mapping without others."""
+    slope, intercept = plane.number("RescaleSlope"), plane.number("RescaleIntercept")
+    mapping = plane.get("RealWorldValueMappingSequence")
+    if slope is None and mapping is not None:
+        slope, intercept = number(mapping["RealWorldValueSlope"]), number(mapping["RealWorldValueIntercept"])
+    return 1.0 if slope is None else slope, intercept or 0.0
+
+
+def _compared(plane: Plane, slot: Slot, pixels: npt.NDArray[Any], scan: Scan, result: Compared) -> _Failure | None:
+    true = scan.plane(*slot)
+    if pixels.shape != true.shape:
+        return _Failure(plane, slot, true.size, float("inf"), scale_of(plane))
+    slope, intercept = scale_of(plane)
+    away = np.abs(pixels.astype(np.float64) * slope + intercept - true)
+    largest, highest, size = float(away.max()), float(np.abs(true).max()), abs(slope) or 1.0
+    result.planes, result.voxels = result.planes + 1, result.voxels + true.size
+    result.highest, result.coarsest = max(result.highest, highest), max(result.coarsest, size)
+    allowed = HALF * size + _RELATIVE * highest if pixels.dtype.kind in "iu" else _FLOAT * highest
+    result.largest, result.largest_steps = max(result.largest, largest), max(result.largest_steps, largest / size)
+    if largest <= allowed:
+        return _mapped(plane, slot, pixels, true, (slope, intercept))
+    return _Failure(plane, slot, int(np.count_nonzero(away > allowed)), largest, (slope, intercept))
+
+
+def _mapped(
+    plane: Plane, slot: Slot, pixels: npt.NDArray[Any], true: Float, scale: tuple[float, float]
+) -> _Failure | None:
+    """Compare by Real World Value Mapping, where it says other than Rescale Slope and Intercept."""
+    mapping = plane.get("RealWorldValueMappingSequence")
+    if mapping is None:
+        return None
+    slope = number(mapping["RealWorldValueSlope"])
+    intercept = number(mapping["RealWorldValueIntercept"]) or 0.0
+    if slope is None or (slope, intercept) == scale:
+        return None
+    away = np.abs(pixels.astype(np.float64) * slope + intercept - true)
+    allowed = HALF * abs(slope) + _RELATIVE * float(np.abs(true).max())
+    wrong = int(np.count_nonzero(away > allowed))
+    return _Failure(plane, slot, wrong, float(away.max()), (slope, intercept)) if wrong else None
+
+
+def _explained(failures: Sequence[_Failure], scan: Scan, placing: Placing) -> list[Difference]:
+    """Return one difference for each way in which planes are wrong, from a look at some of them."""
+    groups: dict[str, list[tuple[_Failure, Diagnosis]]] = defaultdict(list)
+    for failure in sample(failures, _DIAGNOSED):
+        found = diagnosed(failure.plane, failure.slot, scan, placing.layout, failure.scale)
+        groups[found.code].append((failure, found))
+    looked_at = sum(map(len, groups.values()))
+    return [
+        _difference(code, group, failures, scan, share=len(group) / looked_at, is_only=len(groups) == 1)
+        for code, group in groups.items()
+    ]
+
+
+def _difference(
+    code: str,
+    group: Sequence[tuple[_Failure, Diagnosis]],
+    failures: Sequence[_Failure],
+    scan: Scan,
+    *,
+    share: float,
+    is_only: bool,
+) -> Difference:
+    count = len(failures) if is_only else max(len(group), round(share * len(failures)))
+    about = "" if is_only or len(failures) <= _DIAGNOSED else "about "
+    worst = max((failure for failure, _ in group), key=lambda failure: failure.largest)
+    words = list(dict.fromkeys(diagnosis.message for _, diagnosis in group))
+    more = f", and {len(words) - _NAMED} more" if len(words) > _NAMED else ""
+    size = "" if np.isinf(worst.largest) else f"; up to {worst.largest:.6g} {scan.image.scaling.unit.value} away"
+    first = group[0][0]
+    message = f"voxels of {about}{_planes(count)} differ{size}: {'; '.join(words[:_NAMED])}{more}"
+    return Difference(code=code, kind=Kind.VOXELS, message=message, path=str(first.plane.file.path), planes=count)
+
+
+def _note(result: Compared, scan: Scan) -> None:
+    if result.planes and not result.differences and 0 < result.highest < _COARSE * result.coarsest:
+        if scan.image.scaling.unit.value == "HU" and result.coarsest <= 1:
+            return
+        steps = round(result.highest / result.coarsest)
+        result.notes.append(f"values are rounded to {steps} steps between 0 and the largest of them")
+
+
+def _planes(count: int) -> str:
+    return "1 plane" if count == 1 else f"{count} planes"

@@ -1,0 +1,55 @@
+"""A browser for pages that are written: Debian's chromium, headless, without a network."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+
+from conftest import skip_or_fail
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_QUIET = (
+    *("--headless=new", "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-sync", "--hide-scrollbars"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
+    *("--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader", "--window-size=1280,1000"),
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+)
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    """Return a browser with a profile of its own; WebGL is drawn by software."""
+    program = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
+    driver = shutil.which("chromedriver")
+    if program is None or driver is None:
+        skip_or_fail("chromium or chromedriver is not installed")
+    options = ChromeOptions()
+    options.binary_location = str(program)
+    for argument in (*_QUIET, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    chrome = Chrome(options, Service(str(driver)))
+    try:
+        yield chrome
+    finally:
+        chrome.quit()
+
+
+def opened(browser: Chrome, page: Path) -> list[dict[str, Any]]:
+    """Open a page from disk; return what the console said."""
+    browser.get("about:blank")
+    console(browser)
+    browser.get(page.resolve().as_uri())
+    return console(browser)
+
+
+def console(browser: Chrome) -> list[dict[str, Any]]:
+    """Return what the console said since it was last asked."""
+    lines: list[dict[str, Any]] = browser.get_log("browser")  # type: ignore[no-untyped-call]
+    return lines

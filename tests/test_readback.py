@@ -1,0 +1,96 @@
+"""DICOM read back: series, planes, functional groups and pixels are what pydicom says they are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+from inveonimaging import Options, convert
+from inveonimaging.dicom.iods import Form
+from inveonimaging.dicom.pixels import Compression
+from inveonimaging.errors import InputError
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
+from inveonimaging.readback import dicom_files, read_instance, read_plane, read_planes, read_series
+
+CT = replace(CT_SCAN, shape=(9, 8, 4), spacing_mm=(3.1, 2.9, 13.7))
+PET = replace(PET_SCAN, shape=(8, 7, 3), spacing_mm=(3.5, 4.0, 9.0), frames=frames_of(20, 40))
+
+
+def study(folder: Path, form: Form = Form.CLASSIC, compression: Compression = Compression.NONE) -> Path:
+    (folder / "in").mkdir()
+    write_scan(folder / "in" / "m.ct.img", CT)
+    write_scan(folder / "in" / "m.pet.img", PET)
+    convert(folder / "in", folder / "out", Options(form=form, compression=compression))
+    return folder / "out"
+
+
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("compression", [Compression.NONE, Compression.RLE, Compression.DEFLATED])
+def test_pixels_are_those_that_pydicom_reads(tmp_path: Path, form: Form, compression: Compression) -> None:
+    for series in read_series([study(tmp_path, form, compression)]):
+        for instance in series.instances:
+            ds = pydicom.dcmread(instance.path)
+            expected = ds.pixel_array.reshape(-1, ds.Rows, ds.Columns)
+            found = list(instance.pixels())
+            assert (instance.native is not None) == (compression is Compression.NONE)
+            assert np.array_equal(np.stack(found), expected)
+            assert found[0].dtype == expected.dtype
+            last = len(expected) - 1
+            assert np.array_equal(read_plane(instance.path, instance.native, last), expected[last])
+
+
+def test_implicit_vr_is_read_as_well(tmp_path: Path) -> None:
+    file = study(tmp_path) / "1" / "CT-000001.dcm"
+    ds = pydicom.dcmread(file)
+    expected = ds.pixel_array.copy()
+    ds.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
+    ds.save_as(file, implicit_vr=True, little_endian=True)
+    (found,) = read_instance(file).pixels()
+    assert read_instance(file).native is not None
+    assert np.array_equal(found, expected)
+
+
+def test_series_stand_in_the_order_of_their_files(tmp_path: Path) -> None:
+    out = study(tmp_path)
+    (out / "notes.txt").write_text("no DICOM")
+    ct, pet = read_series([out])
+    assert [len(each.instances) for each in (ct, pet)] == [4, 6]
+    assert [each.path for each in pet.instances] == sorted((out / "2").iterdir())
+    assert {each.header.SeriesInstanceUID for each in pet.instances} == {pet.uid}
+    assert (ct.first.get("Modality"), pet.first.get("Modality")) == ("CT", "PT")
+    assert len(dicom_files([out])) == 10
+
+
+@pytest.mark.parametrize("form", [Form.ENHANCED, Form.LEGACY])
+def test_attributes_of_a_frame_are_those_of_its_groups(tmp_path: Path, form: Form) -> None:
+    _, pet = read_series([study(tmp_path, form)])
+    (instance,) = pet.instances
+    ds = pydicom.dcmread(instance.path)
+    assert len(instance.planes) == 6
+    for plane, groups in zip(instance.planes, ds.PerFrameFunctionalGroupsSequence, strict=True):
+        assert plane.get("ImagePositionPatient") == groups.PlanePositionSequence[0].ImagePositionPatient
+        assert plane.get("RescaleSlope") == groups.PixelValueTransformationSequence[0].RescaleSlope
+        assert plane.get("PixelSpacing") == ds.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing
+        assert plane.get("PatientID") == "M0042"
+        assert plane.get("Units") == ("BQML" if form is Form.LEGACY else None)
+
+
+def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    file = study(tmp_path) / "1" / "CT-000002.dcm"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-20])
+    with pytest.raises(InputError, match=r"CT-000002.dcm: the pixels cannot be read: plane 1 of 1 ends early"):
+        list(read_instance(file).pixels())
+    file.write_bytes(b"no DICOM at all")
+    with pytest.raises(InputError, match=r"CT-000002.dcm: is not a DICOM file"):
+        read_instance(file)
+    with pytest.raises(InputError, match="no DICOM files here"):
+        read_series([tmp_path / "in"])
+    with pytest.raises(InputError, match="no such file or folder"):
+        read_series([tmp_path / "nowhere"])
+    with pytest.raises(InputError, match="the pixels cannot be read"):
+        list(read_planes(tmp_path / "nowhere"))

@@ -1,0 +1,456 @@
+"""The page in a real browser, the files that the commands write, and what they refuse."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from datetime import datetime
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from browser import browser, console, opened
+from helpers import PET, assert_one_line_error, inveon, python, write_small_study
+from inveonimaging.hdr import Header
+from inveonimaging.hdr.enums import Orientation
+from inveonimaging.hdr.model import User
+from inveonimaging.phantom import CT_SCAN, SPECT_SCAN, frames_of, write_scan
+from inveonimaging.report import extra
+from inveonimaging.report.page import html_of, write_report
+from inveonimaging.report.study import read_study
+
+__all__ = ["browser"]  # the fixture
+
+NOW = datetime(2026, 1, 2, 3, 4, 5)
+PICTURES = sorted(
+    [
+        *(f"1-m1.ct.img-{name}.png" for name in ("histogram", "mip", "slices")),
+        *(f"2-m1.pet.img-{name}.png" for name in ("curves", "frames", "mip", "on-ct", "on-ct-mip", "slices")),
+    ]
+)
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_small_study(tmp_path_factory.mktemp("study"))
+
+
+@pytest.fixture(scope="module")
+def page(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_report(read_study(study, NOW), tmp_path_factory.mktemp("page") / "report.html")
+
+
+# In the browser.
+
+
+def test_the_page_opens_with_all_its_pictures_and_says_nothing(browser: Chrome, page: Path) -> None:
+    assert opened(browser, page) == []
+    images = browser.find_elements(By.TAG_NAME, "img")
+    assert len(images) == len(PICTURES)
+    for image in images:
+        assert image.get_property("naturalWidth") == int(image.get_dom_attribute("width") or 0) > 100
+        assert image.get_dom_attribute("alt")
+
+
+def test_the_page_asks_for_nothing(browser: Chrome, page: Path) -> None:
+    opened(browser, page)
+    loaded = browser.execute_script("return performance.getEntriesByType('resource').map((each) => each.name)")
+    assert [name for name in loaded if not name.startswith("data:")] == []
+    said = browser.execute_async_script(
+        "const done = arguments[0]; fetch('http://127.0.0.1:9/').then(() => done('asked'), (e) => done(e.message))"
+    )
+    assert "fetch" in said.lower()
+    blocked = [line["message"] for line in console(browser)]
+    assert any("Content Security Policy" in line for line in blocked)
+
+
+def test_the_page_says_what_to_judge(browser: Chrome, page: Path) -> None:
+    opened(browser, page)
+    text = browser.find_element(By.TAG_NAME, "main").text
+    for told in ("M0042", "24.6 g", "F-18 FDG", "7.03 MBq", "30 s before the start", "Head first, prone", "Bq/mL"):
+        assert told in text, told
+    drawing = browser.find_element(By.CSS_SELECTOR, "svg.posture")
+    assert drawing.size["width"] > 200
+    rows = browser.find_elements(By.CSS_SELECTOR, "#series-2 table.numbers tbody tr")
+    assert [row.text.split()[0] for row in rows] == ["0", "1"]
+
+
+def test_search_finds_keys_values_and_lines(browser: Chrome, page: Path, study: Path) -> None:
+    opened(browser, page)
+    field = browser.find_element(By.ID, "search")
+    found = browser.find_element(By.ID, "found")
+    rows = "details.header tbody tr:not([hidden])"
+    everything = len(browser.find_elements(By.CSS_SELECTOR, rows))
+
+    def search(words: str) -> list[str]:
+        field.clear()
+        field.send_keys(words)
+        browser.execute_async_script("setTimeout(arguments[0], 300)")
+        return [row.text for row in browser.find_elements(By.CSS_SELECTOR, rows)]
+
+    (injected,) = search("injection_time")
+    number = next(
+        number
+        for number, line in enumerate((study / "m1.pet.img.hdr").read_text("utf-8").splitlines(), 1)
+        if line.startswith("injection_time ")
+    )
+    assert injected.split() == [str(number), "main", "injection_time", "Tue", "Jun", "17", "13:51:37", "2014"]
+    assert found.text == "1 line"
+    assert search("INVEON MM platform") == [row for row in search("model 5001") if "Inveon MM Platform" in row] != []
+    assert [row.split()[1:-1] for row in search("decay_correction")[-2:]] == [
+        ["frame", "0", "decay_correction"],
+        ["frame", "1", "decay_correction"],
+    ]
+    assert search("no such thing") == []
+    assert found.text == "0 lines"
+    field.clear()
+    field.send_keys(" ")
+    browser.execute_async_script("setTimeout(arguments[0], 300)")
+    assert len(browser.find_elements(By.CSS_SELECTOR, rows)) == everything > 150
+
+
+def test_every_key_of_the_headers_is_in_the_page(browser: Chrome, page: Path, study: Path) -> None:
+    opened(browser, page)
+    for number, name in enumerate(("m1.ct.img.hdr", "m1.pet.img.hdr")):
+        lines = (study / name).read_text("utf-8").splitlines()
+        expected = [
+            [str(line), *[*text.split(None, 1), ""][:2]]
+            for line, text in enumerate(lines, 1)
+            if text and not text.startswith("#") and text != "end_of_header"
+        ]
+        cells = browser.execute_script(
+            "return document.querySelectorAll('details.header')[arguments[0]].querySelectorAll('tbody tr').values()"
+            ".map((row) => [0, 2, 3].map((n) => row.cells[n].textContent)).toArray()",
+            number,
+        )
+        assert [[line, key, value.strip()] for line, key, value in cells] == [
+            [line, key, value.strip()] for line, key, value in expected
+        ]
+
+
+HOSTILE = {
+    "script": "<script>document.title = window.owned = 'script'</script>",
+    "image": "\"'><img src=x onerror=\"window.owned='image'\">",
+    "style": "</style></title></textarea><svg onload=window.owned='svg'>",
+    "address": "javascript:window.owned='address'",
+    "template": "{{ 7 * 7 }}{% raw %}${7*7}",
+    "comment": "--><!-- ]]> &lt;script&gt; &#x3c;",
+    "control": "a\x1b[31mred\x07\x9b2J\u2028\u202egnp.exe",
+    "maths": r"$\frac{1}{$ \n ^_%",
+}
+
+
+def hostile(header: Header) -> Header:
+    texts = HOSTILE
+    return replace(
+        header,
+        study=texts["script"],
+        institution=texts["address"],
+        file_name=texts["image"],
+        manufacturer=texts["maths"],
+        subject=replace(header.subject, identifier=texts["image"], genus=texts["style"], sex=texts["script"]),
+        tracer=replace(header.tracer, compound=texts["style"], isotope=texts["template"]),
+        acquisition=replace(header.acquisition, investigator=texts["comment"], notes=texts["control"]),
+        user=(User("<script>alert(1)</script>", texts["image"]),),
+    )
+
+
+def test_hostile_headers_are_inert_and_shown_as_they_are(browser: Chrome, tmp_path: Path) -> None:
+    write_scan(tmp_path / "<img src=x onerror=alert(1)>.img", PET, change=hostile)
+    page = write_report(read_study(tmp_path, NOW), tmp_path / "report.html")
+    assert opened(browser, page) == []
+    assert browser.execute_script("return window.owned") is None
+    assert browser.title == f"{HOSTILE['image']}: {HOSTILE['script']}"
+    scripts = browser.find_elements(By.TAG_NAME, "script")
+    assert len(scripts) == 1
+    attributes = browser.execute_script(
+        "return [...document.querySelectorAll('*')]"
+        ".flatMap((each) => [...each.attributes].map((own) => own.name + '=' + own.value))"
+    )
+    assert [each for each in attributes if each.startswith("on")] == []
+    addresses = [each for each in attributes if re.match(r"(src|href|action|style)=", each)]
+    assert [each for each in addresses if not each.startswith(("src=data:image/png;base64,", "href=#series-"))] == []
+    text = browser.execute_script("return document.querySelector('#headers').textContent")
+    for name in ("script", "image", "style", "address", "template", "comment", "maths"):
+        assert HOSTILE[name] in text, name
+    assert r"a\x1b[31mred\x07\x9b2J\u2028\u202egnp.exe" in text
+    assert not set(browser.execute_script("return document.documentElement.textContent")) & set(
+        "\x1b\x07\x9b\u202e\u2028"
+    )
+
+
+def test_even_without_escaping_nothing_would_run(browser: Chrome, page: Path, tmp_path: Path) -> None:
+    """The page's policy is a wall of its own: markup that is put into it by hand does nothing."""
+    broken = tmp_path / "broken.html"
+    attack = "<script>window.owned = 1</script><img src=x onerror='window.owned = 2'><h1 style='color: red'>"
+    broken.write_text(page.read_text("utf-8").replace("<main>", f"<main>{attack}"), "utf-8")
+    lines = opened(browser, broken)
+    assert browser.execute_script("return window.owned") is None
+    assert len([line for line in lines if "Content Security Policy" in line["message"]]) >= 3
+
+
+def test_it_prints_in_pages_with_dark_pictures(browser: Chrome, page: Path) -> None:
+    opened(browser, page)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        shown = browser.execute_script("return getComputedStyle(document.querySelector('.search')).display")
+        exact = browser.execute_script("return getComputedStyle(document.querySelector('img')).printColorAdjust")
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert (shown, exact) == ("none", "exact")
+
+
+def test_a_narrow_window_needs_no_scrolling_sideways(browser: Chrome, page: Path) -> None:
+    size = browser.get_window_size()
+    browser.set_window_size(520, 900)
+    try:
+        opened(browser, page)
+        wide, window = browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+    finally:
+        browser.set_window_size(size["width"], size["height"])
+    assert wide <= window
+
+
+def test_the_viewer_stands_in_the_page_and_runs_under_its_policy(browser: Chrome, study: Path, tmp_path: Path) -> None:
+    page = write_report(read_study(study, NOW), tmp_path / "report.html", viewer=True)
+    policy = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page.read_text("utf-8"))[0]
+    assert policy.startswith("default-src 'none'; ")
+    script = re.findall(r"script-src ([^;]*);", policy)[0]
+    assert "'unsafe-inline'" not in script
+    said = opened(browser, page)
+    WebDriverWait(browser, 60).until(
+        lambda driver: driver.execute_script("return document.querySelector('#inveon-viewer').dataset.ready")
+    )
+    assert [line for line in (*said, *console(browser)) if line["level"] == "SEVERE"] == []
+    assert browser.execute_script("return document.querySelector('.viewer-problem')") is None
+
+
+# What the page says.
+
+
+def test_findings_stand_gravest_first_with_their_remedy(tmp_path: Path) -> None:
+    write_scan(tmp_path / "a.img", replace(PET, orientation=Orientation.UNKNOWN))
+    page = html_of(read_study(tmp_path, NOW))
+    gravities = re.findall(r'<tr><td><span class="badge (\w+)">', page)
+    assert gravities == sorted(gravities, key=["error", "warning", "note"].index)
+    row = re.search(r"<tr>(?:(?!</tr>).)*<code>orientation-unknown</code>.*?</tr>", page, re.DOTALL)
+    assert row
+    assert "--orientation with the true posture" in row[0]
+    assert "a.img.hdr line" in row[0]
+    assert "not known; taken as feet first, supine" in page
+
+
+def test_what_matters_and_is_missing_is_said(tmp_path: Path) -> None:
+    def without(header: Header) -> Header:
+        tracer = replace(header.tracer, dose=None, injection_time=None)
+        return replace(header, tracer=tracer, subject=replace(header.subject, weight=None))
+
+    write_scan(tmp_path / "a.img", PET, change=without)
+    page = html_of(read_study(tmp_path, NOW))
+    absent = re.findall(r'<dt>([^<]+)</dt>\s*<dd class="absent">not given', page)
+    assert {"Weight", "Dose", "Injected", "SUV of 1 kBq/mL"} <= set(absent)
+
+
+@pytest.mark.parametrize(
+    ("scan", "pictures"),
+    [
+        (replace(PET, frames=frames_of(600), gates=3), ["slices", "mip", "frames"]),
+        (replace(PET, frames=frames_of(600), mu_map=True), ["slices", "mip"]),
+        (replace(SPECT_SCAN, shape=(8, 7, 6), spacing_mm=(4, 4, 9)), ["slices", "mip"]),
+        (replace(PET, frames=frames_of(600), beds=(312.5, 345.25)), ["slices", "mip"] * 2),
+        (replace(CT_SCAN, shape=(8, 7, 6), spacing_mm=(4, 4, 9)), ["slices", "mip", "histogram"]),
+    ],
+    ids=["gated", "mu map", "SPECT", "two beds", "CT"],
+)
+def test_every_kind_of_scan_has_its_pictures(tmp_path: Path, scan: object, pictures: list[str]) -> None:
+    write_scan(tmp_path / "a.img", scan)  # type: ignore[arg-type]
+    page = html_of(read_study(tmp_path, NOW))
+    assert re.findall(r'<figure class="([\w-]+)">', page) == pictures
+
+
+def test_the_same_input_gives_the_same_page(study: Path, page: Path) -> None:
+    assert html_of(read_study(study, NOW)).encode() == page.read_bytes()
+
+
+def test_a_pair_that_cannot_be_read_is_said_and_the_others_are_shown(tmp_path: Path) -> None:
+    write_small_study(tmp_path)
+    (tmp_path / "m1.pet.img").write_bytes(b"short")
+    done = inveon("report", tmp_path, "-o", tmp_path / "report.html")
+    assert done.exit_code == 1
+    assert "error: " in done.stderr
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "the file has 5 bytes" in page
+    assert re.findall(r'<figure class="([\w-]+)">', page) == ["slices", "mip", "histogram"]
+
+
+# The commands.
+
+
+def test_report_writes_the_page_and_tells_its_name(study: Path, tmp_path: Path) -> None:
+    done = inveon("report", study, "-o", tmp_path / "a.html")
+    assert (done.exit_code, done.stdout) == (0, f"{tmp_path / 'a.html'}\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.html"]
+    assert done.stderr.startswith("note: ")
+
+
+def test_report_has_a_usual_name(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert inveon("report", study / "m1.ct.img").exit_code == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_nothing_is_overwritten_unasked(study: Path, tmp_path: Path) -> None:
+    page = tmp_path / "a.html"
+    page.write_text("mine", "utf-8")
+    done = inveon("report", study, "-o", page)
+    line = assert_one_line_error(done.exit_code, done.stdout, done.stderr)
+    assert "is there already" in line
+    assert page.read_text("utf-8") == "mine"
+    assert inveon("report", study, "-o", page, "--overwrite").exit_code == 0
+    assert "M0042" in page.read_text("utf-8")
+
+
+def test_png_writes_the_single_pictures_and_no_page(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = inveon("report", study, "--png", "pictures")
+    assert done.exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "pictures").iterdir()) == PICTURES
+    assert done.stdout.splitlines() == [str(Path("pictures", name)) for name in sorted(PICTURES, key=_in_page)]
+    assert [path.name for path in tmp_path.iterdir()] == ["pictures"]
+    kept = (tmp_path / "pictures" / PICTURES[0]).read_bytes()
+    assert kept.startswith(b"\x89PNG")
+
+
+def _in_page(name: str) -> tuple[str, int]:
+    order = ["slices", "mip", "on-ct", "on-ct-mip", "curves", "frames", "histogram"]
+    return name[0], order.index(name.split(".img-")[1].removesuffix(".png"))
+
+
+def test_png_replaces_nothing_unasked_and_writes_all_or_nothing(study: Path, tmp_path: Path) -> None:
+    (tmp_path / PICTURES[-1]).write_text("mine", "utf-8")
+    done = inveon("report", study, "--png", tmp_path)
+    assert_one_line_error(done.exit_code, done.stdout, done.stderr)
+    assert [path.name for path in tmp_path.iterdir()] == [PICTURES[-1]]
+    assert inveon("report", study, "--png", tmp_path, "--overwrite").exit_code == 0
+    assert (tmp_path / PICTURES[-1]).read_bytes().startswith(b"\x89PNG")
+
+
+def test_names_of_files_do_not_lead_elsewhere(tmp_path: Path) -> None:
+    write_scan(tmp_path / "a b;$(c) ö.img", replace(PET, frames=frames_of(60)))
+    assert inveon("report", tmp_path, "--png", tmp_path / "out").exit_code == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        f"1-a_b_c_.img-{name}.png" for name in ("mip", "slices")
+    ]
+
+
+def test_an_override_turns_the_pictures(tmp_path: Path) -> None:
+    write_scan(tmp_path / "a.img", replace(PET, frames=frames_of(60)))
+    inveon("report", tmp_path, "-o", tmp_path / "a.html", "--orientation", "FFS", "--flip", "x")
+    page = (tmp_path / "a.html").read_text("utf-8")
+    assert "Feet first, supine; stored x mirrored by --flip" in page
+
+
+def test_without_the_extra_it_says_what_to_install(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(extra, "find_spec", lambda name: None if name == "matplotlib" else find_spec(name))
+    for arguments in (["report", study, "-o", tmp_path / "a.html"], ["convert", study, tmp_path / "d", "--report"]):
+        done = inveon(*arguments)
+        line = assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2)
+        assert line == "error: a report needs matplotlib; pip install 'inveonimaging[report]'\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("arguments", [["nothing.img"], ["."]], ids=["no file", "empty folder"])
+def test_nothing_to_show_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = inveon("report", *arguments)
+    assert_one_line_error(done.exit_code, done.stdout, done.stderr)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_folder_to_write_to_is_an_error(study: Path, tmp_path: Path) -> None:
+    done = inveon("report", study, "-o", tmp_path / "none" / "a.html")
+    assert_one_line_error(done.exit_code, done.stdout, done.stderr)
+
+
+def test_the_commands_do_not_load_what_draws() -> None:
+    code = (
+        "import sys; from inveonimaging.cli import main; "
+        "print(sorted({'numpy', 'pydicom', 'matplotlib', 'jinja2'} & set(sys.modules)))"
+    )
+    assert python("-c", code).stdout.strip() == "[]"
+
+
+# Beside a study.
+
+
+@pytest.fixture
+def converted(study: Path, tmp_path: Path) -> Path:
+    done = inveon("convert", study, tmp_path / "dicom", "--report")
+    assert done.exit_code == 0
+    assert done.stdout.splitlines()[-1] == str(tmp_path / "dicom" / "report.html")
+    return tmp_path / "dicom"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_convert_writes_the_report_beside_the_series(converted: Path) -> None:
+    assert names(converted) == ["1", "2", "inveon-manifest.json", "report.html"]
+    page = (converted / "report.html").read_text("utf-8")
+    assert len(re.findall("<figure", page)) == len(PICTURES)
+    assert "M0042" in page
+
+
+def test_overwrite_replaces_the_report(study: Path, converted: Path) -> None:
+    done = inveon("convert", study, converted, "--overwrite", "--report", "--orientation", "FFS")
+    assert done.exit_code == 0
+    assert names(converted) == ["1", "2", "inveon-manifest.json", "report.html"]
+    assert "Feet first, supine" in (converted / "report.html").read_text("utf-8")
+
+
+def test_overwrite_takes_a_report_away_that_no_longer_fits(study: Path, converted: Path) -> None:
+    assert inveon("convert", study, converted, "--overwrite").exit_code == 0
+    assert names(converted) == ["1", "2", "inveon-manifest.json"]
+
+
+def test_a_conversion_that_fails_leaves_the_report(study: Path, converted: Path) -> None:
+    before = (converted / "report.html").read_bytes()
+    (converted / "2" / "mine.txt").write_text("mine", "utf-8")
+    assert inveon("convert", study, converted, "--overwrite", "--report").exit_code == 1
+    assert (converted / "report.html").read_bytes() == before
+
+
+def test_a_file_of_the_users_by_that_name_is_kept(study: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "dicom"
+    assert inveon("convert", study, folder).exit_code == 0
+    (folder / "report.html").write_text("<title>mine</title>", "utf-8")
+    series = (folder / "1" / "CT-000001.dcm").stat().st_mtime_ns
+    done = inveon("convert", study, folder, "--overwrite", "--report")
+    line = assert_one_line_error(done.exit_code, done.stdout, done.stderr)
+    assert "is no report of this program" in line
+    assert (folder / "1" / "CT-000001.dcm").stat().st_mtime_ns == series
+    assert inveon("convert", study, folder, "--overwrite").exit_code == 0
+    assert (folder / "report.html").read_text("utf-8") == "<title>mine</title>"
+
+
+def test_a_dry_run_writes_no_report(study: Path, tmp_path: Path) -> None:
+    assert inveon("convert", study, tmp_path / "dicom", "--report", "--dry-run").exit_code == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_names_the_reports(tmp_path: Path) -> None:
+    write_small_study(tmp_path / "in" / "a")
+    write_small_study(tmp_path / "in" / "b")
+    done = inveon("convert", tmp_path / "in", tmp_path / "out", "--recursive", "--report", "--json")
+    assert json.loads(done.stdout)["reports"] == [str(tmp_path / "out" / each / "report.html") for each in "ab"]
+    assert all((tmp_path / "out" / each / "report.html").is_file() for each in "ab")
