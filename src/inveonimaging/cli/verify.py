@@ -29,6 +29,7 @@ Examples:
   inveon verify mouse_study made_by_another_program --patient-id M12
 """
 _LONGEST = 500
+_NAMES_SHOWN = 2
 _STYLES = {"same": "green", "differs": "bold red", "not stated": "yellow"}
 
 
@@ -162,13 +163,19 @@ def _rows(study: StudyCheck) -> list[list[Cell]]:
                 [
                     name,
                     check.kind.value,
-                    check.compared,
+                    _short(check.compared),
                     check.largest,
                     (check.verdict.value, _STYLES[check.verdict.value]),
                 ]
             )
             name = ""
     return rows
+
+
+def _short(compared: str) -> str:
+    """Return what was compared in a few words; JSON has all names."""
+    names = compared.split(", ")
+    return compared if len(names) <= _NAMES_SHOWN else f"{len(names)} attributes"
 
 
 def _name(source: str, part: str) -> str:

@@ -1,20 +1,18 @@
-"""What is stated of planes besides their pixels, compared with what the header says."""
+"""The table of what is compared besides pixels and places: what planes state, and what headers tell of it."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
 import pydicom.uid as uids
 
-from inveonimaging.errors import printable
 from inveonimaging.quant import Unit
-from inveonimaging.verification.facts import Plane, number
+from inveonimaging.verification.comparison import Fact, all_of, numbers, one_of, relative, same_text, seconds
 from inveonimaging.verification.moments import acquired, clock_of, joined, parsed
-from inveonimaging.verification.result import Difference, Kind
+from inveonimaging.verification.planes import Plane, number
+from inveonimaging.verification.result import Kind
 from inveonimaging.verification.source import Scan
 
 CLASSIC = frozenset({uids.CTImageStorage, uids.PositronEmissionTomographyImageStorage})
@@ -50,210 +48,6 @@ _ROUNDED_MS = 0.5 + 1e-6  # Actual Frame Duration counts whole milliseconds
 _RELATIVE = 1e-6  # Decimal Strings have ten digits and more
 _CALENDAR = "%Y%m%d"
 _CUT = 64  # characters of a Long String
-_FACTORS = {
-    1e-3: "a thousandth",
-    1e3: "a thousand times as much",
-    1e-6: "as if in MBq",
-    1e6: "a million times as much",
-    1 / 37e6: "as if in mCi",
-    37.0: "37 times as much",
-    1 / 37: "a 37th",
-    1e-9: "as if in GBq",
-}
-
-Away = float | None
-"""How far what is found is from what is true, in the attribute's unit; 0 if it is the same, None if it is no number."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fact:
-    """Something that planes state and the header tells.
-
-    Attributes:
-        code: of the difference.
-        kind: of comparison.
-        label: what people call it.
-        found: what a plane states; None if it does not.
-        true: what the header says, of a frame; None if it does not.
-        away: how far the one is from the other; infinite for what is no number and not the same.
-        allowed: how far it may be.
-        unit: of both.
-        needed: whether a plane must state it if the header tells it.
-        is_noted: whether it is worth a note if only one of both tells it.
-    """
-
-    code: str
-    kind: Kind
-    label: str
-    found: Callable[[Plane], Any]
-    true: Callable[[Scan, int], Any]
-    away: Callable[[Any, Any], float]
-    allowed: float = 0.0
-    unit: str = ""
-    needed: Callable[[Scan, Plane], bool] = lambda _scan, _plane: True
-    is_noted: bool = False
-
-
-@dataclass
-class Tally:
-    """What was compared of one fact, or of several of a kind."""
-
-    compared: int = 0
-    largest: float = 0.0
-    differing: int = 0
-    missing: int = 0
-    untold: int = 0
-
-
-@dataclass
-class Stated:
-    """What came of all facts of a series."""
-
-    tallies: dict[str, Tally] = field(default_factory=dict)
-    differences: list[Difference] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-
-
-def compare_facts(planes: Sequence[Plane], frames: Sequence[int | None], scan: Scan) -> Stated:
-    """Compare all that planes state with what the header says.
-
-    Args:
-        planes: of one series.
-        frames: of each plane; None for one that has no place in the source.
-        scan: the source.
-    """
-    stated = Stated()
-    for fact in FACTS:
-        _compare(fact, planes, frames, scan, stated)
-    return stated
-
-
-def _compare(fact: Fact, planes: Sequence[Plane], frames: Sequence[int | None], scan: Scan, stated: Stated) -> None:
-    tally = stated.tallies.setdefault(fact.code, Tally())
-    truths = [fact.true(scan, frame) for frame in range(len(scan.frames))]
-    known: dict[Hashable, float | None] = {}
-    worst: tuple[float, Plane, Any, Any] | None = None
-    silent: Plane | None = None
-    for plane, frame in zip(planes, frames, strict=True):
-        if frame is None:
-            continue
-        found, true = fact.found(plane), truths[frame]
-        if found is None or true is None:
-            tally.missing += true is not None
-            tally.untold += true is None and found is not None
-            silent = silent or (plane if true is not None else None)
-            continue
-        key = (found, frame)
-        if key not in known:
-            known[key] = fact.away(found, true)
-        away = known[key]
-        tally.compared += 1
-        tally.largest = max(tally.largest, away or 0.0)
-        if away is None or away > fact.allowed:
-            tally.differing += 1
-            if worst is None or (away or math.inf) > worst[0]:
-                worst = (math.inf if away is None else away, plane, found, true)
-    _report(fact, tally, worst, silent, scan, stated)
-
-
-def _report(
-    fact: Fact,
-    tally: Tally,
-    worst: tuple[float, Plane, Any, Any] | None,
-    silent: Plane | None,
-    scan: Scan,
-    stated: Stated,
-) -> None:
-    if worst is not None:
-        _away, plane, found, true = worst
-        many = f" in {tally.differing} planes" if tally.differing > 1 else ""
-        message = f"{fact.label} is {_shown(found, fact)}, expected {_shown(true, fact)}{many}{_ratio(found, true)}"
-        if isinstance(true, frozenset):
-            message = f"{fact.label}: {_terms(found, true)}{many}"
-        stated.differences.append(_difference(fact, message, plane, tally.differing))
-    if silent is not None:
-        many = f" in {tally.missing} planes" if tally.missing > 1 else ""
-        true = next(value for frame in range(len(scan.frames)) if (value := fact.true(scan, frame)) is not None)
-        message = f"{fact.label} is not stated{many}, expected {_shown(true, fact)}"
-        if fact.needed(scan, silent):
-            stated.differences.append(_difference(fact, message, silent, tally.missing, "-missing"))
-        elif fact.is_noted and not tally.compared:
-            stated.notes.append(message)
-    if fact.is_noted and tally.untold and not tally.compared:
-        stated.notes.append(f"{fact.label} is stated, but the header does not tell it")
-
-
-def _difference(fact: Fact, message: str, plane: Plane, planes: int, suffix: str = "") -> Difference:
-    return Difference(
-        code=fact.code + suffix, kind=fact.kind, message=message, path=str(plane.file.path), planes=planes
-    )
-
-
-def _shown(value: Any, fact: Fact) -> str:
-    if isinstance(value, float):
-        text = f"{value:.10g}"
-    elif isinstance(value, tuple):
-        text = " or ".join(map(str, value))
-    elif isinstance(value, frozenset):
-        text = ", ".join(sorted(term for term in value if not term.startswith("not "))) or "none"
-    else:
-        text = str(value)
-    return " ".join(filter(None, (printable(text), fact.unit)))
-
-
-def _terms(found: frozenset[str], true: frozenset[str]) -> str:
-    """Return which terms are there and should not be, or the reverse."""
-    wrong = sorted(true - found)
-    lacking = ", ".join(term for term in wrong if not term.startswith("not "))
-    added = ", ".join(term.removeprefix("not ") for term in wrong if term.startswith("not "))
-    parts = (f"{lacking} is missing" if lacking else "", f"{added} is there, but was not done" if added else "")
-    return "; ".join(filter(None, parts))
-
-
-def _ratio(found: Any, true: Any) -> str:
-    """Return which mistake a factor between two numbers is a sign of."""
-    if not isinstance(found, float) or not isinstance(true, float) or not true or not found:
-        return ""
-    words = next((words for factor, words in _FACTORS.items() if abs(found / true / factor - 1) < _RELATIVE), "")
-    return f" ({words})" if words else ""
-
-
-# How values are compared.
-
-
-def _numbers(found: Any, true: Any) -> float:
-    value = number(found)
-    return math.inf if value is None else abs(value - true)
-
-
-def _relative(found: Any, true: Any) -> float:
-    value = number(found)
-    return math.inf if value is None else abs(value - true) / (abs(true) or 1.0)
-
-
-def _seconds(found: Any, true: Any) -> float:
-    if isinstance(found, datetime | timedelta):
-        return float(abs((found - true).total_seconds()))
-    return math.inf
-
-
-def _text(found: Any, true: Any) -> float:
-    return 0.0 if _plain(found) == _plain(true) else math.inf
-
-
-def _one_of(found: Any, true: Any) -> float:
-    return 0.0 if found in true else math.inf
-
-
-def _all_of(found: Any, true: Any) -> float:
-    """Compare terms with those that are to be there (`X`) and those that are not (`not X`)."""
-    return 0.0 if true <= found else math.inf
-
-
-def _plain(text: Any) -> str:
-    """Return text without what a DICOM text cannot hold: separators, control characters, more than 64 of them."""
-    flat = "".join(" " if c in "^=" or not c.isprintable() else c for c in str(text).replace("\\", "/"))
-    return " ".join(flat.split())[:_CUT].strip()
 
 
 # What planes state, and headers tell.
@@ -435,7 +229,7 @@ def _times() -> Iterator[Fact]:
             label=label,
             found=found,
             true=true,
-            away=_seconds,
+            away=seconds,
             allowed=_MILLISECOND,
             needed=needed,
         )
@@ -466,7 +260,7 @@ def _times() -> Iterator[Fact]:
             label=label,
             found=_float(keyword),
             true=true,
-            away=_numbers,
+            away=numbers,
             allowed=allowed,
             unit="ms",
             needed=needed,
@@ -517,7 +311,7 @@ def _units() -> Iterator[Fact]:
         label="Units",
         found=_stated_unit,
         true=lambda scan, _: UNITS[scan.image.scaling.unit] if scan.modality == "PT" else None,
-        away=_one_of,
+        away=one_of,
         needed=_is_single_pet,
     )
     yield Fact(
@@ -526,7 +320,7 @@ def _units() -> Iterator[Fact]:
         label="Rescale Type",
         found=_rescale_type,
         true=lambda scan, _: UNITS[scan.image.scaling.unit] if scan.modality == "CT" else None,
-        away=_one_of,
+        away=one_of,
     )
     yield Fact(
         code="mapped-unit",
@@ -534,7 +328,7 @@ def _units() -> Iterator[Fact]:
         label="the unit of Real World Value Mapping",
         found=_mapped_unit,
         true=lambda scan, _: UCUM[scan.image.scaling.unit],
-        away=_one_of,
+        away=one_of,
         needed=lambda scan, plane: scan.modality == "PT" and plane.get("SOPClassUID") in ENHANCED,
     )
 
@@ -547,7 +341,7 @@ def _tracer() -> Iterator[Fact]:
             label=label,
             found=found,
             true=true,
-            away=_relative,
+            away=relative,
             allowed=_RELATIVE,
             unit=unit,
             needed=needed,
@@ -574,7 +368,7 @@ def _tracer() -> Iterator[Fact]:
         label="Radiopharmaceutical Start DateTime",
         found=_injected_at,
         true=_of_emission(lambda scan: scan.injection_time),
-        away=_seconds,
+        away=seconds,
         allowed=_MILLISECOND,
         needed=lambda scan, plane: _is_traced_pet(scan, plane) and _injected_by_clock(plane) is None,
     )
@@ -584,7 +378,7 @@ def _tracer() -> Iterator[Fact]:
         label="Radiopharmaceutical Start Time",
         found=_injected_by_clock,
         true=_clock,
-        away=_seconds,
+        away=seconds,
         allowed=_MILLISECOND,
         needed=_never,
     )
@@ -601,7 +395,7 @@ def _corrections() -> Iterator[Fact]:
         label="Decay Correction",
         found=_stated("DecayCorrection"),
         true=_decay_word,
-        away=_one_of,
+        away=one_of,
         needed=_is_single_pet,
     )
     yield Fact(
@@ -610,7 +404,7 @@ def _corrections() -> Iterator[Fact]:
         label="Decay Correction DateTime",
         found=_parsed("DecayCorrectionDateTime"),
         true=lambda scan, _: scan.start if scan.is_decay_corrected else None,
-        away=_seconds,
+        away=seconds,
         allowed=_MILLISECOND,
         needed=lambda scan, plane: scan.modality == "PT" and plane.get("SOPClassUID") in ENHANCED,
     )
@@ -620,7 +414,7 @@ def _corrections() -> Iterator[Fact]:
         label="Decay Factor",
         found=_float("DecayFactor"),
         true=lambda scan, frame: scan.decay_factor(frame) if scan.modality == "PT" else None,
-        away=_relative,
+        away=relative,
         allowed=_RELATIVE,
         needed=_never,
     )
@@ -630,7 +424,7 @@ def _corrections() -> Iterator[Fact]:
         label="Corrected Image",
         found=_corrected,
         true=_to_be_corrected,
-        away=_all_of,
+        away=all_of,
         needed=_is_corrected,
     )
 
@@ -643,7 +437,7 @@ def _identity() -> Iterator[Fact]:
             label=label,
             found=_stated(keyword),
             true=true,
-            away=_text,
+            away=same_text,
             needed=needed,
             is_noted=True,
         )
@@ -667,7 +461,7 @@ def _identity() -> Iterator[Fact]:
         label="Patient's Weight",
         found=_float("PatientWeight"),
         true=lambda scan, _: scan.animal.weight_kg,
-        away=_relative,
+        away=relative,
         allowed=_RELATIVE,
         unit="kg",
         needed=_is_traced_pet,
@@ -679,7 +473,7 @@ def _identity() -> Iterator[Fact]:
         label="SOP Class",
         found=lambda plane: uids.UID(plane.get("SOPClassUID") or "").name or None,
         true=lambda scan, _: tuple(sorted(each.name for each in SOP_CLASSES[scan.modality])),
-        away=_one_of,
+        away=one_of,
     )
 
 

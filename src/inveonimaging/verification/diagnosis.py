@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from inveonimaging.errors import InputError
-from inveonimaging.verification.facts import Float, Plane
 from inveonimaging.verification.layout import AS_IT_IS, LAYOUTS, Layout
+from inveonimaging.verification.planes import Float, Plane
 from inveonimaging.verification.source import Scan
 
 _STEP = 1.0 + 1e-6  # of a slope: what cutting off instead of rounding gives at most

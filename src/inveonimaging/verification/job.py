@@ -11,10 +11,10 @@ from pathlib import Path
 from inveonimaging.discover import scan_folder
 from inveonimaging.errors import InputError, printable
 from inveonimaging.readback import dicom_files
-from inveonimaging.verification.facts import Found, Plane, read_files, values_of
 from inveonimaging.verification.moments import joined
 from inveonimaging.verification.overrides import Manifest, Overrides, manifest_beside
 from inveonimaging.verification.pairing import paired
+from inveonimaging.verification.planes import Found, Plane, read_files, values_of
 from inveonimaging.verification.result import Difference, Kind, StudyCheck, Verification
 from inveonimaging.verification.series import check_series, sop_class_of
 from inveonimaging.verification.source import Scan, SourceStudy, read_source, scans_of

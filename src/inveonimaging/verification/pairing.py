@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from inveonimaging.errors import InputError
-from inveonimaging.verification.facts import Plane
 from inveonimaging.verification.layout import LAYOUTS
 from inveonimaging.verification.likeness import likeness, sample
 from inveonimaging.verification.moments import acquired
+from inveonimaging.verification.planes import Plane
 from inveonimaging.verification.source import Scan
 
 SeriesOfPlanes = tuple[Plane, ...]

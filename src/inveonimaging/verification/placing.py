@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 
 from inveonimaging.errors import InputError
-from inveonimaging.verification.facts import Float, Plane
 from inveonimaging.verification.layout import AS_IT_IS, LAYOUTS, Layout
 from inveonimaging.verification.likeness import likeness, sample
 from inveonimaging.verification.moments import acquired, parsed
+from inveonimaging.verification.planes import Float, Plane
 from inveonimaging.verification.source import Scan
 
 Slot = tuple[int, int]

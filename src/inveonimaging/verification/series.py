@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pydicom.uid import UID
 
 from inveonimaging.errors import printable
-from inveonimaging.verification.attributes import FACTS, Stated, compare_facts
-from inveonimaging.verification.facts import Plane, values_of
+from inveonimaging.verification.attributes import FACTS
+from inveonimaging.verification.comparison import Stated, compare_facts
 from inveonimaging.verification.layout import AS_IT_IS
 from inveonimaging.verification.placing import Placing, place
+from inveonimaging.verification.planes import Plane, values_of
 from inveonimaging.verification.positions import Placed, compare_positions
 from inveonimaging.verification.result import Check, Difference, Kind, SeriesCheck, Verdict
 from inveonimaging.verification.source import Scan
@@ -37,7 +38,7 @@ def check_series(planes: Sequence[Plane], scan: Scan, step: Callable[[], None]) 
     placing = place(planes, scan)
     values = compare_values(planes, scan, placing, step)
     placed = compare_positions(planes, scan, placing)
-    stated = compare_facts(planes, [slot and slot[0] for slot in placing.slots], scan)
+    stated = compare_facts(FACTS, planes, [slot and slot[0] for slot in placing.slots], scan)
     instances = [*_instances(planes, scan, placing), *_uids(planes)]
     differences = (*instances, *values.differences, *placed.differences, *stated.differences)
     notes = (*_ways(placing, is_same=not values.differences), *values.notes, *placed.notes, *stated.notes)

@@ -14,9 +14,9 @@ import numpy.typing as npt
 from inveonimaging.errors import InputError
 from inveonimaging.readback import read_planes
 from inveonimaging.verification.diagnosis import Diagnosis, diagnosed
-from inveonimaging.verification.facts import Float, Plane, number
 from inveonimaging.verification.likeness import sample
 from inveonimaging.verification.placing import Placing, Slot
+from inveonimaging.verification.planes import Float, Plane, number
 from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import Scan
 
