@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +22,6 @@ from inveonimaging.quant import Unit
 from inveonimaging.scan import is_mu_map
 
 G_PER_KG = 1000.0
-_EPOCH_YEAR = 1970
 _MOST_HALF_LIVES = 100.0  # beyond, nothing but an error of typing; bounds the power of 2
 
 
@@ -57,15 +55,9 @@ def suv_factor(image: Image) -> float:
 
 def half_lives(header: Header) -> float:
     """Return how many half-lives lie between injection and start of the scan; both and the half-life are known."""
-    start, injected, half_life = header.acquisition.scan_time, injected_at(header), header.tracer.half_life_s
+    start, injected, half_life = header.acquisition.scan_time, header.tracer.injected_at, header.tracer.half_life_s
     assert start and injected and half_life  # noqa: S101, PT018 - looked at by the caller
     return (start - injected).total_seconds() / half_life
-
-
-def injected_at(header: Header) -> datetime | None:
-    """Return the injection time; the epoch that a console writes for none is none."""
-    given = header.tracer.injection_time
-    return given if given and given.year > _EPOCH_YEAR else None
 
 
 def _lacks(image: Image) -> Iterator[str]:
@@ -80,7 +72,7 @@ def _lacks(image: Image) -> Iterator[str]:
         yield "not corrected for decay (decay_correction_applied)"
     known = {
         "dose or its unit (dose, dose_units)": header.tracer.dose_bq,
-        "injection_time": injected_at(header),
+        "injection_time": header.tracer.injected_at,
         "isotope_half_life": (header.tracer.half_life_s or 0.0) > 0,
         "scan_time": header.acquisition.scan_time,
         "weight or its unit (subject_weight, subject_weight_units)": header.subject.weight_kg,

@@ -9,7 +9,6 @@ from inveonimaging.hdr.enums import Modality
 from inveonimaging.image import Image
 from inveonimaging.quant import Unit, branching_fraction
 from inveonimaging.scan import is_mu_map
-from inveonimaging.uptake import injected_at
 
 _UNITS = {Unit.BQML: "BQML", Unit.PROPCNTS: "PROPCNTS"}
 
@@ -75,7 +74,7 @@ def is_pet(image: Image) -> bool:
 def facts_of(image: Image) -> Facts:
     """Return what a conversion would write of a PET image."""
     header, tracer = image.header, image.header.tracer
-    start, injected = header.acquisition.scan_time, injected_at(header)
+    start, injected = header.acquisition.scan_time, header.tracer.injected_at
     first, end = _extent(image, start)
     applied = {"ATTN": header.corrections.attenuation, "DECY": header.corrections.decay}
     return Facts(

@@ -14,7 +14,6 @@ from inveonimaging.hdr.enums import ActivityUnits
 from inveonimaging.image import Image
 from inveonimaging.parts import Part
 from inveonimaging.subject import birth_date_of, sex_of
-from inveonimaging.uptake import injected_at
 
 _FIRST_YEAR = 2000  # microPET, and the Inveon after it, are not older
 _TOMORROW = timedelta(days=1)  # clocks of other zones
@@ -108,7 +107,7 @@ def _net_dose(header: Header) -> Iterator[Finding]:
 
 def net_dose_bq(header: Header) -> float | None:
     """Return what was drawn up less what was left in the syringe, at the injection; None unless all of it is known."""
-    tracer, injected = header.tracer, injected_at(header)
+    tracer, injected = header.tracer, header.tracer.injected_at
     unit = {ActivityUnits.MCI: 37e6, ActivityUnits.MBQ: 1e6}.get(tracer.activity_units or ActivityUnits.UNKNOWN)
     times = tracer.activity_before_injection_time, tracer.residual_activity_time
     values = tracer.activity_before_injection, tracer.residual_activity

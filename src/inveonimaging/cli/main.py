@@ -18,12 +18,12 @@ app = typer.Typer(
     help="Turn Siemens Inveon images (NAME.img + NAME.img.hdr) into DICOM.",
     epilog="Exit codes: 0 done, 1 the data cannot be converted, 2 wrong usage, 130 or 143 interrupted.",
 )
-app.command(epilog=convert.EXAMPLES)(convert.convert)
-app.command(epilog=info.EXAMPLES)(info.info)
-app.command(epilog=check.EXAMPLES)(check.check)
-app.command(epilog=report.EXAMPLES)(report.report)
-app.command(epilog=verify.EXAMPLES)(verify.verify)
-app.command(epilog=demo.EXAMPLES)(demo.demo)
+app.command(short_help="Convert Inveon files to DICOM.", epilog=convert.EXAMPLES)(convert.convert)
+app.command(short_help="Show what is in Inveon files.", epilog=info.EXAMPLES)(info.info)
+app.command(short_help="Tell what is odd, and whether SUV can be computed.", epilog=check.EXAMPLES)(check.check)
+app.command(short_help="Make a page of pictures of Inveon files.", epilog=report.EXAMPLES)(report.report)
+app.command(short_help="Compare DICOM with the Inveon files it was made from.", epilog=verify.EXAMPLES)(verify.verify)
+app.command(short_help="Write a phantom study, and convert it.", epilog=demo.EXAMPLES)(demo.demo)
 
 
 def _show_version(wanted: bool) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from inveonimaging.dicom.codes import CodeTable, isotope_of, radiopharmaceutical, species
 from inveonimaging.dicom.iods import IODS, LEGACY_PET_IMAGE, PET_IMAGE, Form, Iod
 from inveonimaging.dicom.modules.patient import is_non_human
-from inveonimaging.dicom.modules.pet import injection_time, is_decay_corrected
+from inveonimaging.dicom.modules.pet import is_decay_corrected
 from inveonimaging.errors import UnsupportedError, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr import Header
@@ -118,7 +118,7 @@ def _refuse_incomplete_pet(image: Image) -> None:
 def _refuse_unknown_tracer(header: Header) -> None:
     """Refuse what an Enhanced PET Isotope Module cannot do without (type 1)."""
     known = {
-        "injection_time": injection_time(header),
+        "injection_time": header.tracer.injected_at,
         "isotope_half_life": header.tracer.half_life_s if (header.tracer.half_life_s or 0) > 0 else None,
         "isotope_branching_fraction": branching_fraction(header),
     }
@@ -156,7 +156,7 @@ def _tracer_findings(header: Header, codes: CodeTable) -> Iterator[Finding]:
         yield Finding("compound-not-coded", message, Severity.INFO, key="injected_compound")
     if tracer.dose_bq is None:
         yield Finding("dose-unknown", "dose is missing, 0 or has no unit; left out, SUV cannot be computed", key="dose")
-    if injection_time(header) is None:
+    if header.tracer.injected_at is None:
         message = "injection_time is missing; left out, SUV cannot be computed"
         yield Finding("injection-time-unknown", message, key="injection_time")
     if not tracer.half_life_s or tracer.half_life_s < 0:

@@ -19,6 +19,8 @@ from inveonimaging.hdr.lexer import Block
 
 Xyz = tuple[float, float, float]
 
+_EPOCH_YEAR = 1970
+
 
 _BQ = {enums.ActivityUnits.MCI: units.MBQ_PER_MCI * units.BQ_PER_MBQ, enums.ActivityUnits.MBQ: units.BQ_PER_MBQ}
 _KG = {
@@ -131,6 +133,11 @@ class Tracer:
     def dose_bq(self) -> float | None:
         """`dose` in Bq; None without a dose above 0 or without a known unit."""
         return _converted(self.dose, _BQ.get(self.dose_units or enums.ActivityUnits.UNKNOWN))
+
+    @property
+    def injected_at(self) -> datetime | None:
+        """`injection_time`; None for the epoch, which a console writes for no time at all."""
+        return self.injection_time if self.injection_time and self.injection_time.year > _EPOCH_YEAR else None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,7 +26,6 @@ from inveonimaging.verification.overrides import Overrides
 
 Float = npt.NDArray[np.float64]
 
-_EPOCH_YEAR = 1970  # what a console writes for no time at all
 _SHORT = 1e-5
 _ONE_WAY = {"reverse": -1}
 MODALITIES = {Modality.CT: "CT", Modality.PET: "PT", Modality.SPECT: "NM"}
@@ -98,8 +97,7 @@ class Scan:
     @property
     def injection_time(self) -> datetime | None:
         """When the tracer was injected, local time."""
-        given = self.header.tracer.injection_time
-        return given if given and given.year > _EPOCH_YEAR else None
+        return self.header.tracer.injected_at
 
     @cached_property
     def starts_s(self) -> tuple[float, ...]:

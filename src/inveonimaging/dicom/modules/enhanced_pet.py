@@ -13,7 +13,6 @@ from inveonimaging.dicom.modules.pet import (
     counts_source,
     decay_factor_of,
     energy_window,
-    injection_time,
     randoms,
 )
 from inveonimaging.dicom.modules.position import centres
@@ -82,7 +81,7 @@ def enhanced_pet_isotope(series: Series) -> Dataset:
     tracer = series.image.header.tracer
     nuclide = series.codes.radionuclide(tracer.isotope) if tracer.isotope else None
     compound = codes.radiopharmaceutical(tracer.compound or "", codes.isotope_of(tracer.isotope or ""))
-    injected = injection_time(series.image.header)
+    injected = series.image.header.tracer.injected_at
     fraction = branching_fraction(series.image.header)
     item = dataset(
         RadiopharmaceuticalAgentNumber=_AGENT,

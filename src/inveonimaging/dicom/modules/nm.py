@@ -17,7 +17,7 @@ from inveonimaging.dicom.modules.ct import rotation_direction
 from inveonimaging.dicom.modules.functional_groups import real_world_value_mapping
 from inveonimaging.dicom.modules.general import general_acquisition
 from inveonimaging.dicom.modules.image import image_plane, image_position, rescale
-from inveonimaging.dicom.modules.pet import energy_window, injection_time
+from inveonimaging.dicom.modules.pet import energy_window
 from inveonimaging.dicom.series import MultiFrame, Series
 from inveonimaging.hdr.model import Gantry
 from inveonimaging.units import BQ_PER_MBQ
@@ -82,7 +82,7 @@ def nm_isotope(series: Series) -> Dataset:
     if energies[0] and energies[1] and not is_one_of_several:
         window.EnergyWindowRangeSequence = [energy_window(*energies)]
     nuclide = series.codes.radionuclide(tracer.isotope) if tracer.isotope else None
-    injected = injection_time(header)
+    injected = header.tracer.injected_at
     item = put(
         dataset(RadionuclideCodeSequence=[codes.item(nuclide)] if nuclide else []),
         Radiopharmaceutical=tracer.compound and lo(tracer.compound),

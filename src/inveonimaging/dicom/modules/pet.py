@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from pydicom.dataset import Dataset
 
 from inveonimaging.dicom import codes
@@ -22,7 +20,6 @@ from inveonimaging.timing import expected_decay_factor
 from inveonimaging.units import BQ_PER_NCI
 
 UNITS = {Unit.BQML: "BQML", Unit.PROPCNTS: "PROPCNTS", Unit.PER_CM: "1CM"}
-_EPOCH_YEAR = 1970
 _MOTION = {
     GantryRotation.NONE: "NONE",
     GantryRotation.STEPS: "STEP AND SHOOT",
@@ -76,7 +73,7 @@ def pet_isotope(series: Series) -> Dataset:
     nuclide = series.codes.radionuclide(tracer.isotope) if tracer.isotope else None
     isotope = codes.isotope_of(tracer.isotope or "")
     compound = codes.radiopharmaceutical(tracer.compound, isotope) if tracer.compound else None
-    injected = injection_time(series.image.header)
+    injected = series.image.header.tracer.injected_at
     fraction = branching_fraction(series.image.header)
     item = put(
         dataset(RadionuclideCodeSequence=[codes.item(nuclide)] if nuclide else []),
@@ -194,12 +191,6 @@ def corrected_image(series: Series) -> list[str]:
         "DCAL": series.image.scaling.unit is Unit.BQML,
     }
     return [term for term, done in terms.items() if done]
-
-
-def injection_time(header: Header) -> datetime | None:
-    """Return the injection time; the epoch that a console writes for none is none."""
-    given = header.tracer.injection_time
-    return given if given and given.year > _EPOCH_YEAR else None
 
 
 def decay_factor_of(header: Header, frame: Frame) -> str | None:
