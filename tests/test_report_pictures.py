@@ -6,6 +6,7 @@ import io
 import math
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +176,16 @@ def test_no_dose_beside_values_that_are_not_decay_corrected(tmp_path: Path) -> N
     whole, _ = curves_of(image, survey_of(image))
     assert whole.reference is None
     assert decay_checks(image) == ()
+
+
+def test_the_epoch_which_a_console_writes_for_no_time_is_no_injection(tmp_path: Path) -> None:
+    def never(header: Header) -> Header:
+        tracer = replace(header.tracer, injection_time=datetime(1970, 1, 1), half_life_s=1e9)  # else too long ago
+        return replace(header, tracer=tracer)
+
+    image = written(tmp_path, PET, change=never)
+    whole, _ = curves_of(image, survey_of(image))
+    assert whole.reference is None
 
 
 def test_decay_factors_are_checked_against_half_life_and_times(tmp_path: Path) -> None:

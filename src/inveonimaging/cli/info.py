@@ -127,7 +127,7 @@ def _tracer(header: Header) -> dict[str, object]:
     return {
         "Tracer": " ".join(filter(None, (tracer.isotope, tracer.compound))),
         "Half-life": tracer.half_life_s and f"{tracer.half_life_s:g} s",
-        "Dose": " at ".join(str(part) for part in (dose, tracer.injection_time) if part),
+        "Dose": " at ".join(str(part) for part in (dose, tracer.injected_at) if part),
     }
 
 

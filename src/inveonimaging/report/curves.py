@@ -93,14 +93,13 @@ def dose_at_start_bq(image: Image) -> float | None:
 
     An injection after the start counts as it is: `2 ** (-seconds / half-life)` is above 1 then.
     """
-    tracer, start = image.header.tracer, image.header.acquisition.scan_time
-    if not image.header.corrections.decay or None in (tracer.dose_bq, tracer.injection_time, start):
+    header = image.header
+    dose, injected, start = header.tracer.dose_bq, header.tracer.injected_at, header.acquisition.scan_time
+    half_life = header.tracer.half_life_s or 0.0
+    if not header.corrections.decay or dose is None or injected is None or start is None or half_life <= 0:
         return None
-    if not tracer.half_life_s or tracer.half_life_s <= 0:
-        return None
-    assert tracer.dose_bq is not None and tracer.injection_time is not None and start is not None  # noqa: PT018, S101
-    halves = (start - tracer.injection_time).total_seconds() / tracer.half_life_s
-    return tracer.dose_bq * 2.0**-halves if abs(halves) < 100 else None  # noqa: PLR2004 - beyond any use
+    halves = (start - injected).total_seconds() / half_life
+    return dose * 2.0**-halves if abs(halves) < 100 else None  # noqa: PLR2004 - beyond any use
 
 
 def decay_checks(image: Image) -> tuple[DecayCheck, ...]:
