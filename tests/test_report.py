@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import datetime
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,6 @@ from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import Orientation
 from inveonimaging.hdr.model import User
 from inveonimaging.phantom import CT_SCAN, SPECT_SCAN, frames_of, write_scan
-from inveonimaging.report import extra
 from inveonimaging.report.page import html_of, write_report
 from inveonimaging.report.study import read_study
 
@@ -357,14 +357,31 @@ def test_an_override_turns_the_pictures(tmp_path: Path) -> None:
     assert "Feet first, supine; stored x mirrored by --flip" in page
 
 
+@pytest.mark.parametrize(
+    ("arguments", "absent", "message"),
+    [
+        (["report", "{}", "-o", "a.html"], ["matplotlib", "jinja2"], "a report needs matplotlib and jinja2"),
+        (["report", "{}", "--png", "pictures"], ["matplotlib"], "a report needs matplotlib"),
+        (["convert", "{}", "dicom", "--report"], ["jinja2"], "a report needs jinja2"),
+    ],
+)
 def test_without_the_extra_it_says_what_to_install(
-    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    study: Path, tmp_path: Path, arguments: list[str], absent: list[str], message: str
 ) -> None:
-    monkeypatch.setattr(extra, "find_spec", lambda name: None if name == "matplotlib" else find_spec(name))
-    for arguments in (["report", study, "-o", tmp_path / "a.html"], ["convert", study, tmp_path / "d", "--report"]):
-        done = inveon(*arguments)
-        line = assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2)
-        assert line == "error: a report needs matplotlib; pip install 'inveonimaging[report]'\n"
+    """In a process of its own, in which these cannot be imported."""
+    code = f"""if True:
+        import sys
+        sys.modules.update(dict.fromkeys({absent!r}))
+        sys.argv = ["inveon", *sys.argv[1:]]
+        from inveonimaging.__main__ import main
+        main()
+    """
+    given = [each.format(study) for each in arguments]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *given], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60
+    )
+    line = assert_one_line_error(done.returncode, done.stdout, done.stderr, 2)
+    assert line == f"error: {message}; pip install 'inveonimaging[report]'\n"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -58,14 +58,15 @@ def report(
         from inveonimaging.errors import OptionError
         from inveonimaging.hdr.enums import Orientation
         from inveonimaging.report.extra import refuse_without_extra
+
+        if viewer and png and not output:
+            raise OptionError("--viewer is part of the page", hint="name the page, too: -o report.html")
+        refuse_without_extra()
         from inveonimaging.report.files import refuse_taken
         from inveonimaging.report.page import write_report
         from inveonimaging.report.pictures import write_pictures
         from inveonimaging.report.study import read_study
 
-        if viewer and png and not output:
-            raise OptionError("--viewer is part of the page", hint="name the page, too: -o report.html")
-        refuse_without_extra()
         page = output or (None if png else Path("report.html"))
         if page:
             refuse_taken(page, overwrite=overwrite)
@@ -94,10 +95,11 @@ def refuse_reports(studies: tuple[StudyPlan, ...]) -> None:
     Raises:
         InveonError: what draws is not installed, or something else has the report's name.
     """
-    from inveonimaging.report.beside import refuse_report
     from inveonimaging.report.extra import refuse_without_extra
 
     refuse_without_extra()
+    from inveonimaging.report.beside import refuse_report
+
     for study in studies:
         refuse_report(study.output)
 
