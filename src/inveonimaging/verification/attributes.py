@@ -212,14 +212,15 @@ def _is_corrected(scan: Scan, plane: Plane) -> bool:
 
 
 def _facts() -> Iterator[Fact]:
-    yield from _times()
+    yield from _moments()
+    yield from _durations()
     yield from _units()
     yield from _tracer()
     yield from _corrections()
     yield from _identity()
 
 
-def _times() -> Iterator[Fact]:
+def _moments() -> Iterator[Fact]:
     def times(
         code: str, label: str, found: Callable[[Plane], Any], true: Callable[[Scan, int], Any], needed: Any
     ) -> Fact:
@@ -253,6 +254,8 @@ def _times() -> Iterator[Fact]:
         _is_functional,
     )
 
+
+def _durations() -> Iterator[Fact]:
     def milliseconds(code: str, label: str, keyword: str, true: Any, allowed: float, needed: Any) -> Fact:
         return Fact(
             code=code,
