@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import _thread
 import io
 import signal
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from inveonimaging.errors import InveonError, OptionError, printable
 from inveonimaging.findings import Finding
@@ -20,6 +21,11 @@ FAILURES = (InveonError, KeyboardInterrupt, MemoryError, TerminatedError)
 """What ends a command with one line instead of a traceback."""
 
 _LONGEST = 1000
+_SOON_S = 0.01
+_INTERRUPTIONS: dict[type[BaseException], int] = {
+    KeyboardInterrupt: signal.SIGINT,
+    TerminatedError: signal.SIGTERM,
+}
 
 
 def say_failure(error: BaseException) -> int:
@@ -41,11 +47,36 @@ def prepare() -> None:
     """Let SIGTERM end a command as Ctrl-C does, with its work cleaned up, and let stdout show what it can."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
+        if not isinstance(sys.unraisablehook, _InterruptAgain):
+            sys.unraisablehook = _InterruptAgain(sys.unraisablehook)
     forgive_encoding()
 
 
 def _terminate(_number: int, _frame: object) -> None:
     raise TerminatedError
+
+
+class _InterruptAgain:
+    """Interrupts anew after an interruption that Python threw away, since it fell into a destructor or a callback."""
+
+    def __init__(self, others: Callable[[sys.UnraisableHookArgs], object]) -> None:
+        self._others = others
+
+    def __call__(self, lost: sys.UnraisableHookArgs) -> None:
+        number = _INTERRUPTIONS.get(lost.exc_type)
+        if number is None:
+            self._others(lost)
+            return
+        again = threading.Timer(_SOON_S, _interrupt_main, [number])
+        again.daemon = True
+        again.start()
+
+
+def _interrupt_main(number: int) -> None:
+    if hasattr(signal, "pthread_kill") and (main := threading.main_thread().ident):
+        signal.pthread_kill(main, number)  # wakes it from waiting, too
+    else:
+        _thread.interrupt_main(number)
 
 
 def forgive_encoding() -> None:
