@@ -22,7 +22,7 @@ FAILURES = (InveonError, KeyboardInterrupt, MemoryError, TerminatedError)
 
 _LONGEST = 1000
 _SOON_S = 0.01
-_INTERRUPTIONS: dict[type[BaseException], int] = {
+_INTERRUPTIONS: dict[type[BaseException], signal.Signals] = {
     KeyboardInterrupt: signal.SIGINT,
     TerminatedError: signal.SIGTERM,
 }
@@ -72,7 +72,7 @@ class _InterruptAgain:
         again.start()
 
 
-def _interrupt_main(number: int) -> None:
+def _interrupt_main(number: signal.Signals) -> None:
     if hasattr(signal, "pthread_kill") and (main := threading.main_thread().ident):
         signal.pthread_kill(main, number)  # wakes it from waiting, too
     else:

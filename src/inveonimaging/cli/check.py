@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from inveonimaging.cli.convert import Posture
+from inveonimaging.cli.options import Posture
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.errors import InputError, InveonError, printable
 from inveonimaging.findings import Finding, Severity

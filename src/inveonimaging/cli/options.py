@@ -1,0 +1,142 @@
+"""The options that say how to convert, shared by the commands that do."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from datetime import datetime
+from inspect import Parameter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+if TYPE_CHECKING:
+    from inveonimaging.conversion.options import Options
+
+Posture = Literal["FFP", "HFP", "FFS", "HFS", "FFDR", "HFDR", "FFDL", "HFDL"]
+
+Asked = Callable[[], "Options"]
+"""Makes the options from what was typed; OptionError for what makes no sense."""
+
+
+def conversion_options(
+    *,
+    strict: Annotated[bool, typer.Option(help="Refuse strays and nested folders; fail on warnings.")] = False,
+    ignore: Annotated[
+        list[str] | None, typer.Option(metavar="EXT", help="Extension that --strict lets pass; repeatable.")
+    ] = None,
+    form: Annotated[
+        Literal["classic", "enhanced", "legacy"],
+        typer.Option("--as", help="One object a slice; an Enhanced one a series; or a Legacy Converted Enhanced one."),
+    ] = "classic",
+    file_name: Annotated[
+        str | None, typer.Option("--file", "-f", metavar="NAME", help="Name of multi-frame objects' files.")
+    ] = None,
+    max_object_size: Annotated[
+        str, typer.Option(metavar="SIZE", help="Larger multi-frame objects become a concatenation of several.")
+    ] = "2GiB",
+    compress: Annotated[
+        Literal["none", "rle", "jpegls", "j2k", "deflated"], typer.Option(help="Compress the pixels without loss.")
+    ] = "none",
+    study_description: Annotated[
+        str | None, typer.Option("--study-description", "-s", help="Study Description.")
+    ] = None,
+    patient_name: Annotated[str | None, typer.Option(help="Patient's Name.")] = None,
+    patient_id: Annotated[str | None, typer.Option(help="Patient ID.")] = None,
+    patient_birth_date: Annotated[str | None, typer.Option(metavar="DATE", help="Birth date, 2014-03-04.")] = None,
+    patient_sex: Annotated[str | None, typer.Option(metavar="M|F|O", help="Sex.")] = None,
+    scan_time: Annotated[
+        datetime | None,
+        typer.Option(
+            metavar="TIME",
+            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"],
+            help="Start of scans whose header has none, 2014-03-04T14:05:09.",
+        ),
+    ] = None,
+    orientation: Annotated[Posture | None, typer.Option(help="The animal's posture, instead of the header's.")] = None,
+    flip: Annotated[
+        str, typer.Option(metavar="AXES", help="Stored axes to mirror, letters of xyz; see docs/geometry.md.")
+    ] = "",
+    bed_direction: Annotated[
+        Literal["forward", "reverse"] | None, typer.Option(help="Where a larger bed_offset looks, along the slices.")
+    ] = None,
+    cycle_length: Annotated[
+        float | None, typer.Option(metavar="MS", help="Nominal length of a heart beat or breath of gated scans.")
+    ] = None,
+    frame_of_reference: Annotated[
+        Literal["auto", "shared", "separate"], typer.Option(help="Which series lie in one space, for fusion.")
+    ] = "auto",
+    rescale: Annotated[
+        Literal["auto", "series", "frame", "slice"], typer.Option(help="What shares one rescale slope.")
+    ] = "auto",
+    uids: Annotated[Literal["content", "random"], typer.Option(help="UIDs from the content, or random.")] = "content",
+    code_table: Annotated[
+        Path | None, typer.Option("--code-table", "-C", help="JSON file with codes for isotopes.")
+    ] = None,
+    ct_prefix: Annotated[str, typer.Option("--ct-prefix", "-c", help="Start of CT file names.")] = "CT-",
+    pet_prefix: Annotated[str, typer.Option("--pet-prefix", "-p", help="Start of PET file names.")] = "PET-",
+    nm_prefix: Annotated[str, typer.Option(help="Start of SPECT file names.")] = "NM-",
+    apply_hounsfield: Annotated[
+        bool, typer.Option("--apply-hounsfield", help="CT: apply ct_hounsfield_scale and ct_hounsfield_offset.")
+    ] = False,
+    allow_long_data: Annotated[
+        bool, typer.Option(help="Take .img files that are longer than the header says.")
+    ] = False,
+) -> Options:
+    """Return what was asked for.
+
+    Raises:
+        OptionError: what makes no sense.
+    """
+    from inveonimaging.conversion import options as asked
+    from inveonimaging.conversion.objects import object_size
+    from inveonimaging.conversion.space import Space
+    from inveonimaging.dicom.codes import CodeTable, read_code_table
+    from inveonimaging.dicom.iods import Form
+    from inveonimaging.dicom.pixels import Compression
+    from inveonimaging.hdr.enums import Modality, Orientation
+    from inveonimaging.quant import Policy
+    from inveonimaging.subject import given_subject
+
+    return asked.Options(
+        form=Form(form),
+        file_name=file_name,
+        largest_object=object_size(max_object_size),
+        compression=Compression(compress),
+        cycle_ms=cycle_length,
+        bed_direction=asked.BedDirection(bed_direction) if bed_direction else None,
+        study_description=study_description,
+        subject=given_subject(patient_name, patient_id, patient_birth_date, patient_sex),
+        scan_time=scan_time,
+        orientation=Orientation[orientation] if orientation else None,
+        flip=flip,
+        rescale=Policy(rescale),
+        uids=asked.Uids(uids),
+        prefixes={Modality.CT: ct_prefix, Modality.PET: pet_prefix, Modality.SPECT: nm_prefix},
+        codes=read_code_table(code_table) if code_table else CodeTable(),
+        frame_of_reference=Space(frame_of_reference),
+        refuse_strays=strict,
+        ignored_suffixes=asked.suffixes(ignore or []),
+        fail_on_warnings=strict,
+        apply_hounsfield=apply_hounsfield,
+        allow_long_data=allow_long_data,
+    )
+
+
+def takes_conversion_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command all options of `conversion_options`, in the place of its argument `asked`."""
+    shared = inspect.signature(conversion_options, eval_str=True, locals={"Options": object}).parameters
+    own = inspect.signature(command, eval_str=True, locals={"Asked": object}).parameters
+
+    @functools.wraps(command)
+    def with_options(**given: Any) -> None:
+        options = {name: given.pop(name) for name in shared}
+        command(**given, asked=functools.partial(conversion_options, **options))
+
+    taken = [each for name, one in own.items() for each in (shared.values() if name == "asked" else (one,))]
+    signature = inspect.Signature([each.replace(kind=Parameter.KEYWORD_ONLY) for each in taken])
+    with_options.__signature__ = signature  # type: ignore[attr-defined]
+    with_options.__annotations__ = {each.name: each.annotation for each in taken}
+    return with_options
