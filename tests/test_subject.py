@@ -66,7 +66,7 @@ def test_the_header_says_who_the_animal_is() -> None:
     assert (found.name, found.id, found.birth_date, found.sex) == ("M 12", "M 12", date(2014, 3, 4), "F")
     assert (found.age, found.species, found.strain) == ("015W", "Mus musculus", "C57BL/6J")
     assert (found.investigator, found.institution) == ("A. Curie", "Core")
-    assert set(found.sources.values()) == {Source.HEADER}
+    assert {origin.source for origin in found.sources.values()} == {Source.HEADER}
 
 
 def test_the_command_line_wins_over_the_header() -> None:
@@ -75,13 +75,13 @@ def test_the_command_line_wins_over_the_header() -> None:
     found, findings = animal_of([said], given)
     assert not findings
     assert (found.name, found.id, found.birth_date, found.sex) == ("Minnie", "M 13", date(2013, 12, 25), "F")
-    assert {found.sources[name] for name in ("name", "id", "birth_date", "sex")} == {Source.COMMAND_LINE}
+    assert {found.sources[name].source for name in ("name", "id", "birth_date", "sex")} == {Source.COMMAND_LINE}
 
 
 def test_one_given_value_leaves_the_others_to_the_header() -> None:
     found = animal(header(subject_identifier="M 12", subject_sex="male"), id="X")
     assert (found.name, found.id, found.sex) == ("M 12", "X", "M")
-    assert (found.sources["name"], found.sources["id"]) == (Source.HEADER, Source.COMMAND_LINE)
+    assert (found.sources["name"].source, found.sources["id"].source) == (Source.HEADER, Source.COMMAND_LINE)
 
 
 def test_what_is_given_as_empty_is_not_given() -> None:
@@ -252,7 +252,7 @@ def test_lengths_come_in_three_units(units: str, length: str, metres: float) -> 
 def test_without_an_age_the_birth_date_gives_it_at_the_scan() -> None:
     found = animal(header(subject_date_of_birth="Mar 4 2014", scan_time="Tue Jun 17 13:52:07 2014"))
     assert found.age == "105D"  # 27 days of March, 30, 31 and 17 of June
-    assert found.sources["age"] is Source.DERIVED
+    assert found.sources["age"].source is Source.DERIVED
 
 
 @pytest.mark.parametrize("birth", ["Jun 18 2014", "Mar 4 2004"])

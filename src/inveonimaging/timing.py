@@ -1,11 +1,12 @@
-"""When things happened: frames, decay and time zones; seconds unless a name says otherwise."""
+"""When things happened: frames, decay, the injection and time zones; seconds unless a name says otherwise."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from datetime import timedelta
 
-from inveonimaging.findings import Finding
+from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr import Frame, Header
 from inveonimaging.scan import is_mu_map
 
@@ -14,6 +15,8 @@ _TINY = 1e-6
 _QUARTER = timedelta(minutes=15)
 _EAST = timedelta(hours=14)
 _WEST = timedelta(hours=-12)
+_SAME_DOSE = 0.05
+_BQ_PER_MBQ = 1e6
 
 
 def frame_reference_time(start: float, duration: float, half_life: float | None) -> float:
@@ -64,6 +67,25 @@ def decay_findings(header: Header) -> tuple[Finding, ...]:
                 ),
             )
     return ()
+
+
+def dose_findings(header: Header) -> Iterator[Finding]:
+    """Yield where the dose comes from, or what disagrees, if the syringe was measured before and after the injection.
+
+    What was measured counts: whether a site enters `dose` with or without the residual, nobody knows.
+    """
+    entered, measured = header.tracer.entered_dose_bq, header.tracer.measured_dose_bq
+    if measured is None:
+        return
+    net = f"activity_before_injection less residual_activity is {measured / _BQ_PER_MBQ:.4g} MBq at the injection"
+    if measured <= 0:
+        yield Finding("dose-residual-odd", f"{net}; not used", key="residual_activity")
+    elif entered and abs(entered / measured - 1) > _SAME_DOSE:
+        message = f"dose is {entered / _BQ_PER_MBQ:.4g} MBq, but {net}; what was measured is taken"
+        yield Finding("dose-disagrees", message, key="dose")
+    else:
+        message = f"the dose is what was measured: {net}"
+        yield Finding("dose-from-activities", message, Severity.INFO, key="activity_before_injection")
 
 
 def utc_offset(header: Header) -> tuple[timedelta | None, tuple[Finding, ...]]:

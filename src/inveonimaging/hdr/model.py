@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from inveonimaging import units
+from inveonimaging.dose import Measured, net_dose
 from inveonimaging.hdr import enums
 from inveonimaging.hdr.lexer import Block
 
@@ -39,6 +40,10 @@ _M = {
 def _converted(value: float | None, factor: Decimal | None) -> float | None:
     converted = units.convert(value, factor) if value and value > 0 and factor else 0.0
     return converted if 0 < converted < math.inf else None
+
+
+def _entered(moment: datetime | None) -> datetime | None:
+    return moment if moment and moment.year > _EPOCH_YEAR else None
 
 
 class Filter(NamedTuple):
@@ -130,14 +135,42 @@ class Tracer:
     residual_activity_time: datetime | None = None
 
     @property
-    def dose_bq(self) -> float | None:
+    def entered_dose_bq(self) -> float | None:
         """`dose` in Bq; None without a dose above 0 or without a known unit."""
         return _converted(self.dose, _BQ.get(self.dose_units or enums.ActivityUnits.UNKNOWN))
 
     @property
+    def before_injection_bq(self) -> float | None:
+        """`activity_before_injection` in Bq; None without an activity above 0 or without a known unit."""
+        return _converted(self.activity_before_injection, _BQ.get(self.activity_units or enums.ActivityUnits.UNKNOWN))
+
+    @property
+    def residual_bq(self) -> float | None:
+        """`residual_activity` in Bq, 0 or above; None if it is not known, or has no known unit."""
+        factor = _BQ.get(self.activity_units or enums.ActivityUnits.UNKNOWN)
+        return 0.0 if factor and self.residual_activity == 0 else _converted(self.residual_activity, factor)
+
+    @property
+    def measured_dose_bq(self) -> float | None:
+        """`activity_before_injection` less `residual_activity`, both at the injection, in Bq.
+
+        It is 0 or less where more was left than had been there. It is None unless all of it is known: a console
+        writes 0 for an activity, and the epoch for a time, that nobody entered.
+        """
+        before = Measured(self.before_injection_bq, _entered(self.activity_before_injection_time))
+        residual = Measured(self.residual_bq, _entered(self.residual_activity_time))
+        return net_dose(before, residual, self.injected_at, self.half_life_s)
+
+    @property
+    def dose_bq(self) -> float | None:
+        """The dose at the injection, in Bq: what was measured, else what was entered; None if neither is known."""
+        measured = self.measured_dose_bq
+        return measured if measured and measured > 0 else self.entered_dose_bq
+
+    @property
     def injected_at(self) -> datetime | None:
         """`injection_time`; None for the epoch, which a console writes for no time at all."""
-        return self.injection_time if self.injection_time and self.injection_time.year > _EPOCH_YEAR else None
+        return _entered(self.injection_time)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,161 @@
+"""The one animal of a study, put together from all that is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from inveonimaging.errors import printable
+from inveonimaging.findings import Finding, Severity
+from inveonimaging.hdr import Header
+from inveonimaging.sheet.told import NOTHING, Origin, Source, Told
+from inveonimaging.subject.concepts import Concept
+from inveonimaging.subject.from_header import FROM_HEADER, first
+from inveonimaging.subject.given import GivenSubject
+from inveonimaging.subject.typed import LONGEST_AGE, text_of
+
+_GIVEN = ("name", "id", "birth_date", "sex")
+_IDENTIFIER = "subject_identifier"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Animal:
+    """The animal of a study; None or empty is unknown.
+
+    Attributes:
+        name, id: as typed, one line.
+        sex: `M`, `F`, `O` or empty.
+        neutered: whether it was.
+        age: a DICOM Age String such as `012W`.
+        species, strain, breed: as typed.
+        species_code, strain_codes: what a sheet gives for them.
+        strain_nomenclature: how the strain is written, such as `MGI_2013`.
+        strain_stock, strain_source, strain_registry: number in a stock, who keeps it, and the registry: a code, or its
+            name.
+        breed_registration, breed_registry: number in a registry, and the registry: a code, or its name.
+        modifications: genetic ones, as typed.
+        modifications_nomenclature: how they are written.
+        modifications_codes: one of each modification, or none at all.
+        weight_kg, length_m: above 0.
+        investigator: the responsible person, as typed.
+        responsible_role: what that person is, a defined term of DICOM.
+        responsible_organization: as typed.
+        institution: where the scanner is, as typed.
+        history: drugs, food, water and the like, one sentence each.
+        sources: where each known value came from, by attribute name.
+    """
+
+    name: str = ""
+    id: str = ""
+    birth_date: date | None = None
+    sex: str = ""
+    neutered: bool | None = None
+    age: str | None = None
+    species: str | None = None
+    species_code: Concept | None = None
+    strain: str | None = None
+    strain_nomenclature: str | None = None
+    strain_codes: tuple[Concept, ...] = ()
+    strain_stock: str | None = None
+    strain_source: str | None = None
+    strain_registry: Concept | str | None = None
+    breed: str | None = None
+    breed_registration: str | None = None
+    breed_registry: Concept | str | None = None
+    modifications: tuple[str, ...] = ()
+    modifications_nomenclature: str | None = None
+    modifications_codes: tuple[Concept, ...] = ()
+    weight_kg: float | None = None
+    length_m: float | None = None
+    investigator: str | None = None
+    responsible_role: str = "INVESTIGATOR"
+    responsible_organization: str | None = None
+    institution: str | None = None
+    history: str | None = None
+    sources: Mapping[str, Origin] = field(default_factory=dict)
+
+
+OF_ANIMALS = frozenset(Animal.__dataclass_fields__) - {"sources"}
+"""What can be said of an animal."""
+
+
+def animal_of(
+    headers: Sequence[Header], given: GivenSubject, told: Told = NOTHING, files: Sequence[str] = ()
+) -> tuple[Animal, tuple[Finding, ...]]:
+    """Return the one animal of a study's headers: for each value the first header that gives it.
+
+    A DICOM study has one patient: headers that disagree are a finding, and the first counts unless the user says it.
+    Headers of several subjects are a finding that is an error, unless the user names the one.
+
+    Args:
+        headers: of all scans.
+        given: on the command line; wins over all else.
+        told: by a sheet, of the study; wins over the headers.
+        files: the headers' file names, for the sources.
+    """
+    findings: list[Finding] = []
+    typed = {name: value for name in _GIVEN if (value := getattr(given, name)) is not None}
+    said = {name: cell.value for name, cell in told.cells.items() if name in OF_ANIMALS}
+    known, sources = _known(headers, {**said, **typed}, files, findings)
+    if "birth_date" in typed and typed["birth_date"] != known.get("birth_date"):
+        known.pop("age", None)  # that of another birth date
+    known |= {**said, **typed}
+    if known.get("responsible_organization") == known.get("institution"):
+        known.pop("responsible_organization", None)  # which it is without being said
+    sources |= {name: told.origin(name) for name in said} | dict.fromkeys(typed, Origin(Source.COMMAND_LINE))
+    if "id" in sources:
+        sources.setdefault("name", sources["id"])
+    derived = None if known.get("age") else _age_at_scan(known.get("birth_date"), headers)
+    if derived:
+        known["age"], sources["age"] = derived, Origin(Source.DERIVED)
+    values = {name: value for name, value in known.items() if value is not None}
+    sources = {name: origin for name, origin in sources.items() if name in values}
+    return Animal(**values, sources=sources), tuple(dict.fromkeys(findings))
+
+
+def _known(
+    headers: Sequence[Header], said: Mapping[str, Any], files: Sequence[str], findings: list[Finding]
+) -> tuple[dict[str, Any], dict[str, Origin]]:
+    """Return what the headers say, and where; what is `said` instead raises no findings."""
+    known: dict[str, Any] = _identity(headers, said.get("id"), findings)
+    sources = dict.fromkeys(known, _origin(headers, _first_named(headers), _IDENTIFIER, files))
+    if known.get("name") == said.get("id"):
+        sources.pop("name", None)  # of several subjects it is the given ID
+    for name, key, from_header in FROM_HEADER:
+        value, number = first(headers, key, from_header, [] if name in said else findings)
+        if value is not None:
+            known[name], sources[name] = value, _origin(headers, number, key, files)
+    return known, sources
+
+
+def _origin(headers: Sequence[Header], number: int, key: str, files: Sequence[str]) -> Origin:
+    file = files[number] if number < len(files) else ""
+    line = headers[number].line_of(key) if number < len(headers) else None
+    return Origin(Source.HEADER, file, line)
+
+
+def _first_named(headers: Sequence[Header]) -> int:
+    return next((number for number, each in enumerate(headers) if text_of(each.subject.identifier)), 0)
+
+
+def _identity(headers: Sequence[Header], given_id: str | None, findings: list[Finding]) -> dict[str, Any]:
+    """Return ID and name as the headers have them; what a user gives for several subjects is both."""
+    typed = [text for header in headers if (text := text_of(header.subject.identifier))]
+    subjects = list({" ".join(text.split()).casefold(): text for text in reversed(typed)}.values())[::-1]
+    if len(subjects) > 1 and given_id is not None:
+        return {"name": given_id}
+    if len(subjects) > 1:
+        shown = ", ".join(f"'{printable(subject, 30)}'" for subject in subjects)
+        message = f"{_IDENTIFIER} differs within the study: {shown}"
+        findings.append(Finding("several-subjects", message, Severity.ERROR, key=_IDENTIFIER))
+    return {"id": subjects[0], "name": subjects[0]} if subjects else {}
+
+
+def _age_at_scan(birth: object, headers: Sequence[Header]) -> str | None:
+    scan = min((h.acquisition.scan_time for h in headers if h.acquisition.scan_time), default=None)
+    if not isinstance(birth, date) or scan is None:
+        return None
+    days = (scan.date() - birth).days
+    return f"{days:03}D" if 0 <= days <= LONGEST_AGE else None
