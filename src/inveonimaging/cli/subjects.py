@@ -1,0 +1,46 @@
+"""`inveon subjects`: a sheet of subjects and scans, pre-filled from the headers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from inveonimaging.cli.outcome import one_line_errors
+from inveonimaging.reporting import say_failure, say_findings, shown
+
+EXAMPLES = """\b
+Examples:
+  inveon subjects archive -o subjects.csv
+  inveon subjects archive -o animals.xlsx --by subject
+  inveon convert archive dicom --recursive --subjects subjects.csv
+"""
+
+
+def subjects(
+    root: Annotated[
+        Path, typer.Argument(metavar="ROOT", help="A folder with Inveon files at any depth, or one .img or .hdr file.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The sheet: .csv, .tsv, .xlsx, .json or .yaml.")
+    ],
+    by: Annotated[Literal["scan", "subject"], typer.Option("--by", help="What a row is about.")] = "scan",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file of the same name.")] = False,
+) -> None:
+    """Write a sheet pre-filled from the headers, to be corrected and given to inveon convert --subjects."""
+    with one_line_errors():
+        from inveonimaging.report.files import refuse_taken, write_whole
+        from inveonimaging.sheet.prefill import filled_by_scan, filled_by_subject
+        from inveonimaging.sheet.writing import refuse_kind, sheet_bytes
+
+        refuse_kind(output)
+        refuse_taken(output, overwrite=overwrite)
+        filled = filled_by_scan(root) if by == "scan" else filled_by_subject(root)
+        if filled.rows:
+            write_whole(output, sheet_bytes(filled, output), overwrite=overwrite)
+            count = len(filled.rows)
+            typer.echo(f"{shown(output)}: {count} row{'' if count == 1 else 's'}, one a {by}")
+        say_findings(filled.findings)
+        codes = [say_failure(error) for error in filled.errors]
+        raise typer.Exit(max(codes, default=0))

@@ -1,0 +1,212 @@
+"""Which rows of a sheet are about a scan, and which of their values counts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from fnmatch import fnmatchcase
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+from inveonimaging.discover import Pair
+from inveonimaging.errors import InputError, printable
+from inveonimaging.findings import Finding, Severity
+from inveonimaging.hdr import Header
+from inveonimaging.sheet.columns import STUDY_NAMES
+from inveonimaging.sheet.needs import refuse_incomplete
+from inveonimaging.sheet.told import NOTHING, Cell, Told
+
+_WILD = frozenset("*?[")
+_NAMED = 8
+Rank = tuple[int, int, int]
+Scan = tuple[Pair, Header]
+
+
+class Row(NamedTuple):
+    """A row: its number, what scans it is about (empty for any), and its values by their names."""
+
+    number: int
+    file: str
+    folder: str
+    subject: str
+    cells: Mapping[str, Cell]
+
+
+class Place(NamedTuple):
+    """What rows are matched by, all in lower case: folders from the root on, names of both files, the subject."""
+
+    folders: tuple[str, ...]
+    names: tuple[str, str]
+    subject: str
+
+
+def place_of(pair: Pair, header: Header) -> Place:
+    """Return what rows of a scan are matched by."""
+    folder = os.path.abspath(pair.data.parent).replace("\\", "/").casefold()  # noqa: PTH100 - links stay as they are
+    names = pair.data.name.casefold(), pair.header.name.casefold()
+    return Place(tuple(filter(None, folder.split("/"))), names, plain_subject(header.subject.identifier))
+
+
+def plain_subject(text: str | None) -> str:
+    """Return a `subject_identifier` as it is compared: blanks, control characters, upper and lower case aside."""
+    return harmless(text or "").casefold()
+
+
+def harmless(text: str) -> str:
+    """Return text as one line, with blanks for control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def parts_of_path(text: str) -> tuple[str, ...]:
+    """Return the parts of a pattern of a path, in lower case; slashes part them, and backslashes as well."""
+    return tuple(part for part in text.replace("\\", "/").casefold().split("/") if part not in ("", "."))
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet that was read.
+
+    Attributes:
+        path: the file.
+        sha256: of its bytes.
+        rows: in their order.
+        findings: how the file was read, if that is to be known.
+    """
+
+    path: Path
+    sha256: str
+    rows: tuple[Row, ...]
+    findings: tuple[Finding, ...] = ()
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what another process needs to have the same sheet."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
+
+    def of_scan(self, pair: Pair, header: Header) -> Told:
+        """Return what the rows say of a scan: of each value that of the row that matches most closely.
+
+        Raises:
+            InputError: two rows that match alike say different things.
+        """
+        place = place_of(pair, header)
+        ranked = [(rank, row) for row in self._likely(place) if (rank := _rank(row, place))]
+        ranked.sort(key=lambda each: (each[0], -each[1].number), reverse=True)
+        cells: dict[str, tuple[Rank, Cell]] = {}
+        for rank, row in ranked:
+            for name, cell in row.cells.items():
+                found = cells.setdefault(name, (rank, cell))
+                if found[0] == rank and found[1].value != cell.value:
+                    raise self._contradiction(cell, found[1], f"both match {printable(pair.data.name)} alike")
+        rows = tuple(sorted(row.number for _, row in ranked))
+        return Told(self.path, {name: cell for name, (_, cell) in cells.items()}, rows)
+
+    def of_study(self, told: Iterable[Told]) -> Told:
+        """Return what is said of a study as a whole by what is said of its scans.
+
+        Raises:
+            InputError: rows say different things of it.
+        """
+        cells: dict[str, Cell] = {}
+        rows: set[int] = set()
+        for each in told:
+            rows |= set(each.rows)
+            for name, cell in each.only(STUDY_NAMES).cells.items():
+                found = cells.setdefault(name, cell)
+                if found.value != cell.value:
+                    raise self._contradiction(cell, found, "a study has one value, and scans of it match both rows")
+        return Told(self.path, cells, tuple(sorted(rows)))
+
+    def _contradiction(self, one: Cell, other: Cell, why: str) -> InputError:
+        first, second = sorted((one, other), key=lambda cell: cell.row)
+        message = f"{second.title} is {_shown(second)}, but row {first.row} says {_shown(first)}; {why}"
+        return InputError(message, path=self.path, line=second.row)
+
+    def _likely(self, place: Place) -> Iterator[Row]:
+        """Yield the rows that may match, so that not every row of a long sheet is looked at for every scan."""
+        for kind, keys in (("file", place.names), ("folder", place.folders[-1:]), ("subject", (place.subject,))):
+            for key in keys:
+                yield from self._by_key.get((kind, key), ())
+        yield from self._by_key.get(("", ""), ())
+
+    @cached_property
+    def _by_key(self) -> dict[tuple[str, str], list[Row]]:
+        """Rows by what they name without a wildcard; those with none under an empty key."""
+        found: dict[tuple[str, str], list[Row]] = {}
+        for row in self.rows:
+            found.setdefault(_key(row), []).append(row)
+        return found
+
+
+def _key(row: Row) -> tuple[str, str]:
+    for kind, pattern in (("file", row.file), ("folder", row.folder)):
+        parts = parts_of_path(pattern)
+        if parts and not _WILD & set(parts[-1]):
+            return kind, parts[-1]
+    return ("subject", plain_subject(row.subject)) if row.subject else ("", "")
+
+
+def _rank(row: Row, place: Place) -> Rank | None:
+    """Return how closely a row matches: by file, by folder, by subject; without wildcards more; None if it does not."""
+    files = [(*place.folders, name) for name in place.names]
+    file = max(_closeness(row.file, path) for path in files)
+    folder = _closeness(row.folder, place.folders)
+    subject = int(plain_subject(row.subject) == place.subject) if row.subject else 0
+    asked = (row.file, file), (row.folder, folder), (row.subject, subject)
+    return None if any(pattern and not found for pattern, found in asked) else (file, folder, subject)
+
+
+def _closeness(pattern: str, path: Sequence[str]) -> int:
+    """Return 2 if the end of a path is what a pattern says, 1 if it matches it, else 0."""
+    parts = parts_of_path(pattern)
+    end = tuple(path[-len(parts) :])
+    if not parts or len(end) < len(parts):
+        return 0
+    return 2 if end == parts else int(all(map(fnmatchcase, end, parts)))
+
+
+def _shown(cell: Cell) -> str:
+    return "unknown" if cell.value is None else f"'{printable(cell.value, 40)}'"
+
+
+def told_of(sheet: Sheet | None, scans: Sequence[Scan]) -> tuple[tuple[Told, ...], Told]:
+    """Return what a sheet says of each scan of a study, with what it says of the study, and that alone.
+
+    Raises:
+        InputError: rows contradict each other, or give a part of what only makes sense as a whole; with the row.
+    """
+    if sheet is None:
+        return (NOTHING,) * len(scans), NOTHING
+    of_scans = [sheet.of_scan(*scan) for scan in scans]
+    whole = sheet.of_study(of_scans)
+    refuse_incomplete(sheet.path, whole, [header for _, header in scans])
+    return tuple(Told(each.path, {**each.cells, **whole.cells}, each.rows) for each in of_scans), whole
+
+
+def unmatched_scan(sheet: Sheet, told: Told) -> tuple[Finding, ...]:
+    """Return a finding if no row is about a scan."""
+    if told.rows:
+        return ()
+    return (Finding("scan-not-in-sheet", f"no row of {printable(sheet.name)} matches this scan"),)
+
+
+def unused_rows(sheet: Sheet, used: Iterable[int]) -> tuple[Finding, ...]:
+    """Return a finding with the rows that no scan matched.
+
+    Args:
+        sheet: the sheet.
+        used: the numbers of rows that scans matched.
+    """
+    unused = sorted({row.number for row in sheet.rows} - set(used))
+    if not unused:
+        return ()
+    named = ", ".join(map(str, unused[:_NAMED]))
+    more = f" and {len(unused) - _NAMED} more" if len(unused) > _NAMED else ""
+    message = f"{len(unused)} of {len(sheet.rows)} rows match no scan: {named}{more}"
+    return (Finding("sheet-row-unused", message, Severity.INFO, line=unused[0], path=str(sheet.path)),)

@@ -1,0 +1,71 @@
+"""What a sheet says of a scan, and where each value of a study came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class Source(str, Enum):
+    """What kind of source a value came from."""
+
+    COMMAND_LINE = "command line"
+    SHEET = "sheet"
+    HEADER = "header"
+    DERIVED = "derived from other values"
+
+
+class Origin(NamedTuple):
+    """Where a value came from: the kind of source, and for a sheet or header its file's name and line."""
+
+    source: Source
+    file: str = ""
+    line: int | None = None
+
+    def __str__(self) -> str:
+        """Return `subjects.csv:5`, `m1.pet.img.hdr:41`, `command line` or `derived from other values`."""
+        if not self.file:
+            return self.source.value
+        return self.file if self.line is None else f"{self.file}:{self.line}"
+
+
+class Cell(NamedTuple):
+    """A value, None if it takes the header's away, with the row and the column's title that it stands in."""
+
+    value: Any
+    row: int
+    title: str
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the rows of a sheet say of a scan, or of a study.
+
+    Attributes:
+        path: the sheet; None without one.
+        cells: by what the columns' table calls it.
+        rows: the numbers of the rows that match.
+    """
+
+    path: Path | None = None
+    cells: Mapping[str, Cell] = field(default_factory=dict)
+    rows: tuple[int, ...] = ()
+
+    def get(self, name: str) -> Any:
+        """Return a value; None if no row gives it, and if a row takes the header's away."""
+        cell = self.cells.get(name)
+        return None if cell is None else cell.value
+
+    def origin(self, name: str) -> Origin:
+        """Return where a value that a row gives came from."""
+        return Origin(Source.SHEET, self.path.name if self.path else "", self.cells[name].row)
+
+    def only(self, names: Iterable[str]) -> Told:
+        """Return what is said under these names."""
+        return Told(self.path, {name: self.cells[name] for name in names if name in self.cells}, self.rows)
+
+
+NOTHING = Told()

@@ -1,0 +1,181 @@
+"""The text of one cell <-> its value. What cannot be read raises ValueError, which says what is expected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from inveonimaging import units
+from inveonimaging.errors import OptionError
+from inveonimaging.subject.concepts import Concept
+from inveonimaging.subject.typed import birth_date_of, sex_of
+from inveonimaging.xnat import checked_label
+
+LO, SH, LONG = 64, 16, 1024
+SEPARATOR = "|"
+ROLES = (
+    "OWNER",
+    "PARENT",
+    "CHILD",
+    "SPOUSE",
+    "SIBLING",
+    "RELATIVE",
+    "GUARDIAN",
+    "CUSTODIAN",
+    "AGENT",
+    "INVESTIGATOR",
+    "VETERINARIAN",
+)
+_MIDNIGHT = re.compile(r"(\d{4}-\d\d-\d\d)[ T]00:00(?::00(?:\.0+)?)?")
+_MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d?:\d\d)(:\d\d)?(?:\.(\d{1,6})0*)?")
+_YES = frozenset({"yes", "y", "true", "1", "neutered", "altered", "castrated", "spayed"})
+_NO = frozenset({"no", "n", "false", "0", "intact", "unaltered"})
+_GROUPS, _COMPONENTS = 3, 5  # of a Person Name, PS3.5 6.2
+_PARTS = 3  # of a code
+
+
+@dataclass(frozen=True)
+class Codec:
+    """How a cell is read, how a value is spelled so that it is read again, and an example."""
+
+    parse: Callable[[str], Any]
+    spell: Callable[[Any], str]
+    example: str
+
+
+def line(longest: int) -> Callable[[str], str]:
+    """Return what reads one line of text; several lines are joined."""
+
+    def parse(text: str) -> str:
+        flat = " ".join(text.split())
+        if "\\" in flat or not flat.isprintable():
+            raise ValueError("text without backslash and control characters")
+        if len(flat) > longest:
+            raise ValueError(f"at most {longest} characters, and not {len(flat)}")
+        return flat
+
+    return parse
+
+
+def fitted(text: str, longest: int = LO) -> str:
+    """Return any text as `line` reads it: as it is written to DICOM, cut, without backslash and control characters."""
+    flat = "".join(" " if not c.isprintable() else c for c in text.replace("\\", "/"))
+    return " ".join(flat.split())[:longest].strip()
+
+
+def text(longest: int = LO, example: str = "") -> Codec:
+    """Return the codec of one line of text."""
+    return Codec(line(longest), lambda value: fitted(str(value), longest), example)
+
+
+def quantity(factor: Decimal, example: str, *, zero: bool = False) -> Codec:
+    """Return the codec of a number in a unit, which becomes `factor` times as much; above 0, or 0 too."""
+    what = "0 or above" if zero else "above 0"
+
+    def parse(text: str) -> float:
+        try:
+            value = units.number(text, factor)
+        except (ValueError, ArithmeticError):
+            point = ", with a point as decimal mark" if "," in text else ""
+            raise ValueError(f"a number like {example}{point}, without its unit") from None
+        if value < 0 or (not value and not zero):
+            raise ValueError(f"a number {what}")
+        return value
+
+    return Codec(parse, lambda value: units.spell(value, factor), example)
+
+
+def _person(text: str) -> str:
+    flat = line(LO * _GROUPS)(text)
+    groups = flat.split("=")
+    is_name = len(groups) <= _GROUPS and all(each.count("^") < _COMPONENTS for each in groups)
+    if not is_name or any(len(each) > LO for each in groups):
+        raise ValueError(f"a name of at most {LO} characters, such as Family^Given")
+    return flat
+
+
+def _date(text: str) -> Any:
+    midnight = _MIDNIGHT.fullmatch(text)  # how spreadsheets hold a date
+    parsed = birth_date_of(midnight[1] if midnight else text)
+    if parsed is None:
+        raise ValueError("a date like 2014-03-04")
+    return parsed
+
+
+def _moment(text: str) -> datetime:
+    match = _MOMENT.fullmatch(text)
+    try:
+        if match:
+            day, clock, seconds, fraction = match.groups()
+            micros = f".{(fraction or '0'):0<6}"
+            clock = clock.rjust(len("10:05"), "0")
+            return datetime.fromisoformat(f"{day}T{clock}{seconds or ':00'}{micros}")
+    except ValueError:
+        pass
+    raise ValueError("a date and a time like 2014-06-17 13:51:37, local time without a zone")
+
+
+def _sex(text: str) -> str:
+    parsed = sex_of(text)
+    if parsed is None:
+        raise ValueError("M, F or O")
+    return parsed
+
+
+def _yes_or_no(text: str) -> bool:
+    word = text.lower()
+    if word not in _YES | _NO:
+        raise ValueError("yes or no")
+    return word in _YES
+
+
+def _role(text: str) -> str:
+    if text.upper() not in ROLES:
+        raise ValueError(f"one of {', '.join(ROLES)}")
+    return text.upper()
+
+
+def _code(text: str) -> Concept:
+    parts = [line(LO)(part) for part in text.split("^")]
+    if len(parts) != _PARTS or not all(parts) or len(parts[1]) > SH:
+        raise ValueError("a code as VALUE^SCHEME^MEANING, such as 3028467^MGI^C57BL/6J")
+    return Concept(*parts)
+
+
+def _spell_code(code: Concept | str) -> str:
+    return code if isinstance(code, str) else "^".join(code)
+
+
+def _code_or_name(text: str) -> Concept | str:
+    return _code(text) if "^" in text else line(LO)(text)
+
+
+def _label(text: str) -> str:
+    try:
+        return checked_label(text)
+    except OptionError as error:
+        raise ValueError(error.expected) from None
+
+
+def several(codec: Codec) -> Codec:
+    """Return the codec of several values, parted by `|`."""
+
+    def parse(text: str) -> tuple[Any, ...]:
+        return tuple(codec.parse(part.strip()) for part in text.split(SEPARATOR) if part.strip())
+
+    return Codec(parse, lambda values: f" {SEPARATOR} ".join(map(codec.spell, values)), codec.example)
+
+
+PERSON = Codec(_person, lambda value: fitted(str(value)), "Mouse^Minnie")
+DATE = Codec(_date, str, "2014-03-04")
+MOMENT = Codec(_moment, str, "2014-06-17 13:51:37")
+SEX = Codec(_sex, str, "F")
+YES_OR_NO = Codec(_yes_or_no, lambda value: "yes" if value else "no", "no")
+ROLE = Codec(_role, str, "VETERINARIAN")
+CODE = Codec(_code, _spell_code, "3028467^MGI^C57BL/6J")
+REGISTRY = Codec(_code_or_name, _spell_code, "ILCR")
+LABEL = Codec(_label, str, "FDG_pilot")

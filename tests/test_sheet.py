@@ -1,0 +1,560 @@
+"""Sheets of subjects: how files are read, which rows are about a scan, what is refused and how that is said."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+import re
+import sys
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openpyxl import Workbook
+
+from helpers import assert_harmless, header_text
+from inveonimaging.discover import Pair
+from inveonimaging.errors import InputError, InveonError, OptionError
+from inveonimaging.hdr import Header, parse
+from inveonimaging.sheet import extra
+from inveonimaging.sheet.columns import COLUMNS, Scope
+from inveonimaging.sheet.escape import escaped, unescaped
+from inveonimaging.sheet.matching import Sheet, told_of, unused_rows
+from inveonimaging.sheet.reading import read_sheet
+from inveonimaging.sheet.told import Origin, Source, Told
+from inveonimaging.subject import Concept
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def sheet(tmp_path: Path) -> Make:
+    """Return a function that writes a file."""
+
+    def write(content: str | bytes, name: str = "subjects.csv") -> Path:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return path
+
+    return write
+
+
+def values(found: Sheet, row: int = 0) -> dict[str, Any]:
+    return {name: cell.value for name, cell in found.rows[row].cells.items()}
+
+
+def header(identifier: str | None = None, **keys: str) -> Header:
+    return parse(header_text({"subject_identifier": identifier, **keys}).encode())[0]
+
+
+def pair(path: str) -> Pair:
+    return Pair(Path(path + ".hdr"), Path(path))
+
+
+def told(found: Sheet, path: str = "/data/study/m1.pet.img", identifier: str | None = None) -> Told:
+    return found.of_scan(pair(path), header(identifier))
+
+
+def refused(path: Path, error: type[InveonError] = OptionError) -> str:
+    """Return the one harmless line that a file is refused with."""
+    with pytest.raises(error) as caught:
+        read_sheet(path)
+    assert_harmless(str(caught.value))
+    return str(caught.value)
+
+
+# Files.
+
+TITLES = ["subject", "patient_name", "weight_g", "injection_time", "neutered"]
+ROW = ["M 12", "Mäuschen^Ä", "24.6", "2014-06-17 10:05:30", "yes"]
+TRUE = {
+    "name": "Mäuschen^Ä",
+    "weight_kg": 0.0246,
+    "injection_time": datetime(2014, 6, 17, 10, 5, 30),
+    "neutered": True,
+}
+
+
+def book(*rows: Sequence[Any], change: Callable[[Any], object] = lambda _sheet: None, title: str = "Sheet") -> bytes:
+    made = Workbook()
+    made.active.title = title  # type: ignore[union-attr]
+    for row in rows:
+        made.active.append(list(row))  # type: ignore[union-attr]
+    change(made.active)
+    kept = io.BytesIO()
+    made.save(kept)
+    return kept.getvalue()
+
+
+def joined(separator: str, *rows: Sequence[str]) -> str:
+    return "\r\n".join(separator.join(row) for row in rows) + "\r\n"
+
+
+FILES: dict[str, tuple[str, bytes, int]] = {  # name, content, row
+    "commas": ("s.csv", joined(",", TITLES, ROW).encode(), 2),
+    "semicolons": ("s.csv", joined(";", TITLES, ROW).encode(), 2),
+    "semicolons and a decimal comma": ("s.csv", joined(";", TITLES, [*ROW[:2], "24,6", *ROW[3:]]).encode(), 2),
+    "with a mark": ("s.csv", joined(",", TITLES, ROW).encode("utf-8-sig"), 2),
+    "Windows-1252": ("s.csv", joined(";", TITLES, ROW).encode("cp1252"), 2),
+    "UTF-16 as Excel's Unicode text": ("s.tsv", joined("\t", TITLES, ROW).encode("utf-16"), 2),
+    "tabs": ("s.TSV", joined("\t", TITLES, ROW).encode(), 2),
+    "told separator": ("s.csv", ("sep=;\r\n" + joined(";", TITLES, ROW)).encode(), 3),
+    "empty lines": ("s.csv", ("\n" + joined(",", TITLES) + "\n,,\n" + joined(",", ROW)).encode(), 5),
+    "quoted": ("s.csv", joined(",", [f'"{t}"' for t in TITLES], [f'"{t}"' for t in ROW]).encode(), 2),
+    "titles as people write them": (
+        "s.csv",
+        joined(",", ["Subject", "Patient Name", "Weight (g)", "injection-time", "NEUTERED"], ROW).encode(),
+        2,
+    ),
+    "JSON": ("s.json", json.dumps([dict(zip(TITLES, ROW, strict=True))]).encode(), 1),
+    "JSON with types": (
+        "s.json",
+        json.dumps([{**dict(zip(TITLES, ROW, strict=True)), "weight_g": 24.6, "neutered": True, "sex": None}]).encode(),
+        1,
+    ),
+    "YAML": (
+        "s.yaml",
+        "# our animals\n\n- subject: M 12\n  patient_name: Mäuschen^Ä\n  weight_g: 24.6\n"
+        "  injection_time: 2014-06-17 10:05:30\n  neutered: yes\n  sex:\n".encode(),
+        3,
+    ),
+    "Excel": ("s.xlsx", book(TITLES, ROW), 2),
+    "Excel with types": (
+        "s.xlsx",
+        book(TITLES, ["M 12", "Mäuschen^Ä", 24.6, datetime(2014, 6, 17, 10, 5, 30), True]),
+        2,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_every_kind_of_file_says_the_same(sheet: Make, case: str) -> None:
+    name, content, row = FILES[case]
+    found = read_sheet(sheet(content, name))
+    [only] = found.rows
+    assert (only.number, only.subject) == (row, "M 12")
+    assert values(found) == TRUE
+    codes = [finding.code for finding in found.findings]
+    assert codes == (["sheet-encoding"] if case == "Windows-1252" else [])
+
+
+def test_numbers_and_dates_are_taken_as_they_are_written(sheet: Make) -> None:
+    yaml = "- subject: 007\n  patient_id: 0012\n  birth_date: 2014-03-04\n  sex: F\n  dose_MBq: 7.030\n"
+    found = read_sheet(sheet(yaml, "s.yml"))
+    assert found.rows[0].subject == "007"
+    assert values(found) == {"id": "0012", "birth_date": date(2014, 3, 4), "sex": "F", "dose_mbq": 7.03}
+    found = read_sheet(sheet('[{"subject": "a", "weight_g": 1e1, "patient_id": 12345678901234567890}]', "s.json"))
+    assert values(found) == {"weight_kg": 0.01, "id": "12345678901234567890"}
+
+
+def test_dates_of_excel_are_dates(sheet: Make) -> None:
+    rows = (["subject", "birth_date", "injection_time", "patient_id", "weight_g"],)
+    content = book(*rows, ["a", datetime(2014, 3, 4), datetime(2014, 6, 17), 12, 0.1 + 0.2])
+    assert values(read_sheet(sheet(content, "s.xlsx"))) == {
+        "birth_date": date(2014, 3, 4),
+        "injection_time": datetime(2014, 6, 17),
+        "id": "12",
+        "weight_kg": 0.0003,  # as Excel shows it, not 0.00030000000000000003
+    }
+
+
+def test_of_several_sheets_that_of_subjects_is_read_else_the_first(sheet: Make) -> None:
+    made = Workbook()
+    made.active.append(["subject", "sex"])  # type: ignore[union-attr]
+    made.active.append(["first", "F"])  # type: ignore[union-attr]
+    other = made.create_sheet("Notes")
+    other.append(["no title of ours"])
+    kept = io.BytesIO()
+    made.save(kept)
+    assert read_sheet(sheet(kept.getvalue(), "s.xlsx")).rows[0].subject == "first"
+    named = made.create_sheet("Subjects")
+    named.append(["subject", "sex"])
+    named.append(["second", "M"])
+    kept = io.BytesIO()
+    made.save(kept)
+    assert read_sheet(sheet(kept.getvalue(), "s.xlsx")).rows[0].subject == "second"
+
+
+def test_lines_in_a_cell_become_one_and_rows_count_as_in_a_spreadsheet(sheet: Make) -> None:
+    found = read_sheet(sheet('subject,strain\n"a","C57BL/6J\nJackson"\nb,BALB/c\n'))
+    assert values(found) == {"strain": "C57BL/6J Jackson"}
+    assert [row.number for row in found.rows] == [2, 3]
+
+
+def test_columns_with_a_hash_are_not_read(sheet: Make) -> None:
+    found = read_sheet(sheet("subject,# cage,#,sex\na,=1+1,x,F\n"))
+    assert values(found) == {"sex": "F"}
+
+
+def test_all_columns_are_read(sheet: Make) -> None:
+    skipped = {"weight_kg", "dose_mCi", "residual_mCi"}
+    columns = [each for each in COLUMNS if each.title not in skipped]
+    examples = {"MATCH": "x"}
+    cells = [examples.get(each.scope.name) or each.codec.example or "text" for each in columns]
+    found = read_sheet(sheet(joined(",", [each.title for each in columns], [f'"{cell}"' for cell in cells])))
+    assert set(values(found)) == {each.name for each in columns if each.scope is not Scope.MATCH}
+
+
+def test_units_are_those_of_the_title(sheet: Make) -> None:
+    found = read_sheet(sheet("subject,weight_kg,dose_mCi,residual_mCi\na,0.0246,0.19,0.01\n"))
+    assert values(found) == {"weight_kg": 0.0246, "dose_mbq": 7.03, "residual_mbq": 0.37}  # 1 mCi is 37 MBq
+
+
+def test_codes_and_several_values(sheet: Make) -> None:
+    found = read_sheet(
+        sheet(
+            "subject,strain_codes,genetic_modifications,breed_registry\n"
+            'a,3028467^MGI^C57BL/6J | X^99LAB^black 6,"Apoe<tm1Unc>, hom | Ldlr<tm1Her>",American Canine Association\n'
+        )
+    )
+    assert values(found) == {
+        "strain_codes": (Concept("3028467", "MGI", "C57BL/6J"), Concept("X", "99LAB", "black 6")),
+        "modifications": ("Apoe<tm1Unc>, hom", "Ldlr<tm1Her>"),
+        "breed_registry": "American Canine Association",
+    }
+
+
+# What is refused.
+
+
+@pytest.mark.parametrize(
+    ("title", "cell", "expected"),
+    [
+        ("weight_g", "24,6", "a number like 24.6, with a point as decimal mark, without its unit"),
+        ("weight_g", "24.6 g", "a number like 24.6, without its unit"),
+        ("weight_g", "0", "a number above 0"),
+        ("weight_g", "-3", "a number above 0"),
+        ("weight_g", "nan", "a number like 24.6"),
+        ("weight_g", "1e999", "a number like 24.6"),
+        ("residual_MBq", "-1", "a number 0 or above"),
+        ("birth_date", "03/04/2014", "a date like 2014-03-04"),
+        ("birth_date", "4.3.14", "a date like 2014-03-04"),
+        ("sex", "castrated", "M, F or O"),
+        ("neutered", "maybe", "yes or no"),
+        ("injection_time", "10:05", "a date and a time like 2014-06-17 13:51:37"),
+        ("injection_time", "2014-06-17", "a date and a time"),
+        ("injection_time", "2014-02-30 10:00", "a date and a time"),
+        ("injection_time", "2014-06-17T10:05:00Z", "without a zone"),
+        ("injection_time", "17.06.2014 10:05", "a date and a time"),
+        ("responsible_role", "BOSS", "one of OWNER, "),
+        ("strain_codes", "3028467", "VALUE^SCHEME^MEANING"),
+        ("strain_codes", "1^MGI^", "VALUE^SCHEME^MEANING"),
+        ("strain_codes", "1^SEVENTEENLETTERSX^a", "VALUE^SCHEME^MEANING"),
+        ("project", "FDG pilot", "letters from A to Z, digits, _ and -"),
+        ("patient_name", "x" * 65, "a name of at most 64 characters"),
+        ("patient_name", "a^b^c^d^e^f", "a name of at most 64 characters"),
+        ("patient_id", "x" * 65, "at most 64 characters, and not 65"),
+        ("strain", "ä" * 65, "at most 64 characters, and not 65"),
+        ("strain", "a\\b", "text without backslash and control characters"),
+        ("strain", "a\x1b[31m", "text without backslash and control characters"),
+        ("strain", "none", "an empty cell, which leaves it to the header, or unknown, which takes the header's value"),
+        ("patient_id", "-", "an empty cell"),
+        ("patient_id", "N/A", "an empty cell"),
+        ("file", "/data/a.img", "the end of a path"),
+        ("file", r"D:\data\a.img", "the end of a path"),
+        ("folder", "../other", "the end of a path"),
+        ("folder", "/", "the end of a path"),
+    ],
+)
+def test_a_cell_that_makes_no_sense_is_refused_with_its_place(
+    sheet: Make, title: str, cell: str, expected: str
+) -> None:
+    titles = ["subject", "sex", title] if title != "sex" else ["subject", "breed", title]
+    path = sheet(json.dumps([{"subject": "a"}, dict(zip(titles, ["b", "F", cell], strict=True))]), "s.json")
+    line = refused(path)
+    assert line.startswith(f"{path}:2: {title} is '")
+    assert expected in line
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("subject,wieght_g\na,3\n", ":2: there is no column 'wieght_g'; did you mean weight_g? "),
+        ("subject,weight\na,3\n", ":2: there is no column 'weight'; did you mean weight_g or weight_kg? "),
+        ("subject,dose [mCi/kg]\na,3\n", ":2: there is no column 'dose [mCi/kg]'"),
+        ("subject,cage\na,3\n", "a title that starts with # is not read: # cage"),
+        ("subject,sex,Sex\na,F,M\n", ":1: two columns are sex: 'sex' and 'Sex'"),
+        ("subject,weight_g,weight_kg\na,3,4\n", ":2: weight_g and weight_kg are given, expected one"),
+        ("subject,sex\na,F,M\n", ":2: cell 3 is 'M', and its column has no title"),
+        ("subject,sex\n,F\n", ":2: the row does not say what scans it is about; fill one of file, folder and subject"),
+        ("", "the sheet has no rows"),
+        ("subject,sex\n", "the sheet has no rows"),
+        ('subject,sex\n"a"b,F\n', ":2: cannot be read as text in columns"),
+        (b"subject,sex\n\x81\x8d,F\n", "in no encoding that is known, expected UTF-8; save it as 'CSV UTF-8'"),
+    ],
+)
+def test_a_sheet_that_makes_no_sense_is_refused(sheet: Make, content: str | bytes, said: str) -> None:
+    assert said in refused(sheet(content))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("s.txt", "", "the sheet's name ends in '.txt', expected one of .csv, .tsv, .xlsx, .json, .yaml, .yml"),
+        ("s.json", "[{", "is no JSON"),
+        ("s.json", "{}", "is no list, expected a list with one object a row"),
+        ("s.json", '{"subject": "a"}', "is no list"),
+        ("s.json", "[1]", ":1: is no object"),
+        ("s.json", '[{"subject": ["a"]}]', ":1: subject is no plain value"),
+        ("s.json", '[{"subject": "a", "sex": "F", "sex": "M"}]', ":1: sex is given twice"),
+        ("s.json", "[" * 100_000, "is no JSON"),
+        ("s.yaml", "- subject: a\n  sex: F\n  sex: M\n", ":1: sex is given twice"),
+        ("s.yaml", "- subject: a\n  x: [\n", "is no YAML"),
+        ("s.yaml", "subject: a\n", "is no list"),
+        ("s.yaml", "- a\n- b\n", ":1: is no mapping"),
+        ("s.yaml", "- subject: a\n- subject:\n  - b\n", ":2: subject is no plain value"),
+        ("s.yaml", "- subject: !!python/object/apply:os.system ['true']\n", ":1: subject is no plain value"),
+        ("s.yaml", "- &a {subject: x}\n- {<<: *a}\n", "is no plain value"),
+        ("s.xlsx", "PK", "is no Excel workbook"),
+        ("s.xlsx", book(["subject", "weight_g"], ["a", "=20+4"]), ":2: cell B2 holds a formula; replace it by its"),
+        ("s.xlsx", book(["subject", "weight_g"], ["a", "#N/A"]), ":2: cell B2 holds an error, #N/A"),
+        ("s.xlsx", book(["subject", "injection_time"], ["a", time(10, 5)]), "injection_time is '10:05:00', expected"),
+        (
+            "s.xlsx",
+            book(["subject", "sex"], ["a", "F"], ["b", ""], change=lambda sheet: sheet.merge_cells("B2:B3")),
+            "cells B2:B3 are merged",
+        ),
+    ],
+)
+def test_a_file_that_is_none_is_refused(sheet: Make, name: str, content: str | bytes, said: str) -> None:
+    assert said in refused(sheet(content, name))
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    assert "the sheet cannot be read: No such file" in refused(tmp_path / "s.csv")
+
+
+@pytest.mark.parametrize(("name", "package"), [("s.xlsx", "openpyxl"), ("s.yaml", "yaml")])
+def test_a_missing_extra_is_one_line(sheet: Make, monkeypatch: pytest.MonkeyPatch, name: str, package: str) -> None:
+    monkeypatch.setattr(extra, "find_spec", lambda wanted: None if wanted == package else object())
+    kind = name.partition(".")[2]
+    assert refused(sheet("", name)) == f".{kind} files need {package}; pip install 'inveonimaging[{kind}]'"
+
+
+@given(data=st.binary(max_size=300), name=st.sampled_from(["s.csv", "s.tsv", "s.json", "s.yaml", "s.xlsx"]))
+def test_no_bytes_crash(tmp_path_factory: pytest.TempPathFactory, data: bytes, name: str) -> None:
+    path = tmp_path_factory.getbasetemp() / name
+    path.write_bytes(data)
+    try:
+        read_sheet(path)
+    except OptionError as error:
+        assert_harmless(str(error))
+
+
+# Formulas.
+
+
+@given(text=st.text("=+-@'\",;\t ab", max_size=12) | st.text(max_size=12))
+def test_what_is_escaped_starts_no_formula_and_comes_back(text: str) -> None:
+    cell = escaped(text)
+    assert unescaped(cell) == text
+    for part in (piece for separator in ",;\t" for piece in cell.split(separator)):
+        assert not part.lstrip(' "').startswith(("=", "+", "-", "@"))
+
+
+def test_what_needs_no_escape_has_none() -> None:
+    for text in ("'t Hooft", "C57BL/6J", "a-b", "1 = 2", "O'Neil^Tom"):
+        assert escaped(text) == unescaped(text) == text
+
+
+# Which rows are about a scan.
+
+
+def rows(sheet: Make, *lines: str) -> Sheet:
+    return read_sheet(sheet("\n".join(lines)))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matches"),
+    [
+        ("m1.pet.img", True),
+        ("m1.pet.img.hdr", True),
+        ("M1.PET.IMG", True),
+        ("study/m1.pet.img", True),
+        (r"study\m1.pet.img", True),
+        ("./study/m1.pet.img", True),
+        ("data/study/m1.pet.img", True),
+        ("*.pet.img", True),
+        ("m?.pet.*", True),
+        ("*/m1.pet.img", True),
+        ("s*/m[12].pet.img", True),
+        ("m1", False),
+        ("m1.pet", False),
+        ("other/m1.pet.img", False),
+        ("*", True),
+        ("a/b/c/data/study/m1.pet.img", False),
+        ("m1.ct.img", False),
+    ],
+)
+def test_a_file_is_matched_by_the_end_of_its_path(sheet: Make, pattern: str, matches: bool) -> None:
+    found = rows(sheet, "file,sex", f"{pattern},F")
+    assert bool(told(found).rows) is matches
+
+
+@pytest.mark.parametrize(
+    ("pattern", "matches"),
+    [("study", True), ("STUDY", True), ("data/study", True), ("*/study", True), ("data", False), ("st?dy/", True)],
+)
+def test_a_folder_is_that_of_the_files(sheet: Make, pattern: str, matches: bool) -> None:
+    assert bool(told(rows(sheet, "folder,sex", f"{pattern},F")).rows) is matches
+
+
+@pytest.mark.parametrize(("said", "matches"), [("M 12", True), ("m  12 ", True), ("M 1", False), (None, False)])
+def test_a_subject_is_that_of_the_header(sheet: Make, said: str | None, matches: bool) -> None:
+    assert bool(told(rows(sheet, "subject,sex", "M 12,F"), identifier=said).rows) is matches
+
+
+def test_all_that_a_row_names_must_match(sheet: Make) -> None:
+    found = rows(sheet, "file,subject,sex", "*.pet.img,M 12,F")
+    assert told(found, identifier="M 12").rows == (2,)
+    assert told(found, identifier="M 13").rows == ()
+    assert told(found, "/data/study/m1.ct.img", "M 12").rows == ()
+
+
+def test_a_name_with_brackets_is_found_as_it_is(sheet: Make) -> None:
+    found = rows(sheet, "file,sex", "mouse[1].img,F")
+    assert told(found, "/data/mouse[1].img").get("sex") == "F"
+    assert told(found, "/data/mouse1.img").get("sex") == "F"  # as a pattern
+
+
+def test_the_closest_row_counts_value_by_value(sheet: Make) -> None:
+    found = rows(
+        sheet,
+        "subject,folder,file,patient_id,strain,species,protocol",
+        "M 12,,,by subject,s,mouse,p",
+        ",study,,by folder,s2,,p2",
+        ",,*.pet.img,by pattern,,,p3",
+        ",,m1.pet.img,by name,,,",
+    )
+    said = told(found, identifier="M 12")
+    assert said.rows == (2, 3, 4, 5)
+    assert {name: (cell.value, cell.row) for name, cell in said.cells.items()} == {
+        "id": ("by name", 5),
+        "protocol": ("p3", 4),
+        "strain": ("s2", 3),
+        "species": ("mouse", 2),
+    }
+    assert said.origin("id") == Origin(Source.SHEET, "subjects.csv", 5)
+    assert str(said.origin("id")) == "subjects.csv:5"
+
+
+def test_rows_that_match_alike_must_not_contradict_each_other(sheet: Make) -> None:
+    found = rows(sheet, "file,sex,strain", "m1.pet.img,F,s", "m1.pet.img,F,", "m1.pet.img.hdr,M,")
+    with pytest.raises(InputError) as caught:
+        told(found)
+    assert str(caught.value).endswith("subjects.csv:4: sex is 'M', but row 2 says 'F'; both match m1.pet.img alike")
+    assert told(rows(sheet, "file,sex,strain", "m1.pet.img,F,s", "m1.pet.img,F,")).rows == (2, 3)
+
+
+def test_unknown_takes_the_headers_value_away(sheet: Make) -> None:
+    said = told(rows(sheet, "file,strain,dose_MBq", "m1.pet.img,Unknown,unknown"))
+    assert said.cells["strain"].value is None
+    assert said.get("dose_mbq") is None
+
+
+def study(found: Sheet, *paths: str, **keys: str) -> tuple[tuple[Told, ...], Told]:
+    return told_of(found, [(pair(path), header(**keys)) for path in paths])
+
+
+def test_what_is_said_of_one_scan_is_said_of_the_study(sheet: Make) -> None:
+    found = rows(sheet, "file,strain,dose_MBq", "*.pet.img,s,7")
+    (ct, pet), whole = study(found, "/d/m.ct.img", "/d/m.pet.img")
+    assert (ct.get("strain"), pet.get("strain"), whole.get("strain")) == ("s", "s", "s")
+    assert (ct.get("dose_mbq"), pet.get("dose_mbq"), whole.get("dose_mbq")) == (None, 7.0, None)
+    assert (ct.rows, pet.rows, whole.rows) == ((), (2,), (2,))
+
+
+def test_rows_of_one_study_must_not_contradict_each_other(sheet: Make) -> None:
+    found = rows(sheet, "file,weight_g,dose_MBq", "*.pet.img,24.6,7", "*.ct.img,24.5,8")
+    with pytest.raises(InputError) as caught:
+        study(found, "/d/m.ct.img", "/d/m.pet.img")
+    assert str(caught.value).endswith(
+        "subjects.csv:3: weight_g is '0.0245', but row 2 says '0.0246'; a study has one value, "
+        "and scans of it match both rows"
+    )
+
+
+@pytest.mark.parametrize(
+    ("titles", "cells", "said"),
+    [
+        ("breed_registration", "123", "breed_registration is given, expected breed_registry beside it"),
+        ("breed_registry", "ILCR", "breed_registry is given, expected breed_registration beside it"),
+        ("genetic_modifications", "a", "expected genetic_modifications_nomenclature beside it"),
+        ("strain_stock,strain_source", "1,JAX", "strain_stock is given, expected strain_registry beside it"),
+        (
+            "genetic_modifications,genetic_modifications_nomenclature,genetic_modifications_codes",
+            "a | b,MGI_2013,1^MGI^a",
+            "genetic_modifications_codes is given, expected as many as genetic_modifications: 2",
+        ),
+        ("responsible_role", "OWNER", "responsible_role is given, expected responsible_person beside it"),
+    ],
+)
+def test_a_part_of_a_whole_is_refused(sheet: Make, titles: str, cells: str, said: str) -> None:
+    found = rows(sheet, f"file,{titles}", f"*,{cells}")
+    with pytest.raises(InputError) as caught:
+        study(found, "/d/m.ct.img")
+    assert f"subjects.csv:2: {said}" in str(caught.value) or said in str(caught.value)
+
+
+def test_rows_that_no_scan_matched_are_named(sheet: Make) -> None:
+    found = rows(sheet, "subject,sex", *(f"m{number},F" for number in range(2, 14)))
+    [finding] = unused_rows(found, [2, 5])
+    assert finding.code == "sheet-row-unused"
+    assert finding.message == "10 of 12 rows match no scan: 3, 4, 6, 7, 8, 9, 10, 11 and 2 more"
+    assert unused_rows(found, range(2, 14)) == ()
+
+
+def test_a_long_sheet_is_not_searched_row_by_row(sheet: Make) -> None:
+    found = rows(sheet, "file,sex", *(f"scan{number}.img,F" for number in range(20_000)), "*.special.img,M")
+    place = list(found._likely(_place("/d/scan7.img")))
+    assert [row.number for row in place] == [9, 20_002]
+    assert told(found, "/d/scan7.img").rows == (9,)
+
+
+def _place(path: str) -> Any:
+    from inveonimaging.sheet.matching import place_of
+
+    return place_of(pair(path), header())
+
+
+def test_a_sheet_goes_to_another_process_whole(sheet: Make) -> None:
+    found = rows(sheet, "file,sex", "a.img,F")
+    told(found)
+    copy = pickle.loads(pickle.dumps(found))  # noqa: S301 - our own
+    assert copy == found
+    assert "_by_key" not in vars(copy)
+
+
+def test_without_a_sheet_nothing_is_said() -> None:
+    scans, whole = told_of(None, [(pair("/d/a.img"), header())])
+    assert (scans, whole) == ((Told(),), Told())
+
+
+def test_the_readers_of_formats_load_only_when_they_are_needed() -> None:
+    import subprocess
+
+    code = "import sys, inveonimaging.sheet.reading; print(sorted({'openpyxl', 'yaml', 'pydicom'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_page_has_a_row_for_each_column() -> None:
+    page = (Path(__file__).parent.parent / "docs" / "subjects.md").read_text("utf-8")
+    table = page.split("## Columns")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE) == [column.title for column in COLUMNS]
+    kinds = re.findall(r"^\| `[^`]+` \| (\w+) \|", table, re.MULTILINE)
+    assert kinds == [column.scope.value for column in COLUMNS]
+
+
+def test_the_pages_example_is_read(sheet: Make) -> None:
+    page = (Path(__file__).parent.parent / "docs" / "subjects.md").read_text("utf-8")
+    example = page.split("## An example")[1].split("\n## ")[0]
+    lines = [line.strip() for line in example.splitlines() if line.startswith("    ")]
+    found = rows(sheet, *lines)
+    said = told(found, "/archive/mouse_fdg_v1.pet.img", "M0042")
+    assert (said.rows, said.get("id"), said.get("residual_mbq")) == ((2, 3), "LEP-0042", 0.31)
