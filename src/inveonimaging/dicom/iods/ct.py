@@ -4,6 +4,7 @@ from pydicom.uid import CTImageStorage
 
 from inveonimaging.dicom.iods.iod import SingleFrameIod
 from inveonimaging.dicom.modules.ct import ct_image
+from inveonimaging.dicom.modules.deidentification import deidentification, safe_private
 from inveonimaging.dicom.modules.general import (
     body_part,
     frame_of_reference,
@@ -44,10 +45,11 @@ CT_IMAGE = SingleFrameIod(
         ct_image,
         voi_lut,
         sop_common,
+        deidentification,
     ),
     by_frame=(general_acquisition,),
     by_slice=(image_position, slice_location),
     by_slope=(rescale,),
     by_instance=(general_image, sop_instance),
-    of_first=(original_header,),
+    of_first=(original_header, safe_private),
 )

@@ -4,6 +4,7 @@ from pydicom.uid import EnhancedCTImageStorage, EnhancedPETImageStorage
 
 from inveonimaging.dicom.iods.groups import FRAME_CONTENT, PLANE_POSITION
 from inveonimaging.dicom.iods.iod import MultiFrameIod
+from inveonimaging.dicom.modules.deidentification import deidentification, safe_private
 from inveonimaging.dicom.modules.enhanced_ct import CT_ACQUISITION, ct_image_frame_type, enhanced_ct_image
 from inveonimaging.dicom.modules.enhanced_pet import (
     enhanced_pet_acquisition,
@@ -63,6 +64,7 @@ _COMMON = (
     multi_frame_dimension,
     acquisition_context,
     sop_common,
+    deidentification,
 )
 _OF_OBJECT = (multi_frame_functional_groups, sop_instance_of_object)
 _SHARED = (pixel_measures, frame_anatomy, frame_voi_lut)
@@ -71,7 +73,7 @@ ENHANCED_CT_IMAGE = MultiFrameIod(
     name="Enhanced CT Image",
     sop_class=EnhancedCTImageStorage,
     constant=(*_COMMON, enhanced_ct_image),
-    of_first=(original_header,),
+    of_first=(original_header, safe_private),
     by_object=_OF_OBJECT,
     shared=(
         *_SHARED,
@@ -96,7 +98,7 @@ ENHANCED_PET_IMAGE = MultiFrameIod(
         enhanced_pet_corrections,
         enhanced_pet_image,
     ),
-    of_first=(original_header,),
+    of_first=(original_header, safe_private),
     by_object=_OF_OBJECT,
     shared=(
         *_SHARED,

@@ -18,6 +18,7 @@ from inveonimaging.dicom.iods.ct import CT_IMAGE
 from inveonimaging.dicom.iods.groups import FRAME_CONTENT, PLANE_POSITION
 from inveonimaging.dicom.iods.iod import Attributes, Constant, Group, Iod, MultiFrameIod
 from inveonimaging.dicom.iods.pet import PET_IMAGE
+from inveonimaging.dicom.modules.deidentification import deidentification, safe_private
 from inveonimaging.dicom.modules.functional_groups import (
     frame_voi_lut,
     irradiation_event,
@@ -92,6 +93,7 @@ _COMMON: Constant = (
     acquisition_context,
     enhanced_image,
     sop_common,
+    deidentification,
 )
 
 
@@ -162,7 +164,7 @@ def _legacy(
         sop_class=sop_class,
         constant=constant,
         by_object=(multi_frame_functional_groups, sop_instance_of_object),
-        of_first=(original_header,),
+        of_first=(original_header, safe_private),
         shared=(pixel_measures, known_frame_anatomy, frame_voi_lut, *groups, said.shared),
         repeated=(plane_orientation,),
         by_frame=(synchronization_of_frame, *by_frame),

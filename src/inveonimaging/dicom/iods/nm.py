@@ -6,6 +6,7 @@ Slices stand in the order along the normal, since readers stack them in that dir
 from pydicom.uid import NuclearMedicineImageStorage
 
 from inveonimaging.dicom.iods.iod import MultiFrameIod
+from inveonimaging.dicom.modules.deidentification import deidentification, safe_private
 from inveonimaging.dicom.modules.general import (
     body_part,
     frame_of_reference,
@@ -52,9 +53,10 @@ NM_IMAGE = MultiFrameIod(
         nm_reconstruction,
         voi_lut,
         sop_common,
+        deidentification,
     ),
     by_object=(nm_image, nm_multi_frame, nm_values, sop_instance_of_object),
-    of_first=(original_header,),
+    of_first=(original_header, safe_private),
     holds_one_time_frame=True,
     is_in_spatial_order=True,
 )

@@ -3,6 +3,7 @@
 from pydicom.uid import PositronEmissionTomographyImageStorage
 
 from inveonimaging.dicom.iods.iod import SingleFrameIod
+from inveonimaging.dicom.modules.deidentification import deidentification, safe_private
 from inveonimaging.dicom.modules.general import (
     body_part,
     frame_of_reference,
@@ -54,10 +55,11 @@ PET_IMAGE = SingleFrameIod(
         pet_image,
         voi_lut,
         sop_common,
+        deidentification,
     ),
     by_frame=(general_acquisition, pet_image_of_frame),
     by_slice=(image_position, slice_location),
     by_slope=(rescale,),
     by_instance=(general_image, pet_image_of_instance, sop_instance),
-    of_first=(original_header,),
+    of_first=(original_header, safe_private),
 )
