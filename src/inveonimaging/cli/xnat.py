@@ -1,0 +1,125 @@
+"""`inveon xnat`: what XNAT's Container Service runs.
+
+Its options have the names of the inputs in `xnat/command.json`. Texts come in environment variables, since the
+Container Service pastes values into its command line as they are, and then splits that at spaces and quotes.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from inveonimaging.cli.outcome import one_line_errors
+from inveonimaging.errors import OptionError
+from inveonimaging.reporting import say_findings, shown
+
+if TYPE_CHECKING:
+    from inveonimaging.conversion.options import Options
+    from inveonimaging.dicom.iods import Form
+
+EXAMPLES = """\b
+Example:
+  inveon xnat /input /output
+"""
+Text = str | None
+
+
+def xnat(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="The folder of a resource, a scan or a session.")],
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="A new or empty folder.")],
+    code_table: Annotated[
+        Text, typer.Option(envvar="INVEON_CODE_TABLE", metavar="FILE", help="JSON file with codes, as seen from INPUT.")
+    ] = None,
+    ct_prefix: Annotated[str, typer.Option(envvar="INVEON_CT_PREFIX", help="Start of CT file names.")] = "CT-",
+    pet_prefix: Annotated[str, typer.Option(envvar="INVEON_PET_PREFIX", help="Start of PET file names.")] = "PET-",
+    file: Annotated[
+        Text, typer.Option(envvar="INVEON_FILE", metavar="NAME", help="Name of multi-frame objects' files.")
+    ] = None,
+    legacy_converted: Annotated[
+        bool, typer.Option("--legacy-converted", help="Write Legacy Converted Enhanced objects.")
+    ] = False,
+    multiframe: Annotated[bool, typer.Option("--multiframe", help="Write Enhanced objects.")] = False,
+    study_description: Annotated[
+        Text, typer.Option(envvar="INVEON_STUDY_DESCRIPTION", help="Study Description.")
+    ] = None,
+    patient_name: Annotated[Text, typer.Option(envvar="INVEON_PATIENT_NAME", help="Patient's Name.")] = None,
+    patient_id: Annotated[Text, typer.Option(envvar="INVEON_PATIENT_ID", help="Patient ID.")] = None,
+    patient_dob: Annotated[
+        Text, typer.Option(envvar="INVEON_PATIENT_DOB", metavar="DATE", help="Birth date, 2014-03-04.")
+    ] = None,
+    patient_sex: Annotated[Text, typer.Option(envvar="INVEON_PATIENT_SEX", metavar="M|F|O", help="Sex.")] = None,
+    ignore_all_extra_files: Annotated[
+        bool, typer.Option("--ignore-all-extra-files", help="Skip strays instead of refusing them.")
+    ] = False,
+    ignore_file_with_ext: Annotated[
+        Text,
+        typer.Option(envvar="INVEON_IGNORE_FILE_WITH_EXT", metavar="EXT...", help="Extensions of strays to skip."),
+    ] = None,
+    xnat_route: Annotated[
+        Text,
+        typer.Option(envvar="INVEON_XNAT_ROUTE", metavar="P/S/L", help="Project, subject and session to file it in."),
+    ] = None,
+    frame_of_reference: Annotated[
+        Literal["shared", "auto", "separate"], typer.Option(help="Which series lie in one space, for fusion.")
+    ] = "shared",
+) -> None:
+    """Convert all Inveon files of one scan or session of XNAT to one DICOM study."""
+    with one_line_errors():
+        from inveonimaging.conversion.options import Options, suffixes
+        from inveonimaging.conversion.space import Space
+        from inveonimaging.dicom.codes import CodeTable, read_code_table
+        from inveonimaging.hdr.enums import Modality
+        from inveonimaging.subject import given_subject
+        from inveonimaging.xnat import route_of
+
+        table = source / code_table if code_table else None
+        options = Options(
+            form=_form(legacy_converted=legacy_converted, multiframe=multiframe),
+            jobs=0,
+            manifest=False,
+            file_name=file,
+            study_description=study_description,
+            subject=given_subject(patient_name, patient_id, patient_dob, patient_sex),
+            xnat_route=route_of(xnat_route) if xnat_route else None,
+            prefixes={Modality.CT: ct_prefix, Modality.PET: pet_prefix, Modality.SPECT: "NM-"},
+            codes=read_code_table(table) if table else CodeTable(),
+            frame_of_reference=Space(frame_of_reference),
+            refuse_strays=True,
+            ignored_suffixes=None if ignore_all_extra_files else suffixes(_words(ignore_file_with_ext)),
+        )
+        _run(source, output, options, own=(table,) if table else ())
+
+
+def _form(*, legacy_converted: bool, multiframe: bool) -> Form:
+    from inveonimaging.dicom.iods import Form
+
+    if legacy_converted and multiframe:
+        raise OptionError(
+            "legacy_converted and multiframe are given",
+            expected="one of them: an object is Legacy Converted, or Enhanced",
+        )
+    if legacy_converted:
+        return Form.LEGACY
+    return Form.ENHANCED if multiframe else Form.CLASSIC
+
+
+def _words(text: str | None) -> list[str]:
+    """Return what commas and spaces part."""
+    return [word for word in re.split(r"[,\s]+", text or "") if word]
+
+
+def _run(source: Path, output: Path, options: Options, own: tuple[Path, ...]) -> None:
+    """Convert and tell: findings on stderr, what was written on stdout."""
+    from inveonimaging.conversion.archive import plan_archive
+    from inveonimaging.conversion.job import convert_planned
+
+    planned = plan_archive(source, output, options, own)
+    (study,) = convert_planned((planned,), output, options)
+    say_findings(study.all_findings)
+    for series in study.series:
+        origin = ", ".join(filter(None, (planned.inside(Path(series.source)), series.part)))
+        where = Path(study.output, series.folder)
+        typer.echo(f"{shown(where)}: {series.instances} {series.sop_class} files from {shown(origin)}")
