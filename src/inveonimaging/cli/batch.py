@@ -1,0 +1,154 @@
+"""`inveon batch`: every study below a folder -> DICOM, in parallel, again and again until all is done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from inveonimaging.cli.options import Asked, takes_conversion_options
+from inveonimaging.cli.outcome import one_line_errors, print_json
+from inveonimaging.reporting import say_findings, shown
+
+if TYPE_CHECKING:
+    from inveonimaging.batch import BatchResult, Grouping, Passed
+    from inveonimaging.conversion.options import Options
+
+EXAMPLES = """\b
+Examples:
+  inveon batch archive dicom --dry-run
+  inveon batch archive dicom
+  inveon batch archive dicom --jobs 8 --group header
+  inveon batch /data/inveon /data/dicom --dask tcp://head:8786
+"""
+_FAILURES_SHOWN = 20
+_STYLES = {"converted": "green", "skipped": "", "failed": "bold red"}
+
+
+@takes_conversion_options
+def batch(
+    root: Annotated[Path, typer.Argument(metavar="ROOT", help="The folder below which the Inveon files lie.")],
+    output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Where the studies go, and batch.jsonl.")],
+    asked: Asked,
+    group: Annotated[
+        Literal["folder", "header"],
+        typer.Option(help="Pairs of one folder are a study, or those of one scanner, subject and day."),
+    ] = "folder",
+    jobs: Annotated[
+        int, typer.Option("--jobs", "-j", min=0, max=256, help="Studies converted at a time; 0: one for each core.")
+    ] = 0,
+    dask: Annotated[
+        str | None, typer.Option(metavar="SCHEDULER", help="Convert on Dask: tcp://HOST:PORT, or a scheduler file.")
+    ] = None,
+    dask_cluster: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Convert on a cluster of dask_jobqueue that the file describes.")
+    ] = None,
+    check: Annotated[
+        Literal["quick", "digest"],
+        typer.Option(help="Find what has changed by sizes and times, or by the SHA-256 of all files."),
+    ] = "quick",
+    verify: Annotated[bool, typer.Option("--verify", help="Read the files back and compare them with ROOT.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="List the studies; convert nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
+) -> None:
+    """Convert every study below ROOT, each on its own; run again, it does what is new, changed or failed."""
+    with one_line_errors(as_json=as_json):
+        from inveonimaging.batch import Batch, Check, Grouping
+
+        options = asked()
+        how = Batch(
+            group=Grouping(group),
+            jobs=jobs,
+            dask=dask,
+            dask_cluster=dask_cluster,
+            check=Check(check),
+            verify=verify,
+        )
+        if dry_run:
+            _list(root, output, options, how.group, as_json=as_json)
+        else:
+            _run(root, output, options, how, as_json=as_json)
+
+
+def _run(root: Path, output: Path, options: Options, how: Any, *, as_json: bool) -> None:
+    from inveonimaging.batch import run_batch
+    from inveonimaging.cli.batch_progress import telling
+
+    with telling() as watch:
+        result = run_batch(root, output, options, how, watch)
+    say_findings(result.sheet)
+    if as_json:
+        print_json({"dry_run": False, "batch": result})
+    else:
+        _show(result)
+    if not result.is_fine:
+        raise typer.Exit(1)
+
+
+def _show(result: BatchResult) -> None:
+    from inveonimaging.cli.table import show
+
+    rate = f"{result.instances} files, {result.per_minute:.1f} studies a minute" if result.converted else ""
+    rows: list[list[Any]] = [
+        [("converted", _STYLES["converted"]), str(result.converted), rate],
+        [("skipped", _STYLES["skipped"]), str(result.skipped), "complete and unchanged" if result.skipped else ""],
+        [("failed", _STYLES["failed"] if result.failed else ""), str(result.failed), ""],
+    ]
+    if result.unread:
+        rows.append([("folders not read", _STYLES["failed"]), str(result.unread), ""])
+    show(f"{result.found} studies in {result.seconds:.0f} s", ("Result", "Studies", ""), rows)
+    if result.oddities:
+        odd = [[each.code, each.severity, str(each.studies)] for each in result.oddities]
+        show("What is odd in them, see docs/findings.md", ("Finding", "Gravity", "Studies"), odd)
+    for failure in result.failures[:_FAILURES_SHOWN]:
+        typer.echo(f"failed: {shown(failure.message)}")
+    more = result.failed + result.unread - _FAILURES_SHOWN
+    if more > 0:
+        typer.echo(f"and {more} more")
+    for note in _left_aside(result.passed, result.gone):
+        typer.echo(f"note: {note}")
+    typer.echo(f"all lines: {shown(result.ledger)}")
+
+
+def _left_aside(passed: Passed, gone: int = 0) -> list[str]:
+    told = {
+        "hidden folders were not entered": passed.hidden,
+        "links to folders were not followed": passed.links,
+        "folders hold halves of pairs, and no pair": passed.halves,
+        "pairs without subject or scan time are grouped by folder": passed.not_grouped,
+        "studies of earlier batches are not below ROOT any more; their DICOM stays": gone,
+    }
+    return [f"{count} {what}" for what, count in told.items() if count]
+
+
+def _list(root: Path, output: Path, options: Options, group: Grouping, *, as_json: bool) -> None:
+    """List the studies as they are found."""
+    from inveonimaging.batch import Passed, Study, plan_batch
+    from inveonimaging.batch.ledger import said
+    from inveonimaging.reporting import say_failure
+
+    passed, before = Passed(), said(output)
+    rows: list[dict[str, Any]] = []
+    unread, count = 0, 0
+    for planned in plan_batch(root, output, options, group, passed):
+        if isinstance(planned, Study):
+            count += 1
+            earlier = before.get(planned.output)
+            if as_json:
+                files = [header for header, _ in planned.files] or None
+                rows.append({"source": planned.source, "output": planned.output, "headers": files, "before": earlier})
+            else:
+                names = f" ({len(planned.files)} pairs)" if planned.files else ""
+                typer.echo(f"{shown(planned.source)}{names} -> {shown(planned.output)} [{earlier or 'new'}]")
+        elif planned is not None:
+            unread += 1
+            say_failure(planned)
+    if as_json:
+        print_json({"dry_run": True, "studies": rows, "passed": passed})
+    else:
+        for note in _left_aside(passed):
+            typer.echo(f"note: {note}")
+        typer.echo(f"{count} studies")
+    if unread:
+        raise typer.Exit(1)

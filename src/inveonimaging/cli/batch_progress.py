@@ -1,0 +1,88 @@
+"""What a batch tells while it runs: a bar on a terminal, else a line now and then; failures at once."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+from inveonimaging.batch import Outcome, Progress, Record, Watch
+from inveonimaging.batch.summary import message_of
+from inveonimaging.errors import InputError
+from inveonimaging.reporting import shown
+
+_EVERY_S = 60.0
+Say = Callable[[str], None]
+
+
+class Telling(Watch):
+    """Tells of failures as they happen, and how far the batch is."""
+
+    def __init__(self, say: Say, show: Callable[[Progress], None]) -> None:
+        self._say, self._show = say, show
+
+    def record(self, record: Record) -> None:
+        """Tell of a study that failed."""
+        if record.result is Outcome.FAILED:
+            self._say(f"error: {shown(message_of(record.error))}")
+
+    def unread(self, error: InputError) -> None:
+        """Tell of a folder that cannot be read."""
+        self._say(f"error: {shown(error)}")
+
+    def progress(self, progress: Progress) -> None:
+        """Tell how far the batch is."""
+        self._show(progress)
+
+
+@contextlib.contextmanager
+def telling() -> Iterator[Telling]:
+    """Give what tells on stderr."""
+    if not sys.stderr.isatty():
+        yield Telling(_say, _Lines(time.monotonic))
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True)
+    columns = (BarColumn(), TextColumn("{task.description}", markup=False))
+    with Bars(*columns, console=console, transient=True) as bars:
+        task = bars.add_task("", total=None)
+
+        def show(progress: Progress) -> None:
+            total = progress.found if progress.is_found else None
+            bars.update(task, completed=progress.done, total=total, description=sentence(progress))
+
+        yield Telling(lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True), show)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+class _Lines:
+    """One line a minute."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock, self._last = clock, clock()
+
+    def __call__(self, progress: Progress) -> None:
+        if self._clock() - self._last >= _EVERY_S:
+            self._last = self._clock()
+            _say(f"progress: {sentence(progress)}")
+
+
+def sentence(progress: Progress) -> str:
+    """Return how far a batch is, as one line."""
+    of = f"{progress.found}" if progress.is_found else f"{progress.found} or more"
+    parts = [f"{progress.done} of {of} studies"]
+    if progress.failed:
+        parts.append(f"{progress.failed} failed")
+    if progress.per_minute is not None:
+        parts.append(f"{progress.per_minute:.1f} a minute")
+    if progress.left_s is not None:
+        parts.append(f"{timedelta(seconds=round(progress.left_s))} left")
+    return ", ".join(parts)

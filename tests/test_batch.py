@@ -1,0 +1,941 @@
+"""`inveon batch`: which studies there are, what is done and what is not done again, and what is told."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pytest
+
+from helpers import CT, PET, assert_harmless, assert_one_line_error, inveon, write_small_study
+from inveonimaging import InputError, OptionError, Options, OutputError, convert, read
+from inveonimaging.batch import (
+    Batch,
+    BatchResult,
+    Check,
+    Grouping,
+    Outcome,
+    Passed,
+    Progress,
+    Record,
+    Study,
+    Watch,
+    plan_batch,
+    run_batch,
+    work,
+)
+from inveonimaging.batch import job as batch_job
+from inveonimaging.batch.engine import Done
+from inveonimaging.batch.names import name_of, names_below
+from inveonimaging.batch.pace import Pace
+from inveonimaging.batch.study import Before, Job
+from inveonimaging.cli.batch_progress import _Lines, sentence, telling
+from inveonimaging.conversion.job import convert_planned
+from inveonimaging.dicom.iods import Form
+from inveonimaging.hdr import Header
+from inveonimaging.phantom import write_scan
+from inveonimaging.subject import GivenSubject
+from inveonimaging.version import __version__
+
+posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
+LEDGER, PARTIAL, MANIFEST = "batch.jsonl", ".inveon-partial", "inveon-manifest.json"
+Tree = dict[str, bytes | None]
+
+
+def tree(folder: Path) -> Tree:
+    """Return all that is below a folder but for the ledger: what files hold, None for folders."""
+    found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
+    return {name: path.read_bytes() if path.is_file() else None for name, path in found.items() if name != LEDGER}
+
+
+def ledger(output: Path) -> dict[str, dict[str, Any]]:
+    """Return the lines of a ledger by output; each study has one."""
+    lines = [json.loads(line) for line in (output / LEDGER).read_text("ascii").splitlines()]
+    assert len({line["output"] for line in lines}) == len(lines)
+    return {line["output"]: line for line in lines}
+
+
+def results(output: Path) -> dict[str, str]:
+    return {name: line["result"] for name, line in ledger(output).items()}
+
+
+class Here:
+    """Converts in this process, which starts at once; other tests show that processes do the same."""
+
+    def __init__(self, job: Job, _jobs: int) -> None:
+        self._job = job
+        self._done: list[Done] = []
+
+    @property
+    def room(self) -> int:
+        return 1 - len(self._done)
+
+    def submit(self, study: Study, before: Before | None) -> None:
+        self._done.append(Done(study, work.done(self._job, study, before)))
+
+    def wait(self, _timeout_s: float) -> list[Done]:
+        found, self._done = self._done, []
+        return found
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    if "processes" not in request.fixturenames:
+        monkeypatch.setattr(batch_job, "Local", Here)
+
+
+@pytest.fixture
+def processes() -> None:
+    """Let a test have real processes."""
+
+
+def alone(**options: Any) -> Batch:
+    """Return a batch of one process."""
+    return Batch(jobs=1, **options)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a CT and a PET, to be copied."""
+    return write_small_study(tmp_path_factory.mktemp("small") / "study")
+
+
+@pytest.fixture
+def root(small: Path, tmp_path: Path) -> Path:
+    """Return a tree with three studies: `a`, `a/deep/er` and `b`."""
+    for name in ("a", "a/deep/er", "b"):
+        shutil.copytree(small, tmp_path / "root" / name, dirs_exist_ok=True)
+    return tmp_path / "root"
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+# Which studies there are.
+
+
+def planned(
+    root: Path, out: Path, group: Grouping = Grouping.FOLDER, options: Options | None = None
+) -> tuple[list[Study], list[InputError], Passed]:
+    passed = Passed()
+    found = list(plan_batch(root, out, options or Options(), group, passed))
+    studies = [each for each in found if isinstance(each, Study)]
+    return studies, [each for each in found if isinstance(each, InputError)], passed
+
+
+def test_every_folder_with_pairs_is_a_study_of_the_same_name(root: Path, out: Path) -> None:
+    (root / "empty" / "er").mkdir(parents=True)
+    studies, unread, _ = planned(root, out)
+    expected = [(str(root / name), name) for name in ("a", "a/deep/er", "b")]
+    assert [(each.source, each.output) for each in studies] == expected
+    assert unread == []
+
+
+def test_the_root_itself_may_be_a_study(small: Path, out: Path) -> None:
+    assert [each.output for each in planned(small, out)[0]] == ["."]
+
+
+def test_the_first_study_comes_before_the_tree_is_walked(root: Path, out: Path) -> None:
+    steps = plan_batch(root, out, Options(), Grouping.FOLDER, Passed())
+    assert next(step for step in steps if isinstance(step, Study)).output == "a"
+    shutil.rmtree(root / "b")
+    assert [step.output for step in steps if isinstance(step, Study)] == ["a/deep/er"]
+
+
+@posix
+def test_links_hidden_folders_and_the_output_are_left_aside(root: Path, small: Path) -> None:
+    (root / "link").symlink_to(small)
+    (root / "loop").symlink_to(root)
+    shutil.copytree(small, root / ".snapshot" / "old")
+    shutil.copytree(small, root / "dicom" / "inside")
+    shutil.copytree(small, root / "b" / PARTIAL)
+    (root / "half").mkdir()
+    shutil.copy(small / "m1.ct.img", root / "half")
+    studies, unread, passed = planned(root, root / "dicom")
+    assert [each.output for each in studies] == ["a", "a/deep/er", "b"]
+    assert unread == []
+    assert passed == Passed(hidden=2, links=2, halves=1)
+
+
+@posix
+def test_a_link_to_the_output_is_the_output(root: Path, small: Path, tmp_path: Path) -> None:
+    shutil.copytree(small, root / "dicom" / "inside")
+    (tmp_path / "link").symlink_to(root / "dicom")
+    assert [each.output for each in planned(root, tmp_path / "link")[0]] == ["a", "a/deep/er", "b"]
+
+
+@posix
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may read everything")
+def test_a_folder_that_may_not_be_read_is_named_and_passed_over(root: Path, out: Path) -> None:
+    (root / "a" / "deep").chmod(0)
+    try:
+        result = inveon("batch", root, out)
+    finally:
+        (root / "a" / "deep").chmod(0o700)
+    assert result.exit_code == 1
+    assert results(out) == {"a": "converted", "b": "converted"}
+    assert "Permission denied" in result.stderr
+
+
+def test_a_folder_that_cannot_be_read_is_named_and_passed_over(
+    root: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = os.scandir
+
+    def refusing(path: Any) -> Any:
+        if str(path).endswith("deep"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    studies, unread, _ = planned(root, out)
+    assert [each.output for each in studies] == ["a", "b"]
+    assert [str(each) for each in unread] == [f"{root / 'a' / 'deep'}: cannot be read: Permission denied"]
+    monkeypatch.setattr(os, "scandir", lambda path: refusing(Path(path) / "deep"))
+    with pytest.raises(InputError, match="cannot be read"):
+        planned(root, out)
+
+
+NAMES = [
+    (["a", "b"], {}, ["a", "b"]),
+    (["A", "a", "a_"], {}, ["A", "a__", "a_"]),  # one name on some systems; who can keep its name does
+    (["1", "2x", "x"], {}, ["1", "2x", "x"]),
+    (["1", "1_", "2x", "02"], {"is_study": True}, ["1__", "1_", "2x", "02"]),  # series folders are called so
+    ([MANIFEST, "Report.html"], {"is_study": True}, [MANIFEST + "_", "Report.html_"]),
+    ([LEDGER, MANIFEST], {"is_root": True}, [LEDGER + "_", MANIFEST]),
+    (["Ma\u0308use", "M\u00e4use"], {}, ["Ma\u0308use", "M\u00e4use_"]),
+]
+
+
+@pytest.mark.parametrize(("names", "where", "expected"), NAMES, ids=str)
+def test_names_that_are_taken_get_another_one(names: list[str], where: dict[str, bool], expected: list[str]) -> None:
+    assert names_below(names, **({"is_root": False, "is_study": False} | where)) == expected
+
+
+def test_studies_inside_studies_do_not_meet_their_series(root: Path, small: Path, out: Path) -> None:
+    shutil.copytree(small, root / "a" / "1" / "2")
+    shutil.copytree(small, root / "a" / "2")
+    assert run_batch(root, out, batch=alone()).is_fine
+    assert sorted(ledger(out)) == ["a", "a/1_/2", "a/2_", "a/deep/er", "b"]
+    for name in ("a", "a/1_/2", "a/2_"):
+        assert {path.name for path in (out / name / "1").iterdir()} == {f"CT-{n:06}.dcm" for n in range(1, 7)}
+
+
+def test_who_has_no_study_is_told(tmp_path: Path, out: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for name, said in (("empty", "no Inveon files below it"), ("missing", "no such folder"), ("file", "is no folder")):
+        (tmp_path / "file").touch()
+        result = inveon("batch", tmp_path / name, out)
+        assert said in assert_one_line_error(result.exit_code, result.stdout, result.stderr)
+        assert not out.exists()
+
+
+@pytest.mark.parametrize("place", [".", "..", "../.."])
+def test_the_output_is_not_the_root_nor_above_it(root: Path, place: str) -> None:
+    before = tree(root)
+    result = inveon("batch", root, root / place)
+    assert "holds it" in assert_one_line_error(result.exit_code, result.stdout, result.stderr, 2)
+    assert tree(root) == before
+
+
+# By header.
+
+
+def changed(**values: Any) -> Callable[[Header], Header]:
+    """Return a change of the phantom's header; names as `subject__identifier`."""
+
+    def change(header: Header) -> Header:
+        for name, value in values.items():
+            group, _, field = name.partition("__")
+            header = replace(header, **{group: replace(getattr(header, group), **{field: value}) if field else value})
+        return header
+
+    return change
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Callable[..., None]:
+    """Return a function that writes a scan below `root`, with other values in its header."""
+
+    def write(name: str, scan: Any = CT, **values: Any) -> None:
+        path = tmp_path / "root" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_scan(path, scan, change=changed(**values))
+
+    return write
+
+
+def groups(root: Path, out: Path, options: Options | None = None) -> list[list[str]]:
+    studies, _, _ = planned(root, out, Grouping.HEADER, options)
+    found = [sorted(Path(each.source, data).relative_to(root).as_posix() for _, data in each.files) for each in studies]
+    return sorted(found)
+
+
+def test_pairs_of_one_scanner_subject_and_day_are_one_study(
+    scans: Callable[..., None], tmp_path: Path, out: Path
+) -> None:
+    scans("ct/x.ct.img", subject__identifier="M 1")
+    scans("pet/deep/x.pet.img", PET, subject__identifier=" m  1")
+    scans("pet/y.pet.img", PET, subject__identifier="M 2")
+    scans("pet/z.pet.img", PET, subject__identifier="M 1", institution="Elsewhere")
+    found = groups(tmp_path / "root", out)
+    assert found == [["ct/x.ct.img", "pet/deep/x.pet.img"], ["pet/y.pet.img"], ["pet/z.pet.img"]]
+
+
+def test_another_day_is_another_study(scans: Callable[..., None], tmp_path: Path, out: Path) -> None:
+    for number, moment in enumerate((datetime(2014, 3, 4), datetime(2014, 3, 4, 23, 59), datetime(2014, 3, 5))):
+        scans(f"{number}/x{number}.img", acquisition__scan_time=moment)
+    assert groups(tmp_path / "root", out) == [["0/x0.img", "1/x1.img"], ["2/x2.img"]]
+
+
+def test_pairs_without_subject_or_day_stay_with_their_folder(
+    scans: Callable[..., None], tmp_path: Path, out: Path
+) -> None:
+    for folder in ("a", "b"):
+        scans(f"{folder}/x.img", subject__identifier=None)
+        scans(f"{folder}/y.img", subject__identifier="unknown")
+        scans(f"{folder}/z.img")
+        scans(f"{folder}/t.img", acquisition__scan_time=None)
+    (tmp_path / "root" / "c").mkdir()
+    (tmp_path / "root" / "c" / "odd.img").write_bytes(b"")
+    (tmp_path / "root" / "c" / "odd.img.hdr").write_bytes(b"")
+    lacking = [[f"{folder}/{name}.img" for name in "txy"] for folder in "ab"]
+    assert groups(tmp_path / "root", out) == sorted([*lacking, ["a/z.img", "b/z.img"], ["c/odd.img"]])
+    assert planned(tmp_path / "root", out, Grouping.HEADER)[2].not_grouped == 7
+    told = Options(scan_time=datetime(2020, 1, 1))  # gives those without a day theirs
+    assert ["a/t.img", "b/t.img"] in groups(tmp_path / "root", out, told)
+
+
+def test_the_blocks_of_frames_are_not_read(scans: Callable[..., None], tmp_path: Path, out: Path) -> None:
+    scans("a/x.img", PET, subject__identifier="M 1")
+    header = tmp_path / "root" / "a" / "x.img.hdr"
+    end = header.read_bytes().index(b"end_of_header") + len(b"end_of_header")
+    header.write_bytes(header.read_bytes()[:end] + b"\nsubject_identifier other\nscan_time never\n" + b"\0" * 100_000)
+    study = planned(tmp_path / "root", out, Grouping.HEADER)[0][0]
+    assert study.output.startswith("m_1_" if study.output.startswith("m") else "M_1_")
+
+
+@pytest.mark.parametrize(
+    "subject", ["../../../etc", "CON", "a/b\\c:d*", "\u202e\x1b[31m", ".hidden", "-x", "x" * 500, "鼠", "M 1."]
+)
+def test_no_text_of_a_header_becomes_a_path(
+    scans: Callable[..., None], tmp_path: Path, out: Path, subject: str
+) -> None:
+    scans("a/x.img", subject__identifier=subject)
+    result = inveon("batch", tmp_path / "root", out, "--group", "header", "-j", 1)
+    assert result.exit_code == 0, result.stderr
+    assert_harmless(result.stdout)
+    (name,) = ledger(out)
+    assert {path.name for path in out.iterdir()} == {name, LEDGER}
+    assert set(name) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+    assert name[0] not in "-."
+    assert len(name) <= 64
+    assert (out / name / MANIFEST).exists()
+
+
+def test_names_differ_by_what_they_stand_for() -> None:
+    assert name_of("a/b", "1") != name_of("a/b", "2")
+    assert name_of("a/b", "1") == name_of("a/b", "1")
+    assert name_of("a/b", "1").startswith("a_b-")
+    assert name_of("", "1").startswith("study-")
+
+
+def test_a_study_of_several_folders_is_converted_once(scans: Callable[..., None], tmp_path: Path, out: Path) -> None:
+    """It has the UIDs that it would have in one folder, and a copy of a scan is left aside."""
+    root = tmp_path / "root"
+    scans("ct/x.ct.img")
+    scans("pet/x.pet.img", PET)
+    shutil.copytree(root / "pet", root / "zbackup")
+    (tmp_path / "one").mkdir()
+    for path in (root / "ct" / "x.ct.img", root / "pet" / "x.pet.img"):
+        for suffix in ("", ".hdr"):
+            shutil.copy(f"{path}{suffix}", tmp_path / "one")
+    (expected,) = convert(tmp_path / "one", tmp_path / "expected")
+    how = alone(group=Grouping.HEADER)
+    result = run_batch(root, out, batch=how)
+    assert (result.found, result.converted, result.instances) == (1, 1, 18)
+    ((name, line),) = ledger(out).items()
+    assert line["study_instance_uid"] == expected.study_instance_uid
+    assert [each["series_instance_uid"] for each in line["series"]] == [
+        each.series_instance_uid for each in expected.series
+    ]
+    copies = [each for each in line["findings"] if each["code"] == "skipped"]
+    assert [each["message"] for each in copies] == ["skipped: a copy of pet/x.pet.img, header and data"]
+    before = tree(out)
+    for check in Check:
+        assert run_batch(root, out, batch=replace(how, check=check)).skipped == 1
+    (root / "zbackup" / "x.pet.img").write_bytes(b"\1" * (root / "pet" / "x.pet.img").stat().st_size)
+    assert run_batch(root, out, batch=how).converted == 1
+    assert len(ledger(out)[name]["series"]) == 3
+    assert tree(out) != before
+
+
+# What is done.
+
+
+@pytest.mark.usefixtures("processes")
+def test_it_writes_what_a_recursive_conversion_writes(root: Path, out: Path, tmp_path: Path) -> None:
+    convert(root, tmp_path / "expected", Options(recursive=True))
+    for jobs in (1, 2):
+        target = out / str(jobs)
+        result = run_batch(root, target, batch=Batch(jobs=jobs))
+        assert (result.found, result.converted, result.skipped, result.failed) == (3, 3, 0, 0)
+        assert result.instances == 3 * 18
+        assert tree(target) == tree(tmp_path / "expected")
+
+
+def test_a_line_tells_result_findings_time_and_uids(root: Path, out: Path) -> None:
+    run_batch(root, out, batch=alone())
+    line = ledger(out)["a/deep/er"]
+    assert (line["schema"], line["source"], line["result"]) == (1, str(root / "a" / "deep" / "er"), "converted")
+    first = pydicom.dcmread(out / "a" / "deep" / "er" / "1" / "CT-000001.dcm")
+    assert line["study_instance_uid"] == first.StudyInstanceUID
+    assert line["series"][0]["series_instance_uid"] == first.SeriesInstanceUID
+    assert [each["instances"] for each in line["series"]] == [6, 12]
+    assert line["instances"] == 18
+    assert 0 < line["seconds"] < 600
+    assert line["finished"].endswith("+00:00")
+    assert {each["code"] for each in line["findings"]} == {"hounsfield-not-applied", "space-shared"}
+    assert all(set(each) == {"code", "severity", "message", "file", "line"} for each in line["findings"])
+    assert line["error"] is None
+
+
+def no_header(folder: Path) -> None:
+    (folder / "m1.ct.img.hdr").write_bytes(b"")
+
+
+def short_data(folder: Path) -> None:
+    os.truncate(folder / "m1.pet.img", 7)
+
+
+def two_animals(folder: Path) -> None:
+    write_scan(folder / "m2.ct.img", CT, change=changed(subject__identifier="M 2"))
+
+
+BAD = {"HeaderError": no_header, "DataError": short_data, "InputError": two_animals}
+
+
+@pytest.mark.parametrize(("kind", "spoil"), BAD.items(), ids=BAD)
+def test_a_bad_study_stops_no_other(root: Path, out: Path, spoil: Callable[[Path], None], kind: str) -> None:
+    spoil(root / "a")
+    result = inveon("batch", root, out, "-j", 2)
+    found = ledger(out)
+    assert results(out) == {"a": "failed", "a/deep/er": "converted", "b": "converted"}
+    assert result.exit_code == 1
+    assert found["a"]["error"]["kind"] == kind
+    assert result.stderr == f"error: {found['a']['error']['message']}\n"
+    assert f"failed: {found['a']['error']['message']}\n" in result.stdout
+    assert {path.name for path in (out / "a").iterdir()} == {"deep"}
+
+
+def test_options_reach_every_study_and_strict_fails_each_alone(root: Path, out: Path, tmp_path: Path) -> None:
+    (root / "a" / "notes.txt").touch()
+    result = inveon("batch", root, out, "--strict", "--as", "enhanced", "--patient-id", "M <12>", "-j", 1)
+    assert result.exit_code == 1
+    assert results(out) == {"a": "failed", "a/deep/er": "converted", "b": "converted"}
+    convert(root / "b", tmp_path / "expected", Options(form=Form.ENHANCED))
+    names = {path.name for path in (tmp_path / "expected").rglob("*.dcm")}
+    assert {path.name for path in (out / "b").rglob("*.dcm")} == names
+    assert pydicom.dcmread(next((out / "b").rglob("*.dcm"))).PatientID == "M <12>"
+
+
+def test_what_differs_from_its_source_is_a_failure(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run_batch(root, out / "fine", batch=alone(verify=True)).converted == 3
+
+    def spoiling(*arguments: Any) -> Any:
+        done = convert_planned(*arguments)
+        path = Path(done[0].output) / "2" / "PET-000003.dcm"
+        path.write_bytes(path.read_bytes()[:-2] + b"\x11\x11")
+        return done
+
+    monkeypatch.setattr(work, "convert_planned", spoiling)
+    job = Job(output=out, options=Options(), asked="", version=__version__, verify=True)
+    record = work.done(job, Study(str(root / "a"), "a"), None)
+    assert (record.result, record.error and record.error["kind"]) == ("failed", "Differs")
+    assert record.instances == 18
+
+
+@pytest.mark.parametrize(
+    "error", [KeyError("x\x1b[31m\n"), MemoryError(), OSError(5, "Input/output error"), RecursionError()]
+)
+def test_whatever_goes_wrong_is_one_line_of_its_study(
+    root: Path, out: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def failing(*_: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(work, "convert_planned", failing)
+    record = work.done(
+        Job(output=out, options=Options(), asked="", version=__version__), Study(str(root / "a"), "a"), None
+    )
+    assert record.result == "failed"
+    assert record.error is not None
+    assert_harmless(record.error["message"])
+    assert record.error["kind"] == type(error).__name__
+
+
+# What is not done again.
+
+
+def outcome(result: BatchResult) -> tuple[int, int, int]:
+    return result.converted, result.skipped, result.failed
+
+
+def test_what_is_complete_and_unchanged_is_skipped(root: Path, out: Path) -> None:
+    run_batch(root, out, batch=alone())
+    before, lines = tree(out), ledger(out)
+    for check in Check:
+        assert outcome(run_batch(root, out, batch=alone(check=check))) == (0, 3, 0)
+        assert tree(out) == before
+        for name, line in ledger(out).items():
+            same = ("study_instance_uid", "series", "findings", "files", "manifest", "options", "source", "version")
+            assert {key: line[key] for key in same} == {key: lines[name][key] for key in same}
+            assert line["result"] == "skipped"
+
+
+def test_without_the_ledger_manifest_and_files_tell(root: Path, out: Path) -> None:
+    run_batch(root, out, Options(study_description="x"), alone())
+    before = tree(out)
+    (out / LEDGER).unlink()
+    assert outcome(run_batch(root, out, Options(study_description="x"), alone())) == (0, 3, 0)
+    assert tree(out) == before
+    (out / LEDGER).unlink()
+    assert outcome(run_batch(root, out, Options(study_description="y"), alone())) == (3, 0, 0)
+
+
+def change_data(root: Path) -> None:
+    """Change a byte, and set size and time back."""
+    path = root / "a" / "m1.pet.img"
+    status = path.stat()
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def change_header(root: Path) -> None:
+    path = root / "a" / "m1.pet.img.hdr"
+    path.write_bytes(path.read_bytes() + b"# a comment\n")
+
+
+def more_scans(root: Path) -> None:
+    write_scan(root / "a" / "m0.ct.img", CT)
+
+
+def fewer_scans(root: Path) -> None:
+    (root / "a" / "m1.pet.img.hdr").unlink()
+    (root / "a" / "m1.pet.img").unlink()
+
+
+def renamed_scan(root: Path) -> None:
+    for suffix in (".img", ".img.hdr"):
+        (root / "a" / f"m1.pet{suffix}").rename(root / "a" / f"m0.pet{suffix}")
+
+
+IN_CHANGES = {each.__name__: each for each in (change_data, change_header, more_scans, fewer_scans, renamed_scan)}
+
+
+@pytest.mark.parametrize("with_ledger", [True, False], ids=["ledger", "no ledger"])
+@pytest.mark.parametrize("change", IN_CHANGES.values(), ids=IN_CHANGES)
+def test_what_has_changed_is_done_again(
+    root: Path, out: Path, tmp_path: Path, change: Callable[[Path], None], with_ledger: bool
+) -> None:
+    if os.name == "nt" and change is change_data:
+        pytest.skip("Windows keeps no time that cannot be set back: --check digest")
+    run_batch(root, out, batch=alone())
+    change(root)
+    if not with_ledger:
+        (out / LEDGER).unlink()
+    assert outcome(run_batch(root, out, batch=alone())) == (1, 2, 0)
+    assert results(out) == {"a": "converted", "a/deep/er": "skipped", "b": "skipped"}
+    convert(root, tmp_path / "expected", Options(recursive=True))
+    assert tree(out) == tree(tmp_path / "expected")
+
+
+def test_what_was_only_touched_is_read_and_skipped(root: Path, out: Path) -> None:
+    run_batch(root, out, batch=alone())
+    stamp = ledger(out)["a"]["files"]
+    os.utime(root / "a" / "m1.pet.img", ns=(1, 1))
+    assert outcome(run_batch(root, out, batch=alone())) == (0, 3, 0)
+    assert ledger(out)["a"]["files"] != stamp  # the next time a look is enough
+
+
+def file_gone(study: Path) -> None:
+    (study / "2" / "PET-000003.dcm").unlink()
+
+
+def file_cut(study: Path) -> None:
+    os.truncate(study / "2" / "PET-000003.dcm", 100)
+
+
+def series_gone(study: Path) -> None:
+    shutil.rmtree(study / "1")
+
+
+def all_gone(study: Path) -> None:
+    (study / MANIFEST).unlink()
+    for name in "12":
+        shutil.rmtree(study / name)
+
+
+OUT_CHANGES = {each.__name__: each for each in (file_gone, file_cut, series_gone, all_gone)}
+
+
+@pytest.mark.parametrize("change", OUT_CHANGES.values(), ids=OUT_CHANGES)
+def test_output_that_is_not_whole_is_made_again(root: Path, out: Path, change: Callable[[Path], None]) -> None:
+    run_batch(root, out, batch=alone())
+    before = tree(out)
+    change(out / "a")
+    assert outcome(run_batch(root, out, batch=alone())) == (1, 2, 0)
+    assert tree(out) == before
+
+
+def test_a_changed_byte_of_the_output_is_found_by_digest(root: Path, out: Path) -> None:
+    run_batch(root, out, batch=alone())
+    before = tree(out)
+    path = out / "a" / "2" / "PET-000003.dcm"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x55")
+    assert outcome(run_batch(root, out, batch=alone())) == (0, 3, 0)
+    assert outcome(run_batch(root, out, batch=alone(check=Check.DIGEST))) == (1, 2, 0)
+    assert tree(out) == before
+
+
+OTHER_OPTIONS: dict[str, list[str]] = {
+    "form": ["--as", "legacy"],
+    "patient": ["--patient-id", "M12"],
+    "prefix": ["--ct-prefix", "X-"],
+    "compression": ["--compress", "deflated"],
+    "posture": ["--orientation", "HFP"],
+    "uids": ["--uids", "random"],
+}
+
+
+@pytest.mark.parametrize("with_ledger", [True, False], ids=["ledger", "no ledger"])
+@pytest.mark.parametrize("options", OTHER_OPTIONS.values(), ids=OTHER_OPTIONS)
+def test_other_options_do_it_again(root: Path, out: Path, options: list[str], with_ledger: bool) -> None:
+    shutil.rmtree(root / "a")
+    assert inveon("batch", root, out, "-j", 1).exit_code == 0
+    if not with_ledger:
+        (out / LEDGER).unlink()
+    assert inveon("batch", root, out, "-j", 1, *options).exit_code == 0
+    assert results(out) == {"b": "converted"}
+    assert inveon("batch", root, out, "-j", 1, *options).exit_code == 0
+    assert results(out) == {"b": "skipped"}
+
+
+def test_options_that_change_nothing_do_not(root: Path, out: Path) -> None:
+    run_batch(root, out, batch=alone())
+    before = tree(out)
+    given = GivenSubject(id=read(root / "a" / "m1.ct.img").header.subject.identifier)
+    assert outcome(run_batch(root, out, Options(subject=given), alone())) == (0, 3, 0)
+    assert tree(out) == before
+
+
+def test_what_failed_is_tried_again(root: Path, out: Path) -> None:
+    header = root / "a" / "m1.ct.img.hdr"
+    whole = header.read_bytes()
+    header.write_bytes(b"")
+    assert outcome(run_batch(root, out, batch=alone())) == (2, 0, 1)
+    assert outcome(run_batch(root, out, batch=alone())) == (0, 2, 1)
+    header.write_bytes(whole)
+    assert outcome(run_batch(root, out, batch=alone())) == (1, 2, 0)
+
+
+def test_who_fails_keeps_what_stood_there(root: Path, out: Path) -> None:
+    run_batch(root, out, batch=alone())
+    before = tree(out)
+    (root / "a" / "m1.ct.img.hdr").write_bytes(b"")
+    assert outcome(run_batch(root, out, batch=alone())) == (0, 2, 1)
+    assert tree(out) == before
+
+
+def test_nothing_but_our_own_is_replaced(root: Path, out: Path) -> None:
+    run_batch(root, out, batch=alone())
+    (out / "a" / "1" / "notes.txt").write_text("precious")
+    (out / "b" / "notes.txt").write_text("precious")
+    result = run_batch(root, out, Options(study_description="x"), alone())
+    assert outcome(result) == (2, 0, 1)
+    assert "is of no earlier conversion" in result.failures[0].message
+    assert (out / "a" / "1" / "notes.txt").read_text() == "precious"
+    assert (out / "b" / "notes.txt").read_text() == "precious"
+
+
+def test_a_study_of_another_archive_is_not_replaced(root: Path, out: Path, tmp_path: Path) -> None:
+    run_batch(root, out, batch=alone())
+    before = tree(out)
+    (tmp_path / "other" / "b").mkdir(parents=True)
+    write_scan(tmp_path / "other" / "b" / "quite.other.img", CT)
+    result = run_batch(tmp_path / "other", out, batch=alone())
+    assert outcome(result) == (0, 0, 1)
+    assert "holds a study of other files" in result.failures[0].message
+    assert tree(out) == before
+
+
+def test_an_archive_that_has_moved_is_known(root: Path, out: Path) -> None:
+    run_batch(root, out, batch=alone())
+    moved = root.rename(root.with_name("moved"))
+    assert outcome(run_batch(moved, out, batch=alone())) == (0, 3, 0)
+    assert ledger(out)["b"]["source"] == str(moved / "b")
+
+
+def test_a_conversion_that_was_made_alone_is_known(root: Path, out: Path) -> None:
+    convert(root, out, Options(recursive=True))
+    assert outcome(run_batch(root, out, batch=alone())) == (0, 3, 0)
+
+
+def test_what_is_gone_from_the_root_keeps_its_line_and_its_files(root: Path, out: Path) -> None:
+    run_batch(root, out, batch=alone())
+    before = tree(out)
+    shutil.rmtree(root / "b")
+    result = run_batch(root, out, batch=alone())
+    assert (outcome(result), result.gone) == ((0, 2, 0), 1)
+    assert tree(out) == before
+    assert "b" in ledger(out)
+
+
+# The ledger.
+
+
+def test_a_torn_line_and_damaged_ones_are_tolerated(root: Path, out: Path) -> None:
+    run_batch(root, out, batch=alone())
+    before = tree(out)
+    lines = (out / LEDGER).read_bytes().splitlines(keepends=True)
+    (out / LEDGER).write_bytes(lines[0] + b"no JSON\n[1]\n{}\n" + lines[1] + lines[2][:-30])
+    seen: list[str] = []
+    watch = Watch()
+    watch.record = lambda record: seen.append(record.output)  # type: ignore[method-assign]
+    assert outcome(run_batch(root, out, batch=alone(), watch=watch)) == (0, 3, 0)
+    assert sorted(seen) == ["a", "a/deep/er", "b"]
+    assert tree(out) == before
+    assert results(out) == dict.fromkeys(("a", "a/deep/er", "b"), "skipped")
+
+
+def test_lines_stand_there_as_soon_as_studies_end(root: Path, out: Path) -> None:
+    counts: list[int] = []
+
+    class Counting(Watch):
+        def record(self, record: Record) -> None:
+            lines = (out / LEDGER).read_bytes().splitlines(keepends=True)
+            assert json.loads(lines[-1])["output"] == record.output
+            counts.append(len(lines))
+
+    run_batch(root, out, batch=alone(), watch=Counting())
+    assert counts == [1, 2, 3]
+
+
+def test_one_batch_at_a_time_works_in_an_output(root: Path, out: Path) -> None:
+    found: list[str] = []
+
+    class Second(Watch):
+        def record(self, record: Record) -> None:
+            with pytest.raises(OutputError, match="another batch is at work here; wait for its end"):
+                run_batch(root, out, batch=alone())
+            found.append(record.output)
+
+    assert run_batch(root, out, batch=alone(), watch=Second()).is_fine
+    assert len(found) == 3
+    assert {path.name for path in out.iterdir()} == {"a", "b", LEDGER}
+
+
+def test_a_ledger_that_cannot_be_written_is_one_line(root: Path, out: Path) -> None:
+    (out / LEDGER).mkdir(parents=True)
+    result = inveon("batch", root, out)
+    assert "cannot be written" in assert_one_line_error(result.exit_code, result.stdout, result.stderr)
+
+
+# The command.
+
+
+def test_the_summary_tells_numbers_findings_and_failures(root: Path, out: Path) -> None:
+    (root / "a" / "m1.ct.img.hdr").write_bytes(b"")
+    (root / "b" / "notes.txt").touch()
+    result = inveon("batch", root, out, "-j", 1)
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in result.stdout.splitlines() if "│" in line]
+    assert ["converted", "2"] in [row[:2] for row in rows]
+    assert ["failed", "1"] in [row[:2] for row in rows]
+    assert ["skipped", "warning", "1"] in rows
+    assert ["hounsfield-not-applied", "note", "2"] in rows
+    assert f"failed: {root / 'a' / 'm1.ct.img.hdr'}: " in result.stdout
+    assert str(out / LEDGER) in result.stdout
+
+
+def test_json_is_one_document(root: Path, out: Path) -> None:
+    (root / "a" / "m1.ct.img.hdr").write_bytes(b"")
+    result = inveon("batch", root, out, "-j", 1, "--json")
+    document = json.loads(result.stdout)
+    assert (document["schema"], document["dry_run"]) == (1, False)
+    told = document["batch"]
+    assert (told["found"], told["converted"], told["failed"], told["instances"]) == (3, 2, 1, 36)
+    assert told["failures"][0]["output"] == "a"
+    assert {"code": "space-shared", "severity": "note", "studies": 2} in told["oddities"]
+
+
+@pytest.mark.parametrize("group", ["folder", "header"])
+def test_a_dry_run_lists_and_writes_nothing(root: Path, out: Path, group: str) -> None:
+    result = inveon("batch", root, out, "--dry-run", "--group", group)
+    assert result.exit_code == 0
+    assert not out.exists()
+    assert result.stdout.splitlines()[-1] == ("3 studies" if group == "folder" else "1 studies")
+    run_batch(root, out, batch=alone())
+    before = tree(out), (out / LEDGER).read_bytes()
+    lines = inveon("batch", root, out, "--dry-run").stdout.splitlines()
+    assert lines[0] == f"{root / 'a'} -> a [converted]"
+    assert before == (tree(out), (out / LEDGER).read_bytes())
+    document = json.loads(inveon("batch", root, out, "-n", "--json", "--group", group).stdout)
+    assert document["dry_run"]
+    assert len(document["studies"]) == (3 if group == "folder" else 1)
+
+
+WRONG = [
+    ["--jobs", "257"],
+    ["--group", "colour"],
+    ["--dask", "tcp://x:1", "--dask-cluster", "x"],
+    ["--dask", "tcp://x:1", "--jobs", "2"],
+    ["--group", "header", "--verify"],
+    ["--check", "never"],
+    ["--compress", "zip"],
+    ["--deidentify", "--shift-days", "10"],
+]
+
+
+@pytest.mark.parametrize("options", WRONG, ids=" ".join)
+def test_wrong_usage_is_told(root: Path, out: Path, options: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("INVEON_DEIDENTIFY_KEY", raising=False)
+    result = inveon("batch", root, out, *options)
+    assert result.exit_code == 2
+    assert not out.exists()
+
+
+def test_the_api_refuses_what_makes_no_sense() -> None:
+    with pytest.raises(OptionError, match="jobs is 257, expected 0 to 256"):
+        Batch(jobs=257)
+
+
+def test_pace_is_that_of_late() -> None:
+    """100 were skipped in a second, then one a second is converted: a minute takes 60."""
+    pace = Pace(0.0)
+    assert (pace.per_minute(), pace.left_s(5)) == (None, None)
+    for number in range(100):
+        pace.ended((number + 1) / 100)
+    assert pace.per_minute() == pytest.approx(6000)
+    for number in range(300):
+        pace.ended(2.0 + number)
+    assert pace.per_minute() == pytest.approx(60)
+    assert pace.left_s(90) == pytest.approx(90)
+
+
+def test_progress_reaches_the_end(root: Path, out: Path) -> None:
+    told: list[Progress] = []
+
+    class Listening(Watch):
+        def progress(self, progress: Progress) -> None:
+            told.append(progress)
+
+    run_batch(root, out, batch=alone(), watch=Listening())
+    last = told[-1]
+    assert (last.done, last.found, last.is_found, last.failed, last.left_s) == (3, 3, True, 0, 0.0)
+    assert sentence(last).startswith("3 of 3 studies, ")
+    assert sentence(Progress(12, 1, 30, False, 24.04, None)) == "12 of 30 or more studies, 1 failed, 24.0 a minute"
+    assert sentence(Progress(12, 0, 30, True, 24.0, 45.0)) == "12 of 30 studies, 24.0 a minute, 0:00:45 left"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_a_bar_and_failures_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "200")
+    with telling() as watch:
+        watch.progress(Progress(1, 1, 4, True, 24.0, 7.0))
+        error = {"kind": "X", "message": "[red]is \x1b[31mno markup[/red]", "path": "/a", "line": None}
+        watch.record(Record(source="/a", output="a", result=Outcome.FAILED, error=error))
+        watch.unread(InputError("cannot be read", path="/b"))
+    shown = terminal.getvalue()
+    assert "error: /a: [red]is \\x1b[31mno markup[/red]\n" in shown
+    assert "error: /b: cannot be read\n" in shown
+    assert "1 of 4 studies, 1 failed, 24.0 a minute, 0:00:07 left" in shown
+
+
+def test_without_a_terminal_there_is_a_line_a_minute(capsys: pytest.CaptureFixture[str]) -> None:
+    seconds = iter(range(0, 1000, 25))
+    lines = _Lines(lambda: float(next(seconds)))
+    for done in range(8):
+        lines(Progress(done, 0, 30, True, 24.0, 45.0))
+    said = capsys.readouterr().err.splitlines()
+    assert 2 <= len(said) <= 4
+    assert said[0].startswith("progress: ")
+    assert said[0].endswith(" of 30 studies, 24.0 a minute, 0:00:45 left")
+
+
+# The subjects' sheet, and de-identification.
+
+
+def test_rows_of_a_sheet_reach_their_studies_and_unused_ones_are_named(root: Path, out: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "subjects.csv"
+    sheet.write_text("folder,patient_id\na,FROM SHEET\nnowhere,X\nb,FROM SHEET TOO\n")
+    options = ["--subjects", sheet, "-j", 1]
+    found = []
+    for _ in range(2):
+        result = inveon("batch", root, out, *options)
+        assert result.exit_code == 0, result.stderr
+        found.append(results(out))
+        said = [line for line in result.stderr.splitlines() if "match no scan" in line]
+        assert len(said) == 1
+        assert "1 of 3 rows match no scan: 3" in said[0]
+    assert [set(each.values()) for each in found] == [{"converted"}, {"skipped"}]
+    ids = {name: pydicom.dcmread(out / name / "1" / "CT-000001.dcm").PatientID for name in ("a", "b")}
+    assert ids == {"a": "FROM SHEET", "b": "FROM SHEET TOO"}
+    assert {name: line["rows"] for name, line in ledger(out).items()} == {"a": [2], "a/deep/er": [], "b": [4]}
+    assert {each["code"] for each in ledger(out)["a/deep/er"]["findings"]} >= {"scan-not-in-sheet"}
+    sheet.write_text("folder,patient_id\na,FROM SHEET\nnowhere,X\nb,ANOTHER\n")
+    assert inveon("batch", root, out, *options).exit_code == 0
+    assert results(out) == {"a": "skipped", "a/deep/er": "skipped", "b": "converted"}
+
+
+def test_de_identified_output_and_ledger_name_no_folder_and_no_file(
+    root: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INVEON_DEIDENTIFY_KEY", "a secret of many letters")
+    subject = str(read(root / "b" / "m1.ct.img").header.subject.identifier)
+    (root / "b").rename(root / "telltale")
+    (root / "a" / "m1.ct.img.hdr").write_bytes(b"")
+    for again in ("converted", "skipped"):
+        result = inveon("batch", root, out, "--deidentify", "-j", 1)
+        assert result.exit_code == 1
+        assert str(root / "a") in result.stderr  # who runs it is told
+        found = results(out)
+        assert sorted(found.values()) == sorted(["failed", again, again])
+        assert all(name.startswith("study-") and len(name) == 22 for name in found)
+    for path in [out, *out.rglob("*")]:
+        assert "telltale" not in path.name
+        if path.is_file():
+            held = path.read_bytes()
+            for text in ("telltale", "m1.ct.img", "m1.pet.img", str(root), subject):
+                assert text.encode() not in held, f"{text} in {path}"
+    before = tree(out)
+    with (root / "telltale" / "m1.pet.img").open("r+b") as file:
+        file.write(b"\x07\x07")
+    (out / LEDGER).unlink()
+    inveon("batch", root, out, "--deidentify", "-j", 1)
+    assert sorted(results(out).values()) == ["converted", "failed", "skipped"]
+    assert tree(out) != before
+    other = inveon("batch", root, tmp_path / "other", "--deidentify", "--group", "header", "-j", 1)
+    assert all(name.startswith("study-") for name in ledger(tmp_path / "other")), other.stdout

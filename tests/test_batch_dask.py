@@ -1,0 +1,422 @@
+"""A batch on Dask: a real scheduler and workers, processes of their own on this computer, some of which die."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import json
+import os
+import pickle
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from helpers import assert_one_line_error, inveon, python
+from inveonimaging import OptionError, Options, convert
+from inveonimaging.batch import cluster, work
+from inveonimaging.batch.cluster import cluster_of
+from inveonimaging.batch.study import Job, Study
+from inveonimaging.conversion.output import staged
+from inveonimaging.version import __version__
+from test_batch import Tree, ledger, results, tree
+from test_batch_faults import STUDIES, batch, is_at_work, lines, root, running, wait_until
+from test_faults import posix
+
+__all__ = ["root"]  # a fixture
+
+WITHIN_S = 60
+
+
+def command(name: str, *options: object) -> list[str]:
+    """Return the command of a part of Dask, of this Python."""
+    return [sys.executable, "-m", "distributed.cli.dask_" + name, *map(str, options)]
+
+
+class Cluster:
+    """A scheduler and its workers."""
+
+    def __init__(self, folder: Path, **environment: str) -> None:
+        self.folder, self.file = folder, folder / "scheduler.json"
+        self.workers: list[subprocess.Popen[bytes]] = []
+        self._environment = {**os.environ, **environment}
+        options = ("--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--no-show", "--scheduler-file", self.file)
+        self.scheduler = self._start("scheduler", *options)
+        until = time.monotonic() + WITHIN_S
+        while not self.file.exists() or not self.file.read_text():
+            assert self.scheduler.poll() is None
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        self.address = json.loads(self.file.read_text())["address"]
+
+    def _start(self, name: str, *options: object) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            command(name, *options),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=self._environment,
+            start_new_session=True,
+        )
+
+    def start_worker(self, *options: object) -> None:
+        """Start a worker; without options one process, which nobody starts again."""
+        folder = self.folder / f"worker{len(self.workers)}"
+        common = ("--host", "127.0.0.1", "--nthreads", 1, "--no-dashboard", "--local-directory", folder)
+        self.workers.append(self._start("worker", self.address, *common, *(options or ("--no-nanny",))))
+
+    def wait_for_workers(self, count: int) -> None:
+        """Wait until so many are known to the scheduler."""
+        from distributed import Client
+
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(count, timeout=WITHIN_S)
+
+    def end(self) -> None:
+        """End all, and what they started."""
+        for process in (*self.workers, self.scheduler):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
+            process.wait()
+
+
+@pytest.fixture(scope="module")
+def expected(root: Path) -> Tree:
+    """Return what a conversion in this process makes of the studies."""
+    convert(root, root.parent / "made here", Options(recursive=True))
+    return tree(root.parent / "made here")
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """Return a scheduler with two workers, which live through all tests."""
+    made = Cluster(tmp_path_factory.mktemp("dask"))
+    try:
+        for _ in range(2):
+            made.start_worker()
+        made.wait_for_workers(2)
+        yield made
+    finally:
+        made.end()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Callable[..., Cluster]]:
+    """Return a function that starts a scheduler for one test."""
+    made: list[Cluster] = []
+
+    def start(**environment: str) -> Cluster:
+        made.append(Cluster(tmp_path, **environment))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.end()
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out"
+
+
+def test_the_result_is_that_of_this_computer(root: Path, out: Path, expected: Tree, two: Cluster) -> None:
+    done = python(*batch(root, out, "--dask", two.address))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert tree(out) == expected
+    assert set(results(out).values()) == {"converted"}
+    assert len(results(out)) == STUDIES
+    done = python(*batch(root, out, "--dask", two.file))  # the same scheduler, by its file
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(results(out).values()) == {"skipped"}
+    done = python(*batch(root, out, "-j", 1))  # and none
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(results(out).values()) == {"skipped"}
+    assert tree(out) == expected
+
+
+def test_options_reach_the_workers_and_failures_come_back(root: Path, out: Path, two: Cluster, tmp_path: Path) -> None:
+    copy = tmp_path / "root"
+    shutil.copytree(root, copy)
+    (copy / "g0" / "s2" / "m1.ct.img.hdr").write_bytes(b"")
+    done = python(*batch(copy, out, "--dask", two.address, "--as", "enhanced", "--ct-prefix", "X-"))
+    assert done.returncode == 1
+    found = ledger(out)
+    assert found["g0/s2"]["error"]["kind"] == "HeaderError"
+    assert done.stderr == f"error: {found['g0/s2']['error']['message']}\n"
+    assert [path.name for path in (out / "g0" / "s0" / "1").iterdir()] == ["X-000001.dcm"]
+
+
+@posix
+@pytest.mark.parametrize("after", [1, 3])
+def test_a_worker_that_is_killed_in_the_middle_loses_nothing(
+    root: Path, out: Path, expected: Tree, own: Callable[..., Cluster], after: int
+) -> None:
+    made, caught = own(), False
+    for attempt in range(5):  # the batch may be over before its worker is killed
+        while len(made.workers) < attempt + 2:
+            made.start_worker()
+        made.wait_for_workers(2)
+        caught = killed_in_the_middle(root, out / str(attempt), made, after)
+        assert tree(out / str(attempt)) == expected  # nothing is lost, nothing is there twice, nothing half-written
+        found = ledger(out / str(attempt))
+        assert len(found) == STUDIES
+        assert {line["result"] for line in found.values()} <= {"converted", "skipped"}
+        assert {name: line["study_instance_uid"] for name, line in found.items()} == {
+            name: json.loads(expected[f"{name}/inveon-manifest.json"] or b"")["study_instance_uid"] for name in found
+        }
+        if caught:
+            break
+    assert caught
+
+
+def killed_in_the_middle(root: Path, out: Path, made: Cluster, after: int) -> bool:
+    """Run a batch and kill the last worker meanwhile; return whether the batch was at work then, and after that."""
+    with running(*batch(root, out, "--dask", made.address)) as process:
+        wait_until(lambda: lines(out) >= after and is_at_work(out), process)
+        made.workers[-1].kill()
+        made.workers[-1].wait()
+        was_at_work = process.poll() is None and lines(out) < STUDIES
+        _, stderr = process.communicate(timeout=WITHIN_S)
+    assert (process.returncode, stderr) == (0, "")
+    return was_at_work
+
+
+DYING = """
+import os
+from inveonimaging.batch import work
+
+write = work.convert_planned
+
+def dying(studies, *rest):
+    if studies[0].source.name == "s2":
+        os._exit(3)
+    return write(studies, *rest)
+
+work.convert_planned = dying
+"""
+
+
+@posix
+def test_a_study_that_kills_every_worker_is_given_up(
+    root: Path, out: Path, expected: Tree, own: Callable[..., Cluster], tmp_path: Path
+) -> None:
+    made = own(DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="1")
+    (tmp_path / "dying.py").write_text(DYING)
+    made.start_worker("--nanny", "--preload", tmp_path / "dying.py")
+    made.wait_for_workers(1)
+    done = python(*batch(root, out, "--dask", made.address))
+    assert done.returncode == 1
+    error = ledger(out)["g0/s2"]["error"]
+    assert error["kind"] == "ProcessEnded"
+    assert "each worker that converted it came to an end; is there memory for it?" in error["message"]
+    assert f"error: {root / 'g0' / 's2'}: {error['message']}\n" in done.stderr
+    done = python(*batch(root, out, "-j", 1))
+    assert done.returncode == 0
+    assert tree(out) == expected
+
+
+@posix
+def test_a_scheduler_that_is_killed_is_one_line_and_the_next_run_goes_on(
+    root: Path, out: Path, expected: Tree, own: Callable[..., Cluster]
+) -> None:
+    made = own(DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="2s")
+    made.start_worker()
+    made.wait_for_workers(1)
+    with running("-c", SOON.format(arguments=["batch", str(root), str(out), "--dask", made.address])) as process:
+        wait_until(lambda: lines(out) >= 1, process)
+        made.scheduler.kill()
+        _, stderr = process.communicate(timeout=WITHIN_S)
+    assert process.returncode == 1
+    said = "error: the Dask scheduler is gone; run the same command again: it goes on where it stopped\n"
+    assert stderr == said
+    made.end()
+    done = python(*batch(root, out, "-j", 1))
+    assert done.returncode == 0, done.stderr
+    assert tree(out) == expected
+
+
+SOON = """if True:  # gives a scheduler that is gone up soon
+    import dask
+    dask.config.set({{"distributed.comm.timeouts.connect": "2s", "distributed.client.reconnect": False}})
+    from inveonimaging.cli.main import app
+    app({arguments!r}, prog_name="inveon")
+"""
+
+
+@posix
+def test_ctrl_c_ends_it_and_the_next_run_goes_on(root: Path, out: Path, expected: Tree, two: Cluster) -> None:
+    with running(*batch(root, out, "--dask", two.address)) as process:
+        wait_until(lambda: lines(out) >= 1, process)
+        os.killpg(process.pid, signal.SIGINT)
+        stdout, stderr = process.communicate(timeout=WITHIN_S)
+    if process.returncode:
+        assert_one_line_error(process.returncode, stdout, stderr, 130)
+    done = python(*batch(root, out, "--dask", two.address))
+    assert done.returncode == 0, done.stderr
+    assert tree(out) == expected
+    assert len(results(out)) == STUDIES
+
+
+# Two workers with one study, if one was thought dead.
+
+
+def test_a_study_that_another_one_writes_is_waited_for(root: Path, out: Path) -> None:
+    study = Study(str(root / "g0" / "s0"), "s0")
+    job = Job(output=out, options=Options(), asked="x", version=__version__, patience_s=WITHIN_S)
+    held, ended = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with staged(out / "s0", overwrite=True):
+            held.set()
+            ended.wait(WITHIN_S)
+        convert(root / "g0" / "s0", out / "s0")
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert held.wait(WITHIN_S)
+        impatient = work.done(Job(output=out, options=Options(), asked="x", version=job.version), study, None)
+        assert impatient.error is not None
+        assert "another conversion is writing here" in impatient.error["message"]
+        threading.Timer(0.7, ended.set).start()
+        record = work.done(job, study, None)
+    finally:
+        ended.set()
+        thread.join()
+    assert record.error is None
+    assert record.instances > 0
+
+
+# What cannot be.
+
+
+def test_another_version_is_refused(root: Path, out: Path, two: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = __version__
+    code = f"""if True:
+        from inveonimaging.batch import cluster
+        cluster.__version__ = "9.9"
+        from inveonimaging.cli.main import app
+        app(["batch", {str(root)!r}, {str(out)!r}, "--dask", {two.address!r}], prog_name="inveon")
+    """
+    done = python("-c", code)
+    line = assert_one_line_error(done.returncode, done.stdout, done.stderr)
+    assert f"the Dask workers have inveonimaging {version}, expected 9.9" in line
+    assert not out.exists()
+    monkeypatch.setattr(work, "__version__", "9.9")  # of a worker that came later
+    job = Job(output=out, options=Options(), asked="", version=version)
+    error = work.done(job, Study(str(root / "g0" / "s0"), "s0"), None).error
+    assert error is not None
+    assert f"a worker has inveonimaging 9.9, expected {version}" in error["message"]
+
+
+@pytest.mark.parametrize(
+    ("address", "code", "said"),
+    [
+        ("tcp://127.0.0.1:1", 1, "the Dask scheduler does not answer"),
+        ("xyz://127.0.0.1:1", 2, "is no Dask scheduler"),
+        ("no/such/file.json", 2, "is no Dask scheduler"),
+        ("tcp://127.0.0.1:port", 2, "is no Dask scheduler"),
+    ],
+)
+def test_a_scheduler_that_is_none_is_one_line(
+    root: Path, out: Path, address: str, code: int, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_CONNECT_S", 1)
+    script = f"""if True:
+        from inveonimaging.batch import cluster
+        cluster._CONNECT_S = 1
+        from inveonimaging.cli.main import app
+        app(["batch", {str(root)!r}, {str(out)!r}, "--dask", {address!r}], prog_name="inveon")
+    """
+    done = python("-c", script)
+    assert said in assert_one_line_error(done.returncode, done.stdout, done.stderr, code)
+    assert not out.exists()
+
+
+def test_without_the_extra_it_says_how_to_get_it(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find = importlib.util.find_spec
+    monkeypatch.setattr(cluster, "find_spec", lambda name: None if name == "distributed" else find(name))
+    result = inveon("batch", root, out, "--dask", "tcp://127.0.0.1:1")
+    line = assert_one_line_error(result.exit_code, result.stdout, result.stderr, 2)
+    assert line == "error: Dask needs distributed; pip install 'inveonimaging[dask]'\n"
+
+
+def test_options_can_be_sent() -> None:
+    """Those by default hold what cannot be pickled."""
+    sent = pickle.loads(pickle.dumps(Options()))  # noqa: S301 - our own
+    assert sent == Options()
+
+
+# Clusters of dask_jobqueue.
+
+LOCAL = {"class": "LocalCluster", "jobs": 2, "arguments": {"cores": 1, "memory": "1GB", "processes": 1}}
+
+
+def test_a_cluster_is_started_from_a_file(root: Path, out: Path, expected: Tree, tmp_path: Path) -> None:
+    document = json.loads(json.dumps(LOCAL))
+    document["arguments"] |= {
+        "scheduler_options": {"host": "127.0.0.1", "port": 0},
+        "local_directory": str(tmp_path / "work"),
+        "shared_temp_directory": str(tmp_path),
+        "death_timeout": WITHIN_S,
+    }
+    (tmp_path / "cluster.yaml").write_text(json.dumps(document))
+    done = python(*batch(root, out, "--dask-cluster", tmp_path / "cluster.yaml"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert tree(out) == expected
+    assert set(results(out).values()) == {"converted"}
+
+
+def test_yaml_says_the_same_as_json(tmp_path: Path) -> None:
+    path = tmp_path / "cluster.yaml"
+    path.write_text("class: SLURMCluster\njobs: 4\narguments:\n  queue: short\n  cores: 8\n  memory: 16GB\n")
+    assert cluster_of(path) == ("SLURMCluster", 4, {"queue": "short", "cores": 8, "memory": "16GB"})
+    path.write_text(json.dumps({"class": "PBSCluster"}))
+    assert cluster_of(path) == ("PBSCluster", 1, {})
+
+
+WRONG_FILES: dict[str, tuple[Any, str]] = {
+    "empty": ("", "is no cluster"),
+    "no mapping": ("[1]", "is no cluster"),
+    "no YAML": ("a: [", "is neither YAML nor JSON"),
+    "code": ("class: !!python/name:os.system\n", "is neither YAML nor JSON"),
+    "another class": ("class: os.system\n", 'the class is "os.system", expected HTCondorCluster'),
+    "a private class": ("class: JobQueueCluster\n", "the class is"),
+    "a list for a class": ("class: [SLURMCluster]\n", "the class is"),
+    "another key": ("class: SLURMCluster\nrun: x\n", "is no cluster"),
+    "no number": ("class: SLURMCluster\njobs: many\n", "jobs is many, expected 1 to 10000"),
+    "too many": ("class: SLURMCluster\njobs: 1000000\n", "jobs is 1000000"),
+    "no arguments": ("class: SLURMCluster\narguments: [1]\n", "arguments is no mapping"),
+    "an object": ("class: SLURMCluster\narguments: {job_cls: x}\n", "the argument job_cls cannot be given"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), WRONG_FILES.values(), ids=WRONG_FILES)
+def test_a_file_that_describes_no_cluster_is_refused(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "cluster.yaml"
+    path.write_text(text)
+    with pytest.raises(OptionError) as caught:
+        cluster_of(path)
+    assert said in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def test_a_cluster_that_cannot_be_made_is_one_line(root: Path, out: Path, tmp_path: Path) -> None:
+    path = tmp_path / "cluster.yaml"
+    for arguments, code, said in (
+        ({}, 2, "LocalCluster cannot be made"),
+        ({"cores": 1, "memory": "x"}, 2, "LocalCluster"),
+    ):
+        path.write_text(json.dumps({"class": "LocalCluster", "arguments": arguments}))
+        done = python(*batch(root, out, "--dask-cluster", path))
+        assert said in assert_one_line_error(done.returncode, done.stdout, done.stderr, code)
+    done = python(*batch(root, out, "--dask-cluster", tmp_path / "missing.yaml"))
+    assert "cannot be read" in assert_one_line_error(done.returncode, done.stdout, done.stderr, 2)
+    assert not out.exists()

@@ -1,0 +1,398 @@
+"""A batch that is killed, interrupted or loses its processes: nothing half-written, and the next run does the rest."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from helpers import assert_one_line_error, python, write_small_study
+from inveonimaging import Options, convert
+from inveonimaging.batch import Batch, Record, Study, Watch, run_batch
+from inveonimaging.batch import job as batch_job
+from inveonimaging.batch.engine import Done, cleared
+from inveonimaging.batch.study import Before, Job, Outcome, Planned
+from inveonimaging.phantom import CT_SCAN, write_scan
+from test_batch import LEDGER, PARTIAL, Tree, ledger, results, tree
+from test_faults import assert_all_end, posix
+
+STUDIES = 6
+SLICES = 60  # some tens of milliseconds
+ENDS_WITHIN_S = 60
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a tree of studies."""
+    folder = tmp_path_factory.mktemp("archive") / "root"
+    scan = replace(CT_SCAN, shape=(6, 6, SLICES), spacing_mm=(5.0, 5.0, 60 / SLICES))
+    for number in range(STUDIES):
+        name = folder / f"g{number % 2}" / f"s{number}"
+        name.mkdir(parents=True)
+        write_scan(name / "m1.ct.img", scan)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(root: Path) -> Tree:
+    """Return what becomes of it."""
+    convert(root, root.parent / "expected", Options(recursive=True))
+    return tree(root.parent / "expected")
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "new" / "out"
+
+
+@contextlib.contextmanager
+def running(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """Run `python ARGUMENTS` as the first process of a group of its own, which is gone afterwards."""
+    with subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def batch(root: Path, out: Path, *options: object) -> tuple[object, ...]:
+    return ("-m", "inveonimaging", "batch", root, out, *options)
+
+
+def wait_until(is_so: Callable[[], object], process: subprocess.Popen[str]) -> None:
+    """Wait for something, or for the end of the process."""
+    while not is_so() and process.poll() is None:
+        time.sleep(0.002)
+
+
+def is_at_work(out: Path) -> bool:
+    """Return whether a study is just being written; folders may come and go meanwhile."""
+    with contextlib.suppress(OSError):
+        return any(out.rglob(PARTIAL))
+    return False
+
+
+def lines(out: Path) -> int:
+    return (out / LEDGER).read_bytes().count(b"\n") if (out / LEDGER).exists() else 0
+
+
+def assert_whole(out: Path, expected: Tree) -> None:
+    """Show that all that has its name is as it is to be, but for hidden folders."""
+    for name, content in tree(out).items():
+        if PARTIAL not in name and ".inveon-batch.lock" not in name and ".batch.jsonl" not in name:
+            assert expected[name] == content, f"{name} is not whole"
+
+
+# The first process.
+
+
+@posix
+def test_a_batch_that_is_killed_at_any_moment_goes_on(root: Path, out: Path, expected: Tree) -> None:
+    chance = random.Random(7)  # noqa: S311 - repeatable
+    interrupted = 0
+    for number in range(3):
+        target = out / str(number)
+        for after in sorted(chance.sample(range(STUDIES), 2)):  # killed twice, after so many studies and some time
+            with running(*batch(root, target, "-j", 2)) as process:
+                wait_until(lambda target=target, after=after: lines(target) >= after, process)  # type: ignore[misc]
+                time.sleep(chance.uniform(0, 0.1))
+                process.kill()
+                process.wait()
+                assert_all_end(process.pid, ENDS_WITHIN_S)
+            assert_whole(target, expected)
+            interrupted += results_so_far(target) < STUDIES
+        done = python(*batch(root, target, "-j", 2))
+        assert done.returncode == 0, done.stderr
+        assert tree(target) == expected
+        assert set(results(target).values()) <= {"converted", "skipped"}
+        assert len(results(target)) == STUDIES
+    assert interrupted, "nobody was killed while it worked"
+
+
+def results_so_far(target: Path) -> int:
+    whole = (target / LEDGER).read_bytes().splitlines(keepends=True) if (target / LEDGER).exists() else []
+    return len({json.loads(line)["output"] for line in whole if line.endswith(b"\n")})
+
+
+TO_ALL = getattr(os, "killpg", os.kill)
+SENDERS = {
+    "Ctrl-C": (TO_ALL, "SIGINT", 130),
+    "SIGINT": (os.kill, "SIGINT", 130),
+    "SIGTERM": (os.kill, "SIGTERM", 143),
+    "SIGTERM to all": (TO_ALL, "SIGTERM", 143),
+}
+
+
+@posix
+@pytest.mark.parametrize(("send", "sent", "code"), SENDERS.values(), ids=SENDERS)
+def test_an_interrupted_batch_leaves_nothing_half_written(
+    root: Path, out: Path, expected: Tree, send: Callable[[int, int], None], sent: str, code: int
+) -> None:
+    with running(*batch(root, out, "-j", 2)) as process:
+        wait_until(lambda: lines(out) >= 2, process)
+        send(process.pid, signal.Signals[sent])
+        stdout, stderr = process.communicate(timeout=ENDS_WITHIN_S)
+        assert_all_end(process.pid, ENDS_WITHIN_S)
+    if process.returncode == 0:
+        pytest.skip("it was done before")
+    line = assert_one_line_error(process.returncode, stdout, stderr, code)
+    assert line == "error: interrupted; nothing half-written is left behind\n"
+    assert not list(out.rglob(".*"))
+    assert_whole(out, expected)
+    assert all(any(path.iterdir()) for path in out.rglob("*") if path.is_dir())  # no empty folders
+    before = lines(out)
+    assert before >= 2
+    done = python(*batch(root, out, "-j", 2))
+    assert done.returncode == 0, done.stderr
+    assert tree(out) == expected
+    assert list(results(out).values()).count("skipped") >= before
+
+
+@posix
+@pytest.mark.parametrize("delay", [0.0, 0.2, 0.5])
+def test_an_interruption_while_it_starts_leaves_nothing(root: Path, out: Path, delay: float) -> None:
+    with running(*batch(root, out, "-j", 2)) as process:
+        wait_until(out.exists, process)
+        time.sleep(delay)
+        os.killpg(process.pid, signal.SIGINT)
+        _, stderr = process.communicate(timeout=ENDS_WITHIN_S)
+        assert process.returncode in (0, 130), stderr
+        assert_all_end(process.pid, ENDS_WITHIN_S)
+    assert not list(out.rglob(".*"))
+
+
+def test_what_a_killed_process_had_made_is_taken_away(out: Path) -> None:
+    job = Job(output=out, options=Options(), asked="", version="")
+    (out / "a" / "b").mkdir(parents=True)  # on its way to a/b/c
+    (out / "x" / "y" / PARTIAL / "new" / "1").mkdir(parents=True)
+    (out / "x" / "notes.txt").touch()
+    for name in ("a/b/c", "x/y", "never"):
+        cleared(job, Study("", name))
+    assert tree(out) == {"x": None, "x/notes.txt": b""}
+
+
+# The other processes.
+
+SCRIPT = """
+import os, signal, sys
+from pathlib import Path
+from inveonimaging.batch import work
+
+write = work.convert_planned
+
+def dying(studies, *rest):
+    name = studies[0].source.name
+    if name in sys.argv[1].split(","):
+        {how}
+    return write(studies, *rest)
+
+work.convert_planned = dying
+
+if __name__ == "__main__":
+    from inveonimaging.cli.main import app
+    app(sys.argv[2:], prog_name="inveon")
+"""
+DEATHS = {
+    "killed": ("os.kill(os.getpid(), 9)", "was ended by SIGKILL"),
+    "exits": ("os._exit(3)", "ended with code 3"),
+    "crashes": ("os.kill(os.getpid(), 11)", "was ended by SIGSEGV"),
+}
+
+
+@posix
+@pytest.mark.parametrize(("how", "said"), DEATHS.values(), ids=DEATHS)
+def test_a_study_that_ends_its_process_fails_alone(
+    root: Path, out: Path, expected: Tree, tmp_path: Path, how: str, said: str
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.format(how=how))
+    done = python(script, "s2,s3", "batch", root, out, "-j", 2)
+    assert done.returncode == 1
+    found = ledger(out)
+    failed = {name: line["error"] for name, line in found.items() if line["result"] == "failed"}
+    assert set(failed) == {"g0/s2", "g1/s3"}
+    for error in failed.values():
+        assert error["kind"] == "ProcessEnded"
+        assert f"the process that converted it {said}, twice; is there memory for it?" in error["message"]
+    assert sorted(done.stderr.splitlines()) == sorted(
+        f"error: {root / name}: {error['message']}" for name, error in failed.items()
+    )
+    assert tree(out) == {name: held for name, held in expected.items() if "s2" not in name and "s3" not in name}
+    done = python(*batch(root, out))
+    assert done.returncode == 0, done.stderr
+    assert tree(out) == expected
+
+
+@posix
+def test_a_process_that_ends_once_costs_nothing(root: Path, out: Path, expected: Tree, tmp_path: Path) -> None:
+    script, mark = tmp_path / "script.py", tmp_path / "mark"
+    script.write_text(
+        SCRIPT.format(how=f"Path({str(mark)!r}).touch(exist_ok=False); os.kill(os.getpid(), 9)").replace(
+            "if name in", f"if not Path({str(mark)!r}).exists() and name in"
+        )
+    )
+    done = python(script, "s2", "batch", root, out, "-j", 2)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert mark.exists()
+    assert tree(out) == expected
+    assert set(results(out).values()) == {"converted"}
+
+
+@posix
+@pytest.mark.skipif(not shutil.which("ps"), reason="needs ps")
+def test_processes_that_are_killed_at_any_moment_cost_nothing(root: Path, out: Path, expected: Tree) -> None:
+    chance = random.Random(11)  # noqa: S311 - repeatable
+    killed = 0
+    for number in range(3):
+        target = out / str(number)
+        with running(*batch(root, target, "-j", 2)) as process:
+            wait_until(lambda target=target: is_at_work(target), process)  # type: ignore[misc]
+            time.sleep(chance.uniform(0, 0.1))
+            others = workers_of(process.pid)
+            if others and process.poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(chance.choice(others), signal.SIGKILL)
+                    killed += 1
+            _, stderr = process.communicate(timeout=ENDS_WITHIN_S)
+        assert (process.returncode, stderr) == (0, "")
+        assert tree(target) == expected
+        assert set(results(target).values()) <= {"converted", "skipped"}
+    assert killed
+
+
+@posix
+@pytest.mark.skipif(not shutil.which("ps"), reason="needs ps")
+def test_a_process_that_is_killed_while_it_starts_costs_nothing(root: Path, out: Path, expected: Tree) -> None:
+    with running(*batch(root, out, "-j", 2)) as process:
+        wait_until(lambda: workers_of(process.pid), process)
+        os.kill(workers_of(process.pid)[0], signal.SIGKILL)
+        _, stderr = process.communicate(timeout=ENDS_WITHIN_S)
+    assert (process.returncode, stderr) == (0, "")
+    assert tree(out) == expected
+    assert set(results(out).values()) == {"converted"}
+
+
+def workers_of(group: int) -> list[int]:
+    found = subprocess.run(["ps", "-A", "-o", "pid=,pgid=,args="], capture_output=True, check=True, text=True)
+    rows = [line.split(maxsplit=2) for line in found.stdout.splitlines() if "spawn_main" in line]
+    return [int(pid) for pid, of, _ in rows if int(of) == group]
+
+
+def test_a_script_without_the_guard_is_told(root: Path, out: Path, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"from inveonimaging.batch import run_batch\nrun_batch({str(root)!r}, {str(out)!r})\n",
+    )
+    done = python(script)
+    assert done.returncode == 1
+    assert 'A script needs the guard `if __name__ == "__main__":`' in done.stderr.splitlines()[-1]
+    assert not out.exists()
+
+
+def test_no_process_is_left(root: Path, out: Path) -> None:
+    import multiprocessing
+
+    class Failing(Watch):
+        def record(self, record: Record) -> None:
+            raise KeyError(record.output)
+
+    with pytest.raises(KeyError):
+        run_batch(root, out, batch=Batch(jobs=2), watch=Failing())
+    assert multiprocessing.active_children() == []
+    assert not list(out.rglob(".*"))
+
+
+# What it costs.
+
+
+class Instant:
+    """Has done everything at once."""
+
+    def __init__(self, _job: Job, _jobs: int) -> None:
+        self._done: list[Done] = []
+
+    @property
+    def room(self) -> int:
+        return 2 - len(self._done)
+
+    def submit(self, study: Study, _before: Before | None) -> None:
+        record = Record(source=study.source, output=study.output, result=Outcome.CONVERTED, files="0" * 64)
+        self._done.append(Done(study, record))
+
+    def wait(self, _timeout_s: float) -> list[Done]:
+        found, self._done = self._done, []
+        return found
+
+    def close(self) -> None:
+        pass
+
+
+def test_ten_thousand_studies_take_little_memory(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that the search finds before anything is converted, and the ledger: less than a kilobyte for each."""
+    count, room = 10_000, [0]
+
+    def many(*_: object) -> Iterator[Planned]:
+        for number in range(count):
+            yield Study(
+                f"/archive/of/many/years/group {number % 100}/study {number}", f"group {number % 100}/study {number}"
+            )
+        room[0] = 2
+
+    class Late(Instant):
+        @property
+        def room(self) -> int:
+            return room[0] - len(self._done)
+
+    monkeypatch.setattr(batch_job, "plan_batch", many)
+    monkeypatch.setattr(batch_job, "Local", Late)
+    (tmp_path / "root").mkdir()
+    run_batch(tmp_path / "root", out / "warm")
+    tracemalloc.start()
+    try:
+        result = run_batch(tmp_path / "root", out)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert result.converted == count
+    assert peak < count * 1024
+    assert len(results(out)) == count
+
+
+def test_the_first_study_is_converted_before_the_search_ends(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_job, "Local", Instant)
+    for number in range(50):
+        (tmp_path / "root" / f"{number:02}").mkdir(parents=True)
+        for name in ("x.img", "x.img.hdr"):
+            (tmp_path / "root" / f"{number:02}" / name).touch()
+    told: list[int] = []
+
+    class Adding(Watch):
+        def record(self, record: Record) -> None:
+            told.append(len(told))
+            if len(told) == 1:
+                write_small_study(tmp_path / "root" / "49" / "late")
+            assert record.output
+
+    assert run_batch(tmp_path / "root", out, watch=Adding()).converted == 51
