@@ -164,6 +164,7 @@ def test_isotopes_in_both_tables_have_one_code() -> None:
 
 TABLES = {
     "anatomic_region": 4031,
+    "breed_registry": 7481,
     "isotope": 18,
     "patient_gantry_relationship": 21,
     "patient_orientation": 19,
@@ -171,6 +172,7 @@ TABLES = {
     "radionuclide": 4020,
     "radiopharmaceutical": 4021,
     "species": 7454,
+    "strain_source_registry": 7490,
 }
 
 

@@ -96,7 +96,10 @@ def section(text: str, title: str) -> str:
     return re.split(rf"^## {re.escape(title)}$", text, flags=re.MULTILINE)[1].split("\n## ")[0]
 
 
-@pytest.mark.parametrize("command", ["convert", "info", "check", "report", "verify", "demo"])
+COMMANDS = ["convert", "batch", "info", "check", "report", "verify", "xnat", "subjects", "demo"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_is_described(command: str) -> None:
     described = section(page("cli.md"), f"inveon {command}")
     names = options_of(command)

@@ -152,7 +152,8 @@ def test_the_manifest_has_no_path_of_this_computer_and_no_time(tmp_path: Path, d
     assert [text for text in found if "very own name" in text or str(tmp_path) in text] == []
     assert [text for text in found if text.startswith(("/", "\\")) or re.match(r"[A-Za-z]:\\", text)] == []
     year = str(datetime.now().year)
-    assert [text for text in found if re.search(rf"{year}-?\d\d-?\d\d|\d\d:\d\d", text)] == []
+    said = [text for text in found if not text.startswith("2.25.")]  # a UID may hold any digits
+    assert [text for text in said if re.search(rf"{year}-?\d\d-?\d\d|\d\d:\d\d", text)] == []
     assert any("f.img" in text for text in found)
 
 

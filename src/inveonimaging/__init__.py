@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         InveonError,
         OptionError,
         OutputError,
+        TargetError,
         UnsupportedError,
     )
     from inveonimaging.findings import Finding, Severity
@@ -40,6 +41,7 @@ _HOMES = {
         "InveonError",
         "OptionError",
         "OutputError",
+        "TargetError",
         "UnsupportedError",
     ),
     "findings": ("Finding", "Severity"),
@@ -64,6 +66,7 @@ __all__ = [
     "OutputError",
     "Overrides",
     "Severity",
+    "TargetError",
     "UnsupportedError",
     "Verification",
     "__version__",

@@ -6,6 +6,7 @@
     ├── InputError         the file or folder that was given
     ├── UnsupportedError   understood, but not convertible
     ├── OutputError        what cannot be written
+    ├── TargetError        the server that DICOM is sent to
     └── OptionError        what was asked for: wrong usage
 
 An error carries facts (path, line, key, what was found, what was expected, what to do); its text is made from
@@ -102,6 +103,10 @@ class UnsupportedError(InveonError):
 
 class OutputError(InveonError):
     """The output cannot be written, or would overwrite something."""
+
+
+class TargetError(InveonError):
+    """The server that DICOM is sent to cannot be reached, or does not take it."""
 
 
 class OptionError(InveonError):

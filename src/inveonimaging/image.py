@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -27,13 +28,20 @@ LARGEST_HEADER = 16 * 1024 * 1024
 _SLAB_VOXELS = 256 * 1024
 
 
+class Instead(NamedTuple):
+    """What stands for the names of a pair's files and for its header's text."""
+
+    pair: Pair
+    text: bytes
+
+
 @dataclass(frozen=True)
 class Image:
     """A pair of files, read and checked.
 
     Attributes:
-        pair: paths of header and data file.
-        header_bytes: the header file as it stands.
+        pair: paths of header and data file, or what they are to be called; `source` has the data file's path.
+        header_bytes: the header file as it stands, or what is read instead.
         header: what it says.
         modality: PET, CT or SPECT.
         grid: where the voxels are.
@@ -110,10 +118,15 @@ def read(
 
 
 def read_pair(
-    pair: Pair, *, orientation: Orientation | str | None = None, flip: str = "", apply_hounsfield: bool = False
+    pair: Pair,
+    *,
+    orientation: Orientation | str | None = None,
+    flip: str = "",
+    apply_hounsfield: bool = False,
+    instead: Instead | None = None,
 ) -> Image:
-    """Read a pair of files; as `read`."""
-    data = _header_bytes(pair.header)
+    """Read a pair of files, or what is `instead` of its header's text and its files' names; as `read`."""
+    named, data = instead or Instead(pair, header_bytes(pair.header))
     posture = _posture(orientation) if isinstance(orientation, str) else orientation
     parsing: tuple[Finding, ...] = ()
     try:
@@ -125,8 +138,19 @@ def read_pair(
     except InveonError as error:
         raise error.at(pair.header, hint=_likely_cause(parsing, error)) from error
     findings = (*parsing, *kind, *placing, *sizes, *scales, *decay_findings(header))
-    located = tuple(locate(finding, pair.header, header) for finding in findings)
-    return Image(pair, data, header, modality, grid, scaling, source, located)
+    located = (locate(finding, pair.header, header) for finding in findings)
+    names = {str(pair.header): str(named.header), str(pair.data): str(named.data)}
+    renamed = tuple(replace(each, path=names.get(each.path or "", each.path)) for each in located)
+    return Image(named, data, header, modality, grid, scaling, source, renamed)
+
+
+def read_again(
+    image: Image, *, orientation: Orientation | None = None, flip: str = "", apply_hounsfield: bool = False
+) -> Image:
+    """Read the whole file of an image again, with the header's text that it was read from; as `read`."""
+    pair = Pair(image.pair.header, image.source.path)
+    instead = Instead(image.pair, image.header_bytes)
+    return read_pair(pair, orientation=orientation, flip=flip, apply_hounsfield=apply_hounsfield, instead=instead)
 
 
 def split(image: Image, parts: Sequence[Part], bed_direction: int = 1) -> tuple[Image, ...]:
@@ -188,7 +212,12 @@ def locate(finding: Finding, path: Path, header: Header) -> Finding:
     return replace(finding, path=str(path), line=line)
 
 
-def _header_bytes(path: Path) -> bytes:
+def header_bytes(path: Path) -> bytes:
+    """Return a header file as it stands.
+
+    Raises:
+        HeaderError: it cannot be read, or is larger than any header.
+    """
     size = file_size(path, HeaderError)
     if size > LARGEST_HEADER:
         raise HeaderError(f"the header has {size} bytes", path=path, expected=f"at most {LARGEST_HEADER}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr.enums import Modality, Orientation
 from inveonimaging.image import read_pair
 from inveonimaging.readback import Series
+from inveonimaging.sheet.applied import applied
+from inveonimaging.sheet.matching import Sheet, told_of
 
 
 @dataclass(frozen=True)
@@ -46,12 +48,13 @@ class Checked:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What to look for, and how to read: `now` is local time; posture and flip are those of a conversion."""
+    """What to look for, and how to read: `now` is local time; posture, flip and sheet are those of a conversion."""
 
     now: datetime
     side: Side | None = None
     orientation: Orientation | None = None
     flip: str = ""
+    sheet: Sheet | None = None
 
 
 def check_pair(pair: Pair, told: Sequence[Finding], asked: Asked) -> Checked:
@@ -65,6 +68,8 @@ def check_pair(pair: Pair, told: Sequence[Finding], asked: Asked) -> Checked:
     name, path = pair.name, str(pair.header)
     try:
         image = read_pair(pair, orientation=asked.orientation, flip=asked.flip)
+        (said,), _ = told_of(asked.sheet, [(pair, image.header)])
+        image = replace(image, header=applied(image.header, said))
         found, suv = check_image(image, (*image.findings, *told), asked.now)
         seen = is_pet(image) or image.modality is Modality.CT
         test = orientation_test(name, scene_of(image), asked.side) if asked.side and seen else None

@@ -10,15 +10,14 @@ from pathlib import PureWindowsPath
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr import Frame, Header
-from inveonimaging.hdr.enums import ActivityUnits
 from inveonimaging.image import Image
 from inveonimaging.parts import Part
 from inveonimaging.subject import birth_date_of, sex_of
+from inveonimaging.timing import dose_findings
 
 _FIRST_YEAR = 2000  # microPET, and the Inveon after it, are not older
 _TOMORROW = timedelta(days=1)  # clocks of other zones
 _SAME_TIME_S = 0.05
-_SAME_DOSE = 0.05
 _NOT_GIVEN = {"", "unknown", "n/a", "na", "none", "-", "?", "not specified"}
 
 
@@ -95,40 +94,8 @@ def _birth(header: Header) -> Iterator[Finding]:
         yield Finding("birth-after-scan", message, key="subject_date_of_birth")
 
 
-def _net_dose(header: Header) -> Iterator[Finding]:
-    tracer, net = header.tracer, net_dose_bq(header)
-    if net is not None and tracer.dose_bq and abs(tracer.dose_bq / net - 1) > _SAME_DOSE:
-        message = (
-            f"dose is {tracer.dose_bq / 1e6:.4g} MBq, but activity_before_injection less residual_activity is "
-            f"{net / 1e6:.4g} MBq at the injection; dose is taken"
-        )
-        yield Finding("dose-disagrees", message, key="dose")
-
-
-def net_dose_bq(header: Header) -> float | None:
-    """Return what was drawn up less what was left in the syringe, at the injection; None unless all of it is known."""
-    tracer, injected = header.tracer, header.tracer.injected_at
-    unit = {ActivityUnits.MCI: 37e6, ActivityUnits.MBQ: 1e6}.get(tracer.activity_units or ActivityUnits.UNKNOWN)
-    times = tracer.activity_before_injection_time, tracer.residual_activity_time
-    values = tracer.activity_before_injection, tracer.residual_activity
-    if unit is None or injected is None or not tracer.half_life_s or tracer.half_life_s < 0:
-        return None
-    net = 0.0
-    for value, when, sign in zip(values, times, (1, -1), strict=True):
-        if value is None or when is None:
-            return None
-        passed = (injected - when).total_seconds() / tracer.half_life_s
-        if abs(passed) > _MOST_HALF_LIVES:
-            return None
-        net += sign * value * unit * 2.0**-passed
-    return net if net > 0 else None
-
-
-_MOST_HALF_LIVES = 100.0
-
-
 def _is_given(text: str | None) -> bool:
     return (text or "").strip().lower() not in _NOT_GIVEN
 
 
-_SUBJECT: tuple[Callable[[Header], Iterator[Finding]], ...] = (_identity, _species, _sex, _birth, _net_dose)
+_SUBJECT: tuple[Callable[[Header], Iterator[Finding]], ...] = (_identity, _species, _sex, _birth, dose_findings)

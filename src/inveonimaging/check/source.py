@@ -19,6 +19,7 @@ _OF_ITEM = {
     "decay-factor-disagrees": Item.DECAY,
     "activity-exceeds-dose": Item.DOSE,
     "dose-disagrees": Item.DOSE,
+    "dose-residual-odd": Item.DOSE,
 }
 _SAYS_THE_SAME = {"weight-unknown": "subject-value-odd"}  # of the same key
 

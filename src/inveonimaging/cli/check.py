@@ -54,6 +54,10 @@ def check(
     flip: Annotated[
         str, typer.Option(metavar="AXES", help="Inveon files: stored axes to mirror, letters of xyz.")
     ] = "",
+    subjects: Annotated[
+        Path | None,
+        typer.Option("--subjects", metavar="FILE", help="Inveon files: sheet with a row for each subject or scan."),
+    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 on warnings, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON on stdout.")] = False,
 ) -> None:
@@ -62,12 +66,14 @@ def check(
         from inveonimaging.check.checked import Asked
         from inveonimaging.check.marker import Side
         from inveonimaging.hdr.enums import Orientation
+        from inveonimaging.sheet.reading import read_sheet
 
         asked = Asked(
             now=datetime.now(),
             side=Side(side) if side else None,
             orientation=Orientation[orientation] if orientation else None,
             flip=flip,
+            sheet=read_sheet(subjects) if subjects else None,
         )
         kind, general, files = _looked_at(path, asked)
         found = [*general, *(finding for each in files for finding in each.findings)]
@@ -119,7 +125,7 @@ def _told(path: Path, pairs: Sequence[Pair], asked: Asked) -> Iterable[Finding]:
     """Return what planning a conversion finds; what it refuses is a finding, too."""
     from inveonimaging.conversion.options import Options
 
-    options = Options(orientation=asked.orientation, flip=asked.flip, allow_long_data=True)
+    options = Options(orientation=asked.orientation, flip=asked.flip, sheet=asked.sheet, allow_long_data=True)
     found, error = _planned(path, options)
     if error is None:
         return found

@@ -11,10 +11,13 @@ import typer
 from inveonimaging.cli.options import Asked, takes_conversion_options
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.cli.report import refuse_reports, write_reports
+from inveonimaging.cli.send import document as sent_document
+from inveonimaging.cli.send import refuse_target, send_converted, show_sent
 from inveonimaging.cli.verify import document, refuse_differences, show_studies, verify_converted
 from inveonimaging.reporting import say_findings, shown
 
 if TYPE_CHECKING:
+    from inveonimaging.conversion.job import StudyResult
     from inveonimaging.conversion.options import Options
     from inveonimaging.conversion.plan import SeriesPlan, StudyPlan
     from inveonimaging.findings import Finding
@@ -48,6 +51,9 @@ def convert(
     manifest: Annotated[bool, typer.Option(help="Write inveon-manifest.json beside the series.")] = True,
     verify: Annotated[bool, typer.Option("--verify", help="Read the files back and compare them with INPUT.")] = False,
     report: Annotated[bool, typer.Option("--report", help="Write report.html beside the series.")] = False,
+    send: Annotated[
+        str | None, typer.Option(metavar="TARGET", help="Send the files to a server, as `inveon send` does.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Show what would be written; write nothing.")
     ] = False,
@@ -56,7 +62,7 @@ def convert(
     """Convert Inveon files to DICOM: a folder becomes a study, each pair of files a series."""
     with one_line_errors(as_json=as_json):
         options = replace(asked(), recursive=recursive, jobs=jobs, overwrite=overwrite, manifest=manifest)
-        run(source, output, options, report=report, verify=verify, dry_run=dry_run, as_json=as_json)
+        run(source, output, options, report=report, verify=verify, send=send, dry_run=dry_run, as_json=as_json)
 
 
 def run(
@@ -66,6 +72,7 @@ def run(
     *,
     report: bool = False,
     verify: bool = False,
+    send: str | None = None,
     dry_run: bool = False,
     as_json: bool = False,
 ) -> None:
@@ -77,33 +84,60 @@ def run(
     studies = plan(source, output, options)
     if report:
         refuse_reports(studies)
+    if send:
+        refuse_target(send)
     if dry_run:
         refuse_planned(studies, output, options)
-        found = [finding for study in studies for finding in study.all_findings]
+        found = [*_of_sheet(studies, options), *(finding for study in studies for finding in study.all_findings)]
         say_findings(found)
         _show_plan(studies, found, as_json=as_json)
         return
     with bar() as advance:
         results = convert_planned(studies, output, options, advance)
-    say_findings(finding for study in results for finding in study.all_findings)
+    of_sheet = _of_sheet(studies, options)
+    say_findings((*of_sheet, *(finding for study in results for finding in study.all_findings)))
     if as_json:
         reports = write_reports(studies, results, options) if report else ()
         verified = verify_converted(results, options) if verify else ()
         found_same = {"verification": document(verified)} if verify else {}
-        print_json({"dry_run": False, "studies": results, "reports": reports, **found_same})
+        sent = send_converted(results, send) if send and not any(each.all_differences for each in verified) else None
+        found_same |= {"sent": sent_document(sent)} if sent else {}
+        print_json({"dry_run": False, "studies": _named(results, options), "reports": reports, **found_same})
         refuse_differences(verified)
+        if sent:
+            show_sent(sent, as_json=True)
         return
-    for study in results:
-        for series in study.series:
-            where = Path(study.output, series.folder)
-            origin = ", ".join(filter(None, (shown(Path(series.source).name), series.part)))
-            typer.echo(f"{shown(where)}: {series.instances} {series.sop_class} files from {origin}")
+    _show_results(results)
     for path in write_reports(studies, results, options) if report else ():
         typer.echo(shown(path))
     if verify:
         verified = verify_converted(results, options)
         show_studies(verified)
         refuse_differences(verified)
+    if send:
+        show_sent(send_converted(results, send))
+
+
+def _of_sheet(studies: tuple[StudyPlan, ...], options: Options) -> tuple[Finding, ...]:
+    """Return how the sheet of subjects was read, and which of its rows no scan matched."""
+    if options.sheet is None:
+        return ()
+    from inveonimaging.sheet.matching import unused_rows
+
+    return (*options.sheet.findings, *unused_rows(options.sheet, (row for each in studies for row in each.told.rows)))
+
+
+def _show_results(results: tuple[StudyResult, ...]) -> None:
+    for study in results:
+        for series in study.series:
+            where = Path(study.output, series.folder)
+            origin = ", ".join(filter(None, (shown(Path(series.source).name), series.part)))
+            typer.echo(f"{shown(where)}: {series.instances} {series.sop_class} files from {origin}")
+
+
+def _named(results: tuple[StudyResult, ...], options: Options) -> tuple[StudyResult, ...]:
+    """Return results that do not name their sources if they are de-identified."""
+    return tuple(replace(each, source="") for each in results) if options.deidentify else results
 
 
 def _show_plan(studies: tuple[StudyPlan, ...], found: list[Finding], *, as_json: bool) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from inveonimaging.cli import check, convert, demo, info, report, verify
+from inveonimaging.cli import batch, check, convert, demo, info, report, send, subjects, verify, xnat
 from inveonimaging.version import __version__
 
 app = typer.Typer(
@@ -19,10 +19,14 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 the data cannot be converted, 2 wrong usage, 130 or 143 interrupted.",
 )
 app.command(short_help="Convert Inveon files to DICOM.", epilog=convert.EXAMPLES)(convert.convert)
+app.command(short_help="Convert every study below a folder.", epilog=batch.EXAMPLES)(batch.batch)
 app.command(short_help="Show what is in Inveon files.", epilog=info.EXAMPLES)(info.info)
+app.command(short_help="Write a sheet of subjects from headers.", epilog=subjects.EXAMPLES)(subjects.subjects)
 app.command(short_help="Tell what is odd, and whether SUV can be computed.", epilog=check.EXAMPLES)(check.check)
 app.command(short_help="Make a page of pictures of Inveon files.", epilog=report.EXAMPLES)(report.report)
 app.command(short_help="Compare DICOM with the Inveon files it was made from.", epilog=verify.EXAMPLES)(verify.verify)
+app.command(short_help="Convert a scan or session of an XNAT archive.", epilog=xnat.EXAMPLES)(xnat.xnat)
+app.command(short_help="Send DICOM to a PACS or a DICOMweb service.", epilog=send.EXAMPLES)(send.send)
 app.command(short_help="Write a phantom study, and convert it.", epilog=demo.EXAMPLES)(demo.demo)
 
 

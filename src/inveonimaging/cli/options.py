@@ -47,6 +47,9 @@ def conversion_options(
     patient_id: Annotated[str | None, typer.Option(help="Patient ID.")] = None,
     patient_birth_date: Annotated[str | None, typer.Option(metavar="DATE", help="Birth date, 2014-03-04.")] = None,
     patient_sex: Annotated[str | None, typer.Option(metavar="M|F|O", help="Sex.")] = None,
+    subjects: Annotated[
+        Path | None, typer.Option("--subjects", metavar="FILE", help="Sheet with a row for each subject or scan.")
+    ] = None,
     scan_time: Annotated[
         datetime | None,
         typer.Option(
@@ -78,6 +81,21 @@ def conversion_options(
     ct_prefix: Annotated[str, typer.Option("--ct-prefix", "-c", help="Start of CT file names.")] = "CT-",
     pet_prefix: Annotated[str, typer.Option("--pet-prefix", "-p", help="Start of PET file names.")] = "PET-",
     nm_prefix: Annotated[str, typer.Option(help="Start of SPECT file names.")] = "NM-",
+    xnat_route: Annotated[
+        str | None, typer.Option(metavar="P/S/L", help="Project, subject and session that XNAT files it in.")
+    ] = None,
+    deidentify: Annotated[
+        bool, typer.Option("--deidentify", help="Remove who, where and from which files; see docs/deidentify.md.")
+    ] = False,
+    dates: Annotated[
+        Literal["keep", "shift"] | None, typer.Option(help="With --deidentify: what happens to dates; default shift.")
+    ] = None,
+    shift_days: Annotated[
+        int | None, typer.Option(metavar="N", help="With --deidentify: days added to all dates, as -3000.")
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --deidentify: secret that makes pseudonyms and shifts.")
+    ] = None,
     apply_hounsfield: Annotated[
         bool, typer.Option("--apply-hounsfield", help="CT: apply ct_hounsfield_scale and ct_hounsfield_offset.")
     ] = False,
@@ -93,12 +111,15 @@ def conversion_options(
     from inveonimaging.conversion import options as asked
     from inveonimaging.conversion.objects import object_size
     from inveonimaging.conversion.space import Space
+    from inveonimaging.deidentification.request import request_of
     from inveonimaging.dicom.codes import CodeTable, read_code_table
     from inveonimaging.dicom.iods import Form
     from inveonimaging.dicom.pixels import Compression
     from inveonimaging.hdr.enums import Modality, Orientation
     from inveonimaging.quant import Policy
+    from inveonimaging.sheet.reading import read_sheet
     from inveonimaging.subject import given_subject
+    from inveonimaging.xnat import route_of
 
     return asked.Options(
         form=Form(form),
@@ -109,6 +130,9 @@ def conversion_options(
         bed_direction=asked.BedDirection(bed_direction) if bed_direction else None,
         study_description=study_description,
         subject=given_subject(patient_name, patient_id, patient_birth_date, patient_sex),
+        sheet=read_sheet(subjects) if subjects else None,
+        xnat_route=route_of(xnat_route) if xnat_route is not None else None,
+        deidentify=request_of(deidentify, dates, shift_days, key_file),
         scan_time=scan_time,
         orientation=Orientation[orientation] if orientation else None,
         flip=flip,

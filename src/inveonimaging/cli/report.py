@@ -48,6 +48,9 @@ def report(
     apply_hounsfield: Annotated[
         bool, typer.Option("--apply-hounsfield", help="CT: apply ct_hounsfield_scale and ct_hounsfield_offset.")
     ] = False,
+    subjects: Annotated[
+        Path | None, typer.Option("--subjects", metavar="FILE", help="Sheet with a row for each subject or scan.")
+    ] = None,
 ) -> None:
     """Show what is in Inveon files: one HTML page with slices, projections, curves, findings and the whole header."""
     with one_line_errors():
@@ -66,6 +69,7 @@ def report(
         from inveonimaging.report.page import write_report
         from inveonimaging.report.pictures import write_pictures
         from inveonimaging.report.study import read_study
+        from inveonimaging.sheet.reading import read_sheet
 
         page = output or (None if png else Path("report.html"))
         if page:
@@ -78,6 +82,7 @@ def report(
             bed_direction=BedDirection(bed_direction).sign,
             space=Space(frame_of_reference),
             apply_hounsfield=apply_hounsfield,
+            sheet=read_sheet(subjects) if subjects else None,
         )
         if png:
             for path in write_pictures(study, png, overwrite=overwrite):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -47,6 +48,9 @@ def verify(
         str | None, typer.Option(metavar="DATE", help="Birth date that was given at conversion.")
     ] = None,
     patient_sex: Annotated[str | None, typer.Option(metavar="M|F|O", help="Sex that was given at conversion.")] = None,
+    subjects: Annotated[
+        Path | None, typer.Option("--subjects", metavar="FILE", help="Sheet that was given at conversion.")
+    ] = None,
     scan_time: Annotated[
         datetime | None,
         typer.Option(
@@ -71,6 +75,7 @@ def verify(
     """Compare DICOM with the Inveon files: every voxel, position, time, unit, dose and identity."""
     with one_line_errors(as_json=as_json):
         from inveonimaging.cli.progress import bar
+        from inveonimaging.sheet.reading import read_sheet
         from inveonimaging.subject import given_subject
         from inveonimaging.verification import Overrides
         from inveonimaging.verification import verify as compare
@@ -83,6 +88,7 @@ def verify(
             cycle_ms=cycle_length,
             apply_hounsfield=apply_hounsfield,
             subject=given_subject(patient_name, patient_id, patient_birth_date, patient_sex),
+            sheet=read_sheet(subjects) if subjects else None,
         )
         with bar("Comparing") as advance:
             result = compare(source, dicom, overrides, recursive=recursive, progress=advance)
@@ -100,7 +106,7 @@ def verify_converted(studies: Sequence[StudyResult], options: Options) -> tuple[
 
     told = _told(options)
     with bar("Comparing") as advance:
-        return tuple(
+        checks = tuple(
             verify_written(
                 Path(study.source),
                 Path(study.output),
@@ -110,6 +116,9 @@ def verify_converted(studies: Sequence[StudyResult], options: Options) -> tuple[
             )
             for study in studies
         )
+    if options.deidentify is None:
+        return checks
+    return tuple(replace(each, source="the source", assumed={}) for each in checks)
 
 
 def _told(options: Options) -> Overrides:
@@ -124,6 +133,7 @@ def _told(options: Options) -> Overrides:
         cycle_ms=options.cycle_ms,
         apply_hounsfield=options.apply_hounsfield,
         subject=options.subject,
+        sheet=options.sheet,
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
-from inveonimaging.dicom.codes import CodeTable, isotope_of, radiopharmaceutical, species
+from inveonimaging.dicom.codes import CodeTable, isotope_of, radiopharmaceutical, registry, species
 from inveonimaging.dicom.iods import IODS, LEGACY_PET_IMAGE, PET_IMAGE, Form, Iod
 from inveonimaging.dicom.modules.patient import is_non_human
 from inveonimaging.dicom.modules.pet import is_decay_corrected
-from inveonimaging.errors import UnsupportedError, printable
+from inveonimaging.errors import InputError, UnsupportedError, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import Modality
@@ -17,8 +17,8 @@ from inveonimaging.hdr.need import missing, missing_in_frame
 from inveonimaging.image import Image
 from inveonimaging.quant import branching_fraction
 from inveonimaging.scan import is_mu_map, refuse_unconvertible
-from inveonimaging.subject import Animal
-from inveonimaging.timing import expected_decay_factor, utc_offset
+from inveonimaging.subject import Animal, Source
+from inveonimaging.timing import dose_findings, expected_decay_factor, utc_offset
 
 _MOST_IMAGES = 65535  # Image Index is an unsigned 16 bit number
 _INDEXED = (PET_IMAGE, LEGACY_PET_IMAGE)
@@ -27,6 +27,16 @@ _LAST_YEAR = 2200
 _LONGEST_SCAN_S = 366 * 24 * 3600.0  # bounds what is added to a date
 _LARGEST_COUNT = 2**31 - 1  # of an Integer String
 _SEVERAL = 2
+_REGISTRIES = {"breed_registry": "breed_registry", "strain_registry": "strain_source_registry"}
+_OF_SPECIES = (
+    "breed",
+    "breed_registration",
+    "strain",
+    "strain_codes",
+    "strain_nomenclature",
+    "strain_stock",
+    "modifications",
+)
 _SCAN_TIME_HINT = "give it with: inveon convert --scan-time 2014-03-04T14:05:09"
 
 
@@ -52,7 +62,7 @@ def checked(image: Image, start: datetime | None, codes: CodeTable, form: Form) 
     if start is None and (image.modality is Modality.PET or form is not Form.CLASSIC):
         raise missing(image.header, "scan_time", "the start of the scan").at(image.pair.header, _SCAN_TIME_HINT)
     if image.modality is Modality.SPECT:
-        return (*kind, *zone, *_isotope_findings(image.header, codes))
+        return (*kind, *zone, *_isotope_findings(image.header, codes), *dose_findings(image.header))
     if image.modality is not Modality.PET:
         return (*kind, *zone)
     _refuse_incomplete_pet(image)
@@ -77,10 +87,28 @@ def bed_findings(images: Sequence[Image]) -> tuple[Finding, ...]:
 
 
 def animal_findings(animal: Animal) -> Iterator[Finding]:
-    """Yield what DICOM will lack of the animal."""
-    if is_non_human(animal) and species(animal.species or "") is None:
+    """Yield what DICOM will lack of the animal.
+
+    Raises:
+        InputError: a registry has no code, without which DICOM cannot name it.
+    """
+    _refuse_uncoded(animal)
+    told = [name for name in _OF_SPECIES if name in animal.sources and animal.sources[name].source is Source.SHEET]
+    if told and not is_non_human(animal):
+        message = f"no species of an animal is known; left out what the sheet says of it: {', '.join(told)}"
+        yield Finding("species-needed", message, key="subject_genus")
+    if is_non_human(animal) and animal.species_code is None and species(animal.species or "") is None:
         message = f"subject_genus is '{printable(animal.species)}', which is in no code table; written as text only"
         yield Finding("species-not-coded", message, Severity.INFO, key="subject_genus")
+
+
+def _refuse_uncoded(animal: Animal) -> None:
+    for name, table in _REGISTRIES.items():
+        given = getattr(animal, name)
+        if given and registry(table, given) is None:
+            file, line = animal.sources[name].file, animal.sources[name].line
+            expected = "VALUE^SCHEME^MEANING, or a name that has a code; docs/subjects.md lists them"
+            raise InputError(path=file, line=line, key=name, got=given, expected=expected)
 
 
 def _refuse_odd_times(header: Header, start: datetime | None) -> None:
@@ -154,6 +182,7 @@ def _tracer_findings(header: Header, codes: CodeTable) -> Iterator[Finding]:
             f"injected_compound is '{printable(tracer.compound)}', which is in no code table; written as text only"
         )
         yield Finding("compound-not-coded", message, Severity.INFO, key="injected_compound")
+    yield from dose_findings(header)
     if tracer.dose_bq is None:
         yield Finding("dose-unknown", "dose is missing, 0 or has no unit; left out, SUV cannot be computed", key="dose")
     if header.tracer.injected_at is None:

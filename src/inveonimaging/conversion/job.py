@@ -49,13 +49,14 @@ class SeriesResult:
 
 @dataclass(frozen=True, kw_only=True)
 class StudyResult:
-    """One study that was written; findings are of its folder and its animal."""
+    """One study that was written; findings are of its folder and its animal, rows those of a sheet that it matched."""
 
     source: str
     output: str
     study_instance_uid: str
     series: tuple[SeriesResult, ...]
     findings: tuple[Finding, ...]
+    rows: tuple[int, ...] = ()
 
     @property
     def all_findings(self) -> tuple[Finding, ...]:
@@ -155,6 +156,7 @@ def _convert_study(study: StudyPlan, options: Options, writers: Team, counter: _
         study_instance_uid=named.study.uid,
         series=results,
         findings=study.findings,
+        rows=study.told.rows,
     )
 
 
@@ -167,9 +169,9 @@ def _surveys(series: Sequence[SeriesPlan]) -> Iterator[Survey]:
 def _identity(image: Image) -> tuple[object, ...]:
     """Return what changes with the data file; its time of change cannot be set back."""
     try:
-        status = image.pair.data.stat()
+        status = image.source.path.stat()
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", path=image.pair.data) from error
+        raise DataError(f"cannot be read: {error.strerror}", path=image.source.path) from error
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
@@ -181,7 +183,7 @@ def _refuse_changed(study: StudyPlan, seen: Sequence[tuple[object, ...]]) -> Non
     """
     for planned, before in zip(study.series, seen, strict=True):
         if _identity(planned.image) != before:
-            path = planned.image.pair.data
+            path = planned.image.source.path
             raise DataError("has changed while it was read", path=path, hint="convert again when the scanner is done")
 
 

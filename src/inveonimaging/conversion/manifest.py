@@ -15,10 +15,12 @@ from typing import Any, NamedTuple
 
 from inveonimaging.conversion.naming import StudyNames
 from inveonimaging.conversion.options import Options
+from inveonimaging.conversion.origins import study_origins
 from inveonimaging.conversion.output import Written
 from inveonimaging.conversion.plan import SeriesPlan, StudyPlan
 from inveonimaging.conversion.survey import Survey
 from inveonimaging.findings import Finding
+from inveonimaging.sheet.applied import origins
 from inveonimaging.version import __version__
 
 SCHEMA = 1
@@ -31,6 +33,7 @@ _NOT_OF_THE_CONTENT = {
     "refuse_strays",
     "ignored_suffixes",
     "subject",
+    "sheet",
     "codes",
 }
 
@@ -53,27 +56,49 @@ def manifest_of(study: StudyPlan, named: StudyNames, series: Sequence[SeriesDone
         "study_instance_uid": named.study.uid,
         "frames_of_reference": sorted({named.space(each.planned) for each in series}),
         "options": _options(options),
-        "sources": _sources(series),
-        "series": [_series(*each, named) for each in series],
+        "sources": _sources(study, series),
+        "subjects": _sheet(options),
+        "values": {name: str(origin) for name, origin in sorted(study_origins(study, options).items())},
+        "series": [_series(*each, study.inside(each.planned.image.pair.header), named) for each in series],
         "findings": [_finding(each, of_folder=each.path == str(study.source)) for each in study.findings],
     }
     return (json.dumps(document, indent=1, ensure_ascii=True, default=_plain) + "\n").encode()
+
+
+def told(options: Options) -> dict[str, Any]:
+    """Return the options as they stand in a manifest once it is read."""
+    found: dict[str, Any] = json.loads(json.dumps(_options(options), default=_plain))
+    return found
 
 
 def _options(options: Options) -> dict[str, Any]:
     """Return the options that decide what instances say."""
     named = (each.name for each in fields(options) if each.name not in _NOT_OF_THE_CONTENT)
     prefixes = {modality.label: prefix for modality, prefix in options.prefixes.items()}
-    return {name: getattr(options, name) for name in named} | {"prefixes": prefixes, "codes": options.codes.by_key}
+    said = {name: getattr(options, name) for name in named}
+    said |= {"prefixes": prefixes, "codes": options.codes.by_key}
+    if options.deidentify:  # neither the secret, nor by how much, nor a true date
+        said |= {"deidentify": {"dates": options.deidentify.dates.value}, "scan_time": None}
+    return said
 
 
-def _sources(series: Sequence[SeriesDone]) -> list[dict[str, Any]]:
-    """Return the files that were read, each once."""
+def _sheet(options: Options) -> dict[str, Any] | None:
+    """Return which sheet of subjects was read; its values stand in the instances alone."""
+    if options.sheet and options.deidentify:  # its name may be somebody's, and its digest tells who has it
+        return {"name": "sheet", "sha256": None}
+    if options.sheet is None or options.deidentify:
+        return None
+    return {"name": options.sheet.name, "sha256": options.sheet.sha256}
+
+
+def _sources(study: StudyPlan, series: Sequence[SeriesDone]) -> list[dict[str, Any]]:
+    """Return the files that were read, each once, by their names inside the study's folder."""
     found: dict[str, dict[str, Any]] = {}
     for planned, survey, *_ in series:
         pair, header = planned.image.pair, planned.image.header_bytes
-        found[pair.header.name] = _source(pair.header.name, len(header), hashlib.sha256(header).hexdigest())
-        found[pair.data.name] = _source(pair.data.name, survey.data_size, survey.data_sha256)
+        text, data = study.inside(pair.header), study.inside(pair.data)
+        found[text] = _source(text, len(header), hashlib.sha256(header).hexdigest())
+        found[data] = _source(data, survey.data_size, survey.data_sha256)
     return list(found.values())
 
 
@@ -82,12 +107,17 @@ def _source(name: str, size: int, sha256: str) -> dict[str, Any]:
 
 
 def _series(
-    planned: SeriesPlan, survey: Survey, findings: tuple[Finding, ...], files: tuple[Written, ...], named: StudyNames
+    planned: SeriesPlan,
+    survey: Survey,
+    findings: tuple[Finding, ...],
+    files: tuple[Written, ...],
+    source: str,
+    named: StudyNames,
 ) -> dict[str, Any]:
     image = planned.image
     return {
         "folder": str(planned.number),
-        "source": image.pair.header.name,
+        "source": source,
         "part": image.part_name,
         "modality": image.modality.label,
         "sop_class": planned.iod.name,
@@ -99,6 +129,9 @@ def _series(
         "unit": image.scaling.unit,
         "lowest": survey.lowest,
         "highest": survey.highest,
+        "values": {
+            name: str(origin) for name, origin in origins(image.header, planned.told, image.pair.header.name).items()
+        },
         "findings": [_finding(each) for each in (*image.findings, *findings)],
         "files": [vars(each) for each in files],
     }

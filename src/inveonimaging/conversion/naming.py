@@ -11,6 +11,7 @@ from inveonimaging.conversion.plan import SeriesPlan, StudyPlan
 from inveonimaging.dicom.iods import MultiFrameIod
 from inveonimaging.dicom.series import Concatenation, MultiFrame, Study
 from inveonimaging.dicom.uids import UID, ContentUids, RandomUids
+from inveonimaging.sheet.told import Told
 from inveonimaging.version import __version__
 
 
@@ -29,6 +30,8 @@ class StudyNames:
             description=planned.description,
             start=planned.start,
             animal=planned.animal,
+            deidentified=options.deidentify.dates if options.deidentify else None,
+            comments=comments_of(planned.told, options),
         )
 
     def series(self, planned: SeriesPlan) -> UID:
@@ -82,9 +85,27 @@ def _identity(study: StudyPlan, options: Options) -> str:
             each.image.grid,
             each.image.scaling,
             each.gating,
+            *_of_tracer(each),
+            *(each.told.get(name) for name in ("series_description", "protocol")),
             options.codes.radionuclide(each.image.header.tracer.isotope or ""),
         )
         for each in study.series
     ]
     animal = replace(study.animal, sources={})
-    return repr((__version__, study.description, study.id, animal, options.rescale.value, series))
+    route = tuple(filter(None, (comments_of(study.told, options),)))
+    hidden = () if options.deidentify is None else ("deidentified", options.deidentify.dates.value)
+    return repr((__version__, study.description, study.id, animal, options.rescale.value, series, *route, *hidden))
+
+
+def _of_tracer(planned: SeriesPlan) -> tuple[object, ...]:
+    """Return dose and injection, which a sheet may give; the same from sheet and header are alike to the last digit."""
+    tracer = planned.image.header.tracer
+    return (None if tracer.dose_bq is None else f"{tracer.dose_bq:.12g}", tracer.injected_at)
+
+
+def comments_of(told: Told, options: Options) -> str:
+    """Return the text of Patient Comments (0010,4000), which XNAT files a study by; empty if nobody says where."""
+    if options.xnat_route:
+        return options.xnat_route.comments
+    labels = {"Project": "project", "Subject": "xnat_subject", "Session": "xnat_session"}
+    return " ".join(f"{label}: {told.get(name)}" for label, name in labels.items() if told.get(name))

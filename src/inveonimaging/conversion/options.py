@@ -11,13 +11,16 @@ from types import MappingProxyType
 
 from inveonimaging.conversion.objects import DEFAULT_SIZE
 from inveonimaging.conversion.space import Space
+from inveonimaging.deidentification.request import Deidentify
 from inveonimaging.dicom.codes import CodeTable
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.pixels import LONGEST, Compression
 from inveonimaging.errors import OptionError, printable
 from inveonimaging.hdr.enums import Modality, Orientation
 from inveonimaging.quant import Policy
+from inveonimaging.sheet.matching import Sheet
 from inveonimaging.subject import GivenSubject
+from inveonimaging.xnat import Route
 
 PREFIXES = MappingProxyType({Modality.CT: "CT-", Modality.PET: "PET-", Modality.SPECT: "NM-"})
 
@@ -84,6 +87,9 @@ class Options:
         bed_direction: which way along the slice axis a larger `bed_offset` looks; None takes FORWARD, and says so.
         study_description: instead of the header's `study`.
         subject: what is said of the animal instead of the headers.
+        sheet: what rows say of subjects and scans instead of the headers; all that is given here wins over it.
+        xnat_route: where XNAT is to file the study.
+        deidentify: how the headers are de-identified; None leaves them as they are.
         scan_time: start of the scan, local time without a zone, for headers that have none.
         orientation: posture instead of the headers' `subject_orientation`.
         flip: stored axes, letters of `xyz`, whose patient direction is turned about.
@@ -111,6 +117,9 @@ class Options:
     bed_direction: BedDirection | None = None
     study_description: str | None = None
     subject: GivenSubject = field(default_factory=GivenSubject)
+    sheet: Sheet | None = None
+    xnat_route: Route | None = None
+    deidentify: Deidentify | None = None
     scan_time: datetime | None = None
     orientation: Orientation | None = None
     flip: str = ""
@@ -125,6 +134,10 @@ class Options:
     fail_on_warnings: bool = False
     apply_hounsfield: bool = False
     allow_long_data: bool = False
+
+    def __getstate__(self) -> dict[str, object]:
+        """Return what another process needs to have the same options."""
+        return vars(self) | {"prefixes": dict(self.prefixes)}
 
     def __post_init__(self) -> None:
         _refuse_prefixes(self.prefixes)

@@ -31,12 +31,16 @@ MANIFEST = "inveon-manifest.json"
 REPORT = "report.html"
 _OF_OURS = b'<meta name="generator" content="inveonimaging '
 _HEAD = 1024
-_PARTIAL = ".inveon-partial"
+PARTIAL = ".inveon-partial"
 _JOURNAL = "journal"
 _TRIES = 5
 _LONGEST_MANIFEST = 256 * 1024 * 1024
 _SERIES = re.compile("[1-9][0-9]{0,8}")
 _LITTER = frozenset({"Thumbs.db", "desktop.ini"})  # which file browsers leave behind, as hidden files
+
+
+class BusyError(OutputError):
+    """Another run writes there."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def refuse_used(folder: Path) -> None:
     """
     try:
         if folder.is_dir() and set(_entries(folder)) - set(_begun(folder)):
-            _sweep(folder)
+            sweep(folder)
             raise OutputError(
                 "the output folder is not empty",
                 path=folder,
@@ -117,7 +121,7 @@ def staged(output: Path, *, overwrite: bool = False) -> Iterator[Stage]:
             writes there.
     """
     made: tuple[Path, ...] = ()
-    partial = output / _PARTIAL
+    partial = output / PARTIAL
     try:
         if not overwrite:
             refuse_used(output)
@@ -158,7 +162,7 @@ def written_before(output: Path) -> tuple[str, ...]:
     Raises:
         OutputError: a folder that it lists holds a file that it does not list, which would be lost, or cannot be read.
     """
-    partial = output / _PARTIAL
+    partial = output / PARTIAL
     is_begun = os.path.lexists(partial / _JOURNAL)
     places = (partial / "old", output) if is_begun else (output,)
 
@@ -234,7 +238,7 @@ def _acquire(lock: BaseFileLock, partial: Path) -> None:
             lock.acquire(timeout=0)
         except Timeout as error:
             hint = "wait for its end"
-            raise OutputError("another conversion is writing here", path=partial.parent, hint=hint) from error
+            raise BusyError("another conversion is writing here", path=partial.parent, hint=hint) from error
         except (FileExistsError, FileNotFoundError):  # another run may just be taking its folder away
             if tries == _TRIES - 1:
                 raise
@@ -252,9 +256,9 @@ def _let_go(lock: BaseFileLock, partial: Path) -> None:
         _removed(partial)
 
 
-def _sweep(output: Path) -> None:
-    """Take away what a killed run left in a folder that is used for other things, or complete, by now."""
-    partial = output / _PARTIAL
+def sweep(output: Path) -> None:
+    """Take back and away what a killed run left in a folder; a run that is at work is left alone."""
+    partial = output / PARTIAL
     if os.path.lexists(partial):
         with contextlib.suppress(OSError, OutputError), _held(partial):  # unless another run is at work
             _undo(output, partial)
@@ -272,17 +276,17 @@ def _removed(partial: Path) -> bool:
 
 
 def _entries(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir() if path.name != _PARTIAL]
+    return [path.name for path in folder.iterdir() if path.name != PARTIAL]
 
 
 def _begun(output: Path) -> list[str]:
     """Return the names that a killed run had begun to give."""
     try:
-        names = list(json.loads((output / _PARTIAL / _JOURNAL).read_bytes()))
+        names = list(json.loads((output / PARTIAL / _JOURNAL).read_bytes()))
     except (OSError, ValueError, TypeError, RecursionError):
         return []
     plain = [name for name in names if isinstance(name, str) and name == Path(name).name and name not in {"", ".."}]
-    return [name for name in plain if not os.path.lexists(output / _PARTIAL / "new" / name)]
+    return [name for name in plain if not os.path.lexists(output / PARTIAL / "new" / name)]
 
 
 def _undo(output: Path, partial: Path) -> None:

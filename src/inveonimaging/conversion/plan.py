@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path, PureWindowsPath
 
 from inveonimaging.conversion.checks import animal_findings, bed_findings, checked, iod_of, refuse_too_many
+from inveonimaging.conversion.covering import covering_of, folder_of, without_paths
 from inveonimaging.conversion.objects import file_names, objects_of
 from inveonimaging.conversion.options import BedDirection, Options
 from inveonimaging.conversion.space import spaces_of
@@ -19,8 +20,11 @@ from inveonimaging.findings import Finding, Severity
 from inveonimaging.gating import Gating, gating_of
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import Modality
-from inveonimaging.image import Image, locate, read_pair, split
+from inveonimaging.image import Image, Instead, locate, read_pair, split
 from inveonimaging.parts import parts_of
+from inveonimaging.sheet.applied import applied
+from inveonimaging.sheet.matching import told_of, unmatched_scan
+from inveonimaging.sheet.told import NOTHING, Told
 from inveonimaging.subject import Animal, animal_of
 
 _NAMED = 3
@@ -41,6 +45,7 @@ class SeriesPlan:
         attenuation: number of the series that its attenuation was corrected with, if it is in the study.
         objects: which slices each SOP instance holds.
         files: their files' names.
+        told: what a sheet says of its scan; it stands in the image's header, too.
     """
 
     image: Image
@@ -52,6 +57,7 @@ class SeriesPlan:
     attenuation: int | None
     objects: tuple[range, ...]
     files: tuple[str, ...]
+    told: Told = NOTHING
 
     @property
     def slices(self) -> int:
@@ -61,7 +67,7 @@ class SeriesPlan:
 
 @dataclass(frozen=True)
 class StudyPlan:
-    """The pairs of one folder that become one study in `output`."""
+    """The pairs of one folder that become one study in `output`; `told` is what a sheet says of it."""
 
     source: Path
     output: Path
@@ -70,6 +76,7 @@ class StudyPlan:
     animal: Animal
     series: tuple[SeriesPlan, ...]
     findings: tuple[Finding, ...]
+    told: Told = NOTHING
 
     @property
     def all_findings(self) -> tuple[Finding, ...]:
@@ -81,6 +88,10 @@ class StudyPlan:
         """The earliest start of a scan."""
         return min((each.start for each in self.series if each.start), default=None)
 
+    def inside(self, path: Path) -> str:
+        """Return a path as seen from the source folder, with forward slashes; only its name if it is not below."""
+        return _below(path, self.source)
+
 
 def plan(source: Path, output: Path, options: Options) -> tuple[StudyPlan, ...]:
     """Return the studies that a file, a folder, or a tree of folders becomes.
@@ -89,12 +100,14 @@ def plan(source: Path, output: Path, options: Options) -> tuple[StudyPlan, ...]:
         InveonError: one thing that stands in the way of converting all of it.
     """
     if not os.path.isdir(source):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
-        return (_study(source, output, (pair_of(source),), (), options),)
+        return (plan_pairs((pair_of(source),), source, output, options),)
     folders = list(_walk(source, output)) if options.recursive else [scan_folder(source)]
+    places = ((each, n) for n, each in enumerate((each for each in folders if each.pairs), 1))
     studies = tuple(
-        _study(each.path, output / each.path.relative_to(source), each.pairs, _strays(each, options), options)
-        for each in folders
-        if each.pairs
+        plan_pairs(
+            each.pairs, each.path, folder_of(output, source, each.path, n, options), options, strays_of(each, options)
+        )
+        for each, n in places
     )
     if not studies:
         raise _nothing(folders[0], options)
@@ -129,7 +142,7 @@ def _walk(source: Path, output: Path) -> Iterator[Folder]:
             yield from _walk(each, output)
 
 
-def _strays(folder: Folder, options: Options) -> tuple[Finding, ...]:
+def strays_of(folder: Folder, options: Options) -> tuple[Finding, ...]:
     """Return what is skipped as findings, or refuse it.
 
     Raises:
@@ -157,21 +170,44 @@ def _ends(name: str, suffixes: frozenset[str]) -> bool:
     return name.lower().endswith(tuple(suffixes))
 
 
-def _study(
-    source: Path, output: Path, pairs: Sequence[Pair], skipped: tuple[Finding, ...], options: Options
+def plan_pairs(
+    pairs: Sequence[Pair], source: Path, output: Path, options: Options, skipped: tuple[Finding, ...] = ()
 ) -> StudyPlan:
-    ordered = sorted(pairs, key=lambda pair: pair.name)
-    files = [_read(pair, options) for pair in ordered]
-    headers = [parts[0].header for parts, _ in files]
-    series, shared = _series(files, headers, options)
-    animal, odd = animal_of(headers, options.subject)
+    """Return the study that these pairs become, wherever they lie.
+
+    They become series in the order of their names; equal names in that of their folders. So the study and its UIDs are
+    the same wherever the files lie.
+
+    Args:
+        pairs: at least one.
+        source: the folder below which they lie, or the one file.
+        output: where the study goes.
+        options: of the conversion.
+        skipped: what was found beside them.
+
+    Raises:
+        InveonError: one of them stands in the way of converting all; there is none.
+    """
+    if not pairs:
+        raise InputError("no Inveon files here", path=source, expected="pairs of NAME.img and NAME.img.hdr")
+    ordered = sorted(pairs, key=lambda pair: (pair.name, _below(pair.data, source)))
+    covering = covering_of(ordered, options)
+    options = covering.options
+    images = [_image(pair, options, instead) for pair, instead in zip(ordered, covering.instead, strict=True)]
+    told, of_study = covering.told or told_of(options.sheet, [(image.pair, image.header) for image in images])
+    images = [_with_told(image, each, options) for image, each in zip(images, told, strict=True)]
+    files = [_read(pair, image, options) for pair, image in zip(ordered, images, strict=True)]
+    headers = [image.header for image in images]
+    series, shared = _series(files, headers, told, options)
+    animal, odd = animal_of(headers, options.subject, of_study, [image.pair.header.name for image in images])
     for finding in odd:
         if finding.severity is Severity.ERROR:
             raise InputError(finding.message, path=source, expected="one animal", hint=_SEVERAL_SUBJECTS_HINT)
     first = series[0].image
     odd = (*odd, *animal_findings(animal))
     shared = tuple(replace(finding, path=str(source)) for finding in shared)
-    findings = (*skipped, *shared, *(locate(finding, first.pair.header, first.header) for finding in odd))
+    located = (locate(finding, first.pair.header, first.header) for finding in odd)
+    findings = without_paths((*skipped, *shared, *covering.findings, *located), covering)
     return StudyPlan(
         source=source,
         output=output,
@@ -180,18 +216,40 @@ def _study(
         animal=animal,
         series=series,
         findings=findings,
+        told=of_study,
     )
+
+
+def _below(path: Path, folder: Path) -> str:
+    """Return a path as seen from a folder, with forward slashes; only its name if it is not below."""
+    return path.relative_to(folder).as_posix() if folder in path.parents else path.name
 
 
 _File = tuple[tuple[Image, ...], Gating | None]
 """The parts of a pair, and the gating of those that are gated."""
 
 
-def _read(pair: Pair, options: Options) -> _File:
-    """Read a pair, with all that is odd in it, as one image a series, or refuse it."""
-    image = read_pair(
-        pair, orientation=options.orientation, flip=options.flip, apply_hounsfield=options.apply_hounsfield
+def _image(pair: Pair, options: Options, instead: Instead | None) -> Image:
+    return read_pair(
+        pair,
+        orientation=options.orientation,
+        flip=options.flip,
+        apply_hounsfield=options.apply_hounsfield,
+        instead=instead,
     )
+
+
+def _with_told(image: Image, told: Told, options: Options) -> Image:
+    """Return an image whose header says what the sheet says."""
+    if options.sheet is None:
+        return image
+    odd = (locate(each, image.pair.header, image.header) for each in unmatched_scan(options.sheet, told))
+    header = applied(image.header, told)
+    return replace(image, header=header, findings=(*image.findings, *odd))
+
+
+def _read(pair: Pair, image: Image, options: Options) -> _File:
+    """Return a pair, with all that is odd in it, as one image a series, or refuse it."""
     try:
         found = checked(image, _start(image, options), options.codes, options.form)
         parts, gating, odd = _parts(image, options)
@@ -200,8 +258,9 @@ def _read(pair: Pair, options: Options) -> _File:
     for finding in image.findings:
         if finding.severity is Severity.ERROR and not (finding.code == "data-too-long" and options.allow_long_data):
             hint = "--allow-long-data takes it all the same"
-            raise DataError(finding.message, path=finding.path, line=finding.line, hint=hint)
-    located = (*image.findings, *(locate(each, pair.header, image.header) for each in (*found, *odd)))
+            path = pair.data if finding.path == str(image.pair.data) else pair.header
+            raise DataError(finding.message, path=path, line=finding.line, hint=hint)
+    located = (*image.findings, *(locate(each, image.pair.header, image.header) for each in (*found, *odd)))
     first, *others = parts  # what is odd in the file is said once
     return (replace(first, findings=located), *(replace(other, findings=()) for other in others)), gating
 
@@ -220,14 +279,14 @@ def _parts(image: Image, options: Options) -> tuple[tuple[Image, ...], Gating | 
 
 
 def _series(
-    files: Sequence[_File], headers: Sequence[Header], options: Options
+    files: Sequence[_File], headers: Sequence[Header], told: Sequence[Told], options: Options
 ) -> tuple[tuple[SeriesPlan, ...], tuple[Finding, ...]]:
     """Return the series of a study, and findings on the spaces that they share."""
     firsts = [1 + sum(len(parts) for parts, _ in files[:index]) for index in range(len(files))]
     spaces, findings = spaces_of(headers, options.frame_of_reference, firsts)
     planned = tuple(
-        _planned(image, number, space, gating, options)
-        for (parts, gating), first, space in zip(files, firsts, spaces, strict=True)
+        replace(_planned(image, number, space, gating, options), told=said)
+        for (parts, gating), first, space, said in zip(files, firsts, spaces, told, strict=True)
         for number, image in enumerate(parts, first)
     )
     computed = _by_stem(planned)

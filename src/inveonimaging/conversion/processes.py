@@ -41,7 +41,7 @@ class Processes:
     def start(self, count: int) -> None:
         """Start the processes."""
         spawning = multiprocessing.get_context("spawn")
-        with _signals_held_back():
+        with signals_held_back():
             for _ in range(count):
                 pipe, its_end = spawning.Pipe()
                 self._pipes.append(pipe)
@@ -139,7 +139,7 @@ def _lost_told() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _signals_held_back() -> Iterator[None]:
+def signals_held_back() -> Iterator[None]:
     """Let nothing interrupt the start of processes, and let them not hear Ctrl-C from their first moment."""
     heard: list[int] = []
     is_main = threading.current_thread() is threading.main_thread()  # the only one that can be interrupted
@@ -173,9 +173,8 @@ def _blocked() -> Iterator[None]:
 def _serve(pipe: Connection) -> None:
     """Write what is asked for; answer with numbers of slices meanwhile, and what was written or what went wrong."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if os.name != "nt":
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-    threading.Thread(target=_end_with_the_first, daemon=True).start()
+    hear_signals()
+    end_with_the_first()
     with contextlib.suppress(EOFError, OSError):
         while True:
             work, files = pipe.recv()
@@ -201,7 +200,18 @@ def _write(work: SeriesWork, files: range, pipe: Connection) -> tuple[Written, .
     return written
 
 
-def _end_with_the_first() -> None:
+def hear_signals() -> None:
+    """Let a process hear signals again that were blocked while it started."""
+    if os.name != "nt":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+def end_with_the_first() -> None:
+    """Let this process end as soon as the one that started it has, however that ended."""
+    threading.Thread(target=_follow, daemon=True).start()
+
+
+def _follow() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait_for([parent.sentinel])

@@ -67,9 +67,13 @@ def survey_of(images: Sequence[Image]) -> tuple[Survey, ...]:
     )
 
 
-def _survey(image: Image, extents: list[Extent], data_size: int, data_sha256: str) -> Survey:
+def digest_of(image: Image, data_sha256: str) -> str:
+    """Return the SHA-256 of a data file's name, its header file and the data file, whose own is given."""
     name = image.pair.name.encode("utf-8", "surrogateescape")
-    whole = hashlib.sha256(b"\0".join((name, image.header_bytes, data_sha256.encode())))
+    return hashlib.sha256(b"\0".join((name, image.header_bytes, data_sha256.encode()))).hexdigest()
+
+
+def _survey(image: Image, extents: list[Extent], data_size: int, data_sha256: str) -> Survey:
     spans = list(zip(extents, image.scaling.factors, strict=True))
     lowest = min(float(extent.lowest.min()) * factor for extent, factor in spans)
     highest = max(float(extent.highest.max()) * factor for extent, factor in spans)
@@ -77,7 +81,7 @@ def _survey(image: Image, extents: list[Extent], data_size: int, data_sha256: st
         extents=tuple(extents),
         data_size=data_size,
         data_sha256=data_sha256,
-        digest=whole.hexdigest(),
+        digest=digest_of(image, data_sha256),
         lowest=lowest + image.scaling.intercept,
         highest=highest + image.scaling.intercept,
         window=_window(image, lowest, highest),

@@ -153,6 +153,8 @@ def series_of(planned: SeriesPlan, survey: Survey, named: StudyNames, options: O
         uids=named.uids,
         attenuation_series_uid=named.attenuation(planned),
         codes=options.codes,
+        description=planned.told.get("series_description") or "",
+        protocol=planned.told.get("protocol") or "",
     )
 
 

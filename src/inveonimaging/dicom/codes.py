@@ -16,6 +16,7 @@ from pydicom.dataset import Dataset
 
 from inveonimaging.dicom.encode import LT, SH, lo, text
 from inveonimaging.errors import OptionError, printable
+from inveonimaging.subject.concepts import Concept
 
 _MASS_FIRST = re.compile(r"(\d+)(m?)([a-z]+)", re.ASCII)
 _MASS_LAST = re.compile(r"([a-z]+)(\d+)(m?)", re.ASCII)
@@ -120,6 +121,19 @@ def radiopharmaceutical(typed: str, isotope: str | None) -> Code | None:
 def species(typed: str) -> Code | None:
     """Return the code of a species or genus in CID 7454, by its Latin or its English name; None if not there."""
     return _species().get(" ".join(typed.lower().split()))
+
+
+def registry(table: str, given: Concept | str | None) -> Code | None:
+    """Return the code of a registry: as it is given, or by its name in a table; None if it is not there.
+
+    Args:
+        table: `breed_registry` (CID 7481) or `strain_source_registry` (CID 7490).
+        given: a code or a name.
+    """
+    if isinstance(given, Concept):
+        return Code(*given)
+    name = " ".join((given or "").split()).casefold()
+    return next((code for code, _ in _table(table) if code.meaning.casefold() == name), None)
 
 
 def anatomic_region(body_part: str) -> Code:

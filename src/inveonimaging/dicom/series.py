@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from pydicom.uid import UID
 
+from inveonimaging.deidentification.request import Dates
 from inveonimaging.dicom.codes import CodeTable
 from inveonimaging.dicom.uids import UidPolicy
 from inveonimaging.gating import Gating
@@ -20,13 +21,19 @@ from inveonimaging.subject import Animal
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """What all series of a study share. `start` is the earliest start of a scan, if any is known."""
+    """What all series of a study share.
+
+    `start` is the earliest start of a scan, if any is known; `comments` are those on the patient, which route it;
+    `deidentified` tells what became of the dates of a study that is de-identified.
+    """
 
     uid: UID
     id: str
     description: str
     start: datetime | None
     animal: Animal
+    comments: str = ""
+    deidentified: Dates | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +53,8 @@ class Series:
         uids: where the UIDs of what belongs to the series come from.
         attenuation_series_uid: of the series that the attenuation was corrected with, if it is in the study.
         codes: the site's codes for radionuclides.
+        description: what a sheet says that it is; empty leaves it to the header.
+        protocol: by which protocol the scan was made, as a sheet says it.
     """
 
     study: Study
@@ -62,6 +71,8 @@ class Series:
     uids: UidPolicy
     attenuation_series_uid: UID | None = None
     codes: CodeTable = field(default_factory=CodeTable)
+    description: str = ""
+    protocol: str = ""
 
     def frame_start(self, frame: int) -> datetime | None:
         """Return when a frame's acquisition started; the scan's start for a frame that does not say."""

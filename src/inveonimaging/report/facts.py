@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from inveonimaging.errors import printable
@@ -18,6 +18,8 @@ from inveonimaging.report.curves import DecayCheck, decay_checks
 from inveonimaging.report.pictures import suv_per_value
 from inveonimaging.report.survey import Survey
 from inveonimaging.scan import is_mu_map
+from inveonimaging.sheet.applied import origins
+from inveonimaging.sheet.told import NOTHING, Origin, Told
 from inveonimaging.subject import Animal
 from inveonimaging.units import S_PER_MINUTE
 
@@ -29,10 +31,11 @@ _SHORT_S = 120
 
 @dataclass(frozen=True)
 class Fact:
-    """A name and its value; None is what should be given and is not."""
+    """A name, its value (None is what should be given and is not), and where it came from, if that is told."""
 
     name: str
     value: str | None
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -60,38 +63,57 @@ class FrameRow:
 
 
 def animal_facts(animal: Animal) -> tuple[Fact, ...]:
-    """Return who the animal is."""
+    """Return who the animal is, and where each value came from."""
     weight = f"{animal.weight_kg * 1000:.4g} g" if animal.weight_kg else None
-    facts = [
-        _needed("Subject", animal.id or animal.name),
-        *_given("Name", animal.name if animal.name != animal.id else None),
-        _needed("Weight", weight),
-        *_given("Species", animal.species),
-        *_given("Strain", animal.strain),
-        *_given("Sex", {"M": "male", "F": "female", "O": "other"}.get(animal.sex)),
-        *_given("Born", animal.birth_date),
-        *_given("Age", _age(animal.age)),
-        *_given("History", animal.history),
-        *_given("Institution", animal.institution),
-        *_given("Investigator", animal.investigator),
+    neutered = None if animal.neutered is None else "yes" if animal.neutered else "no"
+    given: list[tuple[str, str, object]] = [
+        ("name", "Name", animal.name if animal.name != animal.id else None),
+        ("species", "Species", animal.species or (animal.species_code and animal.species_code.meaning)),
+        ("strain", "Strain", animal.strain),
+        ("breed", "Breed", animal.breed),
+        ("modifications", "Genetic modifications", "; ".join(animal.modifications)),
+        ("sex", "Sex", {"M": "male", "F": "female", "O": "other"}.get(animal.sex)),
+        ("neutered", "Neutered", neutered),
+        ("birth_date", "Born", animal.birth_date),
+        ("age", "Age", _age(animal.age)),
+        ("history", "History", animal.history),
+        ("institution", "Institution", animal.institution),
+        ("responsible_organization", "Responsible organization", animal.responsible_organization),
+        ("investigator", animal.responsible_role.capitalize(), animal.investigator),
     ]
-    return tuple(facts)
+    needed = (("id", "Subject", animal.id or animal.name), ("weight_kg", "Weight", weight))
+    facts = [
+        *((name, _needed(label, value)) for name, label, value in needed),
+        *((name, fact) for name, label, value in given for fact in _given(label, value)),
+    ]
+    return tuple(_from(fact, animal.sources.get(name)) for name, fact in facts)
 
 
-def series_facts(image: Image) -> tuple[Fact, ...]:
-    """Return what a series is: kind, times, place, unit."""
+def _from(fact: Fact, origin: Origin | None) -> Fact:
+    return fact if origin is None or fact.value is None else replace(fact, source=printable(origin, _LONGEST))
+
+
+def series_facts(image: Image, told: Told = NOTHING) -> tuple[Fact, ...]:
+    """Return what a series is: kind, times, place, unit; and where came from what a sheet may tell."""
     header = image.header
+    known = origins(header, told, image.pair.header.name)
+    labels = {"Dose": "dose", "Injected": "injection_time"}
     mode = (header.acquisition_mode.label,) if header.acquisition_mode else ()
     kind = "mu map" if is_mu_map(header) else image.modality.label
     facts = [
         _needed("Kind", ", ".join(dict.fromkeys((kind, *mode)))),
         *_given("Part", image.part_name),
+        *(
+            _from(fact, known.get("series_description"))
+            for fact in _given("Description", told.get("series_description"))
+        ),
+        *(_from(fact, known.get("protocol")) for fact in _given("Protocol", told.get("protocol"))),
         *_given("Scanner", header.model and header.model.label),
         *_given("Study", header.study),
         _needed("Scan start", header.acquisition.scan_time),
         *_given("Frames", _frames(image)),
         _needed("Unit", image.scaling.unit.value),
-        *(_needed(name, value) for name, value in _tracer(image)),
+        *(_from(_needed(name, value), known.get(labels.get(name, ""))) for name, value in _tracer(image)),
         *_given("Voxels", " \N{MULTIPLICATION SIGN} ".join(map(str, image.grid.shape))),
         *_given("Voxel size", _sizes(image.grid.spacing_mm)),
         *_given(

@@ -25,6 +25,7 @@ from inveonimaging.remedies import remedies
 from inveonimaging.report.extra import refuse_without_extra
 from inveonimaging.report.files import refuse_taken, write_whole
 from inveonimaging.report.study import Study
+from inveonimaging.sheet.told import Told
 from inveonimaging.version import __version__
 
 _LONGEST = 1000
@@ -116,7 +117,8 @@ def html_of(study: Study, *, viewer: bool = False, policy: Policy | None = None)
 
 _FACTS = """<dl>
 {%- for fact in facts %}<dt>{{ fact.name }}</dt>
-<dd{% if fact.value is none %} class="absent"{% endif %}>{{ 'not given' if fact.value is none else fact.value }}</dd>
+<dd{% if fact.value is none %} class="absent"{% endif %}>{{ 'not given' if fact.value is none else fact.value }}
+{%- if fact.source %} <small>{{ fact.source }}</small>{% endif %}</dd>
 {%- endfor %}</dl>"""
 
 
@@ -133,7 +135,7 @@ def _content(study: Study) -> dict[str, Any]:
     drawings = {each.series.number: each for each in drawn(study)}
     series = [
         {
-            **_series(each.image, each.number, drawings.get(each.number)),
+            **_series(each.image, each.number, drawings.get(each.number), each.told),
             "readiness": study.readiness.get(each.image.pair.header),
         }
         for each in study.series
@@ -152,12 +154,12 @@ def _content(study: Study) -> dict[str, Any]:
     }
 
 
-def _series(image: Image, number: int, drawing: Any) -> dict[str, Any]:
+def _series(image: Image, number: int, drawing: Any, told: Told) -> dict[str, Any]:
     from inveonimaging.report import facts
     from inveonimaging.report.posture import posture_drawing
     from inveonimaging.scan import is_mu_map
 
-    shown = facts.series_facts(image)
+    shown = facts.series_facts(image, told)
     rows = facts.frame_rows(image, drawing.survey) if drawing else ()
     return {
         "number": number,

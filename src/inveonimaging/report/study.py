@@ -18,11 +18,15 @@ from inveonimaging.discover import Folder, pair_of, scan_folder
 from inveonimaging.errors import InputError, InveonError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr.enums import Orientation
-from inveonimaging.image import Image, locate, read_pair, split
+from inveonimaging.image import Image, locate, read_again, read_pair, split
 from inveonimaging.parts import parts_of
 from inveonimaging.scan import refuse_unconvertible
+from inveonimaging.sheet.applied import applied
+from inveonimaging.sheet.matching import Sheet, told_of, unmatched_scan
+from inveonimaging.sheet.told import NOTHING, Told
 from inveonimaging.subject import Animal, GivenSubject, animal_of
 
+_OF_SHIFTED_DATES = {"scan-time-odd"}  # before there were such scanners
 _GRAVEST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
 
 
@@ -34,11 +38,13 @@ class Series:
         image: a pair, or the part of it that makes a series.
         number: its number in the study, from 1.
         space: number of the first series whose space it shares.
+        told: what a sheet says of it, which the image's header says, too.
     """
 
     image: Image
     number: int
     space: int
+    told: Told = NOTHING
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,7 @@ def read_study(
     apply_hounsfield: bool = False,
     bed_direction: int = 1,
     space: Space = Space.AUTO,
+    sheet: Sheet | None = None,
 ) -> Study:
     """Read what stands in a folder, or one pair, given by its header or its data file, and check it.
 
@@ -89,6 +96,7 @@ def read_study(
         apply_hounsfield: of a CT, apply `ct_hounsfield_scale` and `ct_hounsfield_offset`.
         bed_direction: 1 if a larger `bed_offset` shows what lies further along the stored slice axis, else -1.
         space: which series share one space.
+        sheet: what rows say of subjects and scans instead of the headers.
 
     Raises:
         InveonError: nothing can be shown.
@@ -97,17 +105,23 @@ def read_study(
     pairs = folder.pairs if folder else (pair_of(Path(path)),)
     if not pairs:
         raise InputError("no Inveon files here", path=path, expected="pairs of NAME.img and NAME.img.hdr")
-    files: list[_File] = []
+    images: list[Image] = []
     errors: list[InveonError] = []
     for pair in pairs:
         try:
-            image = read_pair(pair, orientation=orientation, flip=flip, apply_hounsfield=apply_hounsfield)
-            files.append(_file(image, now, bed_direction))
+            images.append(read_pair(pair, orientation=orientation, flip=flip, apply_hounsfield=apply_hounsfield))
+        except InveonError as error:
+            errors.append(error)
+    told, of_study = told_of(sheet, [(image.pair, image.header) for image in images])
+    files: list[_File] = []
+    for image, said in zip(images, told, strict=True):
+        try:
+            files.append(_file(image, said, sheet, now, bed_direction))
         except InveonError as error:
             errors.append(error)
     if not files:
         raise errors[0]
-    return _study(Path(path), files, errors, _skipped(folder), space)
+    return _study(Path(path), files, errors, _skipped(folder), of_study, space)
 
 
 def planned_study(planned: StudyPlan, found: Iterable[Finding], options: Options, now: datetime) -> Study:
@@ -124,15 +138,18 @@ def planned_study(planned: StudyPlan, found: Iterable[Finding], options: Options
     """
     findings = [*planned.all_findings, *found]
     readiness: dict[Path, Readiness] = {}
-    for pair in dict.fromkeys(each.image.pair for each in planned.series):
-        image = read_pair(
-            pair, orientation=options.orientation, flip=options.flip, apply_hounsfield=options.apply_hounsfield
+    said = {each.image.pair: each.told for each in planned.series}
+    for pair, part in {each.image.pair: each.image for each in reversed(planned.series)}.items():
+        image = read_again(
+            part, orientation=options.orientation, flip=options.flip, apply_hounsfield=options.apply_hounsfield
         )
+        image = replace(image, header=applied(image.header, said[pair]))
         told, ready = check_image(image, [each for each in findings if each.path == str(pair.header)], now)
-        findings += told
+        findings += [each for each in told if not (options.deidentify and each.code in _OF_SHIFTED_DATES)]
         readiness |= {pair.header: ready} if ready else {}
-    series = tuple(Series(each.image, each.number, each.space) for each in planned.series)
-    return Study(planned.source, series, planned.animal, _sorted(findings), readiness=readiness)
+    series = tuple(Series(each.image, each.number, each.space, each.told) for each in planned.series)
+    source = Path("De-identified") if options.deidentify else planned.source
+    return Study(source, series, planned.animal, _sorted(findings), readiness=readiness)
 
 
 @dataclass(frozen=True)
@@ -142,16 +159,19 @@ class _File:
     parts: tuple[Image, ...]
     findings: tuple[Finding, ...]
     readiness: Readiness | None
+    told: Told
 
 
-def _file(image: Image, now: datetime, bed_direction: int) -> _File:
+def _file(image: Image, said: Told, sheet: Sheet | None, now: datetime, bed_direction: int) -> _File:
+    unmatched = unmatched_scan(sheet, said) if sheet else ()
     try:
+        image = replace(image, header=applied(image.header, said))
         odd = refuse_unconvertible(image.header, image.modality)
         parts = split(image, parts_of(image.header), bed_direction)
     except InveonError as error:
         raise error.at(image.pair.header) from error
-    told = [locate(each, image.pair.header, image.header) for each in (*odd, *bed_findings(parts))]
-    return _File(parts, *check_image(image, (*image.findings, *told), now))
+    told = [locate(each, image.pair.header, image.header) for each in (*unmatched, *odd, *bed_findings(parts))]
+    return _File(parts, *check_image(image, (*image.findings, *told), now), said)
 
 
 def _study(
@@ -159,15 +179,16 @@ def _study(
     files: Sequence[_File],
     errors: Sequence[InveonError],
     findings: tuple[Finding, ...],
+    told: Told,
     space: Space,
 ) -> Study:
     images = [file.parts[0] for file in files]
     headers = [image.header for image in images]
     firsts = [1 + sum(len(file.parts) for file in files[:index]) for index in range(len(files))]
     spaces, shared = spaces_of(headers, space, firsts)
-    animal, odd = animal_of(headers, GivenSubject())
+    animal, odd = animal_of(headers, GivenSubject(), told, [image.pair.header.name for image in images])
     series = tuple(
-        Series(image, number, place)
+        Series(image, number, place, file.told)
         for file, first, place in zip(files, firsts, spaces, strict=True)
         for number, image in enumerate(file.parts, first)
     )

@@ -11,6 +11,7 @@ from pathlib import Path
 from inveonimaging.discover import scan_folder
 from inveonimaging.errors import InputError, printable
 from inveonimaging.readback import dicom_files
+from inveonimaging.verification.deidentified import DEIDENTIFIED, Hidden, hidden_of, is_deidentified
 from inveonimaging.verification.moments import joined
 from inveonimaging.verification.overrides import Manifest, Overrides, manifest_beside
 from inveonimaging.verification.pairing import paired
@@ -121,7 +122,11 @@ def compare(
     counter.expect(len(files))
     found = read_files(files, counter.step)
     scans = scans_of(study, told, [_size(planes) for planes in found.series])
-    return _Comparison(study, scans, found, manifest, name, counter).check(told)
+    if not is_deidentified(found.series):
+        return _Comparison(study, scans, found, manifest, name, counter).check(told)
+    hidden = hidden_of(scans, found.series)
+    scans = tuple(map(hidden.scan, scans))
+    return _Comparison(study, scans, found, manifest, name, counter, hidden).check(told)
 
 
 def _size(planes: Sequence[Plane]) -> tuple[int, int, int]:
@@ -136,6 +141,7 @@ class _Comparison:
     manifest: Manifest
     name: Path
     counter: _Counter
+    hidden: Hidden | None = None
 
     def check(self, told: Overrides) -> StudyCheck:
         series = self.found.series
@@ -150,13 +156,19 @@ class _Comparison:
             *_doubled_uids(series),
             *self._study([series[n] for n in pairs.made]),
             *self._study_time([series[n] for n in pairs.made]),
+            *(self.hidden.left(series) if self.hidden else ()),
         ]
         return StudyCheck(
             source=str(self.study.path),
             dicom=str(self.name),
             series=tuple(checks[n] for n, _ in sorted(pairs.made.items(), key=lambda pair: pair[1])),
             differences=tuple(differences),
-            notes=(*self.study.notes, *self._others()),
+            notes=(
+                *self.study.notes,
+                *self.manifest.note(told),
+                *self._others(),
+                *((DEIDENTIFIED,) if self.hidden else ()),
+            ),
             assumed=told.said,
         )
 
@@ -186,6 +198,8 @@ class _Comparison:
         if self.found.others:
             names = ", ".join(printable(path.name, 40) for path in self.found.others[:_NAMED])
             yield f"{len(self.found.others)} DICOM files without an image are left aside: {names}"
+        if self.hidden:
+            yield DEIDENTIFIED
 
     def _study(self, series: Sequence[Sequence[Plane]]) -> Iterator[Difference]:
         planes = [planes[0] for planes in series]

@@ -11,11 +11,13 @@ from typing import Any
 
 from inveonimaging.errors import OptionError, printable
 from inveonimaging.hdr.enums import Orientation
+from inveonimaging.sheet.matching import Sheet
 from inveonimaging.subject import GivenSubject
 
 MANIFEST = "inveon-manifest.json"
 _LARGEST_MANIFEST = 256 * 1024 * 1024
 _DIRECTIONS = ("forward", "reverse")
+_OF_SUBJECT = {"subject", "sheet"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,7 @@ class Overrides:
         cycle_ms: nominal length of a cycle of gated scans.
         apply_hounsfield: whether `ct_hounsfield_scale` and `ct_hounsfield_offset` were applied.
         subject: what was said of the animal; the manifest never tells it.
+        sheet: what rows said of subjects and scans; the manifest tells its name alone.
     """
 
     orientation: str | None = None
@@ -39,6 +42,7 @@ class Overrides:
     cycle_ms: float | None = None
     apply_hounsfield: bool | None = None
     subject: GivenSubject = field(default_factory=GivenSubject)
+    sheet: Sheet | None = None
 
     def __post_init__(self) -> None:
         if self.bed_direction is not None and self.bed_direction not in _DIRECTIONS:
@@ -47,24 +51,32 @@ class Overrides:
     @property
     def said(self) -> dict[str, str]:
         """Those that are not left to the headers, as text."""
-        names = (each.name for each in fields(self) if each.name != "subject")
+        names = (each.name for each in fields(self) if each.name not in _OF_SUBJECT)
         values = {name: getattr(self, name) for name in names} | {
             f"subject.{name}": value for name, value in vars(self.subject).items()
         }
+        values["subjects"] = self.sheet and self.sheet.name
         return {name: printable(value) for name, value in values.items() if value}
 
     def completed(self, other: Overrides) -> Overrides:
         """Return these, and where they say nothing the other ones."""
-        names = [each.name for each in fields(self) if each.name != "subject"]
+        names = [each.name for each in fields(self) if each.name not in _OF_SUBJECT]
         return replace(self, **{name: getattr(other, name) for name in names if getattr(self, name) is None})
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a conversion left beside its series: its options, and the source of each series by UID."""
+    """What a conversion left beside its series: its options, the source of each series by UID, the sheet it used."""
 
     overrides: Overrides = field(default_factory=Overrides)
     sources: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    sheet: str = ""
+
+    def note(self, told: Overrides) -> tuple[str, ...]:
+        """Return that a sheet was used, unless one was given."""
+        if not self.sheet or told.sheet is not None:
+            return ()
+        return (f"converted with the sheet {printable(self.sheet, 60)}: --subjects takes it into account",)
 
 
 def manifest_beside(paths: Iterable[Path]) -> Manifest:
@@ -76,7 +88,8 @@ def manifest_beside(paths: Iterable[Path]) -> Manifest:
         for folder in (path, path.parent, path.parent.parent):
             document = _document(folder / MANIFEST)
             if document:
-                return Manifest(_overrides(document.get("options")), _sources(document.get("series")))
+                sheet = _sheet(document.get("subjects"))
+                return Manifest(_overrides(document.get("options")), _sources(document.get("series")), sheet)
     return Manifest()
 
 
@@ -120,11 +133,16 @@ def _time(value: Any) -> datetime | None:
         return None
 
 
+def _sheet(subjects: Any) -> str:
+    name = subjects.get("name") if isinstance(subjects, dict) else None
+    return name if isinstance(name, str) else ""
+
+
 def _sources(series: Any) -> dict[str, tuple[str, str]]:
     found: dict[str, tuple[str, str]] = {}
     for each in series if isinstance(series, list) else []:
         if isinstance(each, dict):
             values = [each.get(key) for key in ("series_instance_uid", "source", "part")]
             if all(isinstance(value, str) for value in values):
-                found[str(values[0])] = (str(values[1]), str(values[2]))
+                found[str(values[0])] = (str(values[1]).rpartition("/")[2], str(values[2]))
     return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,8 @@ from inveonimaging.hdr.enums import EventType, Modality
 from inveonimaging.image import Image, read_pair, split
 from inveonimaging.parts import Part, parts_of
 from inveonimaging.scan import is_mu_map, refuse_unconvertible
+from inveonimaging.sheet.applied import applied
+from inveonimaging.sheet.matching import told_of
 from inveonimaging.subject import Animal, animal_of
 from inveonimaging.verification.overrides import Overrides
 
@@ -244,13 +246,16 @@ def scans_of(study: SourceStudy, overrides: Overrides, sizes: Sequence[Size]) ->
     Raises:
         InveonError: the frames of a file do not fit together.
     """
-    headers = [image.header for image in study.images]
-    whole, odd = animal_of(headers, overrides.subject)
+    told, of_study = told_of(overrides.sheet, [(image.pair, image.header) for image in study.images])
+    images = [
+        replace(image, header=applied(image.header, each)) for image, each in zip(study.images, told, strict=True)
+    ]
+    whole, odd = animal_of([image.header for image in images], overrides.subject, of_study)
     is_one = not any(finding.severity is Severity.ERROR for finding in odd)
     direction = _ONE_WAY.get(overrides.bed_direction or "", 1)
     found: list[Scan] = []
-    for image in study.images:
-        animal = whole if is_one else animal_of([image.header], overrides.subject)[0]
+    for image, said in zip(images, told, strict=True):
+        animal = whole if is_one else animal_of([image.header], overrides.subject, said)[0]
         start = image.header.acquisition.scan_time or overrides.scan_time
         parts = split(image, _parts(image, sizes), direction)
         found += [Scan(part, animal, start, _cycle_ms(part, overrides)) for part in parts]

@@ -60,6 +60,7 @@ def general_series(series: Series) -> Dataset:
     return put(
         module,
         SeriesDescription=lo(_description(series)),
+        ProtocolName=lo(series.protocol),
         OperatorsName=header.acquisition.operator and pn(header.acquisition.operator),
         CommentsOnThePerformedProcedureStep=header.acquisition.notes and text(header.acquisition.notes, ST),
     )
@@ -157,8 +158,9 @@ def sop_instance(series: Series, instance: Instance) -> dict[str, str]:
 
 
 def _description(series: Series) -> str:
-    header = series.image.header
-    return ", ".join(filter(None, (_kind(header, series.image.modality), series.image.part_name)))
+    image = series.image
+    told = series.description or _kind(image.header, image.modality)
+    return ", ".join(filter(None, (told, image.part_name)))
 
 
 def _kind(header: Header, modality: Modality) -> str:

@@ -10,6 +10,7 @@ from inveonimaging.dicom.series import Series
 from inveonimaging.subject import Animal
 
 _HUMAN = {"homo sapiens", "human", "homo"}
+_HUMAN_CODE = "337915000"
 
 
 def patient(series: Series) -> Dataset:
@@ -23,17 +24,20 @@ def patient(series: Series) -> Dataset:
     )
     if is_non_human(animal):
         module.update(_organism(animal))
-    if investigator := pn(animal.investigator or ""):
-        put(module, ResponsiblePerson=investigator, ResponsiblePersonRole="INVESTIGATOR")
-    return module
+    if person := pn(animal.investigator or ""):
+        put(module, ResponsiblePerson=person, ResponsiblePersonRole=animal.responsible_role)
+    put(module, ResponsibleOrganization=lo(animal.responsible_organization or ""))
+    return put(module, PatientComments=series.study.comments)
 
 
 def patient_study(series: Series) -> Dataset:
     """Patient Study Module (PS3.3 C.7.2.2)."""
     animal = series.study.animal
     module = dataset(PatientSexNeutered="") if is_non_human(animal) else Dataset()
+    neutered = None if animal.neutered is None else "ALTERED" if animal.neutered else "UNALTERED"
     return put(
         module,
+        PatientSexNeutered=neutered,
         PatientAge=animal.age,
         PatientSize=animal.length_m and ds(animal.length_m),
         PatientWeight=animal.weight_kg and ds(animal.weight_kg),
@@ -43,21 +47,60 @@ def patient_study(series: Series) -> Dataset:
 
 def is_non_human(animal: Animal) -> bool:
     """Return whether a species is known and is not ours; a phantom has none."""
-    return bool(animal.species) and str(animal.species).lower().split()[:2] not in [name.split() for name in _HUMAN]
+    if not animal.species:
+        return animal.species_code is not None and animal.species_code.value != _HUMAN_CODE
+    return str(animal.species).lower().split()[:2] not in [name.split() for name in _HUMAN]
 
 
 def _organism(animal: Animal) -> Dataset:
-    species = codes.species(animal.species or "")
+    given = animal.species_code
+    species = codes.Code(*given) if given else codes.species(animal.species or "")
+    registry = codes.registry("breed_registry", animal.breed_registry)
     module = dataset(
-        PatientSpeciesDescription=lo(animal.species or ""),
-        PatientBreedDescription="",
+        PatientBreedDescription=lo(animal.breed or ""),
         PatientBreedCodeSequence=[],
-        BreedRegistrationSequence=[],
+        BreedRegistrationSequence=[_registration(animal, registry)] if registry else [],
         ResponsiblePerson="",
         ResponsibleOrganization=lo(animal.institution or ""),
     )
     return put(
         module,
+        PatientSpeciesDescription=lo(animal.species or ""),
         PatientSpeciesCodeSequence=species and [codes.item(species)],
-        StrainDescription=animal.strain and lo(animal.strain),
+        GeneticModificationsSequence=_modifications(animal),
+        **_strain(animal),
     )
+
+
+def _registration(animal: Animal, registry: codes.Code) -> Dataset:
+    number = lo(animal.breed_registration or "")
+    return dataset(BreedRegistrationNumber=number, BreedRegistryCodeSequence=[codes.item(registry)])
+
+
+def _strain(animal: Animal) -> dict[str, object]:
+    registry = codes.registry("strain_source_registry", animal.strain_registry)
+    stock = registry and dataset(
+        StrainStockNumber=lo(animal.strain_stock or ""),
+        StrainSource=lo(animal.strain_source or ""),
+        StrainSourceRegistryCodeSequence=[codes.item(registry)],
+    )
+    return {
+        "StrainDescription": lo(animal.strain or ""),
+        "StrainNomenclature": lo(animal.strain_nomenclature or ""),
+        "StrainCodeSequence": [codes.item(codes.Code(*code)) for code in animal.strain_codes],
+        "StrainStockSequence": stock and [stock],
+    }
+
+
+def _modifications(animal: Animal) -> list[Dataset]:
+    """Return an item of Genetic Modifications Sequence for each modification; its nomenclature is of type 1."""
+    items = []
+    for number, modification in enumerate(animal.modifications):
+        item = dataset(
+            GeneticModificationsDescription=text(modification, LT),
+            GeneticModificationsNomenclature=lo(animal.modifications_nomenclature or ""),
+        )
+        if animal.modifications_codes:
+            item.GeneticModificationsCodeSequence = [codes.item(codes.Code(*animal.modifications_codes[number]))]
+        items.append(item)
+    return items
