@@ -1,0 +1,213 @@
+"""`inveon send`: DICOM files to a server."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from inveonimaging.cli.outcome import one_line_errors, print_json
+from inveonimaging.errors import printable
+from inveonimaging.reporting import shown
+
+if TYPE_CHECKING:
+    from inveonimaging.conversion.job import StudyResult
+    from inveonimaging.sending import SendOptions, SendResult
+    from inveonimaging.sending.job import Sending
+
+EXAMPLES = """\b
+Examples:
+  inveon send dicom dicom://INVEON@ARCHIVE:pacs.example.org:11112
+  inveon send dicom dicom://INVEON@ARCHIVE:pacs.example.org:2762 --tls --tls-ca ca.pem
+  inveon send dicom https://pacs.example.org/dicom-web --resume sent.jsonl
+"""
+_MIB = 2**20
+
+
+def send(
+    paths: Annotated[list[Path], typer.Argument(metavar="DICOM...", help="Files, or folders with DICOM at any depth.")],
+    target: Annotated[
+        str,
+        typer.Argument(metavar="TARGET", help="dicom://CALLING@CALLED:host:port or https://host/dicom-web."),
+    ],
+    resume: Annotated[
+        Path | None,
+        typer.Option("--resume", metavar="FILE", help="Journal of what arrived; what it lists is not sent again."),
+    ] = None,
+    tls: Annotated[bool, typer.Option("--tls", help="Encrypt dicom:// connections.")] = False,
+    tls_ca: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="PEM file of the authorities to trust, instead of the system's.")
+    ] = None,
+    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="PEM file of this side's certificate.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="PEM file of its key.")] = None,
+    tls_name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name in the server's certificate, if it is not the host.")
+    ] = None,
+    commit: Annotated[
+        bool, typer.Option("--commit", help="Ask the server to commit to keep what it has; dicom:// only.")
+    ] = False,
+    commit_port: Annotated[
+        int | None, typer.Option(metavar="PORT", min=1, max=65535, help="Where to listen for its answer.")
+    ] = None,
+    chunk_size: Annotated[
+        int, typer.Option(metavar="MIB", min=1, max=4095, help="Size of an https:// request, in MiB.")
+    ] = 32,
+    retries: Annotated[
+        int, typer.Option(metavar="N", min=0, max=20, help="How often a lost connection is made anew.")
+    ] = 4,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=1, help="How long the server may be silent.")
+    ] = 120.0,
+    plain_credentials: Annotated[
+        bool, typer.Option("--plain-credentials", help="Send credentials unencrypted, to http:// of another computer.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", "-n", help="Show what would be sent; connect to nothing.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
+) -> None:
+    """Send DICOM files to a server, by C-STORE or STOW-RS. Credentials come from the environment or netrc."""
+    with one_line_errors(as_json=as_json):
+        from inveonimaging.sending.extra import refuse_without_extra
+
+        refuse_without_extra()
+        from inveonimaging.sending.job import plan_sending
+        from inveonimaging.sending.options import SendOptions
+
+        options = SendOptions(
+            tls=tls,
+            tls_ca=tls_ca,
+            tls_cert=tls_cert,
+            tls_key=tls_key,
+            tls_name=tls_name,
+            commit=commit,
+            commit_port=commit_port,
+            chunk_size=chunk_size * _MIB,
+            journal=resume,
+            retries=retries,
+            timeout_s=timeout,
+            plain_credentials=plain_credentials,
+        )
+        planned = plan_sending(paths, target, options)
+        if dry_run:
+            _show_plan(planned, as_json=as_json)
+            return
+        result = sent(planned)
+        if as_json:
+            print_json(document(result))
+        show_sent(result, as_json=as_json)
+
+
+def refuse_target(target: str, options: SendOptions | None = None) -> None:
+    """Refuse a target, credentials or certificates that make no sense, before any work is done; OptionError."""
+    import os
+
+    from inveonimaging.sending.extra import refuse_without_extra
+
+    refuse_without_extra()
+    from inveonimaging.sending.job import way_to
+    from inveonimaging.sending.options import SendOptions
+    from inveonimaging.sending.target import target_of
+
+    way_to(target_of(target), options or SendOptions(), os.environ)
+
+
+def send_converted(studies: Sequence[StudyResult], target: str) -> SendResult:
+    """Send what was just converted; a server that cannot be reached is told by the result."""
+    from inveonimaging.errors import TargetError
+    from inveonimaging.sending.job import plan_sending
+    from inveonimaging.sending.result import SendResult
+
+    folders = [Path(study.output, series.folder) for study in studies for series in study.series]
+    planned = plan_sending(folders, target)
+    try:
+        return sent(planned)
+    except TargetError as error:
+        unsent = tuple(str(item.path) for item in planned.items)
+        reason = ", ".join(filter(None, (error.message, error.hint)))
+        return SendResult(str(planned.target), len(unsent), unsent=unsent, stopped=reason)
+
+
+def sent(planned: Sending) -> SendResult:
+    """Send, with a progress bar; an interruption says how far it came."""
+    from inveonimaging.cli.progress import bar
+    from inveonimaging.sending.job import send_planned
+
+    so_far = [0, len(planned.items)]
+    with bar("Sending") as advance:
+
+        def step(done: int, total: int) -> None:
+            so_far[:] = done, total
+            advance(done, total)
+
+        try:
+            return send_planned(planned, step)
+        except BaseException as error:
+            if not isinstance(error, Exception):
+                again = "the same command goes on" if planned.options.journal else "--resume FILE goes on next time"
+                _say("note", f"{so_far[0]} of {so_far[1]} instances were answered for; {again}")
+            raise
+
+
+def document(result: SendResult) -> dict[str, Any]:
+    """Return the result for programs."""
+    return {"dry_run": False, **vars(result), "complete": result.is_complete}
+
+
+def show_sent(result: SendResult, *, as_json: bool = False) -> None:
+    """Tell of each file that was refused on stderr, one a line, and what was sent on stdout.
+
+    It ends the command with exit code 1 if the server does not have everything.
+    """
+    if not as_json:
+        typer.echo(printable(_summary(result), 1000))
+    for warning in result.warnings:
+        _say("warning", warning)
+    for failure in result.failures:
+        _say("error", failure)
+    if result.stopped:
+        left = f"; {len(result.unsent)} files were not sent" if result.unsent else ""
+        _say("error", f"{result.target}: {result.stopped}{left}")
+    if not result.is_complete:
+        raise typer.Exit(1)
+
+
+def _summary(result: SendResult) -> str:
+    rate = result.accepted / result.seconds if result.seconds else 0
+    parts = [f"{result.accepted} of {result.files} files accepted"]
+    if result.skipped:
+        parts.append(f"{result.skipped} were there before")
+    if result.committed is not None:
+        parts.append(f"{result.committed} committed to be kept")
+    parts.append(f"{result.bytes / 1e6:.1f} MB in {result.seconds:.1f} s ({rate:.0f} a second)")
+    return f"{result.target}: {', '.join(parts)}"
+
+
+def _show_plan(planned: Sending, *, as_json: bool) -> None:
+    from inveonimaging.sending.dimse import named
+
+    kinds: dict[tuple[str, str], list[int]] = {}
+    for item in planned.items:
+        kinds.setdefault((item.sop_class, item.syntax), []).append(item.size)
+    rows = [
+        {"sop_class": named(sop_class), "transfer_syntax": named(syntax), "files": len(sizes), "bytes": sum(sizes)}
+        for (sop_class, syntax), sizes in kinds.items()
+    ]
+    if as_json:
+        print_json({"dry_run": True, "target": str(planned.target), "kinds": rows, "failures": planned.failures})
+    else:
+        from inveonimaging.cli.table import show
+
+        cells = [[printable(str(value)) for value in row.values()] for row in rows]
+        show(f"Would be sent to {shown(planned.target)}", ("SOP Class", "Transfer Syntax", "Files", "Bytes"), cells)
+    for failure in planned.failures:
+        _say("error", failure)
+    if planned.failures:
+        raise typer.Exit(1)
+
+
+def _say(kind: str, what: object) -> None:
+    print(f"{kind}: {printable(what, 1000)}", file=sys.stderr)

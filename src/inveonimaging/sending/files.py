@@ -1,0 +1,101 @@
+"""DICOM files -> what is sent of them: their UIDs, as the File Meta Information says; no pixels are read."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from hashlib import sha256
+from pathlib import Path
+
+from pydicom import config
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_file_meta_info
+from pydicom.uid import UID, MediaStorageDirectoryStorage
+
+from inveonimaging.readback import dicom_files
+from inveonimaging.sending.result import Failure, Item
+
+_STEP = 2**20
+
+
+def survey(paths: Iterable[str | os.PathLike[str]]) -> tuple[tuple[Item, ...], tuple[Failure, ...], int]:
+    """Look at files, and all DICOM files below folders; a DICOMDIR is passed over, and what is no DICOM in folders.
+
+    Returns:
+        what can be sent, in its order; what cannot, and why; how many files are there twice.
+
+    Raises:
+        InputError: there is none, or no such file or folder.
+    """
+    items: dict[str, Item] = {}
+    failures: list[Failure] = []
+    seen: set[Path] = set()
+    again = 0
+    for path in dicom_files(paths):
+        known = path.resolve() in seen
+        seen.add(path.resolve())
+        found = None if known else _look(path)
+        if isinstance(found, Item) and found.uid in items:
+            found = _twin(found, items[found.uid])
+        if isinstance(found, Item):
+            items[found.uid] = found
+        elif isinstance(found, Failure):
+            failures.append(found)
+        else:
+            again += 1
+    return tuple(items.values()), tuple(failures), again
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal; OSError."""
+    found = sha256()
+    with path.open("rb") as file:
+        while part := file.read(_STEP):
+            found.update(part)
+    return found.hexdigest()
+
+
+def has_changed(item: Item) -> bool:
+    """Return whether a file is not as it was when it was looked at, or gone."""
+    try:
+        status = item.path.stat()
+    except OSError:
+        return True
+    return (status.st_size, status.st_mtime_ns) != (item.size, item.changed_ns)
+
+
+def _look(path: Path) -> Item | Failure | None:
+    try:
+        status = path.stat()
+        with config.disable_value_validation():
+            meta = read_file_meta_info(path)
+            uids = [str(meta.get(name) or "") for name in _NEEDED]
+    except InvalidDicomError:
+        return Failure(str(path), "", "is not a DICOM file")
+    except OSError as error:
+        return Failure(str(path), "", f"cannot be read: {error.strerror or error}")
+    except Exception as error:  # noqa: BLE001 - pydicom raises all sorts of errors for damaged files
+        return Failure(str(path), "", f"is damaged: {error}")
+    if uids[0] == MediaStorageDirectoryStorage:
+        return None
+    for name, uid in zip(_NEEDED.values(), uids, strict=True):
+        if not UID(uid, config.IGNORE).is_valid:
+            return Failure(str(path), "", f"has no valid {name} in its File Meta Information")
+    return Item(path, uids[0], uids[1], uids[2], status.st_size, status.st_mtime_ns)
+
+
+_NEEDED = {
+    "MediaStorageSOPClassUID": "SOP Class UID",
+    "MediaStorageSOPInstanceUID": "SOP Instance UID",
+    "TransferSyntaxUID": "Transfer Syntax UID",
+}
+
+
+def _twin(item: Item, other: Item) -> Failure | None:
+    """Return nothing for a copy of another file, and a failure for another file that has its UID."""
+    try:
+        if item.size == other.size and digest(item.path) == digest(other.path):
+            return None
+    except OSError as error:
+        return Failure(str(item.path), item.uid, f"cannot be read: {error.strerror or error}")
+    return Failure(str(item.path), item.uid, f"has the SOP Instance UID of {other.path}, but is another file")

@@ -1,0 +1,210 @@
+"""Files and a target -> what the server has. Nothing is changed but the journal, if one is asked for."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from inveonimaging.errors import InveonError, OptionError, TargetError
+from inveonimaging.sending.delivery import Carrier, StoppedError, deliver
+from inveonimaging.sending.extra import refuse_without_extra
+from inveonimaging.sending.files import survey
+from inveonimaging.sending.journal import opened, refuse_among_input
+from inveonimaging.sending.ledger import Ledger
+from inveonimaging.sending.options import SendOptions
+from inveonimaging.sending.result import Failure, Item, LostError, SendResult, Verdict
+from inveonimaging.sending.target import DicomTarget, Target, WebTarget, target_of
+
+Progress = Callable[[int, int], None]
+"""Is told how many instances are done, of how many."""
+
+Way = tuple[Callable[[Sequence[Item]], Carrier], Callable[[Sequence[Item]], Iterator[Verdict]] | None]
+"""What makes the carrier of items, and what asks the server to commit, if it is asked."""
+
+
+@dataclass(frozen=True)
+class Sending:
+    """What would be sent, and where to.
+
+    Attributes:
+        target: where to.
+        options: how.
+        items: the files.
+        failures: files that cannot be sent.
+        again: number of files that are there twice, and are sent once.
+    """
+
+    target: Target
+    options: SendOptions
+    items: tuple[Item, ...]
+    failures: tuple[Failure, ...]
+    again: int
+    way: Way
+
+
+def send(
+    paths: Iterable[str | os.PathLike[str]],
+    target: str,
+    options: SendOptions | None = None,
+    progress: Progress | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> SendResult:
+    """Send DICOM files, and all DICOM files below folders, to a server.
+
+    Args:
+        paths: files and folders.
+        target: `dicom://CALLING@CALLED:host:port` or `https://host/dicom-web`.
+        options: how.
+        progress: is told how many instances are done.
+        environment: variables with credentials, instead of the process's.
+
+    Returns:
+        what became of each file. Files that the server refuses are no error.
+
+    Raises:
+        OptionError: the target or an option makes no sense, or the extra `send` is missing.
+        InputError: there is no DICOM file.
+        TargetError: the server cannot be reached, or does not want us; nothing was sent.
+        OutputError: the journal cannot be written or is another's.
+    """
+    return send_planned(plan_sending(paths, target, options, environment), progress)
+
+
+def plan_sending(
+    paths: Iterable[str | os.PathLike[str]],
+    target: str,
+    options: SendOptions | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Sending:
+    """Look at all that can be looked at without the server; as `send`."""
+    refuse_without_extra()
+    options = options or SendOptions()
+    paths = tuple(paths)
+    goal = target_of(target)
+    way = way_to(goal, options, os.environ if environment is None else environment)
+    if options.journal is not None:
+        refuse_among_input(options.journal, paths)
+    items, failures, again = survey(paths)
+    return Sending(goal, options, items, failures, again, way)
+
+
+def send_planned(planned: Sending, progress: Progress | None = None) -> SendResult:
+    """Send what was looked at; as `send`."""
+    start = time.monotonic()
+    options = planned.options
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_quiet())
+        journal = stack.enter_context(opened(options.journal, str(planned.target))) if options.journal else None
+        ledger = Ledger(journal, failures=list(planned.failures))
+        left = ledger.left(planned.items, is_commitment_asked=options.is_commitment_asked)
+        stopped = _send(planned, left, ledger, progress) if left else ""
+        stopped = stopped or _commit(planned, ledger)
+    return SendResult(
+        target=str(planned.target),
+        files=len(planned.items) + len(planned.failures) + planned.again,
+        accepted=len(ledger.accepted),
+        skipped=len(ledger.skipped) + planned.again,
+        bytes=sum(item.size for item in ledger.accepted),
+        seconds=time.monotonic() - start,
+        committed=ledger.committed if options.is_commitment_asked else None,
+        failures=tuple(ledger.failures),
+        warnings=tuple(ledger.warnings),
+        unsent=tuple(str(item.path) for item in left if item.uid not in ledger.told),
+        stopped=stopped,
+    )
+
+
+def way_to(target: Target, options: SendOptions, environment: Mapping[str, str]) -> Way:
+    """Return the way to a target; nothing is sent yet.
+
+    Raises:
+        OptionError: certificates, keys or credentials are not what they must be; an option is not one of the target.
+    """
+    return _dimse(target, options) if isinstance(target, DicomTarget) else _web(target, options, environment)
+
+
+def _dimse(target: DicomTarget, options: SendOptions) -> Way:
+    from inveonimaging.sending.association import Connector
+    from inveonimaging.sending.commitment import Committer
+    from inveonimaging.sending.dimse import Storer
+    from inveonimaging.sending.tls import context_of, listening_context
+
+    tls = (context_of(options), options.tls_name or target.host) if options.is_encrypted else None
+    connector = Connector(target, tls, options.timeout_s)
+
+    def carrier(items: Sequence[Item]) -> Storer:
+        return Storer(connector, items)
+
+    if not options.is_commitment_asked:
+        return carrier, None
+    listening = listening_context(options) if tls and options.commit_port is not None else None
+    return carrier, Committer(target, connector, options.timeout_s, options.commit_port, listening).commit
+
+
+def _web(target: WebTarget, options: SendOptions, environment: Mapping[str, str]) -> Way:
+    from inveonimaging.sending.credentials import credentials_for
+    from inveonimaging.sending.tls import context_of
+    from inveonimaging.sending.web import Stower
+
+    if options.is_commitment_asked:
+        raise OptionError("DICOMweb has no storage commitment", hint="a dicom:// target has")
+    if options.tls_name:
+        raise OptionError("--tls-name is for dicom:// targets")
+    if options.is_encrypted and not target.is_encrypted:
+        raise OptionError("TLS is asked for, and the target is http://", hint="give an https:// address")
+    if options.is_encrypted:
+        context_of(options)  # its files are what they must be
+    credentials = credentials_for(target, environment, plain=options.plain_credentials)
+    return lambda _items: Stower(target, credentials, options, environment), None
+
+
+def _send(planned: Sending, left: Sequence[Item], ledger: Ledger, progress: Progress | None) -> str:
+    """Send items; return why it stopped before the end, if it did."""
+    carrier = planned.way[0](left)
+    try:
+        _check(planned, carrier)
+        try:
+            for verdict in deliver(carrier, left, planned.options, ledger.prepare, time.sleep):
+                ledger.add(verdict)
+                if progress is not None:
+                    progress(len(ledger.told), len(left))
+        except (StoppedError, TargetError) as error:
+            return error.message or "" if isinstance(error, InveonError) else str(error)
+    finally:
+        carrier.close()
+    return ""
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep warnings back: pydicom's, of what a server answers, and of sockets that pynetdicom does not close."""
+    with warnings.catch_warnings():
+        for category in (UserWarning, ResourceWarning):
+            warnings.simplefilter("ignore", category)
+        yield
+
+
+def _check(planned: Sending, carrier: Carrier) -> None:
+    try:
+        carrier.check()
+    except LostError as lost:
+        raise TargetError(lost.reason, path=str(planned.target)) from lost
+
+
+def _commit(planned: Sending, ledger: Ledger) -> str:
+    """Ask the server to commit; return why not all was asked or answered, if so."""
+    ask = planned.way[1]
+    if ask is None or not ledger.to_commit:
+        return ""
+    try:
+        for verdict in ask(ledger.to_commit):
+            ledger.add_commitment(verdict)
+    except LostError as lost:
+        return f"no commitment: {lost.reason}"
+    except InveonError as error:
+        return f"no commitment: {', '.join(filter(None, (error.message, error.hint)))}"
+    return ""

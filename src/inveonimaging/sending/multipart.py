@@ -1,0 +1,65 @@
+"""The body of a STOW-RS request (PS3.18 10.5): files as they are, one part each, read while they are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from inveonimaging.sending.result import Item
+
+_STEP = 2**18
+
+
+class UnreadableError(Exception):
+    """A file could not be read to its end. No OSError: that would be taken for the network's."""
+
+    def __init__(self, item: Item, reason: str) -> None:
+        self.item, self.reason = item, reason
+        super().__init__(f"{item.path}: {reason}")
+
+
+class Multipart:
+    """A body of known length, which can be sent again.
+
+    Args:
+        items: the files.
+        boundary: what stands between them and in none of them.
+    """
+
+    def __init__(self, items: Sequence[Item], boundary: str) -> None:
+        self._items = items
+        self._head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
+        self._end = f"--{boundary}--\r\n".encode()
+        self.content_type = f'multipart/related; type="application/dicom"; boundary={boundary}'
+
+    def __len__(self) -> int:
+        return sum(len(self._head) + item.size + 2 for item in self._items) + len(self._end)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Yield the bytes.
+
+        Raises:
+            UnreadableError: a file cannot be read, or became shorter.
+        """
+        for item in self._items:
+            yield self._head
+            yield from _content(item)
+            yield b"\r\n"
+        yield self._end
+
+
+def _content(item: Item) -> Iterator[bytes]:
+    left = item.size
+    try:
+        file = item.path.open("rb")
+    except OSError as error:
+        raise UnreadableError(item, f"cannot be read: {error.strerror or error}") from error
+    with file:
+        while left:
+            try:
+                part = file.read(min(_STEP, left))
+            except OSError as error:
+                raise UnreadableError(item, f"cannot be read: {error.strerror or error}") from error
+            if not part:
+                raise UnreadableError(item, "became shorter while it was sent")
+            left -= len(part)
+            yield part

@@ -1,0 +1,183 @@
+"""Servers on loopback that do as a test tells them, and instances to send to them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+from pynetdicom import AE, evt
+
+from inveonimaging.sending import SendOptions
+
+CT = "1.2.840.10008.5.1.4.1.1.2"
+ROOT = "1.2.826.0.1.3680043.10.1474"
+SECRET = "s3cr3t-of-the-tests"  # noqa: S105 - opens nothing
+QUICK = SendOptions(retries=2, first_wait_s=0.01, timeout_s=20)
+NOBODY: dict[str, str] = {"NETRC": os.devnull}
+
+
+def write_instance(path: Path, number: int, sop_class: str = CT, pixels: int = 32) -> Path:
+    """Write a DICOM file with a UID of its own, and so many bytes of zeros as its pixels, sparse."""
+    dataset = Dataset()
+    dataset.SOPClassUID, dataset.SOPInstanceUID = sop_class, f"{ROOT}.{number}"
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = f"{ROOT}.8", f"{ROOT}.9"
+    dataset.PatientID = "M1"
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.save_as(path, enforce_file_format=True)
+    with path.open("ab") as file:
+        file.write(b"\xe0\x7f\x10\x00OW\0\0" + pixels.to_bytes(4, "little"))
+    os.truncate(path, path.stat().st_size + pixels)
+    return path
+
+
+def uid(number: int) -> str:
+    return f"{ROOT}.{number}"
+
+
+def basic(text: str) -> str:
+    """Return a header of RFC 7617."""
+    return "Basic " + base64.b64encode(text.encode()).decode()
+
+
+Answer = tuple[int, dict[str, str], bytes]
+
+
+class Service(ThreadingHTTPServer):
+    """A service on loopback; `answers` are given to POST requests in turn, the last one again and again."""
+
+    daemon_threads = True
+
+    def __init__(self, answers: Sequence[Answer | Callable[[list[str]], Answer]]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.answers = list(answers)
+        self.posted: list[list[str]] = []
+        self.sizes: list[int] = []
+        self.headers: list[dict[str, str]] = []
+        self.search: Answer = (200, {"Content-Type": "application/dicom+json"}, b"[]")
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_address[1]}/dicom-web"
+
+    def handle_error(self, *_: object) -> None:
+        """Clients may go."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Service
+
+    def do_GET(self) -> None:
+        self.server.headers.append(dict(self.headers))
+        self._give(self.server.search)
+
+    def do_POST(self) -> None:
+        self.server.headers.append(dict(self.headers))
+        left = int(self.headers["Content-Length"])
+        self.server.sizes.append(left)
+        kept = b""
+        while left:
+            part = self.rfile.read(min(left, 2**20))
+            kept, left = (kept + part)[: 2**24], left - len(part)
+        found = [f"{ROOT}.{number}" for number in range(1, 6) if f"{ROOT}.{number}\0".encode() in kept]
+        self.server.posted.append(found)
+        answer = self.server.answers[0] if len(self.server.answers) == 1 else self.server.answers.pop(0)
+        self._give(answer(found) if callable(answer) else answer)
+
+    def _give(self, answer: Answer) -> None:
+        status, headers, content = answer
+        self.send_response(status, "A reason \x1b[31m with markup <b>" if status >= 400 else None)
+        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def service(*answers: Answer | Callable[[list[str]], Answer]) -> Iterator[Service]:
+    with Service(answers) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def told(status: int, stored: Sequence[str], failed: dict[str, int] | None = None, warning: int = 0) -> Answer:
+    """Return an answer of PS3.18 10.5.3, in DICOM JSON (PS3.18 F)."""
+
+    def item(uid: str, **codes: int) -> dict[str, Any]:
+        more = {tag: {"vr": "US", "Value": [code]} for tag, code in codes.items()}
+        return {"00081150": {"vr": "UI", "Value": [CT]}, "00081155": {"vr": "UI", "Value": [uid]}, **more}
+
+    warned = {"00081196": warning} if warning else {}
+    document = {
+        "00081199": {"vr": "SQ", "Value": [item(uid, **warned) for uid in stored]},
+        "00081198": {"vr": "SQ", "Value": [item(uid, **{"00081197": code}) for uid, code in (failed or {}).items()]},
+    }
+    return status, {"Content-Type": "application/dicom+json"}, json.dumps(document).encode()
+
+
+def all_stored(found: list[str]) -> Answer:
+    return told(200, found)
+
+
+PLAIN: Answer = (200, {}, b"")
+
+
+class Store:
+    """A C-STORE SCP on loopback: what it received, over which associations."""
+
+    def __init__(self, answer: Callable[[evt.Event, str], Any] | None = None, classes: Sequence[str] = (CT,)) -> None:
+        self.received: list[str] = []
+        self.associations: list[int] = []  # presentation contexts of each
+        self._answer = answer
+        entity = AE("THEM")
+        entity.acse_timeout = 5  # of connections that ask for nothing
+        for sop_class in classes:
+            entity.add_supported_context(sop_class, [ExplicitVRLittleEndian])
+        entity.add_supported_context("1.2.840.10008.1.1")
+        entity.add_supported_context("1.2.840.10008.1.20.1", scu_role=True, scp_role=True)
+        self.entity = entity
+        self.server: Any = None
+
+    @property
+    def target(self) -> str:
+        return f"dicom://US@THEM:127.0.0.1:{self.server.server_address[1]}"
+
+    def stored(self, event: evt.Event) -> Any:
+        request: Any = event.request
+        found = str(request.AffectedSOPInstanceUID)
+        self.received.append(found)
+        return 0x0000 if self._answer is None else self._answer(event, found)
+
+    def asked(self, event: evt.Event) -> None:
+        self.associations.append(len(event.assoc.requestor.requested_contexts))
+
+
+@contextmanager
+def store(
+    answer: Callable[[evt.Event, str], Any] | None = None, classes: Sequence[str] = (CT,), more: Sequence[Any] = ()
+) -> Iterator[Store]:
+    found = Store(answer, classes)
+    handlers = [(evt.EVT_C_STORE, found.stored), (evt.EVT_ACCEPTED, found.asked), *more]
+    found.server = found.entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    try:
+        yield found
+    finally:
+        found.server.shutdown()
