@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -111,6 +112,11 @@ class Orthanc:
             self._process.kill()
             self._process.wait()
             self._process = None
+
+    def pause(self) -> None:
+        """Let it stand still, as one does that hangs."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
 
     def get(self, path: str, **options: Any) -> requests.Response:
         """GET a path of the REST interface."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -57,8 +58,13 @@ class Service(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, answers: Sequence[Answer | Callable[[list[str]], Answer]]) -> None:
+    def __init__(
+        self, answers: Sequence[Answer | Callable[[list[str]], Answer]], tls: ssl.SSLContext | None = None
+    ) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
+        self._scheme = "https" if tls else "http"
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
         self.answers = list(answers)
         self.posted: list[list[str]] = []
         self.sizes: list[int] = []
@@ -67,7 +73,7 @@ class Service(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/dicom-web"
+        return f"{self._scheme}://127.0.0.1:{self.server_address[1]}/dicom-web"
 
     def handle_error(self, *_: object) -> None:
         """Clients may go."""
@@ -107,8 +113,8 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def service(*answers: Answer | Callable[[list[str]], Answer]) -> Iterator[Service]:
-    with Service(answers) as server:
+def service(*answers: Answer | Callable[[list[str]], Answer], tls: ssl.SSLContext | None = None) -> Iterator[Service]:
+    with Service(answers, tls) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:

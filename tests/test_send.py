@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,12 +17,18 @@ from pydicom import dcmread
 from pydicom.uid import MediaStorageDirectoryStorage
 from pynetdicom import _config, evt
 
-from helpers import assert_harmless, assert_one_line_error, inveon
+from helpers import CT_FILES, PET_FILES, assert_harmless, assert_one_line_error, files_below, inveon, write_small_study
 from inveonimaging import InveonError, OptionError, OutputError, TargetError
+from inveonimaging.cli import convert as convert_command
+from inveonimaging.cli.verify import verify_converted
+from inveonimaging.conversion.job import StudyResult
+from inveonimaging.conversion.options import Options
 from inveonimaging.sending import extra, send
 from inveonimaging.sending.credentials import credentials_for
 from inveonimaging.sending.journal import State, opened
 from inveonimaging.sending.target import DicomTarget, WebTarget, target_of
+from inveonimaging.verification import StudyCheck
+from orthanc import free_ports
 from servers import (
     NOBODY,
     QUICK,
@@ -346,6 +353,64 @@ def test_a_file_that_goes_or_shrinks_is_listed_and_the_rest_is_sent(files: list[
             result = send(files, server.target, options, spoil)
     assert [failure.path for failure in result.failures] == [str(files[1]), str(files[3])]
     assert (result.accepted, result.unsent, result.stopped) == (3, (), "")
+
+
+# `inveon convert --send`.
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Path:
+    """Return a folder with a small CT and a small PET."""
+    return write_small_study(tmp_path / "in")
+
+
+def test_a_study_that_cannot_be_sent_stays(study: Path, tmp_path: Path) -> None:
+    (port,) = free_ports(1)
+    target = f"dicom://A@B:127.0.0.1:{port}"
+    done = inveon("convert", study, tmp_path / "out", "--send", target)
+    assert done.exit_code == 1
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error")]
+    reason = "nothing listens there; are host and port right, and does the server run?"
+    assert errors == [f"error: {target}: {reason} (18 files were not sent)"]
+    assert files_below(tmp_path / "out") == [*CT_FILES, *PET_FILES]
+    done = inveon("convert", study, tmp_path / "json", "--send", target, "--json")
+    document = json.loads(done.stdout)
+    assert (done.exit_code, document["sent"]["complete"], len(document["sent"]["unsent"])) == (1, False, 18)
+    assert len(document["studies"]) == 1
+
+
+@pytest.mark.parametrize("target", ["pacs", f"https://user:{SECRET}@host/x", "dicom://A@B:c:0"])
+def test_a_wrong_target_is_refused_before_anything_is_converted(study: Path, tmp_path: Path, target: str) -> None:
+    done = inveon("convert", study, tmp_path / "out", "--send", target)
+    assert SECRET not in assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_study_that_differs_is_not_sent(
+    study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    def spoiled(results: Sequence[StudyResult], options: Options) -> tuple[StudyCheck, ...]:
+        for path in (tmp_path / "out").rglob("CT-000001.dcm"):
+            path.unlink()
+        return verify_converted(results, options)
+
+    monkeypatch.setattr(convert_command, "verify_converted", spoiled)
+    with store() as server:
+        done = inveon("convert", study, tmp_path / "out", "--verify", "--send", server.target, *options)
+        assert server.associations == []
+    assert done.exit_code == 1
+
+
+def test_only_what_was_converted_is_sent(study: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    assert inveon("convert", study, tmp_path / "out").exit_code == 0
+    write_instance(tmp_path / "out" / "mine.dcm", 1)
+    kinds = ["1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.128"]
+    with store(classes=kinds) as server:
+        done = inveon("convert", study, tmp_path / "out", "--overwrite", "--send", server.target)
+        assert (done.exit_code, len(server.received)) == (0, 18)
+        assert uid(1) not in server.received
 
 
 # The command.

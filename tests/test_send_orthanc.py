@@ -33,6 +33,7 @@ from inveonimaging.dicom.pixels import Compression
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, frames_of, write_scan
 from inveonimaging.sending import SendOptions, SendResult, send
 from orthanc import Certificates, Orthanc
+from servers import write_instance
 
 # pynetdicom leaves sockets that a server closed to the garbage collector
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
@@ -426,6 +427,21 @@ def test_a_server_that_dies_in_the_middle_and_comes_back_gets_all(
         assert result.is_complete, result
         assert result.accepted == MANY
         assert set(server.stored()) == set(files_of(many))
+
+
+@posix
+@pytest.mark.parametrize("is_web", [False, True], ids=["C-STORE", "STOW-RS"])
+def test_a_server_that_stops_to_read_is_left(program: tuple[str, str], tmp_path: Path, is_web: bool) -> None:
+    large = write_instance(tmp_path / "large.dcm", 2, pixels=64 * 2**20)
+    small = write_instance(tmp_path / "small.dcm", 1)
+    with orthanc.running(tmp_path / "server", program) as server:
+        options = SendOptions(retries=0, timeout_s=2, chunk_size=2**20)
+        start = time.monotonic()
+        target = server.web if is_web else server.target
+        result = send([small, large], target, options, lambda _done, _total: server.pause())
+    assert result.accepted == 1
+    assert [failure.path for failure in result.failures] + list(result.unsent) == [str(large)]
+    assert time.monotonic() - start < 30
 
 
 # What a server does not want.

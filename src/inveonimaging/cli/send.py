@@ -169,7 +169,7 @@ def show_sent(result: SendResult, *, as_json: bool = False) -> None:
     for failure in result.failures:
         _say("error", failure)
     if result.stopped:
-        left = f"; {len(result.unsent)} files were not sent" if result.unsent else ""
+        left = f" ({len(result.unsent)} files were not sent)" if result.unsent else ""
         _say("error", f"{result.target}: {result.stopped}{left}")
     if not result.is_complete:
         raise typer.Exit(1)
