@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import signal
 import subprocess
 import sys
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,6 +113,24 @@ def python(*arguments: object, **environment: str) -> subprocess.CompletedProces
         stdin=subprocess.DEVNULL,
         timeout=60,
     )
+
+
+@contextlib.contextmanager
+def running_python(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+    """Run `python ARGUMENTS` as the first process of a group of its own, which is gone afterwards."""
+    with subprocess.Popen(
+        [sys.executable, *map(str, arguments)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        start_new_session=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
 
 def assert_harmless(text: str) -> None:

@@ -30,7 +30,7 @@ LEVELS = [
     {"hdr"},
     {"remedies"},
     {"xnat"},
-    {"units", "findings", "errors", "version", "dose"},
+    {"units", "findings", "errors", "version", "dose", "digest"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 ONLY_IN = {

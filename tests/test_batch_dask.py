@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from helpers import assert_one_line_error, inveon, python
+from helpers import assert_one_line_error, inveon, python, running_python
 from inveonimaging import OptionError, Options, convert
 from inveonimaging.batch import cluster, work
 from inveonimaging.batch.cluster import cluster_of
@@ -27,7 +27,7 @@ from inveonimaging.batch.study import Job, Study
 from inveonimaging.conversion.output import staged
 from inveonimaging.version import __version__
 from test_batch import Tree, ledger, results, tree
-from test_batch_faults import STUDIES, batch, is_at_work, lines, root, running, wait_until
+from test_batch_faults import STUDIES, batch, is_at_work, lines, root, wait_until
 from test_faults import posix
 
 __all__ = ["root"]  # a fixture
@@ -178,7 +178,7 @@ def test_a_worker_that_is_killed_in_the_middle_loses_nothing(
 
 def killed_in_the_middle(root: Path, out: Path, made: Cluster, after: int) -> bool:
     """Run a batch and kill the last worker meanwhile; return whether the batch was at work then, and after that."""
-    with running(*batch(root, out, "--dask", made.address)) as process:
+    with running_python(*batch(root, out, "--dask", made.address)) as process:
         wait_until(lambda: lines(out) >= after and is_at_work(out), process)
         made.workers[-1].kill()
         made.workers[-1].wait()
@@ -229,7 +229,7 @@ def test_a_scheduler_that_is_killed_is_one_line_and_the_next_run_goes_on(
     made = own(DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="2s")
     made.start_worker()
     made.wait_for_workers(1)
-    with running("-c", SOON.format(arguments=["batch", str(root), str(out), "--dask", made.address])) as process:
+    with running_python("-c", SOON.format(arguments=["batch", str(root), str(out), "--dask", made.address])) as process:
         wait_until(lambda: lines(out) >= 1, process)
         made.scheduler.kill()
         _, stderr = process.communicate(timeout=WITHIN_S)
@@ -252,7 +252,7 @@ SOON = """if True:  # gives a scheduler that is gone up soon
 
 @posix
 def test_ctrl_c_ends_it_and_the_next_run_goes_on(root: Path, out: Path, expected: Tree, two: Cluster) -> None:
-    with running(*batch(root, out, "--dask", two.address)) as process:
+    with running_python(*batch(root, out, "--dask", two.address)) as process:
         wait_until(lambda: lines(out) >= 1, process)
         os.killpg(process.pid, signal.SIGINT)
         stdout, stderr = process.communicate(timeout=WITHIN_S)

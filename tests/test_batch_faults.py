@@ -9,7 +9,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -18,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import assert_one_line_error, python, write_small_study
+from helpers import assert_one_line_error, python, running_python, write_small_study
 from inveonimaging import Options, convert
 from inveonimaging.batch import Batch, Record, Study, Watch, run_batch
 from inveonimaging.batch import job as batch_job
@@ -55,24 +54,6 @@ def expected(root: Path) -> Tree:
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "new" / "out"
-
-
-@contextlib.contextmanager
-def running(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """Run `python ARGUMENTS` as the first process of a group of its own, which is gone afterwards."""
-    with subprocess.Popen(
-        [sys.executable, *map(str, arguments)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        start_new_session=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
 
 
 def batch(root: Path, out: Path, *options: object) -> tuple[object, ...]:
@@ -113,7 +94,7 @@ def test_a_batch_that_is_killed_at_any_moment_goes_on(root: Path, out: Path, exp
     for number in range(3):
         target = out / str(number)
         for after in sorted(chance.sample(range(STUDIES), 2)):  # killed twice, after so many studies and some time
-            with running(*batch(root, target, "-j", 2)) as process:
+            with running_python(*batch(root, target, "-j", 2)) as process:
                 wait_until(lambda target=target, after=after: lines(target) >= after, process)  # type: ignore[misc]
                 time.sleep(chance.uniform(0, 0.1))
                 process.kill()
@@ -150,7 +131,7 @@ def test_an_interrupted_batch_leaves_nothing_half_written(
 ) -> None:
     for _ in range(5):
         shutil.rmtree(out, ignore_errors=True)
-        with running(*batch(root, out, "-j", 2)) as process:
+        with running_python(*batch(root, out, "-j", 2)) as process:
             wait_until(lambda: lines(out) >= 2, process)
             send(process.pid, signal.Signals[sent])
             stdout, stderr = process.communicate(timeout=ENDS_WITHIN_S)
@@ -173,7 +154,7 @@ def test_an_interrupted_batch_leaves_nothing_half_written(
 @posix
 @pytest.mark.parametrize("delay", [0.0, 0.2, 0.5])
 def test_an_interruption_while_it_starts_leaves_nothing(root: Path, out: Path, delay: float) -> None:
-    with running(*batch(root, out, "-j", 2)) as process:
+    with running_python(*batch(root, out, "-j", 2)) as process:
         wait_until(out.exists, process)
         time.sleep(delay)
         os.killpg(process.pid, signal.SIGINT)
@@ -267,7 +248,7 @@ def test_processes_that_are_killed_at_any_moment_cost_nothing(root: Path, out: P
     killed = 0
     for number in range(3):
         target = out / str(number)
-        with running(*batch(root, target, "-j", 2)) as process:
+        with running_python(*batch(root, target, "-j", 2)) as process:
             wait_until(lambda target=target: is_at_work(target), process)  # type: ignore[misc]
             time.sleep(chance.uniform(0, 0.1))
             others = workers_of(process.pid)
@@ -285,7 +266,7 @@ def test_processes_that_are_killed_at_any_moment_cost_nothing(root: Path, out: P
 @posix
 @pytest.mark.skipif(not shutil.which("ps"), reason="needs ps")
 def test_a_process_that_is_killed_while_it_starts_costs_nothing(root: Path, out: Path, expected: Tree) -> None:
-    with running(*batch(root, out, "-j", 2)) as process:
+    with running_python(*batch(root, out, "-j", 2)) as process:
         wait_until(lambda: workers_of(process.pid), process)
         os.kill(workers_of(process.pid)[0], signal.SIGKILL)
         _, stderr = process.communicate(timeout=ENDS_WITHIN_S)

@@ -6,7 +6,6 @@ import contextlib
 import os
 import random
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-from helpers import CT, PET, assert_one_line_error, files_below, inveon, write_small_study
+from helpers import CT, PET, assert_one_line_error, files_below, inveon, running_python, write_small_study
 from inveonimaging import DataError, Options, OutputError, convert
 from inveonimaging.conversion import job, output, survey
 from inveonimaging.conversion.output import staged
@@ -106,22 +105,9 @@ def test_the_studies_are_what_the_tests_here_take_them_for(reference: Tree, olde
 # Real processes.
 
 
-@contextlib.contextmanager
-def running(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """Run `inveon ARGUMENTS` as the first process of a group of its own, which is gone afterwards."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "inveonimaging", *map(str, arguments)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        start_new_session=True,
-    ) as process:
-        try:
-            yield process
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+def running(*arguments: object) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
+    """Run `inveon ARGUMENTS`; as `running_python`."""
+    return running_python("-m", "inveonimaging", *arguments)
 
 
 def is_alive(group: int) -> bool:

@@ -18,12 +18,12 @@ from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.output import MANIFEST, PARTIAL, sweep
 from inveonimaging.conversion.plan import StudyPlan
 from inveonimaging.conversion.survey import digest_of
+from inveonimaging.digest import sha256_of
 from inveonimaging.discover import Pair
 from inveonimaging.image import Image
 
 _LONGEST = 256 * 1024 * 1024
 _SERIES = re.compile("[1-9][0-9]{0,8}")
-_PIECE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -106,18 +106,9 @@ def _is_as_listed(path: Path, listed: Mapping[str, Any], *, by_digest: bool) -> 
     try:
         status = path.lstat()
         is_there = stat.S_ISREG(status.st_mode) and status.st_size == listed["size"]
-        return is_there and (not by_digest or digest(path) == listed["sha256"])
+        return is_there and (not by_digest or sha256_of(path) == listed["sha256"])
     except OSError:
         return False
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file; OSError if it cannot be read."""
-    found = sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            found.update(piece)
-    return found.hexdigest()
 
 
 def stamp(pairs: Iterable[Pair], source: Path) -> str:
@@ -149,7 +140,7 @@ def is_made_from(study: Standing, planned: StudyPlan) -> bool:
 def _sums(planned: StudyPlan, image: Image) -> Iterator[tuple[str, str]]:
     """Yield the files of an image, by the names that a manifest has for them, with what its header counts as."""
     yield planned.inside(image.pair.header), sha256(image.header_bytes).hexdigest()
-    yield planned.inside(image.pair.data), digest(image.source.path)
+    yield planned.inside(image.pair.data), sha256_of(image.source.path)
 
 
 def is_the_same(study: Standing, planned: StudyPlan, options: Options) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from hashlib import sha256
 from pathlib import Path
 
 from pydicom import config
@@ -12,10 +11,9 @@ from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
+from inveonimaging.digest import sha256_of
 from inveonimaging.readback import dicom_files
 from inveonimaging.sending.result import Failure, Item
-
-_STEP = 2**20
 
 
 def survey(paths: Iterable[str | os.PathLike[str]]) -> tuple[tuple[Item, ...], tuple[Failure, ...], int]:
@@ -44,15 +42,6 @@ def survey(paths: Iterable[str | os.PathLike[str]]) -> tuple[tuple[Item, ...], t
         else:
             again += 1
     return tuple(items.values()), tuple(failures), again
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal; OSError."""
-    found = sha256()
-    with path.open("rb") as file:
-        while part := file.read(_STEP):
-            found.update(part)
-    return found.hexdigest()
 
 
 def has_changed(item: Item) -> bool:
@@ -94,7 +83,7 @@ _NEEDED = {
 def _twin(item: Item, other: Item) -> Failure | None:
     """Return nothing for a copy of another file, and a failure for another file that has its UID."""
     try:
-        if item.size == other.size and digest(item.path) == digest(other.path):
+        if item.size == other.size and sha256_of(item.path) == sha256_of(other.path):
             return None
     except OSError as error:
         return Failure(str(item.path), item.uid, f"cannot be read: {error.strerror or error}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from inveonimaging.sending.files import digest, has_changed
+from inveonimaging.digest import sha256_of
+from inveonimaging.sending.files import has_changed
 from inveonimaging.sending.journal import Journal, State
 from inveonimaging.sending.result import Failure, Fate, Item, Verdict
 
@@ -83,6 +84,6 @@ class Ledger:
 
 def _digest_or_none(item: Item) -> str | None:
     try:
-        return digest(item.path)
+        return sha256_of(item.path)
     except OSError:
         return None  # sending it will say so
