@@ -17,6 +17,8 @@ from typing import Any
 
 import requests
 import trustme
+from requests.adapters import HTTPAdapter
+from urllib3 import Retry
 
 AE_TITLE = "ARCHIVE"
 USER, PASSWORD = "keeper", "correct horse battery"
@@ -148,6 +150,8 @@ class Orthanc:
             self._session = requests.Session()
             self._session.trust_env = False
             self._session.auth = (USER, PASSWORD)
+            again = Retry(connect=0, read=3)  # it ends idle connections, at times just when they are used
+            self._session.mount("http://", HTTPAdapter(max_retries=again))
         answer = self._session.request(method, f"http://127.0.0.1:{self.http_port}{path}", timeout=60, **options)
         answer.raise_for_status()
         return answer
