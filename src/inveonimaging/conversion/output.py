@@ -25,6 +25,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
 
+from inveonimaging.conversion.interruptions import Interruptions
 from inveonimaging.errors import OutputError
 
 MANIFEST = "inveon-manifest.json"
@@ -121,26 +122,22 @@ def staged(output: Path, *, overwrite: bool = False) -> Iterator[Stage]:
             writes there.
     """
     made: tuple[Path, ...] = ()
-    partial = output / PARTIAL
-    try:
-        if not overwrite:
-            refuse_used(output)
-        made = _missing_folders(output)
-        with _held(partial):
-            _undo(output, partial)
-            _clear(partial)
+    with Interruptions() as interruptions:
+        try:
             if not overwrite:
                 refuse_used(output)
-            try:
+            made = _missing_folders(output)
+            with _held(output, interruptions) as partial:
+                _clear(partial)
+                if not overwrite:
+                    refuse_used(output)
                 yield Stage(output, partial)
-            finally:
-                _undo(output, partial)
-    except OSError as error:
-        _remove_empty(made)
-        raise _failed(output, error) from error
-    except BaseException:
-        _remove_empty(made)
-        raise
+        except OSError as error:
+            _remove_empty(made)
+            raise _failed(output, error) from error
+        except BaseException:
+            _remove_empty(made)
+            raise
 
 
 def write_file(path: Path, parts: Iterable[bytes | memoryview]) -> Written:
@@ -213,22 +210,29 @@ def _listed(manifest: Path) -> dict[str, set[str]]:
 
 
 @contextlib.contextmanager
-def _held(partial: Path) -> Iterator[None]:
-    """Make the hidden folder and hold it; it is gone afterwards, unless something in it is still to be undone."""
+def _held(output: Path, interruptions: Interruptions) -> Iterator[Path]:
+    """Make the hidden folder and hold it, with what a killed run began undone.
+
+    Afterwards a commit that did not come to its end is undone, and the folder is gone, unless that cannot be; what
+    interrupts this waits for its end.
+    """
+    partial = output / PARTIAL
     if partial.is_symlink():
         raise OutputError("is a link", path=partial, hint="remove it: a conversion works there")
     lock = FileLock(partial / "lock", thread_local=False)
     try:
         _acquire(lock, partial)
-        yield
+        _undo(output, partial)
+        yield partial
     finally:
+        interruptions.wait = True
         if not lock.is_locked:
             _remove_empty((partial,))
             if os.path.lexists(partial):  # after an interruption, with a lock that nobody holds
                 with contextlib.suppress(OSError, OutputError):
                     _acquire(lock, partial)
         if lock.is_locked:
-            _let_go(lock, partial)
+            _let_go(lock, output, partial)
 
 
 def _acquire(lock: BaseFileLock, partial: Path) -> None:
@@ -246,22 +250,23 @@ def _acquire(lock: BaseFileLock, partial: Path) -> None:
             return
 
 
-def _let_go(lock: BaseFileLock, partial: Path) -> None:
-    is_done = not (partial / _JOURNAL).exists()
-    if is_done:
+def _let_go(lock: BaseFileLock, output: Path, partial: Path) -> None:
+    is_left = False
+    try:
+        _undo(output, partial)
         _clear(partial)
-    is_left = is_done and not _removed(partial)
-    lock.release()
+        is_left = not _removed(partial)
+    finally:
+        lock.release()
     if is_left:  # Windows keeps the lock's file while it is open, by whomever
         _removed(partial)
 
 
 def sweep(output: Path) -> None:
     """Take back and away what a killed run left in a folder; a run that is at work is left alone."""
-    partial = output / PARTIAL
-    if os.path.lexists(partial):
-        with contextlib.suppress(OSError, OutputError), _held(partial):  # unless another run is at work
-            _undo(output, partial)
+    if os.path.lexists(output / PARTIAL):
+        with contextlib.suppress(OSError, OutputError), Interruptions() as interruptions, _held(output, interruptions):
+            pass  # unless another run is at work
 
 
 def _removed(partial: Path) -> bool:

@@ -20,12 +20,12 @@ from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import SpawnProcess
 
+from inveonimaging.conversion.interruptions import SIGNALS, Interruptions
 from inveonimaging.conversion.output import Written
 from inveonimaging.conversion.writing import SeriesWork, Step
 from inveonimaging.errors import InveonError, OutputError
 
 _LOOK_S = 0.1
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 Task = tuple[SeriesWork, range]
 """Some files of a series."""
@@ -141,17 +141,8 @@ def _lost_told() -> Iterator[None]:
 @contextlib.contextmanager
 def signals_held_back() -> Iterator[None]:
     """Let nothing interrupt the start of processes, and let them not hear Ctrl-C from their first moment."""
-    heard: list[int] = []
-    is_main = threading.current_thread() is threading.main_thread()  # the only one that can be interrupted
-    before = {each: signal.signal(each, lambda number, _: heard.append(number)) for each in _SIGNALS if is_main}
-    try:
-        with _blocked() if os.name != "nt" else contextlib.nullcontext():
-            yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler or signal.SIG_DFL)
-    for number in heard:
-        signal.raise_signal(number)
+    with Interruptions(wait=True), _blocked() if os.name != "nt" else contextlib.nullcontext():
+        yield
 
 
 @contextlib.contextmanager
@@ -160,7 +151,7 @@ def _blocked() -> Iterator[None]:
     from multiprocessing import resource_tracker
 
     resource_tracker.ensure_running()  # its start unblocks them
-    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         yield
     finally:
@@ -203,7 +194,7 @@ def _write(work: SeriesWork, files: range, pipe: Connection) -> tuple[Written, .
 def hear_signals() -> None:
     """Let a process hear signals again that were blocked while it started."""
     if os.name != "nt":
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
 
 
 def end_with_the_first() -> None:
