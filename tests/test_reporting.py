@@ -9,8 +9,16 @@ import pytest
 from helpers import python
 
 LOST = """
-import os, signal, sys, time
+import os, signal, sys, threading, time
 from inveonimaging.reporting import FAILURES, prepare, say_failure
+
+start = threading.Thread.start
+
+def start_slowly(thread):  # the first thread may be kept there for any time
+    start(thread)
+    time.sleep({seconds})
+
+threading.Thread.start = start_slowly
 
 class Interrupted:
     def __del__(self):
@@ -22,7 +30,7 @@ prepare()
 prepare()
 try:
     Interrupted()
-    time.sleep(60)
+    time.sleep(600)
 except FAILURES as error:
     sys.exit(say_failure(error))
 """
@@ -39,10 +47,12 @@ Odd()
 """
 
 
+@pytest.mark.parametrize("seconds", [0, 0.5])
 @pytest.mark.parametrize(("sent", "code"), [("SIGINT", 130), ("SIGTERM", 143)])
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process at once")
-def test_an_interruption_that_falls_into_a_destructor_counts(sent: str, code: int) -> None:
-    done = python("-c", LOST.format(sent=sent))
+def test_an_interruption_that_falls_into_a_destructor_counts(sent: str, code: int, seconds: float) -> None:
+    """Also if it takes long to leave the destructor."""
+    done = python("-c", LOST.format(sent=sent, seconds=seconds))
     assert (done.returncode, done.stderr) == (code, "error: interrupted; nothing half-written is left behind\n")
 
 

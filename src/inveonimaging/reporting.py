@@ -7,6 +7,7 @@ import io
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 from inveonimaging.errors import InveonError, OptionError, printable
@@ -67,9 +68,20 @@ class _InterruptAgain:
         if number is None:
             self._others(lost)
             return
-        again = threading.Timer(_SOON_S, _interrupt_main, [number])
-        again.daemon = True
-        again.start()
+        threading.Thread(target=self._again, args=[number], daemon=True).start()
+
+    def _again(self, number: signal.Signals) -> None:
+        time.sleep(_SOON_S)
+        while self._is_entered():  # an interruption of this hook would be lost
+            time.sleep(_SOON_S)
+        _interrupt_main(number)
+
+    def _is_entered(self) -> bool:
+        """Return whether the main thread has still to leave this hook."""
+        frame = sys._current_frames().get(threading.main_thread().ident or 0)  # noqa: SLF001 - documented
+        while frame is not None and frame.f_code is not type(self).__call__.__code__:
+            frame = frame.f_back
+        return frame is not None
 
 
 def _interrupt_main(number: signal.Signals) -> None:
