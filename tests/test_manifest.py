@@ -17,7 +17,7 @@ import numpy as np
 import pydicom
 import pytest
 
-from helpers import CT, PET, assert_one_line_error, digests, files_below, inveon, python, write_small_study
+from helpers import CT, PET, assert_one_line_error, digests, files_below, held_by, inveon, python, write_small_study
 from inveonimaging import Options, OutputError, convert
 from inveonimaging.conversion.options import BedDirection, Uids
 from inveonimaging.conversion.output import MANIFEST
@@ -70,9 +70,9 @@ def out(tmp_path: Path) -> Path:
 
 
 def tree(folder: Path) -> dict[str, bytes | None]:
-    """Return all that is below a folder, hidden or not: what files hold, None for folders."""
+    """Return all that is below a folder, hidden or not: what `held_by` makes of files, None for folders."""
     found = folder.rglob("*")
-    return {path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else None for path in found}
+    return {path.relative_to(folder).as_posix(): held_by(path) if path.is_file() else None for path in found}
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
 from inveonimaging.conversion.manifest import SeriesDone, manifest_of
 from inveonimaging.conversion.naming import StudyNames
 from inveonimaging.conversion.options import Options
-from inveonimaging.conversion.output import MANIFEST, refuse_used, staged, written_before
+from inveonimaging.conversion.output import MANIFEST, refuse_settled, refuse_used, staged, written_before
 from inveonimaging.conversion.plan import SeriesPlan, StudyPlan, plan
 from inveonimaging.conversion.survey import Survey, survey_of
 from inveonimaging.conversion.workers import Team, team
@@ -102,7 +103,7 @@ def refuse_planned(studies: tuple[StudyPlan, ...], output: Path, options: Option
     """
     if options.overwrite:
         for study in studies:
-            _refuse_kept(study, written_before(study.output))
+            refuse_settled(study.output, partial(_refuse_kept_now, study))
     else:
         refuse_used(output)
     transfer_syntax_of(options.compression)
@@ -185,6 +186,10 @@ def _refuse_changed(study: StudyPlan, seen: Sequence[tuple[object, ...]]) -> Non
         if _identity(planned.image) != before:
             path = planned.image.source.path
             raise DataError("has changed while it was read", path=path, hint="convert again when the scanner is done")
+
+
+def _refuse_kept_now(study: StudyPlan) -> None:
+    _refuse_kept(study, written_before(study.output))
 
 
 def _refuse_kept(study: StudyPlan, replaced: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -71,6 +71,30 @@ def refuse_used(folder: Path) -> None:
             raise OutputError("the output is no folder", path=folder, hint="name a new folder")
     except OSError as error:
         raise _failed(folder, error) from error
+
+
+def refuse_settled(output: Path, refuse: Callable[[], None]) -> None:
+    """Let a function look at an output and refuse it, but not for what another run renames while it looks.
+
+    Raises:
+        OutputError: what it raises while all names stay.
+    """
+    while True:
+        before = _places(output)
+        try:
+            return refuse()
+        except OutputError:
+            if _places(output) == before:
+                raise
+
+
+def _places(output: Path) -> set[tuple[str, int]]:
+    """Return what stands in an output and in its hidden folder, which changes with every rename of a commit."""
+    found = set()
+    for folder in (output, output / PARTIAL, output / PARTIAL / "old"):
+        with contextlib.suppress(OSError), os.scandir(folder) as entries:
+            found |= {(entry.path, entry.inode()) for entry in entries}
+    return found
 
 
 class Stage:
