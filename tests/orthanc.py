@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -25,7 +25,8 @@ USER, PASSWORD = "keeper", "correct horse battery"
 _FOLDERS = ("/usr/sbin", "/usr/local/sbin", "/opt/orthanc/bin")
 _PLUGINS = ("/usr/share/orthanc/plugins", "/usr/lib/orthanc", "/usr/local/share/orthanc/plugins")
 _DICOMWEB = "libOrthancDicomWeb.so"
-_START_S, _TRIES = 60, 3
+_START_S, _TRIES = 180, 3
+_PORTS = range(15_000, 32_000)  # below those that a system gives to connections, which come and go at any moment
 
 
 def find_orthanc() -> tuple[str, str] | None:
@@ -37,12 +38,15 @@ def find_orthanc() -> tuple[str, str] | None:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports that nothing listens on."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [int(each.getsockname()[1]) for each in sockets]
+    """Return ports that nothing listens on, and that no connection takes meanwhile."""
+    found: list[int] = []
+    for port in random.SystemRandom().sample(_PORTS, len(_PORTS)):
+        with contextlib.suppress(OSError), socket.socket() as tried:
+            tried.bind(("", port))
+            found.append(port)
+        if len(found) == count:
+            return found
+    raise RuntimeError("no free port")
 
 
 @dataclass(frozen=True)
@@ -115,11 +119,6 @@ class Orthanc:
             self._process.wait()
             self._process = None
 
-    def pause(self) -> None:
-        """Let it stand still, as one does that hangs."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGSTOP)
-
     def get(self, path: str, **options: Any) -> requests.Response:
         """GET a path of the REST interface."""
         return self._ask("GET", path, **options)
@@ -152,7 +151,7 @@ class Orthanc:
             self._session.auth = (USER, PASSWORD)
             again = Retry(connect=0, read=3)  # it ends idle connections, at times just when they are used
             self._session.mount("http://", HTTPAdapter(max_retries=again))
-        answer = self._session.request(method, f"http://127.0.0.1:{self.http_port}{path}", timeout=60, **options)
+        answer = self._session.request(method, f"http://127.0.0.1:{self.http_port}{path}", timeout=120, **options)
         answer.raise_for_status()
         return answer
 
@@ -171,7 +170,7 @@ class Orthanc:
 
     def _configuration(self) -> dict[str, Any]:
         return {
-            "Name": "test",
+            "Name": str(self.folder),
             "StorageDirectory": str(self.folder / "store"),
             "IndexDirectory": str(self.folder / "store"),
             "StorageCompression": False,
@@ -188,7 +187,8 @@ class Orthanc:
             "DicomAlwaysAllowEcho": True,
             "DicomAlwaysAllowStore": True,
             "UnknownSopClassAccepted": False,
-            "DicomScpTimeout": 60,
+            "DicomScpTimeout": 120,
+            "DicomScuTimeout": 120,
             "Plugins": [self.plugin],
             "DicomWeb": {"Enable": True, "Root": "/dicom-web/", "Ssl": False},
             **self.settings,
@@ -198,9 +198,9 @@ class Orthanc:
         end = time.monotonic() + _START_S
         while time.monotonic() < end and self._process is not None and self._process.poll() is None:
             with contextlib.suppress(requests.RequestException, OSError):
-                self.get("/system")
-                socket.create_connection(("127.0.0.1", self.dicom_port), 5).close()
-                return True
+                is_it = self.get("/system").json().get("Name") == str(self.folder)  # and not another on the same port
+                socket.create_connection(("127.0.0.1", self.dicom_port), 60).close()
+                return is_it and self._process.poll() is None
             time.sleep(0.05)
         return False
 

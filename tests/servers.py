@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 import os
+import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler, BaseServer, ThreadingTCPServer
 from typing import Any
 
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -22,7 +24,8 @@ from inveonimaging.sending import SendOptions
 CT = "1.2.840.10008.5.1.4.1.1.2"
 ROOT = "1.2.826.0.1.3680043.10.1474"
 SECRET = "s3cr3t-of-the-tests"  # noqa: S105 - opens nothing
-QUICK = SendOptions(retries=2, first_wait_s=0.01, timeout_s=20)
+QUICK = SendOptions(retries=2, first_wait_s=0.01, timeout_s=60)
+SILENCES_S = (0.5, 5.0, 50.0)  # for tests of a silent server: the next one where it had to be longer
 NOBODY: dict[str, str] = {"NETRC": os.devnull}
 
 
@@ -114,14 +117,19 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def service(*answers: Answer | Callable[[list[str]], Answer], tls: ssl.SSLContext | None = None) -> Iterator[Service]:
-    with Service(answers, tls) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield server
-        finally:
-            server.shutdown()
-            thread.join()
+    with Service(answers, tls) as server, _serving(server):
+        yield server
+
+
+@contextmanager
+def _serving(server: BaseServer) -> Iterator[None]:
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        thread.join()
 
 
 def told(status: int, stored: Sequence[str], failed: dict[str, int] | None = None, warning: int = 0) -> Answer:
@@ -154,7 +162,7 @@ class Store:
         self.associations: list[int] = []  # presentation contexts of each
         self._answer = answer
         entity = AE("THEM")
-        entity.acse_timeout = 5  # of connections that ask for nothing
+        entity.maximum_associations = 1000  # those that are over count until their threads are
         for sop_class in classes:
             entity.add_supported_context(sop_class, [ExplicitVRLittleEndian])
         entity.add_supported_context("1.2.840.10008.1.1")
@@ -187,3 +195,80 @@ def store(
         yield found
     finally:
         found.server.shutdown()
+
+
+class Gate(ThreadingTCPServer):
+    """Stands before a server on loopback; closed, from a moment on, it lets nothing through one way.
+
+    Args:
+        port: of the server.
+        is_time: whether that moment has come; asked before each part that would pass.
+        holds_answers: close the way back. Else the way there is closed in the middle of a part.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, port: int, is_time: Callable[[], bool], *, holds_answers: bool) -> None:
+        super().__init__(("127.0.0.1", 0), _Passage)
+        self.server_port, self.holds_answers = port, holds_answers
+        self.is_holding = threading.Event()
+        self._is_open = threading.Event()
+        self._is_time = is_time
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    def open(self) -> None:
+        """Let everything through from now on; what was held back is lost with its connection."""
+        self._is_open.set()
+
+    def handle_error(self, *_: object) -> None:
+        """Both sides may go."""
+
+    def pass_on(self, source: socket.socket, sink: socket.socket, *, is_held: bool) -> None:
+        """Pass on what comes, until one of them goes."""
+        with suppress(OSError):
+            while part := source.recv(2**16):
+                _acknowledge(source)
+                if is_held and not self._is_open.is_set() and self._is_time():
+                    sink.sendall(b"" if self.holds_answers else part[: len(part) // 2])
+                    self.is_holding.set()
+                    self._is_open.wait()
+                    break
+                sink.sendall(part)
+        for each in (source, sink):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+
+def _acknowledge(held: socket.socket) -> None:
+    """Acknowledge at once what came: servers whose answer is two packets wait 40 ms for it otherwise. Linux only."""
+    if option := getattr(socket, "TCP_QUICKACK", None):
+        held.setsockopt(socket.IPPROTO_TCP, option, 1)
+
+
+class _Passage(BaseRequestHandler):
+    server: Gate
+
+    def handle(self) -> None:
+        here: socket.socket = self.request
+        holds_answers = self.server.holds_answers
+        with socket.create_connection(("127.0.0.1", self.server.server_port)) as there:
+            for each in (here, there):
+                each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            back = threading.Thread(
+                target=self.server.pass_on, args=(there, here), kwargs={"is_held": holds_answers}, daemon=True
+            )
+            back.start()
+            self.server.pass_on(here, there, is_held=not holds_answers)
+            back.join()
+
+
+@contextmanager
+def gate(port: int, is_time: Callable[[], bool], *, holds_answers: bool) -> Iterator[Gate]:
+    with Gate(port, is_time, holds_answers=holds_answers) as server, _serving(server):
+        try:
+            yield server
+        finally:
+            server.open()

@@ -13,7 +13,7 @@ from pydicom.uid import UID
 from pynetdicom.presentation import PresentationContext, build_context
 
 from inveonimaging.errors import TargetError
-from inveonimaging.sending.link import Handlers, Link
+from inveonimaging.sending.link import Handlers, Link, asking
 from inveonimaging.sending.result import LostError
 from inveonimaging.sending.target import DicomTarget
 from inveonimaging.sending.tls import why
@@ -56,7 +56,8 @@ class Connector:
         if not link.stands:
             return  # it is there, but answers no C-ECHO
         try:
-            status = link.association.send_c_echo()
+            with asking():
+                status = link.association.send_c_echo()
             if "Status" not in status:
                 raise LostError("did not answer C-ECHO", while_connecting=True)
             if status.Status:

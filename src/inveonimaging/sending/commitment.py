@@ -18,7 +18,7 @@ from pynetdicom.presentation import build_context
 
 from inveonimaging.errors import OutputError, TargetError
 from inveonimaging.sending.association import VERIFICATION, Connector
-from inveonimaging.sending.link import Link
+from inveonimaging.sending.link import Link, asking
 from inveonimaging.sending.result import Fate, Item, LostError, Verdict
 from inveonimaging.sending.status import told
 from inveonimaging.sending.target import DicomTarget
@@ -105,7 +105,8 @@ class Committer:
             if not link.stands:
                 raise TargetError("has no storage commitment", path=str(self._target), hint="send without --commit")
             request = _request(items)
-            status, _ = link.association.send_n_action(request, _PUSH, _PUSH_MODEL, _INSTANCE)
+            with asking():
+                status, _ = link.association.send_n_action(request, _PUSH, _PUSH_MODEL, _INSTANCE)
             if "Status" not in status:
                 raise LostError("gave no answer to the request to commit; does it know this side's AE title?")
             if status.Status:

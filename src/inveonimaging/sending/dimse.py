@@ -21,7 +21,7 @@ from pynetdicom.status import code_to_category
 
 from inveonimaging.errors import printable
 from inveonimaging.sending.association import MOST_CONTEXTS, Connector
-from inveonimaging.sending.link import Link
+from inveonimaging.sending.link import OVER, Link
 from inveonimaging.sending.result import Fate, Item, LostError, Verdict
 from inveonimaging.sending.status import told
 
@@ -116,7 +116,7 @@ class Storer:
             status = association.send_c_store(item.path if dataset is None else dataset, msg_id=number)
         except (RuntimeError, ValueError, AttributeError) as error:
             if not association.is_established:
-                raise LostError("broke off the connection") from error
+                raise LostError(OVER) from error
             return Verdict(item, Fate.FAILED, f"cannot be sent: {error}")
         if "Status" not in status:
             raise LostError("broke off the connection, or gave no answer in time")

@@ -11,7 +11,7 @@ import contextlib
 import queue
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pynetdicom import AE, evt
@@ -24,6 +24,7 @@ from inveonimaging.sending.target import DicomTarget
 
 _WAITING = 64  # PDUs that wait to be sent, of 16 KiB most often
 _TICK_S = 1.0
+OVER = "broke off the connection"
 
 Handlers = Sequence[tuple[Any, ...]]
 
@@ -125,7 +126,16 @@ class _Outbox(queue.Queue[Any]):
                     raise LostError(f"took no data for {self._silence_s:g} s")
                 self._is_over = self._is_over or not self._association.dul.is_alive()
             if self._is_over:
-                raise LostError("broke off the connection")
+                raise LostError(OVER)
+
+
+@contextlib.contextmanager
+def asking() -> Iterator[None]:
+    """Say so if an association is over just when something is asked; LostError."""
+    try:
+        yield
+    except RuntimeError as error:  # pynetdicom's
+        raise LostError(OVER, while_connecting=True) from error
 
 
 def _bound(association: Association, silence_s: float) -> None:
