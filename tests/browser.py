@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.support.ui import WebDriverWait
 
 from conftest import skip_or_fail
 
+WAIT_S = 240
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _QUIET = (
     *("--headless=new", "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-sync", "--hide-scrollbars"),
@@ -35,10 +37,25 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     chrome = Chrome(options, Service(str(driver)))
+    chrome.set_script_timeout(WAIT_S)
     try:
         yield chrome
     finally:
         chrome.quit()
+
+
+def resize(browser: Chrome, width: int, height: int) -> None:
+    """Give the window a size, and wait until the page has it."""
+    browser.set_window_size(width, height)
+    WebDriverWait(browser, WAIT_S, 0.05).until(lambda _: browser.execute_script("return innerWidth") == width)
+    drawn(browser)
+
+
+def drawn(browser: Chrome) -> None:
+    """Wait until what was changed in the page is on the screen: with the picture after the next one."""
+    browser.execute_async_script(
+        "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)))"
+    )
 
 
 def opened(browser: Chrome, page: Path) -> list[dict[str, Any]]:

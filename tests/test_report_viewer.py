@@ -7,7 +7,6 @@ import gzip
 import io
 import json
 import re
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -25,7 +24,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 import inveonimaging
-from browser import browser, console
+from browser import WAIT_S, browser, console, drawn, resize
 from inveonimaging.discover import Pair
 from inveonimaging.errors import OptionError
 from inveonimaging.hdr.enums import DataType, Orientation
@@ -52,7 +51,6 @@ ORGANS = {  # middle, LPS mm, as mouse.py has them
 }
 HOSTILE = """<!--<script>'"><img src=x onerror="document.title='owned'">&lt;.img"""
 ONE_STEP = 1.2e-7  # relative, of float32
-WAIT_S = 60
 NOTHING_FROM_ELSEWHERE = (
     "default-src 'none'; script-src 'unsafe-inline' blob:; style-src 'unsafe-inline'; img-src data: blob:"
 )
@@ -143,17 +141,17 @@ class Screen:
     def click(self, across: int, down: int) -> None:
         """Click on the canvas, so many pixels from its middle."""
         ActionChains(self.browser).move_to_element_with_offset(self.one("canvas"), across, down).click().perform()
-        time.sleep(0.1)
+        drawn(self.browser)
 
     def look(self, view: str) -> None:
         Select(self.one(".viewer-view")).select_by_value(view)
-        time.sleep(0.2)  # what is drawn appears with the next picture of the screen
+        drawn(self.browser)
 
     def picture(self) -> Float:
         """Return what the canvas shows, (rows, columns, 3)."""
         marks = "document.querySelector('.viewer-marks').style.visibility = arguments[0]"
         self.browser.execute_script(marks, "hidden")
-        time.sleep(0.2)
+        drawn(self.browser)
         with Picture.open(io.BytesIO(self.one("canvas").screenshot_as_png)) as shot:
             pixels = np.asarray(shot.convert("RGB"), float)
         self.browser.execute_script(marks, "visible")
@@ -166,7 +164,7 @@ class Screen:
 @pytest.fixture(scope="module")
 def screen(browser: Chrome) -> Screen:
     browser.get("about:blank")
-    browser.set_window_size(1200, 1500)
+    resize(browser, 1200, 1500)
     console(browser)
     return Screen(browser)
 
@@ -358,6 +356,23 @@ def test_one_volume_at_a_time_and_either_way_round(fused: Screen, truths: tuple[
     WebDriverWait(fused.browser, WAIT_S).until(lambda _: fused.shown_values[1].endswith("HU"))
     assert fused.values[1] == expected[0]
     assert fused.place == pytest.approx(place, abs=0.02)
+
+
+def test_choosing_again_while_a_volume_is_loaded_shows_the_last_choice_alone(fused: Screen) -> None:
+    selects = fused.all(".viewer-layer .viewer-line:first-of-type select")
+    fused.browser.execute_async_script(
+        "const [selects, chosen, done] = arguments;"
+        "for (const [layer, value] of chosen) {"
+        "  selects[layer].value = value;"
+        "  selects[layer].dispatchEvent(new Event('change'));"
+        "}"
+        "document.querySelector('#inveon-viewer').drawing.then(() => done())",
+        selects,
+        [(1, ""), (0, "0"), (0, "1"), (1, "0")],
+    )
+    drawn = "return document.querySelector('#inveon-viewer').niivue.volumes.map((volume) => volume.name)"
+    assert fused.browser.execute_script(drawn) == ["volume1.nii", "volume0.nii"]
+    assert [text.split()[-1] for text in fused.shown_values] == ["HU", "Bq/mL"]
 
 
 def test_nobody_complains_and_nothing_is_loaded_from_elsewhere(fused: Screen) -> None:

@@ -222,6 +222,11 @@ async function draw(niivue) {
   showPlace(niivue);
 }
 
+// One after the other: loading takes a while, and who chooses again meanwhile must not see both.
+function redraw(niivue) {
+  root.drawing = Promise.resolve(root.drawing).then(() => draw(niivue)).catch(failed);
+}
+
 async function loaded(niivue, layer) {
   const index = volumes.indexOf(layer.volume);
   const isTop = layer === layers[1];
@@ -266,7 +271,7 @@ function listen(niivue) {
 }
 
 function listenTo(layer, niivue) {
-  layer.select.addEventListener("change", () => draw(niivue).catch(failed));
+  layer.select.addEventListener("change", () => redraw(niivue));
   layer.frame.addEventListener("input", () => {
     layer.volume.frame = Number(layer.frame.value);
     niivue.setFrame4D(layer.shown.id, layer.volume.frame);
