@@ -14,25 +14,28 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from helpers import assert_one_line_error, inveon, python, running_python
-from inveonimaging import OptionError, Options, convert
+from helpers import LAST_RESORT_S, assert_one_line_error, inveon, python, running_python
+from inveonimaging import InveonError, OptionError, Options, convert
 from inveonimaging.batch import cluster, work
-from inveonimaging.batch.cluster import cluster_of
+from inveonimaging.batch.cluster import OnDask, cluster_of
+from inveonimaging.batch.standing import is_busy
 from inveonimaging.batch.study import Job, Study
-from inveonimaging.conversion.output import staged
+from inveonimaging.conversion.output import Stage
 from inveonimaging.version import __version__
 from test_batch import Tree, ledger, results, tree
-from test_batch_faults import STUDIES, batch, is_at_work, lines, root, wait_until
+from test_batch_faults import PLACES, STUDIES, Gate, batch, lines, root, wait_until
 from test_faults import posix
 
-__all__ = ["root"]  # a fixture
+if TYPE_CHECKING:
+    from distributed import Client
 
-WITHIN_S = 60
+__all__ = ["root"]  # a fixture
 
 
 def command(name: str, *options: object) -> list[str]:
@@ -49,12 +52,12 @@ class Cluster:
         self._environment = {**os.environ, **environment}
         options = ("--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--no-show", "--scheduler-file", self.file)
         self.scheduler = self._start("scheduler", *options)
-        until = time.monotonic() + WITHIN_S
-        while not self.file.exists() or not self.file.read_text():
+        until = time.monotonic() + LAST_RESORT_S
+        while (address := self._told_address()) is None:
             assert self.scheduler.poll() is None
             assert time.monotonic() < until
             time.sleep(0.02)
-        self.address = json.loads(self.file.read_text())["address"]
+        self.address = address
 
     def _start(self, name: str, *options: object) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -65,6 +68,12 @@ class Cluster:
             env=self._environment,
             start_new_session=True,
         )
+
+    def _told_address(self) -> str | None:
+        """Return what the scheduler's file says; None before it is whole."""
+        with contextlib.suppress(OSError, ValueError):
+            return str(json.loads(self.file.read_text())["address"])
+        return None
 
     def start_worker(self, *options: object) -> None:
         """Start a worker; without options one process, which nobody starts again."""
@@ -77,12 +86,12 @@ class Cluster:
         from distributed import Client
 
         with Client(self.address, set_as_default=False) as client:
-            client.wait_for_workers(count, timeout=WITHIN_S)
+            client.wait_for_workers(count, timeout=LAST_RESORT_S)
 
     def end(self) -> None:
         """End all, and what they started."""
         for process in (*self.workers, self.scheduler):
-            with contextlib.suppress(ProcessLookupError):
+            if process.poll() is None:  # else its number may be that of another one by now
                 os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
             process.wait()
 
@@ -154,38 +163,27 @@ def test_options_reach_the_workers_and_failures_come_back(root: Path, out: Path,
 
 
 @posix
-@pytest.mark.parametrize("after", [1, 3])
+@pytest.mark.parametrize("place", PLACES)
 def test_a_worker_that_is_killed_in_the_middle_loses_nothing(
-    root: Path, out: Path, expected: Tree, own: Callable[..., Cluster], after: int
+    root: Path, out: Path, expected: Tree, own: Callable[..., Cluster], tmp_path: Path, place: str
 ) -> None:
-    made, caught = own(), False
-    for attempt in range(5):  # the batch may be over before its worker is killed
-        while len(made.workers) < attempt + 2:
-            made.start_worker()
-        made.wait_for_workers(2)
-        caught = killed_in_the_middle(root, out / str(attempt), made, after)
-        assert tree(out / str(attempt)) == expected  # nothing is lost, nothing is there twice, nothing half-written
-        found = ledger(out / str(attempt))
-        assert len(found) == STUDIES
-        assert {line["result"] for line in found.values()} <= {"converted", "skipped"}
-        assert {name: line["study_instance_uid"] for name, line in found.items()} == {
-            name: json.loads(expected[f"{name}/inveon-manifest.json"] or b"")["study_instance_uid"] for name in found
-        }
-        if caught:
-            break
-    assert caught
-
-
-def killed_in_the_middle(root: Path, out: Path, made: Cluster, after: int) -> bool:
-    """Run a batch and kill the last worker meanwhile; return whether the batch was at work then, and after that."""
+    made, gate = own(), Gate(tmp_path / "gate", place)
+    for _ in range(2):
+        made.start_worker("--no-nanny", "--preload", gate.script)
+    made.wait_for_workers(2)
     with running_python(*batch(root, out, "--dask", made.address)) as process:
-        wait_until(lambda: lines(out) >= after and is_at_work(out), process)
-        made.workers[-1].kill()
-        made.workers[-1].wait()
-        was_at_work = process.poll() is None and lines(out) < STUDIES
-        _, stderr = process.communicate(timeout=WITHIN_S)
+        wait_until(lambda: gate.held() and lines(out) >= 1, process)
+        (worker,) = [worker for worker in made.workers if worker.pid in gate.held()]
+        worker.kill()
+        worker.wait()
+        gate.open()
+        _, stderr = process.communicate(timeout=LAST_RESORT_S)
     assert (process.returncode, stderr) == (0, "")
-    return was_at_work
+    assert tree(out) == expected  # nothing is lost, nothing is there twice, nothing half-written
+    found = ledger(out)
+    assert len(found) == STUDIES
+    assert found.pop(f"g1/s{STUDIES - 1}")["result"] == ("skipped" if place == "converted" else "converted")
+    assert {line["result"] for line in found.values()} <= {"converted", "skipped"}  # its other records may be lost
 
 
 DYING = """
@@ -224,15 +222,15 @@ def test_a_study_that_kills_every_worker_is_given_up(
 
 @posix
 def test_a_scheduler_that_is_killed_is_one_line_and_the_next_run_goes_on(
-    root: Path, out: Path, expected: Tree, own: Callable[..., Cluster]
+    root: Path, out: Path, expected: Tree, own: Callable[..., Cluster], tmp_path: Path
 ) -> None:
-    made = own(DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT="2s")
-    made.start_worker()
+    made, gate = own(), Gate(tmp_path / "gate")
+    made.start_worker("--no-nanny", "--preload", gate.script)
     made.wait_for_workers(1)
-    with running_python("-c", SOON.format(arguments=["batch", str(root), str(out), "--dask", made.address])) as process:
-        wait_until(lambda: lines(out) >= 1, process)
+    with running_python(*batch(root, out, "--dask", made.address)) as process:
+        wait_until(lambda: gate.held() and lines(out) >= 1, process)
         made.scheduler.kill()
-        _, stderr = process.communicate(timeout=WITHIN_S)
+        _, stderr = process.communicate(timeout=LAST_RESORT_S)
     assert process.returncode == 1
     said = "error: the Dask scheduler is gone; run the same command again: it goes on where it stopped\n"
     assert stderr == said
@@ -242,53 +240,110 @@ def test_a_scheduler_that_is_killed_is_one_line_and_the_next_run_goes_on(
     assert tree(out) == expected
 
 
-SOON = """if True:  # gives a scheduler that is gone up soon
-    import dask
-    dask.config.set({{"distributed.comm.timeouts.connect": "2s", "distributed.client.reconnect": False}})
-    from inveonimaging.cli.main import app
-    app({arguments!r}, prog_name="inveon")
-"""
-
-
 @posix
-def test_ctrl_c_ends_it_and_the_next_run_goes_on(root: Path, out: Path, expected: Tree, two: Cluster) -> None:
-    with running_python(*batch(root, out, "--dask", two.address)) as process:
-        wait_until(lambda: lines(out) >= 1, process)
+def test_ctrl_c_ends_it_and_the_next_run_goes_on(
+    root: Path, out: Path, expected: Tree, own: Callable[..., Cluster], tmp_path: Path
+) -> None:
+    made, gate = own(), Gate(tmp_path / "gate", held="s2")
+    made.start_worker("--no-nanny", "--preload", gate.script)
+    made.wait_for_workers(1)
+    with running_python(*batch(root, out, "--dask", made.address)) as process:
+        wait_until(lambda: gate.held() and lines(out) >= 1, process)
         os.killpg(process.pid, signal.SIGINT)
-        stdout, stderr = process.communicate(timeout=WITHIN_S)
-    if process.returncode:
-        assert_one_line_error(process.returncode, stdout, stderr, 130)
-    done = python(*batch(root, out, "--dask", two.address))
-    assert done.returncode == 0, done.stderr
+        stdout, stderr = process.communicate(timeout=LAST_RESORT_S)
+    assert_one_line_error(process.returncode, stdout, stderr, 130)
+    assert not list(out.glob(".*"))
+    made.start_worker()
+    made.wait_for_workers(2)
+    with running_python(*batch(root, out, "--dask", made.address)) as process:
+        wait_until(lambda: list(out.glob(".*")), process)  # it has begun
+        gate.open()  # what a worker was at it may finish only now
+        _, stderr = process.communicate(timeout=LAST_RESORT_S)
+    assert process.returncode == 0, stderr
     assert tree(out) == expected
     assert len(results(out)) == STUDIES
+
+
+# What Dask says of a study.
+
+
+class Told:
+    """A future that has ended, with an error or a result; what it gives it may raise, too."""
+
+    key = ""
+
+    def __init__(self, error: BaseException | None, result: object) -> None:
+        self._error, self._result = error, result
+
+    def add_done_callback(self, call: Callable[[Told], None]) -> None:
+        call(self)
+
+    def exception(self) -> BaseException | None:
+        return self._error
+
+    def result(self) -> object:
+        if isinstance(self._result, BaseException):
+            raise self._result
+        return self._result
+
+
+class Telling:
+    """A client whose scheduler gives one future."""
+
+    status = "running"
+
+    def __init__(self, future: Told) -> None:
+        self._future = future
+
+    def submit(self, *_: object, key: str, **__: object) -> Told:
+        self._future.key = key
+        return self._future
+
+
+@pytest.mark.parametrize(
+    "future",
+    [Told(CancelledError(), None), Told(None, CancelledError()), Told(None, OSError("closed"))],
+    ids=["before", "while it is fetched", "and nobody answers"],
+)
+def test_a_scheduler_that_is_gone_with_a_record_is_one_line(future: Told) -> None:
+    job = Job(output=Path("out"), options=Options(), asked="", version=__version__)
+    engine = OnDask(job, cast("Client", Telling(future)))
+    engine.submit(Study("a", "a"), None)
+    with pytest.raises(InveonError, match="the Dask scheduler is gone"):
+        engine.wait(0)
 
 
 # Two workers with one study, if one was thought dead.
 
 
-def test_a_study_that_another_one_writes_is_waited_for(root: Path, out: Path) -> None:
+def test_a_study_that_another_one_writes_is_waited_for(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = Study(str(root / "g0" / "s0"), "s0")
-    job = Job(output=out, options=Options(), asked="x", version=__version__, patience_s=WITHIN_S)
-    held, ended = threading.Event(), threading.Event()
+    job = Job(output=out, options=Options(), asked="x", version=__version__, patience_s=LAST_RESORT_S)
+    held, seen = threading.Event(), threading.Event()
+    commit = Stage.commit
 
-    def hold() -> None:
-        with staged(out / "s0", overwrite=True):
-            held.set()
-            ended.wait(WITHIN_S)
-        convert(root / "g0" / "s0", out / "s0")
+    def committing(stage: Stage, *replaced: Any) -> None:
+        held.set()
+        seen.wait(LAST_RESORT_S)
+        commit(stage, *replaced)
 
-    thread = threading.Thread(target=hold)
+    def seeing(folder: Path) -> bool:
+        if found := is_busy(folder):
+            seen.set()
+        return found
+
+    monkeypatch.setattr(Stage, "commit", committing)
+    thread = threading.Thread(target=convert, args=(root / "g0" / "s0", out / "s0"))
     thread.start()
     try:
-        assert held.wait(WITHIN_S)
+        assert held.wait(LAST_RESORT_S)
         impatient = work.done(Job(output=out, options=Options(), asked="x", version=job.version), study, None)
         assert impatient.error is not None
         assert "another conversion is writing here" in impatient.error["message"]
-        threading.Timer(0.7, ended.set).start()
+        monkeypatch.setattr(work, "is_busy", seeing)
         record = work.done(job, study, None)
     finally:
-        ended.set()
+        seen.set()
         thread.join()
     assert record.error is None
     assert record.instances > 0
@@ -365,7 +420,7 @@ def test_a_cluster_is_started_from_a_file(root: Path, out: Path, expected: Tree,
         "scheduler_options": {"host": "127.0.0.1", "port": 0},
         "local_directory": str(tmp_path / "work"),
         "shared_temp_directory": str(tmp_path),
-        "death_timeout": WITHIN_S,
+        "death_timeout": LAST_RESORT_S,
     }
     (tmp_path / "cluster.yaml").write_text(json.dumps(document))
     done = python(*batch(root, out, "--dask-cluster", tmp_path / "cluster.yaml"))

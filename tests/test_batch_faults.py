@@ -13,23 +13,26 @@ import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from helpers import assert_one_line_error, python, running_python, write_small_study
+import test_interruptions
+from helpers import CT, LAST_RESORT_S, assert_one_line_error, python, running_python, write_small_study
 from inveonimaging import Options, convert
 from inveonimaging.batch import Batch, Record, Study, Watch, run_batch
 from inveonimaging.batch import job as batch_job
+from inveonimaging.batch import ledger as batch_ledger
 from inveonimaging.batch.engine import Done, cleared
 from inveonimaging.batch.study import Before, Job, Outcome, Planned
 from inveonimaging.phantom import CT_SCAN, write_scan
 from test_batch import LEDGER, PARTIAL, Tree, ledger, results, tree
 from test_faults import assert_all_end, posix
+from test_interruptions import is_interrupted
 
 STUDIES = 6
 SLICES = 60  # some tens of milliseconds
-ENDS_WITHIN_S = 60
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +64,75 @@ def batch(root: Path, out: Path, *options: object) -> tuple[object, ...]:
 
 
 def wait_until(is_so: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    """Wait for something, or for the end of the process."""
-    while not is_so() and process.poll() is None:
+    """Wait for something that comes before the end of a process."""
+    until = time.monotonic() + LAST_RESORT_S
+    while True:
+        has_ended = process.poll() is not None
+        if is_so():
+            return
+        assert not has_ended, process.communicate()[1]
+        assert time.monotonic() < until
         time.sleep(0.002)
+
+
+HOLDING = """
+import os, sys, time
+from pathlib import Path
+from inveonimaging.batch import work
+from inveonimaging.conversion.output import MANIFEST, Stage
+
+folder, place, held = Path({folder!r}), {place!r}, {held!r}
+if "write" not in globals():  # Dask loads it anew
+    write, commit, rename = work.convert_planned, Stage.commit, Path.rename
+
+def hold(here, name):
+    if here == place and name == held:
+        (folder / str(os.getpid())).touch()
+        while not (folder / "open").exists():
+            time.sleep(0.01)
+
+def convert_planned(studies, *rest):
+    hold("to be converted", studies[0].source.name)
+    done = write(studies, *rest)
+    hold("converted", studies[0].source.name)
+    return done
+
+def committing(stage, *rest):
+    hold("written", stage._output.name)
+    commit(stage, *rest)
+
+def renaming(path, target):
+    if path.name == MANIFEST and path.parent.name == "new":
+        hold("half in its place", Path(target).parent.name)
+    return rename(path, target)
+
+work.convert_planned, Stage.commit, Path.rename = convert_planned, committing, renaming
+
+if __name__ == "__main__":
+    from inveonimaging.cli.main import app
+    app(sys.argv[1:], prog_name="inveon")
+"""
+PLACES = ("to be converted", "written", "half in its place", "converted")
+
+
+class Gate:
+    """Holds a batch at a study, by default the last one, so that the batch does not end until it is opened."""
+
+    def __init__(self, folder: Path, place: str = "written", held: str = f"s{STUDIES - 1}") -> None:
+        folder.mkdir()
+        self._folder, self.script = folder, folder / "holding.py"
+        self.script.write_text(HOLDING.format(folder=str(folder), place=place, held=held))
+
+    def batch(self, root: Path, out: Path, *options: object) -> tuple[object, ...]:
+        """Return the arguments of a batch that it holds."""
+        return (self.script, "batch", root, out, *options)
+
+    def held(self) -> list[int]:
+        """Return the processes that came to the gate."""
+        return pids_in(self._folder)
+
+    def open(self) -> None:
+        (self._folder / "open").touch()
 
 
 def is_at_work(out: Path) -> bool:
@@ -88,31 +157,35 @@ def assert_whole(out: Path, expected: Tree) -> None:
 
 
 @posix
-def test_a_batch_that_is_killed_at_any_moment_goes_on(root: Path, out: Path, expected: Tree) -> None:
-    chance = random.Random(7)  # noqa: S311 - repeatable
-    interrupted = 0
-    for number in range(3):
-        target = out / str(number)
-        for after in sorted(chance.sample(range(STUDIES), 2)):  # killed twice, after so many studies and some time
-            with running_python(*batch(root, target, "-j", 2)) as process:
-                wait_until(lambda target=target, after=after: lines(target) >= after, process)  # type: ignore[misc]
+@pytest.mark.parametrize("place", PLACES)
+def test_a_batch_that_is_killed_at_any_moment_goes_on(
+    root: Path, out: Path, expected: Tree, tmp_path: Path, place: str
+) -> None:
+    """It is killed twice: after so many studies and some time, and at a place of the last study."""
+    chance = random.Random(place)  # noqa: S311 - repeatable
+    after = chance.randrange(STUDIES)
+    for number, gate in enumerate((Gate(tmp_path / "some"), Gate(tmp_path / "place", place))):
+        with running_python(*gate.batch(root, out, "-j", 2)) as process:
+            if number:
+                wait_until(gate.held, process)
+            else:
+                wait_until(lambda: lines(out) >= after, process)
                 time.sleep(chance.uniform(0, 0.1))
-                process.kill()
-                process.wait()
-                assert_all_end(process.pid, ENDS_WITHIN_S)
-            assert_whole(target, expected)
-            interrupted += results_so_far(target) < STUDIES
-        done = python(*batch(root, target, "-j", 2))
-        assert done.returncode == 0, done.stderr
-        assert tree(target) == expected
-        assert set(results(target).values()) <= {"converted", "skipped"}
-        assert len(results(target)) == STUDIES
-    assert interrupted, "nobody was killed while it worked"
+            process.kill()
+            process.wait()
+            assert_all_end(process.pid, LAST_RESORT_S)
+        assert_whole(out, expected)
+        assert f"g1/s{STUDIES - 1}" not in results_so_far(out)
+    done = python(*batch(root, out, "-j", 2))
+    assert done.returncode == 0, done.stderr
+    assert tree(out) == expected
+    assert set(results(out).values()) <= {"converted", "skipped"}
+    assert len(results(out)) == STUDIES
 
 
-def results_so_far(target: Path) -> int:
+def results_so_far(target: Path) -> set[str]:
     whole = (target / LEDGER).read_bytes().splitlines(keepends=True) if (target / LEDGER).exists() else []
-    return len({json.loads(line)["output"] for line in whole if line.endswith(b"\n")})
+    return {json.loads(line)["output"] for line in whole if line.endswith(b"\n")}
 
 
 TO_ALL = getattr(os, "killpg", os.kill)
@@ -125,19 +198,27 @@ SENDERS = {
 
 
 @posix
-@pytest.mark.parametrize(("send", "sent", "code"), SENDERS.values(), ids=SENDERS)
+@pytest.mark.parametrize(
+    ("send", "sent", "code", "place"),
+    [(*sender, place) for sender, place in zip(SENDERS.values(), PLACES, strict=True)],
+    ids=SENDERS,
+)
 def test_an_interrupted_batch_leaves_nothing_half_written(
-    root: Path, out: Path, expected: Tree, send: Callable[[int, int], None], sent: str, code: int
+    root: Path,
+    out: Path,
+    expected: Tree,
+    tmp_path: Path,
+    send: Callable[[int, int], None],
+    sent: str,
+    code: int,
+    place: str,
 ) -> None:
-    for _ in range(5):
-        shutil.rmtree(out, ignore_errors=True)
-        with running_python(*batch(root, out, "-j", 2)) as process:
-            wait_until(lambda: lines(out) >= 2, process)
-            send(process.pid, signal.Signals[sent])
-            stdout, stderr = process.communicate(timeout=ENDS_WITHIN_S)
-            assert_all_end(process.pid, ENDS_WITHIN_S)
-        if process.returncode:  # else it was done before
-            break
+    gate = Gate(tmp_path / "gate", place)
+    with running_python(*gate.batch(root, out, "-j", 2)) as process:
+        wait_until(lambda: gate.held() and lines(out) >= 2, process)
+        send(process.pid, signal.Signals[sent])
+        stdout, stderr = process.communicate(timeout=LAST_RESORT_S)
+        assert_all_end(process.pid, LAST_RESORT_S)
     line = assert_one_line_error(process.returncode, stdout, stderr, code)
     assert line == "error: interrupted; nothing half-written is left behind\n"
     assert not list(out.rglob(".*"))
@@ -153,15 +234,50 @@ def test_an_interrupted_batch_leaves_nothing_half_written(
 
 @posix
 @pytest.mark.parametrize("delay", [0.0, 0.2, 0.5])
-def test_an_interruption_while_it_starts_leaves_nothing(root: Path, out: Path, delay: float) -> None:
-    with running_python(*batch(root, out, "-j", 2)) as process:
+def test_an_interruption_while_it_starts_leaves_nothing(
+    root: Path, out: Path, expected: Tree, tmp_path: Path, delay: float
+) -> None:
+    gate = Gate(tmp_path / "gate")
+    with running_python(*gate.batch(root, out, "-j", 2)) as process:
         wait_until(out.exists, process)
         time.sleep(delay)
         os.killpg(process.pid, signal.SIGINT)
-        _, stderr = process.communicate(timeout=ENDS_WITHIN_S)
-        assert process.returncode in (0, 130), stderr
-        assert_all_end(process.pid, ENDS_WITHIN_S)
-    assert not list(out.rglob(".*"))
+        stdout, stderr = process.communicate(timeout=LAST_RESORT_S)
+        assert_all_end(process.pid, LAST_RESORT_S)
+    assert_one_line_error(process.returncode, stdout, stderr, 130)
+    if out.exists():
+        assert not list(out.rglob(".*"))
+        assert_whole(out, expected)
+
+
+def test_an_interruption_at_any_line_leaves_ledger_and_engine_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At any line of what keeps them: no lock and no draft is left behind, and no engine open that was used."""
+    in_use: list[Closing] = []
+
+    class Closing(Instant):
+        def submit(self, study: Study, before: Before | None) -> None:
+            in_use.append(self)
+            super().submit(study, before)
+
+        def close(self) -> None:
+            in_use.clear()
+
+    monkeypatch.setattr(test_interruptions, "TRACED", {batch_ledger.__file__, batch_job.__file__})
+    monkeypatch.setattr(batch_job, "Local", Closing)
+    source = tmp_path / "in"
+    source.mkdir()
+    write_scan(source / "a.img", CT)
+    for line in count():
+        out = tmp_path / str(line)
+        if not is_interrupted(line, signal.SIGINT, lambda out=out: run_batch(source, out)):  # type: ignore[misc]
+            break
+        assert not in_use, f"interrupted at line {line}"
+        assert not list(out.rglob(".*")), f"interrupted at line {line}"
+        assert run_batch(source, out).converted == 1
+        assert lines(out) == 1
+    assert line > 50
 
 
 def test_what_a_killed_process_had_made_is_taken_away(out: Path) -> None:
@@ -227,52 +343,75 @@ def test_a_study_that_ends_its_process_fails_alone(
 
 
 @posix
-def test_a_process_that_ends_once_costs_nothing(root: Path, out: Path, expected: Tree, tmp_path: Path) -> None:
-    script, mark = tmp_path / "script.py", tmp_path / "mark"
-    script.write_text(
-        SCRIPT.format(how=f"Path({str(mark)!r}).touch(exist_ok=False); os.kill(os.getpid(), 9)").replace(
-            "if name in", f"if not Path({str(mark)!r}).exists() and name in"
-        )
-    )
-    done = python(script, "s2", "batch", root, out, "-j", 2)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert mark.exists()
-    assert tree(out) == expected
-    assert set(results(out).values()) == {"converted"}
-
-
-@posix
 @pytest.mark.skipif(not shutil.which("ps"), reason="needs ps")
-def test_processes_that_are_killed_at_any_moment_cost_nothing(root: Path, out: Path, expected: Tree) -> None:
+def test_processes_that_are_killed_at_any_moment_cost_nothing(
+    root: Path, out: Path, expected: Tree, tmp_path: Path
+) -> None:
     chance = random.Random(11)  # noqa: S311 - repeatable
-    killed = 0
-    for number in range(3):
-        target = out / str(number)
-        with running_python(*batch(root, target, "-j", 2)) as process:
+    for number in range(2):
+        target, gate = out / str(number), Gate(tmp_path / str(number))
+        with running_python(*gate.batch(root, target, "-j", 2)) as process:
             wait_until(lambda target=target: is_at_work(target), process)  # type: ignore[misc]
             time.sleep(chance.uniform(0, 0.1))
-            others = workers_of(process.pid)
-            if others and process.poll() is None:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(chance.choice(others), signal.SIGKILL)
-                    killed += 1
-            _, stderr = process.communicate(timeout=ENDS_WITHIN_S)
+            os.kill(chance.choice(workers_of(process.pid)), signal.SIGKILL)
+            gate.open()
+            _, stderr = process.communicate(timeout=LAST_RESORT_S)
         assert (process.returncode, stderr) == (0, "")
         assert tree(target) == expected
         assert set(results(target).values()) <= {"converted", "skipped"}
-    assert killed
 
 
 @posix
-@pytest.mark.skipif(not shutil.which("ps"), reason="needs ps")
-def test_a_process_that_is_killed_while_it_starts_costs_nothing(root: Path, out: Path, expected: Tree) -> None:
-    with running_python(*batch(root, out, "-j", 2)) as process:
-        wait_until(lambda: workers_of(process.pid), process)
-        os.kill(workers_of(process.pid)[0], signal.SIGKILL)
-        _, stderr = process.communicate(timeout=ENDS_WITHIN_S)
+@pytest.mark.parametrize("place", PLACES)
+def test_a_process_that_is_killed_at_a_study_costs_nothing(
+    root: Path, out: Path, expected: Tree, tmp_path: Path, place: str
+) -> None:
+    gate = Gate(tmp_path / "gate", place, "s2")
+    with running_python(*gate.batch(root, out, "-j", 2)) as process:
+        wait_until(gate.held, process)
+        os.kill(gate.held()[0], signal.SIGKILL)
+        gate.open()
+        _, stderr = process.communicate(timeout=LAST_RESORT_S)
+    assert (process.returncode, stderr) == (0, "")
+    assert tree(out) == expected
+    found = results(out)
+    assert found.pop("g0/s2") == ("skipped" if place == "converted" else "converted")
+    assert set(found.values()) == {"converted"}
+
+
+STARTING = """
+import contextlib, os, sys, time
+from pathlib import Path
+
+if __name__ == "__mp_main__":  # imported by a process that starts
+    with contextlib.suppress(FileExistsError):
+        (Path(sys.argv[1]) / "first").touch(exist_ok=False)
+        (Path(sys.argv[1]) / str(os.getpid())).touch()
+        time.sleep(3600)
+
+if __name__ == "__main__":
+    from inveonimaging.cli.main import app
+    app(sys.argv[2:], prog_name="inveon")
+"""
+
+
+@posix
+def test_a_process_that_is_killed_while_it_starts_costs_nothing(
+    root: Path, out: Path, expected: Tree, tmp_path: Path
+) -> None:
+    script = tmp_path / "starting.py"
+    script.write_text(STARTING)
+    with running_python(script, tmp_path, "batch", root, out, "-j", 2) as process:
+        wait_until(lambda: pids_in(tmp_path), process)
+        os.kill(pids_in(tmp_path)[0], signal.SIGKILL)
+        _, stderr = process.communicate(timeout=LAST_RESORT_S)
     assert (process.returncode, stderr) == (0, "")
     assert tree(out) == expected
     assert set(results(out).values()) == {"converted"}
+
+
+def pids_in(folder: Path) -> list[int]:
+    return [int(path.name) for path in folder.iterdir() if path.name.isdigit()]
 
 
 def workers_of(group: int) -> list[int]:

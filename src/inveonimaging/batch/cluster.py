@@ -13,6 +13,7 @@ import queue
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import CancelledError
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -117,14 +118,19 @@ class OnDask:
         self._futures.clear()
 
     def _done(self, future: Future[Any]) -> Done:
+        """Fetch a record; if its worker is lost, and the record with it, wait for another worker to make it."""
         key = str(future.key)
         study = self._studies.pop(key)
         del self._futures[key]
-        if future.status in {"cancelled", "lost"}:
+        try:
+            error = future.exception()
+            if error is None:
+                return Done(study, future.result())
+        except (CancelledError, OSError) as lost:
+            raise _gone() from lost
+        if isinstance(error, CancelledError):
             raise _gone()
-        if future.status == "error":
-            return failed(study, *_cause(future.exception()))
-        return Done(study, future.result())
+        return failed(study, *_cause(error))
 
 
 @contextlib.contextmanager

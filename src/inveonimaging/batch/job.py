@@ -19,6 +19,7 @@ from inveonimaging.batch.plan import Batch, plan_batch
 from inveonimaging.batch.study import Job, Outcome, Planned, Record, Study
 from inveonimaging.batch.summary import BatchResult, Tally
 from inveonimaging.batch.walk import Passed
+from inveonimaging.conversion.interruptions import Interruptions
 from inveonimaging.conversion.options import Options
 from inveonimaging.dicom.pixels import transfer_syntax_of
 from inveonimaging.errors import InputError
@@ -120,10 +121,12 @@ def _engine(output: Path, options: Options, batch: Batch) -> Iterator[Engine]:
             yield engine
         return
     local = Local(job, batch.jobs)
-    try:
-        yield local
-    finally:
-        local.close()
+    with Interruptions() as interruptions:
+        try:
+            yield local
+        finally:
+            interruptions.wait = True  # else processes, or what they began, might be left
+            local.close()
 
 
 class _Run:

@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from inveonimaging.batch.names import LEDGER
 from inveonimaging.batch.study import SCHEMA, Before, Record
+from inveonimaging.conversion.interruptions import Interruptions
 from inveonimaging.errors import OutputError
 
 _LOCK = ".inveon-batch.lock"
@@ -76,26 +77,40 @@ class Ledger:
 def kept(output: Path) -> Iterator[Ledger]:
     """Open the ledger of a batch's output, which no other batch then can; it is compact afterwards.
 
+    What interrupts its opening or its end waits for the end of that.
+
     Raises:
         OutputError: another batch is at work there, or the ledger cannot be written.
     """
     made = [each for each in (output, *output.parents) if not each.exists()]
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        with _alone(output):
-            ledger = Ledger(output / LEDGER)
-            try:
-                yield ledger
-                ledger.compact()
-            finally:
-                ledger.close()
-                _drop_empty(ledger.path)
-    except OSError as error:
-        raise OutputError(f"cannot be written: {error.strerror or error}", path=error.filename or output) from error
-    finally:
-        with contextlib.suppress(OSError):  # those that hold something stay
-            for folder in made:
-                folder.rmdir()
+    with Interruptions() as interruptions:
+        stack = contextlib.ExitStack()
+        try:
+            with Interruptions(wait=True):
+                output.mkdir(parents=True, exist_ok=True)
+                ledger = stack.enter_context(_opened(output))
+            yield ledger
+            interruptions.wait = True
+            ledger.compact()
+        except OSError as error:
+            raise OutputError(f"cannot be written: {error.strerror or error}", path=error.filename or output) from error
+        finally:
+            interruptions.wait = True
+            stack.close()
+            with contextlib.suppress(OSError):  # those that hold something stay
+                for folder in made:
+                    folder.rmdir()
+
+
+@contextlib.contextmanager
+def _opened(output: Path) -> Iterator[Ledger]:
+    with _alone(output):
+        ledger = Ledger(output / LEDGER)
+        try:
+            yield ledger
+        finally:
+            ledger.close()
+            _drop_empty(ledger.path)
 
 
 def _drop_empty(path: Path) -> None:
