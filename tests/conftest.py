@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 
 import pydicom.config
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from contract import Case, SopClassContract
 
 pytest.register_assert_rewrite("contract")
 
-settings.register_profile("repeatable", deadline=None, derandomize=True)
+settings.register_profile(  # and no measure of how fast data is made
+    "repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("repeatable")
 
 Tool = Callable[[str], str]

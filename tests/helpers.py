@@ -8,16 +8,21 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pydicom
 from typer.testing import CliRunner, Result
 
 from inveonimaging.cli.main import app
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
+
+LAST_RESORT_S = 300  # for what ends by itself, on the slowest computer; no measure of speed
+SHORT = 64  # bytes
 
 Values = Mapping[str, str | Sequence[str] | None]
 
@@ -88,6 +93,12 @@ def digests(folder: Path) -> dict[str, str]:
     return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in files_below(folder)}
 
 
+def held_by(path: Path) -> bytes:
+    """Return what a file holds if that is short, else its SHA-256: trees of them compare, and print short."""
+    held = path.read_bytes()
+    return held if len(held) <= SHORT else hashlib.sha256(held).digest()
+
+
 def instances(folder: Path) -> list[pydicom.FileDataset]:
     """Return the instances of a tree, in the order of their paths."""
     return [pydicom.dcmread(folder / name) for name in files_below(folder)]
@@ -111,7 +122,7 @@ def python(*arguments: object, **environment: str) -> subprocess.CompletedProces
         encoding="utf-8",
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
-        timeout=60,
+        timeout=LAST_RESORT_S,
     )
 
 
@@ -131,6 +142,31 @@ def running_python(*arguments: object) -> Iterator[subprocess.Popen[str]]:
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
+
+
+def on_terminal(stream: str, *arguments: object, **environment: str) -> tuple[subprocess.CompletedProcess[bytes], str]:
+    """Run `python ARGUMENTS` with a terminal for its stdout or stderr; return it, and all that the terminal got."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    shown: list[bytes] = []
+
+    def drain() -> None:
+        with contextlib.suppress(OSError):  # the other end is closed
+            while part := os.read(ours, 4096):
+                shown.append(part)
+
+    reader = threading.Thread(target=drain, daemon=True)
+    reader.start()
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: theirs}
+    command = [sys.executable, *map(str, arguments)]
+    try:
+        done = subprocess.run(command, check=False, env=os.environ | environment, timeout=LAST_RESORT_S, **streams)
+    finally:
+        os.close(theirs)
+        reader.join()
+        os.close(ours)
+    return done, b"".join(shown).decode()
 
 
 def assert_harmless(text: str) -> None:

@@ -8,7 +8,6 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ import inveonimaging
 from helpers import (
     CT,
     CT_FILES,
+    LAST_RESORT_S,
     PET,
     PET_FILES,
     assert_harmless,
@@ -30,6 +30,7 @@ from helpers import (
     files_below,
     instances,
     inveon,
+    on_terminal,
     python,
     write_small_study,
 )
@@ -1047,7 +1048,7 @@ def test_a_terminal_of_another_encoding_gets_what_it_can_show(tmp_path: Path, en
             capture_output=True,
             check=False,
             env={**os.environ, "PYTHONIOENCODING": encoding},
-            timeout=60,
+            timeout=LAST_RESORT_S,
         )
         assert done.returncode == 0, done.stderr
         assert done.stdout
@@ -1066,7 +1067,7 @@ def test_a_reader_that_goes_away_gets_no_traceback(study: Path, out: Path, comma
         stderr=subprocess.PIPE,
         text=True,
         check=False,
-        timeout=60,
+        timeout=LAST_RESORT_S,
     )
     os.close(write)
     assert "Traceback" not in done.stderr
@@ -1076,36 +1077,12 @@ def test_a_reader_that_goes_away_gets_no_traceback(study: Path, out: Path, comma
 
 @posix
 def test_a_terminal_gets_a_progress_bar_on_stderr(study: Path, out: Path) -> None:
-    import pty
-
-    ours, theirs = pty.openpty()
-    shown: list[bytes] = []
-
-    def drain() -> None:
-        try:
-            while part := os.read(ours, 4096):
-                shown.append(part)
-        except OSError:  # the other end is closed
-            pass
-
-    reader = threading.Thread(target=drain)
-    reader.start()
-    done = subprocess.run(
-        [sys.executable, "-m", "inveonimaging", "convert", str(study), str(out)],
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        text=True,
-        check=False,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
-        timeout=60,
-    )
-    os.close(theirs)
-    reader.join(timeout=60)
-    os.close(ours)
+    command = ("-m", "inveonimaging", "convert", study, out)
+    done, shown = on_terminal("stderr", *command, TERM="xterm", COLUMNS="100")
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 2
-    assert_harmless(done.stdout)
-    assert b"Writing" in b"".join(shown)
+    assert_harmless(done.stdout.decode())
+    assert "Writing" in shown
 
 
 def test_without_a_terminal_there_is_no_progress_bar(capsys: pytest.CaptureFixture[str]) -> None:

@@ -70,7 +70,8 @@ class TestCtImage(SingleFrameContract):
             assert case.scan.data_type is not DataType.INT16_LE or case.scan.scale_factor is not None
             return
         stored = case.source.read_bytes()[case.scan.first_offset :]
-        assert b"".join(ds.PixelData for ds in case.instances) == stored
+        is_same = b"".join(ds.PixelData for ds in case.instances) == stored
+        assert is_same
         assert {str(ds.RescaleSlope) for ds in case.instances} == {"1"}
 
 

@@ -184,7 +184,7 @@ def test_what_is_science_stays_as_it_is_written(key: str) -> None:
 def test_long_values_take_no_time(key: str, value: str) -> None:
     began = time.process_time()
     assert value not in text_of(header_text({key: value}).encode())
-    assert time.process_time() - began < 5  # what goes back and forth needs minutes
+    assert time.process_time() - began < 30  # some hundredths; what goes back and forth needs minutes
 
 
 def test_findings_name_the_lines_of_the_file() -> None:

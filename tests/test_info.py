@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 import re
 import runpy
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +14,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
-from helpers import CT, PET, files_below, inveon, python, write_small_study
+from helpers import CT, PET, files_below, inveon, on_terminal, python, write_small_study
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import Orientation
 from inveonimaging.phantom import SPECT_SCAN, Defect, Scan, frames_of, write_scan
@@ -145,18 +143,12 @@ def test_colours_are_for_terminals_and_for_those_who_want_them(study: Path) -> N
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there are no such terminals")
-def test_a_terminal_gets_colours_by_itself(study: Path) -> None:
-    import pty
-
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
+def test_a_terminal_gets_colours_by_itself(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_COLOR", "FORCE_COLOR"):
-        environment.pop(name, None)
-    command = [sys.executable, "-m", "inveonimaging", "info", str(study / "m1.ct.img")]
-    done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, check=True, env=environment)
-    shown = os.read(ours, 100_000).decode()
-    os.close(ours)
-    os.close(theirs)
+        monkeypatch.delenv(name, raising=False)
+    command = ("-m", "inveonimaging", "info", study / "m1.ct.img")
+    done, shown = on_terminal("stdout", *command, TERM="xterm-256color", COLUMNS="100")
+    assert done.returncode == 0
     assert f"{ESCAPE}1;36mAnimal" in shown
     assert ESCAPE.encode() not in done.stderr
 

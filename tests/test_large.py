@@ -16,7 +16,7 @@ from pydicom import dcmread
 from pydicom.pixels.utils import iter_pixels
 
 from conftest import Measures, skip_or_fail
-from helpers import files_below, header_text
+from helpers import LAST_RESORT_S, files_below, header_text
 from inveonimaging.dicom.modules.header_text import header_bytes
 
 COLUMNS, ROWS, SLICES = 1280, 1280, 1640
@@ -83,7 +83,7 @@ def test_a_ct_of_5_gib_becomes_a_concatenation_in_little_memory(folder: Path, me
         capture_output=True,
         check=False,
         text=True,
-        timeout=1800,
+        timeout=10 * LAST_RESORT_S,
     )
     measures.largest("time for a CT of 5 GiB, s", time.perf_counter() - start)
     assert done.returncode == 0, done.stderr

@@ -122,7 +122,9 @@ def resource(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_dockerfile_has_no_warning(tool: Callable[[str], str]) -> None:
     program = shutil.which("hadolint", path=str(Path(sys.executable).parent)) or tool("hadolint")
-    done = subprocess.run([program, "Dockerfile"], cwd=ROOT, capture_output=True, check=False, text=True, timeout=60)
+    done = subprocess.run(
+        [program, "Dockerfile"], cwd=ROOT, capture_output=True, check=False, text=True, timeout=_TIMEOUT_S
+    )
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
 
@@ -143,7 +145,7 @@ def test_it_runs_its_own_package(image: Image) -> None:
         capture_output=True,
         check=True,
         text=True,
-        timeout=60,
+        timeout=_TIMEOUT_S,
     )
     assert all(path.startswith(str(image.root / "opt")) for path in where.stdout.split())
 
