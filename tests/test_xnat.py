@@ -253,6 +253,21 @@ def test_a_code_table_comes_with_the_files(tmp_path: Path) -> None:
     assert pet == row["meaning"]
 
 
+@pytest.mark.parametrize("name", ["/etc/passwd", "../codes.json", "SCANS/../../codes.json", "link.json"])
+def test_a_code_table_from_outside_is_refused(tmp_path: Path, name: str) -> None:
+    session = write_session(tmp_path / "in")
+    (tmp_path / "codes.json").write_text("[]")
+    if name == "link.json":
+        try:
+            (session / name).symlink_to(tmp_path / "codes.json")
+        except OSError:
+            pytest.skip("may not make links")
+    done = inveon("xnat", session, tmp_path / "out", "--code-table", name)
+    line = assert_one_line_error(done.exit_code, done.stdout, done.stderr, expected_code=2)
+    assert line == f"error: code_table is '{name}', expected a path inside INPUT\n"
+    assert not (tmp_path / "out").exists()
+
+
 def test_both_kinds_of_multi_frame_objects_are_refused(study: Path, tmp_path: Path) -> None:
     done = inveon("xnat", study, tmp_path / "out", "--multiframe", "--legacy-converted")
     assert "one of them" in assert_one_line_error(done.exit_code, done.stdout, done.stderr, expected_code=2)

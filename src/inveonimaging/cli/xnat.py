@@ -75,7 +75,7 @@ def xnat(
         from inveonimaging.subject import given_subject
         from inveonimaging.xnat import route_of
 
-        table = source / code_table if code_table else None
+        table = _inside(source, code_table) if code_table else None
         options = Options(
             form=_form(legacy_converted=legacy_converted, multiframe=multiframe),
             jobs=0,
@@ -91,6 +91,14 @@ def xnat(
             ignored_suffixes=None if ignore_all_extra_files else suffixes(_words(ignore_file_with_ext)),
         )
         _run(source, output, options, own=(table,) if table else ())
+
+
+def _inside(source: Path, name: str) -> Path:
+    """Return a file of what is mounted; who may start a container need not be allowed to read its other files."""
+    path = source / name
+    if not path.resolve().is_relative_to(source.resolve()):
+        raise OptionError(key="code_table", got=name, expected="a path inside INPUT")
+    return path
 
 
 def _form(*, legacy_converted: bool, multiframe: bool) -> Form:

@@ -65,7 +65,7 @@ def refuse_used(folder: Path) -> None:
             raise OutputError(
                 "the output folder is not empty",
                 path=folder,
-                hint="nothing is overwritten; name a new folder, or replace with --overwrite",
+                hint="nothing is overwritten; name a new folder, or replace with convert --overwrite",
             )
         if os.path.lexists(folder) and not folder.is_dir():
             raise OutputError("the output is no folder", path=folder, hint="name a new folder")
