@@ -151,7 +151,7 @@ def all_stored(found: list[str]) -> Answer:
     return told(200, found)
 
 
-PLAIN: Answer = (200, {}, b"")
+PLAIN: Answer = (200, {"Content-Type": "application/dicom+json"}, b"{}")  # all is stored, says the status
 
 
 class Store:

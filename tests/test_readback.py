@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import numpy as np
 import pydicom
 import pytest
 
-from inveonimaging import Options, convert
+from helpers import assert_one_line_error, inveon
+from inveonimaging import Options, convert, verify
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.pixels import Compression
 from inveonimaging.errors import InputError
@@ -77,6 +79,19 @@ def test_attributes_of_a_frame_are_those_of_its_groups(tmp_path: Path, form: For
         assert plane.get("PixelSpacing") == ds.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing
         assert plane.get("PatientID") == "M0042"
         assert plane.get("Units") == ("BQML" if form is Form.LEGACY else None)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX only")
+def test_what_cannot_be_looked_into_is_not_passed_over(tmp_path: Path) -> None:
+    out = study(tmp_path)
+    (out / "away.dcm").symlink_to(tmp_path / "nowhere")
+    assert out / "away.dcm" in dicom_files([out])
+    with pytest.raises(InputError, match=r"away.dcm: cannot be read: "):
+        read_series([out])
+    done = inveon("check", out)
+    assert f"{out / 'away.dcm'}: cannot be read: " in assert_one_line_error(done.exit_code, done.stdout, done.stderr)
+    (difference,) = verify(tmp_path / "in", out).studies[0].differences
+    assert (difference.code, difference.path) == ("file-unreadable", str(out / "away.dcm"))
 
 
 def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:

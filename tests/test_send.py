@@ -33,6 +33,7 @@ from servers import (
     NOBODY,
     QUICK,
     SECRET,
+    Store,
     all_stored,
     basic,
     service,
@@ -44,6 +45,7 @@ from servers import (
 
 # pynetdicom leaves sockets that a server closed to the garbage collector
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 
 
 @pytest.fixture
@@ -145,6 +147,9 @@ def test_credentials_come_from_netrc_if_the_environment_has_none(tmp_path: Path)
 @pytest.mark.parametrize(
     "environment",
     [
+        {"INVEON_USER": "ann", "INVEON_PASSWORD": f"{SECRET}\udcff"},  # a byte that is not UTF-8, as Python has it
+        {"INVEON_USER": "ann\udcff", "INVEON_PASSWORD": SECRET},
+        {"INVEON_TOKEN": f"{SECRET}\udcff"},
         {"INVEON_TOKEN": SECRET, "INVEON_USER": "ann", "INVEON_PASSWORD": "x"},
         {"INVEON_USER": "ann"},
         {"INVEON_PASSWORD": SECRET},
@@ -156,10 +161,13 @@ def test_credentials_that_make_no_sense_are_refused_without_repeating_them(envir
     with pytest.raises(OptionError) as caught:
         header(environment)
     assert SECRET not in str(caught.value)
+    assert caught.value.__context__ is None
 
 
-def test_a_netrc_file_that_makes_no_sense_is_refused_without_repeating_it(tmp_path: Path) -> None:
-    (tmp_path / "netrc").write_text(f"machine pacs.example.org login ann {SECRET} x\n")
+@pytest.mark.parametrize("spoilt", [b"", b"\xff"], ids=["word", "no text"])
+def test_a_netrc_file_that_makes_no_sense_is_refused_without_repeating_it(tmp_path: Path, spoilt: bytes) -> None:
+    line = f"machine pacs.example.org login ann {'password ' if spoilt else ''}{SECRET}"
+    (tmp_path / "netrc").write_bytes(line.encode() + spoilt + b" x\n")
     with pytest.raises(OptionError) as caught:
         header({"NETRC": str(tmp_path / "netrc")})
     assert SECRET not in str(caught.value)
@@ -311,6 +319,58 @@ def test_what_is_no_dicom_and_a_dicomdir_are_passed_over(files: list[Path], tmp_
         assert len(server.received) == len(files)
 
 
+@posix
+def test_what_cannot_be_read_is_listed_and_the_rest_is_sent(
+    files: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = os.scandir
+    (tmp_path / "dicom" / "closed").mkdir()
+    (tmp_path / "dicom" / "6.dcm").symlink_to(tmp_path / "away")
+
+    def closed(path: Path | str) -> object:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    with store() as server:
+        assert_two_are_listed(tmp_path / "dicom", server)
+        assert len(server.received) == len(files)
+
+
+def assert_two_are_listed(folder: Path, server: Store) -> None:
+    done = inveon("send", folder, server.target)
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 2)
+    assert "5 of 7 files accepted" in done.stdout
+    assert f"error: {folder / '6.dcm'}: cannot be read: " in done.stderr
+    assert f"error: {folder / 'closed'}: cannot be read: " in done.stderr
+    assert inveon("send", folder, server.target, "--dry-run").exit_code == 1
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="POSIX only; root may read everything")
+def test_what_may_not_be_read_is_listed_and_the_rest_is_sent(files: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "dicom" / "closed").mkdir(mode=0)
+    write_instance(tmp_path / "dicom" / "6.dcm", 6).chmod(0)
+    try:
+        with store() as server:
+            assert_two_are_listed(tmp_path / "dicom", server)
+            assert len(server.received) == len(files)
+    finally:
+        (tmp_path / "dicom" / "closed").chmod(0o700)
+
+
+@posix
+def test_a_pipe_is_refused_and_passed_over_in_folders(files: list[Path], tmp_path: Path) -> None:
+    pipe = tmp_path / "dicom" / "pipe.dcm"
+    os.mkfifo(pipe)
+    done = inveon("send", pipe, "dicom://A@B:127.0.0.1:9")
+    line = assert_one_line_error(done.exit_code, done.stdout, done.stderr)
+    assert line == f"error: {pipe}: is no regular file\n"
+    with store() as server:
+        result = send([tmp_path / "dicom"], server.target, QUICK)
+    assert (result.is_complete, result.accepted) == (True, len(files))
+
+
 def test_a_name_and_a_uid_that_are_hostile_are_harmless(tmp_path: Path) -> None:
     hostile = write_instance(tmp_path / "[red]\x1b[31m<b>.dcm", 7)
     content = hostile.read_bytes().replace(uid(7).encode(), b"\x1b[31m<b>"[:7].ljust(len(uid(7)), b"x"))
@@ -456,6 +516,13 @@ def test_certificates_that_are_none_are_wrong_usage(files: list[Path], tmp_path:
 )
 def test_numbers_that_make_no_sense_are_wrong_usage(files: list[Path], option: list[str]) -> None:
     assert inveon("send", files[0], "dicom://A@B:c:104", *option).exit_code == 2
+
+
+@pytest.mark.parametrize("timeout", ["nan", "inf", "1e300", "86401"])
+def test_a_timeout_without_an_end_is_wrong_usage(files: list[Path], timeout: str) -> None:
+    done = inveon("send", files[0], "dicom://A@B:127.0.0.1:9", "--timeout", timeout)
+    line = assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2)
+    assert line == f"error: the timeout is {float(timeout):g} s, expected above 0, to 86400 s\n"
 
 
 def test_no_files_are_one_line(tmp_path: Path) -> None:

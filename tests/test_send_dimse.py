@@ -124,9 +124,35 @@ def test_a_server_that_breaks_every_association_is_left(files: list[Path]) -> No
 
     with store(answer) as server:
         result = send(files, server.target, QUICK)
-        assert len(server.received) == 3 * 3
-    assert result.stopped
-    assert (result.accepted, len(result.failures), len(result.unsent)) == (0, 2, 3)
+        assert server.received == [uid(n) for n in (1, 1, 2, 3)]
+    hint = "; does it know the calling AE title US?"
+    assert result.stopped.endswith(hint)
+    assert [failure.reason.endswith(hint) for failure in result.failures] == [True, True]
+    assert (result.accepted, len(result.unsent)) == (0, 3)
+
+
+def test_a_first_instance_that_breaks_every_association_is_listed_and_the_rest_is_sent(files: list[Path]) -> None:
+    def answer(event: evt.Event, found: str) -> Any:
+        if found == uid(1):
+            event.assoc.abort()
+        return 0x0000
+
+    with store(answer) as server:
+        result = send(files, server.target, QUICK)
+        assert server.received == [uid(n) for n in (1, 1, 2, 3, 4, 5)]
+    assert result.accepted == 4
+    assert [failure.path for failure in result.failures] == [str(files[0])]
+
+
+def test_a_first_instance_whose_association_breaks_once_is_sent_again(files: list[Path]) -> None:
+    def answer(event: evt.Event, _found: str) -> Any:
+        if len(server.received) == 1:
+            event.assoc.abort()
+        return 0x0000
+
+    with store(answer) as server:
+        assert send(files, server.target, QUICK).is_complete
+        assert server.received == [uid(n) for n in (1, 1, 2, 3, 4, 5)]
 
 
 def test_a_server_that_does_not_answer_is_left(files: list[Path]) -> None:

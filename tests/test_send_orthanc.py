@@ -474,6 +474,23 @@ def test_a_wrong_ae_title_is_one_line(plain: Orthanc, many: Path) -> None:
     assert "is not called NOBODY; give the AE title" in failing(one(many), target)
 
 
+def test_a_calling_title_that_may_not_store_is_told(program: tuple[str, str], tmp_path: Path) -> None:
+    sizes = (32, 2**25)  # it is over when all is sent, and in the middle of it
+    files = [write_instance(tmp_path / f"{n}.dcm", n, pixels=size) for n, size in enumerate(sizes)]
+    with orthanc.running(tmp_path / "server", program, {"DicomAlwaysAllowStore": False}) as server:
+        for path in files:
+            reason = failing_one(path, server.target)
+            assert "broke off the connection" in reason
+            assert reason.endswith(", 2 times; does it know the calling AE title INVEON?\n")
+
+
+def failing_one(path: Path, target: str) -> str:
+    done = inveon("send", path, target)
+    assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
+    assert "0 of 1 files accepted" in done.stdout
+    return done.stderr
+
+
 def test_a_port_of_another_protocol_is_one_line(plain: Orthanc, many: Path) -> None:
     dimse = f"dicom://A@B:127.0.0.1:{plain.http_port}"
     assert "is it a DICOM port" in failing(one(many), dimse)

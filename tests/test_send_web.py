@@ -111,15 +111,31 @@ def test_an_instance_that_is_not_mentioned_is_sent_alone_and_then_not_confirmed(
     "answer",
     [
         PLAIN,
+        (200, {"Content-Type": "application/dicom+json; charset=utf-8"}, b'{"00081190": {"vr": "UR"}}'),
         (200, {"Content-Type": "application/dicom+xml"}, b"<NativeDicomModel/>"),
-        (200, {"Content-Type": "text/html"}, b"<html>ok</html>"),
-        (200, {"Content-Type": "application/dicom+json"}, b"{}"),
     ],
 )
 def test_success_without_a_list_means_all(files: list[Path], answer: Answer) -> None:
     with service(answer) as server:
         assert send(files, server.url, QUICK, environment=NOBODY).accepted == 5
         assert len(server.posted) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (200, {}, b""),
+        (200, {"Content-Type": "text/html"}, b"<html>Log in</html>"),
+        (200, {"Content-Type": "application/json"}, b'{"message": "Log in"}'),
+    ],
+)
+def test_success_that_is_not_of_dicomweb_means_none(files: list[Path], answer: Answer) -> None:
+    with service(answer) as server:
+        done = inveon("send", *files, server.url)
+        assert len(server.posted) == 1
+    assert done.exit_code == 1
+    assert "0 of 5 files accepted" in done.stdout
+    assert done.stderr.splitlines() == [f"error: {path}: the server did not confirm it" for path in files]
 
 
 def test_partly_without_a_list_means_none(files: list[Path]) -> None:

@@ -7,6 +7,7 @@ A plane is one two-dimensional image, wherever it stands: an instance of its own
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -124,15 +125,19 @@ def read_series(paths: Iterable[str | os.PathLike[str]]) -> tuple[Series, ...]:
 def dicom_files(paths: Iterable[str | os.PathLike[str]]) -> tuple[Path, ...]:
     """Return files as they are given, and all DICOM files below folders, sorted by name.
 
+    What cannot be looked into, a file or a folder, is among them, so that none is lost: reading it tells why not.
+
     Raises:
-        InputError: there is none, or no such file or folder.
+        InputError: there is none, or no such file or folder, or what is given is neither.
     """
     found: list[Path] = []
     asked = [Path(path) for path in paths]
     for path in asked:
         if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for names that no file can have
             raise InputError("no such file or folder", path=path)
-        found += sorted(each for each in path.rglob("*") if _is_dicom(each)) if path.is_dir() else [path]
+        if not path.is_dir() and not path.is_file():
+            raise InputError("is no regular file", path=path)
+        found += sorted(_below(path)) if path.is_dir() else [path]
     if not found:
         raise InputError("no DICOM files here", path=asked[0] if asked else None)
     return tuple(found)
@@ -217,15 +222,23 @@ def _native(file: BinaryIO, header: Dataset) -> Native | None:
     return Native(start + value_at, f"<{'i' if header.get('PixelRepresentation') else 'u'}{bits // 8}", shape)
 
 
-def _is_dicom(path: Path) -> bool:
-    """Tell a DICOM file by its first bytes (PS3.10 7.1), without reading the rest."""
+def _below(folder: Path) -> Iterator[Path]:
+    """Yield the DICOM files below a folder, and the files and folders that cannot be looked into."""
+    closed: list[OSError] = []
+    for place, _, names in os.walk(folder, onerror=closed.append):
+        yield from (path for name in names if _may_be_dicom(path := Path(place, name)))
+    yield from (Path(error.filename) for error in closed)
+
+
+def _may_be_dicom(path: Path) -> bool:
+    """Tell a DICOM file by its first bytes (PS3.10 7.1), without reading the rest; what cannot be read may be one."""
     try:
-        if not path.is_file():
+        if not stat.S_ISREG(path.stat().st_mode):
             return False
         with path.open("rb") as file:
             return file.read(_PREAMBLE + len(_MAGIC))[_PREAMBLE:] == _MAGIC
     except OSError:
-        return False
+        return True
 
 
 def _flat(groups: Dataset) -> Mapping[str, Any]:

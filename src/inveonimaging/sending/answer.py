@@ -13,6 +13,8 @@ from inveonimaging.sending.status import told
 
 _OK, _NOT_ALL, _TOO_LARGE = 200, 202, 413
 _JSON = ("application/dicom+json", "application/json")
+_DICOM = ("application/dicom+json", "application/dicom+xml")
+_UNCONFIRMED = "the server did not confirm it"
 
 
 @dataclass(frozen=True)
@@ -22,11 +24,18 @@ class Answer:
     stored: dict[str, str] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
 
+    def __bool__(self) -> bool:
+        return bool(self.stored or self.failed)
+
 
 def read_answer(content: bytes, media_type: str) -> Answer | None:
-    """Return what a response says of instances; None if it is not written in DICOM JSON, or says nothing of them."""
-    if media_type.partition(";")[0].strip().lower() not in _JSON:
-        return None
+    """Return what a response says of instances, which may be nothing; None if it is not one of DICOMweb."""
+    kind = media_type.partition(";")[0].strip().lower()
+    listed = _listed(content) if kind in _JSON else None
+    return Answer() if listed is None and kind in _DICOM else listed
+
+
+def _listed(content: bytes) -> Answer | None:
     try:
         with disable_value_validation():
             dataset = Dataset.from_json(content.decode())
@@ -55,7 +64,8 @@ def verdicts(batch: Sequence[Item], status: int, answer: Answer | None) -> list[
     Args:
         batch: the items.
         status: of the response.
-        answer: what it says of them. Without it 200 means that all are stored, and other codes that it is not known.
+        answer: what it says of them. If that is nothing, 200 means that all are stored, and other codes that it is not
+            known. Without an answer 200 means nothing: any web page has it.
     """
     return [_verdict(item, status, answer, is_alone=len(batch) == 1) for item in batch]
 
@@ -66,11 +76,11 @@ def _verdict(item: Item, status: int, answer: Answer | None, *, is_alone: bool) 
         return Verdict(item, Fate.FAILED, found.failed[item.uid])
     if item.uid in found.stored:
         return Verdict(item, Fate.ACCEPTED, found.stored[item.uid])
-    if status == _OK and not found.stored and not found.failed:
-        return Verdict(item, Fate.ACCEPTED)
+    if status == _OK and not found:
+        return Verdict(item, Fate.FAILED, _UNCONFIRMED) if answer is None else Verdict(item, Fate.ACCEPTED)
     if not is_alone:
         return Verdict(item, Fate.UNDECIDED)
     if status in {_OK, _NOT_ALL}:
-        return Verdict(item, Fate.FAILED, "the server did not confirm it")
+        return Verdict(item, Fate.FAILED, _UNCONFIRMED)
     hint = ": too large for it" if status == _TOO_LARGE else ""
     return Verdict(item, Fate.FAILED, f"the server refused it with HTTP status {status}{hint}")

@@ -35,6 +35,11 @@ class Connector:
     def __init__(self, target: DicomTarget, tls: tuple[ssl.SSLContext, str] | None, timeout_s: float) -> None:
         self._target, self._tls, self._timeout_s = target, tls, timeout_s
 
+    @property
+    def calling(self) -> str:
+        """The AE title of this side."""
+        return self._target.calling
+
     def connect(self, contexts: Sequence[PresentationContext], handlers: Handlers = ()) -> Link:
         """Make an association; it may be one in which the server accepted none of the contexts, and which is over.
 

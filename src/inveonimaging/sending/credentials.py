@@ -69,7 +69,10 @@ def _basic(user: str, password: str) -> str:
     """Return the header of RFC 7617, in UTF-8."""
     if ":" in user:
         raise OptionError("the user name has a colon, which HTTP does not allow")
-    return "Basic " + b64encode(f"{user}:{password}".encode()).decode()
+    text = f"{user}:{password}"
+    if any("\ud800" <= each <= "\udfff" for each in text):  # bytes that are no text; encoding them would repeat it
+        raise OptionError("the user name or the password is not in UTF-8", hint="set it anew in UTF-8")
+    return "Basic " + b64encode(text.encode()).decode()
 
 
 def _of_netrc(host: str, environment: Mapping[str, str]) -> str:
@@ -79,9 +82,9 @@ def _of_netrc(host: str, environment: Mapping[str, str]) -> str:
         if os.path.exists(path):  # noqa: PTH110 - Path.exists raises for names that no file can have
             try:
                 found = netrc.netrc(path).authenticators(host)
-            except netrc.NetrcParseError:  # its text repeats a word of the file, which may be the password
+            except (netrc.NetrcParseError, UnicodeError):  # they repeat what the file has, which may be the password
                 raise OptionError("is not a netrc file", path=path, hint="see its manual page") from None
-            except (OSError, UnicodeError) as error:
+            except OSError as error:
                 raise OptionError("cannot be read", path=path) from error
             if found and found[0] and found[2]:
                 return _basic(found[0], found[2])

@@ -62,19 +62,24 @@ def deliver(
             verdicts = carrier.send(batch)
         except LostError as lost:
             tries += 1
-            if tries <= options.retries:
+            if tries <= options.retries and not lost.is_lasting:
                 wait(max(lost.wait_s, min(options.first_wait_s * 2 ** (tries - 1), _LONGEST_WAIT_S)))
                 continue
             broken += 1
             if lost.while_connecting or broken == _MOST_BROKEN:
-                raise StoppedError(lost.reason) from lost
-            verdicts = _spoiled(batch, f"{lost.reason}, {tries} times")
+                raise StoppedError(_why(lost, 1)) from lost
+            verdicts = _spoiled(batch, _why(lost, tries))
         else:
             broken = 0
         tries = 0
         waiting.popleft()
         waiting.extendleft([each.item] for each in reversed(verdicts) if each.fate is Fate.UNDECIDED)
         yield from (each for each in verdicts if each.fate is not Fate.UNDECIDED)
+
+
+def _why(lost: LostError, tries: int) -> str:
+    often = f", {tries} times" if tries > 1 else ""
+    return "; ".join(filter(None, (lost.reason + often, lost.hint)))
 
 
 def _spoiled(batch: Sequence[Item], reason: str) -> list[Verdict]:

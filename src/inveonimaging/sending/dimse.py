@@ -45,6 +45,8 @@ class Storer:
         self._groups = _groups(items)
         self._link: Link | None = None
         self._negotiated: set[Pair] = set()
+        self._is_heard = False  # whether the server ever answered C-STORE
+        self._broken = 0
         self._ids = count(1)
 
     def batches(self, items: Sequence[Item]) -> Iterator[list[Item]]:
@@ -71,6 +73,11 @@ class Storer:
         except OSError as error:  # of the file; some of it may be on its way
             self._drop()
             return [Verdict(item, Fate.FAILED, f"cannot be read: {error.strerror or error}")]
+        except LostError as lost:
+            self._drop()
+            if self._is_heard:
+                raise
+            raise self._unheard(lost) from lost
         except BaseException:
             self._drop()
             raise
@@ -80,6 +87,12 @@ class Storer:
         if self._link is not None:
             self._link.end()
         self._link = None
+
+    def _unheard(self, lost: LostError) -> LostError:
+        """Return what a loss at the first C-STORE means: some servers take none from a title that they do not know."""
+        self._broken += 1
+        hint = f"does it know the calling AE title {self._connector.calling}?"
+        return LostError(lost.reason, hint=hint, is_lasting=self._broken > 1)
 
     def _drop(self) -> None:
         if self._link is not None:
@@ -120,6 +133,7 @@ class Storer:
             return Verdict(item, Fate.FAILED, f"cannot be sent: {error}")
         if "Status" not in status:
             raise LostError("broke off the connection, or gave no answer in time")
+        self._is_heard = True
         return _verdict(item, status)
 
 

@@ -23,7 +23,7 @@ def survey(paths: Iterable[str | os.PathLike[str]]) -> tuple[tuple[Item, ...], t
         what can be sent, in its order; what cannot, and why; how many files are there twice.
 
     Raises:
-        InputError: there is none, or no such file or folder.
+        InputError: as `dicom_files`.
     """
     items: dict[str, Item] = {}
     failures: list[Failure] = []

@@ -11,6 +11,7 @@ MIB = 2**20
 _LARGEST_CHUNK = 4095 * MIB
 _HIGHEST_PORT = 65535
 _MOST_RETRIES = 20
+_LONGEST_TIMEOUT_S = 86_400  # a day: what all systems can wait for
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,7 @@ class SendOptions:
         journal: file that says what the server confirmed; what it lists is not sent again.
         retries: how often a lost connection is made anew before giving up.
         first_wait_s: before the first of them; each next one waits twice as long, at most 30 s.
-        timeout_s: how long the server may be silent.
+        timeout_s: how long the server may be silent, at most a day.
         plain_credentials: send credentials unencrypted to another computer.
     """
 
@@ -52,8 +53,10 @@ class SendOptions:
             raise OptionError(f"the chunk size is {self.chunk_size}", expected=f"1 to {_LARGEST_CHUNK} bytes")
         if not 0 <= self.retries <= _MOST_RETRIES:
             raise OptionError(f"retries is {self.retries}", expected=f"0 to {_MOST_RETRIES}")
-        if not self.timeout_s > 0 or not self.first_wait_s >= 0:
-            raise OptionError("a time is negative", expected="a timeout above 0 s")
+        if not 0 < self.timeout_s <= _LONGEST_TIMEOUT_S:
+            raise OptionError(f"the timeout is {self.timeout_s:g} s", expected=f"above 0, to {_LONGEST_TIMEOUT_S} s")
+        if not self.first_wait_s >= 0:
+            raise OptionError(f"the first wait is {self.first_wait_s:g} s", expected="0 s or more")
         if self.tls_key and not self.tls_cert:
             raise OptionError("--tls-key without --tls-cert", hint="give the certificate, too")
         if self.commit_port is not None and not 0 < self.commit_port <= _HIGHEST_PORT:

@@ -102,8 +102,19 @@ class LostError(Exception):
         reason: one line.
         while_connecting: whether no connection came about.
         wait_s: how long it asks to wait.
+        hint: what may be the cause.
+        is_lasting: whether trying again is of no use.
     """
 
-    def __init__(self, reason: str, *, while_connecting: bool = False, wait_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        while_connecting: bool = False,
+        wait_s: float = 0.0,
+        hint: str = "",
+        is_lasting: bool = False,
+    ) -> None:
         self.reason, self.while_connecting, self.wait_s = reason, while_connecting, wait_s
+        self.hint, self.is_lasting = hint, is_lasting
         super().__init__(reason)

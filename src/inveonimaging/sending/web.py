@@ -99,7 +99,7 @@ class Stower:
             return [_undecided(item, error) for item in batch]
         except requests.RequestException as error:
             raise self._failure(error) from None
-        if answer is None and status not in _WHOLE:
+        if not answer and status not in _WHOLE:
             self._refuse(status)
         return verdicts(batch, status, answer)
 
