@@ -34,15 +34,17 @@ from inveonimaging.batch import (
     work,
 )
 from inveonimaging.batch import job as batch_job
-from inveonimaging.batch.engine import Done
+from inveonimaging.batch.engine import Done, failed
 from inveonimaging.batch.names import name_of, names_below
 from inveonimaging.batch.pace import Pace
 from inveonimaging.batch.study import Before, Job
 from inveonimaging.cli.batch_progress import _Lines, sentence, telling
 from inveonimaging.conversion.job import convert_planned
+from inveonimaging.deidentification.request import Deidentify
 from inveonimaging.dicom.iods import Form
 from inveonimaging.hdr import Header
 from inveonimaging.phantom import write_scan
+from inveonimaging.sheet.reading import read_sheet
 from inveonimaging.subject import GivenSubject
 from inveonimaging.version import __version__
 
@@ -218,11 +220,17 @@ NAMES = [
     ([MANIFEST, "Report.html"], {"is_study": True}, [MANIFEST + "_", "Report.html_"]),
     ([LEDGER, MANIFEST], {"is_root": True}, [LEDGER + "_", MANIFEST]),
     (["Ma\u0308use", "M\u00e4use"], {}, ["Ma\u0308use", "M\u00e4use_"]),
+    (["A", "a"], {"standing": ["a"]}, ["A_", "a"]),  # what stands there keeps its name
+    (["A", "a"], {"standing": ["A", "a_"]}, ["A", "a_"]),
+    (["a"], {"standing": ["A", "a_"]}, ["a_"]),  # also when its neighbour is gone
+    (["a", "a_"], {"standing": ["A", "a_"]}, ["a", "a_"]),
+    (["a"], {"standing": ["a_"]}, ["a"]),
+    (["1", "2"], {"is_study": True, "standing": ["1"]}, ["1", "2_"]),
 ]
 
 
 @pytest.mark.parametrize(("names", "where", "expected"), NAMES, ids=str)
-def test_names_that_are_taken_get_another_one(names: list[str], where: dict[str, bool], expected: list[str]) -> None:
+def test_names_that_are_taken_get_another_one(names: list[str], where: dict[str, Any], expected: list[str]) -> None:
     assert names_below(names, **({"is_root": False, "is_study": False} | where)) == expected
 
 
@@ -235,6 +243,64 @@ def test_studies_inside_studies_do_not_meet_their_series(root: Path, small: Path
         assert {path.name for path in (out / name / "1").iterdir()} == {f"CT-{n:06}.dcm" for n in range(1, 7)}
 
 
+def test_a_new_neighbour_leaves_a_study_where_it_is(root: Path, small: Path, out: Path) -> None:
+    """As does one that goes."""
+    shutil.copytree(small, root / "s1")
+    run_batch(root, out, batch=alone())
+    shutil.copytree(small, root / "S1" / "deep")
+    if (root / "s1" / "deep").exists():
+        pytest.skip("upper and lower case are one here")
+    result = run_batch(root, out, batch=alone())
+    assert (outcome(result), result.gone) == ((1, 4, 0), 0)
+    assert results(out)["s1"] == "skipped"
+    assert results(out)["S1_/deep"] == "converted"
+    shutil.rmtree(root / "s1")
+    result = run_batch(root, out, batch=alone())
+    assert (outcome(result), result.gone) == ((0, 4, 0), 1)
+    (out / LEDGER).unlink()
+    assert outcome(run_batch(root, out, batch=alone())) == (0, 4, 0)
+    assert "S1_/deep" in results(out)
+
+
+def test_de_identified_a_neighbour_makes_no_difference(root: Path, small: Path, out: Path) -> None:
+    """Names that are made with a secret need no other one."""
+    options = Options(deidentify=Deidentify(key=b"a secret of many letters"))
+    before = {each.source: each.output for each in planned(root, out, options=options)[0]}
+    shutil.copytree(small, root / "A" / "1")
+    shutil.copytree(small, root / "a" / "1", dirs_exist_ok=True)
+    after = {each.source: each.output for each in planned(root, out, options=options)[0]}
+    assert len(set(after.values())) == len(after) > len(before)
+    assert before.items() <= after.items()
+
+
+def test_a_study_stays_where_it_is_when_scans_come_above_it(root: Path, small: Path, out: Path) -> None:
+    """Those are refused until the name of their series is free; what gives way is found where it then belongs."""
+    shutil.copytree(small, root / "s" / "1")
+    run_batch(root, out, batch=alone())
+    before = tree(out)
+    shutil.copytree(small, root / "s", dirs_exist_ok=True)
+    for _ in range(2):
+        result = run_batch(root, out, batch=alone())
+        assert (outcome(result), result.gone) == ((0, 4, 1), 0)
+        assert "move it elsewhere" in result.failures[0].message
+        assert "--overwrite" not in result.failures[0].message
+        assert tree(out) == before
+    (out / "s" / "1").rename(out / "s" / "1_")
+    assert outcome(run_batch(root, out, batch=alone())) == (1, 4, 0)
+    assert (results(out)["s"], results(out)["s/1_"]) == ("converted", "skipped")
+
+
+def test_no_study_goes_into_a_series_when_the_scans_above_it_are_gone(root: Path, small: Path, out: Path) -> None:
+    shutil.copytree(small, root / "a" / "1")
+    run_batch(root, out, batch=alone())
+    before = tree(out)
+    for path in (root / "a").glob("*.*"):
+        path.unlink()
+    assert outcome(run_batch(root, out, batch=alone())) == (0, 3, 0)
+    assert tree(out) == before
+    assert results(out)["a/1_"] == "skipped"
+
+
 def test_who_has_no_study_is_told(tmp_path: Path, out: Path) -> None:
     (tmp_path / "empty").mkdir()
     for name, said in (("empty", "no Inveon files below it"), ("missing", "no such folder"), ("file", "is no folder")):
@@ -242,6 +308,19 @@ def test_who_has_no_study_is_told(tmp_path: Path, out: Path) -> None:
         result = inveon("batch", tmp_path / name, out)
         assert said in assert_one_line_error(result.exit_code, result.stdout, result.stderr)
         assert not out.exists()
+
+
+def test_a_root_that_may_not_be_read_is_one_line(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refusing(path: Any) -> Any:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda *_: False)
+        patch.setattr(os, "scandir", refusing)
+        result = inveon("batch", root, out)
+    line = assert_one_line_error(result.exit_code, result.stdout, result.stderr)
+    assert line == f"error: {root}: cannot be read: Permission denied\n"
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("place", [".", "..", "../.."])
@@ -326,7 +405,42 @@ def test_the_blocks_of_frames_are_not_read(scans: Callable[..., None], tmp_path:
     end = header.read_bytes().index(b"end_of_header") + len(b"end_of_header")
     header.write_bytes(header.read_bytes()[:end] + b"\nsubject_identifier other\nscan_time never\n" + b"\0" * 100_000)
     study = planned(tmp_path / "root", out, Grouping.HEADER)[0][0]
-    assert study.output.startswith("m_1_" if study.output.startswith("m") else "M_1_")
+    assert study.output.startswith("m_1_")
+
+
+def test_a_study_keeps_its_folder_however_a_new_header_spells_its_subject(
+    scans: Callable[..., None], tmp_path: Path, out: Path
+) -> None:
+    root, how = tmp_path / "root", alone(group=Grouping.HEADER)
+    scans("b/x.ct.img", subject__identifier="M 1")
+    assert run_batch(root, out, batch=how).converted == 1
+    scans("a/x.pet.img", PET, subject__identifier=" m  1")  # comes first
+    result = run_batch(root, out, batch=how)
+    assert (outcome(result), result.gone) == ((1, 0, 0), 0)
+    ((name, line),) = ledger(out).items()
+    assert name.startswith("m_1_2014-")
+    assert [each["modality"] for each in line["series"]] == ["CT", "PET"]
+    assert {path.name for path in out.iterdir()} == {name, LEDGER}
+
+
+def test_the_folder_of_pairs_without_a_subject_does_not_tell_where_the_root_lies(
+    scans: Callable[..., None], tmp_path: Path, out: Path
+) -> None:
+    scans("x.img", subject__identifier=None)
+    (before,) = planned(tmp_path / "root", out, Grouping.HEADER)[0]
+    moved = (tmp_path / "root").rename(tmp_path / "moved")
+    (after,) = planned(moved, out, Grouping.HEADER)[0]
+    assert before.output == after.output
+
+
+def test_the_epoch_is_no_day(scans: Callable[..., None], tmp_path: Path, out: Path) -> None:
+    """A console writes it for no time: scans that have it may be of any day."""
+    root = tmp_path / "root"
+    for folder in "ab":
+        scans(f"{folder}/x.img", acquisition__scan_time=datetime(1970, 1, 1, 0, 0))
+    assert groups(root, out) == [["a/x.img"], ["b/x.img"]]
+    assert planned(root, out, Grouping.HEADER)[2].not_grouped == 2
+    assert groups(root, out, Options(scan_time=datetime(2020, 1, 1))) == [["a/x.img", "b/x.img"]]
 
 
 @pytest.mark.parametrize(
@@ -675,22 +789,64 @@ def test_nothing_but_our_own_is_replaced(root: Path, out: Path) -> None:
     assert (out / "b" / "notes.txt").read_text() == "precious"
 
 
-def test_a_study_of_another_archive_is_not_replaced(root: Path, out: Path, tmp_path: Path) -> None:
+def other_names(folder: Path) -> None:
+    for path in list(folder.iterdir()):
+        path.rename(path.with_name(f"quite.other.{path.name}"))
+    other_voxels(folder)
+
+
+def other_voxels(folder: Path) -> None:
+    """Change the data alone: two scans of one minute may have the same header."""
+    for path in folder.glob("*.img"):
+        path.write_bytes(path.read_bytes()[::-1])
+
+
+def other_subject(folder: Path) -> None:
+    for path in folder.glob("*.hdr"):
+        path.write_bytes(path.read_bytes().replace(b"subject_identifier ", b"subject_identifier X"))
+
+
+ANOTHER = {each.__name__: each for each in (other_names, other_voxels, other_subject)}
+
+
+@pytest.mark.parametrize("spoil", ANOTHER.values(), ids=ANOTHER)
+def test_a_study_of_another_archive_is_not_replaced(
+    root: Path, out: Path, tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
     run_batch(root, out, batch=alone())
     before = tree(out)
-    (tmp_path / "other" / "b").mkdir(parents=True)
-    write_scan(tmp_path / "other" / "b" / "quite.other.img", CT)
-    result = run_batch(tmp_path / "other", out, batch=alone())
-    assert outcome(result) == (0, 0, 1)
-    assert "holds a study of other files" in result.failures[0].message
-    assert tree(out) == before
+    shutil.copytree(root / "b", tmp_path / "other" / "b")
+    spoil(tmp_path / "other" / "b")
+    for _ in range(3):  # that it was refused is no proof that it came from there
+        result = run_batch(tmp_path / "other", out, batch=alone())
+        assert outcome(result) == (0, 0, 1)
+        assert "holds a study of other files" in result.failures[0].message
+        assert tree(out) == before
+        assert ledger(out)["b"]["made_from"] == str(root / "b")
+    other_voxels(root / "b")
+    other_subject(root / "b")
+    assert outcome(run_batch(root, out, batch=alone())) == (1, 2, 0)  # its own archive still may replace it
 
 
 def test_an_archive_that_has_moved_is_known(root: Path, out: Path) -> None:
     run_batch(root, out, batch=alone())
     moved = root.rename(root.with_name("moved"))
     assert outcome(run_batch(moved, out, batch=alone())) == (0, 3, 0)
-    assert ledger(out)["b"]["source"] == str(moved / "b")
+    assert ledger(out)["b"]["source"] == ledger(out)["b"]["made_from"] == str(moved / "b")
+    more_scans(moved.rename(root))
+    assert outcome(run_batch(root, out, batch=alone())) == (1, 2, 0)
+
+
+def test_what_failed_may_come_back_as_something_else(root: Path, out: Path) -> None:
+    """The ledger still says that what stands there came from this folder."""
+    run_batch(root, out, batch=alone())
+    header = root / "a" / "m1.ct.img.hdr"
+    whole = header.read_bytes()
+    header.write_bytes(b"")
+    assert outcome(run_batch(root, out, batch=alone())) == (0, 2, 1)
+    header.write_bytes(whole)
+    other_voxels(root / "a")
+    assert outcome(run_batch(root, out, batch=alone())) == (1, 2, 0)
 
 
 def test_a_conversion_that_was_made_alone_is_known(root: Path, out: Path) -> None:
@@ -723,6 +879,29 @@ def test_a_torn_line_and_damaged_ones_are_tolerated(root: Path, out: Path) -> No
     assert sorted(seen) == ["a", "a/deep/er", "b"]
     assert tree(out) == before
     assert results(out) == dict.fromkeys(("a", "a/deep/er", "b"), "skipped")
+
+
+DAMAGED = [
+    {"source": 1},
+    {"result": 2, "options": 3, "manifest": 4, "files": 5, "rows": 6},
+    {"rows": None},
+    {"rows": [1, "2"]},
+    {"rows": [[]]},
+    {"files": None},
+    {"made_from": {}},
+]
+
+
+@pytest.mark.parametrize("fields", DAMAGED, ids=str)
+def test_a_line_with_a_damaged_field_counts_as_none(root: Path, out: Path, fields: dict[str, Any]) -> None:
+    run_batch(root, out, batch=alone())
+    before, whole = tree(out), (out / LEDGER).read_bytes()
+    damaged = json.dumps({**ledger(out)["a"], **fields})
+    (out / LEDGER).write_bytes(whole + damaged.encode() + b"\n")
+    assert "-> a [converted]" in inveon("batch", root, out, "--dry-run").stdout  # the line before it counts
+    assert outcome(run_batch(root, out, batch=alone())) == (0, 3, 0)
+    assert tree(out) == before
+    assert {name: line["rows"] for name, line in ledger(out).items()} == {"a": [], "a/deep/er": [], "b": []}
 
 
 def test_lines_stand_there_as_soon_as_studies_end(root: Path, out: Path) -> None:
@@ -909,6 +1088,64 @@ def test_rows_of_a_sheet_reach_their_studies_and_unused_ones_are_named(root: Pat
     sheet.write_text("folder,patient_id\na,FROM SHEET\nnowhere,X\nb,ANOTHER\n")
     assert inveon("batch", root, out, *options).exit_code == 0
     assert results(out) == {"a": "skipped", "a/deep/er": "skipped", "b": "converted"}
+
+
+SPOILED: dict[str, Callable[[Path], object]] = {
+    "no frame's scale": lambda folder: write_scan(folder / "m2.pet.img", PET, change=no_scale),
+    "short data": short_data,
+    "one of two headers": no_header,
+    "another animal": two_animals,
+}
+
+
+def no_scale(header: Header) -> Header:
+    return replace(header, frames=tuple(replace(frame, scale_factor=0.0) for frame in header.frames))
+
+
+@pytest.mark.parametrize("spoil", SPOILED.values(), ids=SPOILED)
+def test_rows_of_a_study_that_fails_are_not_said_to_match_no_scan(
+    root: Path, out: Path, tmp_path: Path, spoil: Callable[[Path], object]
+) -> None:
+    spoil(root / "a")
+    sheet = tmp_path / "subjects.csv"
+    subject = read(root / "b" / "m1.ct.img").header.subject.identifier
+    sheet.write_text(f"folder,subject,sex\nroot/a,{subject},F\na,,F\nnowhere,,F\n")
+    for _ in range(2):
+        result = inveon("batch", root, out, "--subjects", sheet, "-j", 1)
+        assert results(out)["a"] == "failed"
+        assert ledger(out)["a"]["rows"] == [2, 3]
+        assert "1 of 3 rows match no scan: 4" in result.stderr
+
+
+def test_rows_that_contradict_each_other_are_not_said_to_match_no_scan(root: Path, out: Path, tmp_path: Path) -> None:
+    (tmp_path / "subjects.csv").write_text("folder,sex\nb,F\nb,M\n")
+    result = inveon("batch", root, out, "--subjects", tmp_path / "subjects.csv", "-j", 1)
+    assert results(out) == {"a": "converted", "a/deep/er": "converted", "b": "failed"}
+    assert "both match" in result.stderr
+    assert "match no scan" not in result.stderr
+
+
+def test_rows_of_an_earlier_sheet_do_not_count(root: Path, out: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "subjects.csv"
+    sheet.write_text("folder,sex\nnowhere,F\na,F\n")
+    inveon("batch", root, out, "--subjects", sheet, "-j", 1)
+    short_data(root / "a")
+    sheet.write_text("folder,sex\na,F\nnowhere,F\n")
+    result = inveon("batch", root, out, "--subjects", sheet, "-j", 1)
+    assert ledger(out)["a"]["rows"] == [2]
+    assert "1 of 2 rows match no scan: 3" in result.stderr
+
+
+def test_a_study_whose_process_is_lost_has_its_rows(
+    root: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "subjects.csv").write_text("file,sex\na/m1.pet.img,F\nnowhere/m1.pet.img,F\n")
+    sheet = read_sheet(tmp_path / "subjects.csv")
+    monkeypatch.setattr(work, "done", lambda _job, study, _before: failed(study, "ProcessEnded", "it ended").record)
+    result = run_batch(root, out, Options(sheet=sheet), alone())
+    assert outcome(result) == (0, 0, 3)
+    assert [each.message for each in result.sheet] == ["1 of 2 rows match no scan: 3"]
+    assert {name: line["rows"] for name, line in ledger(out).items()} == {"a": [2], "a/deep/er": [], "b": []}
 
 
 def test_de_identified_output_and_ledger_name_no_folder_and_no_file(

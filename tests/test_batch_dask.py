@@ -27,6 +27,8 @@ from inveonimaging.batch.cluster import OnDask, cluster_of
 from inveonimaging.batch.standing import is_busy
 from inveonimaging.batch.study import Job, Study
 from inveonimaging.conversion.output import Stage
+from inveonimaging.sheet.matching import Sheet
+from inveonimaging.sheet.reading import read_sheet
 from inveonimaging.version import __version__
 from test_batch import Tree, ledger, results, tree
 from test_batch_faults import PLACES, STUDIES, Gate, batch, lines, root, wait_until
@@ -294,9 +296,11 @@ class Telling:
 
     def __init__(self, future: Told) -> None:
         self._future = future
+        self.sent: list[bytes] = []
 
-    def submit(self, *_: object, key: str, **__: object) -> Told:
+    def submit(self, *task: object, key: str, **__: object) -> Told:
         self._future.key = key
+        self.sent.append(pickle.dumps(task))
         return self._future
 
 
@@ -311,6 +315,38 @@ def test_a_scheduler_that_is_gone_with_a_record_is_one_line(future: Told) -> Non
     engine.submit(Study("a", "a"), None)
     with pytest.raises(InveonError, match="the Dask scheduler is gone"):
         engine.wait(0)
+
+
+def test_a_sheet_is_packed_once_and_unpacked_once_by_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "subjects.csv").write_text("subject,patient_id\n" + "".join(f"M{n},{n}\n" for n in range(2000)))
+    packed: list[Sheet] = []
+    state = Sheet.__getstate__
+
+    def counting(sheet: Sheet) -> dict[str, object]:
+        packed.append(sheet)
+        return state(sheet)
+
+    monkeypatch.setattr(Sheet, "__getstate__", counting)
+    sheet = read_sheet(tmp_path / "subjects.csv")
+    job = Job(output=tmp_path, options=Options(sheet=sheet), asked="", version=__version__)
+    client = Telling(Told(None, None))
+    engine = OnDask(job, cast("Client", client))
+    names = ["a", "b", "c"]
+    for name in names:
+        engine.submit(Study(name, name), None)
+    assert len(packed) == 1
+    heard: list[tuple[Job, str]] = []
+
+    def hearing(job: Job, study: Study, _before: object) -> None:
+        heard.append((job, study.output))
+
+    monkeypatch.setattr(cluster, "done", hearing)
+    for sent in client.sent:
+        call, *arguments = pickle.loads(sent)  # noqa: S301 - our own
+        call(*arguments)
+    assert [output for _, output in heard] == names
+    assert heard[0][0] == job
+    assert all(each is heard[0][0] for each, _ in heard)  # so that its rows are looked up in one index
 
 
 # Two workers with one study, if one was thought dead.

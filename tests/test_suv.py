@@ -106,6 +106,7 @@ def test_the_public_name_stays_a_function_after_its_module_is_imported() -> None
         (lambda h: replace(h, subject=replace(h.subject, weight=None)), "no weight"),
         (lambda h: replace(h, subject=replace(h.subject, weight_units=WeightUnits.UNKNOWN)), "no weight"),
         (lambda h: replace(h, acquisition=replace(h.acquisition, scan_time=None)), "no scan_time"),
+        (lambda h: replace(h, acquisition=replace(h.acquisition, scan_time=datetime(1970, 1, 1))), "no scan_time"),
         (lambda h: replace(h, corrections=replace(h.corrections, decay=False)), "not corrected for decay"),
         (lambda h: replace(h, calibration=Calibration(units=CalibrationUnits.UNKNOWN)), "not calibrated in Bq"),
         (

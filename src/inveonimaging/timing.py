@@ -90,7 +90,7 @@ def dose_findings(header: Header) -> Iterator[Finding]:
 
 def utc_offset(header: Header) -> tuple[timedelta | None, tuple[Finding, ...]]:
     """Return local time minus GMT, None when the header does not tell, or tells nonsense."""
-    local, gmt = header.acquisition.scan_time, header.acquisition.gmt_scan_time
+    local, gmt = header.acquisition.started_at, header.acquisition.gmt_scan_time
     if local is None or gmt is None:
         return None, ()
     offset = local - gmt

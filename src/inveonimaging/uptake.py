@@ -55,7 +55,7 @@ def suv_factor(image: Image) -> float:
 
 def half_lives(header: Header) -> float:
     """Return how many half-lives lie between injection and start of the scan; both and the half-life are known."""
-    start, injected, half_life = header.acquisition.scan_time, header.tracer.injected_at, header.tracer.half_life_s
+    start, injected, half_life = header.acquisition.started_at, header.tracer.injected_at, header.tracer.half_life_s
     assert start and injected and half_life  # noqa: S101, PT018 - looked at by the caller
     return (start - injected).total_seconds() / half_life
 
@@ -74,7 +74,7 @@ def _lacks(image: Image) -> Iterator[str]:
         "dose or its unit (dose, dose_units)": header.tracer.dose_bq,
         "injection_time": header.tracer.injected_at,
         "isotope_half_life": (header.tracer.half_life_s or 0.0) > 0,
-        "scan_time": header.acquisition.scan_time,
+        "scan_time": header.acquisition.started_at,
         "weight or its unit (subject_weight, subject_weight_units)": header.subject.weight_kg,
     }
     yield from (f"no {name}" for name, value in known.items() if not value)

@@ -9,11 +9,14 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import pickle
 import queue
 import time
 import uuid
+import zlib
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
+from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from inveonimaging.batch.engine import Done, failed
-from inveonimaging.batch.study import Before, Job, Study
+from inveonimaging.batch.study import Before, Job, Record, Study
 from inveonimaging.batch.work import done
 from inveonimaging.errors import InveonError, OptionError, OutputError, printable
 from inveonimaging.version import __version__
@@ -75,7 +78,7 @@ class OnDask:
     """The workers of a scheduler; as of `Engine`."""
 
     def __init__(self, job: Job, client: Client) -> None:
-        self._job, self._client = job, client
+        self._job, self._client = zlib.compress(pickle.dumps(job), level=1), client
         self._run = uuid.uuid4().hex
         self._ended: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
         self._studies: dict[str, Study] = {}
@@ -96,7 +99,7 @@ class OnDask:
         """As of `Engine`."""
         key = f"inveon-{self._run}-{study.output}"
         self._studies[key] = study
-        future = self._client.submit(done, self._job, study, before, key=key, pure=False)
+        future = self._client.submit(converted, self._job, study, before, key=key, pure=False)
         self._futures[key] = future
         future.add_done_callback(self._ended.put)
 
@@ -131,6 +134,18 @@ class OnDask:
         if isinstance(error, CancelledError):
             raise _gone()
         return failed(study, *_cause(error))
+
+
+def converted(job: bytes, study: Study, before: Before | None) -> Record:
+    """Do a study on a worker."""
+    return done(_unpacked(job), study, before)
+
+
+@lru_cache(maxsize=1)
+def _unpacked(job: bytes) -> Job:
+    """Return a job as it was packed once; a worker keeps the last one, with a sheet whose rows it looked up before."""
+    unpacked: Job = pickle.loads(zlib.decompress(job))  # noqa: S301 - Dask sends its tasks the same way
+    return unpacked
 
 
 @contextlib.contextmanager

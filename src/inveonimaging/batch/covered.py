@@ -44,7 +44,8 @@ def told(options: Options, record: Record) -> Record:
         return record
     source = source_told(options, Study(record.source, record.output))
     error = record.error and {"kind": record.error["kind"], "message": "told on the terminal only"}
-    return replace(record, source=source, error=error and {**error, "path": None, "line": None})
+    made_from = source if record.made_from else ""
+    return replace(record, source=source, made_from=made_from, error=error and {**error, "path": None, "line": None})
 
 
 def _sealed(options: Options, text: str) -> str:

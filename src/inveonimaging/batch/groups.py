@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from inveonimaging.batch.names import name_of
@@ -31,6 +31,11 @@ class Key(NamedTuple):
     day: str = ""
     folder: str = ""
 
+    @property
+    def label(self) -> str:
+        """What to call it; the same however the subject is spelled, and in whichever order the headers come."""
+        return f"folder {PurePosixPath(self.folder).name}" if self.folder else f"{self.subject} {self.day}"
+
 
 def grouped(steps: Iterable[Step], root: Path, start: datetime | None, passed: Passed) -> Iterator[Planned]:
     """Yield a study for each scanner, subject and day, once all headers are read, and what cannot be read at once.
@@ -45,19 +50,17 @@ def grouped(steps: Iterable[Step], root: Path, start: datetime | None, passed: P
         passed: counts the pairs that headers cannot group.
     """
     groups: dict[Key, list[tuple[str, str]]] = {}
-    labels: dict[Key, str] = {}
     for step in steps:
         if not isinstance(step, Found):
             yield step
             continue
         for pair in step.folder.pairs:
-            key, label = _key_of(pair.header, start) or _of_folder(step, root)
+            key = _key_of(pair.header, start) or Key(folder=step.folder.path.relative_to(root).as_posix())
             passed.not_grouped += bool(key.folder)
-            labels.setdefault(key, label)
             groups.setdefault(key, []).append((str(pair.header), str(pair.data)))
             yield None
     for key in sorted(groups):
-        yield _study(name_of(labels.pop(key), repr(tuple(key))), groups.pop(key))
+        yield _study(name_of(key.label, repr(tuple(key))), groups.pop(key))
 
 
 def _study(output: str, files: list[tuple[str, str]]) -> Study:
@@ -66,23 +69,17 @@ def _study(output: str, files: list[tuple[str, str]]) -> Study:
     return Study(source, output, tuple((header[start:], data[start:]) for header, data in files))
 
 
-def _of_folder(found: Found, root: Path) -> tuple[Key, str]:
-    path = found.folder.path
-    return Key(folder=path.relative_to(root).as_posix()), f"folder {path.name}"
-
-
-def _key_of(path: Path, start: datetime | None) -> tuple[Key, str] | None:
-    """Return the group of a header, and what to call it; None if it does not say."""
+def _key_of(path: Path, start: datetime | None) -> Key | None:
+    """Return the group of a header; None if it does not say."""
     try:
-        header, _ = parse(_main_block(path))
+        header, _ = parse(main_block(path))
     except HeaderError:
         return None
-    scanned = header.acquisition.scan_time or start
+    scanned = header.acquisition.started_at or start
     identifier = text_of(header.subject.identifier)
     if scanned is None or identifier is None:
         return None
-    day = scanned.date().isoformat()
-    return Key(_scanner(header), _plain(identifier), day), f"{identifier} {day}"
+    return Key(_scanner(header), _plain(identifier), scanned.date().isoformat())
 
 
 def _scanner(header: Header) -> str:
@@ -94,7 +91,7 @@ def _plain(text: str | None) -> str:
     return " ".join((text or "").split()).casefold()
 
 
-def _main_block(path: Path) -> bytes:
+def main_block(path: Path) -> bytes:
     """Return a header up to the end of its main block, or all of it; the blocks of frames may be long.
 
     Raises:

@@ -7,15 +7,17 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from inveonimaging.batch.covered import told
-from inveonimaging.batch.engine import Engine
+from inveonimaging.batch.engine import Done, Engine
 from inveonimaging.batch.fingerprint import fingerprint
 from inveonimaging.batch.ledger import Ledger, kept
 from inveonimaging.batch.local import Local
 from inveonimaging.batch.pace import Pace, Progress
 from inveonimaging.batch.plan import Batch, plan_batch
+from inveonimaging.batch.rows import rows_of
 from inveonimaging.batch.study import Job, Outcome, Planned, Record, Study
 from inveonimaging.batch.summary import BatchResult, Tally
 from inveonimaging.batch.walk import Passed
@@ -182,10 +184,11 @@ class _Run:
 
     def _hear(self, timeout_s: float) -> None:
         for done in self._engine.wait(timeout_s):
-            self._ledger.append(told(self._options, done.record))
-            self.tally.count(done.record)
+            record = _with_rows(done, self._options)
+            self._ledger.append(told(self._options, record))
+            self.tally.count(record)
             self._pace.ended(time.monotonic())
-            self._watch.record(done.record)
+            self._watch.record(record)
 
     def _tell(self, *, is_last: bool = False) -> None:
         now = time.monotonic()
@@ -196,3 +199,11 @@ class _Run:
         failed = self.tally.outcomes[Outcome.FAILED]
         progress = Progress(self.tally.done, failed, self.found, self._is_found, self._pace.per_minute(), left)
         self._watch.progress(progress)
+
+
+def _with_rows(done: Done, options: Options) -> Record:
+    """Return the record of a study; that of a failed one with the rows of the sheet that are about it."""
+    record = done.record
+    if options.sheet is None or record.result is not Outcome.FAILED or record.rows:
+        return record
+    return replace(record, rows=rows_of(options.sheet, done.study))

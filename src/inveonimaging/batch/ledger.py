@@ -7,7 +7,7 @@ import errno
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,6 +21,7 @@ from inveonimaging.errors import OutputError
 _LOCK = ".inveon-batch.lock"
 _DRAFT = ".batch.jsonl.draft"
 _PIECE = 64 * 1024
+_TEXTS = ("output", "source", *(each.name for each in fields(Before) if each.name != "rows"))
 
 
 class Ledger:
@@ -42,13 +43,18 @@ class Ledger:
     def before(self, output: str) -> Before | None:
         """Return what the last line about a study says, None if there is none."""
         line = _read(self._line(output)) if output in self._begins else None
-        names = [each.name for each in fields(Before)]
-        if line is None or not line.keys() >= set(names):
+        if line is None:
             return None
-        return Before(**{name: line[name] for name in names} | {"rows": tuple(line["rows"])})
+        return Before(**{each.name: line[each.name] for each in fields(Before)} | {"rows": tuple(line["rows"])})
 
     def append(self, record: Record) -> None:
-        """Write a line; it is in the system's hands when this returns."""
+        """Write a line; it is in the system's hands when this returns.
+
+        If the study failed, its line goes on telling what made that which stands there.
+        """
+        before = None if record.manifest else self.before(record.output)
+        if before is not None:
+            record = replace(record, manifest=before.manifest, made_from=before.made_from)
         begin, line = self._appended.seek(0, os.SEEK_END), _line(record)
         if self._appended.write(line) != len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
@@ -123,7 +129,7 @@ def said(output: Path) -> dict[str, str]:
     """Return the last result of each study in a ledger, by output; nothing is written."""
     try:
         with (output / LEDGER).open("rb") as file:
-            return {line["output"]: str(line.get("result")) for each in file if (line := _read(each))}
+            return {line["output"]: line["result"] for each in file if (line := _read(each))}
     except OSError:
         return {}
 
@@ -178,7 +184,12 @@ def _read(text: bytes) -> dict[str, Any] | None:
         line = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return line if isinstance(line, dict) and isinstance(line.get("output"), str) else None
+    is_whole = isinstance(line, dict) and all(isinstance(line.get(name), str) for name in _TEXTS)
+    return line if is_whole and _is_rows(line.get("rows")) else None
+
+
+def _is_rows(rows: object) -> bool:
+    return isinstance(rows, list) and all(type(row) is int for row in rows)
 
 
 def _line(record: Record) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from hashlib import sha256
 
 from inveonimaging.conversion.output import MANIFEST, REPORT
@@ -16,21 +16,23 @@ _LONGEST = 40
 _SUFFIX = 10  # hexadecimal digits: among a hundred thousand studies two share one by chance once in 200 times
 
 
-def names_below(names: Sequence[str], *, is_root: bool, is_study: bool) -> list[str]:
+def names_below(names: Sequence[str], standing: Collection[str] = (), *, is_root: bool, is_study: bool) -> list[str]:
     """Return the names that the folders inside a folder have in the output: their own, unless these are taken.
 
     Taken are names of what stands beside them: series and manifest of a study, and the ledger; and names that differ
     from another one only by case, or by how accents are written, which is one name on some systems. Such a folder gets
-    `_` behind its name.
+    `_` behind its name. Those that stand in the output keep their names, whatever comes or goes beside them.
 
     Args:
         names: of the folders, sorted.
+        standing: names of the folders that stand in the output already, but for series.
         is_root: whether they stand in the root of the batch.
         is_study: whether they stand in the folder of a study.
     """
+    given = {name: kept for name in names if (kept := _kept(name, names, standing))}
     taken = {LEDGER} if is_root else set()
     taken |= {MANIFEST, REPORT} if is_study else set()
-    given: dict[str, str] = {}
+    taken |= set(map(_folded, given.values()))
     for is_free in (True, False):  # those that can keep their names come first
         for name in names:
             if name not in given:
@@ -43,8 +45,22 @@ def names_below(names: Sequence[str], *, is_root: bool, is_study: bool) -> list[
     return [given[name] for name in names]
 
 
+def _kept(name: str, names: Sequence[str], standing: Collection[str]) -> str | None:
+    """Return the name that a folder has in the output already; with `_` if what had its name first is there, too."""
+    if name in standing:
+        return name
+    other = f"{name}_"
+    is_kept = other in standing and other not in names and _folded(name) in map(_folded, standing)
+    return other if is_kept else None
+
+
 def _is_taken(name: str, taken: set[str], *, is_study: bool) -> bool:
-    return _folded(name) in taken or (is_study and bool(_SERIES.fullmatch(name)))
+    return _folded(name) in taken or (is_study and is_of_series(name))
+
+
+def is_of_series(name: str) -> bool:
+    """Return whether a name is one that the folders of series have."""
+    return bool(_SERIES.fullmatch(name))
 
 
 def _folded(name: str) -> str:

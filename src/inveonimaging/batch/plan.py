@@ -85,12 +85,18 @@ def plan_batch(root: Path, output: Path, options: Options, group: Grouping, pass
             replace(each, output=folder_told(options, each.output)) if isinstance(each, Study) else each
             for each in planned
         )
-    return _by_folder(steps, options)
+    return _by_folder(steps, root, options)
 
 
-def _by_folder(steps: Iterable[Step], options: Options) -> Iterator[Planned]:
+def _by_folder(steps: Iterable[Step], root: Path, options: Options) -> Iterator[Planned]:
     for step in steps:
-        yield Study(str(step.folder.path), folder_told(options, step.output)) if isinstance(step, Found) else step
+        if isinstance(step, Found):
+            path = step.folder.path
+            # names that are made with a secret do not meet each other, and need no `_`
+            place = step.output if options.deidentify is None else path.relative_to(root).as_posix()
+            yield Study(str(path), folder_told(options, place))
+        else:
+            yield step
 
 
 def _checked(steps: Iterable[Step], root: Path) -> Iterator[Step]:

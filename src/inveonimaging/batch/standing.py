@@ -137,6 +137,18 @@ def is_made_from(study: Standing, planned: StudyPlan) -> bool:
     return found == {name: content for name, (_, content) in study.sources.items()}
 
 
+def has_scan_of(study: Standing, planned: StudyPlan) -> bool:
+    """Return whether a study was made from one scan of a plan at least, by the SHA-256 of its header and of its data.
+
+    Names do not matter: archives call different scans alike.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    known = {content for _, content in study.sources.values()}
+    return any(all(content in known for _, content in _sums(planned, each.image)) for each in planned.series)
+
+
 def _sums(planned: StudyPlan, image: Image) -> Iterator[tuple[str, str]]:
     """Yield the files of an image, by the names that a manifest has for them, with what its header counts as."""
     yield planned.inside(image.pair.header), sha256(image.header_bytes).hexdigest()

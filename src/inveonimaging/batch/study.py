@@ -58,10 +58,10 @@ Planned = Study | InputError | None
 class Before:
     """What the ledger says of a study from an earlier run; the fields are those of `Record`."""
 
-    source: str
     result: str
     options: str
     manifest: str
+    made_from: str
     files: str
     rows: tuple[int, ...]
 
@@ -105,6 +105,7 @@ class Record:
         files: what names, sizes and times of the files that it was made from come to, as SHA-256.
         options: fingerprint of the options that it was made with.
         manifest: SHA-256 of the manifest.
+        made_from: the source of what stands in the output; of a study that failed, too, if an earlier batch made it.
         version: of the program that made it.
         rows: of a sheet of subjects, that are about it.
     """
@@ -121,6 +122,7 @@ class Record:
     files: str = ""
     options: str = ""
     manifest: str = ""
+    made_from: str = ""
     version: str = ""
     rows: tuple[int, ...] = ()
 

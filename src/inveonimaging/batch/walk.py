@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from inveonimaging.batch.names import names_below
+from inveonimaging.batch.names import is_of_series, names_below
+from inveonimaging.conversion.output import MANIFEST
 from inveonimaging.discover import Folder, scan_folder
 from inveonimaging.errors import InputError
 
@@ -62,11 +63,32 @@ def walk(root: Path, output: Path, passed: Passed) -> Iterator[Step]:
             yield error
             continue
         children = _entered(folder, real_output, passed)
-        names = names_below([child.name for child in children], is_root=path == root, is_study=bool(folder.pairs))
+        is_study = bool(folder.pairs) or os.path.lexists(output / place / MANIFEST)
+        there = _standing(output / place, is_study=is_study) if children else set()
+        names = names_below([child.name for child in children], there, is_root=path == root, is_study=is_study)
         places = [name if place == "." else f"{place}/{name}" for name in names]
         waiting += reversed(list(zip(children, places, strict=True)))
         passed.halves += bool(folder.orphans and not folder.pairs)
         yield Found(folder, place) if folder.pairs else None
+
+
+def _standing(place: Path, *, is_study: bool) -> set[str]:
+    """Return the names of the folders that stand in a place of the output, but for the series of a study."""
+    try:
+        with os.scandir(place) as entries:
+            names = {entry.name for entry in entries if entry.is_dir()}
+    except OSError:
+        return set()
+    return {name for name in names if not (is_study and is_of_series(name)) or _is_of_studies(place / name)}
+
+
+def _is_of_studies(folder: Path) -> bool:
+    """Return whether a folder is a study or holds some; that of a series holds nothing but its files."""
+    try:
+        with os.scandir(folder) as entries:
+            return any(entry.name == MANIFEST or entry.is_dir() for entry in entries)
+    except OSError:
+        return False
 
 
 def _entered(folder: Folder, output: Path, passed: Passed) -> list[Path]:

@@ -13,7 +13,16 @@ from typing import Any
 
 from inveonimaging.batch.copies import without_copies
 from inveonimaging.batch.covered import source_told
-from inveonimaging.batch.standing import Standing, is_busy, is_made_from, is_the_same, is_whole, stamp, standing
+from inveonimaging.batch.standing import (
+    Standing,
+    has_scan_of,
+    is_busy,
+    is_made_from,
+    is_the_same,
+    is_whole,
+    stamp,
+    standing,
+)
 from inveonimaging.batch.study import Before, Check, Job, Outcome, Record, Study
 from inveonimaging.conversion.job import convert_planned
 from inveonimaging.conversion.options import Uids
@@ -43,7 +52,7 @@ def done(job: Job, study: Study, before: Before | None) -> Record:
         _refuse_another_version(job)
         record = work.done()
     except Exception as error:  # noqa: BLE001 - one bad study stops no other
-        record = replace(record, error=told(error), rows=work.rows)
+        record = replace(record, error=told(error))
     finished = datetime.now(timezone.utc).isoformat(timespec="seconds")
     return replace(record, seconds=round(time.perf_counter() - start, 3), finished=finished)
 
@@ -109,8 +118,8 @@ class _Work:
             time.sleep(_LOOK_S)  # another worker, which was thought dead, has the same study
 
     @property
-    def rows(self) -> tuple[int, ...]:
-        """Rows of the sheet that are about the study, as far as they are known."""
+    def _rows(self) -> tuple[int, ...]:
+        """Rows of the sheet that are about a study that stands; the same as before if there is no need of a plan."""
         return self._plan.told.rows if self._plan else self._before.rows if self._before else ()
 
     def _files(self) -> _Files:
@@ -171,12 +180,11 @@ class _Work:
         """Refuse to replace a study that was made from quite other files.
 
         Raises:
-            OutputError: nothing of what stands there comes from here, and no earlier batch says that it may go.
+            OutputError: no scan of what stands there is here, and no earlier batch made it from here.
         """
-        if stands is None or (self._before and self._before.source == source_told(self._job.options, self._study)):
-            return
-        names = {planned.inside(each.image.pair.data) for each in planned.series}
-        if not set(stands.sources) & names:
+        here, before = source_told(self._job.options, self._study), self._before
+        is_from_here = stands and before and (before.made_from, before.manifest) == (here, stands.sha256)
+        if stands and not is_from_here and not has_scan_of(stands, planned):
             hint = "name another OUTPUT, or remove it"
             raise OutputError("holds a study of other files", path=self._output, hint=hint)
 
@@ -207,8 +215,9 @@ class _Work:
             files=files.stamp,
             options=self._job.asked,
             manifest=stands.sha256,
+            made_from=self._study.source,
             version=stands.document["version"],
-            rows=self.rows,
+            rows=self._rows,
         )
 
 

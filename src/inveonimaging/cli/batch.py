@@ -28,7 +28,9 @@ _STYLES = {"converted": "green", "skipped": "", "failed": "bold red"}
 
 @takes_conversion_options
 def batch(
-    root: Annotated[Path, typer.Argument(metavar="ROOT", help="The folder below which the Inveon files lie.")],
+    root: Annotated[
+        Path, typer.Argument(metavar="ROOT", help="The folder below which the Inveon files lie.", readable=False)
+    ],
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Where the studies go, and batch.jsonl.")],
     asked: Asked,
     group: Annotated[
@@ -106,12 +108,13 @@ def _show(result: BatchResult) -> None:
     more = result.failed + result.unread - _FAILURES_SHOWN
     if more > 0:
         typer.echo(f"and {more} more")
-    for note in _left_aside(result.passed, result.gone):
+    for note in left_aside(result.passed, result.gone):
         typer.echo(f"note: {note}")
     typer.echo(f"all lines: {shown(result.ledger)}")
 
 
-def _left_aside(passed: Passed, gone: int = 0) -> list[str]:
+def left_aside(passed: Passed, gone: int = 0) -> list[str]:
+    """Return what was passed over below a folder, a line each."""
     told = {
         "hidden folders were not entered": passed.hidden,
         "links to folders were not followed": passed.links,
@@ -147,7 +150,7 @@ def _list(root: Path, output: Path, options: Options, group: Grouping, *, as_jso
     if as_json:
         print_json({"dry_run": True, "studies": rows, "passed": passed})
     else:
-        for note in _left_aside(passed):
+        for note in left_aside(passed):
             typer.echo(f"note: {note}")
         typer.echo(f"{count} studies")
     if unread:

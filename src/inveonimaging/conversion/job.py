@@ -201,7 +201,7 @@ def _refuse_kept(study: StudyPlan, replaced: Sequence[str]) -> None:
     for planned in study.series:
         path = study.output / str(planned.number)
         if os.path.lexists(path) and path.name not in replaced:
-            hint = "--overwrite replaces only what the manifest of an earlier conversion lists"
+            hint = "only what the manifest of an earlier conversion lists is replaced; move it elsewhere"
             raise OutputError("is there already", path=path, hint=hint)
 
 

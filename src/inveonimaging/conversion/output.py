@@ -215,7 +215,7 @@ def is_our_report(path: Path) -> bool:
 def _refuse_foreign(folder: Path, files: Collection[str]) -> None:
     for path in sorted(folder.iterdir()):
         if path.name not in files and not path.name.startswith(".") and path.name not in _LITTER:
-            hint = "--overwrite replaces only what the manifest of an earlier conversion lists; move it elsewhere"
+            hint = "only what the manifest of an earlier conversion lists is replaced; move it elsewhere"
             raise OutputError("is of no earlier conversion", path=path, hint=hint)
 
 

@@ -315,7 +315,7 @@ def _planned(image: Image, number: int, space: int, gating: Gating | None, optio
 
 
 def _start(image: Image, options: Options) -> datetime | None:
-    return image.header.acquisition.scan_time or options.scan_time
+    return image.header.acquisition.started_at or options.scan_time
 
 
 def _by_stem(series: Sequence[SeriesPlan]) -> dict[str, int]:

@@ -312,6 +312,11 @@ class Acquisition:
     scan_time: datetime | None = None
     gmt_scan_time: datetime | None = None
 
+    @property
+    def started_at(self) -> datetime | None:
+        """`scan_time`; None for the epoch, which a console writes for no time."""
+        return _entered(self.scan_time)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gating:

@@ -94,7 +94,7 @@ def dose_at_start_bq(image: Image) -> float | None:
     An injection after the start counts as it is: `2 ** (-seconds / half-life)` is above 1 then.
     """
     header = image.header
-    dose, injected, start = header.tracer.dose_bq, header.tracer.injected_at, header.acquisition.scan_time
+    dose, injected, start = header.tracer.dose_bq, header.tracer.injected_at, header.acquisition.started_at
     half_life = header.tracer.half_life_s or 0.0
     if not header.corrections.decay or dose is None or injected is None or start is None or half_life <= 0:
         return None

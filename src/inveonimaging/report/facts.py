@@ -252,7 +252,7 @@ def _tracer(image: Image) -> Iterator[tuple[str, str | None]]:
     yield "Tracer", " ".join(filter(None, (tracer.isotope, tracer.compound))) or None
     yield "Half-life", half_life
     yield "Dose", f"{tracer.dose_bq / _MBQ:.4g} MBq" if tracer.dose_bq else None
-    yield "Injected", _injected(tracer.injected_at, header.acquisition.scan_time)
+    yield "Injected", _injected(tracer.injected_at, header.acquisition.started_at)
     if image.scaling.unit is Unit.BQML:
         factor = suv_per_value(image)
         yield "SUV of 1 kBq/mL", f"{factor * 1000:.4g}" if factor else None
