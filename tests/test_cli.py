@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -241,9 +242,21 @@ def test_uids_come_from_the_content_unless_random(study: Path, tmp_path: Path) -
     assert len(set.union(*different)) == 4 * 18
 
 
-def test_a_scan_time_is_given_to_headers_that_have_none(tmp_path: Path, out: Path) -> None:
+def of_the_epoch(header: Header) -> Header:
+    epoch = datetime(1970, 1, 1)
+    return replace(header, acquisition=replace(header.acquisition, scan_time=epoch, gmt_scan_time=epoch))
+
+
+NO_TIMES: dict[str, dict[str, Any]] = {
+    "none": {"defects": (Defect.NO_SCAN_TIME,)},
+    "the epoch": {"change": of_the_epoch},  # what a console writes for none
+}
+
+
+@pytest.mark.parametrize("lacking", NO_TIMES.values(), ids=NO_TIMES)
+def test_a_scan_time_is_given_to_headers_that_have_none(tmp_path: Path, out: Path, lacking: dict[str, Any]) -> None:
     (tmp_path / "in").mkdir()
-    write_scan(tmp_path / "in" / "a.pet.img", PET, defects=(Defect.NO_SCAN_TIME,))
+    write_scan(tmp_path / "in" / "a.pet.img", PET, **lacking)
     write_scan(tmp_path / "in" / "b.pet.img", PET)
     assert "--scan-time 2014-03-04T14:05:09" in refused("convert", tmp_path / "in", out)
     assert not out.parent.exists()
@@ -251,6 +264,8 @@ def test_a_scan_time_is_given_to_headers_that_have_none(tmp_path: Path, out: Pat
     times = {ds.SeriesNumber: (ds.SeriesDate, ds.SeriesTime) for ds in datasets}
     assert times == {1: ("20140304", "140509"), 2: ("20140617", "135207")}
     assert [ds.AcquisitionTime for ds in datasets[:12:6]] == ["140509", "140529"]  # the second frame starts at 20 s
+    assert "TimezoneOffsetFromUTC" not in datasets[0]
+    assert inveon("verify", tmp_path / "in", out, "--scan-time", "2014-03-04T14:05:09").exit_code == 0
 
 
 @pytest.mark.parametrize(

@@ -404,6 +404,14 @@ def test_a_folder_is_that_of_the_files(sheet: Make, pattern: str, matches: bool)
     assert bool(told(rows(sheet, "folder,sex", f"{pattern},F")).rows) is matches
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a backslash parts folders there")
+@pytest.mark.parametrize(
+    ("pattern", "matches"), [("b?m1.img", True), ("a?b/b?m1.img", True), ("*/*m1.img", True), ("m1.img", False)]
+)
+def test_a_backslash_in_a_name_parts_no_folders(sheet: Make, pattern: str, matches: bool) -> None:
+    assert bool(told(rows(sheet, "file,sex", f"{pattern},F"), r"/data/a\b/b\m1.img").rows) is matches
+
+
 @pytest.mark.parametrize(("said", "matches"), [("M 12", True), ("m  12 ", True), ("M 1", False), (None, False)])
 def test_a_subject_is_that_of_the_header(sheet: Make, said: str | None, matches: bool) -> None:
     assert bool(told(rows(sheet, "subject,sex", "M 12,F"), identifier=said).rows) is matches
@@ -451,6 +459,23 @@ def test_rows_that_match_alike_must_not_contradict_each_other(sheet: Make) -> No
     assert told(rows(sheet, "file,sex,strain", "m1.pet.img,F,s", "m1.pet.img,F,")).rows == (2, 3)
 
 
+@pytest.mark.parametrize(
+    ("titles", "first", "second", "said"),
+    [
+        ("weight_g", "30", "31", "weight_g is '31', but row 2 says '30'"),
+        ("weight_g,weight_kg", "30,", ",0.031", "weight_kg is '0.031', but row 2 says weight_g '30'"),
+        ("dose_MBq,dose_mCi", "1,", ",0.2", "dose_mCi is '0.2', but row 2 says dose_MBq '1'"),
+        ("residual_mCi", "0.0", "Unknown", "residual_mCi is 'Unknown', but row 2 says '0.0'"),
+        ("neutered", "castrated", "intact", "neutered is 'intact', but row 2 says 'castrated'"),
+        ("birth_date", "4 Mar 2014", "20140305", "birth_date is '20140305', but row 2 says '4 Mar 2014'"),
+    ],
+)
+def test_a_contradiction_shows_what_the_cells_say(sheet: Make, titles: str, first: str, second: str, said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        told(rows(sheet, f"file,{titles}", f"m1.pet.img,{first}", f"m1.pet.img,{second}"))
+    assert str(caught.value).endswith(f"subjects.csv:3: {said}; both match m1.pet.img alike")
+
+
 def test_unknown_takes_the_headers_value_away(sheet: Make) -> None:
     said = told(rows(sheet, "file,strain,dose_MBq", "m1.pet.img,Unknown,unknown"))
     assert said.cells["strain"].value is None
@@ -474,9 +499,22 @@ def test_rows_of_one_study_must_not_contradict_each_other(sheet: Make) -> None:
     with pytest.raises(InputError) as caught:
         study(found, "/d/m.ct.img", "/d/m.pet.img")
     assert str(caught.value).endswith(
-        "subjects.csv:3: weight_g is '0.0245', but row 2 says '0.0246'; a study has one value, "
+        "subjects.csv:3: weight_g is '24.5', but row 2 says '24.6'; a study has one value, "
         "and scans of it match both rows"
     )
+
+
+def test_of_several_contradictions_the_first_columns_is_told(sheet: Make) -> None:
+    titles = [each.title for each in COLUMNS if each.codec.example == "" and each.scope is Scope.STUDY]
+    for told_first, *others in (titles, titles[::-1]):
+        found = rows(
+            sheet,
+            ",".join(["file", told_first, *others]),
+            ",".join(["*.pet.img", *("a" for _ in titles)]),
+            ",".join(["*.ct.img", *("b" for _ in titles)]),
+        )
+        with pytest.raises(InputError, match=f"subjects.csv:3: {told_first} is 'b', but row 2 says 'a'"):
+            study(found, "/d/m.ct.img", "/d/m.pet.img")
 
 
 @pytest.mark.parametrize(

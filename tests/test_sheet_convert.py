@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -340,6 +340,109 @@ def test_a_sheets_dose_stands_for_all_that_the_header_says_of_activity(tmp_path:
         codes.append({finding.code for finding in study.all_findings})
     assert "dose-disagrees" in codes[0]
     assert "dose-disagrees" not in codes[1]
+
+
+MEASURED = replace(
+    FDG,
+    dose=8.0,
+    dose_units=ActivityUnits.MBQ,
+    activity_units=ActivityUnits.MCI,
+    activity_before_injection=8.0 / 37,
+    activity_before_injection_time=INJECTED - timedelta(minutes=10),
+    residual_activity=0.5 / 37,
+    residual_activity_time=INJECTED + timedelta(minutes=5),
+)
+LEFT = {"residual_MBq": "0.5", "residual_time": "2014-06-17 13:56:37"}
+
+
+@pytest.mark.parametrize(
+    ("row", "dose"),
+    [
+        ({}, 6994417.4),  # as in test_dose.py
+        ({"residual_MBq": "unknown"}, 8e6),  # what was measured is not known: what was entered counts
+        ({"residual_mCi": "unknown", "residual_time": "unknown"}, 8e6),
+        ({"residual_time": "unknown"}, 8e6),
+        ({"dose_time": "unknown"}, 8e6),
+        ({"injection_time": "unknown"}, 8e6),
+        ({"dose_MBq": "unknown"}, None),
+        ({"dose_MBq": "unknown", "residual_MBq": "unknown", "dose_time": "unknown"}, None),
+        ({"dose_MBq": "5", "residual_MBq": "unknown", "residual_time": "unknown"}, 5e6),
+        ({"residual_MBq": "0", "residual_time": "unknown"}, 8e6 * 0.93880695),
+    ],
+)
+@pytest.mark.parametrize("entered", [8.0, None])
+def test_unknown_takes_away_what_the_header_says_of_the_dose(
+    tmp_path: Path, row: dict[str, str], dose: float | None, entered: float | None
+) -> None:
+    scan = replace(PET, tracer=replace(MEASURED, dose=entered))
+    found = tracer_of(converted(tmp_path, row, scan)).get("RadionuclideTotalDose")
+    if dose == 8e6 and entered is None:
+        dose = None
+    assert (found and float(found)) == (dose and pytest.approx(dose, rel=1e-8))
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"dose_MBq": "unknown", **LEFT}, "residual_MBq is given, expected dose_MBq beside it"),
+        ({"dose_time": "unknown", **LEFT}, "residual_MBq is given, expected dose_MBq beside it"),
+        (
+            {"residual_MBq": "0.5", "residual_time": "unknown"},
+            "residual_MBq is given, expected residual_time beside it",
+        ),
+        ({"dose_MBq": "8", "dose_time": "unknown"}, "dose_time is unknown, expected a time, or an empty cell if"),
+    ],
+)
+def test_what_unknown_makes_a_part_of_a_dose_is_refused(tmp_path: Path, row: dict[str, str], said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        converted(tmp_path, row, replace(PET, tracer=MEASURED))
+    assert str(caught.value).startswith(f"{tmp_path / 'subjects.json'}:1: {said}")
+
+
+def test_the_place_of_a_dose_is_where_its_values_stand(tmp_path: Path) -> None:
+    source = one_scan(tmp_path, replace(PET, tracer=MEASURED))
+    lines = (source / "m1.img.hdr").read_text("utf-8").split("\n")
+    of_syringe = 1 + [line.split(" ")[0] for line in lines].index("activity_before_injection")
+    both = {"dose_MBq": "6", "dose_time": "2014-06-17 13:41:37", **LEFT}
+    for number, (row, line) in enumerate(((both, None), (LEFT, of_syringe))):
+        sheet = read_sheet(sheet_of(tmp_path, {"file": "*", **row}))
+        [study] = convert(source, tmp_path / f"out{number}", Options(sheet=sheet))
+        [finding] = [each for each in study.all_findings if each.code.startswith("dose-")]
+        assert (finding.code, finding.line) == ("dose-from-activities", line)
+
+
+def test_a_header_dose_that_counts_after_all_is_found_at_its_line(tmp_path: Path) -> None:
+    converted(tmp_path, {"residual_MBq": "unknown"}, replace(PET, tracer=MEASURED))
+    lines = (tmp_path / "in" / "m1.img.hdr").read_text("utf-8").split("\n")
+    [series] = json.loads((tmp_path / "out" / MANIFEST).read_text("utf-8"))["series"]
+    assert series["values"]["dose"] == f"m1.img.hdr:{1 + [line.split(' ')[0] for line in lines].index('dose')}"
+
+
+@pytest.mark.parametrize(
+    ("row", "subject", "born"),
+    [
+        ({"birth_date": "2015-01-01"}, {}, "2015-01-01"),
+        ({"birth_date": "2014-06-18"}, {}, "2014-06-18"),
+        ({"birth_date": "2014-06-17"}, {}, None),
+        ({}, {"birth_date": date(2015, 1, 2)}, "2015-01-02"),
+        ({"birth_date": "2015-01-01"}, {"birth_date": date(2014, 1, 2)}, None),
+    ],
+)
+def test_a_birth_after_the_scan_is_told(
+    tmp_path: Path, row: dict[str, str], subject: dict[str, Any], born: str | None
+) -> None:
+    study, _ = study_with(tmp_path, {"file": "*", **row}, subject=GivenSubject(**subject))
+    found = [each.message for each in study.all_findings if each.code == "birth-after-scan"]
+    assert found == ([] if born is None else [f"the birth date is {born}, after the scan at {CT.scan_time}"])
+
+
+def test_check_tells_a_birth_after_the_scan_once_a_file(tmp_path: Path) -> None:
+    source = write_small_study(tmp_path / "in")
+    sheet = sheet_of(tmp_path, {"file": "*", "birth_date": "2015-01-01"})
+    found = json.loads(inveon("check", source, "--subjects", sheet, "--json").stdout)
+    told = [[f["code"] for f in each["findings"]].count("birth-after-scan") for each in found["files"]]
+    assert told == [1, 1]
+    assert "birth-after-scan" not in [each["code"] for each in found["findings"]]
 
 
 @pytest.mark.parametrize(

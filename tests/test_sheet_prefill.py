@@ -234,6 +234,19 @@ def test_odd_file_names_are_patterns(tmp_path: Path, kind: str) -> None:
     assert len(study.rows) == 1
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a backslash parts folders there")
+@pytest.mark.parametrize("kind", KINDS)
+def test_backslashes_in_names_are_patterns(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / "in" / r"a\b"
+    place.mkdir(parents=True)
+    write_scan(place / r"b\m.img", CT)
+    sheet = tmp_path / f"s.{kind}"
+    [row] = written(tmp_path / "in", sheet)
+    assert row["file"] == "a?b/b?m.img"
+    [study] = convert(tmp_path / "in", tmp_path / "out", Options(sheet=read_sheet(sheet), recursive=True))
+    assert len(study.rows) == 1
+
+
 # What is refused, and left aside.
 
 
@@ -289,5 +302,41 @@ def test_scans_of_several_subjects_have_a_row_each(tmp_path: Path) -> None:
         write_scan(tmp_path / "in" / f"{name}.img", replace(CT, subject=subject))
     done = inveon("subjects", tmp_path / "in", "-o", tmp_path / "s.csv")
     assert done.exit_code == 0
-    assert "differs within the study: 'M1', 'M2'" in done.stderr
+    assert done.stderr.startswith(
+        f"warning: {tmp_path / 'in'}: subject_identifier differs within the study: 'M1', 'M2'"
+    )
+    assert "error" not in done.stderr
     assert [row["patient_id"] for row in read_rows(tmp_path / "s.csv")] == ["M1", "M2"]
+
+
+def test_folders_are_those_that_a_batch_enters(archive: Path, tmp_path: Path) -> None:
+    root = tmp_path / "in"
+    for name in ("a", ".snapshot"):
+        write_small_study(root / name)
+    (root / "link").symlink_to(archive / "c", target_is_directory=True)
+    done = inveon("subjects", root, "-o", tmp_path / "s.csv")
+    assert done.exit_code == 0
+    assert [row["file"] for row in read_rows(tmp_path / "s.csv")] == ["a/m1.ct.img", "a/m1.pet.img"]
+    assert "1 hidden folders were not entered" in done.stdout
+    assert "1 links to folders were not followed" in done.stdout
+
+
+@pytest.mark.parametrize("by", ["scan", "subject"])
+def test_a_folder_that_cannot_be_read_is_an_error_and_the_others_have_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    source = tmp_path / "in"
+    for name in ("a", "shut", "z"):
+        write_small_study(source / name)
+    scandir = os.scandir
+
+    def refuse(path: os.PathLike[str]) -> object:
+        if Path(path) == source / "shut":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    done = inveon("subjects", source, "-o", tmp_path / "s.csv", "--by", by)
+    assert done.exit_code == 1
+    assert f"error: {source / 'shut'}: cannot be read: Permission denied\n" in done.stderr
+    assert len(read_rows(tmp_path / "s.csv")) == (4 if by == "scan" else 1)

@@ -20,6 +20,13 @@ from inveonimaging.sheet.told import Origin, Source, Told
 from inveonimaging.subject.typed import birth_date_of
 
 _SUBJECT = {"birth_date": "date_of_birth", "sex": "sex", "species": "genus", "strain": "phenotype"}
+_ACTIVITY = {
+    "residual_mbq": "residual_activity",
+    "residual_time": "residual_activity_time",
+    "dose_time": "activity_before_injection_time",
+}
+_DOSE = ("dose", "dose_units", "activity_units", "activity_before_injection", *_ACTIVITY.values())
+"""Names of attributes, which are those of the keys."""
 _KEYS: Mapping[str, tuple[str, ...]] = {
     "birth_date": ("subject_date_of_birth",),
     "sex": ("subject_sex",),
@@ -29,8 +36,8 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "investigator": ("investigator",),
     "study_description": ("study",),
     "injection_time": ("injection_time",),
-    "dose_mbq": ("dose", "dose_units"),
-    "residual_mbq": ("dose", "dose_units"),
+    "dose_mbq": _DOSE,
+    **{name: (key,) for name, key in _ACTIVITY.items()},
 }
 _OF_DOSE = ("dose_mbq", "residual_mbq")
 _BQ = {ActivityUnits.MCI: units.MBQ_PER_MCI, ActivityUnits.MBQ: units.ONE}
@@ -77,33 +84,24 @@ def _subject(subject: Subject, told: Told) -> dict[str, Any]:
 
 
 def _tracer(tracer: Tracer, told: Told) -> Tracer:
+    """Return a tracer with what a sheet says, and with nothing of the header that its cells stand for."""
     if "injection_time" in told.cells:
         tracer = replace(tracer, injection_time=told.get("injection_time"))
     for part, whole in (("dose_time", "dose_mbq"), ("residual_time", "residual_mbq")):
         if told.get(part) and told.get(whole) is None:
             raise _error(told, part, f"{whole.removesuffix('_mbq')}_MBq beside it")
+    if "dose_mbq" in told.cells:
+        tracer = _activities(tracer, dose=told.get("dose_mbq"), dose_units=ActivityUnits.MBQ)
+    tracer = replace(tracer, **{key: None for name, key in _ACTIVITY.items() if name in told.cells})
+    if told.get("dose_mbq") is not None and "dose_time" in told.cells and told.get("dose_time") is None:
+        raise _error(told, "dose_time", "a time, or an empty cell if the dose is that at the injection")
     has_residual = told.get("residual_mbq") is not None
-    if "dose_mbq" not in told.cells and not has_residual:
-        return tracer
-    if has_residual or told.get("dose_time"):
-        return _measured(tracer, told)
-    return _activities(tracer, dose=told.get("dose_mbq"), dose_units=ActivityUnits.MBQ)
+    return _measured(tracer, told) if has_residual or told.get("dose_time") else tracer
 
 
 def _activities(tracer: Tracer, **values: Any) -> Tracer:
     """Return a tracer of which nothing is known of activity but these."""
-    nothing = dict.fromkeys(
-        (
-            "dose",
-            "dose_units",
-            "activity_units",
-            "activity_before_injection",
-            "activity_before_injection_time",
-            "residual_activity",
-            "residual_activity_time",
-        )
-    )
-    return replace(tracer, **{**nothing, **values})
+    return replace(tracer, **{**dict.fromkeys(_DOSE), **values})
 
 
 def _measured(tracer: Tracer, told: Told) -> Tracer:
@@ -112,9 +110,10 @@ def _measured(tracer: Tracer, told: Told) -> Tracer:
     before, at = told.get("dose_mbq"), told.get("dose_time") or tracer.injected_at
     if before is None:
         factor = _BQ.get(tracer.activity_units or ActivityUnits.UNKNOWN)
-        if not tracer.activity_before_injection or factor is None:
+        at = tracer.activity_before_injection_time
+        if not tracer.activity_before_injection or factor is None or at is None:
             raise _error(told, name, "dose_MBq beside it")
-        before, at = units.convert(tracer.activity_before_injection, factor), tracer.activity_before_injection_time
+        before = units.convert(tracer.activity_before_injection, factor)
     residual = told.get("residual_mbq") or 0.0
     if residual and not told.get("residual_time"):
         raise _error(told, name, "residual_time beside it")
@@ -135,7 +134,8 @@ def _measured(tracer: Tracer, told: Told) -> Tracer:
 
 def _error(told: Told, name: str, expected: str) -> InputError:
     cell = told.cells[name]
-    return InputError(f"{cell.title} is given", path=told.path, line=cell.row, expected=expected)
+    what = "unknown" if cell.value is None else "given"
+    return InputError(f"{cell.title} is {what}", path=told.path, line=cell.row, expected=expected)
 
 
 def origins(header: Header, told: Told, file: str) -> dict[str, Origin]:

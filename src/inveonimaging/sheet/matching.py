@@ -44,9 +44,10 @@ class Place(NamedTuple):
 
 def place_of(pair: Pair, header: Header) -> Place:
     """Return what rows of a scan are matched by."""
-    folder = os.path.abspath(pair.data.parent).replace("\\", "/").casefold()  # noqa: PTH100 - links stay as they are
+    folder = Path(os.path.abspath(pair.data.parent))  # noqa: PTH100 - links stay as they are
     names = pair.data.name.casefold(), pair.header.name.casefold()
-    return Place(tuple(filter(None, folder.split("/"))), names, plain_subject(header.subject.identifier))
+    folders = tuple(each.casefold() for each in folder.parts[1:])
+    return Place(folders, names, plain_subject(header.subject.identifier))
 
 
 def plain_subject(text: str | None) -> str:
@@ -95,9 +96,7 @@ class Sheet:
         Raises:
             InputError: two rows that match alike say different things.
         """
-        place = place_of(pair, header)
-        ranked = [(rank, row) for row in self._likely(place) if (rank := _rank(row, place))]
-        ranked.sort(key=lambda each: (each[0], -each[1].number), reverse=True)
+        ranked = sorted(self._ranked(pair, header), key=lambda each: (each[0], -each[1].number), reverse=True)
         cells: dict[str, tuple[Rank, Cell]] = {}
         for rank, row in ranked:
             for name, cell in row.cells.items():
@@ -106,6 +105,10 @@ class Sheet:
                     raise self._contradiction(cell, found[1], f"both match {printable(pair.data.name)} alike")
         rows = tuple(sorted(row.number for _, row in ranked))
         return Told(self.path, {name: cell for name, (_, cell) in cells.items()}, rows)
+
+    def rows_of(self, pair: Pair, header: Header) -> tuple[int, ...]:
+        """Return the numbers of the rows that match a scan, whatever they say of it."""
+        return tuple(sorted(row.number for _, row in self._ranked(pair, header)))
 
     def of_study(self, told: Iterable[Told]) -> Told:
         """Return what is said of a study as a whole by what is said of its scans.
@@ -125,8 +128,14 @@ class Sheet:
 
     def _contradiction(self, one: Cell, other: Cell, why: str) -> InputError:
         first, second = sorted((one, other), key=lambda cell: cell.row)
-        message = f"{second.title} is {_shown(second)}, but row {first.row} says {_shown(first)}; {why}"
+        other_title = "" if first.title == second.title else f"{first.title} "
+        message = f"{second.title} is {_shown(second)}, but row {first.row} says {other_title}{_shown(first)}; {why}"
         return InputError(message, path=self.path, line=second.row)
+
+    def _ranked(self, pair: Pair, header: Header) -> Iterator[tuple[Rank, Row]]:
+        """Yield the rows that match a scan, and how closely."""
+        place = place_of(pair, header)
+        yield from ((rank, row) for row in self._likely(place) if (rank := _rank(row, place)))
 
     def _likely(self, place: Place) -> Iterator[Row]:
         """Yield the rows that may match, so that not every row of a long sheet is looked at for every scan."""
@@ -172,7 +181,7 @@ def _closeness(pattern: str, path: Sequence[str]) -> int:
 
 
 def _shown(cell: Cell) -> str:
-    return "unknown" if cell.value is None else f"'{printable(cell.value, 40)}'"
+    return f"'{printable(cell.text, 40)}'"
 
 
 def told_of(sheet: Sheet | None, scans: Sequence[Scan]) -> tuple[tuple[Told, ...], Told]:

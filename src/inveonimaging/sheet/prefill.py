@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from inveonimaging import units
-from inveonimaging.discover import Pair, pair_of, scan_folder
+from inveonimaging.discover import Pair
 from inveonimaging.errors import InputError, InveonError, UnsupportedError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr import Header, parse
@@ -25,6 +25,9 @@ from inveonimaging.subject import Animal, GivenSubject, animal_of
 from inveonimaging.subject.typed import NOT_GIVEN
 
 Cells = dict[str, str]
+Looked = Iterable[Sequence[Pair] | InputError]
+"""The pairs of each study, and folders that cannot be read."""
+
 _OTHER_UNITS = {"weight_kg", "dose_mCi", "residual_mCi"}
 _FILLED = tuple(each for each in COLUMNS if each.scope is not Scope.MATCH and each.title not in _OTHER_UNITS)
 OF_SUBJECT = tuple(each for each in _FILLED if each.scope is Scope.STUDY)
@@ -50,21 +53,25 @@ class _Scan:
     values: dict[str, Any]
 
 
-def filled_by_scan(root: Path) -> Filled:
-    """Return a row for each scan below a folder, or for the one of a file.
+def filled_by_scan(root: Path, looked: Looked) -> Filled:
+    """Return a row for each scan.
+
+    Args:
+        root: the folder below which they lie, or the file of the one.
+        looked: what was found there.
 
     Raises:
         InputError: there is none.
     """
-    scans, findings, errors = _scans(root)
+    scans, findings, errors = _scans(root, looked)
     notes = tuple(f"{NOTE} {name}" for name in ("kind", "scan start", "subject_identifier"))
     rows = tuple({"file": escaped(each.file), **_notes(notes, each.header), **_cells(_FILLED, each)} for each in scans)
     return Filled(("file", *notes, *(each.title for each in _FILLED)), rows, findings, errors)
 
 
-def filled_by_subject(root: Path) -> Filled:
-    """Return a row for each subject below a folder, with what all its studies agree on; errors as `filled_by_scan`."""
-    scans, findings, errors = _scans(root)
+def filled_by_subject(root: Path, looked: Looked) -> Filled:
+    """Return a row for each subject, with what all its studies agree on; arguments and errors as `filled_by_scan`."""
+    scans, findings, errors = _scans(root, looked)
     subjects: dict[str, list[_Scan]] = {}
     for each in scans:
         subjects.setdefault(plain_subject(each.header.subject.identifier), []).append(each)
@@ -84,13 +91,16 @@ def _of_subject(note: str, scans: Sequence[_Scan]) -> Cells:
     return {"subject": escaped(subject), note: str(len(scans)), **agreed}
 
 
-def _scans(root: Path) -> tuple[list[_Scan], tuple[Finding, ...], tuple[InveonError, ...]]:
+def _scans(root: Path, looked: Looked) -> tuple[list[_Scan], tuple[Finding, ...], tuple[InveonError, ...]]:
     scans: list[_Scan] = []
     findings: list[Finding] = []
     errors: list[InveonError] = []
-    for pairs in _studies(root):
+    for pairs in looked:
+        if isinstance(pairs, InputError):
+            errors.append(pairs)
+            continue
         read: list[tuple[Pair, Header]] = []
-        for pair in pairs:
+        for pair in sorted(pairs, key=lambda pair: pair.name):
             try:
                 read.append((pair, _header(pair)))
             except UnsupportedError as error:
@@ -103,19 +113,6 @@ def _scans(root: Path) -> tuple[list[_Scan], tuple[Finding, ...], tuple[InveonEr
     return scans, tuple(findings), tuple(errors)
 
 
-def _studies(root: Path) -> Iterator[tuple[Pair, ...]]:
-    """Yield the pairs of each folder of a tree; links to folders are not entered."""
-    if not root.is_dir():
-        yield (pair_of(root),)
-        return
-    folders = [root]
-    while folders:
-        folder = scan_folder(folders.pop())
-        folders += [each for each in reversed(folder.folders) if not each.is_symlink()]
-        if folder.pairs:
-            yield tuple(sorted(folder.pairs, key=lambda pair: pair.name))
-
-
 def _header(pair: Pair) -> Header:
     try:
         header, _ = parse(header_bytes(pair.header))
@@ -126,14 +123,17 @@ def _header(pair: Pair) -> Header:
 
 
 def _of_study(root: Path, scans: Sequence[tuple[Pair, Header]], findings: list[Finding]) -> Iterator[_Scan]:
-    """Yield the scans of a folder with what a conversion takes from their headers together."""
+    """Yield the scans of a folder with what a conversion takes from their headers together.
+
+    Scans of several subjects have rows of their own: what a conversion refuses is a warning here.
+    """
     headers = [header for _, header in scans]
     animal, odd = animal_of(headers, GivenSubject())
     is_one = not any(each.severity is Severity.ERROR for each in odd)
     study = next((header.study for header in headers if header.study), None)
     if scans and not is_one:
         found = (each for each in odd if each.severity is Severity.ERROR)
-        findings += [replace(each, path=str(scans[0][0].data.parent)) for each in found]
+        findings += [replace(each, severity=Severity.WARNING, path=str(scans[0][0].data.parent)) for each in found]
     for pair, header in scans:
         who = animal if is_one else animal_of([header], GivenSubject())[0]
         told = study if is_one else header.study
@@ -146,10 +146,10 @@ def _of_study(root: Path, scans: Sequence[tuple[Pair, Header]], findings: list[F
 
 
 def _pattern(path: str) -> str:
-    """Return a path as a cell can hold it: a pattern, if it has characters that are none."""
-    if path.isprintable():
+    """Return a path as a cell can hold it: a pattern, if names in it have characters that a cell cannot say."""
+    if path.isprintable() and "\\" not in path:
         return path
-    return "".join(c if c.isprintable() else "?" for c in path.replace("[", "[[]"))
+    return "".join(c if c.isprintable() and c != "\\" else "?" for c in path.replace("[", "[[]"))
 
 
 def _of_animal(animal: Animal) -> dict[str, Any]:

@@ -56,7 +56,8 @@ def _row(path: Path, raw: Raw, table: Table) -> Row:
         if column.scope is Scope.MATCH:
             matched[column.name] = _pattern(path, raw.number, column, content)
         else:
-            cells[column.name] = Cell(_value(path, raw.number, column, content, table), raw.number, column.title)
+            value = _value(path, raw.number, column, content, table)
+            cells[column.name] = Cell(value, raw.number, column.title, content)
     if not matched:
         hint = "fill one of file, folder and subject"
         raise OptionError("the row does not say what scans it is about", path=path, line=raw.number, hint=hint)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -33,11 +33,12 @@ class Origin(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A value, None if it takes the header's away, with the row and the column's title that it stands in."""
+    """A value, None if it takes the header's away, with row and title that it stands under, and the text there."""
 
     value: Any
     row: int
     title: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,9 @@ class Told:
         """Return where a value that a row gives came from."""
         return Origin(Source.SHEET, self.path.name if self.path else "", self.cells[name].row)
 
-    def only(self, names: Iterable[str]) -> Told:
-        """Return what is said under these names."""
-        return Told(self.path, {name: self.cells[name] for name in names if name in self.cells}, self.rows)
+    def only(self, names: Container[str]) -> Told:
+        """Return what is said under these names, in the same order."""
+        return Told(self.path, {name: cell for name, cell in self.cells.items() if name in names}, self.rows)
 
 
 NOTHING = Told()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -102,6 +102,7 @@ def animal_of(
     if "birth_date" in typed and typed["birth_date"] != known.get("birth_date"):
         known.pop("age", None)  # that of another birth date
     known |= {**said, **typed}
+    findings += birth_findings(known.get("birth_date"), headers)
     if known.get("responsible_organization") == known.get("institution"):
         known.pop("responsible_organization", None)  # which it is without being said
     sources |= {name: told.origin(name) for name in said} | dict.fromkeys(typed, Origin(Source.COMMAND_LINE))
@@ -153,8 +154,18 @@ def _identity(headers: Sequence[Header], given_id: str | None, findings: list[Fi
     return {"id": subjects[0], "name": subjects[0]} if subjects else {}
 
 
+def birth_findings(born: date | None, headers: Iterable[Header]) -> Iterator[Finding]:
+    """Yield that an animal was born after a scan, with the first such scan."""
+    for header in headers:
+        when = header.acquisition.started_at
+        if born and when and born > when.date():
+            message = f"the birth date is {born}, after the scan at {when}"
+            yield Finding("birth-after-scan", message, key="subject_date_of_birth")
+            return
+
+
 def _age_at_scan(birth: object, headers: Sequence[Header]) -> str | None:
-    scan = min((h.acquisition.scan_time for h in headers if h.acquisition.scan_time), default=None)
+    scan = min((h.acquisition.started_at for h in headers if h.acquisition.started_at), default=None)
     if not isinstance(birth, date) or scan is None:
         return None
     days = (scan.date() - birth).days
