@@ -151,6 +151,128 @@ def test_what_is_kept_as_typed_is_removed_with_a_name_a_date_or_an_address(key: 
     assert value not in findings[0].message
 
 
+NAMED = [  # who or what is named, and where it stands
+    ("investigator", "王伟", "王伟 line"),
+    ("investigator", "王伟", "王伟的小鼠"),
+    ("investigator", "李", "line of 李"),
+    ("investigator", "王伟 教授", "王伟 line"),
+    ("investigator", "Li", "strain Li"),
+    ("operator", "(Li)", "x_Li, LI's"),
+    ("subject_identifier", "7", "CD-1 7"),
+    ("subject_identifier", "M-7", "line M_7"),
+    ("institution", "UC", "from UC."),
+    ("investigator", "John Smith", "C57_Smith_colony"),
+    ("acquisition_user_id", "john_smith", "Smith line"),
+    ("institution", "North Lab", "North__Lab"),
+    ("investigator", "Müller", "Mu\N{COMBINING DIAERESIS}ller line"),
+    ("investigator", "Mu\N{COMBINING DIAERESIS}ller", "MÜLLER"),
+    ("investigator", "José", "JOSE line"),
+    ("investigator", "Straße", "STRASSE"),
+    ("operator", "\N{FULLWIDTH LATIN CAPITAL LETTER L}i", "line li"),
+    ("operator", "Smith", "Sm\N{SOFT HYPHEN}ith"),
+    ("operator", "Smith", "Smith的小鼠"),
+]
+
+
+@pytest.mark.parametrize(("key", "name", "text"), NAMED)
+def test_names_are_found_however_they_are_typed(key: str, name: str, text: str) -> None:
+    data = header_text({key: name, "subject_phenotype": text}).encode()
+    left, findings = covered(data, cover_of([(neutral(1), data)], asked(), None))
+    assert text not in left.decode()
+    assert [(finding.code, finding.key) for finding in findings] == [("value-removed", "subject_phenotype")]
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "kept", "text"),
+    [
+        ("subject_identifier", "6", "subject_phenotype", "C57BL/6"),
+        ("subject_identifier", "6", "subject_phenotype", "C57BL/6J x B6.129P2"),
+        ("subject_identifier", "18", "isotope", "F 18"),
+        ("subject_identifier", "18", "isotope", "^18^Fluorine"),
+        ("subject_identifier", "F18", "isotope", "F18"),
+        ("subject_identifier", "18", "injected_compound", "F-18 FDG"),
+        ("subject_identifier", "7", "gate_description", "7 ECG"),
+        ("subject_identifier", "7", "subject_phenotype", "p53 1.7"),
+        ("investigator", "Li", "subject_phenotype", "Li-Fraumeni line"),
+        ("investigator", "李", "subject_phenotype", "桃李线"),
+        ("investigator", "Wei Li", "subject_phenotype", "strain Li"),  # no word of four letters
+        ("investigator", "Smith", "subject_phenotype", "Smithson"),
+        ("investigator", "?!", "subject_phenotype", "what?!"),
+        ("investigator", "not specified", "subject_phenotype", "specified"),
+    ],
+)
+def test_what_is_no_name_stays(key: str, name: str, kept: str, text: str) -> None:
+    data = header_text({key: name, kept: text}).encode()
+    left, findings = covered(data, cover_of([(neutral(1), data)], asked(), None))
+    assert f"{kept} {text}\n" in left.decode()
+    assert not findings
+
+
+@pytest.mark.parametrize("name", ["0", "1", "4", "18", "511", "e", "F"])
+def test_a_short_name_damages_no_number(name: str) -> None:
+    changes = {**SCIENCE, "subject_identifier": name, "investigator": name}
+    left = text_of(header_text(changes, frames=[{"scale_factor": "1e-3"}]).encode(), patient_id="S1")
+    lines = left.split("\n")
+    assert [key for key, value in SCIENCE.items() if f"{key} {value}" not in lines] == []
+    assert "scale_factor 1e-3" in lines
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "born 17. Mai 2014",
+        "DOB:140304",
+        "140304 (DOB)",
+        "né le 3",
+        "födelsedag 3.4",
+        "date 140304",
+        "17. März",
+        "4 de marzo de 2014",
+        "17 août",
+        "1º de maio",
+        "4 gen 2014",
+        "17 toukokuuta",
+        "17 czerwca",
+        "17. června",
+        "17_Jun_14",
+        "17_06_2014",
+        "2014_06_17",
+        "17Jun2014",
+        "data/smith",
+        "../smith",
+        "~/smith",
+        "/smith",
+        "Users/smith",
+        "m7.img.hdr",
+    ],
+)
+def test_dates_in_words_and_relative_paths_are_removed(text: str) -> None:
+    assert "subject_phenotype" not in text_of(header_text({"subject_phenotype": text}).encode())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "B6;129S4-Gt(ROSA)26Sor<tm1>/J",
+        "CD-1 nude (Crl:CD1-Foxn1nu)",
+        "Tg(APPswe,PSEN1dE9)85Dbo",
+        "NOD.Cg-Prkdcscid Il2rgtm1Wjl/SzJ",
+        "B6 x 129",
+        "Apoe-/- Il2rg+/+",
+        "BALB/cAnNCrl gen 5",
+        "octreotide 111",
+        "NAC 100 mg",
+        "[68Ga]Ga-DOTA-TATE",
+        "newborn 3",
+        "head/neck",
+        "PET/CT",
+    ],
+)
+def test_strains_and_compounds_are_no_dates_and_no_paths(text: str) -> None:
+    changes = {"subject_phenotype": text, "investigator": "Kim Olsen", "subject_identifier": "M12"}
+    assert f"subject_phenotype {text}\n" in text_of(header_text(changes).encode())
+
+
 SCIENCE = {
     "injected_compound": "FDG",
     "isotope": "F-18",
@@ -748,3 +870,72 @@ def test_a_comparison_notices_dates_that_are_not_shifted(
     output = changed(made["classic", "none", "keep"], tmp_path / "out", claim)
     found = [each.code for checked in verify(study, output).studies for each in checked.all_differences]
     assert found == ["dates-left"]
+
+
+def write_named_study(folder: Path, changes: dict[str, str]) -> Path:
+    """Write a PET scan whose header says so."""
+    folder.mkdir()
+    path = folder / "a.img"
+    write_scan(path, replace(PET, subject=replace(PET.subject, identifier="")))
+    header = path.with_name("a.img.hdr")
+    lines = header.read_text("utf-8").split("\n")
+    kept = [line for line in lines if line.split(" ", 1)[0] not in changes]
+    kept[kept.index("end_of_header") : kept.index("end_of_header")] = [f"{key} {text}" for key, text in changes.items()]
+    header.write_text("\n".join(kept), "utf-8")
+    return folder
+
+
+def said_after(change: Any, study: Path, tmp_path: Path) -> list[tuple[str, str]]:
+    """Convert a study, change the DICOM, and return what a comparison finds: code and message."""
+    from inveonimaging.verification import verify
+
+    options = ["--deidentify", "--patient-id", "S01", "--shift-days", "-400"]
+    done = inveon("convert", study, tmp_path / "out", *options)
+    assert done.exit_code == 0, done.stderr
+    output = changed(Converted(tmp_path / "out", done), tmp_path / "changed", change)
+    found = [each for checked in verify(study, output).studies for each in checked.all_differences]
+    return [(each.code, each.message) for each in found]
+
+
+def put_nothing(_: Dataset) -> None:
+    pass
+
+
+DATED = [("subject_phenotype", text, text) for text in ("born 17. Mai 2014", "DOB:140304", "data/smith")]
+
+
+@pytest.mark.parametrize("where", ["attribute", "header"])
+@pytest.mark.parametrize(("key", "name", "text"), [*NAMED, *DATED])
+def test_a_comparison_notices_what_is_removed(key: str, name: str, text: str, where: str, tmp_path: Path) -> None:
+    def put(ds: Dataset) -> None:
+        ds.SpecificCharacterSet = "ISO_IR 192"
+        if where == "attribute":
+            ds.StrainDescription = text
+        elif (0x0099, 0x0010) in ds:
+            block = ds.private_block(0x0099, "INVEONIMAGING HEADER 1")
+            block[0x01].value += f"\nsubject_phenotype {text}\n"
+
+    study = write_named_study(tmp_path / "in", {key: name, "subject_phenotype": text})
+    ((code, message),) = said_after(put, study, tmp_path)
+    assert (code, key in message) == ("identity-left", True)
+
+
+@pytest.mark.parametrize("name", ["0", "1", "2", "4", "6", "18", "e", "F", "LO", "by"])
+def test_a_comparison_takes_no_number_for_a_name(name: str, tmp_path: Path) -> None:
+    changes = {"subject_identifier": name, "investigator": name, "subject_phenotype": "C57BL/6", "isotope": "F 18"}
+    study = write_named_study(tmp_path / "in", {**changes, "acquisition_notes": "FDG", "subject_genus": "Mus musculus"})
+    assert said_after(put_nothing, study, tmp_path) == []
+
+
+def test_a_comparison_reads_a_value_of_no_known_kind_as_text(
+    made: dict[tuple[str, str, str], Converted], study: Path, tmp_path: Path
+) -> None:
+    from inveonimaging.verification import verify
+
+    output = changed(made["classic", "none", "shift"], tmp_path / "out", put_operator)
+    for path in output.rglob("*.dcm"):
+        path.write_bytes(path.read_bytes().replace(b"\x70\x10PN", b"\x70\x10ZZ"))
+        with pytest.raises(NotImplementedError):
+            pydicom.dcmread(path).OperatorsName  # noqa: B018 - it is read here
+    found = [each.code for checked in verify(study, output).studies for each in checked.all_differences]
+    assert found == ["identity-left"]

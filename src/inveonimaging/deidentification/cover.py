@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path, PureWindowsPath
 
+from inveonimaging.deidentification.kept import names_in, pattern_of, people_in
 from inveonimaging.deidentification.profile import NAMES, NAMES_OF_PEOPLE
 from inveonimaging.deidentification.request import Dates, Deidentify
 from inveonimaging.discover import Pair
@@ -18,8 +19,6 @@ from inveonimaging.hdr.lexer import lex
 from inveonimaging.scan import modality_of
 from inveonimaging.subject.typed import birth_date_of, text_of
 
-_SHORTEST_NAME = 3
-_SHORTEST_WORD = 4
 _MOST_DAYS = 999  # of an Age String
 _DAYS_PER_WEEK = 7
 
@@ -34,7 +33,7 @@ class Cover:
         pseudonyms: what stands for each `subject_identifier`.
         spaces: what stands for each `spatial_identifier`.
         computed: the new name of the CT that an `attenuation_filename` names, by its stem.
-        names: finds what must not stand in text that is kept; None if the headers name nobody.
+        names: finds what must not stand in text that is kept, as that is compared; None if the headers name nobody.
         scanned: the day of the earliest scan, to tell the age.
     """
 
@@ -84,7 +83,7 @@ def cover_of(
     subjects = [text for header in headers if (text := text_of(header.subject.identifier))]
     pseudonyms = {text: patient_id or request.pseudonym(text) for text in subjects}
     spaces = dict.fromkeys(header.geometry.spatial_identifier for header in headers)
-    scans = [when.date() for header in headers if (when := header.acquisition.scan_time)]
+    scans = [when.date() for header in headers if (when := header.acquisition.started_at)]
     return Cover(
         request=request,
         days=request.days_for(patient_id or next(iter(subjects), None)),
@@ -127,14 +126,12 @@ def _is_ct(header: Header) -> bool:
 
 
 def _names(texts: Iterator[bytes]) -> re.Pattern[str] | None:
-    """Return what finds the people, places and subjects that headers name, as whole words in any case."""
+    """Return what finds the people, places and subjects that headers name."""
     names: dict[str, None] = {}
     for data in texts:
         for line in lex(data).blocks[0]:
-            if line.key in NAMES and text_of(line.value) and len(line.value) >= _SHORTEST_NAME:
-                names[line.value] = None
-            if line.key in NAMES_OF_PEOPLE:
-                names |= dict.fromkeys(word for word in re.findall(r"\w+", line.value) if len(word) >= _SHORTEST_WORD)
-    if not names:
-        return None
-    return re.compile("|".join(rf"(?<!\w){re.escape(name)}(?!\w)" for name in names), re.IGNORECASE)
+            if text_of(line.value) and line.key in NAMES:
+                names |= dict.fromkeys(names_in(line.value))
+            if text_of(line.value) and line.key in NAMES_OF_PEOPLE:
+                names |= dict.fromkeys(people_in(line.value))
+    return re.compile("|".join(map(pattern_of, names))) if names else None

@@ -11,13 +11,15 @@ from datetime import datetime, timedelta
 
 from inveonimaging.deidentification import profile
 from inveonimaging.deidentification.cover import Cover, stem
+from inveonimaging.deidentification.kept import folded, is_dated_number, is_nuclide, tells_more
 from inveonimaging.deidentification.profile import Action
 from inveonimaging.errors import HeaderError
 from inveonimaging.findings import Finding
 from inveonimaging.hdr import fields
 from inveonimaging.hdr.lexer import END, Line, lex
 from inveonimaging.hdr.lexer import FRAME as OPENING
-from inveonimaging.hdr.values import MONTHS, ctime, spell_ctime
+from inveonimaging.hdr.model import GateDescription
+from inveonimaging.hdr.values import ctime, spell_ctime
 from inveonimaging.subject.typed import age_of, birth_date_of, sex_of, text_of
 
 UNREADABLE = "removed"
@@ -26,17 +28,9 @@ UNREADABLE = "removed"
 _EPOCH_YEAR = 1970  # what a console writes for no time at all: shifted, it would tell by how much
 _LONGEST_CODE = 5
 _LONGEST_WORDS = 64
+_LARGEST_INPUT = 99  # of a gate
 _MEASURE = re.compile(r"(?:[-+.,:;\s\d]|[eE][-+]?\d)*(?:mmol/l|mg/dl|mg%)?", re.IGNORECASE | re.ASCII)
 _CLOCK = re.compile(r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:\s*[ap]m)?", re.IGNORECASE | re.ASCII)
-_ADDRESS = re.compile(r"[@\\]|//|\b[a-z]:/|/\w+/", re.IGNORECASE)
-_MONTH = f"(?:{'|'.join(MONTHS)})"
-_DATES = (
-    r"(?<![\d.])(?:19|20)\d\d[-/. ]?(?:0[1-9]|1[0-2])[-/. ]?(?:0[1-9]|[12]\d|3[01])(?!\d)",  # 2014-03-04, 20140304
-    r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}",  # 4.3.14
-    rf"\b{_MONTH}[a-z]*\W*\d",  # Mar 4
-    rf"\d\W*{_MONTH}",  # 4 Mar
-)
-_DATE = re.compile("|".join(_DATES), re.IGNORECASE | re.ASCII)
 
 
 def covered(data: bytes, cover: Cover) -> tuple[bytes, tuple[Finding, ...]]:
@@ -87,15 +81,21 @@ class _Text:
 
     def words(self, line: Line, field: fields.Field) -> str | None:
         """Return text that names nobody."""
-        if not _is_of(field, line.value):
+        try:
+            parsed = field.codec.parse(line.value)
+        except (ValueError, ArithmeticError):
             return UNREADABLE
+        if line.key == "isotope" and is_nuclide(line.value):
+            return line.value
+        is_numbered = isinstance(parsed, GateDescription) and 0 <= parsed.input <= _LARGEST_INPUT
+        text = parsed.text if is_numbered else line.value
         names = self._cover.names
-        is_odd = len(line.value) > _LONGEST_WORDS or _ADDRESS.search(line.value) or _DATE.search(line.value)
-        return None if is_odd or (names and names.search(line.value)) else line.value
+        is_odd = len(line.value) > _LONGEST_WORDS or tells_more(text) or (names and names.search(folded(text)))
+        return None if is_odd else line.value
 
     def measure(self, line: Line, _field: fields.Field) -> str | None:
         """Return numbers, with a unit of glucose."""
-        return line.value if _MEASURE.fullmatch(line.value) and not _DATE.search(line.value) else None
+        return line.value if _MEASURE.fullmatch(line.value) and not is_dated_number(line.value) else None
 
     def age(self, line: Line, _field: fields.Field) -> str | None:
         """Return an age."""

@@ -5,39 +5,21 @@ Dates may be moved by whole days, all of a study by as many: times of day and al
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
-
-from pydicom import dcmread
-from pydicom.dataset import Dataset
 
 from inveonimaging.deidentification.cover import neutral
+from inveonimaging.deidentification.kept import folded
 from inveonimaging.discover import Pair
 from inveonimaging.hdr import Header
 from inveonimaging.subject import Animal, Source
-from inveonimaging.verification.comparison import plain
+from inveonimaging.verification.identity import KEPT, Name, Search, names_of
 from inveonimaging.verification.moments import acquired, joined
-from inveonimaging.verification.planes import File, Plane
+from inveonimaging.verification.planes import Plane
 from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import Scan
-
-_IDENTIFYING = (  # what must be gone, whatever the profile of who removed it
-    "investigator",
-    "operator",
-    "acquisition_user_id",
-    "histogram_user_id",
-    "reconstruction_user_id",
-    "scatter_correction_user_id",
-    "institution",
-    "subject_identifier",
-    "acquisition_notes",
-)
-_SHORTEST = 4
-_UNKNOWN = {"unknown", "none", "not specified"}
 
 _MOST_DAYS = 100 * 366
 
@@ -58,13 +40,13 @@ class Hidden:
     Attributes:
         days: that all dates are moved by; 0 if they are not.
         is_moved: whether it says that dates are modified.
-        names: what must be gone, by key.
+        names: what must be gone.
         pairs: what the files are called, by what they were.
     """
 
     days: int
     is_moved: bool
-    names: dict[str, str]
+    names: tuple[Name, ...]
     pairs: dict[Pair, Pair]
 
     def scan(self, scan: Scan) -> Scan:
@@ -89,11 +71,13 @@ class Hidden:
         """Yield what is still there and should not be."""
         files = {id(plane.file): plane.file for planes in series for plane in planes}.values()
         found: dict[str, list[Path]] = {}
+        search = Search(self.names)
         for file in files:
-            for key in self._keys_in(file):
+            for key in search.keys_in(file.path):
                 found.setdefault(key, []).append(file.path)
         for key, paths in found.items():
-            message = f"what the header says in {key} is still there, in {len(paths)} files that say otherwise"
+            what = f"what the header says in {key}{', with a date or a path,' if key in KEPT else ''}"
+            message = f"{what} is still there, in {len(paths)} files that say otherwise"
             yield Difference(
                 code="identity-left", kind=Kind.IDENTITY, message=message, path=str(paths[0]), planes=len(paths)
             )
@@ -101,13 +85,6 @@ class Hidden:
             message = "dates are said to be modified, and are those of the header"
             path = str(series[0][0].file.path)
             yield Difference(code="dates-left", kind=Kind.IDENTITY, message=message, path=path)
-
-    def _keys_in(self, file: File) -> tuple[str, ...]:
-        """Return the keys whose value stands in a file; bytes that look like it are read as the text that they are."""
-        if file.native is not None and not any(_may_be_in(name, _head(file)) for name in self.names.values()):
-            return ()
-        texts = "\n".join(_texts(dcmread(file.path, stop_before_pixels=True)))
-        return tuple(key for key, name in self.names.items() if _word(name).search(texts))
 
 
 def hidden_of(scans: Sequence[Scan], series: Sequence[Series]) -> Hidden:
@@ -131,17 +108,12 @@ def _day(plane: Plane) -> date | None:
     return moment.date() if moment else None
 
 
-def _names(scans: Sequence[Scan]) -> dict[str, str]:
-    """Return the values that must be gone, by key, but for what was given anew."""
-    given = [str(getattr(scan.animal, name)).casefold() for scan in scans for name in _given(scan.animal)]
-    found: dict[str, str] = {}
-    for scan in scans:
-        for line in scan.header.source:
-            value = line.value.strip()
-            is_name = len(value) >= _SHORTEST and not value.isdigit() and value.casefold() not in _UNKNOWN
-            if line.key in _IDENTIFYING and is_name and not any(value.casefold() in text for text in given):
-                found[line.key] = value
-    return found
+def _names(scans: Sequence[Scan]) -> tuple[Name, ...]:
+    """Return what must be gone, but for what was given anew."""
+    given = [folded(str(getattr(scan.animal, name))) for scan in scans for name in _given(scan.animal)]
+    lines = (line for scan in scans for line in scan.header.source)
+    names = dict.fromkeys(name for line in lines for name in names_of(line.key, line.value))
+    return tuple(name for name in names if not name.stands_in(given))
 
 
 def _given(animal: Animal) -> frozenset[str]:
@@ -160,7 +132,7 @@ def _moved(header: Header, days: timedelta) -> Header:
     return replace(
         header,
         acquisition=replace(
-            acquisition, scan_time=later(acquisition.scan_time), gmt_scan_time=later(acquisition.gmt_scan_time)
+            acquisition, scan_time=later(acquisition.started_at), gmt_scan_time=later(acquisition.gmt_scan_time)
         ),
         tracer=replace(
             tracer,
@@ -168,35 +140,3 @@ def _moved(header: Header, days: timedelta) -> Header:
             residual_activity_time=later(tracer.residual_activity_time),
         ),
     )
-
-
-def _head(file: File) -> bytes:
-    with file.path.open("rb") as opened:
-        return opened.read(file.native.offset if file.native else -1).lower()
-
-
-def _may_be_in(name: str, head: bytes) -> bool:
-    spellings = {text.lower().encode(code, "replace") for text in (name, plain(name)) for code in ("utf-8", "latin-1")}
-    return any(spelling in head for spelling in spellings)
-
-
-def _word(name: str) -> re.Pattern[str]:
-    spellings = "|".join(re.escape(each) for each in {name, plain(name)})
-    return re.compile(rf"(?<!\w)(?:{spellings})(?!\w)", re.IGNORECASE)
-
-
-def _texts(dataset: Dataset) -> Iterator[str]:
-    """Yield all values of a dataset as text, those of its sequences and private blocks too."""
-    for element in dataset.iterall():
-        yield from _text(element.value)
-
-
-def _text(value: Any) -> Iterator[str]:
-    if isinstance(value, bytes):
-        yield value.decode("utf-8", "replace")
-        yield value.decode("latin-1")
-    elif isinstance(value, list | tuple):
-        for each in value:
-            yield from _text(each)
-    elif not isinstance(value, Dataset):
-        yield str(value)
