@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from pydicom.dataelem import DataElement
 
 import inveonimaging
 from helpers import CT, PET, assert_harmless, inveon, write_small_study
@@ -27,7 +28,7 @@ from inveonimaging.dicom.iods import Form
 from inveonimaging.discover import pair_of
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import ActivityUnits, Attenuation, DataType, FileType, ReconAlgorithm, WeightUnits
-from inveonimaging.hdr.model import GateBins
+from inveonimaging.hdr.model import Calibration, GateBins
 from inveonimaging.phantom import PET_SCAN, SPECT_SCAN, Defect, FrameTime, Scan, frames_of, write_scan
 from inveonimaging.phantom.scan import NCI_PER_CC
 from inveonimaging.quant import Policy
@@ -96,6 +97,7 @@ def drawn_up(before: float, residual: float) -> Change:
 
 HEADERS: dict[str, tuple[Change, str, str]] = {
     "no scan time": (scan_at(None), "scan-time-unknown", "missing"),
+    "the epoch": (scan_at(datetime(1970, 1, 1)), "scan-time-unknown", "1970"),
     "an old scan": (scan_at(datetime(1999, 12, 31)), "scan-time-odd", "before there were"),
     "a scan to come": (scan_at(datetime(2020, 1, 3)), "scan-time-odd", "in the future"),
     "another name": (lambda h: replace(h, file_name=r"D:\data\other.img"), "file-renamed", "'other.img'"),
@@ -120,6 +122,11 @@ HEADERS: dict[str, tuple[Change, str, str]] = {
     "after the scan": (tracer(injection_time=datetime(2014, 6, 17, 13, 53, 8)), "injection-after-end", "after the end"),
     # 12 half-lives are 21.95 h
     "the day before": (tracer(injection_time=datetime(2014, 6, 16, 15, 52, 7)), "injection-long-before", "12 half"),
+    "of copper, no fraction": (
+        tracer(isotope="Cu-64", half_life_s=45721.0, branching_fraction=0.0),
+        "branching-fraction-disagrees",
+        "not told, and counts as 1, but that of Cu-64 is 0.1752",
+    ),
     "no attenuation": (corrections(attenuation=Attenuation.NONE), "attenuation-not-corrected", "refuse"),
     "no decay": (corrections(decay=False), "decay-not-corrected", "refuse"),
     "decay who knows": (corrections(decay=None), "decay-not-corrected", "NONE"),
@@ -171,6 +178,57 @@ def test_the_net_dose_is_that_at_the_injection(tmp_path: Path) -> None:
     # drawn up one half-life before: half of it; left over one half-life after: twice that
     image = inveonimaging.read(write_scan(tmp_path / "m.pet.img", PET, change=drawn_up(12.0, 0.5)).data)
     assert image.header.tracer.measured_dose_bq == pytest.approx((12.0 / 2 - 0.5 * 2) * 37e6, rel=1e-9)
+
+
+@pytest.mark.parametrize(("fraction", "isotope"), [(0.0, "F-18"), (None, "unobtainium"), (1.5, "Cu-64")])
+def test_values_that_were_not_divided_by_a_fraction_make_suv_doubtful(
+    tmp_path: Path, fraction: float | None, isotope: str
+) -> None:
+    checked = looked_at(tmp_path, change=tracer(branching_fraction=fraction, isotope=isotope))
+    assert "branching-fraction-odd" in {finding.code for finding in row(checked, "Units").findings}
+    assert row(checked, "Units").state is State.DOUBTFUL
+
+
+# What it is that viewers refuse, and whether the formula holds all the same.
+REFUSED: dict[str, tuple[Scan, Change, str, bool]] = {
+    "O-15, a day early": (
+        STATIC,
+        tracer(isotope="O-15", half_life_s=122.24, injection_time=datetime(2014, 6, 16, 13, 51, 37)),
+        "Radiopharmaceutical Start DateTime",
+        False,
+    ),
+    "another year": (
+        STATIC,
+        tracer(injection_time=datetime(2013, 6, 17, 13, 51, 37)),
+        "Radiopharmaceutical Start DateTime",
+        False,
+    ),
+    "after the end": (
+        STATIC,
+        tracer(injection_time=datetime(2014, 6, 17, 18, 53)),
+        "Radiopharmaceutical Start DateTime",
+        False,
+    ),
+    "not corrected for decay": (STATIC, corrections(decay=False), "Decay Correction", False),
+    "not calibrated": (replace(STATIC, calibration=Calibration()), lambda header: header, "Units", False),
+    "no attenuation": (STATIC, corrections(attenuation=Attenuation.NONE), "Corrected Image", True),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_not_ready_has_a_factor_only_if_the_formula_holds(tmp_path: Path, case: str) -> None:
+    scan, change, attribute, holds = REFUSED[case]
+    checked = looked_at(tmp_path, scan, change=change)
+    assert checked.suv is not None
+    assert checked.suv.verdict is Verdict.NOT_READY
+    assert row(checked, attribute).state is State.MISSING
+    assert (checked.suv.suv_per_bqml is not None) is holds
+
+
+def test_a_dose_beyond_all_reason_is_not_ready(tmp_path: Path) -> None:
+    checked = looked_at(tmp_path, change=tracer(dose=1e-320))
+    assert checked.suv is not None
+    assert (checked.suv.verdict, checked.suv.suv_per_bqml) == (Verdict.NOT_READY, None)
 
 
 @pytest.mark.parametrize(("before", "is_odd"), [(12.0, False), (16.0, True)])
@@ -431,6 +489,20 @@ def put(**values: Any) -> Callable[[Any, int], None]:
     return change
 
 
+def without_a_day(dataset: Any, _number: int) -> None:
+    mode = pydicom.config.IGNORE
+    odd = DataElement("RadiopharmaceuticalStartDateTime", "DT", "20149917135137", validation_mode=mode)
+    dataset.RadiopharmaceuticalInformationSequence[0].add(odd)
+
+
+def of_copper(dataset: Any, _number: int) -> None:
+    tracer_item = dataset.RadiopharmaceuticalInformationSequence[0]
+    tracer_item.RadionuclideCodeSequence[0].CodeMeaning = "^64^Copper"
+    tracer_item.RadionuclideHalfLife = "45721"
+    del tracer_item.RadionuclidePositronFraction
+    dataset.DecayFactor = "1"
+
+
 def differing(dataset: Any, number: int) -> None:
     dataset.PatientWeight = 0.0246 if number else 0.0346
 
@@ -508,6 +580,20 @@ DICOM: dict[str, tuple[Callable[[Any, int], None], str, str, State, Verdict]] = 
         State.MISSING,
         Verdict.NOT_READY,
     ),
+    "a date of injection that is none": (
+        without_a_day,
+        "injection-time-unknown",
+        "Radiopharmaceutical Start DateTime",
+        State.MISSING,
+        Verdict.NOT_READY,
+    ),
+    "copper, no fraction": (
+        of_copper,
+        "branching-fraction-disagrees",
+        "Units",
+        State.DOUBTFUL,
+        Verdict.DOUBTFUL,
+    ),
     "two weights": (differing, "series-mixed", "Patient's Weight", State.MISSING, Verdict.NOT_READY),
     "another decay": (
         put(DecayFactor="1.5"),
@@ -539,6 +625,22 @@ def test_decay_corrected_to_the_injection_is_ready(tmp_path: Path) -> None:
 def test_time_of_injection_alone_is_one_of_the_day_of_the_scan(tmp_path: Path) -> None:
     checked = altered(written(tmp_path), put(RadiopharmaceuticalStartDateTime=None))
     assert checked.suv is not None
+    assert checked.suv.suv_per_bqml == pytest.approx(24.6 / (7.03e6 * 0.99684769), rel=1e-7)
+
+
+@pytest.mark.parametrize("form", Form)
+def test_a_zone_of_the_injection_counts_where_the_other_times_have_one(tmp_path: Path, form: Form) -> None:
+    def in_london(dataset: Any, _number: int) -> None:
+        for place in dataset.iterall():
+            if place.keyword == "RadiopharmaceuticalStartDateTime":
+                place.value = "20140617185137+0000"  # 13:51:37 of the phantom's clock, which is five hours behind
+            elif place.keyword == "RadiopharmaceuticalStartTime":
+                place.value = None
+
+    checked = altered(written(tmp_path, form=form), in_london)
+    assert checked.suv is not None
+    assert checked.suv.verdict is Verdict.READY
+    assert row(checked, "Radiopharmaceutical Start DateTime").value == "2014-06-17 13:51:37"
     assert checked.suv.suv_per_bqml == pytest.approx(24.6 / (7.03e6 * 0.99684769), rel=1e-7)
 
 

@@ -31,13 +31,24 @@ from inveonimaging.hdr.enums import Modality, Orientation
 from inveonimaging.phantom import Scan, frames_of, write_scan
 from inveonimaging.quant import Policy, quantise
 from inveonimaging.subject import GivenSubject
-from inveonimaging.verification import Kind, Overrides, Verdict, Verification, attributes, positions, series
+from inveonimaging.verification import (
+    Kind,
+    Overrides,
+    Verdict,
+    Verification,
+    attributes,
+    concepts,
+    indices,
+    positions,
+    series,
+)
 from truth import Truth, truth_of
 
 PET = replace(contract.PET, frames=frames_of(60.0, 300.0, 600.0))
 CT = contract.CT
 GATED = replace(contract.PET, frames=contract.STATIC, gates=3)
 SLICES, FRAMES = 5, 3
+CODE_TABLES = Path(verification.__file__).parents[1] / "dicom" / "code_tables"
 NAMES = {Modality.PET: "m.pet.img", Modality.CT: "m.ct.img", Modality.SPECT: "m.spect.img"}
 
 
@@ -235,6 +246,10 @@ def in_tracer(change: Callable[[Dataset], None]) -> Callable[[Dataset], None]:
     return lambda ds: change(ds.RadiopharmaceuticalInformationSequence[0])
 
 
+def coded(keyword: str, value: str, meaning: str) -> Callable[[Dataset], None]:
+    return lambda ds: put(CodeValue=value, CodeMeaning=meaning)(ds[keyword].value[0])
+
+
 def pixels(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Dataset], None]:
     def changed(ds: Dataset) -> None:
         ds.PixelData = np.ascontiguousarray(change(ds.pixel_array.copy())).astype("<i2").tobytes()
@@ -259,6 +274,17 @@ def mirrored_cosines(ds: Dataset) -> None:
 
 def exchanged_spacing(ds: Dataset) -> None:
     ds.PixelSpacing = list(ds.PixelSpacing)[::-1]
+
+
+def cut_off(study: Study) -> None:
+    """Store the whole steps of the true values, as a conversion from floating point numbers does."""
+    true = truth_of(study.folder / "in" / "m.pet.img").values
+
+    def change(ds: Dataset) -> None:
+        frame, k = divmod(int(ds.InstanceNumber) - 1, SLICES)
+        ds.PixelData = (true[frame, k] / float(ds.RescaleSlope)).astype("<i2").tobytes()
+
+    study.each(change)
 
 
 def without_a_frame(study: Study) -> None:
@@ -291,6 +317,28 @@ FAULTS: dict[str, tuple[Callable[[Study], object], set[str], str]] = {
         {"voxels-differ"},
         "1 voxel in frame 0, slice 2, the worst at column 3, row 2",
     ),
+    "one voxel changed by one beside large ones": (
+        lambda study: study.one(2, pixels(one_voxel)),
+        {"voxels-differ"},
+        "1 voxel in frame 0, slice 2, the worst at column 3, row 2",
+    ),
+    "the largest value changed by one": (
+        lambda study: study.one(2, pixels(lambda stored: np.where(stored == stored.max(), stored - 1, stored))),
+        {"voxels-differ"},
+        "in frame 0, slice 2, the worst",
+    ),
+    "one lower in all voxels": (
+        lambda study: study.each(put(RescaleIntercept="-1"), 1),
+        {"offset"},
+        "-1 is added to every value",
+    ),
+    "a tenth of a step more": (
+        lambda study: study.each(lambda ds: setattr(ds, "RescaleIntercept", f"{0.1 * float(ds.RescaleSlope):.10g}")),
+        {"offset"},
+        "is added to every value",
+    ),
+    "slope by little": (lambda study: study.each(times("RescaleSlope", 1.0002)), {"scaled"}, "1.0002 times"),
+    "cut off to whole steps": (cut_off, {"rounding"}, "cut off to whole steps"),
     "cut off at a value": (
         lambda study: study.each(pixels(lambda stored: np.minimum(stored, 500)), 1),
         {"clipped"},
@@ -358,6 +406,47 @@ FAULTS: dict[str, tuple[Callable[[Study], object], set[str], str]] = {
         ),
         {"injection-time", "injection-clock-time"},
         "2014-06-17 12:00:00",
+    ),
+    "another isotope": (
+        lambda study: study.each(in_tracer(coded("RadionuclideCodeSequence", "3932008", "^64^Copper"))),
+        {"isotope"},
+        "Radionuclide Code is Cu-64, expected F-18",
+    ),
+    "another isotope by its code alone": (
+        lambda study: study.each(in_tracer(coded("RadionuclideCodeSequence", "3932008", "^18^Fluorine"))),
+        {"isotope"},
+        "is Cu-64 or F-18, expected F-18",
+    ),
+    "another tracer": (
+        lambda study: study.each(in_tracer(put(Radiopharmaceutical="ATSM"))),
+        {"compound"},
+        "Radiopharmaceutical is ATSM or Fluorodeoxyglucose F^18^, expected FDG",
+    ),
+    "time zone": (
+        lambda study: study.each(put(TimezoneOffsetFromUTC="+0900")),
+        {"time-zone"},
+        "is +0900, expected -0500",
+    ),
+    "species": (
+        lambda study: study.each(put(PatientSpeciesDescription="Rattus norvegicus")),
+        {"species"},
+        "Patient Species is Rattus norvegicus, expected Mus musculus",
+    ),
+    "number of slices": (lambda study: study.each(put(NumberOfSlices=7)), {"slice-count"}, "is 7, expected 5"),
+    "number of time slices": (
+        lambda study: study.each(put(NumberOfTimeSlices=1)),
+        {"time-slice-count"},
+        "is 1, expected 3",
+    ),
+    "one image index for all": (
+        lambda study: study.each(put(ImageIndex=1)),
+        {"image-index"},
+        "Image Index is 1, expected",
+    ),
+    "two image indices exchanged": (
+        lambda study: study.exchange([(1, 2)], "ImageIndex"),
+        {"image-index"},
+        "in 2 planes",
     ),
     "half-life": (
         lambda study: study.each(in_tracer(put(RadionuclideHalfLife="1223"))),
@@ -566,6 +655,14 @@ MULTI_FRAME: dict[str, tuple[Callable[[Dataset], Any], set[str]]] = {
         lambda ds: setattr(ds, "PixelData", ds.PixelData[: -2 * 8 * 9 * 2]),
         {"pixels-unreadable"},
     ),
+    "time zone": (put(TimezoneOffsetFromUTC="+0900"), {"time-zone"}),
+    "indices": (
+        own(
+            "FrameContentSequence",
+            put(DimensionIndexValues=[1, 1, 1], TemporalPositionIndex=1, InStackPositionNumber=1),
+        ),
+        {"dimension-index", "temporal-position", "stack-position"},
+    ),
     "duration": (own("FrameContentSequence", put(FrameAcquisitionDuration=1.0)), {"frame-acquisition-duration"}),
     "frame start": (
         own("FrameContentSequence", put(FrameAcquisitionDateTime="20140617135212"), slice(SLICES)),
@@ -580,6 +677,8 @@ MULTI_FRAME: dict[str, tuple[Callable[[Dataset], Any], set[str]]] = {
     "patient ID": (put(PatientID="M0043"), {"patient-id"}),
 }
 ENHANCED_ONLY: dict[str, tuple[Callable[[Dataset], Any], set[str]]] = {
+    "isotope": (in_tracer(coded("RadionuclideCodeSequence", "3932008", "^64^Copper")), {"isotope"}),
+    "tracer": (in_tracer(coded("RadiopharmaceuticalCodeSequence", "422855001", "ATSM Cu^64^")), {"compound"}),
     "dose": (in_tracer(times("RadionuclideTotalDose", 1e-6)), {"dose"}),
     "injection": (in_tracer(put(RadiopharmaceuticalStartDateTime="20140617120000")), {"injection-time"}),
     "half-life": (in_tracer(put(RadionuclideHalfLife="1223")), {"half-life"}),
@@ -599,7 +698,7 @@ LEGACY_ONLY: dict[str, tuple[Callable[[Dataset], Any], set[str]]] = {
     "frame duration": (own(OF_FRAME, put(ActualFrameDuration="60")), {"frame-duration"}),
     "frames exchanged": (  # the unassigned attributes still say which frame is which
         exchanged_frames("FrameContentSequence"),
-        {"acquisition-time", "frame-acquisition-duration", "frame-reference-datetime"},
+        {"acquisition-time", "frame-acquisition-duration", "frame-reference-datetime", "temporal-position"},
     ),
 }
 
@@ -622,6 +721,12 @@ def test_another_trigger_time_is_caught(tmp_path: Path) -> None:
     study = Study(written(tmp_path, GATED))
     study.one(1, put(TriggerTime="30"), 1)
     assert codes(checked(study.folder)) == {"trigger-time"}
+
+
+def test_another_number_of_gates_is_caught(tmp_path: Path) -> None:
+    study = Study(written(tmp_path, GATED))
+    study.each(put(NumberOfTimeSlots=2), 1)
+    assert codes(checked(study.folder)) == {"time-slot-count"}
 
 
 @pytest.mark.parametrize("organ", ["Cardiac", "Respiratory"])
@@ -697,6 +802,36 @@ def test_a_simple_conversion_is_right_in_what_it_states_and_what_it_leaves_out_i
     assert verdicts[Kind.VOXELS] is verdicts[Kind.POSITIONS] is verdicts[Kind.INSTANCES] is Verdict.SAME
     assert "nothing tells which frame a plane is; told by Instance Number" in series.notes
     assert any("Patient's Name is not stated" in note for note in series.notes)
+
+
+def in_other_words(ds: FileDataset, frame: int, k: int) -> None:
+    """State what the header says by other names and codes, and count the slices from the other end."""
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "C-111A1", "SRT", "^18^Fluorine"
+    item = Dataset()
+    item.RadionuclideCodeSequence, item.Radiopharmaceutical = [code], "[18F] Fludeoxyglucose"
+    ds.RadiopharmaceuticalInformationSequence = [item]
+    ds.PatientSpeciesDescription = "Mouse"
+    ds.ImageIndex = frame * SLICES + k + 1  # ours runs against k
+
+
+def test_other_names_and_another_way_to_count_are_no_difference(tmp_path: Path) -> None:
+    assert codes(checked(naive(tmp_path / "study", in_other_words).folder)) == UNSTATED
+
+
+def test_names_of_the_code_tables_are_known() -> None:
+    tables = {
+        name: json.loads((CODE_TABLES / f"{name}.json").read_text("utf-8"))["codes"]
+        for name in ("isotope", "radionuclide", "radiopharmaceutical", "species")
+    }
+    values = {row["isotope"]: row["value"] for name in ("isotope", "radionuclide") for row in tables[name]}
+    assert {isotope: value for value, isotope in concepts.ISOTOPE_CODES.items()}.items() <= values.items()
+    for name, same in (("radiopharmaceutical", concepts.same_compound), ("species", concepts.same_species)):
+        for row in tables[name]:
+            assert all(same(row["meaning"], alias) for alias in row.get("aliases", ()))
+    assert not concepts.same_compound("FDG", "FLT")
+    assert not concepts.same_compound("Sodium fluoride F^18^", "Sodium iodide I^124^")
+    assert not concepts.same_species("mouse", "Rattus norvegicus")
 
 
 def flipped(ds: FileDataset, _frame: int, _k: int) -> None:
@@ -983,7 +1118,8 @@ def test_every_code_is_documented_and_every_documented_code_exists() -> None:
         fact.code for fact in attributes.FACTS
     }
     made |= set(positions._LABELS) | {code for code, _ in series._CONSTANT.values()}
-    made |= {"slices-exchanged", "frames-exchanged", "study-date-time"}
+    made |= {"slices-exchanged", "frames-exchanged", "study-date-time", "dimension-index"}
+    made |= {code for code, *_ in indices._COUNTS}
     page = (Path(__file__).parent.parent / "docs" / "cli.md").read_text("utf-8")
     table = page.split("Each difference is one line with a code:")[1].split("A code with `missing`")[0]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
@@ -997,7 +1133,8 @@ def test_every_code_is_in_some_test() -> None:
         tested |= set().union(*(each[1] for each in faults.values()))
     tested = {code.removesuffix("-missing") if code not in KEPT else code for code in tested}
     facts = {fact.code for fact in attributes.FACTS}
-    assert sorted(facts - tested) == ["cardiac-delay", "respiratory-delay", "trigger-time"]  # tested on their own
+    own_tests = ["cardiac-delay", "respiratory-delay", "time-slot-count", "trigger-time"]
+    assert sorted(facts - tested) == own_tests
 
 
 KEPT = {"instances-missing", "series-missing"}

@@ -8,14 +8,14 @@ from enum import Enum
 from typing import NamedTuple
 
 from inveonimaging.check.animals import limits_of
-from inveonimaging.check.facts import Facts
+from inveonimaging.check.facts import MOST_HALF_LIVES, Facts
 from inveonimaging.check.nuclides import nuclide_of
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding
 
 _SAME_HALF_LIFE = 0.02  # evaluations differ by up to 1.8 %
 _SAME_FRACTION = 0.1
-_MOST_HALF_LIVES = 10.0
+_MANY_HALF_LIVES = 10.0
 _A_SECOND = 1.0
 _G_PER_KG, _BQ_PER_MBQ = 1e3, 1e6
 
@@ -121,11 +121,11 @@ def _late_or_early(facts: Facts, injected: datetime, start: datetime) -> Iterato
         message = f"the injection at {injected} is after the start of the scan at {start}; some viewers refuse SUV"
         yield Doubt(Item.INJECTED, Finding("injection-after-start", message, key="injection_time"))
     passed = (start - injected).total_seconds()
-    if facts.half_life_s and passed > _MOST_HALF_LIVES * facts.half_life_s:
-        message = (
-            f"the injection at {injected} is {passed / facts.half_life_s:.3g} half-lives before the scan at {start}"
-        )
-        yield Doubt(Item.INJECTED, Finding("injection-long-before", message, key="injection_time"))
+    if facts.half_life_s and passed > _MANY_HALF_LIVES * facts.half_life_s:
+        half_lives = passed / facts.half_life_s
+        message = f"the injection at {injected} is {half_lives:.3g} half-lives before the scan at {start}"
+        found = Finding("injection-long-before", message, key="injection_time")
+        yield Doubt(Item.INJECTED, found, stops=half_lives >= MOST_HALF_LIVES and facts.decay_correction != "ADMIN")
 
 
 def _dose(facts: Facts) -> Iterator[Doubt]:
@@ -154,10 +154,11 @@ def _half_life(facts: Facts) -> Iterator[Doubt]:
 
 def _positrons(facts: Facts) -> Iterator[Doubt]:
     known = nuclide_of(facts.isotope)
-    if not facts.positrons or known is None or known.positrons is None:
+    if known is None or known.positrons is None:
         return
-    if abs(facts.positrons / known.positrons - 1) > _SAME_FRACTION:
-        message = f"the branching fraction is {facts.positrons:g}, but that of {known.name} is {known.positrons:g}"
+    if abs((facts.positrons or 1.0) / known.positrons - 1) > _SAME_FRACTION:
+        told = f"{facts.positrons:g}" if facts.positrons else "not told, and counts as 1"
+        message = f"the branching fraction is {told}, but that of {known.name} is {known.positrons:g}"
         yield Doubt(Item.UNITS, Finding("branching-fraction-disagrees", message, key="isotope_branching_fraction"))
 
 

@@ -60,10 +60,10 @@ class Facts:
         if not self.dose_bq or not self.half_life_s or self.start is None or self.injection is None:
             return None
         passed = (self.start - self.injection).total_seconds() / self.half_life_s
-        return self.dose_bq * 2.0**-passed if abs(passed) < _MOST_HALF_LIVES else None
+        return self.dose_bq * 2.0**-passed if abs(passed) < MOST_HALF_LIVES else None
 
 
-_MOST_HALF_LIVES = 100.0  # beyond, nothing but a slip; bounds the power of 2
+MOST_HALF_LIVES = 100.0  # beyond, nothing but a slip; bounds the power of 2
 
 
 def is_pet(image: Image) -> bool:
@@ -74,7 +74,7 @@ def is_pet(image: Image) -> bool:
 def facts_of(image: Image) -> Facts:
     """Return what a conversion would write of a PET image."""
     header, tracer = image.header, image.header.tracer
-    start, injected = header.acquisition.scan_time, header.tracer.injected_at
+    start, injected = header.acquisition.started_at, header.tracer.injected_at
     first, end = _extent(image, start)
     applied = {"ATTN": header.corrections.attenuation, "DECY": header.corrections.decay}
     return Facts(

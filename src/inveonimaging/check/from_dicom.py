@@ -18,6 +18,7 @@ from inveonimaging.timing import decay_factor
 
 _ENHANCED_PET = "1.2.840.10008.5.1.4.1.1.130"
 _DATE_TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)?(\d\d)?(\d\d)?(\.\d{1,6})?", re.ASCII)
+_ZONE = re.compile(r"([+-])(\d\d)(\d\d)\s*$", re.ASCII)
 _SAME_TIME = timedelta(seconds=1)
 _SAME_FACTOR = 2e-3  # times have whole seconds, half-lives are short
 _MS_PER_S = 1000.0
@@ -54,7 +55,7 @@ def facts_of_series(series: Series) -> Facts:
     ends = [end for _, end in spans if end is not None]
     start = _moment(_get(first, "SeriesDate"), _get(first, "SeriesTime"))
     begun = min(starts, default=None)
-    injected = _date_time(tracer.get("RadiopharmaceuticalStartDateTime"))
+    injected = _local(first, tracer.get("RadiopharmaceuticalStartDateTime"))
     return Facts(
         units=_units(first),
         corrected=_corrected(first, is_enhanced=is_enhanced),
@@ -77,8 +78,8 @@ def facts_of_series(series: Series) -> Facts:
 
 
 def doubts_of_series(series: Series, facts: Facts) -> tuple[Doubt, ...]:
-    """Return what instances tell beyond the facts: values that differ within the series, and decay factors."""
-    return (*_differing(series), *_decay_factors(series, facts))
+    """Return what instances tell beyond the facts: values that differ or cannot be read, and decay factors."""
+    return (*_differing(series), *_unreadable(series, facts), *_decay_factors(series, facts))
 
 
 def _differing(series: Series) -> Iterator[Doubt]:
@@ -95,6 +96,15 @@ def _differing(series: Series) -> Iterator[Doubt]:
             shown = ", ".join(printable(value, 30) for value in sorted(values_seen)[:3])
             message = f"{name} differs between the files of the series: {shown}"
             yield Doubt(items[name], Finding("series-mixed", message), stops=True)
+
+
+def _unreadable(series: Series, facts: Facts) -> Iterator[Doubt]:
+    """Yield an injection with a date that is none: viewers take it before the time that has no date."""
+    stated = _Tracer(series.first).text("RadiopharmaceuticalStartDateTime")
+    if stated and facts.injected is None:
+        shown = printable(stated, 30)
+        message = f"Radiopharmaceutical Start DateTime is '{shown}', which is no date and time; viewers refuse SUV"
+        yield Doubt(Item.INJECTED, Finding("injection-time-unknown", message), stops=True)
 
 
 def _decay_factors(series: Series, facts: Facts) -> Iterator[Doubt]:
@@ -129,6 +139,12 @@ class _Tracer:
 
     def get(self, keyword: str) -> Any:
         return None if self._item is None else _of(self._item, keyword)
+
+    def text(self, keyword: str) -> str:
+        """Return what stands there, also where pydicom cannot make a value of it."""
+        element = None if self._item is None or keyword not in self._item else self._item.get_item(keyword)
+        value = getattr(element, "value", None) or ""
+        return (value.decode("latin-1") if isinstance(value, bytes) else str(value)).strip("\0 ")
 
 
 def _get(plane: Plane, keyword: str) -> Any:
@@ -183,7 +199,7 @@ def _corrected(plane: Plane, *, is_enhanced: bool) -> tuple[str, ...] | None:
 
 def _decay(plane: Plane, start: datetime | None, injected: datetime | None) -> str | None:
     """Return to when an Enhanced PET is corrected, in the words of a PET Image."""
-    told = _date_time(_get(plane, "DecayCorrectionDateTime"))
+    told = _local(plane, _get(plane, "DecayCorrectionDateTime"))
     if told is None:
         return None
     if start is not None and abs(told - start) <= _SAME_TIME:
@@ -193,9 +209,9 @@ def _decay(plane: Plane, start: datetime | None, injected: datetime | None) -> s
 
 def _span(plane: Plane) -> tuple[datetime | None, datetime | None]:
     """Return when a plane's acquisition began and ended."""
-    begun = _date_time(_get(plane, "FrameAcquisitionDateTime"))
+    begun = _local(plane, _get(plane, "FrameAcquisitionDateTime"))
     begun = begun or _moment(_get(plane, "AcquisitionDate"), _get(plane, "AcquisitionTime"))
-    begun = begun or _date_time(_get(plane, "AcquisitionDateTime"))
+    begun = begun or _local(plane, _get(plane, "AcquisitionDateTime"))
     duration = _duration_s(plane)
     if begun is None or not duration:
         return begun, begun
@@ -227,8 +243,22 @@ def _clock(value: Any) -> time | None:
     return None if whole is None else whole.time()
 
 
+def _local(plane: Plane, value: Any) -> datetime | None:
+    """Return a DICOM DateTime by the clock of the dates and times beside it, if both zones are told."""
+    moment, zone, own = _date_time(value), _zone(value), _zone(_get(plane, "TimezoneOffsetFromUTC"))
+    return moment if moment is None or zone is None or own is None else moment + (own - zone)
+
+
+def _zone(value: Any) -> timedelta | None:
+    match = _ZONE.search(str(value)) if value is not None else None
+    if match is None:
+        return None
+    offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
+    return -offset if match[1] == "-" else offset
+
+
 def _date_time(value: Any) -> datetime | None:
-    """Return a DICOM DateTime; its zone is left aside, since dates and times beside it have none."""
+    """Return a DICOM DateTime as it is written, without its zone."""
     match = _DATE_TIME.match(str(value).strip()) if value is not None else None
     if match is None:
         return None

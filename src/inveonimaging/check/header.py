@@ -12,7 +12,7 @@ from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr import Frame, Header
 from inveonimaging.image import Image
 from inveonimaging.parts import Part
-from inveonimaging.subject import birth_date_of, sex_of
+from inveonimaging.subject import birth_date_of, birth_findings, sex_of
 from inveonimaging.timing import dose_findings
 
 _FIRST_YEAR = 2000  # microPET, and the Inveon after it, are not older
@@ -33,9 +33,9 @@ def header_findings(image: Image, parts: tuple[Part, ...], now: datetime) -> Ite
 
 
 def _scan_time(header: Header, now: datetime) -> Iterator[Finding]:
-    when = header.acquisition.scan_time
+    when = header.acquisition.started_at
     if when is None:
-        yield Finding("scan-time-unknown", "scan_time is missing", key="scan_time")
+        yield Finding("scan-time-unknown", "scan_time is missing, or of 1970 or before", key="scan_time")
     elif when.year < _FIRST_YEAR or when > now + _TOMORROW:
         what = "before there were such scanners" if when.year < _FIRST_YEAR else "in the future"
         yield Finding("scan-time-odd", f"scan_time is {when}, which is {what}", key="scan_time")
@@ -88,10 +88,7 @@ def _sex(header: Header) -> Iterator[Finding]:
 
 
 def _birth(header: Header) -> Iterator[Finding]:
-    born, when = birth_date_of(header.subject.date_of_birth or ""), header.acquisition.scan_time
-    if born and when and born > when.date():
-        message = f"subject_date_of_birth is {born}, after the scan at {when}"
-        yield Finding("birth-after-scan", message, key="subject_date_of_birth")
+    yield from birth_findings(birth_date_of(header.subject.date_of_birth or ""), [header])
 
 
 def _is_given(text: str | None) -> bool:

@@ -47,7 +47,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Readiness:
-    """Of one PET series: what it is called, the verdict, its attributes, and the SUVbw of 1 Bq/mL if it is known."""
+    """Of one PET series: what it is called, the verdict, its attributes, and the SUVbw of 1 Bq/mL if there is one."""
 
     series: str
     verdict: Verdict
@@ -60,14 +60,15 @@ def readiness_of(series: str, facts: Facts, more: tuple[Doubt, ...] = ()) -> Rea
     doubts = (*doubts_of(facts), *more)
     rows = tuple(_row(item, facts, [doubt for doubt in doubts if doubt.item is item]) for item in _ATTRIBUTES)
     states = {row.state for row in rows}
+    factor = _factor(facts, doubts)
     verdict = (
         Verdict.NOT_READY
-        if State.MISSING in states
+        if State.MISSING in states or factor is None
         else Verdict.DOUBTFUL
         if State.DOUBTFUL in states
         else Verdict.READY
     )
-    return Readiness(series, verdict, tuple(row for row in rows if row.attribute), _factor(facts))
+    return Readiness(series, verdict, tuple(row for row in rows if row.attribute), factor)
 
 
 def _row(item: Item, facts: Facts, doubts: list[Doubt]) -> Row:
@@ -81,7 +82,9 @@ def _row(item: Item, facts: Facts, doubts: list[Doubt]) -> Row:
     return Row(name, tag, state, value(facts), tuple(doubt.finding for doubt in doubts))
 
 
-def _factor(facts: Facts) -> float | None:
+def _factor(facts: Facts, doubts: tuple[Doubt, ...]) -> float | None:
+    if any(doubt.stops and doubt.finding.code not in _REFUSED_BY_VIEWERS for doubt in doubts):
+        return None
     dose = facts.decayed_dose_bq if facts.decay_correction != "ADMIN" else facts.dose_bq
     if facts.units != "BQML" or not dose or not facts.weight_kg:
         return None
@@ -97,6 +100,7 @@ def _quantity(value: float | None, unit: str) -> str:
     return "" if not value else f"{value:.8g} {unit}"
 
 
+_REFUSED_BY_VIEWERS = {"attenuation-not-corrected"}  # the formula holds
 _ENOUGH_BY_OTHERS = {Item.INJECTED_TIME}  # viewers take the one with a date
 _Named = tuple[str, str]
 _ATTRIBUTES: dict[Item, tuple[_Named, _Named, Callable[[Facts], str]]] = {

@@ -20,6 +20,7 @@ _OF_ITEM = {
     "activity-exceeds-dose": Item.DOSE,
     "dose-disagrees": Item.DOSE,
     "dose-residual-odd": Item.DOSE,
+    "branching-fraction-odd": Item.UNITS,
 }
 _SAYS_THE_SAME = {"weight-unknown": "subject-value-odd"}  # of the same key
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import pydicom.uid as uids
 
 from inveonimaging.quant import Unit
 from inveonimaging.verification.comparison import Fact, all_of, numbers, one_of, relative, same_text, seconds
+from inveonimaging.verification.concepts import ISOTOPE_CODES, isotope, same_compound, same_species
 from inveonimaging.verification.moments import acquired, clock_of, joined, parsed
 from inveonimaging.verification.planes import Plane, number
 from inveonimaging.verification.result import Kind
@@ -48,6 +50,7 @@ _ROUNDED_MS = 0.5 + 1e-6  # Actual Frame Duration counts whole milliseconds
 _RELATIVE = 1e-6  # Decimal Strings have ten digits and more
 _CALENDAR = "%Y%m%d"
 _CUT = 64  # characters of a Long String
+_UNKNOWN = "261665006"  # SNOMED CT: unknown
 
 
 # What planes state, and headers tell.
@@ -106,7 +109,7 @@ def _of_tracer(keyword: str) -> Callable[[Plane], Any]:
     def found(plane: Plane) -> Any:
         item = plane.get("RadiopharmaceuticalInformationSequence")
         value = item and item.get(keyword)
-        parsed_number = None if keyword.endswith("Time") else number(value)
+        parsed_number = None if keyword.endswith("Time") or keyword == "Radiopharmaceutical" else number(value)
         return value if parsed_number is None else parsed_number
 
     return found
@@ -127,6 +130,32 @@ def _injected_by_clock(plane: Plane) -> Any:
     value = _of_tracer("RadiopharmaceuticalStartTime")(plane)
     clock = clock_of(value)
     return value if clock is None else clock
+
+
+def _isotope(plane: Plane) -> Any:
+    """Return the isotope of the code's value and of its meaning; both if they are not one, None if neither is known."""
+    value, meaning = _of_tracer("RadionuclideCodeSequence")(plane) or (None, None)
+    return _all_of(ISOTOPE_CODES.get(str(value)), isotope(meaning))
+
+
+def _compound(plane: Plane) -> Any:
+    value, meaning = _of_tracer("RadiopharmaceuticalCodeSequence")(plane) or (None, None)
+    return _all_of(_of_tracer("Radiopharmaceutical")(plane), None if value == _UNKNOWN else meaning)
+
+
+def _species(plane: Plane) -> Any:
+    """Return the species in words; a sheet may give a code beside them that says more."""
+    _, meaning = plane.get("PatientSpeciesCodeSequence") or (None, None)
+    return plane.get("PatientSpeciesDescription") or meaning
+
+
+def _all_of(*told: Any) -> Any:
+    return tuple(dict.fromkeys(each for each in told if each)) or None
+
+
+def _every(same: Callable[[str, str], bool]) -> Callable[[Any, Any], float]:
+    """Return whether all that is told is the same, by a measure of its own."""
+    return lambda found, true: 0.0 if all(same(str(each), true) for each in found) else math.inf
 
 
 def _clock(scan: Scan, _frame: int) -> timedelta | None:
@@ -212,12 +241,34 @@ def _is_corrected(scan: Scan, plane: Plane) -> bool:
 
 
 def _facts() -> Iterator[Fact]:
+    yield from _counts()
     yield from _moments()
     yield from _durations()
     yield from _units()
     yield from _tracer()
     yield from _corrections()
     yield from _identity()
+
+
+def _counts() -> Iterator[Fact]:
+    def count(code: str, keyword: str, label: str, true: Callable[[Scan], int | None]) -> Fact:
+        return Fact(
+            code=code,
+            kind=Kind.INSTANCES,
+            label=label,
+            found=_float(keyword),
+            true=_of_pet(true),
+            away=numbers,
+            needed=_never,
+        )
+
+    yield count("slice-count", "NumberOfSlices", "Number of Slices", lambda scan: scan.image.grid.shape[2])
+    yield count("time-slice-count", "NumberOfTimeSlices", "Number of Time Slices", _steps(is_gated=False))
+    yield count("time-slot-count", "NumberOfTimeSlots", "Number of Time Slots", _steps(is_gated=True))
+
+
+def _steps(*, is_gated: bool) -> Callable[[Scan], int | None]:
+    return lambda scan: len(scan.frames) if scan.is_gated is is_gated else None
 
 
 def _moments() -> Iterator[Fact]:
@@ -245,6 +296,15 @@ def _moments() -> Iterator[Fact]:
         _parsed("AcquisitionDateTime"),
         _first_start,
         lambda _scan, plane: plane.get("SOPClassUID") in ENHANCED,
+    )
+    yield Fact(
+        code="time-zone",
+        kind=Kind.TIMES,
+        label="Timezone Offset From UTC",
+        found=_stated("TimezoneOffsetFromUTC"),
+        true=lambda scan, _: scan.time_zone,
+        away=same_text,
+        needed=_never,
     )
     yield times(
         "frame-reference-datetime",
@@ -366,6 +426,25 @@ def _tracer() -> Iterator[Fact]:
         _never,
     )
     yield Fact(
+        code="isotope",
+        kind=Kind.TRACER,
+        label="Radionuclide Code",
+        found=_isotope,
+        true=_of_emission(lambda scan: isotope(scan.header.tracer.isotope)),
+        away=_every(str.__eq__),
+        needed=_never,
+    )
+    yield Fact(
+        code="compound",
+        kind=Kind.TRACER,
+        label="Radiopharmaceutical",
+        found=_compound,
+        true=_of_emission(lambda scan: scan.header.tracer.compound or None),
+        away=_every(same_compound),
+        needed=_never,
+        is_noted=True,
+    )
+    yield Fact(
         code="injection-time",
         kind=Kind.TRACER,
         label="Radiopharmaceutical Start DateTime",
@@ -457,6 +536,15 @@ def _identity() -> Iterator[Fact]:
         "PatientBirthDate",
         lambda scan, _: scan.animal.birth_date and scan.animal.birth_date.strftime(_CALENDAR),
         _never,
+    )
+    yield Fact(
+        code="species",
+        kind=Kind.IDENTITY,
+        label="Patient Species",
+        found=_species,
+        true=lambda scan, _: scan.animal.species or None,
+        away=lambda found, true: 0.0 if same_species(str(found), true) else math.inf,
+        needed=_never,
     )
     yield Fact(
         code="weight",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,9 @@ _STEP = 1.0 + 1e-6  # of a slope: what cutting off instead of rounding gives at 
 _FITS = 0.75  # of a slope: half of it, and the rounding of the numbers that the fit is made from
 _FEW = 0.02  # of the voxels of a plane
 _SAME = 1e-4
+_NEAR_ONE = 1e-3
+_LITTLE = 1e-3  # of a slope
+_BETTER = 0.98
 _RANGES = (256, 65536)
 
 
@@ -99,31 +103,57 @@ def _mirrored(case: _Case) -> Diagnosis | None:
 
 
 def _cut_off(case: _Case) -> Diagnosis | None:
-    """Rounded, but not to the nearest."""
-    away = np.abs(case.found - case.true)
-    if float(away.max()) > _STEP * case.slope or _share(away > 0.5 * case.slope) < _FEW:
+    """Rounded, but not to the nearest: always down, or always to 0, and by less than a step."""
+    away, little = np.abs(case.found - case.true), _LITTLE * case.slope
+    is_down = np.all(case.found <= case.true + little) or np.all(np.abs(case.found) <= np.abs(case.true) + little)
+    is_part = (away > 0.5 * case.slope) & (away < (1 - _LITTLE) * case.slope)
+    if float(away.max()) > _STEP * case.slope or not is_down or _share(is_part) < _FEW:
         return None
     return Diagnosis("rounding", "values are cut off to whole steps, not rounded to the nearest one")
 
 
 def _linear(case: _Case) -> Diagnosis | None:
-    """All values times a factor, or with something added."""
+    """All values times a factor, or with something added, whichever is nearer; else both."""
     true, found = case.true.ravel(), case.found.ravel()
-    allowed = _FITS * case.slope + _SAME * float(np.abs(found).max())
     added = float(np.median(found - true))
-    if np.abs(found - true - added).max() <= _FITS * case.slope:
+    factor = float(true @ found) / float(true @ true) if true.any() else 1.0
+    if_added, if_scaled = (_unexplained(case, fit) for fit in (true + added, factor * true))
+    if if_added <= min(if_scaled, _allowed(case, 1.0)):
         return Diagnosis("offset", f"{added:+.6g} is added to every value: see Rescale Intercept")
-    if not true.any():
-        return None
-    factor = float(true @ found) / float(true @ true)
-    if np.abs(found - factor * true).max() <= allowed:
-        return Diagnosis("scaled", f"values are {factor:.4g} times the true ones{_hint(case, factor)}")
+    if if_scaled <= _allowed(case, factor):
+        return Diagnosis("scaled", f"values are {_times(factor)} the true ones{_hint(case, factor)}")
     if np.ptp(true) == 0:
         return None
     factor, added = map(float, np.polyfit(true, found, 1))
-    if np.abs(found - factor * true - added).max() <= allowed:
-        return Diagnosis("scaled", f"values are {factor:.4g} times the true ones, with {added:+.6g} added")
+    if _unexplained(case, factor * true + added) <= _allowed(case, factor):
+        return Diagnosis("scaled", f"values are {_times(factor)} the true ones, with {added:+.6g} added")
     return None
+
+
+def _allowed(case: _Case, factor: float) -> float:
+    """Return how far voxels may be from a rule: the factor is an estimate, and few large values move it."""
+    moved = _SAME * float(np.abs(case.found).max()) if abs(factor - 1) > _NEAR_ONE else 0.0
+    return _FITS * case.slope + moved
+
+
+def _unexplained(case: _Case, fit: Float) -> float:
+    """Return how far the farthest voxel is from what a rule makes of the true values.
+
+    Infinite where single voxels are wrong, and the rule fits the others no better than if there were none.
+    """
+    true, found, right = case.true.ravel(), case.found.ravel(), ~_wrong(case).ravel()
+    away, before = np.abs(found - fit), np.abs(found - true)
+    if _is_single(case) and _spread(away[right]) >= _BETTER * _spread(before[right]):
+        return math.inf
+    return float(away.max())
+
+
+def _spread(away: Float) -> float:
+    return math.sqrt(float(np.mean(away**2)))
+
+
+def _times(factor: float) -> str:
+    return f"{factor:.{4 if abs(factor - 1) > _NEAR_ONE else 6}g} times"
 
 
 def _hint(case: _Case, factor: float) -> str:
@@ -143,10 +173,11 @@ def _hint(case: _Case, factor: float) -> str:
 
 
 def _clipped(case: _Case) -> Diagnosis | None:
+    """All beyond a highest or lowest value are that value."""
     wrong = np.abs(case.found - case.true) > _STEP * case.slope
     top, bottom = float(case.found.max()), float(case.found.min())
     is_cut = (case.found == top) & (case.true > top) | (case.found == bottom) & (case.true < bottom)
-    if wrong.any() and bool(np.all(is_cut[wrong])) and int(wrong.sum()) > 1:
+    if wrong.any() and bool(np.all(is_cut[wrong])) and not _is_single(case):
         return Diagnosis(
             "clipped", f"{int(wrong.sum())} voxels lie beyond {bottom:.6g} to {top:.6g}, and are cut off there"
         )
@@ -155,11 +186,23 @@ def _clipped(case: _Case) -> Diagnosis | None:
 
 def _others(case: _Case) -> Diagnosis:
     away = np.abs(case.found - case.true)
-    wrong = away > 0.5 * case.slope * (1 + 1e-6)
-    count = int(np.count_nonzero(wrong))
+    count = int(np.count_nonzero(_wrong(case)))
     j, i = np.unravel_index(int(np.argmax(away)), away.shape)
     words = f"{count} voxel{'s' if count > 1 else ''} in {_named(*case.slot)}, the worst at column {i}, row {j}"
     return Diagnosis("voxels-differ", f"{words}: {case.found[j, i]:.6g}, expected {case.true[j, i]:.6g}")
+
+
+def _wrong(case: _Case) -> npt.NDArray[np.bool_]:
+    return np.asarray(np.abs(case.found - case.true) > 0.5 * case.slope * (1 + 1e-6))
+
+
+def _is_single(case: _Case) -> bool:
+    """Return whether one voxel is wrong, or those of one value by a step: no rule can be told from these alone."""
+    wrong, away = _wrong(case), np.abs(case.found - case.true)
+    if not wrong.any() or wrong.all():
+        return False
+    is_step = float(away.max()) <= (_STEP + 0.5) * case.slope
+    return np.count_nonzero(wrong) == 1 or (is_step and float(np.ptp(case.true[wrong])) < case.slope)
 
 
 def _agree(found: npt.NDArray[Any], true: npt.NDArray[Any], slope: float) -> bool:

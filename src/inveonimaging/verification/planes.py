@@ -16,9 +16,10 @@ import numpy.typing as npt
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence as Sequences
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
-from pydicom.valuerep import DSdecimal, DSfloat, PersonName
+from pydicom.valuerep import DSdecimal, DSfloat
 
 from inveonimaging.errors import InputError
 from inveonimaging.readback import Instance, Native, read_instance, read_plane
@@ -41,6 +42,7 @@ WANTED = (
     "DecayFactor",
     "DetectorInformationSequence",
     "DetectorNormalizationCorrection",
+    "DimensionIndexValues",
     "ActualFrameDuration",
     "FrameAcquisitionDateTime",
     "FrameAcquisitionDuration",
@@ -51,6 +53,7 @@ WANTED = (
     "ImageOrientationPatient",
     "ImagePositionPatient",
     "InConcatenationNumber",
+    "InStackPositionNumber",
     "InstanceNumber",
     "LongitudinalTemporalInformationModified",
     "Modality",
@@ -59,12 +62,15 @@ WANTED = (
     "NumberOfFrames",
     "NumberOfSlices",
     "NumberOfTimeSlices",
+    "NumberOfTimeSlots",
     "PatientBirthDate",
     "PatientID",
     "PatientIdentityRemoved",
     "PatientName",
     "PatientPosition",
     "PatientSex",
+    "PatientSpeciesCodeSequence",
+    "PatientSpeciesDescription",
     "PatientWeight",
     "PixelSpacing",
     "RadiopharmaceuticalInformationSequence",
@@ -92,10 +98,14 @@ WANTED = (
     "TemporalPositionIdentifier",
     "TemporalPositionIndex",
     "TimeSlotVector",
+    "TimezoneOffsetFromUTC",
     "TriggerTime",
     "Units",
 )
 TRACER = (
+    "Radiopharmaceutical",
+    "RadiopharmaceuticalCodeSequence",
+    "RadionuclideCodeSequence",
     "RadionuclideHalfLife",
     "RadionuclidePositronFraction",
     "RadionuclideTotalDose",
@@ -338,8 +348,14 @@ def _mapping(item: Dataset) -> dict[str, Any]:
     return {**{name: _simple(item.get(name)) for name in _MAPPED}, "unit": unit}
 
 
+def _code(item: Dataset) -> tuple[Any, Any]:
+    return _simple(item.get("CodeValue")), _simple(item.get("CodeMeaning"))
+
+
 def _simple(value: Any) -> Any:
-    """Return a value as Python's own types; None for an empty one."""
+    """Return a value as Python's own types, of codes the value and the meaning of the first; None for an empty one."""
+    if isinstance(value, Sequences):
+        return next(map(_code, value), None)
     if isinstance(value, MultiValue | list | tuple):
         return tuple(_simple(each) for each in value) or None
     if isinstance(value, DSfloat | DSdecimal):
@@ -348,9 +364,7 @@ def _simple(value: Any) -> Any:
         return value
     if isinstance(value, int):
         return int(value)
-    if isinstance(value, UID | str | PersonName):
-        return str(value).strip() or None
-    return None if value is None else str(value)
+    return None if value is None else str(value).strip() or None
 
 
 def _is_hashable(value: Any) -> bool:

@@ -10,6 +10,7 @@ from pydicom.uid import UID
 from inveonimaging.errors import printable
 from inveonimaging.verification.attributes import FACTS
 from inveonimaging.verification.comparison import Stated, compare_facts
+from inveonimaging.verification.indices import compare_indices
 from inveonimaging.verification.layout import AS_IT_IS
 from inveonimaging.verification.placing import Placing, place
 from inveonimaging.verification.planes import Plane, values_of
@@ -39,7 +40,7 @@ def check_series(planes: Sequence[Plane], scan: Scan, step: Callable[[], None]) 
     values = compare_values(planes, scan, placing, step)
     placed = compare_positions(planes, scan, placing)
     stated = compare_facts(FACTS, planes, [slot and slot[0] for slot in placing.slots], scan)
-    instances = [*_instances(planes, scan, placing), *_uids(planes)]
+    instances = [*_instances(planes, scan, placing), *compare_indices(planes, scan, placing), *_uids(planes)]
     differences = (*instances, *values.differences, *placed.differences, *stated.differences)
     notes = (*_ways(placing, is_same=not values.differences), *values.notes, *placed.notes, *stated.notes)
     return SeriesCheck(

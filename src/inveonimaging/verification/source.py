@@ -97,6 +97,16 @@ class Scan:
         return self.header.corrections.decay
 
     @property
+    def time_zone(self) -> str | None:
+        """Local time less UTC (0008,0201), `+0930`; None if the header does not tell, or tells no zone."""
+        local, utc = self.header.acquisition.scan_time, self.header.acquisition.gmt_scan_time
+        if local is None or utc is None:
+            return None
+        minutes, rest = divmod(abs(local - utc), timedelta(minutes=1))
+        is_zone = not rest and not minutes % 15 and -12 * 60 <= (minutes if local >= utc else -minutes) <= 14 * 60
+        return f"{'-' if local < utc else '+'}{minutes // 60:02}{minutes % 60:02}" if is_zone else None
+
+    @property
     def injection_time(self) -> datetime | None:
         """When the tracer was injected, local time."""
         return self.header.tracer.injected_at
@@ -256,7 +266,7 @@ def scans_of(study: SourceStudy, overrides: Overrides, sizes: Sequence[Size]) ->
     found: list[Scan] = []
     for image, said in zip(images, told, strict=True):
         animal = whole if is_one else animal_of([image.header], overrides.subject, said)[0]
-        start = image.header.acquisition.scan_time or overrides.scan_time
+        start = image.header.acquisition.started_at or overrides.scan_time
         parts = split(image, _parts(image, sizes), direction)
         found += [Scan(part, animal, start, _cycle_ms(part, overrides)) for part in parts]
     return tuple(found)
