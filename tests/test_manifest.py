@@ -332,7 +332,7 @@ def refused(study: Path, out: Path) -> str:
 def test_what_no_conversion_wrote_is_refused(study: Path, out: Path, name: str, make: Callable[[Path], None]) -> None:
     out.mkdir()
     make(out / name)
-    assert f"{out / name}: is there already; --overwrite replaces only" in refused(study, out)
+    assert f"{out / name}: is there already; only what the manifest" in refused(study, out)
 
 
 def test_a_conversion_without_a_manifest_is_not_overwritten(study: Path, out: Path) -> None:
