@@ -246,6 +246,7 @@ def _facts() -> Iterator[Fact]:
     yield from _durations()
     yield from _units()
     yield from _tracer()
+    yield from _injection()
     yield from _corrections()
     yield from _identity()
 
@@ -444,6 +445,9 @@ def _tracer() -> Iterator[Fact]:
         needed=_never,
         is_noted=True,
     )
+
+
+def _injection() -> Iterator[Fact]:
     yield Fact(
         code="injection-time",
         kind=Kind.TRACER,
