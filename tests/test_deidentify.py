@@ -910,7 +910,7 @@ def test_a_comparison_notices_what_is_removed(key: str, name: str, text: str, wh
     def put(ds: Dataset) -> None:
         ds.SpecificCharacterSet = "ISO_IR 192"
         if where == "attribute":
-            ds.StrainDescription = text
+            ds.AdditionalPatientHistory = f"Strain: {text}"
         elif (0x0099, 0x0010) in ds:
             block = ds.private_block(0x0099, "INVEONIMAGING HEADER 1")
             block[0x01].value += f"\nsubject_phenotype {text}\n"

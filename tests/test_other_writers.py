@@ -117,7 +117,7 @@ def test_an_r4_tells_animal_tracer_and_reconstruction(r4: list[FileDataset]) -> 
     assert item.RadiopharmaceuticalStartDateTime == "20030304133509"
     assert ds.PatientSpeciesCodeSequence[0].CodeMeaning == "Rattus norvegicus"
     assert float(ds.PatientWeight) == 0.31
-    assert ds.ReconstructionMethod == "OSEM2D, 16 subsets, 4 iterations"
+    assert ds.ReconstructionMethod == "OSEM2D, 4i16s"
     assert ds.ManufacturerModelName == "microPET R4"
 
 

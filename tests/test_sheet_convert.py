@@ -103,7 +103,8 @@ def code(item: Dataset) -> tuple[str, str, str]:
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    return converted(tmp_path_factory.mktemp("full"), FULL)
+    """An instance with every element that a sheet can fill."""
+    return converted(tmp_path_factory.mktemp("full"), FULL, unlimited_text=True)
 
 
 # What DICOM says.
@@ -158,6 +159,47 @@ def test_genetic_modifications_are_as_the_sheet_says(full: Dataset) -> None:
     ]
 
 
+def test_strain_and_modifications_stand_in_the_history_for_all_programs(tmp_path: Path) -> None:
+    source = one_scan(tmp_path)
+    sheet = read_sheet(sheet_of(tmp_path, {"file": "m1.img", **FULL}))
+    [study] = convert(source, tmp_path / "out", Options(sheet=sheet))
+    ds = pydicom.dcmread(tmp_path / "out" / files_below(tmp_path / "out")[0])
+    known = "Strain: RccHan:WIST; Genetic modifications: Lepr<fa>, hom, Trp53<tm1>, het (RGD)"
+    assert ds.AdditionalPatientHistory.startswith(known)
+    assert "StrainDescription" not in ds
+    assert "GeneticModificationsSequence" not in ds  # its description is of type 1
+    assert (ds.StrainNomenclature, len(ds.StrainCodeSequence), len(ds.StrainStockSequence)) == ("RGD", 2, 1)
+    [finding] = [each for each in study.findings if each.code == "code-left-out"]
+    assert "codes of genetic modifications" in finding.message
+
+
+LONG = dict.fromkeys(("species_code", "strain_codes", "strain_registry"), "31415926535897932384^99LAB^Any")
+LONG |= {
+    "breed_registry": LONG["species_code"],
+    "strain_stock": "1",
+    "strain_source": "here",
+    "breed_registration": "1",
+}
+
+
+def test_long_codes_are_left_out_with_what_cannot_do_without_them(tmp_path: Path) -> None:
+    source = one_scan(tmp_path)
+    sheet = read_sheet(sheet_of(tmp_path, {"file": "m1.img", **LONG, "species": "unknown"}))
+    [study] = convert(source, tmp_path / "out", Options(sheet=sheet))
+    left_out = [each.message for each in study.findings if each.code == "code-left-out"]
+    assert len(left_out) == 4
+    assert all("31415926535897932384" in message and "--unlimited-text" in message for message in left_out)
+    ds = pydicom.dcmread(tmp_path / "out" / files_below(tmp_path / "out")[0])
+    assert ds.PatientSpeciesDescription == "Any"  # the meaning of the code that cannot be written
+    assert list(ds.BreedRegistrationSequence) == []  # of type 2
+    for keyword in ("PatientSpeciesCodeSequence", "StrainCodeSequence", "StrainStockSequence"):
+        assert keyword not in ds
+    convert(source, tmp_path / "all", Options(sheet=sheet, unlimited_text=True))
+    ds = pydicom.dcmread(tmp_path / "all" / files_below(tmp_path / "all")[0])
+    for item in (ds.PatientSpeciesCodeSequence[0], ds.StrainStockSequence[0].StrainSourceRegistryCodeSequence[0]):
+        assert item.LongCodeValue == "31415926535897932384"
+
+
 def test_tracer_and_descriptions_are_as_the_sheet_says(full: Dataset) -> None:
     tracer = tracer_of(full)
     assert float(tracer.RadionuclideTotalDose) == 40.5e6
@@ -177,10 +219,13 @@ def test_the_original_header_stays_as_it_is(tmp_path: Path) -> None:
     assert header_bytes(ds) == (tmp_path / "in" / "m1.img.hdr").read_bytes()
 
 
+@pytest.mark.parametrize("unlimited_text", [False, True])
 @pytest.mark.parametrize("form", Form)
 @pytest.mark.parametrize("scan", [CT, PET, SPECT], ids=["CT", "PET", "SPECT"])
-def test_dciodvfy_finds_no_error_in_any_sop_class(tmp_path: Path, dciodvfy: str, scan: Scan, form: Form) -> None:
-    converted(tmp_path, {**FULL, **ONE}, scan, form=form)
+def test_dciodvfy_finds_no_error_in_any_sop_class(
+    tmp_path: Path, dciodvfy: str, scan: Scan, form: Form, *, unlimited_text: bool
+) -> None:
+    converted(tmp_path, {**FULL, **ONE}, scan, form=form, unlimited_text=unlimited_text)
     without = one_scan(tmp_path / "without", scan)
     convert(without, tmp_path / "plain", Options(form=form))
     for output in (tmp_path / "out", tmp_path / "plain"):
@@ -194,9 +239,12 @@ def test_dciodvfy_finds_no_error_in_any_sop_class(tmp_path: Path, dciodvfy: str,
     assert set(unexpected_warnings(report, SCHEMES)) <= set(usual)
 
 
+@pytest.mark.parametrize("unlimited_text", [False, True])
 @pytest.mark.parametrize("form", Form)
 @pytest.mark.parametrize("scan", [CT, PET, SPECT], ids=["CT", "PET", "SPECT"])
-def test_dicom_validator_finds_nothing_new(tmp_path: Path, dicom_edition: Path, scan: Scan, form: Form) -> None:
+def test_dicom_validator_finds_nothing_new(
+    tmp_path: Path, dicom_edition: Path, scan: Scan, form: Form, *, unlimited_text: bool
+) -> None:
     from dicom_validator.spec_reader.edition_reader import EditionReader
     from dicom_validator.validator.iod_validator import IODValidator
 
@@ -204,7 +252,7 @@ def test_dicom_validator_finds_nothing_new(tmp_path: Path, dicom_edition: Path, 
     plain = converted(tmp_path / "plain", {}, scan, form=form)
     found = [
         {tag.tag for tags in IODValidator(ds, info).validate().module_errors.values() for tag in tags}
-        for ds in (converted(tmp_path / "full", FULL, scan, form=form), plain)
+        for ds in (converted(tmp_path / "full", FULL, scan, form=form, unlimited_text=unlimited_text), plain)
     ]
     assert found[0] <= found[1]
 
@@ -223,7 +271,8 @@ def test_a_species_with_a_code_alone(tmp_path: Path) -> None:
     ds = converted(tmp_path, {"species": "unknown", "species_code": "447482001^SCT^Mus genus", "strain": "x"})
     assert "PatientSpeciesDescription" not in ds
     assert code(ds.PatientSpeciesCodeSequence[0]) == ("447482001", "SCT", "Mus genus")
-    assert (ds.StrainDescription, ds.PatientSexNeutered, ds.PatientBreedDescription) == ("x", "", "")
+    assert (ds.PatientSexNeutered, ds.PatientBreedDescription) == ("", "")
+    assert ds.AdditionalPatientHistory.startswith("Strain: x")
 
 
 def test_what_needs_a_species_is_left_out_and_told(tmp_path: Path) -> None:
@@ -231,10 +280,11 @@ def test_what_needs_a_species_is_left_out_and_told(tmp_path: Path) -> None:
     sheet = read_sheet(sheet_of(tmp_path, {"file": "*", **FULL, "species": "unknown"}))
     [study] = convert(source, tmp_path / "out", Options(sheet=sheet))
     [finding] = [each for each in study.findings if each.code == "species-needed"]
-    assert "breed, breed_registration, strain" in finding.message
+    assert "breed, breed_registration, strain_codes" in finding.message
     ds = pydicom.dcmread(tmp_path / "out" / files_below(tmp_path / "out")[0])
     for keyword in ("StrainDescription", "BreedRegistrationSequence", "GeneticModificationsSequence"):
         assert keyword not in ds
+    assert ds.AdditionalPatientHistory.startswith("Strain: RccHan:WIST; Genetic modifications: Lepr<fa>")  # needs none
     assert (ds.PatientSexNeutered, ds.ResponsibleOrganization) == ("ALTERED", "Tierklinik Süd")  # may be present
 
 
@@ -251,8 +301,9 @@ def test_unknown_empties_what_the_header_says(tmp_path: Path) -> None:
     ds = converted(tmp_path, {**row, "study_description": "unknown", "responsible_person": "unknown"})
     assert (str(ds.PatientName), ds.PatientID, ds.PatientBirthDate, ds.PatientSex) == ("", "", "", "")
     assert str(ds.ResponsiblePerson) == ""
-    for keyword in ("StrainDescription", "PatientWeight", "StudyDescription", "ResponsiblePersonRole"):
+    for keyword in ("PatientWeight", "StudyDescription", "ResponsiblePersonRole"):
         assert keyword not in ds
+    assert "Strain" not in ds.AdditionalPatientHistory
     for keyword in ("RadionuclideTotalDose", "RadiopharmaceuticalStartDateTime"):
         assert keyword not in tracer_of(ds)
 

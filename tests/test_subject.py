@@ -379,11 +379,12 @@ def test_findings_stand_where_the_header_says_it(tmp_path: Path) -> None:
 def dicom_of(folder: Path, scan: Scan = CT, *, options: Options | None = None, **subject: Any) -> pydicom.FileDataset:
     """Return an instance of a scan with these attributes of its subject, after a conversion.
 
-    It is the second one: the first holds the original header, with all that is wrong with it.
+    It is the second one: the first holds the original header, with all that is wrong with it. By default it has every
+    element that there is for an animal.
     """
     folder.mkdir(exist_ok=True)
     write_scan(folder / "a.img", replace(scan, subject=replace(scan.subject, **subject)))
-    convert(folder / "a.img", folder / "out", options)
+    convert(folder / "a.img", folder / "out", options or Options(unlimited_text=True))
     return pydicom.dcmread(min((folder / "out").rglob("*000002.dcm")))
 
 
@@ -481,7 +482,7 @@ def test_length_is_in_metres(tmp_path: Path) -> None:
 def test_long_text_is_cut_to_what_dicom_holds(tmp_path: Path) -> None:
     long = "x" * 300
     change: dict[str, Any] = dict.fromkeys(("identifier", "genus", "phenotype", "anesthesia"), long)
-    ds = dicom_of(tmp_path, options=Options(study_description=long), **change)
+    ds = dicom_of(tmp_path, options=Options(study_description=long, unlimited_text=True), **change)
     assert ds.PatientID == ds.PatientSpeciesDescription == ds.StrainDescription == ds.StudyDescription == "x" * 64
     assert str(ds.PatientName) == "x" * 64
     assert len(ds.StudyID) <= 16

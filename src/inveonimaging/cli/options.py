@@ -102,6 +102,10 @@ def conversion_options(
     allow_long_data: Annotated[
         bool, typer.Option(help="Take .img files that are longer than the header says.")
     ] = False,
+    unlimited_text: Annotated[
+        bool,
+        typer.Option("--unlimited-text", help="Write elements that some programs cannot read, as Strain Description."),
+    ] = False,
 ) -> Options:
     """Return what was asked for.
 
@@ -146,6 +150,7 @@ def conversion_options(
         fail_on_warnings=strict,
         apply_hounsfield=apply_hounsfield,
         allow_long_data=allow_long_data,
+        unlimited_text=unlimited_text,
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 
-from inveonimaging.dicom.codes import CodeTable, isotope_of, radiopharmaceutical, registry, species
+from inveonimaging.dicom.codes import CodeTable, is_long, isotope_of, radiopharmaceutical, registry, species
 from inveonimaging.dicom.iods import IODS, LEGACY_PET_IMAGE, PET_IMAGE, Form, Iod
 from inveonimaging.dicom.modules.patient import is_non_human
 from inveonimaging.dicom.modules.pet import is_decay_corrected
@@ -18,6 +19,7 @@ from inveonimaging.image import Image
 from inveonimaging.quant import branching_fraction
 from inveonimaging.scan import is_mu_map, refuse_unconvertible
 from inveonimaging.subject import Animal, Source
+from inveonimaging.subject.concepts import Concept
 from inveonimaging.timing import dose_findings, expected_decay_factor, utc_offset
 
 _MOST_IMAGES = 65535  # Image Index is an unsigned 16 bit number
@@ -31,12 +33,13 @@ _REGISTRIES = {"breed_registry": "breed_registry", "strain_registry": "strain_so
 _OF_SPECIES = (
     "breed",
     "breed_registration",
-    "strain",
     "strain_codes",
     "strain_nomenclature",
     "strain_stock",
-    "modifications",
+    "modifications_codes",
 )
+_OF_CODES = ("species_code", "strain_codes", "strain_registry", "breed_registry")
+_UNLIMITED_HINT = "--unlimited-text writes it, though VTK, MRtrix, MINC and (X)MedCon cannot read such files"
 _SCAN_TIME_HINT = "give it with: inveon convert --scan-time 2014-03-04T14:05:09"
 
 
@@ -49,8 +52,12 @@ def iod_of(image: Image, form: Form) -> Iod:
     return IODS[Form.LEGACY if is_untraced else form][image.modality]
 
 
-def checked(image: Image, start: datetime | None, codes: CodeTable, form: Form) -> tuple[Finding, ...]:
+def checked(
+    image: Image, start: datetime | None, codes: CodeTable, form: Form, *, unlimited: bool = False
+) -> tuple[Finding, ...]:
     """Return what is odd for DICOM in a file whose scan started then.
+
+    `unlimited` allows elements that several programs cannot read.
 
     Raises:
         UnsupportedError: the file holds no image, or one whose SOP class is not written.
@@ -62,7 +69,8 @@ def checked(image: Image, start: datetime | None, codes: CodeTable, form: Form) 
     if start is None and (image.modality is Modality.PET or form is not Form.CLASSIC):
         raise missing(image.header, "scan_time", "the start of the scan").at(image.pair.header, _SCAN_TIME_HINT)
     if image.modality is Modality.SPECT:
-        return (*kind, *zone, *_isotope_findings(image.header, codes), *dose_findings(image.header))
+        coded = _isotope_findings(image.header, codes, unlimited=unlimited)
+        return (*kind, *zone, *coded, *dose_findings(image.header))
     if image.modality is not Modality.PET:
         return (*kind, *zone)
     _refuse_incomplete_pet(image)
@@ -70,7 +78,8 @@ def checked(image: Image, start: datetime | None, codes: CodeTable, form: Form) 
         return (*kind, *zone, *_mu_map_findings(form))
     if form is Form.ENHANCED:
         _refuse_unknown_tracer(image.header)
-    return (*kind, *zone, *_tracer_findings(image.header, codes), *_frame_findings(image.header))
+    traced = _tracer_findings(image.header, codes, unlimited=unlimited)
+    return (*kind, *zone, *traced, *_frame_findings(image.header))
 
 
 def bed_findings(images: Sequence[Image]) -> tuple[Finding, ...]:
@@ -86,8 +95,8 @@ def bed_findings(images: Sequence[Image]) -> tuple[Finding, ...]:
     return (Finding("bed-direction-assumed", message, key="number_of_bed_positions"),)
 
 
-def animal_findings(animal: Animal) -> Iterator[Finding]:
-    """Yield what DICOM will lack of the animal.
+def animal_findings(animal: Animal, *, unlimited: bool = False) -> Iterator[Finding]:
+    """Yield what DICOM will lack of the animal; `unlimited` allows elements that several programs cannot read.
 
     Raises:
         InputError: a registry has no code, without which DICOM cannot name it.
@@ -97,9 +106,29 @@ def animal_findings(animal: Animal) -> Iterator[Finding]:
     if told and not is_non_human(animal):
         message = f"no species of an animal is known; left out what the sheet says of it: {', '.join(told)}"
         yield Finding("species-needed", message, key="subject_genus")
+    if is_non_human(animal) and not unlimited:
+        yield from _unreadable(animal)
     if is_non_human(animal) and animal.species_code is None and species(animal.species or "") is None:
         message = f"subject_genus is '{printable(animal.species)}', which is in no code table; written as text only"
         yield Finding("species-not-coded", message, Severity.INFO, key="subject_genus")
+
+
+def _unreadable(animal: Animal) -> Iterator[Finding]:
+    """Yield what only elements of VR UC could say."""
+    if animal.modifications_codes:
+        message = f"codes of genetic modifications are left out; their text is written ({_UNLIMITED_HINT})"
+        yield Finding("code-left-out", message, Severity.INFO)
+    for name in _OF_CODES:
+        given = getattr(animal, name)
+        for code in given if name == "strain_codes" else (given,):
+            if isinstance(code, Concept) and is_long(code):
+                yield _left_out(name, code.value)
+
+
+def _left_out(what: str, code: str) -> Finding:
+    shown = printable(code, 40)
+    message = f"the code '{shown}' of {what} has more than 16 characters and is left out ({_UNLIMITED_HINT})"
+    return Finding("code-left-out", message, Severity.INFO)
 
 
 def _refuse_uncoded(animal: Animal) -> None:
@@ -164,17 +193,20 @@ def _mu_map_findings(form: Form) -> tuple[Finding, ...]:
     return (Finding("mu-map-not-enhanced", message, Severity.INFO, key="file_type"),)
 
 
-def _isotope_findings(header: Header, codes: CodeTable) -> Iterator[Finding]:
+def _isotope_findings(header: Header, codes: CodeTable, *, unlimited: bool) -> Iterator[Finding]:
     isotope = header.tracer.isotope
-    if not isotope or codes.radionuclide(isotope) is None:
+    code = codes.radionuclide(isotope) if isotope else None
+    if code and is_long(code) and not unlimited:
+        yield replace(_left_out("isotope", code.value), key="isotope")
+    if code is None:
         got = f"'{printable(isotope)}'" if isotope else "missing"
         message = f"isotope is {got}; no code for it, --code-table can give one"
         yield Finding("isotope-not-coded", message, key="isotope")
 
 
-def _tracer_findings(header: Header, codes: CodeTable) -> Iterator[Finding]:
+def _tracer_findings(header: Header, codes: CodeTable, *, unlimited: bool) -> Iterator[Finding]:
     tracer = header.tracer
-    yield from _isotope_findings(header, codes)
+    yield from _isotope_findings(header, codes, unlimited=unlimited)
     isotope = isotope_of(tracer.isotope or "")
     is_coded = bool(tracer.isotope and codes.radionuclide(tracer.isotope))
     if is_coded and tracer.compound and radiopharmaceutical(tracer.compound, isotope) is None:

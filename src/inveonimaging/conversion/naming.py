@@ -32,6 +32,7 @@ class StudyNames:
             animal=planned.animal,
             deidentified=options.deidentify.dates if options.deidentify else None,
             comments=comments_of(planned.told, options),
+            unlimited_text=options.unlimited_text,
         )
 
     def series(self, planned: SeriesPlan) -> UID:
@@ -94,7 +95,9 @@ def _identity(study: StudyPlan, options: Options) -> str:
     animal = replace(study.animal, sources={})
     route = tuple(filter(None, (comments_of(study.told, options),)))
     hidden = () if options.deidentify is None else ("deidentified", options.deidentify.dates.value)
-    return repr((__version__, study.description, study.id, animal, options.rescale.value, series, *route, *hidden))
+    unlimited = ("unlimited text",) if options.unlimited_text else ()
+    said = (study.description, study.id, animal, options.rescale.value, series, *route, *hidden, *unlimited)
+    return repr((__version__, *said))
 
 
 def _of_tracer(planned: SeriesPlan) -> tuple[object, ...]:

@@ -104,6 +104,8 @@ class Options:
         fail_on_warnings: refuse whatever has a warning among its findings.
         apply_hounsfield: apply `ct_hounsfield_scale` and `ct_hounsfield_offset` of a CT.
         allow_long_data: take a data file that is longer than its header says.
+        unlimited_text: write elements of VR UC too: Strain Description, Genetic Modifications Description and Long Code
+            Value. VTK, MRtrix, MINC and (X)MedCon cannot read files with them.
     """
 
     form: Form = Form.CLASSIC
@@ -134,6 +136,7 @@ class Options:
     fail_on_warnings: bool = False
     apply_hounsfield: bool = False
     allow_long_data: bool = False
+    unlimited_text: bool = False
 
     def __getstate__(self) -> dict[str, object]:
         """Return what another process needs to have the same options."""

@@ -204,7 +204,7 @@ def plan_pairs(
         if finding.severity is Severity.ERROR:
             raise InputError(finding.message, path=source, expected="one animal", hint=_SEVERAL_SUBJECTS_HINT)
     first = series[0].image
-    odd = (*odd, *animal_findings(animal))
+    odd = (*odd, *animal_findings(animal, unlimited=options.unlimited_text))
     shared = tuple(replace(finding, path=str(source)) for finding in shared)
     located = (locate(finding, first.pair.header, first.header) for finding in odd)
     findings = without_paths((*skipped, *shared, *covering.findings, *located), covering)
@@ -251,7 +251,8 @@ def _with_told(image: Image, told: Told, options: Options) -> Image:
 def _read(pair: Pair, image: Image, options: Options) -> _File:
     """Return a pair, with all that is odd in it, as one image a series, or refuse it."""
     try:
-        found = checked(image, _start(image, options), options.codes, options.form)
+        start = _start(image, options)
+        found = checked(image, start, options.codes, options.form, unlimited=options.unlimited_text)
         parts, gating, odd = _parts(image, options)
     except InveonError as error:
         raise error.at(pair.header) from error

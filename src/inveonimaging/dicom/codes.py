@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,12 +35,28 @@ class Code(NamedTuple):
 
 UNKNOWN = Code("261665006", "SCT", "Unknown")
 LOCAL_SCHEME = "99INVEON"  # what was typed at a console, as its own code
+_BEGINNING, _SUM = 9, 6  # of a text's code: how many characters of the text, and of its checksum
+
+
+def is_long(code: Code | Concept) -> bool:
+    """Return whether a code needs Long Code Value (0008,0119), whose VR, UC, several programs cannot read."""
+    return len(code.value) > SH
+
+
+def items(code: Code | Concept | None, *, unlimited: bool) -> list[Dataset]:
+    """Return the items of a Code Sequence of at most one code; none for a long code, unless that may be written.
+
+    Args:
+        code: if there is one.
+        unlimited: whether elements of VR UC may be written.
+    """
+    return [] if code is None or (is_long(code) and not unlimited) else [item(Code(*code))]
 
 
 def item(code: Code) -> Dataset:
     """Return a Code Sequence item (PS3.3 8.8); a value beyond 16 characters goes to Long Code Value."""
     made = Dataset()
-    setattr(made, "CodeValue" if len(code.value) <= SH else "LongCodeValue", code.value)
+    setattr(made, "LongCodeValue" if is_long(code) else "CodeValue", code.value)
     made.CodingSchemeDesignator = code.scheme
     made.CodeMeaning = lo(code.meaning)
     return made
@@ -142,9 +159,16 @@ def anatomic_region(body_part: str) -> Code:
 
 
 def local(typed: str | None) -> Code:
-    """Return a code of our own scheme for text that is in no code table; UNKNOWN for no text."""
+    """Return a code of our own scheme for text that is in no code table; UNKNOWN for no text.
+
+    The code is the text itself; of more than 16 characters it is the first nine and a checksum, so that texts that
+    begin alike keep codes of their own.
+    """
     value = lo(typed or "")
-    return Code(value, LOCAL_SCHEME, value) if value else UNKNOWN
+    if not value:
+        return UNKNOWN
+    short = value if len(value) <= SH else f"{value[:_BEGINNING].strip()}-{sha256(value.encode()).hexdigest()[:_SUM]}"
+    return Code(short, LOCAL_SCHEME, value)
 
 
 def orientation_code(table: str, meaning: str) -> Code:

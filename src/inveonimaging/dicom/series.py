@@ -24,7 +24,8 @@ class Study:
     """What all series of a study share.
 
     `start` is the earliest start of a scan, if any is known; `comments` are those on the patient, which route it;
-    `deidentified` tells what became of the dates of a study that is de-identified.
+    `deidentified` tells what became of the dates of a study that is de-identified; `unlimited_text` allows elements of
+    VR UC, which several programs cannot read.
     """
 
     uid: UID
@@ -34,6 +35,7 @@ class Study:
     animal: Animal
     comments: str = ""
     deidentified: Dates | None = None
+    unlimited_text: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,6 +41,7 @@ KEPT = (
 
 _KEPT_LINE = re.compile(rf"^[ \t]*({'|'.join(KEPT)})[ \t]+(.*)$", re.IGNORECASE | re.MULTILINE)
 _TELLING = {  # attributes that name the subject, or say what it is in words
+    "AdditionalPatientHistory",
     "BodyPartExamined",
     "Manufacturer",
     "PatientID",

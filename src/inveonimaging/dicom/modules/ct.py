@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydicom.dataset import Dataset
 
 from inveonimaging.dicom.encode import dataset, ds, put, sh, whole
-from inveonimaging.dicom.modules.reconstruction import convolution_kernel, reconstruction_diameter
+from inveonimaging.dicom.modules.reconstruction import ct_kernel, reconstruction_diameter
 from inveonimaging.dicom.series import Series
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import RotationDirection
@@ -30,7 +30,7 @@ def ct_image(series: Series) -> Dataset:
         DistanceSourceToDetector=ct.source_to_detector_mm and ds(ct.source_to_detector_mm),
         DistanceSourceToPatient=ct.source_to_rotation_centre_mm and ds(ct.source_to_rotation_centre_mm),
         RotationDirection=rotation_direction(header),
-        ConvolutionKernel=convolution_kernel(header),
+        ConvolutionKernel=ct_kernel(header),
         FilterType=sh(f"AL {ct.aluminum_filter_mm:g} MM") if ct.aluminum_filter_mm else None,
         **_exposure(ct),
     )

@@ -13,7 +13,7 @@ from inveonimaging.dicom.modules.ct import rotation_direction
 from inveonimaging.dicom.modules.general import UNKNOWN
 from inveonimaging.dicom.modules.multi_frame import DERIVED, ORIGINAL, enhanced_image, frame_type, is_told
 from inveonimaging.dicom.modules.position import centres
-from inveonimaging.dicom.modules.reconstruction import convolution_kernel, reconstruction_diameter
+from inveonimaging.dicom.modules.reconstruction import ct_kernel, reconstruction_diameter
 from inveonimaging.dicom.modules.synchronization import synchronization
 from inveonimaging.dicom.series import Series
 from inveonimaging.hdr.enums import BedMotion, ReconAlgorithm
@@ -108,7 +108,7 @@ def ct_reconstruction(series: Series) -> Dataset:
             ImageFilter=UNKNOWN,
         ),
         ReconstructionAlgorithm=_ALGORITHM.get(header.reconstruction.algorithm or ReconAlgorithm.UNKNOWN),
-        ConvolutionKernel=convolution_kernel(header) or "NONE",
+        ConvolutionKernel=ct_kernel(header),
         ReconstructionAngle=_FULL_TURN_DEG * header.gantry.revolutions if header.gantry.revolutions else None,
     )
     return group(

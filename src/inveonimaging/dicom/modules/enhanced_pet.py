@@ -83,9 +83,10 @@ def enhanced_pet_isotope(series: Series) -> Dataset:
     compound = codes.radiopharmaceutical(tracer.compound or "", codes.isotope_of(tracer.isotope or ""))
     injected = series.image.header.tracer.injected_at
     fraction = branching_fraction(series.image.header)
+    coded = codes.items(nuclide, unlimited=series.study.unlimited_text)
     item = dataset(
         RadiopharmaceuticalAgentNumber=_AGENT,
-        RadionuclideCodeSequence=[codes.item(nuclide or codes.local(tracer.isotope))],
+        RadionuclideCodeSequence=coded or [codes.item(codes.local(tracer.isotope))],
         AdministrationRouteCodeSequence=[codes.item(codes.UNKNOWN)],
         RadiopharmaceuticalStartDateTime=injected and dt(injected),
         RadionuclideTotalDose=tracer.dose_bq and ds(tracer.dose_bq),

@@ -84,7 +84,7 @@ def nm_isotope(series: Series) -> Dataset:
     nuclide = series.codes.radionuclide(tracer.isotope) if tracer.isotope else None
     injected = header.tracer.injected_at
     item = put(
-        dataset(RadionuclideCodeSequence=[codes.item(nuclide)] if nuclide else []),
+        dataset(RadionuclideCodeSequence=codes.items(nuclide, unlimited=series.study.unlimited_text)),
         Radiopharmaceutical=tracer.compound and lo(tracer.compound),
         RadiopharmaceuticalStartTime=injected and tm(injected),
         RadionuclideTotalDose=tracer.dose_bq and ds(tracer.dose_bq / float(BQ_PER_MBQ)),

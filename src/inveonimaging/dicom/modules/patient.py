@@ -23,7 +23,7 @@ def patient(series: Series) -> Dataset:
         PatientSex=animal.sex,
     )
     if is_non_human(animal):
-        module.update(_organism(animal))
+        module.update(_organism(animal, unlimited=series.study.unlimited_text))
     if person := pn(animal.investigator or ""):
         put(module, ResponsiblePerson=person, ResponsiblePersonRole=animal.responsible_role)
     put(module, ResponsibleOrganization=lo(animal.responsible_organization or ""))
@@ -41,8 +41,20 @@ def patient_study(series: Series) -> Dataset:
         PatientAge=animal.age,
         PatientSize=animal.length_m and ds(animal.length_m),
         PatientWeight=animal.weight_kg and ds(animal.weight_kg),
-        AdditionalPatientHistory=animal.history and text(animal.history, LT),
+        AdditionalPatientHistory=text(_history(animal), LT),
     )
+
+
+def _history(animal: Animal) -> str:
+    """Return strain and genetic modifications, whose own elements many programs cannot read, and all else known."""
+    nomenclature = animal.modifications_nomenclature
+    modifications = ", ".join(animal.modifications)
+    parts = (
+        animal.strain and f"Strain: {animal.strain}",
+        modifications and f"Genetic modifications: {modifications}" + (f" ({nomenclature})" if nomenclature else ""),
+        animal.history,
+    )
+    return "; ".join(part for part in parts if part)
 
 
 def is_non_human(animal: Animal) -> bool:
@@ -52,10 +64,10 @@ def is_non_human(animal: Animal) -> bool:
     return str(animal.species).lower().split()[:2] not in [name.split() for name in _HUMAN]
 
 
-def _organism(animal: Animal) -> Dataset:
-    given = animal.species_code
-    species = codes.Code(*given) if given else codes.species(animal.species or "")
-    registry = codes.registry("breed_registry", animal.breed_registry)
+def _organism(animal: Animal, *, unlimited: bool) -> Dataset:
+    species = animal.species_code or codes.species(animal.species or "")
+    coded = codes.items(species, unlimited=unlimited)
+    registry = codes.items(codes.registry("breed_registry", animal.breed_registry), unlimited=unlimited)
     module = dataset(
         PatientBreedDescription=lo(animal.breed or ""),
         PatientBreedCodeSequence=[],
@@ -65,35 +77,39 @@ def _organism(animal: Animal) -> Dataset:
     )
     return put(
         module,
-        PatientSpeciesDescription=lo(animal.species or ""),
-        PatientSpeciesCodeSequence=species and [codes.item(species)],
-        GeneticModificationsSequence=_modifications(animal),
-        **_strain(animal),
+        PatientSpeciesDescription=lo(animal.species or ("" if coded or not species else species.meaning)),
+        PatientSpeciesCodeSequence=coded,
+        GeneticModificationsSequence=_modifications(animal) if unlimited else [],
+        **_strain(animal, unlimited=unlimited),
     )
 
 
-def _registration(animal: Animal, registry: codes.Code) -> Dataset:
+def _registration(animal: Animal, registry: list[Dataset]) -> Dataset:
     number = lo(animal.breed_registration or "")
-    return dataset(BreedRegistrationNumber=number, BreedRegistryCodeSequence=[codes.item(registry)])
+    return dataset(BreedRegistrationNumber=number, BreedRegistryCodeSequence=registry)
 
 
-def _strain(animal: Animal) -> dict[str, object]:
-    registry = codes.registry("strain_source_registry", animal.strain_registry)
+def _strain(animal: Animal, *, unlimited: bool) -> dict[str, object]:
+    """Return what is known of the strain; Strain Description (0010,0212) has VR UC, and a stock needs its registry."""
+    registry = codes.items(codes.registry("strain_source_registry", animal.strain_registry), unlimited=unlimited)
     stock = registry and dataset(
         StrainStockNumber=lo(animal.strain_stock or ""),
         StrainSource=lo(animal.strain_source or ""),
-        StrainSourceRegistryCodeSequence=[codes.item(registry)],
+        StrainSourceRegistryCodeSequence=registry,
     )
     return {
-        "StrainDescription": lo(animal.strain or ""),
+        "StrainDescription": lo(animal.strain or "") if unlimited else None,
         "StrainNomenclature": lo(animal.strain_nomenclature or ""),
-        "StrainCodeSequence": [codes.item(codes.Code(*code)) for code in animal.strain_codes],
+        "StrainCodeSequence": [item for code in animal.strain_codes for item in codes.items(code, unlimited=unlimited)],
         "StrainStockSequence": stock and [stock],
     }
 
 
 def _modifications(animal: Animal) -> list[Dataset]:
-    """Return an item of Genetic Modifications Sequence for each modification; its nomenclature is of type 1."""
+    """Return an item of Genetic Modifications Sequence for each modification; description and nomenclature are type 1.
+
+    Genetic Modifications Description (0010,0222) has VR UC.
+    """
     items = []
     for number, modification in enumerate(animal.modifications):
         item = dataset(

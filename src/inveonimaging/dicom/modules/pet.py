@@ -7,7 +7,7 @@ from pydicom.dataset import Dataset
 from inveonimaging.dicom import codes
 from inveonimaging.dicom.encode import dataset, ds, dt, lo, put, tm, whole
 from inveonimaging.dicom.modules.reconstruction import (
-    convolution_kernel,
+    pet_kernel,
     reconstruction_diameter,
     reconstruction_method,
 )
@@ -51,7 +51,7 @@ def pet_series(series: Series) -> Dataset:
         ScatterCorrectionMethod=named(header.corrections.scatter),
         ReconstructionMethod=reconstruction_method(header),
         ReconstructionDiameter=reconstruction_diameter(series),
-        ConvolutionKernel=convolution_kernel(header),
+        ConvolutionKernel=pet_kernel(header),
         TypeOfDetectorMotion=_MOTION.get(header.gantry.rotation) if header.gantry.rotation is not None else None,
         CoincidenceWindowWidth=detector.timing_window_ns and ds(detector.timing_window_ns),
         EnergyWindowRangeSequence=[energy_window(*energies)] if energies[0] and energies[1] else None,
@@ -76,7 +76,7 @@ def pet_isotope(series: Series) -> Dataset:
     injected = series.image.header.tracer.injected_at
     fraction = branching_fraction(series.image.header)
     item = put(
-        dataset(RadionuclideCodeSequence=[codes.item(nuclide)] if nuclide else []),
+        dataset(RadionuclideCodeSequence=codes.items(nuclide, unlimited=series.study.unlimited_text)),
         Radiopharmaceutical=tracer.compound and lo(tracer.compound),
         RadiopharmaceuticalCodeSequence=compound and [codes.item(compound)],
         RadiopharmaceuticalStartTime=injected and tm(injected),
