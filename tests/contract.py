@@ -288,6 +288,19 @@ def in_file_order(truth: Truth) -> Sources:
     return [(frame, k) for frame in range(len(truth.frames)) for k in range(truth.shape[2])]
 
 
+def along_the_normal(truth: Truth) -> Sources:
+    """Return time frames or gates in their order, and in them slices along row x column."""
+    i, j, k = truth.axes.T
+    ks = range(truth.shape[2])[:: 1 if np.dot(np.cross(i, j), k) > 0 else -1]
+    frames = sorted(range(len(truth.frames)), key=truth.steps.__getitem__)
+    return [(frame, k) for frame in frames for k in ks]
+
+
+def sources_of(instances: Sequence[FileDataset], truth: Truth) -> Sources:
+    """Return what the slices of a series were made from, in the order in which its form has them."""
+    return along_the_normal(truth) if "NumberOfFrames" in instances[0] else in_file_order(truth)
+
+
 def check_values(planes: list[Plane], truth: Truth, sources: Sources, measures: Measures) -> None:
     """Compare every voxel with the truth, by Rescale Slope and by Real World Value Mapping."""
     assert len(planes) == len(sources)

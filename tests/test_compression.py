@@ -198,6 +198,11 @@ SMALL: Mapping[str, npt.NDArray[np.int16]] = {
 }
 
 
+def in_order(values: npt.NDArray[np.int16], form: Form) -> npt.NDArray[np.int16]:
+    """Return the slices of a file in the order of a form's frames: Enhanced ones run along the normal, so backwards."""
+    return values if form is Form.CLASSIC else values[::-1]
+
+
 @pytest.mark.parametrize("form", [Form.CLASSIC, Form.ENHANCED])
 @pytest.mark.parametrize("picture", ODD)
 def test_odd_pictures_are_kept_bit_for_bit(tmp_path: Path, compression: Compression, form: Form, picture: str) -> None:
@@ -205,9 +210,9 @@ def test_odd_pictures_are_kept_bit_for_bit(tmp_path: Path, compression: Compress
     write_pair(tmp_path / "in" / "a.img", values)
     files = [compressed for _, compressed in both(tmp_path / "in" / "a.img", tmp_path, compression, form).pairs()]
     found = np.stack([dcmread(file).pixel_array for file in files])
-    np.testing.assert_array_equal(found.reshape(values.shape), values)
+    np.testing.assert_array_equal(found.reshape(values.shape), in_order(values, form))
     gdcm = np.stack([sitk.GetArrayFromImage(sitk.ReadImage(str(file))) for file in files])
-    np.testing.assert_array_equal(gdcm.reshape(values.shape), values)
+    np.testing.assert_array_equal(gdcm.reshape(values.shape), in_order(values, form))
 
 
 @pytest.mark.debian
@@ -227,7 +232,7 @@ def test_small_pictures_are_kept_bit_for_bit_or_refused_in_one_line(
         assert not (tmp_path / "compressed").exists()
         return
     found = np.stack([stored(decompressed(tool, compressed, compression)) for _, compressed in pairs])
-    np.testing.assert_array_equal(found.reshape(values.shape), values)
+    np.testing.assert_array_equal(found.reshape(values.shape), in_order(values, form))
 
 
 def test_compression_makes_files_smaller(tmp_path: Path, compression: Compression) -> None:

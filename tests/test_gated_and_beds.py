@@ -26,6 +26,7 @@ from contract import (
     in_file_order,
     planes_of,
     reversed_blocks,
+    sources_of,
     validated,
 )
 from inveonimaging import HeaderError, Options, UnsupportedError, convert
@@ -77,7 +78,8 @@ def converted(tmp_path: Path) -> Converted:
 
 def gates_of(study: Study) -> list[int]:
     """Return the gate of each slice of the first series, told from the truth's blocks."""
-    return [int(study.truth.frames[frame]["gate"]) for frame, _ in in_file_order(study.truth)]
+    sources = sources_of(study.series[0], study.truth)
+    return [int(study.truth.frames[frame]["gate"]) for frame, _ in sources]
 
 
 ORDERS = pytest.mark.parametrize("change", [None, reversed_blocks], ids=["as written", "from last to first"])
@@ -110,7 +112,7 @@ def test_enhanced_cardiac_gates_have_delay_percentage_and_interval(converted: Co
     assert (ds.CardiacBeatRejectionTechnique, ds.CardiacFramingType) == ("RR_INTERVAL", "PCNT")
     assert (ds.LowRRValue, ds.HighRRValue, ds.CardiacRRIntervalSpecified) == (180, 260, 220)
     assert "RespiratorySignalSource" not in ds
-    assert [dimension.DimensionIndexPointer for dimension in ds.DimensionIndexSequence][1] == 0x00209153
+    assert [dimension.DimensionIndexPointer for dimension in ds.DimensionIndexSequence][2] == 0x00209153
     for groups, gate in zip(groups_of(ds), gates_of(study), strict=True):
         item = groups["CardiacSynchronizationSequence"]
         assert item.NominalCardiacTriggerDelayTime == (0, 55, 110, 165)[gate]
@@ -143,7 +145,7 @@ def test_gates_of_who_knows_are_told_apart_by_position_in_time_alone(converted: 
     assert not [element.keyword for element in ds if re.match("Cardiac|Respiratory", element.keyword)]
     for groups, gate in zip(groups_of(ds), gates_of(study), strict=True):
         assert not {"CardiacSynchronizationSequence", "RespiratorySynchronizationSequence"} & groups.keys()
-        assert groups["FrameContentSequence"].DimensionIndexValues[1] == gate + 1
+        assert groups["FrameContentSequence"].DimensionIndexValues[2] == gate + 1
 
 
 def test_the_cycle_can_be_given(converted: Converted) -> None:
@@ -440,7 +442,7 @@ def write_and_convert(folder: Path, scan: Scan, form: Form) -> tuple[StudyResult
 
 def check(series: list[FileDataset], truth: Truth, measures: Measures) -> None:
     """Compare values and places of a series with the truth of its part of the file."""
-    planes, sources = planes_of(series), in_file_order(truth)
+    planes, sources = planes_of(series), sources_of(series, truth)
     check_values(planes, truth, sources, measures)
     check_places(planes, truth, sources, measures)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.datadict import keyword_for_tag
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileDataset
 from pydicom.tag import BaseTag
 
 from contract import (
@@ -31,6 +31,8 @@ from contract import (
     Case,
     Cases,
     SopClassContract,
+    Sources,
+    along_the_normal,
     files_of,
     groups_of,
     parametrised,
@@ -41,7 +43,7 @@ from inveonimaging.conversion.options import Uids
 from inveonimaging.dicom.iods import Form
 from inveonimaging.hdr.enums import DataType
 from inveonimaging.phantom import write_scan
-from truth import POSITIONS
+from truth import POSITIONS, Truth
 
 CT_CASES: Cases = {
     **POSTURES,
@@ -91,6 +93,20 @@ class MultiFrameContract(SopClassContract):
 
     validation = ("-allpffgitems",)
 
+    def sources(self, truth: Truth) -> Sources:
+        return along_the_normal(truth)
+
+    def classic(self, case: Case) -> list[FileDataset]:
+        """Return the single-frame instances of the same scan, in the order of the frames."""
+        instances, slices = case.converted(form=Form.CLASSIC), case.truth.shape[2]
+        return [instances[frame * slices + k] for frame, k in self.sources(case.truth)]
+
+    def test_frames_rise_along_the_normal_in_each_step(self, case: Case) -> None:
+        slices = case.truth.shape[2]
+        places = [plane.along_normal for plane in case.planes]
+        for first in range(0, len(places), slices):
+            assert np.allclose(np.diff(places[first : first + slices]), case.truth.spacing[2], rtol=0, atol=1e-9)
+
     def test_there_is_one_object_a_series(self, case: Case) -> None:
         (ds,) = case.instances
         columns, rows, slices = case.truth.shape
@@ -100,7 +116,7 @@ class MultiFrameContract(SopClassContract):
         assert (ds.Columns, ds.Rows) == (columns, rows)
 
     def test_pixels_slopes_places_and_windows_are_those_of_the_classic_form(self, case: Case) -> None:
-        classic = case.converted(form=Form.CLASSIC)
+        classic = self.classic(case)
         frames = zip(case.planes, case.groups, planes_of(classic), classic, strict=True)
         for ours, groups, theirs, ds in frames:
             assert ours.stored.tobytes() == theirs.stored.tobytes() == ds.PixelData[: ours.stored.nbytes]
@@ -113,7 +129,7 @@ class MultiFrameContract(SopClassContract):
 
     def test_frames_are_at_their_times(self, case: Case) -> None:
         truth = case.truth
-        frames = zip(case.groups, self.sources(truth), case.converted(form=Form.CLASSIC), strict=True)
+        frames = zip(case.groups, self.sources(truth), self.classic(case), strict=True)
         for groups, (frame, _), classic in frames:
             content = groups["FrameContentSequence"]
             assert moment(content.FrameAcquisitionDateTime) == truth.start_time(frame)
@@ -149,6 +165,8 @@ class MultiFrameContract(SopClassContract):
         frames = case.groups
         indices = [list(groups["FrameContentSequence"].DimensionIndexValues) for groups in frames]
         assert len({tuple(index) for index in indices}) == len(frames)
+        labels = [dimension.DimensionDescriptionLabel for dimension in ds.DimensionIndexSequence]
+        assert labels in (["Stack", "Slice along the normal", last] for last in ("Time", "Gate"))
         for number, dimension in enumerate(ds.DimensionIndexSequence):
             assert dimension.DimensionOrganizationUID == organization.DimensionOrganizationUID
             group = frames[0].keys() & {keyword_for_tag(dimension.FunctionalGroupPointer)}
@@ -184,7 +202,7 @@ class LegacyContract(MultiFrameContract):
     classic_class: ClassVar[str]
 
     def test_each_frame_names_the_instance_that_it_stands_for(self, case: Case) -> None:
-        frames = zip(case.groups, case.converted(form=Form.CLASSIC), strict=True)
+        frames = zip(case.groups, self.classic(case), strict=True)
         for groups, classic in frames:
             source = groups["ConversionSourceAttributesSequence"]
             assert source.ReferencedSOPInstanceUID == classic.SOPInstanceUID
@@ -193,7 +211,7 @@ class LegacyContract(MultiFrameContract):
 
     def test_all_that_the_instances_say_is_kept(self, case: Case) -> None:
         (ds,) = case.instances
-        frames = zip(case.groups, case.converted(form=Form.CLASSIC), strict=True)
+        frames = zip(case.groups, self.classic(case), strict=True)
         for groups, classic in frames:
             for element in classic:
                 if element.tag not in OF_THE_INSTANCE and not element.tag.is_private:
@@ -316,7 +334,11 @@ def test_random_uids_leave_the_names_of_the_instances_that_frames_stand_for(tmp_
     (first,), (second,) = ([pydicom.dcmread(f) for f in files_of(tmp_path / name)] for name in ("random", "again"))
     for ds in (first, second):
         sources = [groups["ConversionSourceAttributesSequence"] for groups in groups_of(ds)]
-        assert [source.ReferencedSOPInstanceUID for source in sources] == [each.SOPInstanceUID for each in classic]
+        named = [source.ReferencedSOPInstanceUID for source in sources]
+        assert sorted(named) == sorted(each.SOPInstanceUID for each in classic)
+        places = [groups["PlanePositionSequence"].ImagePositionPatient for groups in groups_of(ds)]
+        by_name = {each.SOPInstanceUID: each.ImagePositionPatient for each in classic}
+        assert places == [by_name[name] for name in named]
         assert {source.ReferencedSOPClassUID for source in sources} == {sop_class}
     for keyword in ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID"):
         assert len({str(ds[keyword].value) for ds in (first, second, classic[0])}) == 3

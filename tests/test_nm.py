@@ -25,6 +25,7 @@ from contract import (
     Cases,
     SopClassContract,
     Sources,
+    along_the_normal,
     check_places,
     check_values,
     errors_in,
@@ -51,14 +52,6 @@ GATED: Cases = {
 }
 TIMED: Cases = {**POSTURES, **TYPES, **LAYOUTS, **TIMES, **POLICIES}
 RR_INTERVAL_VECTOR, TIME_SLOT_VECTOR, SLICE_VECTOR = 0x00540060, 0x00540070, 0x00540080
-
-
-def along_the_normal(truth: Truth) -> Sources:
-    """Return time frames or gates in their order, and in them slices along row x column."""
-    i, j, k = truth.axes.T
-    ks = range(truth.shape[2])[:: 1 if np.dot(np.cross(i, j), k) > 0 else -1]
-    frames = sorted(range(len(truth.frames)), key=truth.steps.__getitem__)
-    return [(frame, k) for frame in frames for k in ks]
 
 
 class NmContract(SopClassContract):

@@ -82,9 +82,10 @@ class SeriesWork:
         return tuple(written)
 
     def _instance(self, position: int) -> Instance:
-        """Return the slice at a position in the order in which they are written."""
+        """Return the slice at a position in the order in which they are written; it is numbered in the file's order."""
         at, within = divmod(position, len(self._ks))
-        frame, k, number = self._frames[at], self._ks[within], position + 1
+        frame, k = self._frames[at], self._ks[within]
+        number = frame * len(self._ks) + k + 1
         return Instance(frame, k, number, self.instance_uid(number), self.series.slopes[frame][k])
 
     @cached_property

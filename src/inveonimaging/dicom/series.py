@@ -109,7 +109,7 @@ class Instance(NamedTuple):
 
     frame: int
     k: int
-    number: int  # Instance Number, from 1; in a multi-frame object the number of the frame
+    number: int  # Instance Number of the single-frame SOP instance, from 1: frame by frame and slice by slice
     uid: UID  # of the single-frame SOP instance, even where another form is written
     slope: Slope
 

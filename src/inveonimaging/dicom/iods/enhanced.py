@@ -1,4 +1,8 @@
-"""Enhanced CT and Enhanced PET Image IODs (PS3.3 A.38, A.56)."""
+"""Enhanced CT and Enhanced PET Image IODs (PS3.3 A.38, A.56).
+
+Frames stand in the order of time and, in each time step or gate, along the normal: GDCM knows the distance between
+slices only if the first frame is the lowest one, and other programs stack frames as they come.
+"""
 
 from pydicom.uid import EnhancedCTImageStorage, EnhancedPETImageStorage
 
@@ -85,6 +89,7 @@ ENHANCED_CT_IMAGE = MultiFrameIod(
     by_slope=(pixel_value_transformation, real_world_value_mapping),
     groups=(FRAME_CONTENT, PLANE_POSITION),
     may_be_concatenated=True,
+    is_in_spatial_order=True,
 )
 
 ENHANCED_PET_IMAGE = MultiFrameIod(
@@ -114,4 +119,5 @@ ENHANCED_PET_IMAGE = MultiFrameIod(
     by_slope=(pixel_value_transformation, real_world_value_mapping),
     groups=(FRAME_CONTENT, PLANE_POSITION),
     may_be_concatenated=True,
+    is_in_spatial_order=True,
 )

@@ -1,7 +1,7 @@
 """Legacy Converted Enhanced CT and PET Image IODs (PS3.3 A.70, A.72): conversions of our own single-frame instances.
 
 Whatever a single-frame instance says is kept: at the top, in a functional group, or among the unassigned attributes,
-which are shared where all instances say the same.
+which are shared where all instances say the same. Frames stand in the order of those of Enhanced objects.
 """
 
 from __future__ import annotations
@@ -171,6 +171,7 @@ def _legacy(
         by_slope=(pixel_value_transformation, *by_slope),
         groups=(FRAME_CONTENT, PLANE_POSITION, *said.groups),
         may_be_concatenated=True,
+        is_in_spatial_order=True,
     )
 
 

@@ -80,8 +80,8 @@ def frame_content_of_slice(series: Series, k: int) -> dict[str, str | int]:
 
 
 def dimension_index_values(series: Series, instance: Instance) -> dict[str, list[int]]:
-    """Dimension Index Values (0020,9157) of the Frame Content Macro: stack, time or gate, slice."""
-    return {"DimensionIndexValues": [1, series.steps[instance.frame] + 1, series.along_normal(instance.k)]}
+    """Dimension Index Values (0020,9157) of the Frame Content Macro: stack, slice, time or gate."""
+    return {"DimensionIndexValues": [1, series.along_normal(instance.k), series.steps[instance.frame] + 1]}
 
 
 def _reference(series: Series, start: datetime, frame: int) -> datetime:

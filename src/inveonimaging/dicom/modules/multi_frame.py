@@ -40,13 +40,16 @@ def sop_instance_of_object(series: Series, multi_frame: MultiFrame) -> Dataset:
 
 
 def multi_frame_dimension(series: Series) -> Dataset:
-    """Multi-frame Dimension Module (PS3.3 C.7.6.17): stack, time or gate, position in the stack."""
+    """Multi-frame Dimension Module (PS3.3 C.7.6.17): stack, position in the stack, time or gate.
+
+    Time is last, as nibabel asks it of a volume over time.
+    """
     organization = series.uids.uid("dimension organization", series.uid)
     step, group = delay_keywords(series) or ("TemporalPositionIndex", "FrameContentSequence")
     dimensions = (
         ("StackID", "FrameContentSequence", "Stack"),
-        (step, group, "Gate" if series.gating else "Time"),
         ("InStackPositionNumber", "FrameContentSequence", "Slice along the normal"),
+        (step, group, "Gate" if series.gating else "Time"),
     )
     return dataset(
         DimensionOrganizationSequence=[dataset(DimensionOrganizationUID=organization)],
