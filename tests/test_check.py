@@ -118,7 +118,12 @@ HEADERS: dict[str, tuple[Change, str, str]] = {
     "another's half-life": (tracer(half_life_s=1221.8), "half-life-disagrees", "F-18 is 6586.2 s"),
     "another's fraction": (tracer(branching_fraction=0.1752), "branching-fraction-disagrees", "F-18 is 0.967"),
     "with its residual": (drawn_up(16.0, 0.5), "dose-disagrees", "259 MBq"),  # (16 / 2 - 2 * 0.5) * 37
-    "within the scan": (tracer(injection_time=datetime(2014, 6, 17, 13, 52, 37)), "injection-after-start", "refuse"),
+    "within the scan": (
+        tracer(injection_time=datetime(2014, 6, 17, 13, 52, 37)),
+        "injection-within-scan",
+        "30 s after",
+    ),
+    "at midnight": (tracer(injection_time=datetime(2014, 6, 17)), "injection-time-cut", "to the second"),
     "after the scan": (tracer(injection_time=datetime(2014, 6, 17, 13, 53, 8)), "injection-after-end", "after the end"),
     # 12 half-lives are 21.95 h
     "the day before": (tracer(injection_time=datetime(2014, 6, 16, 15, 52, 7)), "injection-long-before", "12 half"),
@@ -187,6 +192,68 @@ def test_values_that_were_not_divided_by_a_fraction_make_suv_doubtful(
     checked = looked_at(tmp_path, change=tracer(branching_fraction=fraction, isotope=isotope))
     assert "branching-fraction-odd" in {finding.code for finding in row(checked, "Units").findings}
     assert row(checked, "Units").state is State.DOUBTFUL
+
+
+# An injection within the scan: the scan starts at 13:52:07.
+
+START = datetime(2014, 6, 17, 13, 52, 7)
+LONG = replace(PET, frames=frames_of(120, 120, 600))
+
+
+@pytest.mark.parametrize("form", Form)
+def test_an_injection_within_a_dynamic_scan_is_a_note(tmp_path: Path, form: Form) -> None:
+    # 2 ** (208 s / 6586.2 s) is 1.0221321: 208 / 6586.2 = 0.03158118, times ln 2 is 0.02189041, of which exp
+    change = tracer(injection_time=START + timedelta(seconds=208))
+    expected = pytest.approx(24.6 / (7.03e6 * 1.0221321), rel=1e-6)
+    checked = looked_at(tmp_path, LONG, change=change)
+    files = written(_fresh(tmp_path), LONG, form, change=change)
+    for each in (checked, check_dicom(read_series(files)[0])):
+        found = {finding.code: finding.severity.value for finding in each.findings}
+        assert found.get("injection-within-scan") == "info"
+        assert "warning" not in found.values()
+        assert each.suv is not None
+        assert each.suv.verdict is Verdict.READY
+        assert each.suv.suv_per_bqml == expected
+        assert row(each, "Radiopharmaceutical Start DateTime").state is State.PRESENT
+    image = inveonimaging.read(tmp_path / "m.pet.img")
+    assert inveonimaging.suv(image, 2).max() == pytest.approx(image.values(2).max() * 24.6 / (7.03e6 * 1.0221321))
+
+
+def test_an_injection_within_the_only_frame_is_a_warning(tmp_path: Path) -> None:
+    checked = looked_at(tmp_path, STATIC, change=tracer(injection_time=START + timedelta(seconds=208)))
+    assert "injection-after-start" in codes(checked)
+    assert checked.suv is not None
+    assert checked.suv.verdict is Verdict.DOUBTFUL
+    assert checked.suv.suv_per_bqml == pytest.approx(24.6 / (7.03e6 * 1.0221321), rel=1e-6)
+
+
+def test_an_injection_within_the_scan_and_over_midnight(tmp_path: Path) -> None:
+    late = replace(LONG, scan_time=datetime(2014, 6, 17, 23, 58, 52), utc_offset=timedelta(0))
+    change = tracer(injection_time=datetime(2014, 6, 18, 0, 2, 20))  # 208 s later
+    checked = altered(written(tmp_path, late, change=change), lambda _dataset, _number: None)
+    assert {finding.severity.value for finding in checked.findings} == {"info"}
+    assert checked.suv is not None
+    assert checked.suv.suv_per_bqml == pytest.approx(24.6 / (7.03e6 * 1.0221321), rel=1e-6)
+
+
+def test_suv_is_refused_after_the_end(tmp_path: Path) -> None:
+    pair = write_scan(tmp_path / "m.pet.img", LONG, change=tracer(injection_time=START + timedelta(seconds=841)))
+    with pytest.raises(inveonimaging.InputError, match="injection_time is after the end of the scan"):
+        inveonimaging.suv(inveonimaging.read(pair.data))
+
+
+@pytest.mark.parametrize(("left_over", "code"), [(0.0, None), (0.01, None), (1.0, "activity-before-injection")])
+def test_frames_before_the_injection_hold_nothing(tmp_path: Path, left_over: float, code: str | None) -> None:
+    def empty(stored: Any) -> Any:
+        return np.concatenate([stored[:1] * left_over, stored[1:]])
+
+    change = tracer(injection_time=START + timedelta(seconds=130))
+    checked = with_voxels(tmp_path, empty, replace(LONG, data_type=DataType.FLOAT32_LE), change=change)
+    found = {finding.code: finding.severity.value for finding in checked.findings}
+    assert ("activity-before-injection" in found) is (code is not None)
+    assert "warning" not in found.values()
+    assert checked.suv is not None
+    assert checked.suv.verdict is Verdict.READY
 
 
 # What it is that viewers refuse, and whether the formula holds all the same.
@@ -566,6 +633,55 @@ DICOM: dict[str, tuple[Callable[[Any, int], None], str, str, State, Verdict]] = 
         State.MISSING,
         Verdict.NOT_READY,
     ),
+    "of the day after": (
+        put(SeriesDate="20140618"),
+        "series-time-late",
+        "Series Date and Time",
+        State.DOUBTFUL,
+        Verdict.DOUBTFUL,
+    ),
+    "of the day before": (
+        put(SeriesDate="20140616"),
+        "series-time-early",
+        "Series Date and Time",
+        State.DOUBTFUL,
+        Verdict.DOUBTFUL,
+    ),
+    "injection cut to its date": (
+        put(RadiopharmaceuticalStartDateTime="20140617"),
+        "injection-time-cut",
+        "Radiopharmaceutical Start DateTime",
+        State.DOUBTFUL,
+        Verdict.DOUBTFUL,
+    ),
+    "injection cut to its date, and nothing else": (
+        put(RadiopharmaceuticalStartDateTime="20140617", RadiopharmaceuticalStartTime=None),
+        "injection-time-cut",
+        "Radiopharmaceutical Start DateTime",
+        State.MISSING,
+        Verdict.NOT_READY,
+    ),
+    "injection cut to its hour, and nothing else": (
+        put(RadiopharmaceuticalStartDateTime="2014061713", RadiopharmaceuticalStartTime=None),
+        "injection-time-cut",
+        "Radiopharmaceutical Start DateTime",
+        State.MISSING,
+        Verdict.NOT_READY,
+    ),
+    "injection cut to its year": (
+        put(RadiopharmaceuticalStartDateTime="2014"),
+        "injection-time-unknown",
+        "Radiopharmaceutical Start DateTime",
+        State.MISSING,
+        Verdict.NOT_READY,
+    ),
+    "another hour": (
+        put(RadiopharmaceuticalStartDateTime="2014061712"),
+        "injection-times-disagree",
+        "Radiopharmaceutical Start Time",
+        State.DOUBTFUL,
+        Verdict.DOUBTFUL,
+    ),
     "two injections": (
         put(RadiopharmaceuticalStartTime="125137"),
         "injection-times-disagree",
@@ -626,6 +742,77 @@ def test_time_of_injection_alone_is_one_of_the_day_of_the_scan(tmp_path: Path) -
     checked = altered(written(tmp_path), put(RadiopharmaceuticalStartDateTime=None))
     assert checked.suv is not None
     assert checked.suv.suv_per_bqml == pytest.approx(24.6 / (7.03e6 * 0.99684769), rel=1e-7)
+
+
+# Times that were altered or cut. All these scans were injected 30 s before 13:52:07, and 2 ** (-30 / 6586.2) is
+# 0.99684769; calculate-suv and QIBA's pseudo-code have the same, or refuse.
+SAME_FACTOR: dict[str, Callable[[Any, int], None]] = {
+    "series time after the acquisition": put(SeriesTime="141234"),
+    "series date of the day after": put(SeriesDate="20140618"),
+    "series date of the day before": put(SeriesDate="20140616"),
+    "series time in UTC, five hours earlier": put(SeriesTime="085207"),
+    "no date of injection": put(RadiopharmaceuticalStartDateTime=None),
+    "injection cut to its date": put(RadiopharmaceuticalStartDateTime="20140617"),
+    "injection filled up with midnight": put(RadiopharmaceuticalStartDateTime="20140617000000.00"),
+    "injection cut to its hour": put(RadiopharmaceuticalStartDateTime="2014061713"),
+    "injection cut to its minute": put(RadiopharmaceuticalStartDateTime="201406171351"),
+    "injection cut to its date, with a zone": put(RadiopharmaceuticalStartDateTime="20140617-0500"),
+}
+
+
+@pytest.mark.parametrize("case", SAME_FACTOR)
+@pytest.mark.parametrize("scan", [STATIC, PET], ids=["static", "dynamic"])
+def test_altered_times_do_not_change_the_factor(tmp_path: Path, case: str, scan: Scan) -> None:
+    checked = altered(written(tmp_path, scan), SAME_FACTOR[case])
+    assert checked.suv is not None
+    assert checked.suv.suv_per_bqml == pytest.approx(24.6 / (7.03e6 * 0.99684769), rel=1e-7)
+
+
+def test_the_start_of_the_scan_is_counted_back_from_a_late_first_frame(tmp_path: Path) -> None:
+    late = replace(PET, frames=frames_of(600, 20, 40)[1:])  # what is left of it starts 600 s after 13:52:07
+    checked = altered(written(tmp_path, late), put(SeriesTime="180000", DecayFactor=None))
+    assert checked.suv is not None
+    assert checked.suv.suv_per_bqml == pytest.approx(24.6 / (7.03e6 * 0.99684769), rel=1e-5)
+
+
+def test_what_ge_states_is_the_start_of_the_scan(tmp_path: Path) -> None:
+    def of_ge(dataset: Any, _number: int) -> None:
+        dataset.SeriesTime = "180000"
+        del dataset.DecayFactor
+        dataset.private_block(0x0009, "GEMS_PETD_01", create=True).add_new(0x0D, "DT", "20140617135137")
+
+    checked = altered(written(tmp_path), of_ge)
+    assert checked.suv is not None
+    assert checked.suv.suv_per_bqml == pytest.approx(24.6 / 7.03e6, rel=1e-9)  # said to have begun at the injection
+
+
+@pytest.mark.parametrize(
+    ("scan_time", "clock", "after_s"),
+    [
+        (datetime(2014, 6, 17, 0, 20), "235500", 1500),
+        (datetime(2014, 6, 17, 23, 59, 30), "000010", -40),
+        (datetime(2014, 6, 17, 14, 0), "010000", 46800),
+    ],
+)
+def test_a_time_of_injection_without_a_date_beside_midnight(
+    tmp_path: Path, scan_time: datetime, clock: str, after_s: float
+) -> None:
+    def without_date(dataset: Any, _number: int) -> None:
+        put(RadiopharmaceuticalStartDateTime=None, RadiopharmaceuticalStartTime=clock)(dataset, 0)
+
+    checked = altered(written(tmp_path, replace(PET, scan_time=scan_time)), without_date)
+    assert ("injection-day-assumed" in codes(checked)) is (after_s < 40000)
+    assert checked.suv is not None
+    assert checked.suv.suv_per_bqml == pytest.approx(24.6 / (7.03e6 * 2 ** (-after_s / 6586.2)), rel=1e-7)
+
+
+def test_enhanced_needs_no_series_time_and_no_true_one(tmp_path: Path) -> None:
+    files = written(tmp_path, form=Form.ENHANCED)
+    for change in (put(SeriesTime="180000"), put(SeriesDate=None, SeriesTime=None)):
+        checked = altered(files, change)
+        assert checked.suv is not None
+        assert checked.suv.suv_per_bqml == pytest.approx(24.6 / (7.03e6 * 0.99684769), rel=1e-7)
+    assert checked.suv.verdict is Verdict.READY
 
 
 @pytest.mark.parametrize("form", Form)
@@ -859,6 +1046,8 @@ def test_every_code_of_the_catalogue_is_provoked() -> None:
     provoked |= {"value-removed"}  # in test_deidentify.py
     provoked |= {"scan-not-in-sheet", "sheet-row-unused", "sheet-encoding", "scan-without-subject", "species-needed"}
     provoked |= {"dose-from-activities", "dose-residual-odd"}  # in test_sheet*.py, in test_dose.py
+    provoked |= {"code-left-out"}  # in test_plain_elements.py
+    provoked |= {"activity-before-injection", "injection-after-start", "injection-day-assumed"}  # above, on their own
     assert provoked == set(remedies())
 
 

@@ -257,6 +257,33 @@ def test_calculate_suv_refuses_what_we_call_not_ready(tmp_path: Path, calculated
         assert readiness.verdict is Verdict.NOT_READY
 
 
+@pytest.mark.npm
+def test_calculate_suv_refuses_an_injection_within_the_scan(tmp_path: Path, calculated: Callable[[Any], Any]) -> None:
+    scan = replace(PET, frames=frames_of(120.0, 600.0))
+    files = converted(
+        tmp_path,
+        replace(scan, tracer=replace(FDG, injection_time=scan.scan_time + timedelta(seconds=208))),
+        Form.CLASSIC,
+    )
+    with pytest.raises(ValueError, match="Decay time cannot be less than zero"):
+        calculated([[metadata(pydicom.dcmread(file)) for file in files]])
+
+
+@pytest.mark.npm
+def test_calculate_suv_agrees_on_a_series_time_after_the_acquisition(
+    tmp_path: Path, calculated: Callable[[Any], Any]
+) -> None:
+    files = converted(tmp_path, STATIC, Form.CLASSIC)
+    for file in files:
+        dataset = pydicom.dcmread(file)
+        dataset.SeriesTime = "235959"
+        dataset.save_as(file)
+    (factors,) = calculated([[metadata(pydicom.dcmread(file)) for file in files]])
+    _, readiness = check_series(read_series(files)[0])
+    assert readiness is not None
+    assert factors == pytest.approx([readiness.suv_per_bqml] * len(files), rel=1e-9)
+
+
 @pytest.mark.parametrize("form", Form)
 @pytest.mark.parametrize("case", ["static", "dynamic", "injected the evening before"])
 def test_check_reads_the_same_factor_from_every_form(tmp_path: Path, case: str, form: Form) -> None:

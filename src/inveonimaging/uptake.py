@@ -3,7 +3,9 @@
     SUVbw = C * W / (D * 2 ** (-(s - i) / T))
 
 C is the activity concentration, corrected for decay to the start of the scan s; W the body weight; D the dose at the
-injection i; T the half-life. SUV by lean body mass is not offered: its formulas are for humans.
+injection i; T the half-life. An injection within the scan is after its start: then the exponent is above 0, and the
+dose that of an injection at the start which would have left the same. SUV by lean body mass is not offered: its
+formulas are for humans.
 """
 
 from __future__ import annotations
@@ -78,5 +80,15 @@ def _lacks(image: Image) -> Iterator[str]:
         "weight or its unit (subject_weight, subject_weight_units)": header.subject.weight_kg,
     }
     yield from (f"no {name}" for name, value in known.items() if not value)
-    if all(known.values()) and not abs(half_lives(header)) < _MOST_HALF_LIVES:
+    if not all(known.values()):
+        return
+    if _is_after_end(header):
+        yield "injection_time is after the end of the scan"
+    elif not half_lives(header) < _MOST_HALF_LIVES:
         yield f"injection_time is {half_lives(header):.3g} half-lives before scan_time"
+
+
+def _is_after_end(header: Header) -> bool:
+    start, injected = header.acquisition.started_at, header.tracer.injected_at
+    end = max((frame.start_s or 0.0) + max(frame.duration_s or 0.0, 0.0) for frame in header.frames)
+    return bool(start and injected and (injected - start).total_seconds() > max(end, 0.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import datetime, time
 from enum import Enum
 from typing import NamedTuple
 
@@ -11,12 +11,13 @@ from inveonimaging.check.animals import limits_of
 from inveonimaging.check.facts import MOST_HALF_LIVES, Facts
 from inveonimaging.check.nuclides import nuclide_of
 from inveonimaging.errors import printable
-from inveonimaging.findings import Finding
+from inveonimaging.findings import Finding, Severity
 
 _SAME_HALF_LIFE = 0.02  # evaluations differ by up to 1.8 %
 _SAME_FRACTION = 0.1
 _MANY_HALF_LIVES = 10.0
 _A_SECOND = 1.0
+_S_PER_DAY = 86400.0
 _G_PER_KG, _BQ_PER_MBQ = 1e3, 1e6
 
 
@@ -79,50 +80,83 @@ def _decay(facts: Facts) -> Iterator[Doubt]:
 
 
 def _times(facts: Facts) -> Iterator[Doubt]:
-    if facts.start is None:
+    if facts.series_start is None and not (facts.is_enhanced and facts.start):
         message = "the start of the scan is missing; SUV cannot be computed"
         yield Doubt(Item.START, Finding("scan-time-unknown", message, key="scan_time"), stops=True)
     if facts.first is None:
         message = "the time of acquisition is missing; SUV cannot be computed"
         yield Doubt(Item.ACQUISITION, Finding("scan-time-unknown", message, key="scan_time"), stops=True)
-    if facts.start and facts.first and facts.start > facts.first:
+    stated, start = facts.series_start, facts.start
+    if stated is None or start is None:
+        return
+    if facts.first and stated > facts.first:
         message = (
-            f"the series begins at {facts.start}, after its first acquisition at {facts.first}: Series Time was "
-            "altered, and it is not known to what time the values are corrected for decay"
+            f"the series begins at {stated}, after its first acquisition at {facts.first}: Series Time was altered; "
+            f"the scan is taken to start at {start}"
         )
         yield Doubt(Item.START, Finding("series-time-late", message))
+    elif abs((stated - start).total_seconds()) > _A_SECOND:
+        message = (
+            f"the series begins at {stated}, but decay is corrected to {start} by its factors: Series Time was "
+            "altered; the scan is taken to start then"
+        )
+        yield Doubt(Item.START, Finding("series-time-early", message))
 
 
 def _injection(facts: Facts) -> Iterator[Doubt]:
     injected = facts.injection
     if injected is None:
-        message = "injection_time is missing; SUV cannot be computed"
-        yield Doubt(Item.INJECTED, Finding("injection-time-unknown", message, key="injection_time"), stops=True)
+        if facts.injected_day is None:  # else it is told with what stands there
+            message = "injection_time is missing; SUV cannot be computed"
+            yield Doubt(Item.INJECTED, Finding("injection-time-unknown", message, key="injection_time"), stops=True)
         return
-    if facts.injected and facts.injected_time and _apart(facts.injected, facts) > _A_SECOND:
+    if facts.injected and facts.injected_time and _apart(facts.injected, facts.injected_time) > _A_SECOND:
         message = (
             f"injection is at {facts.injected} by its date and time, but at {facts.injected_time} by its time alone"
         )
         yield Doubt(Item.INJECTED_TIME, Finding("injection-times-disagree", message))
-    if facts.start is not None:
-        yield from _late_or_early(facts, injected, facts.start)
+    if injected.time() == time():
+        message = (
+            f"the injection at {injected} is at midnight, to the second: often a date to which no time was entered"
+        )
+        yield Doubt(Item.INJECTED, Finding("injection-time-cut", message, key="injection_time"))
+    if facts.start is None:
+        return
+    if facts.injected is None and facts.injected_day is None and injected.date() != facts.start.date():
+        message = (
+            f"the injection has a time and no date; it is taken to be at {injected}, since the scan lies beside "
+            "midnight. Viewers take the day of the scan"
+        )
+        yield Doubt(Item.INJECTED, Finding("injection-day-assumed", message))
+    yield from _late_or_early(facts, injected, facts.start)
 
 
-def _apart(injected: datetime, facts: Facts) -> float:
-    alone = datetime.combine(injected, facts.injected_time or injected.time())
-    return abs((injected - alone).total_seconds())
+def _apart(injected: datetime, clock: time) -> float:
+    """Return how many seconds two times of the day are apart."""
+    apart = abs((injected - datetime.combine(injected, clock)).total_seconds())
+    return min(apart, _S_PER_DAY - apart)
 
 
 def _late_or_early(facts: Facts, injected: datetime, start: datetime) -> Iterator[Doubt]:
+    late = (injected - start).total_seconds()
     if facts.end is not None and injected > max(facts.end, start):
         message = f"the injection at {injected} is after the end of the scan at {facts.end}"
         yield Doubt(Item.INJECTED, Finding("injection-after-end", message, key="injection_time"), stops=True)
-    elif injected > start:
-        message = f"the injection at {injected} is after the start of the scan at {start}; some viewers refuse SUV"
+    elif late > 0 and facts.time_frames > 1:
+        message = (
+            f"the tracer was injected {late:g} s after the start of the scan; SUV counts from the dose that this would "
+            "have been at the start. Some viewers refuse SUV"
+        )
+        found = Finding("injection-within-scan", message, Severity.INFO, key="injection_time")
+        yield Doubt(Item.INJECTED, found)
+    elif late > 0:
+        message = (
+            f"the tracer was injected {late:g} s after the start of the scan, which has one time frame: its values are "
+            "means over a time without tracer and one with it"
+        )
         yield Doubt(Item.INJECTED, Finding("injection-after-start", message, key="injection_time"))
-    passed = (start - injected).total_seconds()
-    if facts.half_life_s and passed > _MANY_HALF_LIVES * facts.half_life_s:
-        half_lives = passed / facts.half_life_s
+    if facts.half_life_s and -late > _MANY_HALF_LIVES * facts.half_life_s:
+        half_lives = -late / facts.half_life_s
         message = f"the injection at {injected} is {half_lives:.3g} half-lives before the scan at {start}"
         found = Finding("injection-long-before", message, key="injection_time")
         yield Doubt(Item.INJECTED, found, stops=half_lives >= MOST_HALF_LIVES and facts.decay_correction != "ADMIN")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 
 from inveonimaging.hdr.enums import Modality
 from inveonimaging.image import Image
@@ -21,10 +21,13 @@ class Facts:
         units: Units (0054,1001).
         corrected: Corrected Image (0028,0051), of its terms `ATTN` and `DECY`.
         decay_correction: `START`, `ADMIN` or `NONE`.
-        start: Series Date and Time.
+        series_start: Series Date and Time, as they are written.
+        start: the start of the scan, to which decay is corrected.
         first: the earliest Acquisition Date and Time.
         end: when the last frame ended.
-        injected: Radiopharmaceutical Start DateTime (0018,1078).
+        time_frames: how many different times frames begin at.
+        injected: Radiopharmaceutical Start DateTime (0018,1078), if it has a date and a time.
+        injected_day: its date, if it has no time, or one that is not precise enough.
         injected_time: Radiopharmaceutical Start Time (0018,1072), which has no day.
         dose_bq, half_life_s, weight_kg, positrons: positrons are those per decay.
         isotope, species: as they are written.
@@ -34,10 +37,13 @@ class Facts:
     units: str | None = None
     corrected: tuple[str, ...] | None = None
     decay_correction: str | None = None
+    series_start: datetime | None = None
     start: datetime | None = None
     first: datetime | None = None
     end: datetime | None = None
+    time_frames: int = 1
     injected: datetime | None = None
+    injected_day: date | None = None
     injected_time: time | None = None
     dose_bq: float | None = None
     half_life_s: float | None = None
@@ -49,10 +55,12 @@ class Facts:
 
     @property
     def injection(self) -> datetime | None:
-        """When the tracer was injected; a time without a day is one of the day of the series."""
-        if self.injected is not None or self.injected_time is None or self.start is None:
+        """When the tracer was injected; a time without a day is one of the day of the series, or next to midnight."""
+        if self.injected is not None or self.injected_time is None:
             return self.injected
-        return datetime.combine(self.start, self.injected_time)
+        if self.injected_day is not None:
+            return datetime.combine(self.injected_day, self.injected_time)
+        return None if self.start is None else _on_some_day(self.injected_time, self.start, self.end or self.start)
 
     @property
     def decayed_dose_bq(self) -> float | None:
@@ -64,6 +72,16 @@ class Facts:
 
 
 MOST_HALF_LIVES = 100.0  # beyond, nothing but a slip; bounds the power of 2
+_DAY, _HALF_A_DAY = timedelta(days=1), timedelta(hours=12)
+
+
+def _on_some_day(clock: time, start: datetime, end: datetime) -> datetime:
+    """Return a time of day on the day of the start, or on a day next to it if only that fits a scan near midnight."""
+    same = datetime.combine(start, clock)
+    if not date.min.year < start.year < date.max.year:
+        return same
+    near = [each for each in (same, same - _DAY, same + _DAY) if each <= end and abs(start - each) <= _HALF_A_DAY]
+    return min(near, key=lambda each: abs(start - each), default=same)
 
 
 def is_pet(image: Image) -> bool:
@@ -81,9 +99,11 @@ def facts_of(image: Image) -> Facts:
         units=_UNITS.get(image.scaling.unit),
         corrected=tuple(term for term, done in applied.items() if done),
         decay_correction="START" if header.corrections.decay else "NONE",
+        series_start=start,
         start=start,
         first=first,
         end=end,
+        time_frames=len({frame.start_s for frame in image.frames}),
         injected=injected,
         injected_time=None if injected is None else injected.time(),
         dose_bq=tracer.dose_bq,

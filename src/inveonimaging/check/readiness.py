@@ -13,7 +13,7 @@ from enum import Enum
 
 from inveonimaging.check.doubts import Doubt, Item, doubts_of
 from inveonimaging.check.facts import Facts
-from inveonimaging.findings import Finding
+from inveonimaging.findings import Finding, Severity
 
 _G_PER_KG = 1e3
 
@@ -75,7 +75,7 @@ def _row(item: Item, facts: Facts, doubts: list[Doubt]) -> Row:
     classic, enhanced, value = _ATTRIBUTES[item]
     name, tag = enhanced if facts.is_enhanced else classic
     state = State.PRESENT
-    if doubts:
+    if any(doubt.finding.severity is not Severity.INFO for doubt in doubts):
         state = State.MISSING if any(doubt.stops for doubt in doubts) else State.DOUBTFUL
     elif not value(facts):
         state = State.MISSING if item not in _ENOUGH_BY_OTHERS else State.PRESENT
@@ -122,7 +122,7 @@ _ATTRIBUTES: dict[Item, tuple[_Named, _Named, Callable[[Facts], str]]] = {
     Item.START: (
         ("Series Date and Time", "(0008,0021) (0008,0031)"),
         ("Series Date and Time", "(0008,0021) (0008,0031)"),
-        lambda facts: _time(facts.start),
+        lambda facts: _time(facts.series_start or (facts.start if facts.is_enhanced else None)),
     ),
     Item.ACQUISITION: (
         ("Acquisition Date and Time", "(0008,0022) (0008,0032)"),

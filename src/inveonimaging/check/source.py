@@ -18,6 +18,7 @@ from inveonimaging.parts import Part, parts_of
 _OF_ITEM = {
     "decay-factor-disagrees": Item.DECAY,
     "activity-exceeds-dose": Item.DOSE,
+    "activity-before-injection": Item.INJECTED,
     "dose-disagrees": Item.DOSE,
     "dose-residual-odd": Item.DOSE,
     "branching-fraction-odd": Item.UNITS,

@@ -21,6 +21,7 @@ _LOWEST_HU, _NO_AIR_HU, _NO_TISSUE_HU = -1100.0, -500.0, -500.0
 _FEW = 0.01
 _NEGATIVE = 0.01  # of the largest value
 _TOO_MUCH = 1.5  # of the dose: noise, and a syringe beside the animal
+_SOME = 0.1  # of the activity after the injection: far more than noise and randoms leave in a frame before it
 _ML_PER_MM3 = 1e-3
 _SAME_EXTREME = 1e-3
 _ANALYTIC = {ReconAlgorithm.FBP, ReconAlgorithm.REPROJECTION_3D, ReconAlgorithm.FELDKAMP}
@@ -55,6 +56,17 @@ def value_findings(image: Image) -> tuple[Finding, ...]:
     """
     frames = [summary_of(image, frame) for frame in range(len(image.frames))]
     return tuple(finding for judge in _JUDGES for finding in judge(image, frames))
+
+
+def _before_injection(image: Image) -> frozenset[int]:
+    """Return the frames of a PET that ended before the tracer was injected: they hold nothing but noise."""
+    start, injected = image.header.acquisition.started_at, image.header.tracer.injected_at
+    if not is_pet(image) or start is None or injected is None:
+        return frozenset()
+    late = (injected - start).total_seconds()
+    ends = [(frame.start_s or 0.0) + max(frame.duration_s or 0.0, 0.0) for frame in image.frames]
+    early = frozenset(number for number, end in enumerate(ends) if end <= late)
+    return early if len(early) < len(ends) else frozenset()  # else the injection is after the end, which is told
 
 
 def summary_of(image: Image, frame: int) -> Summary:
@@ -98,7 +110,8 @@ def _not_finite(image: Image, frames: Sequence[Summary]) -> Iterator[Finding]:
 
 
 def _empty(image: Image, frames: Sequence[Summary]) -> Iterator[Finding]:
-    empty = [number for number, frame in enumerate(frames) if frame.lowest == frame.highest == 0]
+    early = _before_injection(image)
+    empty = [n for n, frame in enumerate(frames) if frame.lowest == frame.highest == 0 and n not in early]
     if empty:
         what = "all voxels are 0" if len(empty) == len(frames) else f"all voxels of frames {_named(empty)} are 0"
         yield Finding("all-zero", what, path=str(image.pair.data))
@@ -155,7 +168,8 @@ def _negative(image: Image, frames: Sequence[Summary]) -> Iterator[Finding]:
     if not is_pet(image):
         return
     limit = 1.0 if image.header.reconstruction.algorithm in _ANALYTIC else _NEGATIVE
-    odd = [number for number, frame in enumerate(frames) if frame.lowest < -limit * max(frame.highest, 0.0)]
+    early = _before_injection(image)
+    odd = [n for n, frame in enumerate(frames) if frame.lowest < -limit * max(frame.highest, 0.0) and n not in early]
     if odd:
         lowest = min(frames[number].lowest * image.scaling.factors[number] for number in odd)
         message = f"values of frames {_named(odd)} go down to {lowest:.4g} {image.scaling.unit.value}"
@@ -166,15 +180,25 @@ def _activity(image: Image, frames: Sequence[Summary]) -> Iterator[Finding]:
     if not is_pet(image) or image.scaling.unit is not Unit.BQML or not image.header.corrections.decay:
         return
     facts: Facts = facts_of(image)
-    left = facts.decayed_dose_bq
-    longest = max(range(len(frames)), key=lambda number: image.frames[number].duration_s or 0.0)
-    total = frames[longest].total * math.prod(image.grid.spacing_mm) * _ML_PER_MM3
-    if left and total > _TOO_MUCH * left:
+    left, early = facts.decayed_dose_bq, _before_injection(image)
+    longest = max(
+        (number for number in range(len(frames)) if number not in early),
+        key=lambda number: image.frames[number].duration_s or 0.0,
+    )
+    totals = [frame.total * math.prod(image.grid.spacing_mm) * _ML_PER_MM3 for frame in frames]
+    if left and totals[longest] > _TOO_MUCH * left:
         message = (
-            f"frame {longest} holds {total / 1e6:.4g} MBq at the start of the scan, but of the dose no more than "
-            f"{left / 1e6:.4g} MBq was left: dose, injection time or calibration is wrong"
+            f"frame {longest} holds {totals[longest] / 1e6:.4g} MBq at the start of the scan, but of the dose no more "
+            f"than {left / 1e6:.4g} MBq was left: dose, injection time or calibration is wrong"
         )
         yield Finding("activity-exceeds-dose", message, key="dose")
+    most = max(early, key=totals.__getitem__, default=longest)
+    if most != longest and totals[most] > _SOME * totals[longest] > 0:
+        message = (
+            f"frame {most} ended before the injection, and holds {totals[most] / 1e6:.4g} MBq, frame {longest} after "
+            f"it {totals[longest] / 1e6:.4g} MBq: left from an earlier injection, or a clock was wrong"
+        )
+        yield Finding("activity-before-injection", message, Severity.INFO, key="injection_time")
 
 
 def _shown(value: float | None) -> str:

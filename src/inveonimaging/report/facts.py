@@ -270,7 +270,7 @@ def _injected(injected: datetime | None, start: datetime | None) -> str | None:
     if start is None:
         return str(injected)
     apart = start - injected
-    way = "before" if apart >= timedelta(0) else "AFTER"
+    way = "before" if apart >= timedelta(0) else "after"
     return f"{injected}, {_time(abs(apart).total_seconds())} {way} the start of the scan"
 
 
