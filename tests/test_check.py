@@ -812,7 +812,7 @@ def test_enhanced_needs_no_series_time_and_no_true_one(tmp_path: Path) -> None:
         checked = altered(files, change)
         assert checked.suv is not None
         assert checked.suv.suv_per_bqml == pytest.approx(24.6 / (7.03e6 * 0.99684769), rel=1e-7)
-    assert checked.suv.verdict is Verdict.READY
+        assert (checked.suv.verdict is Verdict.READY) is ("series-time-late" not in codes(checked))
 
 
 @pytest.mark.parametrize("form", Form)
@@ -1046,7 +1046,7 @@ def test_every_code_of_the_catalogue_is_provoked() -> None:
     provoked |= {"value-removed"}  # in test_deidentify.py
     provoked |= {"scan-not-in-sheet", "sheet-row-unused", "sheet-encoding", "scan-without-subject", "species-needed"}
     provoked |= {"dose-from-activities", "dose-residual-odd"}  # in test_sheet*.py, in test_dose.py
-    provoked |= {"code-left-out"}  # in test_plain_elements.py
+    provoked |= {"code-left-out"}  # in test_sheet_convert.py
     provoked |= {"activity-before-injection", "injection-after-start", "injection-day-assumed"}  # above, on their own
     assert provoked == set(remedies())
 
