@@ -208,7 +208,7 @@ def test_only_old_names_share_an_attribute() -> None:
 def test_dataclasses_are_frozen() -> None:
     header = Header()
     groups = [getattr(header, f.name) for f in dataclass_fields(Header) if is_dataclass(getattr(header, f.name))]
-    assert len(groups) == 13
+    assert len(groups) == 14
     assert all(thing.__dataclass_params__.frozen for thing in [header, Frame(), *groups])
 
 

@@ -73,6 +73,7 @@ MAIN = _rows(
             rotation x_offset y_offset z_offset zoom volume_origin_x volume_origin_y volume_origin_z
             pixel_size pixel_size_x pixel_size_y pixel_size_z image_ref_shift image_ref_rotation subject_orientation
             calibration_units calibration_factor calibration_branching_fraction
+            smooth_types smooth_iter smooth_threshold
             dose_units dose injection_decay_correction activity_units activity_before_injection residual_activity
             gate_inputs gate_bins
             subject_length_units subject_length subject_weight_units subject_weight

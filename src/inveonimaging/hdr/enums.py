@@ -96,6 +96,8 @@ class FileType(Labelled):
     SPECT_PROJECTIONS = 15, "SPECT raw projections"
     SPECT_ENERGY = 16, "SPECT energy data"
     SPECT_NORMALIZATION = 17, "SPECT normalization"
+    SPECT_TOMO_CRYSTALGRAM = 18, "SPECT tomography normalization crystalgram"
+    SPECT_PLANAR_CRYSTALGRAM = 19, "SPECT planar normalization crystalgram"
 
 
 class AcquisitionMode(Labelled):
@@ -145,6 +147,16 @@ class CalibrationUnits(Labelled):
     UNKNOWN = 0, "unknown"
     NCI_PER_CC = 1, "nCi/cc"
     BQ_PER_CC = 2, "Bq/cc"
+    HOUNSFIELD = 3, "Hounsfield units"
+
+
+class Smoothing(Labelled):
+    """hdr `smooth_types`: the filter that the workstation ran over the voxels."""
+
+    UNKNOWN = 0, "unknown"
+    BOXCAR = 1, "3 point boxcar"
+    GAUSSIAN = 2, "3 point Gaussian"
+    TRIANGULAR = 3, "3 point triangular"
 
 
 class ActivityUnits(Labelled):

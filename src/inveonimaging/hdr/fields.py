@@ -102,7 +102,7 @@ MAIN: dict[str, Field] = {
     "crystal_thickness": Field("detector.crystal_thickness_mm", CM, "Crystal thickness, in cm"),
     "depth_of_interaction": Field("detector.depth_of_interaction_mm", CM, "Depth of interaction, in cm"),
     "transaxial_bin_size": Field("detector.transaxial_bin_size_mm", CM, "Transaxial projection bin size, in cm"),
-    "axial_plane_size": Field("detector.axial_plane_size_mm", CM, "Axial plane size, in cm (old files)"),
+    "axial_plane_size": Field("detector.axial_plane_size_mm", CM, "Axial plane size, in cm"),
     "number_detector_panels": Field("detector.panels", INT, "Number of detector panels"),
     "lld": Field("detector.lower_energy_kev", FLOAT, "Lower level energy threshold, in keV"),
     "uld": Field("detector.upper_energy_kev", FLOAT, "Upper level energy threshold, in keV"),
@@ -178,6 +178,11 @@ MAIN: dict[str, Field] = {
     "calibration_branching_fraction": Field(
         "calibration.branching_fraction", FLOAT, "Branching fraction of the calibration source"
     ),
+    "smooth_types": Field(
+        "smoothing.filter", code(enums.Smoothing), "Smoothing filter run over the voxels by the workstation"
+    ),
+    "smooth_iter": Field("smoothing.iterations", INT, "How often the smoothing filter was run"),
+    "smooth_threshold": Field("smoothing.threshold_percent", FLOAT, "Threshold of the smoothing, in percent"),
     "number_of_singles_rates": Field("detector.singles_rates", INT, "Number of singles rates of each frame"),
     "investigator": Field("acquisition.investigator", TEXT, "Investigator"),
     "operator": Field("acquisition.operator", TEXT, "Operator"),
@@ -247,10 +252,10 @@ MAIN: dict[str, Field] = {
         "ct.average_light_projections", INT, "CT light calibration projections averaged"
     ),
     "ct_light_calibration_projections": Field(
-        "ct.light_calibration_projections", INT, "CT light calibration projections"
+        "ct.light_calibration_positions", INT, "CT positions at which light calibration projections were taken"
     ),
     "ct_dependent_light_calibration_projections": Field(
-        "ct.dependent_light_calibration_projections", INT, "CT position dependent light calibration projections"
+        "ct.light_calibration_at_scan_positions", FLAG, "CT light calibration taken at the positions of the scan"
     ),
     "ct_calibration_exposures": Field("ct.calibration_exposures", INT, "CT calibration exposures"),
     "ct_xray_detector_offset": Field("ct.detector_offset_mm", FLOAT, "CT detector offset, in mm"),

@@ -53,11 +53,13 @@ def lex(data: bytes) -> Blocks:
 
 
 def decode(data: bytes) -> tuple[str, str]:
-    """Return the text and its encoding: UTF-8, or Latin-1 for what is none."""
-    try:
-        return data.decode("utf-8"), "utf-8"
-    except UnicodeDecodeError:
-        return data.decode("latin-1"), "latin-1"
+    """Return the text and its encoding: UTF-8, else the console's Windows-1252, else Latin-1."""
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return data.decode(encoding), encoding
+        except UnicodeDecodeError:
+            pass
+    return data.decode("latin-1"), "latin-1"
 
 
 def _lines(text: str) -> Iterator[Line]:

@@ -183,6 +183,15 @@ class Calibration:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Smoothing:
+    """The filter that the workstation ran over the voxels after the reconstruction."""
+
+    filter: enums.Smoothing | None = None
+    iterations: int | None = None
+    threshold_percent: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Corrections:
     """What was corrected, how, and with which file."""
 
@@ -388,8 +397,8 @@ class Ct:
     projection_size_axial: int | None = None
     average_dark_projections: int | None = None
     average_light_projections: int | None = None
-    light_calibration_projections: int | None = None
-    dependent_light_calibration_projections: int | None = None
+    light_calibration_positions: int | None = None
+    light_calibration_at_scan_positions: bool | None = None
     calibration_exposures: int | None = None
     detector_offset_mm: float | None = None
     detector_transaxial_position_mm: float | None = None
@@ -513,6 +522,7 @@ class Header:
     bed: Bed = Bed()
     tracer: Tracer = Tracer()
     calibration: Calibration = Calibration()
+    smoothing: Smoothing = Smoothing()
     corrections: Corrections = Corrections()
     detector: Detector = Detector()
     array: Array = Array()

@@ -17,6 +17,7 @@ GROUPS: dict[str, type[Any]] = {
     "bed": model.Bed,
     "tracer": model.Tracer,
     "calibration": model.Calibration,
+    "smoothing": model.Smoothing,
     "corrections": model.Corrections,
     "detector": model.Detector,
     "array": model.Array,

@@ -17,7 +17,6 @@ from inveonimaging.dicom.modules.reconstruction import ct_kernel, reconstruction
 from inveonimaging.dicom.modules.synchronization import synchronization
 from inveonimaging.dicom.series import Series
 from inveonimaging.hdr.enums import BedMotion, ReconAlgorithm
-from inveonimaging.hdr.model import Ct
 from inveonimaging.units import MM_PER_UM, MS_PER_S, S_PER_MINUTE, UA_PER_MA
 
 _ALGORITHM = {ReconAlgorithm.FBP: "FILTER_BACK_PROJ", ReconAlgorithm.FELDKAMP: "FILTER_BACK_PROJ"}
@@ -44,17 +43,21 @@ def ct_acquisition_type(series: Series) -> Dataset:
 
 
 def ct_acquisition_details(series: Series) -> Dataset:
-    """CT Acquisition Details Macro (PS3.3 C.8.15.3.3); detector rows as seen at the centre of rotation."""
+    """CT Acquisition Details Macro (PS3.3 C.8.15.3.3).
+
+    hdr `ct_xray_detector_pitch` is of a binned pixel, as seen at the centre of rotation: times `ct_proj_size_*` it is
+    the field of view.
+    """
     header = series.image.header
-    row, pixel = _detector_pixel_mm(header.ct)
+    pixel = header.ct.detector_pitch_um and header.ct.detector_pitch_um * float(MM_PER_UM)
     axial, transaxial = header.ct.projection_size_axial, header.ct.projection_size_transaxial
     height = header.frames[0].vertical_bed_offset_mm
     item = put(
         dataset(GantryDetectorTilt="0"),  # it cannot tilt
         RotationDirection=rotation_direction(header),
         RevolutionTime=_revolution_s(series),
-        SingleCollimationWidth=row,
-        TotalCollimationWidth=row and axial and row * axial,
+        SingleCollimationWidth=pixel,
+        TotalCollimationWidth=pixel and axial and pixel * axial,
         TableHeight=None if height is None else ds(height),
         DataCollectionDiameter=ds(pixel * transaxial) if pixel and transaxial else None,
     )
@@ -161,20 +164,18 @@ CT_ACQUISITION = (
 )
 
 
-def _detector_pixel_mm(ct: Ct) -> tuple[float | None, float | None]:
-    """Return height and width of a detector pixel after binning, as seen at the centre of rotation."""
-    pitch, whole, centre = ct.detector_pitch_um, ct.source_to_detector_mm, ct.source_to_rotation_centre_mm
-    if not pitch or not whole or not centre:
-        return None, None
-    seen = pitch * float(MM_PER_UM) * centre / whole
-    axial, transaxial = ct.axial_bin_factor, ct.transaxial_bin_factor
-    return axial and seen * axial, transaxial and seen * transaxial
-
-
 def _revolution_s(series: Series) -> float | None:
-    """Return the time of one turn, from `ct_scan_time` (min:sec) and `gantry_revolutions`."""
-    minutes, colon, seconds = (series.image.header.ct.scan_time or "").partition(":")
-    turns = series.image.header.gantry.revolutions
-    if not colon or not minutes.isdecimal() or not seconds.isdecimal() or not turns or turns < 0:
+    """Return the time of one turn, s: the time of one bed position by its number of turns.
+
+    hdr `frame_duration` is of one bed position, `ct_scan_time` (min:sec) of all of them.
+    """
+    header = series.image.header
+    turns, duration = header.gantry.revolutions, header.frames[0].duration_s
+    if not turns or turns < 0:
         return None
-    return (int(minutes) * S_PER_MINUTE + int(seconds)) / turns
+    if duration and duration > 0:
+        return duration / turns
+    minutes, colon, seconds = (header.ct.scan_time or "").partition(":")
+    if not colon or not minutes.isdecimal() or not seconds.isdecimal():
+        return None
+    return (int(minutes) * S_PER_MINUTE + int(seconds)) / (turns * max(header.bed.positions or 1, 1))
