@@ -18,7 +18,7 @@ from inveonimaging.geometry import Grid, grid_of, moved_along_bed
 from inveonimaging.hdr import Frame, Header, parse
 from inveonimaging.hdr.enums import Modality, Orientation
 from inveonimaging.hdr.need import missing_in_frame
-from inveonimaging.parts import Part
+from inveonimaging.parts import Part, count_findings
 from inveonimaging.quant import Scaling, scaling_of
 from inveonimaging.scan import modality_of
 from inveonimaging.timing import decay_findings
@@ -137,7 +137,7 @@ def read_pair(
         scaling, scales = scaling_of(header, modality, apply_hounsfield=apply_hounsfield)
     except InveonError as error:
         raise error.at(pair.header, hint=_likely_cause(parsing, error)) from error
-    findings = (*parsing, *kind, *placing, *sizes, *scales, *decay_findings(header))
+    findings = (*parsing, *kind, *count_findings(header), *placing, *sizes, *scales, *decay_findings(header))
     located = (locate(finding, pair.header, header) for finding in findings)
     names = {str(pair.header): str(named.header), str(pair.data): str(named.data)}
     renamed = tuple(replace(each, path=names.get(each.path or "", each.path)) for each in located)

@@ -1,31 +1,40 @@
 """Which frame blocks belong together: time frames, gates, beds and energy windows, told apart by their own keys.
 
 A file holds one block for each time frame, gate, bed position and energy window. DICOM has a series for each bed
-position and energy window; in a series, frames differ by time or by gate, and not by both.
+position and energy window; in a series, frames differ by time or by gate, and not by both. What a file holds is decided
+by its blocks; counts in the main block may be those of the acquisition, and stale.
 """
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from inveonimaging.errors import HeaderError, UnsupportedError
+from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import AcquisitionMode
 from inveonimaging.hdr.need import missing_in_frame
 
 
 class Place(NamedTuple):
-    """Where a block stands: hdr `bed`, `energy_window` and `gate`, and the number of its time frame, from 1."""
+    """Where a block stands: hdr `bed`, `energy_window` and `gate`, and the number of its time frame, from 1.
+
+    `block` is hdr `frame`, of blocks that are told apart by nothing else.
+    """
 
     bed: int | None
     energy_window: int | None
     gate: int | None
     time: int | None
+    block: int | None = None
 
 
 _MOST_PARTS = 1000  # each carries the whole header
 _ANYWHERE = Place(None, None, None, None)
+SEPARATE_HINT = "--separate-frames makes each of them a series of its own"
 
 
 @dataclass(frozen=True)
@@ -46,45 +55,60 @@ class Part:
     def name(self) -> str:
         """What tells the part from the others of its file, `bed 1`; empty for a whole file."""
         words = {"bed": self.place.bed, "energy window": self.place.energy_window}
-        words |= {"gate": self.place.gate, "time frame": self.place.time}
+        words |= {"gate": self.place.gate, "time frame": self.place.time, "frame": self.place.block}
         return ", ".join(f"{word} {number}" for word, number in words.items() if number is not None)
 
 
-def parts_of(header: Header, *, split_gates: bool = False) -> tuple[Part, ...]:
+def parts_of(header: Header, *, split_gates: bool = False, separate: bool = False) -> tuple[Part, ...]:
     """Return what becomes one series each, in the order of bed, energy window, gate and time.
 
     Args:
         header: the header.
-        split_gates: make a part of each gate, since nobody knows where in its cycle it is.
+        split_gates: make a part of each gate, since nobody knows where in its cycle it is. Gates that do not have the
+            same time frames are parts of their own in any case.
+        separate: make a part of each block.
 
     Raises:
-        HeaderError: blocks are the same by their keys, or are not one for each time frame, gate, bed and window.
-        UnsupportedError: blocks are of several detector panels, which no image has.
+        HeaderError: blocks are the same by their keys, and are not to be separate.
+        UnsupportedError: blocks are of several detector panels, which no image has, and are not to be separate.
     """
+    if separate:
+        is_one = len({frame.bed for frame in header.frames}) == 1
+        blocks = (Place(None if is_one else frame.bed, None, None, None, n) for n, frame in enumerate(header.frames))
+        return _grouped(header, dict(enumerate(blocks)), gated=False)
     places = _places(header)
-    beds, windows, gates, times = (len(set(numbers)) for numbers in zip(*places, strict=True))
-    is_gated = gates > 1 and not split_gates
-    groups: dict[Place, list[int]] = {}
-    for index, place in enumerate(places):
-        shared = Place(
+    beds, windows, gates, times = (len(set(numbers)) for numbers in zip(*(place[:4] for place in places), strict=True))
+    is_split = split_gates or not _gates_are_alike(header, places)
+    is_gated = gates > 1 and not is_split
+    shared = {
+        index: Place(
             bed=place.bed if beds > 1 else None,
             energy_window=place.energy_window if windows > 1 else None,
-            gate=place.gate if gates > 1 and split_gates else None,
+            gate=place.gate if gates > 1 and is_split else None,
             time=place.time if times > 1 and is_gated else None,
         )
-        groups.setdefault(shared, []).append(index)
+        for index, place in enumerate(places)
+    }
+    return _grouped(header, shared, gated=is_gated)
+
+
+def _grouped(header: Header, places: Mapping[int, Place], *, gated: bool) -> tuple[Part, ...]:
+    groups: dict[Place, list[int]] = {}
+    for index, place in places.items():
+        groups.setdefault(place, []).append(index)
     if len(groups) > _MOST_PARTS:
         line = header.line_of("total_frames")
         raise UnsupportedError(f"the frames make {len(groups)} series", line=line, expected=f"at most {_MOST_PARTS}")
     ordered = sorted(groups.items(), key=lambda item: [-1 if number is None else number for number in item[0]])
-    return tuple(Part(tuple(frames), place, is_gated) for place, frames in ordered)
+    return tuple(Part(tuple(frames), place, gated) for place, frames in ordered)
 
 
 def _places(header: Header) -> tuple[Place, ...]:
-    """Return where each block stands, after checking that there is one block for each combination."""
+    """Return where each block stands."""
     if len({frame.detector_panel for frame in header.frames}) > 1:
         line = header.line_of("total_frames")
-        raise UnsupportedError("frames differ by detector_panel, which is not converted", line=line)
+        message = "frames differ by detector_panel, which is not converted"
+        raise UnsupportedError(message, line=line, hint=SEPARATE_HINT)
     together: dict[Place, list[int]] = {}
     for index, frame in enumerate(header.frames):
         together.setdefault(Place(frame.bed, frame.energy_window, frame.gate, None), []).append(index)
@@ -92,10 +116,7 @@ def _places(header: Header) -> tuple[Place, ...]:
     for place, indices in together.items():
         for time, index in enumerate(_in_time(header, indices), 1):
             places[index] = place._replace(time=time)
-    ordered = tuple(places[index] for index in range(len(header.frames)))
-    _refuse_misfit(header, ordered)
-    _refuse_other_times(header, ordered)
-    return ordered
+    return tuple(places[index] for index in range(len(header.frames)))
 
 
 def _in_time(header: Header, indices: list[int]) -> list[int]:
@@ -106,56 +127,65 @@ def _in_time(header: Header, indices: list[int]) -> list[int]:
     for index in indices:
         frame = header.frames[index]
         if frame.start_s is None:
-            raise missing_in_frame(frame, index, "frame_start", "seconds after scan_time")
+            error = missing_in_frame(frame, index, "frame_start", "seconds after scan_time")
+            error.hint = SEPARATE_HINT
+            raise error
         if frame.start_s in starts:
             raise HeaderError(
                 f"frames {starts[frame.start_s]} and {index} have the same frame_start, gate, bed and energy_window",
                 line=frame.line_of("frame_start"),
                 expected="keys that tell the frames apart",
+                hint=SEPARATE_HINT,
             )
         starts[frame.start_s] = index
     return [starts[start] for start in sorted(starts)]
 
 
-def _refuse_misfit(header: Header, places: tuple[Place, ...]) -> None:
-    """Refuse blocks that are no product of time frames, gates, beds and windows, or not the one that the header says.
-
-    Raises:
-        HeaderError: with the counts that were found and those that the header gives.
-    """
-    beds, windows, gates, times = (len(set(numbers)) for numbers in zip(*places, strict=True))
-    found = (
-        f"{len(places)} frame blocks of {times} time frames x {gates} gates x {beds} beds x {windows} energy windows"
-    )
-    said = {
-        "time_frames": (header.time_frames, times),
-        "gate_bins": (_gates_said(header, gates), gates),
-        "number_of_bed_positions": (_beds_said(header), beds),
-    }
-    for key, (number, counted) in said.items():
-        if number and number != counted:
-            raise HeaderError(
-                f"{found}, but {key} says {number}", line=header.line_of(key), expected=f"{key} that counts the blocks"
-            )
-    if times * gates * beds * windows != len(places):
-        line = header.line_of("total_frames")
-        raise HeaderError(found, line=line, expected=f"{times * gates * beds * windows}, one for each combination")
-
-
-def _refuse_other_times(header: Header, places: tuple[Place, ...]) -> None:
-    """Refuse gates and energy windows whose time frames, of which there are several, are not the same ones."""
-    starts: dict[tuple[int | None, int | None], float | None] = {}
-    if len({place.time for place in places}) == 1:
-        return
+def _gates_are_alike(header: Header, places: Sequence[Place]) -> bool:
+    """Return whether all bed positions and energy windows have the same gates, and a bed's gates the same times."""
+    is_dynamic = len({place.time for place in places}) > 1
+    starts: dict[tuple[int | None, int | None], dict[int | None, set[float | None]]] = {}
     for place, frame in zip(places, header.frames, strict=True):
-        start = starts.setdefault((place.bed, place.time), frame.start_s)
-        if frame.start_s != start:
-            raise HeaderError(
-                f"time frame {place.time} starts at {frame.start_s:g} s in one gate or energy window, "
-                f"at {start:g} s in another",
-                line=frame.line_of("frame_start"),
-                expected="the same frame_start",
-            )
+        gates = starts.setdefault((place.bed, place.energy_window), {})
+        gates.setdefault(place.gate, set()).add(frame.start_s if is_dynamic else None)
+    first, *others = starts.values()
+    same_gates = all(set(gates) == set(first) for gates in others)
+    return same_gates and all(len(set(map(frozenset, gates.values()))) == 1 for gates in starts.values())
+
+
+def count_findings(header: Header) -> Iterator[Finding]:
+    """Yield the counts of the main block that are not those of the frame blocks, which decide."""
+    frames = header.frames
+    blocks = len(frames)
+    if header.total_frames and header.total_frames != blocks:
+        yield _stale("total_frames", header.total_frames, blocks, "frame block")
+    beds, gates = len({frame.bed for frame in frames}), len({frame.gate for frame in frames})
+    times = _most_times(header)
+    if header.time_frames and header.time_frames not in (times, blocks):
+        yield _stale("time_frames", header.time_frames, times, "time frame")
+    expected = _gates_said(header, gates)
+    if expected and expected != gates:
+        yield _stale("gate_bins", expected, gates, "gate")
+    positions = _beds_said(header)
+    if positions and positions > beds == 1:
+        message = (
+            f"number_of_bed_positions is {positions} and the file holds one: the bed positions were joined by the "
+            "reconstruction"
+        )
+        yield Finding("beds-joined", message, Severity.INFO, key="number_of_bed_positions")
+    elif positions and positions != beds:
+        yield _stale("number_of_bed_positions", positions, beds, "bed position")
+
+
+def _stale(key: str, number: int, found: int, noun: str) -> Finding:
+    are = f"the file holds {found} {noun}{'' if found == 1 else 's'}"
+    return Finding("count-stale", f"{key} is {number}, but {are}, which decides", key=key)
+
+
+def _most_times(header: Header) -> int:
+    """Return how many time frames one gate of one bed position and energy window has."""
+    counts = Counter((frame.bed, frame.energy_window, frame.gate, frame.detector_panel) for frame in header.frames)
+    return max(counts.values(), default=0)
 
 
 def _gates_said(header: Header, found: int) -> int | None:

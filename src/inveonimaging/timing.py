@@ -13,6 +13,7 @@ from inveonimaging.scan import is_mu_map
 _SAME_FACTOR = 1e-3  # headers print factors with 4 to 7 digits
 _TINY = 1e-6
 _QUARTER = timedelta(minutes=15)
+_CLOCK_READ_TWICE = timedelta(seconds=30)
 _EAST = timedelta(hours=14)
 _WEST = timedelta(hours=-12)
 _SAME_DOSE = 0.05
@@ -89,12 +90,16 @@ def dose_findings(header: Header) -> Iterator[Finding]:
 
 
 def utc_offset(header: Header) -> tuple[timedelta | None, tuple[Finding, ...]]:
-    """Return local time minus GMT, None when the header does not tell, or tells nonsense."""
-    local, gmt = header.acquisition.started_at, header.acquisition.gmt_scan_time
+    """Return local time minus GMT, to the quarter of an hour, None when the header does not tell, or tells nonsense.
+
+    The console reads its clock twice, so that the two times may be seconds apart.
+    """
+    local, gmt = header.acquisition.started_at, header.acquisition.started_at_gmt
     if local is None or gmt is None:
         return None, ()
-    offset = local - gmt
-    if not _WEST <= offset <= _EAST or offset % _QUARTER:
+    offset = round((local - gmt) / _QUARTER) * _QUARTER
+    if not _WEST <= offset <= _EAST or abs(local - gmt - offset) > _CLOCK_READ_TWICE:
+        offset = local - gmt
         message = f"scan_time and gmt_scan_time are {offset} apart, which is no time zone; left out"
         return None, (Finding("time-zone-odd", message, key="gmt_scan_time"),)
     return offset, ()

@@ -106,7 +106,7 @@ def voxels_of(path: Path, header: Header) -> tuple[Voxels, tuple[Finding, ...]]:
     draft = Voxels(path, dtype, (nz, ny, nx), ())
     offsets, findings = _offsets(header, draft.frame_bytes, size)
     voxels = Voxels(path, dtype, draft.shape, offsets)
-    return voxels, (*findings, *_check_size(voxels, size))
+    return voxels, (*findings, *_check_size(voxels, size, header.total_frames or 0))
 
 
 def _dtype(header: Header) -> np.dtype[np.generic]:
@@ -130,9 +130,6 @@ def _offsets(header: Header, frame_bytes: int, size: int) -> tuple[tuple[int, ..
     frames = header.frames
     if not frames:
         raise HeaderError("no frame block in the header", expected="lines from 'frame 0' to 'end_of_header'")
-    if header.total_frames is not None and header.total_frames != len(frames):
-        line = header.line_of("total_frames")
-        raise HeaderError(f"total_frames is {header.total_frames}, but {len(frames)} frame blocks follow", line=line)
     if all(frame.data_offset is None for frame in frames) and size == len(frames) * frame_bytes:
         message = "no data_file_pointer; the frames follow each other and fill the file"
         found = [Finding("offsets-derived", message, Severity.INFO, key="data_file_pointer")]
@@ -159,7 +156,7 @@ def _check_overlap(offsets: tuple[int, ...], frame_bytes: int, frames: tuple[Fra
             )
 
 
-def _check_size(voxels: Voxels, size: int) -> tuple[Finding, ...]:
+def _check_size(voxels: Voxels, size: int, total_frames: int) -> tuple[Finding, ...]:
     needed = max(voxels.offsets) + voxels.frame_bytes
     if size == needed:
         return ()
@@ -167,5 +164,11 @@ def _check_size(voxels: Voxels, size: int) -> tuple[Finding, ...]:
     what = f"{len(voxels.offsets)} frames of {nx} x {ny} x {nz} {voxels.dtype.name}"
     if size < needed:
         raise DataError(f"the file has {size} bytes", path=voxels.path, expected=f"{needed} for {what}")
+    if len(voxels.offsets) < total_frames <= size // voxels.frame_bytes:
+        message = (
+            f"the header has {len(voxels.offsets)} frame blocks, but total_frames is {total_frames} and the data file "
+            "has room for them: the header is cut off"
+        )
+        return (Finding("frame-blocks-missing", message, Severity.ERROR, key="total_frames"),)
     message = f"the file has {size} bytes, expected {needed} for {what}: the header may not belong to it"
     return (Finding("data-too-long", message, Severity.ERROR, path=str(voxels.path)),)

@@ -68,6 +68,9 @@ def conversion_options(
     cycle_length: Annotated[
         float | None, typer.Option(metavar="MS", help="Nominal length of a heart beat or breath of gated scans.")
     ] = None,
+    separate_frames: Annotated[
+        bool, typer.Option("--separate-frames", help="Make each frame block a series, where nothing tells them apart.")
+    ] = False,
     frame_of_reference: Annotated[
         Literal["auto", "shared", "separate"], typer.Option(help="Which series lie in one space, for fusion.")
     ] = "auto",
@@ -131,6 +134,7 @@ def conversion_options(
         largest_object=object_size(max_object_size),
         compression=Compression(compress),
         cycle_ms=cycle_length,
+        separate_frames=separate_frames,
         bed_direction=asked.BedDirection(bed_direction) if bed_direction else None,
         study_description=study_description,
         subject=given_subject(patient_name, patient_id, patient_birth_date, patient_sex),

@@ -67,6 +67,9 @@ def verify(
     cycle_length: Annotated[
         float | None, typer.Option(metavar="MS", help="Nominal length of a cycle of gated scans.")
     ] = None,
+    separate_frames: Annotated[
+        bool | None, typer.Option("--separate-frames", help="Each frame block was made a series of its own.")
+    ] = None,
     apply_hounsfield: Annotated[
         bool | None, typer.Option("--apply-hounsfield/--no-apply-hounsfield", help="CT: how it was converted.")
     ] = None,
@@ -86,6 +89,7 @@ def verify(
             bed_direction=bed_direction,
             scan_time=scan_time,
             cycle_ms=cycle_length,
+            separate_frames=separate_frames,
             apply_hounsfield=apply_hounsfield,
             subject=given_subject(patient_name, patient_id, patient_birth_date, patient_sex),
             sheet=read_sheet(subjects) if subjects else None,
@@ -131,6 +135,7 @@ def _told(options: Options) -> Overrides:
         bed_direction=options.bed_direction.value if options.bed_direction else None,
         scan_time=options.scan_time,
         cycle_ms=options.cycle_ms,
+        separate_frames=options.separate_frames,
         apply_hounsfield=options.apply_hounsfield,
         subject=options.subject,
         sheet=options.sheet,

@@ -83,6 +83,7 @@ class Options:
         manifest: write `inveon-manifest.json` beside the series.
         largest_object: size of a multi-frame object's file in bytes, beyond which it becomes a concatenation.
         compression: how pixels are compressed, without loss.
+        separate_frames: make each frame block a series of its own, for files whose blocks nothing tells apart.
         cycle_ms: nominal length of a cycle of gated scans, instead of the middle of the limits in `gate_bins`.
         bed_direction: which way along the slice axis a larger `bed_offset` looks; None takes FORWARD, and says so.
         study_description: instead of the header's `study`.
@@ -116,6 +117,7 @@ class Options:
     largest_object: int = DEFAULT_SIZE
     compression: Compression = Compression.NONE
     cycle_ms: float | None = None
+    separate_frames: bool = False
     bed_direction: BedDirection | None = None
     study_description: str | None = None
     subject: GivenSubject = field(default_factory=GivenSubject)

@@ -28,6 +28,7 @@ from inveonimaging.sheet.told import NOTHING, Told
 from inveonimaging.subject import Animal, animal_of
 
 _NAMED = 3
+_LONG_DATA = ("data-too-long", "frame-blocks-missing")
 _SEVERAL_SUBJECTS_HINT = "give its patient ID, or give each animal a folder of its own"
 
 
@@ -257,7 +258,7 @@ def _read(pair: Pair, image: Image, options: Options) -> _File:
     except InveonError as error:
         raise error.at(pair.header) from error
     for finding in image.findings:
-        if finding.severity is Severity.ERROR and not (finding.code == "data-too-long" and options.allow_long_data):
+        if finding.severity is Severity.ERROR and not (finding.code in _LONG_DATA and options.allow_long_data):
             hint = "--allow-long-data takes it all the same"
             path = pair.data if finding.path == str(image.pair.data) else pair.header
             raise DataError(finding.message, path=path, line=finding.line, hint=hint)
@@ -268,7 +269,7 @@ def _read(pair: Pair, image: Image, options: Options) -> _File:
 
 def _parts(image: Image, options: Options) -> tuple[tuple[Image, ...], Gating | None, tuple[Finding, ...]]:
     """Return the parts of a file that become one series each; gates whose times nobody knows are parts too."""
-    parts = parts_of(image.header)
+    parts = parts_of(image.header, separate=options.separate_frames)
     gating: Gating | None = None
     findings: tuple[Finding, ...] = ()
     if parts[0].is_gated:

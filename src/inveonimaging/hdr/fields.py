@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from inveonimaging.hdr import enums
 from inveonimaging.hdr.values import (
     CM,
+    COUNTS,
     DATE,
     DELTAS,
     FILTER,
@@ -334,10 +335,10 @@ FRAME: dict[str, Field] = {
     "maximum": Field("maximum", FLOAT, "Maximum of the stored values"),
     "deadtime_correction": Field("deadtime_correction", FLOAT, "Dead-time correction; included in the scale factor"),
     "decay_correction": Field("decay_correction", FLOAT, "Decay correction; included in the scale factor"),
-    "prompts": Field("prompts", INT, "Number of prompts"),
+    "prompts": Field("prompts", COUNTS, "Number of prompts"),
     "prompts_rate": Field("prompts_rate", FLOAT, "Prompts per second"),
-    "delays": Field("delays", INT, "Number of delays"),
+    "delays": Field("delays", COUNTS, "Number of delays"),
     "delays_rate": Field("delays_rate", FLOAT, "Delays per second"),
-    "trues": Field("trues", INT, "Number of trues"),
+    "trues": Field("trues", COUNTS, "Number of trues"),
     "singles": Field("singles", SINGLES, "Block, singles per second, raw singles per second", repeats=True),
 }

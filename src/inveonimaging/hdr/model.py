@@ -326,6 +326,11 @@ class Acquisition:
         """`scan_time`; None for the epoch, which a console writes for no time."""
         return _entered(self.scan_time)
 
+    @property
+    def started_at_gmt(self) -> datetime | None:
+        """`gmt_scan_time`; None for the epoch, likewise."""
+        return _entered(self.gmt_scan_time)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Gating:

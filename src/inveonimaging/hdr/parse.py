@@ -66,8 +66,8 @@ def parse(data: bytes) -> tuple[model.Header, tuple[Finding, ...]]:
         HeaderError: the bytes are no header at all.
     """
     lexed = lex(data)
-    main, *frames = lexed.blocks
     findings = _Findings()
+    main, *frames = _without_cut_line(lexed.blocks, findings)
     values, extras = _block(main, fields.MAIN, findings)
     if not values:
         raise HeaderError("no key of an Inveon header in it", expected="lines like 'x_dimension 128'")
@@ -78,9 +78,20 @@ def parse(data: bytes) -> tuple[model.Header, tuple[Finding, ...]]:
         source=main,
         encoding=lexed.encoding,
     )
-    _check_whole(lexed.blocks, findings)
+    _check_whole((main, *frames), findings)
     _name_unknown(header, findings)
     return header, findings.all()
+
+
+def _without_cut_line(blocks: tuple[Block, ...], findings: _Findings) -> tuple[Block, ...]:
+    """Return the blocks without the value of a last line that neither ends nor is the end: it may lack digits."""
+    *others, block = blocks
+    last = block[-1]
+    if not last.key or last.key == END or any(line.key == END for line in block):
+        return blocks
+    message = f"the file ends within the line '{printable(last.raw.strip(), 60)}': it is cut off, the line is not used"
+    findings.append(Finding("header-cut-off", message, key=last.key, line=last.number))
+    return (*others, (*block[:-1], last._replace(key="", value="")))
 
 
 def _frame(block: Block, findings: _Findings) -> model.Frame:
@@ -112,6 +123,9 @@ def _take(
     except (ValueError, ArithmeticError):
         extras.append(model.Extra(line.key, line.value))
         findings.append(_untypable(line, field.codec))
+        return
+    if value is None:
+        extras.append(model.Extra(line.key, line.value))
         return
     if field.repeats:
         values.setdefault(field.attribute, []).append(value)

@@ -19,11 +19,15 @@ _CTIME = re.compile(r"[A-Za-z]{3}\s+([A-Za-z]{3})\s+(\d{1,2})\s+(\d{1,2}):(\d{2}
 _LONGEST_INTEGER = 20
 _INTEGER = re.compile(rf"[+-]?\d{{1,{_LONGEST_INTEGER}}}", re.ASCII)
 _LOW = 0xFFFFFFFF
+_COUNTS_WRITTEN = 3
 
 
 @dataclass(frozen=True)
 class Codec:
-    """How a value is read (ValueError if it cannot be), how it is spelled, and what is expected, in words."""
+    """How a value is read (ValueError if it cannot be), how it is spelled, and what is expected, in words.
+
+    `parse` returns None for a value that is in order and says nothing.
+    """
 
     parse: Callable[[str], Any]
     spell: Callable[[Any], str]
@@ -88,6 +92,18 @@ def _head_and_text(text: str) -> tuple[str, str]:
     return head, rest[0] if rest else ""
 
 
+def _counts(text: str) -> int | None:
+    """Return the number of events; None for three numbers of which several are above 0, since none says what each is.
+
+    Old consoles write three 64-bit numbers, as minc-tools' upet2mnc knows.
+    """
+    words = [integer(word) for word in text.split()]
+    if len(words) not in (1, _COUNTS_WRITTEN):
+        raise ValueError(f"neither one number nor three: {text!r}")
+    counted = [word for word in words if word]
+    return sum(counted) if len(counted) <= 1 else None
+
+
 def _flag(text: str) -> bool:
     return integer(text) != 0
 
@@ -116,6 +132,7 @@ TEXT = Codec(str, str, "text")
 INT = Codec(integer, str, "a whole number")
 FLOAT = Codec(units.number, units.spell, "a number")
 CM = quantity(units.MM_PER_CM, "cm")
+COUNTS = Codec(_counts, str, "a whole number, or three")
 FLAG = Codec(_flag, lambda value: str(int(value)), "0 or 1")
 DATE = Codec(ctime, spell_ctime, "a date like 'Sun Sep 16 01:03:52 1973'")
 OFFSET = Codec(_offset, _spell_offset, "one or two whole numbers")

@@ -19,7 +19,7 @@ from inveonimaging.errors import InputError, InveonError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr.enums import Orientation
 from inveonimaging.image import Image, locate, read_again, read_pair, split
-from inveonimaging.parts import parts_of
+from inveonimaging.parts import Part, parts_of
 from inveonimaging.scan import refuse_unconvertible
 from inveonimaging.sheet.applied import applied
 from inveonimaging.sheet.matching import Sheet, told_of, unmatched_scan
@@ -167,11 +167,21 @@ def _file(image: Image, said: Told, sheet: Sheet | None, now: datetime, bed_dire
     try:
         image = replace(image, header=applied(image.header, said))
         odd = refuse_unconvertible(image.header, image.modality)
-        parts = split(image, parts_of(image.header), bed_direction)
+        groups, alike = _frame_groups(image)
+        parts = split(image, groups, bed_direction)
     except InveonError as error:
         raise error.at(image.pair.header) from error
-    told = [locate(each, image.pair.header, image.header) for each in (*unmatched, *odd, *bed_findings(parts))]
+    told = [locate(each, image.pair.header, image.header) for each in (*unmatched, *odd, *alike, *bed_findings(parts))]
     return _File(parts, *check_image(image, (*image.findings, *told), now), said)
+
+
+def _frame_groups(image: Image) -> tuple[tuple[Part, ...], tuple[Finding, ...]]:
+    """Return what becomes a series each; frame blocks that nothing tells apart are shown one by one."""
+    try:
+        return parts_of(image.header), ()
+    except InveonError as error:
+        finding = Finding("frames-alike", str(error), line=error.line)
+        return parts_of(image.header, separate=True), (finding,)
 
 
 def _study(

@@ -9,7 +9,7 @@ from typing import TypeVar
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding
 from inveonimaging.hdr import Header
-from inveonimaging.subject.typed import age_of, birth_date_of, sex_of, text_of
+from inveonimaging.subject.typed import age_of, birth_date_of, is_no_date, sex_of, text_of
 
 T = TypeVar("T")
 
@@ -42,11 +42,13 @@ def _sex(header: Header) -> str | None:
 
 def _birth_date(header: Header) -> date | None:
     text = text_of(header.subject.date_of_birth)
-    if text is not None and birth_date_of(text) is None:
+    if text is None or is_no_date(text):
+        return None
+    if birth_date_of(text) is None:
         raise OddValueError(
             f"subject_date_of_birth is '{printable(text)}', expected a date like 'Mar 4 2014'; left empty"
         )
-    return birth_date_of(text) if text else None
+    return birth_date_of(text)
 
 
 def _age(header: Header) -> str | None:

@@ -14,6 +14,7 @@ _MONTHS = {name.lower(): number for number, name in enumerate(MONTHS, 1)}
 _AGE = re.compile(r"(\d{1,4}(?:\.\d+)?)\s*(d|w|wk|m|mo|y|yr|day|week|month|year)s?\.?", re.ASCII)
 _DAYS_PER_WEEK = 7
 _LARGEST_MONTH = 12
+_EPOCH_YEAR = 1970  # what a console writes for no date at all
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200  # two digits tell no century
 
 
@@ -34,6 +35,12 @@ def birth_date_of(text: str) -> date | None:
     """
     parsed = _date(text)
     return parsed if parsed and _FIRST_YEAR <= parsed.year <= _LAST_YEAR else None
+
+
+def is_no_date(text: str) -> bool:
+    """Return whether a date is the epoch or before it, which a console writes for none."""
+    parsed = _date(text)
+    return parsed is not None and parsed.year <= _EPOCH_YEAR
 
 
 def _date(text: str) -> date | None:

@@ -29,6 +29,7 @@ class Overrides:
         flip: stored axes, letters of `xyz`, whose patient direction was turned about.
         bed_direction: `"forward"` or `"reverse"`.
         scan_time: start of scans whose header has none.
+        separate_frames: whether each frame block became a series of its own.
         cycle_ms: nominal length of a cycle of gated scans.
         apply_hounsfield: whether `ct_hounsfield_scale` and `ct_hounsfield_offset` were applied.
         subject: what was said of the animal; the manifest never tells it.
@@ -40,6 +41,7 @@ class Overrides:
     bed_direction: str | None = None
     scan_time: datetime | None = None
     cycle_ms: float | None = None
+    separate_frames: bool | None = None
     apply_hounsfield: bool | None = None
     subject: GivenSubject = field(default_factory=GivenSubject)
     sheet: Sheet | None = None
@@ -108,12 +110,14 @@ def _overrides(options: Any) -> Overrides:
         return Overrides()
     cycle, hounsfield = options.get("cycle_ms"), options.get("apply_hounsfield")
     direction, flip = options.get("bed_direction"), options.get("flip")
+    separate = options.get("separate_frames")
     return Overrides(
         orientation=_posture(options.get("orientation")),
         flip=flip if isinstance(flip, str) and set(flip) <= set("xyz") and len(set(flip)) == len(flip) else None,
         bed_direction=direction if direction in _DIRECTIONS else None,
         scan_time=_time(options.get("scan_time")),
         cycle_ms=float(cycle) if isinstance(cycle, int | float) and cycle > 0 else None,
+        separate_frames=separate if isinstance(separate, bool) else None,
         apply_hounsfield=hounsfield if isinstance(hounsfield, bool) else None,
     )
 

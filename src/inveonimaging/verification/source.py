@@ -29,6 +29,8 @@ from inveonimaging.verification.overrides import Overrides
 Float = npt.NDArray[np.float64]
 
 _SHORT = 1e-5
+_NO_YEAR = 1970  # of times that nobody entered
+_CLOCKS_APART_S = 30  # local time and UTC are read one after the other
 _ONE_WAY = {"reverse": -1}
 MODALITIES = {Modality.CT: "CT", Modality.PET: "PT", Modality.SPECT: "NM"}
 
@@ -100,11 +102,13 @@ class Scan:
     def time_zone(self) -> str | None:
         """Local time less UTC (0008,0201), `+0930`; None if the header does not tell, or tells no zone."""
         local, utc = self.header.acquisition.scan_time, self.header.acquisition.gmt_scan_time
-        if local is None or utc is None:
+        if local is None or utc is None or min(local.year, utc.year) <= _NO_YEAR:
             return None
-        minutes, rest = divmod(abs(local - utc), timedelta(minutes=1))
-        is_zone = not rest and not minutes % 15 and -12 * 60 <= (minutes if local >= utc else -minutes) <= 14 * 60
-        return f"{'-' if local < utc else '+'}{minutes // 60:02}{minutes % 60:02}" if is_zone else None
+        seconds = (local - utc).total_seconds()
+        quarters = math.floor(abs(seconds) / 900 + 0.5)
+        is_zone = abs(abs(seconds) - 900 * quarters) <= _CLOCKS_APART_S and -12 * 3600 <= seconds <= 14 * 3600 + 1
+        sign = "-" if seconds < 0 and quarters else "+"
+        return f"{sign}{quarters // 4:02}{quarters % 4 * 15:02}" if is_zone else None
 
     @property
     def injection_time(self) -> datetime | None:
@@ -267,13 +271,13 @@ def scans_of(study: SourceStudy, overrides: Overrides, sizes: Sequence[Size]) ->
     for image, said in zip(images, told, strict=True):
         animal = whole if is_one else animal_of([image.header], overrides.subject, said)[0]
         start = image.header.acquisition.started_at or overrides.scan_time
-        parts = split(image, _parts(image, sizes), direction)
+        parts = split(image, _parts(image, sizes, overrides), direction)
         found += [Scan(part, animal, start, _cycle_ms(part, overrides)) for part in parts]
     return tuple(found)
 
 
-def _parts(image: Image, sizes: Sequence[Size]) -> tuple[Part, ...]:
-    parts = parts_of(image.header)
+def _parts(image: Image, sizes: Sequence[Size], overrides: Overrides) -> tuple[Part, ...]:
+    parts = parts_of(image.header, separate=bool(overrides.separate_frames))
     if not parts[0].is_gated:
         return parts
     columns, rows, slices = image.grid.shape
