@@ -320,7 +320,7 @@ def test_text_of_a_windows_console_keeps_its_letters(tmp_path: Path) -> None:
     header, _ = parse(b"version 1\noperator " + defined.replace(b"\xa0", b"") + b"\n")
     assert header.acquisition.operator == defined.replace(b"\xa0", b"").decode("cp1252")
     source = pair(tmp_path / "in", text_of(MAIN | {"operator": "O\u2019Brien \u2013 \u20ac \u0160\u017e"}, FRAME))
-    (study,) = convert(source, tmp_path / "out")
+    convert(source, tmp_path / "out")
     first = pydicom.dcmread(min((tmp_path / "out").rglob("*.dcm")))
     assert first.OperatorsName == "O\u2019Brien \u2013 \u20ac \u0160\u017e"
 
