@@ -1,0 +1,228 @@
+"""Pairs rebuilt from the facts of a genuine session say what the vendor's workstation said of it in its own DICOM."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+import inveonimaging
+from conftest import skip_or_fail
+from helpers import inveon
+from vendor import CT_MM, CT_SHAPE, PET_FRAMES, PET_MM, PET_SHAPE, REAL, Session
+
+SIDE = 16
+HALF_LIFE_S = 6586.2
+PLACE_MM = 1e-4  # the vendor prints eight digits
+FIVE_DECIMALS = 5e-6  # to which it prints decay factors
+
+
+@pytest.fixture(scope="module")
+def session() -> Session:
+    """Return the facts of the session; they stand beside the checkout, not in it."""
+    if not REAL.is_dir():
+        skip_or_fail(f"{REAL} is not there")
+    return Session()
+
+
+class Converted:
+    """The session's CT and PET, the middle of each slice, converted."""
+
+    def __init__(self, session: Session, folder: Path) -> None:
+        self.pair, self.output = folder / "pair", folder / "dicom"
+        session.write_ct(self.pair, SIDE, session.ct_values(SIDE))
+        session.write_pet(self.pair, SIDE, session.pet_values(SIDE))
+        done = inveon("convert", self.pair, self.output)
+        assert done.exit_code == 0, done.output
+
+    def ct(self, number: int) -> pydicom.FileDataset:
+        """Return the slice that has a number in the vendor's export, where the first one is 0."""
+        return pydicom.dcmread(self.output / "1" / f"CT-{number + 1:06}.dcm")
+
+    def pet(self, number: int) -> pydicom.FileDataset:
+        """Return the image that has a number in the vendor's export, where the first one is 1."""
+        return pydicom.dcmread(self.output / "2" / f"PET-{number:06}.dcm")
+
+
+@pytest.fixture(scope="module")
+def converted(session: Session, tmp_path_factory: pytest.TempPathFactory) -> Converted:
+    return Converted(session, tmp_path_factory.mktemp("vendor"))
+
+
+def numbers(session: Session) -> Iterator[int]:
+    """Yield an Instance Number of each frame of the PET."""
+    return (int(each["InstanceNumber"]) for each in session.frames)
+
+
+# Places.
+
+
+def test_slices_of_the_whole_ct_and_pet_are_where_the_vendor_has_them(session: Session, tmp_path: Path) -> None:
+    for data, facts, first in (
+        (session.write_ct(tmp_path), session.ct, 0),
+        (session.write_pet(tmp_path), session.pet, 1),
+    ):
+        grid = inveonimaging.read(data).grid
+        instances = facts["instances"]
+        slices = [(int(each["InstanceNumber"]) - first) % grid.shape[2] for each in instances]
+        true = np.array([[float(each) for each in instance["ImagePositionPatient"]] for instance in instances])
+        np.testing.assert_allclose(grid.positions[slices], true, rtol=0, atol=PLACE_MM)
+        assert {tuple(each["ImageOrientationPatient"]) for each in instances} == {("-1", "0", "0", "0", "1", "0")}
+        np.testing.assert_array_equal(grid.axes[:, :2].T, [[-1, 0, 0], [0, 1, 0]])
+    assert len(session.ct["instances"]) == CT_SHAPE[2] - 2
+    assert len({each["ImagePositionPatient"][2] for each in session.pet["instances"]}) > PET_SHAPE[2] / 2
+
+
+def test_converted_slices_are_where_the_vendor_has_them(session: Session, converted: Converted) -> None:
+    for facts, read, moved in (
+        (session.ct, converted.ct, (CT_SHAPE[0] - SIDE) / 2 * CT_MM),
+        (session.pet, converted.pet, (PET_SHAPE[0] - SIDE) / 2 * PET_MM),
+    ):
+        for instance in facts["instances"][:: 1 if facts is session.ct else 4]:
+            written = read(int(instance["InstanceNumber"]))
+            x, y, z = (float(each) for each in instance["ImagePositionPatient"])
+            found = [float(each) for each in written.ImagePositionPatient]
+            np.testing.assert_allclose(found, [x - moved, y + moved, z], rtol=0, atol=PLACE_MM)
+            assert [float(each) for each in written.ImageOrientationPatient] == [-1, 0, 0, 0, 1, 0]
+            assert [float(each) for each in written.PixelSpacing] == [
+                float(each) for each in facts["common"]["PixelSpacing"]
+            ]
+            assert float(written.SliceThickness) == float(facts["common"]["SliceThickness"])
+
+
+def test_ct_and_pet_lie_in_one_space(session: Session, converted: Converted) -> None:
+    """The reference shift is the registration; the vendor writes two UIDs nevertheless."""
+    assert converted.ct(0).FrameOfReferenceUID == converted.pet(1).FrameOfReferenceUID
+    assert session.ct["common"]["FrameOfReferenceUID"] != session.pet["common"]["FrameOfReferenceUID"]
+
+
+# Values.
+
+
+def test_hounsfield_units_are_the_stored_integers(session: Session, tmp_path: Path) -> None:
+    hounsfield = session.hounsfield
+    size = dict(zip(("x_dimension", "y_dimension", "z_dimension"), map(str, hounsfield.shape[::-1]), strict=True))
+    spacing = {f"pixel_size_{axis}": "0.39082" for axis in "xyz"}
+    data = session.write_ct(tmp_path / "pair", values=hounsfield, **size, **spacing)
+    done = inveon("convert", data, tmp_path / "dicom")
+    assert done.exit_code == 0, done.output
+    files = sorted((tmp_path / "dicom").rglob("*.dcm"))
+    assert len(files) == len(hounsfield)
+    for path, true in zip(files, hounsfield, strict=True):
+        written = pydicom.dcmread(path)
+        assert (written.RescaleSlope, written.RescaleIntercept) == (1, 0)
+        np.testing.assert_array_equal(written.pixel_array, true)
+
+
+def test_values_of_the_ct_are_the_vendors_within_its_step(session: Session, converted: Converted) -> None:
+    """The vendor stretches HU to 16 bits, and cuts off towards 0."""
+    stretched = session.ct["instances"][0]
+    slope, intercept = float(stretched["RescaleSlope"]), float(stretched["RescaleIntercept"])
+    for number in range(0, CT_SHAPE[2], 20):
+        found = converted.ct(number).pixel_array.astype(float)
+        theirs = np.trunc((session.ct_values(SIDE)[number] - intercept) / slope) * slope + intercept
+        assert np.abs(found - theirs).max() < slope
+
+
+def test_values_of_the_pet_are_the_vendors(session: Session, converted: Converted) -> None:
+    compared = 0
+    for instance in session.pet["instances"][::3]:
+        number = int(instance["InstanceNumber"])
+        written = converted.pet(number)
+        true = session.pet_values(SIDE)[number] * float(instance["RescaleSlope"])
+        slope = float(written.RescaleSlope)
+        assert written.Units == "BQML"
+        assert written.RescaleIntercept == 0
+        np.testing.assert_allclose(written.pixel_array * slope, true, rtol=1e-9, atol=slope / 2)
+        compared += int(np.count_nonzero(true))
+    assert compared > 10_000
+
+
+# Times and decay.
+
+
+def test_decay_factors_are_the_vendors(session: Session, converted: Converted, tmp_path: Path) -> None:
+    """Worked out here once more: lambda d e^(lambda t) / (1 - e^(-lambda d))."""
+    decay = math.log(2) / HALF_LIFE_S
+    compared = 0
+    for number, facts in zip(numbers(session), session.frames, strict=True):
+        duration = float(facts["ActualFrameDuration"]) / 1000
+        start = float(facts["FrameReferenceTime"]) / 1000 - duration / 2
+        true = decay * duration * math.exp(decay * start) / (1 - math.exp(-decay * duration))
+        assert true == pytest.approx(float(facts["DecayFactor"]), abs=FIVE_DECIMALS)
+        assert float(converted.pet(number).DecayFactor) == pytest.approx(true, rel=1e-9)
+        compared += 1
+    assert compared == PET_FRAMES
+    found = inveonimaging.read(session.write_pet(tmp_path, 2, has_decay=True)).findings
+    assert "decay-factor-disagrees" not in {finding.code for finding in found}
+
+
+def test_frames_begin_and_last_as_the_vendor_has_them(session: Session, converted: Converted) -> None:
+    for number, facts in zip(numbers(session), session.frames, strict=True):
+        written = converted.pet(number)
+        assert written.AcquisitionDate == facts["AcquisitionDate"]
+        assert float(written.AcquisitionTime) == float(facts["AcquisitionTime"])
+        assert written.ActualFrameDuration == int(facts["ActualFrameDuration"])
+        assert written.SeriesTime == "124638"
+
+
+def test_reference_times_are_those_of_the_mean_activity(session: Session, converted: Converted) -> None:
+    """The vendor has the middle of the frame: at most 0.4 s later."""
+    decay = math.log(2) / HALF_LIFE_S
+    for number, facts in zip(numbers(session), session.frames, strict=True):
+        middle, duration = float(facts["FrameReferenceTime"]) / 1000, float(facts["ActualFrameDuration"]) / 1000
+        mean = middle - duration / 2 - math.log((1 - math.exp(-decay * duration)) / (decay * duration)) / decay
+        found = float(converted.pet(number).FrameReferenceTime) / 1000
+        assert found == pytest.approx(mean, abs=1e-5)
+        assert 0 < middle - found < 0.395
+
+
+@pytest.mark.parametrize("name", ["TimezoneOffsetFromUTC", "StudyDate", "PatientWeight", "Modality", "SOPClassUID"])
+def test_both_series_say_what_the_vendor_says(session: Session, converted: Converted, name: str) -> None:
+    for written, facts in ((converted.ct(0), session.ct["common"]), (converted.pet(1), session.pet["common"])):
+        found = written[name].value
+        assert found == (float(facts[name]) if name == "PatientWeight" else facts[name])
+    assert session.ct["common"]["TimezoneOffsetFromUTC"] == "-0500"
+
+
+def test_the_pet_says_of_its_tracer_what_the_vendor_says(session: Session, converted: Converted) -> None:
+    written = converted.pet(1)
+    true, found = (
+        session.pet["common"]["RadiopharmaceuticalInformationSequence"][0],
+        written.RadiopharmaceuticalInformationSequence[0],
+    )
+    for name in ("RadionuclideTotalDose", "RadionuclideHalfLife", "RadionuclidePositronFraction"):
+        assert float(found[name].value) == float(true[name])
+    assert float(found.RadiopharmaceuticalStartTime) == float(true["RadiopharmaceuticalStartTime"])
+    assert found.RadiopharmaceuticalStartDateTime[:14] == true["RadiopharmaceuticalStartDateTime"][:14]
+    assert found.Radiopharmaceutical.lower() == true["Radiopharmaceutical"]
+    assert "Fluorine" in found.RadionuclideCodeSequence[0].CodeMeaning
+    common = session.pet["common"]
+    assert written.DecayCorrection == common["DecayCorrection"] == "START"
+    assert set(written.CorrectedImage) == {*common["CorrectedImage"], "DCAL", "RAN"}  # trues, calibrated
+    assert list(written.SeriesType) == common["SeriesType"]
+    assert written.CountsSource == common["CountsSource"]
+    assert (written.NumberOfSlices, written.NumberOfTimeSlices) == (159, 40)
+    window = written.EnergyWindowRangeSequence[0]
+    assert (window.EnergyWindowLowerLimit, window.EnergyWindowUpperLimit) == (350, 650)
+
+
+def test_the_injection_is_208_s_after_the_start(session: Session) -> None:
+    """The private block has e^(-lambda 208 s)."""
+    expected = math.exp(-math.log(2) / HALF_LIFE_S * 208)
+    assert float(session.pet["common"]["(0079,1006)"]) == pytest.approx(expected, abs=1e-6)
+
+
+def test_the_ct_says_of_its_scan_what_the_vendor_says(session: Session, converted: Converted) -> None:
+    written, facts = converted.ct(0), session.ct["common"]
+    assert written.PatientPosition == facts["PatientPosition"] == "FFS"
+    assert float(written.KVP) == float(facts["KVP"]) == 60
+    assert int(written.ExposureTime) == int(facts["ExposureTime"]) == 300
+    assert written.RotationDirection == facts["RotationDirection"] == "CC"
+    assert written.ConvolutionKernel == facts["ConvolutionKernel"]
+    for name in ("DistanceSourceToDetector", "DistanceSourceToPatient"):
+        assert 10 * float(written[name].value) == pytest.approx(float(facts[name]))  # the vendor takes mm for cm
