@@ -21,7 +21,7 @@ LEVELS = [
     {"report", "batch"},
     {"verification", "check"},
     {"conversion", "sending"},
-    {"dicom", "readback"},
+    {"dicom", "readback", "workstation"},
     {"uptake", "deidentification"},
     {"subject", "sheet", "image", "phantom"},
     {"voxels", "quant", "timing", "discover", "parts", "gating"},
@@ -34,7 +34,7 @@ LEVELS = [
 ]
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 ONLY_IN = {
-    "pydicom": {"dicom", "readback", "verification", "check", "sending"},
+    "pydicom": {"dicom", "readback", "workstation", "verification", "check", "sending"},
     "pynetdicom": {"sending"},
     "dicomweb_client": {"sending"},
     "requests": {"sending"},

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +14,11 @@ import pytest
 import inveonimaging
 from conftest import skip_or_fail
 from helpers import inveon
+from inveonimaging.verification import verify
 from vendor import CT_MM, CT_SHAPE, PET_FRAMES, PET_MM, PET_SHAPE, REAL, Session
 
-SIDE = 16
+SIDE = 16  # pixels of the middle of a slice
+SMALL = 8
 HALF_LIFE_S = 6586.2
 PLACE_MM = 1e-4  # the vendor prints eight digits
 FIVE_DECIMALS = 5e-6  # to which it prints decay factors
@@ -107,7 +110,7 @@ def test_hounsfield_units_are_the_stored_integers(session: Session, tmp_path: Pa
     hounsfield = session.hounsfield
     size = dict(zip(("x_dimension", "y_dimension", "z_dimension"), map(str, hounsfield.shape[::-1]), strict=True))
     spacing = {f"pixel_size_{axis}": "0.39082" for axis in "xyz"}
-    data = session.write_ct(tmp_path / "pair", values=hounsfield, **size, **spacing)
+    data = session.write_ct(tmp_path / "pair", values=hounsfield, keys=size | spacing)
     done = inveon("convert", data, tmp_path / "dicom")
     assert done.exit_code == 0, done.output
     files = sorted((tmp_path / "dicom").rglob("*.dcm"))
@@ -226,3 +229,196 @@ def test_the_ct_says_of_its_scan_what_the_vendor_says(session: Session, converte
     assert written.ConvolutionKernel == facts["ConvolutionKernel"]
     for name in ("DistanceSourceToDetector", "DistanceSourceToPatient"):
         assert 10 * float(written[name].value) == pytest.approx(float(facts[name]))  # the vendor takes mm for cm
+
+
+# The vendor's DICOM, compared with the pairs.
+
+
+class Export:
+    """The session's pairs and the vendor's DICOM of them, the middle of each slice; the CT with all its slices."""
+
+    def __init__(self, session: Session, folder: Path) -> None:
+        self.ct, self.pet = folder / "dicom" / "ct", folder / "dicom" / "pet"
+        self.ct_pair = session.write_ct(folder / "pair", SMALL, session.ct_values(SMALL))
+        self.pet_pair = session.write_pet(folder / "pair", SMALL, session.pet_values(SMALL), has_decay=True)
+        session.write_vendor_ct(self.ct, session.ct_values(SMALL))
+        session.write_vendor_pet(self.pet, session.pet_values(SMALL))
+
+
+@pytest.fixture(scope="module")
+def export(session: Session, tmp_path_factory: pytest.TempPathFactory) -> Export:
+    return Export(session, tmp_path_factory.mktemp("export"))
+
+
+LOST = {"instances-missing"}  # 2 slices of the CT, most of the PET: the facts are not of all files
+
+
+def compared(pair: Path, dicom: Path) -> tuple[set[str], str]:
+    """Return the codes of what differs, and all notes."""
+    result = verify(pair, dicom)
+    notes = [*(note for study in result.studies for note in study.notes)]
+    notes += [note for study in result.studies for series in study.series for note in series.notes]
+    return {difference.code for difference in result.differences}, "\n".join(notes)
+
+
+def test_verify_knows_what_the_vendor_writes_otherwise(export: Export) -> None:
+    done = inveon("verify", export.ct_pair.parent, export.ct.parent)
+    assert done.exit_code == 1
+    differences = [line for line in done.stdout.splitlines() if line.startswith("differs: ")]
+    assert len(differences) == 2
+    assert "2 of 679 planes are missing: frame 0 slice 43, frame 0 slice 107; " in differences[0]
+    assert differences[0].endswith("itself that it has 679 images: 2 were lost since [instances-missing]")
+    assert "5899 of 6360 planes are missing" in differences[1]
+    for told in (
+        "Frame of Reference UID of its own",
+        "Study Time of each series is that of its own scan",
+        "the vendor's workstation stretched the values to 16 bits, in steps of 0.289204 HU",
+        "ten times what they are",
+        "are the file's name 'mpet3967b_ct1_v1.ct'",
+        "are the file's name 'mpet3967b_em1_v1.pet'",
+        "Frame Reference Time is the middle of each frame",
+        "up to 395 ms earlier",
+        "Corrected Image does not name RAN",
+        "Instance Number counts from 0",
+    ):
+        assert told in done.stdout
+        assert done.stdout.count(told) == 1
+
+
+def test_a_series_of_the_vendor_without_gaps_does_not_differ(session: Session, export: Export, tmp_path: Path) -> None:
+    """The export's slices 43 and 107, which are not among the facts, lie between their neighbours."""
+    for number in (43, 107):
+        slices = [pydicom.dcmread(export.ct / f"CT{each:05}.dcm") for each in (number - 1, number + 1)]
+        between = [sum(float(each.ImagePositionPatient[axis]) for each in slices) / 2 for axis in range(3)]
+        lost = slices[0]
+        lost.ImagePositionPatient = [f"{each:.6f}" for each in between]
+        lost.InstanceNumber, lost.SOPInstanceUID = number, f"{lost.SOPInstanceUID}.{number}"
+        lost.file_meta.MediaStorageSOPInstanceUID = lost.SOPInstanceUID
+        slope, intercept = float(lost.RescaleSlope), float(lost.RescaleIntercept)
+        stored = np.trunc((session.ct_values(SMALL)[number] - intercept) / slope)
+        lost.PixelData = stored.astype("<i2").tobytes()
+        lost.save_as(tmp_path / f"{number}.dcm")
+    for path in export.ct.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    done = inveon("verify", export.ct_pair, tmp_path)
+    assert (done.exit_code, done.stdout.splitlines()[-1]) == (0, "no difference"), done.stdout
+
+
+def _position(dataset: pydicom.Dataset) -> None:
+    dataset.ImagePositionPatient = [dataset.ImagePositionPatient[0], dataset.ImagePositionPatient[1], "1.5"]
+
+
+def _value(keyword: str, value: object) -> Callable[[pydicom.Dataset], None]:
+    return lambda dataset: setattr(dataset, keyword, value)
+
+
+def _private(element: int, value: str) -> Callable[[pydicom.Dataset], None]:
+    def change(dataset: pydicom.Dataset) -> None:
+        dataset[0x0079, 0x1000 + element].value = value.encode()
+
+    return change
+
+
+def _of_tracer(keyword: str, value: object) -> Callable[[pydicom.Dataset], None]:
+    return lambda dataset: setattr(dataset.RadiopharmaceuticalInformationSequence[0], keyword, value)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "code"),
+    [
+        ("CT00300", _value("RescaleSlope", "0.2895"), "offset"),
+        ("CT00300", _value("RescaleIntercept", "8478.9"), "offset"),
+        ("CT00300", _position, "position"),
+        ("CT00300", _value("DistanceSourceToDetector", "1698.25"), "source-distance"),
+        ("CT00300", _value("PatientID", "mpet3967b_ct1_v1"), "note: Patient ID is stated"),
+        ("CT00300", _value("AcquisitionTime", "123820"), "acquisition-time"),
+        ("CT00300", _private(0x02, "0"), "private-block"),
+        ("CT00300", _private(0x0C, "2.05"), "private-block"),
+        ("CT00300", _private(0x17, "2"), "private-block"),
+        ("PT05679", _value("RescaleSlope", "262"), "scaled"),
+        ("PT03029", _value("FrameReferenceTime", "90000"), "frame-reference-time"),
+        ("PT03029", _value("AcquisitionDateTime", "20190412124638.000000-0500"), "acquisition-datetime"),
+        ("PT03029", _value("ActualFrameDuration", "9000"), "frame-duration"),
+        ("PT03029", _value("DecayFactor", "1.01006"), "decay-factor"),
+        ("PT03029", _value("CorrectedImage", ["NORM", "SCAT", "DECY", "DTIM"]), "corrected-image"),
+        ("PT03029", _value("PatientWeight", "0.0378"), "weight"),
+        ("PT03029", _value("PatientSex", "F"), "note: Patient's Sex is stated"),
+        ("PT03029", _of_tracer("RadionuclideTotalDose", "14.689"), "dose"),
+        ("PT03029", _private(0x06, "1.02213"), "private-block"),
+        ("PT03029", _private(0x07, "C-11"), "private-block"),
+        ("PT03029", _private(0x15, "1"), "private-block"),
+    ],
+)
+def test_what_is_wrong_in_the_vendors_dicom_is_found(
+    export: Export, tmp_path: Path, name: str, change: Callable[[pydicom.Dataset], None], code: str
+) -> None:
+    """What is known of the vendor excuses the very values that it writes, and no others."""
+    pair, dicom = (export.ct_pair, export.ct) if name.startswith("CT") else (export.pet_pair, export.pet)
+    for path in sorted(dicom.iterdir())[::20]:
+        (tmp_path / path.name).symlink_to(path)
+    dataset = pydicom.dcmread(dicom / f"{name}.dcm")
+    change(dataset)
+    (tmp_path / f"{name}.dcm").unlink(missing_ok=True)
+    dataset.save_as(tmp_path / f"{name}.dcm")
+    found, notes = compared(pair, tmp_path)
+    if code.startswith("note: "):
+        assert code.removeprefix("note: ") in notes
+    else:
+        assert code in found - LOST
+
+
+def test_other_programs_are_not_excused(export: Export, tmp_path: Path) -> None:
+    for path in [*sorted(export.ct.iterdir())[::20], *sorted(export.pet.iterdir())[::20]]:
+        dataset = pydicom.dcmread(path)
+        del dataset[0x0079, 0x0010]
+        dataset.save_as(tmp_path / path.name)
+    found, _ = compared(export.ct_pair.parent, tmp_path)
+    assert {"source-distance", "frame-reference-time", "corrected-image", "study-date-time"} <= found
+    assert found & {"rounding", "slices-exchanged"}  # two slices of the facts are one block, and nearly alike
+
+
+def test_a_study_time_that_is_no_series_own_is_found(export: Export, tmp_path: Path) -> None:
+    for path in [*sorted(export.ct.iterdir())[::20], *sorted(export.pet.iterdir())[::20]]:
+        dataset = pydicom.dcmread(path)
+        if dataset.Modality == "PT":
+            dataset.StudyTime = "124639"
+        dataset.save_as(tmp_path / path.name)
+    found, _ = compared(export.ct_pair.parent, tmp_path)
+    assert {"study-date-time", "study-time"} <= found
+
+
+def test_check_says_what_the_vendor_writes_otherwise(export: Export) -> None:
+    document = json.loads(inveon("check", export.ct.parent, "--json").stdout)
+    (space,) = document["findings"]
+    assert space["code"] == "vendor-known"
+    assert "2 series of the vendor's workstation have 2 Frame of Reference UIDs" in space["message"]
+    told = {each["modality"]: [(one["code"], one["message"]) for one in each["findings"]] for each in document["files"]}
+    ct = "\n".join(f"{code}: {message}" for code, message in told["CT"])
+    pet = "\n".join(f"{code}: {message}" for code, message in told["PT"])
+    for expected in (
+        "images-missing: the series says that it has 679 images, and 677 are here",
+        "vendor-identity: Patient ID is the file's name, 'mpet3967b_ct1_v1.ct'",
+        "vendor-dicom: written by the vendor's workstation apla 4.2.0.8; of the header it says: bed_motion 2",
+        "recon_algorithm 9 (Feldkamp cone beam), recon_version 2.04, injected_compound fdg, version 2",
+        "subject_orientation 3 (feet first, supine)",
+        "vendor-known: HU are stretched to 16 bits with slope 0.289204242",
+        "vendor-known: Distance Source to Detector is 3396.5 mm, ten times what it is",
+    ):
+        assert expected in ct
+    for expected in (
+        "images-missing: the series says that it has 6360 images, and 461 are here",
+        "injection_decay_correction 9.78347E-1, isotope F-18, rebinning_type 1 (full 3D), rebinning_version 2.6",
+        "zoom 9.7045E-1",
+        "vendor-known: Frame Reference Time is the middle of the frame",
+        "vendor-known: Corrected Image does not name RAN",
+    ):
+        assert expected in pet
+
+
+def test_check_says_nothing_of_the_workstation_in_our_own_dicom(converted: Converted) -> None:
+    codes = {
+        finding["code"]
+        for each in json.loads(inveon("check", converted.output, "--json").stdout)["files"]
+        for finding in each["findings"]
+    }
+    assert not [code for code in codes if code.startswith(("vendor", "images"))]

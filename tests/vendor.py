@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from pydicom.tag import Tag
 from pydicom.uid import ImplicitVRLittleEndian
 
 Int16 = npt.NDArray[np.int16]
+Keys = Mapping[str, str]
+NO_KEYS: Keys = MappingProxyType({})
 
 REAL = Path(__file__).parents[2] / "shared" / "real"
 CT_SHAPE, CT_MM = (512, 512, 679), 0.19541
@@ -250,9 +253,11 @@ class Session:
 
     # Pairs: the middle of each slice, `side` pixels wide and high; the middle of the volume stays where it is.
 
-    def write_ct(self, folder: Path, side: int = CT_SHAPE[0], values: Int16 | None = None, **keys: str) -> Path:
+    def write_ct(
+        self, folder: Path, side: int = CT_SHAPE[0], values: Int16 | None = None, keys: Keys = NO_KEYS
+    ) -> Path:
         """Write the CT, empty or with values; return the data file."""
-        main = _CT | {"x_dimension": str(side), "y_dimension": str(side)} | keys
+        main = _CT | {"x_dimension": str(side), "y_dimension": str(side)} | dict(keys)
         size = 2 * math.prod(int(main[f"{axis}_dimension"]) for axis in "xyz")
         data = _written(folder / f"{CT_STEM}.img", [main, {"frame": "0"} | _CT_FRAME], size)
         if values is not None:
@@ -266,7 +271,7 @@ class Session:
         values: Mapping[int, Int16] | None = None,
         *,
         has_decay: bool = False,
-        **keys: str,
+        keys: Keys = NO_KEYS,
     ) -> Path:
         """Write the PET, with the images that are given by Instance Number; return the data file.
 
@@ -274,7 +279,7 @@ class Session:
         """
         size = 2 * side * side
         frames = [self._frame(n, n * PET_SHAPE[2] * size) for n in range(PET_FRAMES)]
-        main = _PET | {"x_dimension": str(side), "y_dimension": str(side)} | keys
+        main = _PET | {"x_dimension": str(side), "y_dimension": str(side)} | dict(keys)
         for n, frame in enumerate(frames if has_decay else ()):
             frame["decay_correction"] = self.frames[n]["DecayFactor"]
         data = _written(folder / f"{PET_STEM}.img", [main, *frames], PET_FRAMES * PET_SHAPE[2] * size)

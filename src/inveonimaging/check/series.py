@@ -1,4 +1,4 @@
-"""One series of DICOM, checked: the SUV readiness of a PET."""
+"""One series of DICOM, checked: the SUV readiness of a PET, and what the vendor's workstation wrote."""
 
 from __future__ import annotations
 
@@ -7,21 +7,23 @@ from dataclasses import replace
 from inveonimaging.check.doubts import doubts_of
 from inveonimaging.check.from_dicom import doubts_of_series, facts_of_series, is_pet_series
 from inveonimaging.check.readiness import Readiness, readiness_of
+from inveonimaging.check.vendor import vendor_findings
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding
 from inveonimaging.readback import Series
 
 
 def check_series(series: Series) -> tuple[tuple[Finding, ...], Readiness | None]:
-    """Return what is odd in a PET series, and its SUV readiness; nothing for other series."""
+    """Return what is odd in a series, and the SUV readiness of a PET; of others, what the workstation wrote."""
+    path = str(series.instances[0].path)
+    vendors = tuple(replace(finding, path=path) for finding in vendor_findings(series))
     if not is_pet_series(series):
-        return (), None
+        return vendors, None
     facts = facts_of_series(series)
     more = doubts_of_series(series, facts)
     found = [doubt.finding for doubt in (*doubts_of(facts), *more)]
-    path = str(series.instances[0].path)
     located = (replace(finding, key=None, path=finding.path or path) for finding in found)
-    return tuple(dict.fromkeys(located)), readiness_of(name_of(series), facts, more)
+    return (*dict.fromkeys(located), *vendors), readiness_of(name_of(series), facts, more)
 
 
 def name_of(series: Series) -> str:

@@ -92,15 +92,16 @@ def _looked_at(path: Path, asked: Asked) -> tuple[str, list[Finding], list[Check
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         if path.name.lower().endswith((".img", ".hdr")) or not os.path.exists(path):  # noqa: PTH110 - likewise
             return "inveon", *_inveon(path, (pair_of(path),), asked)
-        return "dicom", [], _dicom(path, asked)
+        return "dicom", *_dicom(path, asked)
     folder = scan_folder(path)
     if folder.pairs:
         return "inveon", *_inveon(path, folder.pairs, asked)
-    return "dicom", [], _dicom(path, asked, folder)
+    return "dicom", *_dicom(path, asked, folder)
 
 
-def _dicom(path: Path, asked: Asked, folder: Folder | None = None) -> list[Checked]:
+def _dicom(path: Path, asked: Asked, folder: Folder | None = None) -> tuple[list[Finding], list[Checked]]:
     from inveonimaging.check.checked import check_dicom
+    from inveonimaging.check.vendor import vendor_study_findings
     from inveonimaging.readback import read_series
 
     try:
@@ -109,7 +110,7 @@ def _dicom(path: Path, asked: Asked, folder: Folder | None = None) -> list[Check
         if folder is None or error.message != "no DICOM files here":
             raise
         raise InputError("neither Inveon nor DICOM files here", path=path) from error
-    return [check_dicom(each, asked.side) for each in series]
+    return list(vendor_study_findings(series)), [check_dicom(each, asked.side) for each in series]
 
 
 def _inveon(path: Path, pairs: Sequence[Pair], asked: Asked) -> tuple[list[Finding], list[Checked]]:
@@ -174,7 +175,7 @@ def _show(general: Sequence[Finding], files: Sequence[Checked], *, is_dicom: boo
     for each in files:
         name = shown(each.name)
         _show_findings(name, each.findings)
-        if is_dicom and not each.suv:
+        if is_dicom and not each.suv and not each.findings:
             say(f"{name}: not looked at; in DICOM only PET is, for SUV")
         elif not each.findings:
             say(f"{name}: ", ("nothing odd", "green"))

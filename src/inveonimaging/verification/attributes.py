@@ -10,12 +10,31 @@ from typing import Any
 import pydicom.uid as uids
 
 from inveonimaging.quant import Unit
-from inveonimaging.verification.comparison import Fact, all_of, numbers, one_of, relative, same_text, seconds
+from inveonimaging.verification.comparison import (
+    Excuse,
+    Fact,
+    all_of,
+    no_excuse,
+    numbers,
+    one_of,
+    relative,
+    same_text,
+    seconds,
+)
 from inveonimaging.verification.concepts import ISOTOPE_CODES, isotope, same_compound, same_species
 from inveonimaging.verification.moments import acquired, clock_of, joined, parsed
 from inveonimaging.verification.planes import Plane, number
 from inveonimaging.verification.result import Kind
 from inveonimaging.verification.source import Scan
+from inveonimaging.verification.vendor import (
+    middle_of_frame,
+    mm_as_cm,
+    name_of_file,
+    private_facts,
+    randoms_not_named,
+    sex_not_known,
+    six_digits,
+)
 
 CLASSIC = frozenset({uids.CTImageStorage, uids.PositronEmissionTomographyImageStorage})
 ENHANCED = frozenset({uids.EnhancedCTImageStorage, uids.EnhancedPETImageStorage})
@@ -121,6 +140,12 @@ def _dose_bq(plane: Plane) -> Any:
     return dose * 1e6 if isinstance(dose, float) and plane.get("SOPClassUID") in NM else dose
 
 
+def _begun(*, is_single: bool) -> Callable[[Plane], Any]:
+    """Return what finds Acquisition DateTime: of an instance that is one frame's alone, or of one of many frames."""
+    found = _parsed("AcquisitionDateTime")
+    return lambda plane: found(plane) if (plane.get("SOPClassUID") in CLASSIC) is is_single else None
+
+
 def _injected_at(plane: Plane) -> Any:
     value = _of_tracer("RadiopharmaceuticalStartDateTime")(plane)
     return value and (parsed(value) or value)
@@ -171,6 +196,10 @@ def _of_emission(value: Callable[[Scan], Any]) -> Callable[[Scan, int], Any]:
 
 def _of_pet(value: Callable[[Scan], Any]) -> Callable[[Scan, int], Any]:
     return lambda scan, _frame: value(scan) if scan.modality == "PT" else None
+
+
+def _of_ct(attribute: str) -> Callable[[Scan, int], Any]:
+    return lambda scan, _frame: _positive(getattr(scan.header.ct, attribute)) if scan.modality == "CT" else None
 
 
 def _positive(value: float | None) -> float | None:
@@ -249,6 +278,7 @@ def _facts() -> Iterator[Fact]:
     yield from _injection()
     yield from _corrections()
     yield from _identity()
+    yield from private_facts()
 
 
 def _counts() -> Iterator[Fact]:
@@ -294,10 +324,11 @@ def _moments() -> Iterator[Fact]:
     yield times(
         "acquisition-datetime",
         "Acquisition DateTime",
-        _parsed("AcquisitionDateTime"),
+        _begun(is_single=False),
         _first_start,
         lambda _scan, plane: plane.get("SOPClassUID") in ENHANCED,
     )
+    yield times("acquisition-datetime", "Acquisition DateTime", _begun(is_single=True), Scan.started, _never)
     yield Fact(
         code="time-zone",
         kind=Kind.TIMES,
@@ -317,7 +348,9 @@ def _moments() -> Iterator[Fact]:
 
 
 def _durations() -> Iterator[Fact]:
-    def milliseconds(code: str, label: str, keyword: str, true: Any, allowed: float, needed: Any) -> Fact:
+    def milliseconds(
+        code: str, label: str, keyword: str, true: Any, allowed: float, needed: Any, excuse: Excuse = no_excuse
+    ) -> Fact:
         return Fact(
             code=code,
             kind=Kind.TIMES,
@@ -328,6 +361,7 @@ def _durations() -> Iterator[Fact]:
             allowed=allowed,
             unit="ms",
             needed=needed,
+            excuse=excuse,
         )
 
     yield milliseconds(
@@ -337,6 +371,7 @@ def _durations() -> Iterator[Fact]:
         lambda scan, frame: scan.reference_times_ms[frame] if scan.modality == "PT" else None,
         1.0,
         _is_single_pet,
+        middle_of_frame,
     )
     yield milliseconds(
         "frame-duration",
@@ -395,6 +430,22 @@ def _units() -> Iterator[Fact]:
         away=one_of,
         needed=lambda scan, plane: scan.modality == "PT" and plane.get("SOPClassUID") in ENHANCED,
     )
+    for label, keyword, distance in (
+        ("Distance Source to Detector", "DistanceSourceToDetector", "source_to_detector_mm"),
+        ("Distance Source to Patient", "DistanceSourceToPatient", "source_to_rotation_centre_mm"),
+    ):
+        yield Fact(
+            code="source-distance",
+            kind=Kind.UNITS,
+            label=label,
+            found=_float(keyword),
+            true=_of_ct(distance),
+            away=relative,
+            allowed=_RELATIVE,
+            unit="mm",
+            needed=_never,
+            excuse=mm_as_cm,
+        )
 
 
 def _tracer() -> Iterator[Fact]:
@@ -503,6 +554,7 @@ def _corrections() -> Iterator[Fact]:
         away=relative,
         allowed=_RELATIVE,
         needed=_never,
+        excuse=six_digits,
     )
     yield Fact(
         code="corrected-image",
@@ -512,11 +564,12 @@ def _corrections() -> Iterator[Fact]:
         true=_to_be_corrected,
         away=all_of,
         needed=_is_corrected,
+        excuse=randoms_not_named,
     )
 
 
 def _identity() -> Iterator[Fact]:
-    def text(code: str, label: str, keyword: str, true: Any, needed: Any) -> Fact:
+    def text(code: str, label: str, keyword: str, true: Any, needed: Any, excuse: Excuse = no_excuse) -> Fact:
         return Fact(
             code=code,
             kind=Kind.IDENTITY,
@@ -526,14 +579,19 @@ def _identity() -> Iterator[Fact]:
             away=same_text,
             needed=needed,
             is_noted=True,
+            excuse=excuse,
         )
 
     def always(_scan: Scan, _plane: Plane) -> bool:
         return True
 
-    yield text("patient-id", "Patient ID", "PatientID", lambda scan, _: scan.animal.id or None, always)
-    yield text("patient-name", "Patient's Name", "PatientName", lambda scan, _: scan.animal.name or None, _never)
-    yield text("patient-sex", "Patient's Sex", "PatientSex", lambda scan, _: scan.animal.sex or None, _never)
+    yield text("patient-id", "Patient ID", "PatientID", lambda scan, _: scan.animal.id or None, always, name_of_file)
+    yield text(
+        "patient-name", "Patient's Name", "PatientName", lambda scan, _: scan.animal.name or None, _never, name_of_file
+    )
+    yield text(
+        "patient-sex", "Patient's Sex", "PatientSex", lambda scan, _: scan.animal.sex or None, _never, sex_not_known
+    )
     yield text(
         "patient-birth-date",
         "Patient's Birth Date",

@@ -24,10 +24,15 @@ _FACTORS = {
     37.0: "37 times as much",
     1 / 37: "a 37th",
     1e-9: "as if in GBq",
+    10.0: "ten times as much: mm taken for cm",
 }
 
-Away = float | None
-"""How far what is found is from what is true, in the attribute's unit; 0 if it is the same, None if it is no number."""
+Excuse = Callable[[Scan, Plane, int, Any, Any], str | None]
+"""What to note of a plane's frame instead of a difference, from what is found and what is true; None if it is one."""
+
+
+def no_excuse(_scan: Scan, _plane: Plane, _frame: int, _found: Any, _true: Any) -> None:
+    """Return that a difference is one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +50,7 @@ class Fact:
         unit: of both.
         needed: whether a plane must state it if the header tells it.
         is_noted: whether it is worth a note if only one of both tells it.
+        excuse: what a program that is known to write something else is to be excused for.
     """
 
     code: str
@@ -57,6 +63,7 @@ class Fact:
     unit: str = ""
     needed: Callable[[Scan, Plane], bool] = lambda _scan, _plane: True
     is_noted: bool = False
+    excuse: Excuse = no_excuse
 
 
 @dataclass
@@ -95,31 +102,41 @@ def compare_facts(facts: Sequence[Fact], planes: Sequence[Plane], frames: Sequen
 
 
 def _compare(fact: Fact, planes: Sequence[Plane], frames: Sequence[int | None], scan: Scan, stated: Stated) -> None:
-    tally = stated.tallies.setdefault(fact.code, Tally())
+    tally = stated.tallies.setdefault(fact.label, Tally())
     truths = [fact.true(scan, frame) for frame in range(len(scan.frames))]
-    known: dict[Hashable, float | None] = {}
+    known: dict[Hashable, tuple[float, str | None]] = {}
     worst: tuple[float, Plane, Any, Any] | None = None
     silent: Plane | None = None
     for plane, frame in zip(planes, frames, strict=True):
         if frame is None:
             continue
         found, true = fact.found(plane), truths[frame]
-        if found is None or true is None:
+        if found is None:
             tally.missing += true is not None
-            tally.untold += true is None and found is not None
             silent = silent or (plane if true is not None else None)
             continue
         key = (found, frame)
         if key not in known:
-            known[key] = fact.away(found, true)
-        away = known[key]
-        tally.compared += 1
-        tally.largest = max(tally.largest, away or 0.0)
-        if away is None or away > fact.allowed:
+            known[key] = _judged(fact, scan, plane, frame, found, true)
+        away, note = known[key]
+        tally.compared += true is not None
+        tally.untold += true is None and note is None
+        if note is not None:
+            stated.notes.append(note)
+        if note is not None or true is None:
+            continue
+        tally.largest = max(tally.largest, away)
+        if away > fact.allowed:
             tally.differing += 1
-            if worst is None or (away or math.inf) > worst[0]:
-                worst = (math.inf if away is None else away, plane, found, true)
+            if worst is None or away > worst[0]:
+                worst = (away, plane, found, true)
     _report(fact, tally, worst, silent, scan, stated)
+
+
+def _judged(fact: Fact, scan: Scan, plane: Plane, frame: int, found: Any, true: Any) -> tuple[float, str | None]:
+    """Return how far what is found is from what is true, and what excuses it if that is too far."""
+    away = math.inf if true is None else fact.away(found, true)
+    return away, fact.excuse(scan, plane, frame, found, true) if away > fact.allowed else None
 
 
 def _report(
@@ -204,6 +221,13 @@ def seconds(found: Any, true: Any) -> float:
     if isinstance(found, datetime | timedelta):
         return float(abs((found - true).total_seconds()))
     return math.inf
+
+
+def number_or_text(found: Any, true: Any) -> float:
+    """Return how far numbers are apart, as a share of the true one; of anything else whether it is the same."""
+    if isinstance(true, float) and isinstance(found, float):
+        return relative(found, true)
+    return 0.0 if found == true else math.inf
 
 
 def same_text(found: Any, true: Any) -> float:

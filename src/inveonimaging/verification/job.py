@@ -19,6 +19,7 @@ from inveonimaging.verification.planes import Found, Plane, read_files, values_o
 from inveonimaging.verification.result import Difference, Kind, StudyCheck, Verification
 from inveonimaging.verification.series import check_series, sop_class_of
 from inveonimaging.verification.source import Scan, SourceStudy, read_source, scans_of
+from inveonimaging.verification.vendor import has_own_time, study_notes
 
 Progress = Callable[[int, int], None]
 """Called with how many files and planes are done, and how many there are as far as is known."""
@@ -167,6 +168,7 @@ class _Comparison:
                 *self.study.notes,
                 *self.manifest.note(told),
                 *self._others(),
+                *study_notes([series[n] for n in pairs.made]),
                 *((DEIDENTIFIED,) if self.hidden else ()),
             ),
             assumed=told.said,
@@ -208,7 +210,8 @@ class _Comparison:
             ("study-date-time", "Study Date", "StudyDate"),
             ("study-date-time", "Study Time", "StudyTime"),
         ):
-            if self.study.is_whole and len(values_of(planes, keyword)) > 1:
+            is_known = code == "study-date-time" and all(map(has_own_time, planes))
+            if self.study.is_whole and not is_known and len(values_of(planes, keyword)) > 1:
                 message = f"the series have {len(values_of(planes, keyword))} different values of {label}, expected one"
                 yield Difference(code=code, kind=Kind.IDENTITY, message=message, path=str(planes[0].file.path))
         yield from _shared_uids(series)
@@ -218,6 +221,8 @@ class _Comparison:
         if not starts:
             return
         for planes in series:
+            if has_own_time(planes[0]):
+                continue
             stated = joined(planes[0].get("StudyDate"), planes[0].get("StudyTime"))
             is_wrong = stated is not None and (stated != min(starts) if self.study.is_whole else stated > min(starts))
             if is_wrong:

@@ -23,6 +23,7 @@ from pydicom.valuerep import DSdecimal, DSfloat
 
 from inveonimaging.errors import InputError
 from inveonimaging.readback import Instance, Native, read_instance, read_plane
+from inveonimaging.workstation import workstation_values
 
 Float = npt.NDArray[np.float64]
 
@@ -43,6 +44,8 @@ WANTED = (
     "DetectorInformationSequence",
     "DetectorNormalizationCorrection",
     "DimensionIndexValues",
+    "DistanceSourceToDetector",
+    "DistanceSourceToPatient",
     "ActualFrameDuration",
     "FrameAcquisitionDateTime",
     "FrameAcquisitionDuration",
@@ -60,6 +63,7 @@ WANTED = (
     "NominalCardiacTriggerDelayTime",
     "NominalRespiratoryTriggerDelayTime",
     "NumberOfFrames",
+    "NumberOfSeriesRelatedInstances",
     "NumberOfSlices",
     "NumberOfTimeSlices",
     "NumberOfTimeSlots",
@@ -112,6 +116,9 @@ TRACER = (
     "RadiopharmaceuticalStartDateTime",
     "RadiopharmaceuticalStartTime",
 )
+WORKSTATION = "workstation"
+"""Stands for a keyword: what the private block of the vendor's workstation says, if there is one."""
+
 _PLACED = ("ImageOrientationPatient", "ImagePositionPatient")
 _MAPPED = ("RealWorldValueIntercept", "RealWorldValueSlope")
 _TAGS = {keyword: Tag(keyword) for keyword in WANTED}
@@ -239,7 +246,8 @@ class Reader:
         for keyword in _PLACED:
             if keyword not in values and "DetectorInformationSequence" in values:
                 values[keyword] = values["DetectorInformationSequence"].get(keyword)
-        return values
+        workstation = workstation_values(header)
+        return values if workstation is None else {**values, WORKSTATION: workstation}
 
     def _value(self, header: Dataset, keyword: str, tag: BaseTag, charset: object) -> Any:
         raw: object = header.get_item(tag)

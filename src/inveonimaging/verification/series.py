@@ -18,6 +18,7 @@ from inveonimaging.verification.positions import Placed, compare_positions
 from inveonimaging.verification.result import Check, Difference, Kind, SeriesCheck, Verdict
 from inveonimaging.verification.source import Scan
 from inveonimaging.verification.values import Compared, compare_values
+from inveonimaging.verification.vendor import series_notes
 
 _NAMED = 3
 _CONSTANT = {  # what is the same in a series: code and label
@@ -42,7 +43,13 @@ def check_series(planes: Sequence[Plane], scan: Scan, step: Callable[[], None]) 
     stated = compare_facts(FACTS, planes, [slot and slot[0] for slot in placing.slots], scan)
     instances = [*_instances(planes, scan, placing), *compare_indices(planes, scan, placing), *_uids(planes)]
     differences = (*instances, *values.differences, *placed.differences, *stated.differences)
-    notes = (*_ways(placing, is_same=not values.differences), *values.notes, *placed.notes, *stated.notes)
+    notes = (
+        *series_notes(planes),
+        *_ways(placing, is_same=not values.differences),
+        *values.notes,
+        *placed.notes,
+        *stated.notes,
+    )
     return SeriesCheck(
         source=str(scan.image.pair.header),
         part=scan.image.part_name,
@@ -68,7 +75,7 @@ def _instances(planes: Sequence[Plane], scan: Scan, placing: Placing) -> Iterato
     if missing:
         named = ", ".join(f"frame {f} slice {k}" for f, k in missing[:_NAMED])
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        message = f"{len(missing)} of {len(slots)} planes are missing: {named}{more}"
+        message = f"{len(missing)} of {len(slots)} planes are missing: {named}{more}{_said_itself(planes)}"
         yield Difference(
             code="instances-missing",
             kind=Kind.INSTANCES,
@@ -82,6 +89,13 @@ def _instances(planes: Sequence[Plane], scan: Scan, placing: Placing) -> Iterato
     extra = [p for n, p in enumerate(planes) if placing.slots[n] is None and n not in placing.doubles]
     if extra:
         yield _about(extra, "instances-extra", "fit no slice of the source")
+
+
+def _said_itself(planes: Sequence[Plane]) -> str:
+    """Return that the series says itself how many images it had, where these are more than there are."""
+    said = planes[0].number("NumberOfSeriesRelatedInstances") or 0.0
+    lost = said - len({id(plane.file) for plane in planes})
+    return f"; the series says itself that it has {said:g} images: {lost:g} were lost since" if lost > 0 else ""
 
 
 def _about(planes: Sequence[Plane], code: str, words: str) -> Difference:
@@ -143,13 +157,13 @@ def _checks(
     yield check(Kind.VOXELS, _plural(values.voxels, "voxel"), largest, something=values.planes > 0)
     distance = f"{placed.largest:.2g} mm" if placed.planes else ""
     yield check(Kind.POSITIONS, f"corners of {_plural(placed.planes, 'plane')}", distance, something=placed.planes > 0)
-    for kind in (Kind.TIMES, Kind.UNITS, Kind.TRACER, Kind.CORRECTIONS, Kind.IDENTITY):
+    for kind in (Kind.TIMES, Kind.UNITS, Kind.TRACER, Kind.CORRECTIONS, Kind.IDENTITY, Kind.HEADER):
         facts = [fact for fact in FACTS if fact.kind is kind]
-        told = [fact for fact in facts if stated.tallies[fact.code].compared]
+        told = [fact for fact in facts if stated.tallies[fact.label].compared]
         if told or kind in differing:
-            worst = [f for f in told if stated.tallies[f.code].differing]
+            worst = [f for f in told if stated.tallies[f.label].differing]
             compared = ", ".join(fact.label for fact in told)
-            shown = ", ".join(_largest(fact.label, stated.tallies[fact.code].largest) for fact in worst[:_NAMED])
+            shown = ", ".join(_largest(fact.label, stated.tallies[fact.label].largest) for fact in worst[:_NAMED])
             yield check(kind, compared, shown, something=bool(told))
 
 

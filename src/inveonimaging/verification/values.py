@@ -19,6 +19,7 @@ from inveonimaging.verification.placing import Placing, Slot
 from inveonimaging.verification.planes import Float, Plane, number
 from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import Scan
+from inveonimaging.verification.vendor import is_cut_off
 
 HALF = 0.5 + 1e-6  # of a slope, and the rounding of the comparison itself
 _RELATIVE = 1e-12  # of a value, likewise
@@ -38,6 +39,7 @@ class Compared:
         largest_steps: the same, in rescale slopes.
         highest: largest true value, by its size.
         coarsest: largest rescale slope.
+        cut_off: step of planes whose values the vendor's workstation stretched and cut off, and how far that is.
         differences: what differs.
         notes: what is worth knowing.
     """
@@ -48,6 +50,7 @@ class Compared:
     largest_steps: float = 0.0
     highest: float = 0.0
     coarsest: float = 0.0
+    cut_off: tuple[float, float] = (0.0, 0.0)
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -137,6 +140,9 @@ def _compared(plane: Plane, slot: Slot, pixels: npt.NDArray[Any], scan: Scan, re
     result.highest, result.coarsest = max(result.highest, highest), max(result.coarsest, size)
     allowed = HALF * size + _RELATIVE * highest if pixels.dtype.kind in "iu" else _FLOAT * highest
     result.largest, result.largest_steps = max(result.largest, largest), max(result.largest_steps, largest / size)
+    if largest > allowed and is_cut_off(plane, pixels, true, (slope, intercept)):
+        result.cut_off = max(result.cut_off, (size, largest))
+        return None
     if largest <= allowed:
         return _mapped(plane, slot, pixels, true, (slope, intercept))
     return _Failure(plane, slot, int(np.count_nonzero(away > allowed)), largest, (slope, intercept))
@@ -193,6 +199,13 @@ def _difference(
 
 
 def _note(result: Compared, scan: Scan) -> None:
+    step, largest = result.cut_off
+    if step:
+        unit = scan.image.scaling.unit.value
+        result.notes.append(
+            f"the vendor's workstation stretched the values to 16 bits, in steps of {step:.6g} {unit}, and cut them "
+            f"off instead of rounding: up to {largest:.4g} {unit} away. The source's are right"
+        )
     if result.planes and not result.differences and 0 < result.highest < _COARSE * result.coarsest:
         if scan.image.scaling.unit.value == "HU" and result.coarsest <= 1:
             return
