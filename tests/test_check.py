@@ -1048,6 +1048,7 @@ def test_every_code_of_the_catalogue_is_provoked() -> None:
     provoked |= {"dose-from-activities", "dose-residual-odd"}  # in test_sheet*.py, in test_dose.py
     provoked |= {"code-left-out"}  # in test_sheet_convert.py
     provoked |= {"activity-before-injection", "injection-after-start", "injection-day-assumed"}  # above, on their own
+    provoked |= {"vendor-dicom", "vendor-known", "vendor-identity", "images-missing"}  # in test_vendor.py
     assert provoked == set(remedies())
 
 
