@@ -66,7 +66,13 @@ class NmContract(SopClassContract):
     )
 
     def sources(self, truth: Truth) -> Sources:
-        return along_the_normal(truth)
+        return along_the_normal(truth.head_up)
+
+    def seen(self, truth: Truth) -> Truth:
+        return truth.head_up
+
+    def test_row_x_column_points_to_the_head(self, case: Case) -> None:
+        assert all(np.array_equal(plane.normal, [0, 0, 1]) for plane in planes_of(case.instances))
 
     def test_slices_follow_each_other_along_the_normal(self, case: Case) -> None:
         slices = case.truth.shape[2]
@@ -167,8 +173,8 @@ def converted(folder: Path, scan: Scan, **options: Any) -> tuple[Truth, list[lis
 
 
 def check(series: list[FileDataset], truth: Truth, measures: Measures) -> None:
-    check_values(planes_of(series), truth, along_the_normal(truth), measures)
-    check_places(planes_of(series), truth, along_the_normal(truth), measures)
+    check_values(planes_of(series), truth.head_up, along_the_normal(truth.head_up), measures)
+    check_places(planes_of(series), truth.head_up, along_the_normal(truth.head_up), measures)
 
 
 def test_each_energy_window_is_a_series(tmp_path: Path, measures: Measures, dciodvfy: str) -> None:

@@ -77,6 +77,12 @@ class Truth:
         middle = (np.array(self.shape) - 1) / 2
         return np.asarray(self.axes @ ((np.array([i, j, k]) - middle) * self.spacing + (x, y, z + self.bed_mm)))
 
+    @property
+    def head_up(self) -> Truth:
+        """The same with columns in such an order that row x column points to the head."""
+        i, j, _ = self.axes.T
+        return self if np.cross(i, j)[2] > 0 else Reversed(**{**vars(self), "values": self.values[..., ::-1]})
+
     def start(self, frame: int) -> float:
         return float(self.frames[frame]["frame_start"])
 
@@ -102,6 +108,17 @@ class Truth:
     @property
     def scan_time(self) -> datetime:
         return datetime.strptime(self.main["scan_time"], "%a %b %d %H:%M:%S %Y")  # the tests run in the C locale
+
+
+class Reversed(Truth):
+    """The truth with its columns from the last to the first."""
+
+    @property
+    def axes(self) -> Float:
+        return super().axes * (-1, 1, 1)
+
+    def position(self, i: float, j: float, k: float) -> Float:
+        return Truth(**vars(self)).position(self.shape[0] - 1 - i, j, k)
 
 
 def truth_of(data: Path) -> Truth:

@@ -96,8 +96,19 @@ class Grid:
 
     @cached_property
     def runs_against_normal(self) -> bool:
-        """Whether the slice index decreases along the row x column normal, as in every posture of the scanner."""
+        """Whether the slice index decreases along the row x column normal, as it does in every posture, without flips."""
         return bool(np.linalg.det(self.axes) < 0)
+
+    @property
+    def points_to_feet(self) -> bool:
+        """Whether row x column points towards the feet, as it does of all animals that enter the scanner feet first."""
+        return bool(np.cross(*self.axes[:, :2].T)[2] < 0)
+
+    def with_columns_reversed(self) -> Grid:
+        """Return the grid of the same voxels with their order along i turned about: each voxel stays in its place."""
+        i, *others = self.directions
+        x, *shifts = self.shift_mm
+        return replace(self, directions="".join((_OPPOSITE[i], *others)), shift_mm=(-x, *shifts))
 
     @property
     def _corners(self) -> Float:

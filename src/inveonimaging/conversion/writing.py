@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import chain, groupby, islice
 from pathlib import Path
@@ -135,6 +135,7 @@ def _counted(planes: Iterable[npt.NDArray[np.int16]], step: Step) -> Iterator[np
 def series_of(planned: SeriesPlan, survey: Survey, named: StudyNames, options: Options) -> Series:
     """Return a planned series with its UIDs, times and slopes."""
     image, study = planned.image, named.study
+    turns = planned.iod.points_to_head and image.grid.points_to_feet
     offset, _ = utc_offset(image.header)
     policy = options.rescale
     if planned.iod.holds_one_time_frame:  # and one slope
@@ -144,7 +145,7 @@ def series_of(planned: SeriesPlan, survey: Survey, named: StudyNames, options: O
         uid=named.series(planned),
         frame_of_reference_uid=named.space(planned),
         number=planned.number,
-        image=image,
+        image=replace(image, grid=image.grid.with_columns_reversed()) if turns else image,
         start=planned.start,
         utc_offset=offset,
         frame_reference_times_ms=_reference_times_ms(image),
@@ -156,6 +157,7 @@ def series_of(planned: SeriesPlan, survey: Survey, named: StudyNames, options: O
         codes=options.codes,
         description=planned.told.get("series_description") or "",
         protocol=planned.told.get("protocol") or "",
+        has_columns_reversed=turns,
     )
 
 
@@ -190,4 +192,6 @@ def _slabs(series: Series, slices: Sequence[Instance]) -> Iterator[list[npt.NDAr
             low, high = min(slab), max(slab) + 1
             stored = image.source.slices(frame, low, high)
             pixels = quantise(stored, image.scaling.factors[frame], series.slopes[frame][low:high])
+            if series.has_columns_reversed:
+                pixels = np.ascontiguousarray(pixels[:, :, ::-1])
             yield [pixels[k - low] for k in slab]

@@ -57,6 +57,7 @@ class Series:
         codes: the site's codes for radionuclides.
         description: what a sheet says that it is; empty leaves it to the header.
         protocol: by which protocol the scan was made, as a sheet says it.
+        has_columns_reversed: whether pixels are written from the last column to the first; `image` has the grid for it.
     """
 
     study: Study
@@ -75,6 +76,7 @@ class Series:
     codes: CodeTable = field(default_factory=CodeTable)
     description: str = ""
     protocol: str = ""
+    has_columns_reversed: bool = False
 
     def frame_start(self, frame: int) -> datetime | None:
         """Return when a frame's acquisition started; the scan's start for a frame that does not say."""

@@ -11,7 +11,7 @@ from inveonimaging.errors import printable
 from inveonimaging.verification.attributes import FACTS
 from inveonimaging.verification.comparison import Stated, compare_facts
 from inveonimaging.verification.indices import compare_indices
-from inveonimaging.verification.layout import AS_IT_IS
+from inveonimaging.verification.layout import AS_IT_IS, Layout
 from inveonimaging.verification.placing import Placing, place
 from inveonimaging.verification.planes import Plane, values_of
 from inveonimaging.verification.positions import Placed, compare_positions
@@ -21,6 +21,7 @@ from inveonimaging.verification.values import Compared, compare_values
 from inveonimaging.verification.vendor import series_notes
 
 _NAMED = 3
+_USUAL_OF_NM = (AS_IT_IS, Layout(flips_columns=True))  # so that slices of a feet first animal go on towards the head
 _CONSTANT = {  # what is the same in a series: code and label
     "StudyInstanceUID": ("study-uid", "Study Instance UID"),
     "SeriesInstanceUID": ("series-uid", "Series Instance UID"),
@@ -45,7 +46,7 @@ def check_series(planes: Sequence[Plane], scan: Scan, step: Callable[[], None]) 
     differences = (*instances, *values.differences, *placed.differences, *stated.differences)
     notes = (
         *series_notes(planes),
-        *_ways(placing, is_same=not values.differences),
+        *_ways(placing, scan, is_same=not values.differences),
         *values.notes,
         *placed.notes,
         *stated.notes,
@@ -125,13 +126,14 @@ def _uids(planes: Sequence[Plane]) -> Iterator[Difference]:
         )
 
 
-def _ways(placing: Placing, *, is_same: bool) -> Iterator[str]:
+def _ways(placing: Placing, scan: Scan, *, is_same: bool) -> Iterator[str]:
     """Yield how planes were told apart, if not by what they should state."""
     if not placing.by_position:
         yield "positions do not tell which slice a plane is; told by order and values"
     if not placing.by_time:
         yield "nothing tells which frame a plane is; told by Instance Number"
-    if is_same and placing.layout != AS_IT_IS:
+    usual = _USUAL_OF_NM if scan.modality == "NM" else (AS_IT_IS,)
+    if is_same and placing.layout not in usual:
         yield f"the planes hold the source's slices with {placing.layout.words}, and say so"
 
 

@@ -95,6 +95,7 @@ class Iod(Parts):
         holds_one_time_frame: whether a multi-frame object holds one time frame, or all gates of it, with one slope.
         is_in_spatial_order: whether slices stand in the order of time or gate and, in it, along the row x column
             normal; else in the order of the file.
+        points_to_head: whether columns are reversed where row x column would point towards the feet.
     """
 
     name: str
@@ -104,6 +105,7 @@ class Iod(Parts):
     may_be_concatenated: bool = False
     holds_one_time_frame: bool = False
     is_in_spatial_order: bool = False
+    points_to_head: bool = False
 
     def constant_part(self, series: Series) -> Dataset:
         """Return the attributes that all instances of a series share."""

@@ -1,6 +1,8 @@
 """Nuclear Medicine Image IOD (PS3.3 A.5) for reconstructed SPECT: an object for each time frame, or for all gates.
 
-Slices stand in the order along the normal, since readers stack them in that direction.
+Slices stand in the order along the normal, since readers stack them in that direction. The object has one position,
+and dcm2niix and NiiVue take it for granted that slices go on towards the head: so columns are reversed where row x
+column would point towards the feet.
 """
 
 from pydicom.uid import NuclearMedicineImageStorage
@@ -59,4 +61,5 @@ NM_IMAGE = MultiFrameIod(
     of_first=(original_header, safe_private),
     holds_one_time_frame=True,
     is_in_spatial_order=True,
+    points_to_head=True,
 )
