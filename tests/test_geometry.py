@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from helpers import header_text
 from inveonimaging.errors import HeaderError, OptionError
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.geometry import Grid, grid_of
+from inveonimaging.geometry import Grid, grid_of, moved_along_bed
 from inveonimaging.hdr import Header, parse
 from inveonimaging.hdr.enums import Orientation
 
@@ -139,6 +139,23 @@ def test_flip(code: int, flip: str) -> None:
     assert placed.positions[1] == pytest.approx(expected_position(code, (0, 0, 1), flip), abs=TOLERANCE)
     assert placed.runs_against_normal == (len(flip) % 2 == 0)
     assert placed.orientation == code
+
+
+@pytest.mark.parametrize("flip", ["", "x", "y", "z", "xyz"])
+@pytest.mark.parametrize("code", POSTURES)
+def test_reversed_columns_leave_each_voxel_in_its_place(code: int, flip: str) -> None:
+    placed = grid({**POSED, "subject_orientation": str(code)}, flip=flip)
+    other = moved_along_bed(placed, 7.5).with_columns_reversed()
+    assert other.points_to_feet != placed.points_to_feet
+    bed = [7.5 * (-1 if "z" in flip else 1) * part for part in POSTURES[code][2]]
+    for i in range(SHAPE[0]):
+        true = np.add(expected_position(code, (SHAPE[0] - 1 - i, 2, 1), flip), bed)
+        assert (other.affine @ [i, 2, 1, 1])[:3] == pytest.approx(true, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("code", range(1, 9))
+def test_row_x_column_points_to_the_feet_of_animals_feet_first(code: int) -> None:
+    assert grid({"subject_orientation": str(code)}).points_to_feet == NAMES[code].startswith("FF")
 
 
 @pytest.mark.parametrize("flip", ["w", "X", "xx", "x,y", " "])

@@ -96,7 +96,7 @@ class Grid:
 
     @cached_property
     def runs_against_normal(self) -> bool:
-        """Whether the slice index decreases along the row x column normal, as it does in every posture, without flips."""
+        """Whether the slice index decreases along row x column, as it does in every posture unless an axis is flipped."""
         return bool(np.linalg.det(self.axes) < 0)
 
     @property
@@ -106,9 +106,9 @@ class Grid:
 
     def with_columns_reversed(self) -> Grid:
         """Return the grid of the same voxels with their order along i turned about: each voxel stays in its place."""
-        i, *others = self.directions
-        x, *shifts = self.shift_mm
-        return replace(self, directions="".join((_OPPOSITE[i], *others)), shift_mm=(-x, *shifts))
+        x, y, z = self.shift_mm
+        directions = _OPPOSITE[self.directions[0]] + self.directions[1:]
+        return replace(self, directions=directions, shift_mm=(-x, y, z))
 
     @property
     def _corners(self) -> Float:
