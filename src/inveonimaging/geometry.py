@@ -96,7 +96,7 @@ class Grid:
 
     @cached_property
     def runs_against_normal(self) -> bool:
-        """Whether the slice index decreases along row x column, as it does in every posture unless an axis is flipped."""
+        """Whether the slice index decreases along row x column, as in all postures unless an axis is flipped."""
         return bool(np.linalg.det(self.axes) < 0)
 
     @property
