@@ -27,6 +27,7 @@ LEVELS = [
     {"voxels", "quant", "timing", "discover", "parts", "gating"},
     {"geometry"},
     {"scan"},
+    {"foreign"},
     {"hdr"},
     {"remedies"},
     {"xnat"},

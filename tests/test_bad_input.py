@@ -46,7 +46,7 @@ REFUSED = {
     Defect.EMPTY_HEADER: r"a\.img\.hdr: the file is empty, expected an Inveon header",
     Defect.BINARY_HEADER: r"a\.img\.hdr: .*binary data, expected an Inveon header",
     Defect.UTF16_HEADER: r"a\.img\.hdr: .*, expected an Inveon header",
-    Defect.FOREIGN_HEADER: r"a\.img\.hdr: no key of an Inveon header in it",
+    Defect.FOREIGN_HEADER: r"no Inveon files here.*a\.img\.hdr is an Interfile header",
     Defect.TRUNCATED_HEADER: r"a\.img\.hdr:\d+: \w+ of frame \d is missing",
     Defect.HALF_HEADER: r"a\.img\.hdr: x_dimension is missing, expected 1 to 65535",
     Defect.NO_FRAMES: r"a\.img\.hdr: no frame block",

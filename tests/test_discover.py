@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import struct
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
-from inveonimaging.discover import Folder, Pair, pair_of, scan_folder
+from helpers import inveon, write_small_study
+from inveonimaging.discover import Folder, Foreign, Pair, pair_of, scan_folder
 from inveonimaging.errors import InputError
 
 
@@ -203,3 +205,121 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         pair_of(tmp_path / name)
     assert str(caught.value).isprintable()
+
+
+INTERFILE = b"!INTERFILE :=\nname of data file := spm.img\n!number format := short float\n"
+TEXT = "a text without any key of an Inveon header"
+FOREIGN = {
+    "analyze-little": (struct.pack("<i", 348) + bytes(344), "an Analyze header"),
+    "analyze-big": (struct.pack(">i", 348) + bytes(344), "an Analyze header"),
+    "nifti-1": (struct.pack("<i", 348) + bytes(340) + b"ni1\0", "a NIfTI header"),
+    "nifti-2": (struct.pack(">i", 540) + b"ni2\0\r\n\x1a\n" + bytes(528), "a NIfTI header"),
+    "interfile": (INTERFILE, "an Interfile header"),
+    "interfile-later": (b"; made by a program\r\n\r\n!interfile := \r\n", "an Interfile header"),
+    "interfile-marked": (b"\xef\xbb\xbf" + INTERFILE, "an Interfile header"),
+    "interfile-headless": (
+        b"name of data file := a.img\nversion := 3.3\n",
+        "a text without any key of an Inveon header",
+    ),
+    "envi": (b"ENVI\nsamples = 128\nlines = 128\n", "an ENVI header"),
+    "esri": (b"NROWS 128\nNCOLS 128\nBYTEORDER I\n", TEXT),
+    "dicom": (bytes(128) + b"DICM", "a DICOM file"),
+}
+DAMAGED = {
+    "empty": b"",
+    "blank": b" \r\n ",
+    "zeros": bytes(2000),
+    "noise": bytes(range(256)) * 4,
+    "cut in its comments": b"#\n#\n# Header file for data file mouse.img\n#\twith",
+    "cut after a key": b"#\nversion 001.910\nmo",
+    "zeros after a key": b"version 001.910" + bytes(500),
+    "interfile in a comment": b"# an Interfile header is another thing\nversion 001.910\n",
+    "utf-16": "version 001.910\r\n".encode("utf-16"),
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize("header", ["spm.hdr", "spm.img.hdr", "SPM.HDR"])
+def test_a_header_of_another_format_is_no_pair(tmp_path: Path, name: str, header: str) -> None:
+    content, kind = FOREIGN[name]
+    data = header[:3] + (".IMG" if header.isupper() else ".img")
+    (made(tmp_path, data, "b.img", "b.img.hdr") / header).write_bytes(content)
+    folder = scan_folder(tmp_path)
+    assert pairs(folder) == [("b.img.hdr", "b.img")]
+    assert folder.foreign == (Foreign(tmp_path / header, tmp_path / data, kind),)
+    assert (folder.orphans, folder.strays) == ((), ())
+    for each in (header, data):
+        with pytest.raises(InputError, match=f"is {kind}"):
+            pair_of(tmp_path / each)
+
+
+@pytest.mark.parametrize("name", DAMAGED)
+def test_what_may_be_a_damaged_inveon_header_stays_a_pair(tmp_path: Path, name: str) -> None:
+    (made(tmp_path, "a.img") / "a.img.hdr").write_bytes(DAMAGED[name])
+    folder = scan_folder(tmp_path)
+    assert (pairs(folder), folder.foreign) == ([("a.img.hdr", "a.img")], ())
+
+
+def test_a_lone_header_of_another_format_is_no_half_of_a_pair(tmp_path: Path) -> None:
+    (tmp_path / "spm.hdr").write_bytes(INTERFILE)
+    folder = scan_folder(tmp_path)
+    assert (folder.foreign, folder.orphans) == ((Foreign(tmp_path / "spm.hdr", None, "an Interfile header"),), ())
+
+
+@pytest.mark.parametrize("foreign", ["a.hdr", "a.img.hdr"])
+def test_a_data_file_with_an_inveon_header_keeps_it_beside_another(tmp_path: Path, foreign: str) -> None:
+    own = "a.hdr" if foreign == "a.img.hdr" else "a.img.hdr"
+    (made(tmp_path, "a.img", own) / foreign).write_bytes(INTERFILE)
+    folder = scan_folder(tmp_path)
+    assert pairs(folder) == [(own, "a.img")]
+    assert folder.foreign == (Foreign(tmp_path / foreign, None, "an Interfile header"),)
+
+
+LITTER = [
+    *(".DS_Store", "._a.img", "._a.img.hdr", "._notes.txt", ".localized"),
+    *("Thumbs.db", "thumbs.db", "ehthumbs.db", "Desktop.ini", "desktop.ini", ".directory"),
+]
+
+
+def test_what_the_system_leaves_in_folders_is_nothing(tmp_path: Path) -> None:
+    inside = ("$RECYCLE.BIN", ".Spotlight-V100", ".Trashes", "__MACOSX", ".fseventsd", "@eaDir", ".Trash-1000")
+    made(tmp_path, "a.img", "a.img.hdr", *LITTER, *(f"{name}/a.img" for name in inside))
+    folder = scan_folder(tmp_path)
+    assert pairs(folder) == [("a.img.hdr", "a.img")]
+    assert (folder.orphans, folder.strays, folder.folders, folder.foreign) == ((), (), (), ())
+
+
+def test_hidden_files_of_people_are_strays(tmp_path: Path) -> None:
+    made(tmp_path, ".notes", "my.DS_Store", "Thumbs.db.txt", ".backup/a.img")
+    folder = scan_folder(tmp_path)
+    assert names(folder.strays) == [".notes", "Thumbs.db.txt", "my.DS_Store"]
+    assert names(folder.folders) == [".backup"]
+
+
+def test_every_command_passes_over_another_format_and_litter(tmp_path: Path) -> None:
+    study = write_small_study(tmp_path / "in")
+    (made(study, "spm.img", *LITTER) / "spm.hdr").write_bytes(FOREIGN["analyze-big"][0])
+    out = made(tmp_path / "out", ".DS_Store")
+    done = inveon("convert", study, out)
+    assert (done.exit_code, done.stderr.count("spm.")) == (0, 2), done.stderr
+    assert "spm.hdr: skipped: an Analyze header" in done.stderr
+    for command in (
+        ("batch", study, tmp_path / "batch"),
+        ("check", study),
+        ("verify", study, out),
+        ("report", study, "-o", tmp_path / "report.html"),
+        ("info", study),
+        ("subjects", study, "-o", tmp_path / "sheet.csv"),
+        ("xnat", study, tmp_path / "xnat", "--ignore-all-extra-files"),
+    ):
+        done = inveon(*command)
+        assert done.exit_code == 0, (command, done.stderr)
+        assert not any(name in done.stderr for name in LITTER), done.stderr
+    refused = inveon("convert", study, tmp_path / "strict", "--strict")
+    assert (refused.exit_code, "spm.hdr (an Analyze header" in refused.stderr) == (1, True)
+    asked = inveon("convert", study / "spm.img", tmp_path / "one")
+    assert (asked.exit_code, "its header spm.hdr is an Analyze header" in asked.stderr) == (1, True)
+    (study / "spm.img").unlink()
+    (study / "spm.hdr").unlink()
+    assert inveon("convert", study, tmp_path / "litter", "--strict").exit_code == 0
+    assert inveon("xnat", study, tmp_path / "clean").exit_code == 0

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inveonimaging.errors import InputError, printable
+from inveonimaging.foreign import foreign_kind, is_litter
 
 HEADER_SUFFIX = ".hdr"
 DATA_SUFFIX = ".img"
-_APPLE_DOUBLE = "._"  # what macOS leaves beside each file on a file server
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,32 @@ class Pair:
 
 
 @dataclass(frozen=True)
+class Foreign:
+    """A header of another format, as `an Analyze header`, and the `.img` file that it describes, if it is there."""
+
+    header: Path
+    data: Path | None
+    kind: str
+
+
+@dataclass(frozen=True)
 class Folder:
-    """What stands in one folder, each list sorted by name."""
+    """What stands in one folder, each list sorted by name; what the system put there is in none of them."""
 
     path: Path
     pairs: tuple[Pair, ...]
     orphans: tuple[Path, ...]  # a .img without .hdr, or the reverse
     strays: tuple[Path, ...]  # any other file
     folders: tuple[Path, ...]
+    foreign: tuple[Foreign, ...] = ()
+
+    def without_pairs(self, hint: str | None = None) -> InputError:
+        """Return the error that there is no pair here; it says which headers of another format there are."""
+        first = next(iter(self.foreign), None)
+        others = f"{printable(first.header.name)} is {first.kind}" if first else None
+        return InputError(
+            "no Inveon files here", path=self.path, expected="pairs of NAME.img and NAME.img.hdr", hint=others or hint
+        )
 
 
 def scan_folder(path: Path) -> Folder:
@@ -47,18 +65,27 @@ def scan_folder(path: Path) -> Folder:
     """
     try:
         with os.scandir(path) as entries:
-            listed = sorted(entries, key=lambda entry: entry.name)
+            listed = sorted((each for each in entries if not is_litter(each.name)), key=lambda entry: entry.name)
             folders = tuple(Path(entry) for entry in listed if entry.is_dir())
             files = [Path(entry) for entry in listed if not entry.is_dir()]
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=path) from error
-    headers = _by_stem([file for file in files if _has(file, HEADER_SUFFIX)])
+    headers = [file for file in files if _has(file, HEADER_SUFFIX)]
+    kinds = {file: kind for file in headers if (kind := foreign_kind(file))}
     data = [file for file in files if _has(file, DATA_SUFFIX)]
-    pairs = tuple(Pair(header, file) for file in data if (header := _header_for(file, headers)))
+    pairs = _pairs([file for file in headers if file not in kinds], data)
     paired = {file for pair in pairs for file in (pair.header, pair.data)}
-    orphans = tuple(file for file in files if file not in paired and _has(file, HEADER_SUFFIX, DATA_SUFFIX))
+    described = {pair.header: pair.data for pair in _pairs(list(kinds), [file for file in data if file not in paired])}
+    foreign = tuple(Foreign(file, described.get(file), kind) for file, kind in kinds.items())
+    known = {*paired, *kinds, *described.values()}
+    orphans = tuple(file for file in files if file not in known and _has(file, HEADER_SUFFIX, DATA_SUFFIX))
     strays = tuple(file for file in files if not _has(file, HEADER_SUFFIX, DATA_SUFFIX))
-    return Folder(path, pairs, orphans, strays, folders)
+    return Folder(path, pairs, orphans, strays, folders, foreign)
+
+
+def _pairs(headers: list[Path], data: list[Path]) -> tuple[Pair, ...]:
+    stems = _by_stem(headers)
+    return tuple(Pair(header, file) for file in data if (header := _header_for(file, stems)))
 
 
 def pair_of(path: Path) -> Pair:
@@ -73,6 +100,12 @@ def pair_of(path: Path) -> Pair:
     for pair in siblings.pairs:
         if path.name in (pair.header.name, pair.data.name):
             return Pair(path.with_name(pair.header.name), path.with_name(pair.data.name))
+    for each in siblings.foreign:
+        if path.name == each.header.name:
+            raise InputError(f"is {each.kind}", path=path, expected="an Inveon header, NAME.img.hdr")
+        if each.data is not None and path.name == each.data.name:
+            header = f"its header {printable(each.header.name)} is {each.kind}"
+            raise InputError(header, path=path, expected="an Inveon header, NAME.img.hdr")
     if _has(path, HEADER_SUFFIX):
         raise InputError("has no data file beside it", path=path, expected=printable(_data_name(path)))
     if _has(path, DATA_SUFFIX):
@@ -81,7 +114,7 @@ def pair_of(path: Path) -> Pair:
 
 
 def _has(path: Path, *suffixes: str) -> bool:
-    return path.name.lower().endswith(suffixes) and not path.name.startswith(_APPLE_DOUBLE)
+    return path.name.lower().endswith(suffixes) and not is_litter(path.name)
 
 
 def _by_stem(headers: list[Path]) -> dict[str, Path]:

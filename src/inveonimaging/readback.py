@@ -24,6 +24,7 @@ from pydicom.pixels.utils import iter_pixels
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from inveonimaging.errors import InputError
+from inveonimaging.foreign import is_litter
 
 _SMALL = 64 * 1024  # larger elements stay in the file until they are asked for
 _MAGIC = b"DICM"
@@ -225,8 +226,9 @@ def _native(file: BinaryIO, header: Dataset) -> Native | None:
 def _below(folder: Path) -> Iterator[Path]:
     """Yield the DICOM files below a folder, and the files and folders that cannot be looked into."""
     closed: list[OSError] = []
-    for place, _, names in os.walk(folder, onerror=closed.append):
-        yield from (path for name in names if _may_be_dicom(path := Path(place, name)))
+    for place, folders, names in os.walk(folder, onerror=closed.append):
+        folders[:] = [name for name in folders if not is_litter(name)]
+        yield from (path for name in names if not is_litter(name) and _may_be_dicom(path := Path(place, name)))
     yield from (Path(error.filename) for error in closed)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inveonimaging.cli.outcome import one_line_errors, print_json
-from inveonimaging.errors import InputError, InveonError, printable
+from inveonimaging.errors import InveonError, printable
 from inveonimaging.reporting import say_failure, say_findings, shown
 
 if TYPE_CHECKING:
@@ -59,10 +59,10 @@ def _pairs(path: Path) -> tuple[Pair, ...]:
 
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         return (pair_of(path),)
-    pairs = scan_folder(path).pairs
-    if not pairs:
-        raise InputError("no Inveon files here", path=path, expected="pairs of NAME.img and NAME.img.hdr")
-    return pairs
+    folder = scan_folder(path)
+    if not folder.pairs:
+        raise folder.without_pairs()
+    return folder.pairs
 
 
 def _show(images: list[Image]) -> None:

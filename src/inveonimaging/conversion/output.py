@@ -27,6 +27,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from inveonimaging.conversion.interruptions import Interruptions
 from inveonimaging.errors import OutputError
+from inveonimaging.foreign import is_litter
 
 MANIFEST = "inveon-manifest.json"
 REPORT = "report.html"
@@ -37,7 +38,6 @@ _JOURNAL = "journal"
 _TRIES = 5
 _LONGEST_MANIFEST = 256 * 1024 * 1024
 _SERIES = re.compile("[1-9][0-9]{0,8}")
-_LITTER = frozenset({"Thumbs.db", "desktop.ini"})  # which file browsers leave behind, as hidden files
 
 
 class BusyError(OutputError):
@@ -214,7 +214,7 @@ def is_our_report(path: Path) -> bool:
 
 def _refuse_foreign(folder: Path, files: Collection[str]) -> None:
     for path in sorted(folder.iterdir()):
-        if path.name not in files and not path.name.startswith(".") and path.name not in _LITTER:
+        if path.name not in files and not path.name.startswith(".") and not is_litter(path.name):
             hint = "only what the manifest of an earlier conversion lists is replaced; move it elsewhere"
             raise OutputError("is of no earlier conversion", path=path, hint=hint)
 
@@ -305,7 +305,7 @@ def _removed(partial: Path) -> bool:
 
 
 def _entries(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir() if path.name != PARTIAL]
+    return [path.name for path in folder.iterdir() if path.name != PARTIAL and not is_litter(path.name)]
 
 
 def _begun(output: Path) -> list[str]:

@@ -14,7 +14,7 @@ from inveonimaging.conversion.objects import file_names, objects_of
 from inveonimaging.conversion.options import BedDirection, Options
 from inveonimaging.conversion.space import spaces_of
 from inveonimaging.dicom.iods import Iod
-from inveonimaging.discover import Folder, Pair, pair_of, scan_folder
+from inveonimaging.discover import Folder, Foreign, Pair, pair_of, scan_folder
 from inveonimaging.errors import DataError, InputError, InveonError, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.gating import Gating, gating_of
@@ -129,9 +129,7 @@ def _refuse_collisions(studies: Sequence[StudyPlan]) -> None:
 def _nothing(folder: Folder, options: Options) -> InputError:
     may_look_deeper = folder.folders and not options.recursive and not options.refuse_strays
     hint = "--recursive looks into its sub-folders" if may_look_deeper else None
-    return InputError(
-        "no Inveon files here", path=folder.path, expected="pairs of NAME.img and NAME.img.hdr", hint=hint
-    )
+    return folder.without_pairs(hint)
 
 
 def _walk(source: Path, output: Path) -> Iterator[Folder]:
@@ -151,13 +149,15 @@ def strays_of(folder: Folder, options: Options) -> tuple[Finding, ...]:
     """
     ignored = options.ignored_suffixes
     strays = [] if ignored is None else [file for file in folder.strays if not _ends(file.name, ignored)]
+    others = [] if ignored is None else [each for each in folder.foreign if not _ends(each.header.name, ignored)]
     nested = () if options.recursive else folder.folders
     reasons = {
         "half of a pair: the other of .img and .img.hdr is missing": folder.orphans,
         "neither .img nor .img.hdr": strays,
         "a nested folder": nested,
     }
-    found = [(path, reason) for reason, paths in reasons.items() for path in paths]
+    found = [(each.header, reason_of(each)) for each in others]
+    found += [(path, reason) for reason, paths in reasons.items() for path in paths]
     if found and options.refuse_strays:
         names = ", ".join(f"{printable(path.name)} ({reason})" for path, reason in found[:_NAMED])
         more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
@@ -165,6 +165,12 @@ def strays_of(folder: Folder, options: Options) -> tuple[Finding, ...]:
             f"does not belong here: {names}{more}", path=folder.path, expected="pairs of .img and .img.hdr only"
         )
     return tuple(Finding("skipped", f"skipped: {reason}", path=str(path)) for path, reason in found)
+
+
+def reason_of(foreign: Foreign) -> str:
+    """Return why a header of another format is skipped."""
+    data = f", which describes {printable(foreign.data.name)}" if foreign.data else ""
+    return f"{foreign.kind}{data}, no Inveon header"
 
 
 def _ends(name: str, suffixes: frozenset[str]) -> bool:

@@ -12,10 +12,10 @@ from inveonimaging.check.readiness import Readiness
 from inveonimaging.check.source import check_image
 from inveonimaging.conversion.checks import bed_findings
 from inveonimaging.conversion.options import Options
-from inveonimaging.conversion.plan import StudyPlan
+from inveonimaging.conversion.plan import StudyPlan, reason_of
 from inveonimaging.conversion.space import Space, spaces_of
 from inveonimaging.discover import Folder, pair_of, scan_folder
-from inveonimaging.errors import InputError, InveonError
+from inveonimaging.errors import InveonError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr.enums import Orientation
 from inveonimaging.image import Image, locate, read_again, read_pair, split
@@ -103,8 +103,8 @@ def read_study(
     """
     folder = scan_folder(Path(path)) if os.path.isdir(path) else None  # noqa: PTH112 - raises for no name
     pairs = folder.pairs if folder else (pair_of(Path(path)),)
-    if not pairs:
-        raise InputError("no Inveon files here", path=path, expected="pairs of NAME.img and NAME.img.hdr")
+    if folder and not pairs:
+        raise folder.without_pairs()
     images: list[Image] = []
     errors: list[InveonError] = []
     for pair in pairs:
@@ -213,9 +213,11 @@ def _study(
 
 
 def _skipped(folder: Folder | None) -> tuple[Finding, ...]:
-    orphans = folder.orphans if folder else ()
-    message = "skipped: half of a pair: the other of .img and .img.hdr is missing"
-    return tuple(Finding("skipped", message, path=str(path)) for path in orphans)
+    if folder is None:
+        return ()
+    half = "half of a pair: the other of .img and .img.hdr is missing"
+    skipped = [*((each.header, reason_of(each)) for each in folder.foreign), *((path, half) for path in folder.orphans)]
+    return tuple(Finding("skipped", f"skipped: {reason}", path=str(path)) for path, reason in skipped)
 
 
 def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:
