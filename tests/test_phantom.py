@@ -17,8 +17,9 @@ import pytest
 from conftest import Tool
 from inveonimaging.discover import Pair
 from inveonimaging.errors import InveonError, OptionError, OutputError
-from inveonimaging.findings import Finding
+from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr import Header, enums, parse
+from inveonimaging.hdr import write as spelled
 from inveonimaging.hdr.enums import AcquisitionMode, BedMotion, CalibrationUnits, DataType, Modality, Orientation
 from inveonimaging.hdr.model import Calibration, GateBins, GateDescription, Gating, Tracer
 from inveonimaging.image import Image, read
@@ -699,6 +700,59 @@ def test_the_demo_is_a_ct_and_a_dynamic_pet_of_one_animal(tmp_path: Path) -> Non
         points = centres(scan)[some]
         truth = MOUSE.hounsfield(points) if image is ct else MOUSE.activity(points, start, stop)
         np.testing.assert_allclose(image.values(len(scan.frames) - 1)[some], truth, rtol=2.0**-22)
+
+
+def test_a_genuine_ct_is_of_joined_beds_with_blanks_and_placeholders(tmp_path: Path) -> None:
+    scan = replace(CT, genuine=True)
+    pair = write_scan(tmp_path / "a.ct.img", scan)
+    lines = pair.header.read_text("utf-8").splitlines()
+    for line in (
+        "version 002.000",
+        "manufacturer  ",
+        "institution  ",
+        "transformation_matrix  ",
+        "time_frames 0",
+        "bed_motion 2",
+        "number_of_bed_positions 2",
+        "calibration_units 3",
+        "number_of_projections 181",
+        "projection 180 360",
+        "detector_panel -1",
+        "energy_window -1",
+        "bed 2",
+        "frame_duration 186",
+        "scale_factor 1.00000",
+        "minimum -32767",
+        "maximum 32767",
+    ):
+        assert line in lines, line
+    assert lines.count("end_of_header") == 2
+    assert lines.index("# Header file for data file a.ct.img") < lines.index("version 002.000")
+    image = read(pair.data)
+    assert {finding.severity for finding in image.findings} <= {Severity.INFO}
+    np.testing.assert_array_equal(image.values(0), read(write_scan(tmp_path / "b.ct.img", CT).data).values(0))
+    assert spelled(image.header) == pair.header.read_bytes()
+
+
+def test_a_genuine_pet_counts_in_three_numbers(tmp_path: Path) -> None:
+    plain, genuine = (
+        read(write_scan(tmp_path / name, scan).data)
+        for name, scan in {"a.pet.img": PET, "b.pet.img": replace(PET, genuine=True)}.items()
+    )
+    frames = [line for line in genuine.pair.header.read_text("utf-8").splitlines() if line.startswith("prompts ")]
+    assert [line.split()[1:3] for line in frames] == [["0", "0"]] * len(PET.frames)
+    for one, other in zip(plain.frames, genuine.frames, strict=True):
+        assert (other.prompts, other.delays, other.trues) == (one.prompts, one.delays, one.trues)
+        assert (other.scale_factor, other.decay_correction) == (one.scale_factor, one.decay_correction)
+    assert genuine.findings == ()
+    assert replace(genuine.header.tracer) == plain.header.tracer
+    assert genuine.header.subject == plain.header.subject
+
+
+def test_genuine_lines_end_as_they_are_asked_to(tmp_path: Path) -> None:
+    text = write_scan(tmp_path / "a.pet.img", replace(PET, genuine=True, newline="\r\n")).header.read_bytes()
+    assert text.count(b"\n") == text.count(b"\r\n")
+    assert b"\r\nmanufacturer  \r\n" in text
 
 
 def test_labels_on_a_grid_are_labels_of_its_points(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ import pytest
 
 import inveonimaging
 from conftest import skip_or_fail
-from helpers import inveon
+from helpers import CT, inveon
+from inveonimaging.phantom import write_scan
 from inveonimaging.verification import verify
 from vendor import CT_MM, CT_SHAPE, PET_FRAMES, PET_MM, PET_SHAPE, REAL, Session
 
@@ -422,3 +424,23 @@ def test_check_says_nothing_of_the_workstation_in_our_own_dicom(converted: Conve
         for finding in each["findings"]
     }
     assert not [code for code in codes if code.startswith(("vendor", "images"))]
+
+
+# The phantom's dialect.
+
+
+def _keys_of(text: str) -> list[str]:
+    keys = [line.split()[0] for line in text.splitlines() if line and not line.startswith("#")]
+    return [key for n, key in enumerate(keys) if n == 0 or key != keys[n - 1]]
+
+
+@pytest.mark.usefixtures("session")
+def test_the_phantoms_ct_has_the_keys_of_a_genuine_header_in_their_order(tmp_path: Path) -> None:
+    (path,) = REAL.glob("*.ct.img.hdr")
+    true = path.read_text("latin-1")
+    written = write_scan(tmp_path / "a.ct.img", replace(CT, genuine=True)).header.read_text("utf-8")
+    assert [key for key in _keys_of(written) if key != "subject_glucose_level"] == _keys_of(true)
+    blank = {line for line in true.splitlines() if line.endswith("  ") and not line.startswith("#")}
+    assert {"manufacturer  ", "institution  "} <= blank & set(written.splitlines())
+    sentences = {line for line in true.splitlines() if line.startswith("#") and len(line.split()) > 6}
+    assert not sentences & set(written.splitlines())  # the words are the project's own

@@ -46,7 +46,7 @@ _CT = {
     "time_frames": "0",
     "bed_control": "3",
     "bed_motion": "2",
-    "number_of_bed_positions": "1",
+    "number_of_bed_positions": "2",
     "number_detector_panels": "1",
     "data_type": "2",
     "number_of_dimensions": "3",

@@ -16,10 +16,14 @@ from inveonimaging.hdr.model import Extra
 from inveonimaging.phantom import defects as spoil
 from inveonimaging.phantom.contents import MOUSE, Contents, contents_of
 from inveonimaging.phantom.defects import Defect
+from inveonimaging.phantom.dialect import genuine, laid_out
 from inveonimaging.phantom.mouse import Mouse
 from inveonimaging.phantom.scan import CT_SCAN, PET_SCAN, Scan
 
-STUDY = {"mouse_ct1_v1.ct.img": CT_SCAN, "mouse_fdg_v1.pet.img": PET_SCAN}
+STUDY = {
+    "mouse_ct1_v1.ct.img": replace(CT_SCAN, genuine=True),
+    "mouse_fdg_v1.pet.img": replace(PET_SCAN, genuine=True),
+}
 
 
 def write_scan(
@@ -51,7 +55,7 @@ def write_scan(
     scan = spoil.on_scan(scan, defects)
     contents = contents_of(scan, mouse)
     header = _named(contents.header, path.name, scan)
-    text = spoil.on_header(hdr.write(change(header) if change else header, newline=scan.newline), defects)
+    text = spoil.on_header(_text(change(header) if change else header, scan), defects)
     with _new_file(pair.header) as header_file, _new_file(pair.data) as data_file:
         header_file.write(text)
         _write_frames(data_file, contents, scan)
@@ -69,6 +73,12 @@ def write_study(folder: Path, *, mouse: Mouse = MOUSE) -> tuple[Pair, ...]:
     with _explained(folder):
         folder.mkdir(parents=True, exist_ok=True)
     return tuple(write_scan(folder / name, scan, mouse=mouse) for name, scan in STUDY.items())
+
+
+def _text(header: Header, scan: Scan) -> bytes:
+    if not scan.genuine:
+        return hdr.write(header, newline=scan.newline)
+    return laid_out(hdr.write(genuine(header), newline=scan.newline), scan.newline, scan.encoding)
 
 
 def _named(header: Header, name: str, scan: Scan) -> Header:

@@ -123,6 +123,8 @@ class Scan:
         gap: bytes between the frame blocks' data.
         one_token_pointers: write `data_file_pointer` as one number, not as two words of 32 bits.
         newline, encoding: of the header.
+        genuine: write the header in the dialect of genuine ones (`dialect`). A CT is then of two bed positions that the
+            reconstruction has joined, and its extremes are placeholders.
     """
 
     modality: Modality
@@ -151,6 +153,7 @@ class Scan:
     one_token_pointers: bool = False
     newline: str = "\n"
     encoding: str = "utf-8"
+    genuine: bool = False
 
     @property
     def dtype(self) -> np.dtype[Any]:
