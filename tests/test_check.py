@@ -443,6 +443,19 @@ def test_every_defect_is_a_finding_once(tmp_path: Path, defects: list[Defect], c
     assert exit_code == (1 if severity == "error" else 0)
 
 
+@pytest.mark.parametrize(
+    "defect", [Defect.SINOGRAM, Defect.NO_SCAN_TIME, Defect.LONG_DATA, Defect.ZERO_SCALE_FACTOR], ids=str
+)
+def test_what_convert_refuses_is_never_ready(tmp_path: Path, defect: Defect) -> None:
+    pair = write_scan(tmp_path / "m.pet.img", PET, defects=[defect])
+    with pytest.raises(inveonimaging.InveonError):
+        convert(pair.data, tmp_path / "dicom")
+    code, found = document(tmp_path)
+    suv = found["files"][0]["suv"]
+    assert code == 1
+    assert suv is None or (suv["verdict"], suv["suv_per_bqml"]) == ("not ready", None)
+
+
 def test_what_is_told_in_other_words_is_not_told_again(tmp_path: Path) -> None:
     write_scan(tmp_path / "m.pet.img", PET, defects=[Defect.NO_WEIGHT])
     _, found = document(tmp_path)
@@ -1046,6 +1059,7 @@ def test_every_code_of_the_catalogue_is_provoked() -> None:
     provoked |= {"value-removed"}  # in test_deidentify.py
     provoked |= {"scan-not-in-sheet", "sheet-row-unused", "sheet-encoding", "scan-without-subject", "species-needed"}
     provoked |= {"dose-from-activities", "dose-residual-odd"}  # in test_sheet*.py, in test_dose.py
+    provoked |= {"decay-from-injection"}  # in test_decay_reference.py
     provoked |= {"code-left-out"}  # in test_sheet_convert.py
     provoked |= {"activity-before-injection", "injection-after-start", "injection-day-assumed"}  # above, on their own
     provoked |= {"vendor-dicom", "vendor-known", "vendor-identity", "images-missing"}  # in test_vendor.py

@@ -197,6 +197,16 @@ def _likely_cause(parsing: tuple[Finding, ...], error: InveonError) -> str | Non
     return f"line {odd.line}: {odd.message}" if odd else None
 
 
+def with_header(image: Image, header: Header) -> Image:
+    """Return an image with another header, of the same file, in which a sheet's values stand: decay is judged anew."""
+    before, now = (
+        [locate(each, image.pair.header, image.header) for each in decay_findings(one)]
+        for one in (image.header, header)
+    )
+    kept = tuple(finding for finding in image.findings if finding not in before)
+    return replace(image, header=header, findings=image.findings if before == now else (*kept, *now))
+
+
 def _posture(name: str) -> Orientation:
     names = [posture.name for posture in Orientation if posture]
     if name not in names:

@@ -40,6 +40,11 @@ def is_mu_map(header: Header) -> bool:
     return header.file_type is FileType.MU_MAP
 
 
+def is_transmission(header: Header) -> bool:
+    """Return whether a source outside the animal was measured: a mu map or a transmission image, without a tracer."""
+    return is_mu_map(header) or header.acquisition_mode in TRANSMISSION
+
+
 def refuse_unconvertible(header: Header, modality: Modality) -> tuple[Finding, ...]:
     """Return findings on the kind of file.
 

@@ -12,6 +12,7 @@ from inveonimaging.scan import is_mu_map
 
 _SAME_FACTOR = 1e-3  # headers print factors with 4 to 7 digits
 _TINY = 1e-6
+_MOST_HALF_LIVES = 100.0  # beyond, nothing but a slip; bounds the power of 2
 _QUARTER = timedelta(minutes=15)
 _CLOCK_READ_TWICE = timedelta(seconds=30)
 _EAST = timedelta(hours=14)
@@ -53,10 +54,39 @@ def expected_decay_factor(frame: Frame, half_life: float | None) -> float | None
         return None
 
 
+def factor_to_injection(header: Header) -> float | None:
+    """Return the decay from the injection to the scan's start, if the frames' factors contain it; None if not.
+
+    They usually do not, and `injection_decay_correction` stands beside them. They do if each is that to the scan's
+    start times `injection_decay_correction`, and this is `2 ** ((scan_time - injection_time) / half-life)`: then the
+    values are those at the injection. A factor that is not to be told from 1 is none.
+    """
+    since, half_life = header.tracer.injection_decay_correction, header.tracer.half_life_s
+    start, injected = header.acquisition.started_at, header.tracer.injected_at
+    if not header.corrections.decay or not since or not half_life or half_life < 0 or not start or not injected:
+        return None
+    half_lives = (start - injected).total_seconds() / half_life
+    allowed = _SAME_FACTOR + math.log(2) / half_life  # times have whole seconds
+    if abs(half_lives) > _MOST_HALF_LIVES or abs(since / 2.0**half_lives - 1) > allowed or abs(since - 1) <= allowed:
+        return None
+    expected = [expected_decay_factor(frame, half_life) for frame in header.frames]
+    given = [frame.decay_correction for frame in header.frames]
+    alike = (
+        bool(e and g) and abs(g / (e * since) - 1) <= allowed for e, g in zip(expected, given, strict=True) if e and g
+    )
+    return since if all(expected) and all(given) and all(alike) else None
+
+
 def decay_findings(header: Header) -> tuple[Finding, ...]:
-    """Return a finding when a frame's decay factor is not the one to the scan's start."""
+    """Return what a frame's decay factor tells: that values are those at the injection; or that it fits nothing."""
     if not header.corrections.decay or is_mu_map(header):
         return ()
+    if since := factor_to_injection(header):
+        message = (
+            f"the frames' decay_correction contains injection_decay_correction, {since:g}: values are those at the "
+            "injection, and Decay Correction is ADMIN"
+        )
+        return (Finding("decay-from-injection", message, Severity.INFO, key="injection_decay_correction"),)
     for index, frame in enumerate(header.frames):
         expected = expected_decay_factor(frame, header.tracer.half_life_s)
         given = frame.decay_correction

@@ -21,7 +21,8 @@ from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import Modality
 from inveonimaging.image import Image
 from inveonimaging.quant import Unit
-from inveonimaging.scan import is_mu_map
+from inveonimaging.scan import is_mu_map, is_transmission
+from inveonimaging.timing import factor_to_injection
 
 G_PER_KG = 1000.0
 _MOST_HALF_LIVES = 100.0  # beyond, nothing but an error of typing; bounds the power of 2
@@ -48,7 +49,10 @@ def suv_factor(image: Image) -> float:
     if lacks:
         raise InputError(f"SUV cannot be computed: {'; '.join(lacks)}", path=image.pair.header)
     header = image.header
-    decayed_bq = float((header.tracer.dose_bq or 0.0) * 2.0 ** -half_lives(header))
+    decay = (
+        0.0 if factor_to_injection(header) else half_lives(header)
+    )  # values are those at the injection, or the start
+    decayed_bq = float((header.tracer.dose_bq or 0.0) * 2.0**-decay)
     factor = (header.subject.weight_kg or 0.0) * G_PER_KG / decayed_bq if decayed_bq else math.inf
     if not 0 < factor < math.inf:
         raise InputError("SUV cannot be computed: dose and weight are beyond all reason", path=image.pair.header)
@@ -65,8 +69,9 @@ def half_lives(header: Header) -> float:
 def _lacks(image: Image) -> Iterator[str]:
     """Yield what is missing, as words."""
     header = image.header
-    if image.modality is not Modality.PET or is_mu_map(header):
-        yield f"this is {'a mu map' if is_mu_map(header) else image.modality.label}, not the image of a PET"
+    if image.modality is not Modality.PET or is_transmission(header):
+        of_pet = "a mu map" if is_mu_map(header) else "a transmission image"
+        yield f"this is {of_pet if image.modality is Modality.PET else image.modality.label}, not the image of a PET"
         return
     if image.scaling.unit is not Unit.BQML:
         yield "not calibrated in Bq/mL (calibration_units, calibration_factor)"

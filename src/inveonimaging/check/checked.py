@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from inveonimaging.discover import Pair
 from inveonimaging.errors import InveonError, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr.enums import Modality, Orientation
-from inveonimaging.image import read_pair
+from inveonimaging.image import read_pair, with_header
 from inveonimaging.readback import Series
 from inveonimaging.sheet.applied import applied
 from inveonimaging.sheet.matching import Sheet, told_of
@@ -69,7 +69,7 @@ def check_pair(pair: Pair, told: Sequence[Finding], asked: Asked) -> Checked:
     try:
         image = read_pair(pair, orientation=asked.orientation, flip=asked.flip)
         (said,), _ = told_of(asked.sheet, [(pair, image.header)])
-        image = replace(image, header=applied(image.header, said))
+        image = with_header(image, applied(image.header, said))
         found, suv = check_image(image, (*image.findings, *told), asked.now)
         seen = is_pet(image) or image.modality is Modality.CT
         test = orientation_test(name, scene_of(image), asked.side) if asked.side and seen else None

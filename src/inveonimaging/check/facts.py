@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 
+from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import Modality
 from inveonimaging.image import Image
 from inveonimaging.quant import Unit, branching_fraction
-from inveonimaging.scan import is_mu_map
+from inveonimaging.scan import is_transmission
+from inveonimaging.timing import factor_to_injection
 
 _UNITS = {Unit.BQML: "BQML", Unit.PROPCNTS: "PROPCNTS"}
 
@@ -64,7 +66,9 @@ class Facts:
 
     @property
     def decayed_dose_bq(self) -> float | None:
-        """The dose that is left at the start of the series, None if something for it is not known."""
+        """The dose at the moment to which decay is corrected, None if something for it is not known."""
+        if self.decay_correction == "ADMIN":
+            return self.dose_bq
         if not self.dose_bq or not self.half_life_s or self.start is None or self.injection is None:
             return None
         passed = (self.start - self.injection).total_seconds() / self.half_life_s
@@ -86,7 +90,7 @@ def _on_some_day(clock: time, start: datetime, end: datetime) -> datetime:
 
 def is_pet(image: Image) -> bool:
     """Return whether an image shows a tracer in PET."""
-    return image.modality is Modality.PET and not is_mu_map(image.header)
+    return image.modality is Modality.PET and not is_transmission(image.header)
 
 
 def facts_of(image: Image) -> Facts:
@@ -98,7 +102,7 @@ def facts_of(image: Image) -> Facts:
     return Facts(
         units=_UNITS.get(image.scaling.unit),
         corrected=tuple(term for term, done in applied.items() if done),
-        decay_correction="START" if header.corrections.decay else "NONE",
+        decay_correction=_decay_correction(image.header),
         series_start=start,
         start=start,
         first=first,
@@ -113,6 +117,12 @@ def facts_of(image: Image) -> Facts:
         isotope=tracer.isotope,
         species=header.subject.genus,
     )
+
+
+def _decay_correction(header: Header) -> str:
+    if not header.corrections.decay:
+        return "NONE"
+    return "ADMIN" if factor_to_injection(header) else "START"
 
 
 def _extent(image: Image, start: datetime | None) -> tuple[datetime | None, datetime | None]:

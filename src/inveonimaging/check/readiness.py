@@ -55,12 +55,23 @@ class Readiness:
     suv_per_bqml: float | None
 
 
-def readiness_of(series: str, facts: Facts, more: tuple[Doubt, ...] = ()) -> Readiness:
-    """Return the SUV readiness of a series; `more` is what else is in doubt, beside what the facts themselves tell."""
+def readiness_of(
+    series: str, facts: Facts, more: tuple[Doubt, ...] = (), refused: tuple[Finding, ...] = ()
+) -> Readiness:
+    """Return the SUV readiness of a series.
+
+    Args:
+        series: what it is called.
+        facts: what it says.
+        more: what else is in doubt, beside what the facts themselves tell.
+        refused: why no conversion makes DICOM of it; then nothing is ready, whatever it says.
+    """
     doubts = (*doubts_of(facts), *more)
     rows = tuple(_row(item, facts, [doubt for doubt in doubts if doubt.item is item]) for item in _ATTRIBUTES)
+    if refused:
+        rows = (Row("Conversion", "", State.MISSING, "refused", refused), *rows)
     states = {row.state for row in rows}
-    factor = _factor(facts, doubts)
+    factor = None if refused else _factor(facts, doubts)
     verdict = (
         Verdict.NOT_READY
         if State.MISSING in states or factor is None
@@ -85,7 +96,7 @@ def _row(item: Item, facts: Facts, doubts: list[Doubt]) -> Row:
 def _factor(facts: Facts, doubts: tuple[Doubt, ...]) -> float | None:
     if any(doubt.stops and doubt.finding.code not in _REFUSED_BY_VIEWERS for doubt in doubts):
         return None
-    dose = facts.decayed_dose_bq if facts.decay_correction != "ADMIN" else facts.dose_bq
+    dose = facts.decayed_dose_bq
     if facts.units != "BQML" or not dose or not facts.weight_kg:
         return None
     factor = facts.weight_kg * _G_PER_KG / dose

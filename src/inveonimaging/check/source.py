@@ -11,7 +11,7 @@ from inveonimaging.check.header import header_findings
 from inveonimaging.check.readiness import Readiness, readiness_of
 from inveonimaging.check.values import value_findings
 from inveonimaging.errors import InveonError
-from inveonimaging.findings import Finding
+from inveonimaging.findings import Finding, Severity
 from inveonimaging.image import Image, locate
 from inveonimaging.parts import Part, parts_of
 
@@ -31,7 +31,8 @@ def check_image(image: Image, told: Sequence[Finding], now: datetime) -> tuple[t
 
     Args:
         image: the whole file.
-        told: what reading and planning a conversion found; it is not said again.
+        told: what reading and planning a conversion found; it is not said again. An error among it is why a conversion
+            refuses the image, and so it is not ready for SUV.
         now: local time, to tell times in the future.
 
     Raises:
@@ -45,7 +46,8 @@ def check_image(image: Image, told: Sequence[Finding], now: datetime) -> tuple[t
     doubts = [doubt for doubt in doubts_of(facts) if not _is_told(doubt.finding, located)]
     located += [locate(doubt.finding, image.pair.header, image.header) for doubt in doubts]
     more = tuple(Doubt(_OF_ITEM[finding.code], finding) for finding in located if finding.code in _OF_ITEM)
-    readiness = readiness_of(image.pair.name, facts, more)
+    refused = tuple(finding for finding in located if finding.severity is Severity.ERROR)
+    readiness = readiness_of(image.pair.name, facts, more, refused)
     return tuple(dict.fromkeys(located)), readiness
 
 

@@ -187,8 +187,9 @@ def _activity(image: Image, frames: Sequence[Summary]) -> Iterator[Finding]:
     )
     totals = [frame.total * math.prod(image.grid.spacing_mm) * _ML_PER_MM3 for frame in frames]
     if left and totals[longest] > _TOO_MUCH * left:
+        at_start = "" if facts.decay_correction == "ADMIN" else " at the start of the scan"
         message = (
-            f"frame {longest} holds {totals[longest] / 1e6:.4g} MBq at the start of the scan, but of the dose no more "
+            f"frame {longest} holds {totals[longest] / 1e6:.4g} MBq{at_start}, but of the dose no more "
             f"than {left / 1e6:.4g} MBq was left: dose, injection time or calibration is wrong"
         )
         yield Finding("activity-exceeds-dose", message, key="dose")

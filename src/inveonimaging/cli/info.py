@@ -91,9 +91,11 @@ def _row(image: Image) -> list[Cell]:
 
 def _groups(image: Image) -> list[tuple[str, list[tuple[str, Cell]]]]:
     """Return what people ask first, as names and values in groups; what the header does not say is left out."""
+    from inveonimaging.scan import is_transmission
+
     groups: dict[str, dict[str, object]] = {
         "Animal": _animal(image.header),
-        "Tracer": _tracer(image.header),
+        "Tracer": {} if is_transmission(image.header) else _tracer(image.header),
         "X-rays": _xrays(image.header.ct) if image.modality.label == "CT" else {},
         "Scan": _scan(image),
         "Image": _image(image),

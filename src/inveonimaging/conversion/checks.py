@@ -17,7 +17,7 @@ from inveonimaging.hdr.enums import Modality
 from inveonimaging.hdr.need import missing, missing_in_frame
 from inveonimaging.image import Image
 from inveonimaging.quant import branching_fraction
-from inveonimaging.scan import is_mu_map, refuse_unconvertible
+from inveonimaging.scan import is_mu_map, is_transmission, refuse_unconvertible
 from inveonimaging.subject import Animal, Source
 from inveonimaging.subject.concepts import Concept
 from inveonimaging.timing import dose_findings, expected_decay_factor, utc_offset
@@ -46,9 +46,10 @@ _SCAN_TIME_HINT = "give it with: inveon convert --scan-time 2014-03-04T14:05:09"
 def iod_of(image: Image, form: Form) -> Iod:
     """Return the SOP class that an image is written as.
 
-    An Enhanced PET object must name a tracer, which a mu map has not; it becomes a Legacy Converted one.
+    An Enhanced PET object must name a tracer, which a mu map or a transmission image has not; it becomes a
+    Legacy Converted one.
     """
-    is_untraced = form is Form.ENHANCED and is_mu_map(image.header)
+    is_untraced = form is Form.ENHANCED and image.modality is Modality.PET and is_transmission(image.header)
     return IODS[Form.LEGACY if is_untraced else form][image.modality]
 
 
@@ -74,8 +75,9 @@ def checked(
     if image.modality is not Modality.PET:
         return (*kind, *zone)
     _refuse_incomplete_pet(image)
-    if is_mu_map(image.header):
-        return (*kind, *zone, *_mu_map_findings(form))
+    if is_transmission(image.header):
+        frames = () if is_mu_map(image.header) else _frame_findings(image.header)
+        return (*kind, *zone, *_mu_map_findings(form), *frames)
     if form is Form.ENHANCED:
         _refuse_unknown_tracer(image.header)
     traced = _tracer_findings(image.header, codes, unlimited=unlimited)
@@ -189,7 +191,10 @@ def _refuse_unknown_tracer(header: Header) -> None:
 def _mu_map_findings(form: Form) -> tuple[Finding, ...]:
     if form is not Form.ENHANCED:
         return ()
-    message = "a mu map has no tracer, which Enhanced PET must name; written as Legacy Converted Enhanced PET"
+    message = (
+        "a mu map or transmission image has no tracer, which Enhanced PET must name; written as Legacy Converted "
+        "Enhanced PET"
+    )
     return (Finding("mu-map-not-enhanced", message, Severity.INFO, key="file_type"),)
 
 

@@ -20,7 +20,7 @@ from inveonimaging.findings import Finding, Severity
 from inveonimaging.gating import Gating, gating_of
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import Modality
-from inveonimaging.image import Image, Instead, locate, read_pair, split
+from inveonimaging.image import Image, Instead, locate, read_pair, split, with_header
 from inveonimaging.parts import parts_of
 from inveonimaging.sheet.applied import applied
 from inveonimaging.sheet.matching import told_of, unmatched_scan
@@ -251,8 +251,8 @@ def _with_told(image: Image, told: Told, options: Options) -> Image:
     if options.sheet is None:
         return image
     odd = (locate(each, image.pair.header, image.header) for each in unmatched_scan(options.sheet, told))
-    header = applied(image.header, told)
-    return replace(image, header=header, findings=(*image.findings, *odd))
+    image = with_header(image, applied(image.header, told))
+    return replace(image, findings=(*image.findings, *odd))
 
 
 def _read(pair: Pair, image: Image, options: Options) -> _File:

@@ -11,7 +11,8 @@ from inveonimaging.quant import Unit
 from inveonimaging.report.planes import Float
 from inveonimaging.report.scales import unit_of
 from inveonimaging.report.survey import Survey, activity_mbq
-from inveonimaging.timing import expected_decay_factor
+from inveonimaging.scan import is_transmission
+from inveonimaging.timing import expected_decay_factor, factor_to_injection
 
 _MBQ = 1e6
 _SAME_FACTOR = 1e-3  # headers print factors with 4 to 7 digits
@@ -83,21 +84,33 @@ def _whole(image: Image, survey: Survey) -> Curve:
         return Curve("Whole field of view, mean", image.scaling.unit.value, nothing, nothing, survey.sums / voxels)
     values = activity_mbq(image, survey.sums)
     dose = dose_at_start_bq(image)
-    name = "" if dose is None else "dose at the start of the scan"
+    name = (
+        ""
+        if dose is None
+        else "dose at the injection"
+        if factor_to_injection(image.header)
+        else "dose at the start of the scan"
+    )
     reference = None if dose is None else dose / _MBQ
     return Curve("Activity in the field of view", "MBq", nothing, nothing, values, reference, name)
 
 
 def dose_at_start_bq(image: Image) -> float | None:
-    """Return the dose, decayed from the injection to the scan's start; None if that is not known, or not comparable.
+    """Return the dose at the moment to which values are corrected, the scan's start or the injection.
+
+    It is None if that is not known, or not comparable.
 
     An injection after the start counts as it is: `2 ** (-seconds / half-life)` is above 1 then.
     """
     header = image.header
+    if is_transmission(header):
+        return None
     dose, injected, start = header.tracer.dose_bq, header.tracer.injected_at, header.acquisition.started_at
     half_life = header.tracer.half_life_s or 0.0
     if not header.corrections.decay or dose is None or injected is None or start is None or half_life <= 0:
         return None
+    if factor_to_injection(header):
+        return dose
     halves = (start - injected).total_seconds() / half_life
     return dose * 2.0**-halves if abs(halves) < 100 else None  # noqa: PLR2004 - beyond any use
 
@@ -106,5 +119,9 @@ def decay_checks(image: Image) -> tuple[DecayCheck, ...]:
     """Return a check for each frame, none of an image that is not corrected for decay."""
     if not image.header.corrections.decay or image.scaling.unit in (Unit.HU, Unit.PER_CM):
         return ()
-    half_life = image.header.tracer.half_life_s
-    return tuple(DecayCheck(frame.decay_correction, expected_decay_factor(frame, half_life)) for frame in image.frames)
+    half_life, since = image.header.tracer.half_life_s, factor_to_injection(image.header) or 1.0
+    expected = (expected_decay_factor(frame, half_life) for frame in image.frames)
+    return tuple(
+        DecayCheck(frame.decay_correction, factor and factor * since)
+        for frame, factor in zip(image.frames, expected, strict=True)
+    )

@@ -17,7 +17,7 @@ from inveonimaging.quant import Unit
 from inveonimaging.report.curves import DecayCheck, decay_checks
 from inveonimaging.report.pictures import suv_per_value
 from inveonimaging.report.survey import Survey
-from inveonimaging.scan import is_mu_map
+from inveonimaging.scan import is_mu_map, is_transmission
 from inveonimaging.sheet.applied import origins
 from inveonimaging.sheet.told import NOTHING, Origin, Told
 from inveonimaging.subject import Animal
@@ -244,9 +244,9 @@ def _time(seconds: float) -> str:
 
 
 def _tracer(image: Image) -> Iterator[tuple[str, str | None]]:
-    """Yield what SUV and kinetics hang on; an X-ray or a mu map has none of it."""
+    """Yield what SUV and kinetics hang on; an X-ray, a mu map or a transmission image has none of it."""
     header, tracer = image.header, image.header.tracer
-    if image.modality is Modality.CT or is_mu_map(header):
+    if image.modality is Modality.CT or is_transmission(header):
         return
     half_life = f"{tracer.half_life_s / S_PER_MINUTE:.5g} min" if tracer.half_life_s else None
     yield "Tracer", " ".join(filter(None, (tracer.isotope, tracer.compound))) or None

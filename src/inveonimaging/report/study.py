@@ -18,7 +18,7 @@ from inveonimaging.discover import Folder, pair_of, scan_folder
 from inveonimaging.errors import InveonError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr.enums import Orientation
-from inveonimaging.image import Image, locate, read_again, read_pair, split
+from inveonimaging.image import Image, locate, read_again, read_pair, split, with_header
 from inveonimaging.parts import Part, parts_of
 from inveonimaging.scan import refuse_unconvertible
 from inveonimaging.sheet.applied import applied
@@ -165,7 +165,7 @@ class _File:
 def _file(image: Image, said: Told, sheet: Sheet | None, now: datetime, bed_direction: int) -> _File:
     unmatched = unmatched_scan(sheet, said) if sheet else ()
     try:
-        image = replace(image, header=applied(image.header, said))
+        image = with_header(image, applied(image.header, said))
         odd = refuse_unconvertible(image.header, image.modality)
         groups, alike = _frame_groups(image)
         parts = split(image, groups, bed_direction)

@@ -15,7 +15,7 @@ from inveonimaging.errors import InputError
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import ActivityUnits, Modality, WeightUnits
 from inveonimaging.hdr.model import Subject, Tracer
-from inveonimaging.scan import is_mu_map, modality_of
+from inveonimaging.scan import is_transmission, modality_of
 from inveonimaging.sheet.told import Origin, Source, Told
 from inveonimaging.subject.typed import birth_date_of
 
@@ -66,7 +66,7 @@ def applied(header: Header, told: Told) -> Header:
 
 def has_tracer(header: Header) -> bool:
     """Return whether a dose can be meant for a scan: a row of a subject stands for its CT, too."""
-    return modality_of(header)[0] is not Modality.CT and not is_mu_map(header)
+    return modality_of(header)[0] is not Modality.CT and not is_transmission(header)
 
 
 def _subject(subject: Subject, told: Told) -> dict[str, Any]:

@@ -185,13 +185,13 @@ def _every(same: Callable[[str, str], bool]) -> Callable[[Any, Any], float]:
 
 def _clock(scan: Scan, _frame: int) -> timedelta | None:
     moment = scan.injection_time
-    if moment is None or scan.modality == "CT":
+    if moment is None or not scan.has_tracer:
         return None
     return timedelta(hours=moment.hour, minutes=moment.minute, seconds=moment.second, microseconds=moment.microsecond)
 
 
 def _of_emission(value: Callable[[Scan], Any]) -> Callable[[Scan, int], Any]:
-    return lambda scan, _frame: None if scan.modality == "CT" else value(scan)
+    return lambda scan, _frame: value(scan) if scan.has_tracer else None
 
 
 def _of_pet(value: Callable[[Scan], Any]) -> Callable[[Scan, int], Any]:
@@ -241,7 +241,7 @@ def _decay_word(scan: Scan, _frame: int) -> Any:
     corrected = scan.is_decay_corrected
     if scan.modality != "PT":
         return None
-    return ("NONE",) if not corrected else ("START",)
+    return ("NONE",) if not corrected else ("ADMIN",) if scan.is_corrected_to_injection else ("START",)
 
 
 def _corrected(plane: Plane) -> Any:
@@ -463,7 +463,7 @@ def _tracer() -> Iterator[Fact]:
             is_noted=True,
         )
 
-    half_life = _of_pet(lambda scan: _positive(scan.header.tracer.half_life_s))
+    half_life = _of_pet(lambda scan: _positive(scan.header.tracer.half_life_s) if scan.has_tracer else None)
     dose = _of_emission(lambda scan: _positive(scan.header.tracer.dose_bq))
     yield tracer("dose", "Radionuclide Total Dose", _dose_bq, dose, "Bq", _is_traced_pet)
     yield tracer(
@@ -473,7 +473,7 @@ def _tracer() -> Iterator[Fact]:
         "branching-fraction",
         "Radionuclide Positron Fraction",
         _of_tracer("RadionuclidePositronFraction"),
-        _of_pet(lambda scan: _fraction(scan.header.tracer.branching_fraction)),
+        _of_pet(lambda scan: _fraction(scan.header.tracer.branching_fraction) if scan.has_tracer else None),
         "",
         _never,
     )
@@ -496,6 +496,29 @@ def _tracer() -> Iterator[Fact]:
         needed=_never,
         is_noted=True,
     )
+
+    yield Fact(
+        code="tracer-of-transmission",
+        kind=Kind.TRACER,
+        label="tracer of a mu map or transmission image",
+        found=_any_tracer,
+        true=lambda scan, _: None if scan.modality != "PT" or scan.has_tracer else "none",
+        away=lambda _found, _true: math.inf,
+        needed=_never,
+    )
+
+
+def _any_tracer(plane: Plane) -> Any:
+    """Return what is stated of a tracer, as one text; None if nothing is."""
+    names = (
+        "RadionuclideTotalDose",
+        "RadiopharmaceuticalStartDateTime",
+        "RadiopharmaceuticalStartTime",
+        "RadionuclideCodeSequence",
+        "Radiopharmaceutical",
+        "RadionuclideHalfLife",
+    )
+    return ", ".join(name for name in names if _of_tracer(name)(plane)) or None
 
 
 def _injection() -> Iterator[Fact]:
@@ -540,7 +563,7 @@ def _corrections() -> Iterator[Fact]:
         kind=Kind.CORRECTIONS,
         label="Decay Correction DateTime",
         found=_parsed("DecayCorrectionDateTime"),
-        true=lambda scan, _: scan.start if scan.is_decay_corrected else None,
+        true=lambda scan, _: scan.corrected_to,
         away=seconds,
         allowed=_MILLISECOND,
         needed=lambda scan, plane: scan.modality == "PT" and plane.get("SOPClassUID") in ENHANCED,

@@ -20,7 +20,7 @@ from inveonimaging.hdr import Frame, Header
 from inveonimaging.hdr.enums import EventType, Modality
 from inveonimaging.image import Image, read_pair, split
 from inveonimaging.parts import Part, parts_of
-from inveonimaging.scan import is_mu_map, refuse_unconvertible
+from inveonimaging.scan import is_mu_map, is_transmission, refuse_unconvertible
 from inveonimaging.sheet.applied import applied
 from inveonimaging.sheet.matching import told_of
 from inveonimaging.subject import Animal, animal_of
@@ -31,6 +31,7 @@ Float = npt.NDArray[np.float64]
 _SHORT = 1e-5
 _NO_YEAR = 1970  # of times that nobody entered
 _CLOCKS_APART_S = 30  # local time and UTC are read one after the other
+_SAME_FACTOR, _MOST = 1e-3, 500.0  # headers print factors with 4 digits and more; bounds exponents
 _ONE_WAY = {"reverse": -1}
 MODALITIES = {Modality.CT: "CT", Modality.PET: "PT", Modality.SPECT: "NM"}
 
@@ -83,7 +84,12 @@ class Scan:
 
     @property
     def has_tracer(self) -> bool:
-        """Whether the voxels are activity."""
+        """Whether the voxels are activity of a tracer, and not of a source outside the animal."""
+        return self.image.modality is not Modality.CT and not is_transmission(self.header)
+
+    @property
+    def may_decay(self) -> bool:
+        """Whether the voxels are counts, which decay, and not attenuation."""
         return self.image.modality is not Modality.CT and not self.is_mu_map
 
     @property
@@ -94,9 +100,39 @@ class Scan:
     @property
     def is_decay_corrected(self) -> bool | None:
         """Whether values are those at the start of the scan; None if the header does not say."""
-        if not self.has_tracer:
+        if not self.may_decay:
             return False
         return self.header.corrections.decay
+
+    @cached_property
+    def is_corrected_to_injection(self) -> bool:
+        """Whether the frames' factors hold the decay since the injection, as the header's factor for it has it."""
+        tracer, blocks = self.header.tracer, self.frames
+        half_life, named, begun = (
+            tracer.half_life_s,
+            tracer.injection_decay_correction,
+            self.header.acquisition.started_at,
+        )
+        if not (self.is_decay_corrected and half_life and half_life > 0 and named and begun and self.injection_time):
+            return False
+        decay = math.log(2) / half_life
+        waited = decay * (begun - self.injection_time).total_seconds()
+        tolerance = _SAME_FACTOR + decay
+        if abs(waited) > _MOST or abs(math.log(named) - waited) > tolerance or abs(waited) <= tolerance:
+            return False
+        logs = [
+            math.log(block.decay_correction / time_factor(decay, at, block.duration_s))
+            for block, at in zip(blocks, self.starts_s, strict=True)
+            if block.decay_correction and block.decay_correction > 0 and block.duration_s and abs(decay * at) < _MOST
+        ]
+        return len(logs) == len(blocks) and all(abs(each - math.log(named)) <= tolerance for each in logs)
+
+    @property
+    def corrected_to(self) -> datetime | None:
+        """The moment whose activity the values are; None if they are corrected to none."""
+        if not self.is_decay_corrected:
+            return None
+        return self.injection_time if self.is_corrected_to_injection else self.start
 
     @property
     def time_zone(self) -> str | None:
@@ -127,7 +163,7 @@ class Scan:
     @cached_property
     def reference_times_ms(self) -> tuple[float, ...]:
         """When, after the scan's start, the activity equals its mean over each frame (PS3.3 C.8.9.4.1.5)."""
-        half_life = self.header.tracer.half_life_s if self.has_tracer else None
+        half_life = self.header.tracer.half_life_s if self.may_decay else None
         return tuple(
             1000 * (start + time_of_mean(frame.duration_s or 0.0, half_life))
             for start, frame in zip(self.starts_s, self.frames, strict=True)
@@ -160,10 +196,7 @@ class Scan:
             return block.decay_correction if self.is_decay_corrected else None
         if not half_life or half_life <= 0 or not block.duration_s:
             return None
-        decay = math.log(2) / half_life
-        return float(
-            math.exp(decay * self.starts_s[frame]) * decay * block.duration_s / -math.expm1(-decay * block.duration_s)
-        )
+        return time_factor(math.log(2) / half_life, self.starts_s[frame], block.duration_s)
 
     def trigger_ms(self, frame: int) -> float | None:
         """Return when in its cycle a gate begins; None if that is not known."""
@@ -180,6 +213,11 @@ class Scan:
         if stored.dtype.kind == "f" and not np.isfinite(values).all():
             values[~np.isfinite(values)] = 0.0
         return np.asarray(values * scaling.factors[frame] + scaling.intercept)
+
+
+def time_factor(decay: float, start: float, duration: float) -> float:
+    """Return the activity at the scan's start over its mean in a frame; `decay` is the constant, 1/s."""
+    return float(math.exp(decay * start) * decay * duration / -math.expm1(-decay * duration))
 
 
 def time_of_mean(duration: float, half_life: float | None) -> float:

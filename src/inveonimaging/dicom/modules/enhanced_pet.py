@@ -23,6 +23,7 @@ from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import AcquisitionMode, Attenuation, GantryRotation, Rebinning, ReconAlgorithm
 from inveonimaging.hdr.model import Detector
 from inveonimaging.quant import branching_fraction
+from inveonimaging.timing import factor_to_injection
 
 _AXIAL = codes.Code("24422004", "SCT", "Axial")
 _LARGEST_US = 65535
@@ -149,8 +150,15 @@ def enhanced_pet_corrections(series: Series) -> Dataset:
         module,
         RandomsCorrectionMethod=randoms(header) if "RAN" in applied else None,
         ScatterCorrectionMethod=lo(scatter.label) if "SCAT" in applied and scatter else None,
-        DecayCorrectionDateTime=series.start and dt(series.start) if "DECY" in applied else None,
+        DecayCorrectionDateTime=_decay_corrected_to(series) if "DECY" in applied else None,
     )
+
+
+def _decay_corrected_to(series: Series) -> str | None:
+    """Return Decay Correction DateTime (0018,9701): the start of the scan, or the injection if factors contain it."""
+    header = series.image.header
+    moment = header.tracer.injected_at if factor_to_injection(header) else series.start
+    return dt(moment) if moment else None
 
 
 def radiopharmaceutical_usage(series: Series) -> Dataset:

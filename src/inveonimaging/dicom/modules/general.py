@@ -10,7 +10,7 @@ from inveonimaging.dicom.modules.patient import is_non_human
 from inveonimaging.dicom.series import Instance, Series
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import Modality, ModalityConfiguration, Model
-from inveonimaging.scan import is_mu_map
+from inveonimaging.scan import is_mu_map, is_transmission
 from inveonimaging.version import __version__
 
 MODALITY = {Modality.CT: "CT", Modality.PET: "PT", Modality.SPECT: "NM"}
@@ -167,8 +167,12 @@ def _kind(header: Header, modality: Modality) -> str:
     mode, algorithm = header.acquisition_mode, header.reconstruction.algorithm
     if modality is Modality.CT:
         return f"CT {algorithm.label}" if algorithm else "CT"
-    name = "mu map" if is_mu_map(header) else modality.label
-    told = mode.label.removeprefix(f"{name} ") if mode and not is_mu_map(header) else ""
+    if is_mu_map(header):
+        return "mu map"
+    name = modality.label
+    told = mode.label.removeprefix(f"{name} ") if mode else ""
+    if is_transmission(header):
+        return f"{name} {told}"
     return " ".join(filter(None, (name, told, header.tracer.isotope, header.tracer.compound)))
 
 

@@ -15,8 +15,8 @@ from inveonimaging.dicom.series import Instance, Series
 from inveonimaging.hdr import Frame, Header
 from inveonimaging.hdr.enums import AcquisitionMode, CalibrationUnits, EventType, GantryRotation, Labelled
 from inveonimaging.quant import Unit, branching_fraction
-from inveonimaging.scan import TRANSMISSION, is_mu_map
-from inveonimaging.timing import expected_decay_factor
+from inveonimaging.scan import is_mu_map, is_transmission
+from inveonimaging.timing import expected_decay_factor, factor_to_injection
 from inveonimaging.units import BQ_PER_NCI
 
 UNITS = {Unit.BQML: "BQML", Unit.PROPCNTS: "PROPCNTS", Unit.PER_CM: "1CM"}
@@ -39,7 +39,7 @@ def pet_series(series: Series) -> Dataset:
         SeriesType=[series_type(series), "IMAGE"],
         NumberOfSlices=series.image.grid.shape[2],
         CorrectedImage=corrected_image(series),
-        DecayCorrection="START" if is_decay_corrected(header) else "NONE",
+        DecayCorrection=_decay_correction(header),
         CollimatorType="NONE",
         **_steps(series),
     )
@@ -59,6 +59,13 @@ def pet_series(series: Series) -> Dataset:
     )
 
 
+def _decay_correction(header: Header) -> str:
+    """Decay Correction (0054,1102): to when the values are corrected."""
+    if not is_decay_corrected(header):
+        return "NONE"
+    return "ADMIN" if factor_to_injection(header) else "START"
+
+
 def _steps(series: Series) -> dict[str, int]:
     """Return the number of time slices, or of gates in the one cycle that stands for all."""
     frames = len(series.image.frames)
@@ -68,7 +75,9 @@ def _steps(series: Series) -> dict[str, int]:
 
 
 def pet_isotope(series: Series) -> Dataset:
-    """PET Isotope Module (PS3.3 C.8.9.2): tracer, dose in Bq and injection."""
+    """PET Isotope Module (PS3.3 C.8.9.2): tracer, dose in Bq and injection; a transmission image has none of it."""
+    if is_transmission(series.image.header):
+        return dataset(RadiopharmaceuticalInformationSequence=[dataset(RadionuclideCodeSequence=[])])
     tracer = series.image.header.tracer
     nuclide = series.codes.radionuclide(tracer.isotope) if tracer.isotope else None
     isotope = codes.isotope_of(tracer.isotope or "")
@@ -165,12 +174,11 @@ def series_type(series: Series) -> str:
 
 def counts_source(header: Header) -> str:
     """Counts Source (0054,1002); a mu map was measured by transmission."""
-    is_transmission = header.acquisition_mode in TRANSMISSION or is_mu_map(header)
-    return "TRANSMISSION" if is_transmission else "EMISSION"
+    return "TRANSMISSION" if is_transmission(header) else "EMISSION"
 
 
 def is_decay_corrected(header: Header) -> bool:
-    """Return whether the values are those at the start of the scan; attenuation does not decay."""
+    """Return whether the values are those at one moment, mostly the scan's start; attenuation does not decay."""
     return bool(header.corrections.decay) and not is_mu_map(header)
 
 
