@@ -23,7 +23,9 @@ LEVELS = [
     {"conversion", "sending"},
     {"dicom", "readback", "workstation"},
     {"uptake", "deidentification"},
+    {"grey_levels"},
     {"subject", "sheet", "image", "phantom"},
+    {"hounsfield"},
     {"voxels", "quant", "timing", "discover", "parts", "gating"},
     {"geometry"},
     {"scan"},
@@ -31,7 +33,7 @@ LEVELS = [
     {"hdr"},
     {"remedies"},
     {"xnat"},
-    {"units", "findings", "errors", "version", "dose", "digest"},
+    {"units", "findings", "errors", "version", "dose", "digest", "distribution"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 ONLY_IN = {

@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from inveonimaging.check.facts import Facts, facts_of, is_pet
+from inveonimaging.distribution import Collector
 from inveonimaging.findings import Finding, Severity
+from inveonimaging.grey_levels import lost_values
 from inveonimaging.hdr.enums import Modality, ReconAlgorithm
+from inveonimaging.hounsfield import hounsfield_findings
 from inveonimaging.image import Image
-from inveonimaging.quant import Unit
+from inveonimaging.quant import Extent, Policy, Unit, enough_steps, extent_of, slopes_of
 
 _NAMED = 8
-_LOWEST_HU, _NO_AIR_HU, _NO_TISSUE_HU = -1100.0, -500.0, -500.0
-_FEW = 0.01
 _NEGATIVE = 0.01  # of the largest value
 _TOO_MUCH = 1.5  # of the dose: noise, and a syringe beside the animal
 _SOME = 0.1  # of the activity after the injection: far more than noise and randoms leave in a frame before it
@@ -35,7 +36,7 @@ class Summary:
         voxels, not_finite: how many there are, and are NaN or infinite.
         lowest, highest: stored values, of those that are finite; 0 if none is.
         total: sum of the finite physical values.
-        too_low: how many physical values lie below -1100, of a CT.
+        extent: what its slices span.
         digest: of the frame's bytes.
     """
 
@@ -44,7 +45,7 @@ class Summary:
     lowest: float
     highest: float
     total: float
-    too_low: int
+    extent: Extent
     digest: bytes
 
 
@@ -54,8 +55,14 @@ def value_findings(image: Image) -> tuple[Finding, ...]:
     Raises:
         DataError: the data file cannot be read, or ends early.
     """
-    frames = [summary_of(image, frame) for frame in range(len(image.frames))]
-    return tuple(finding for judge in _JUDGES for finding in judge(image, frames))
+    collector = Collector(len(image.frames) * math.ceil(image.grid.shape[2] / image.slices_in_slab))
+    frames = [summary_of(image, frame, collector) for frame in range(len(image.frames))]
+    distributions = [collector[frame] for frame in range(len(image.frames))]
+    return (
+        *(finding for judge in _JUDGES for finding in judge(image, frames)),
+        *hounsfield_findings(image.header, image.scaling, distributions),
+        *_lost(image, [frame.extent for frame in frames]),
+    )
 
 
 def _before_injection(image: Image) -> frozenset[int]:
@@ -69,36 +76,48 @@ def _before_injection(image: Image) -> frozenset[int]:
     return early if len(early) < len(ends) else frozenset()  # else the injection is after the end, which is told
 
 
-def summary_of(image: Image, frame: int) -> Summary:
+def summary_of(image: Image, frame: int, collector: Collector) -> Summary:
     """Read a frame, a slab at a time; errors as `value_findings`."""
     factor, offset, digest = image.scaling.factors[frame], image.scaling.intercept, hashlib.blake2b(digest_size=16)
-    parts = []
+    extents, totals, voxels = [], [], 0
     for slab in image.slabs(frame):
         digest.update(np.ascontiguousarray(slab).view(np.uint8).data)
-        parts.append(_of_slab(slab, factor, offset))
-    voxels, not_finite, lowest, highest, total, too_low = zip(*parts, strict=True)
-    least, most = min(lowest), max(highest)
+        extents.append(extent_of(slab))
+        totals.append(_total(slab, factor, offset))
+        collector.add(frame, slab, extents[-1].largest)
+        voxels += slab.size
+    extent, counted = Extent.joined(extents), collector[frame]
     return Summary(
-        voxels=sum(voxels),
-        not_finite=sum(not_finite),
-        lowest=least if math.isfinite(least) else 0.0,
-        highest=most if math.isfinite(most) else 0.0,
-        total=math.fsum(total),
-        too_low=sum(too_low),
+        voxels=voxels,
+        not_finite=extent.not_finite,
+        lowest=float(extent.lowest.min()),
+        highest=float(extent.highest.max()),
+        total=math.fsum(totals),
+        extent=replace(extent, usual=counted.usual, has_wild=counted.has_wild),
         digest=digest.digest(),
     )
 
 
-def _of_slab(slab: npt.NDArray[np.generic], factor: float, offset: float) -> tuple[int, int, float, float, float, int]:
-    """Return the numbers of a slab, in the order of `Summary`."""
+def _total(slab: npt.NDArray[np.generic], factor: float, offset: float) -> float:
+    """Return the sum of the physical values that are finite."""
+    if slab.dtype.kind == "i":
+        return float(slab.sum(dtype=np.float64)) * factor + offset * slab.size
     with np.errstate(invalid="ignore"):  # a signalling NaN
         stored = slab.astype(np.float64)
-    finite = stored[np.isfinite(stored)] if slab.dtype.kind == "f" else stored.reshape(-1)
-    if not finite.size:
-        return stored.size, stored.size, math.inf, -math.inf, 0.0, 0
-    too_low = int(np.count_nonzero(finite < (_LOWEST_HU - offset) / factor))
-    total = float(finite.sum()) * factor + offset * finite.size
-    return stored.size, stored.size - finite.size, float(finite.min()), float(finite.max()), total, too_low
+    finite = stored[np.isfinite(stored)]
+    return float(finite.sum()) * factor + offset * finite.size
+
+
+def _lost(image: Image, extents: Sequence[Extent]) -> tuple[Finding, ...]:
+    """Return what a conversion with its usual rescale slopes says."""
+    slopes = slopes_of(
+        extents,
+        image.scaling.factors,
+        Policy.AUTO,
+        enough=enough_steps(image.scaling.unit),
+        slices_share=image.modality is Modality.SPECT,
+    )
+    return lost_values(image, extents, slopes)
 
 
 def _not_finite(image: Image, frames: Sequence[Summary]) -> Iterator[Finding]:
@@ -143,25 +162,6 @@ def _extremes(image: Image, frames: Sequence[Summary]) -> Iterator[Finding]:
             )
             yield Finding("extremes-disagree", message, Severity.INFO, key="maximum", line=frame.line_of("maximum"))
             return
-
-
-def _hounsfield(image: Image, frames: Sequence[Summary]) -> Iterator[Finding]:
-    if image.modality is not Modality.CT or all(frame.lowest == frame.highest for frame in frames):
-        return
-    voxels, factors, offset = sum(frame.voxels for frame in frames), image.scaling.factors, image.scaling.intercept
-    spans = list(zip(frames, factors, strict=True))
-    lowest = min(frame.lowest * factor for frame, factor in spans) + offset
-    highest = max(frame.highest * factor for frame, factor in spans) + offset
-    too_low = sum(frame.too_low for frame in frames)
-    told = None
-    if too_low > _FEW * voxels:
-        told = f"{100 * too_low / voxels:.3g} % of the voxels lie below {_LOWEST_HU:g} HU, which is less than air"
-    elif lowest > _NO_AIR_HU:
-        told = f"the lowest value is {lowest:.4g} HU: there is no air, which has -1000 HU"
-    elif highest < _NO_TISSUE_HU:
-        told = f"the highest value is {highest:.4g} HU: there is nothing but air"
-    if told:
-        yield Finding("hounsfield-odd", told, key="ct_hounsfield_scale")
 
 
 def _negative(image: Image, frames: Sequence[Summary]) -> Iterator[Finding]:
@@ -216,7 +216,6 @@ _JUDGES: tuple[Callable[[Image, Sequence[Summary]], Iterator[Finding]], ...] = (
     _empty,
     _identical,
     _extremes,
-    _hounsfield,
     _negative,
     _activity,
 )

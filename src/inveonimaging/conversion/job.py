@@ -135,7 +135,7 @@ def _convert_study(study: StudyPlan, options: Options, writers: Team, counter: _
         named = StudyNames(study, [survey.digest for survey in surveys], options)
         series = [series_of(*each, named, options) for each in zip(study.series, surveys, strict=True)]
         odd = [
-            (*s.findings, *slope_findings(each, p.iod))
+            (*s.findings, *slope_findings(each, s, p.iod))
             for p, s, each in zip(study.series, surveys, series, strict=True)
         ]
         if options.fail_on_warnings:

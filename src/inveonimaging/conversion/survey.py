@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
 
 import numpy as np
 import numpy.typing as npt
 
 from inveonimaging.conversion.ahead import ahead
+from inveonimaging.distribution import CLASS, Collector, Distribution, physical, quantile
 from inveonimaging.findings import Finding
-from inveonimaging.hdr.enums import Modality
-from inveonimaging.image import Image
-from inveonimaging.quant import Extent, extent_of
+from inveonimaging.hounsfield import hounsfield_findings
+from inveonimaging.image import Image, locate
+from inveonimaging.quant import Extent, Unit, extent_of
 
 _NAMED = 8
+_HU_WINDOW = (250.0, 1500.0)  # centre and width: -500 to 1000 HU, soft tissue and bone
+_OUTSIDE = 0.001  # of the values other than 0: hot voxels, which would make the rest dark
 _WIDEST = 2.0**62  # beyond, programs that count in 64 bits see no window
 
 
@@ -29,7 +33,7 @@ class Survey:
         data_sha256: of the whole data file.
         digest: SHA-256 of the data file's name, the header file and the data file.
         lowest, highest: finite values, in the image's unit.
-        window: centre and width of a window over all values, for PET from 0; None if there is nothing to see.
+        window: centre and width of a first look; None if there is nothing to see.
         findings: what is odd.
     """
 
@@ -53,17 +57,24 @@ def survey_of(images: Sequence[Image]) -> tuple[Survey, ...]:
         DataError: the file cannot be read, or ends early.
     """
     slabs: dict[tuple[int, int], list[Extent]] = {}
+    collector = Collector(sum(len(image.frames) * ceil(image.grid.shape[2] / image.slices_in_slab) for image in images))
     digest, size = hashlib.sha256(), 0
     with ahead(_read(images)) as pieces:
         for place, stored in pieces:
             size += stored.nbytes
             digest.update(stored.reshape(-1).view(np.uint8).data)
             if place is not None:
-                slabs.setdefault(place, []).append(extent_of(stored))
+                extent = extent_of(stored)
+                slabs.setdefault(place, []).append(extent)
+                collector.add(place, stored, extent.largest)
     data = size, digest.hexdigest()
+    places = [[(part, frame) for frame in range(len(image.frames))] for part, image in enumerate(images)]
+    frames = [[collector[place] for place in of_image] for of_image in places]
+    extents = [[Extent.joined(slabs[place]) for place in of_image] for of_image in places]
+    odd = _value_findings(images, frames)
     return tuple(
-        _survey(image, [Extent.joined(slabs[part, frame]) for frame in range(len(image.frames))], *data)
-        for part, image in enumerate(images)
+        _survey(*each, odd, first=part == 0, data=data)
+        for part, each in enumerate(zip(images, extents, frames, strict=True))
     )
 
 
@@ -73,19 +84,40 @@ def digest_of(image: Image, data_sha256: str) -> str:
     return hashlib.sha256(b"\0".join((name, image.header_bytes, data_sha256.encode()))).hexdigest()
 
 
-def _survey(image: Image, extents: list[Extent], data_size: int, data_sha256: str) -> Survey:
+def _value_findings(images: Sequence[Image], frames: Sequence[Sequence[Distribution]]) -> tuple[Finding, ...]:
+    """Return what is odd in the values of a whole file, whose parts these are."""
+    header = replace(images[0].header, frames=tuple(frame for image in images for frame in image.frames))
+    factors = tuple(factor for image in images for factor in image.scaling.factors)
+    scaling = replace(images[0].scaling, factors=factors)
+    found = hounsfield_findings(header, scaling, [each for of_image in frames for each in of_image])
+    return tuple(locate(finding, images[0].pair.header, header) for finding in found)
+
+
+def _survey(
+    image: Image,
+    extents: Sequence[Extent],
+    frames: Sequence[Distribution],
+    odd: tuple[Finding, ...],
+    *,
+    first: bool,
+    data: tuple[int, str],
+) -> Survey:
     spans = list(zip(extents, image.scaling.factors, strict=True))
-    lowest = min(float(extent.lowest.min()) * factor for extent, factor in spans)
-    highest = max(float(extent.highest.max()) * factor for extent, factor in spans)
+    lowest = min(float(extent.lowest.min()) * factor for extent, factor in spans) + image.scaling.intercept
+    highest = max(float(extent.highest.max()) * factor for extent, factor in spans) + image.scaling.intercept
+    data_size, data_sha256 = data
     return Survey(
-        extents=tuple(extents),
+        extents=tuple(
+            replace(extent, usual=each.usual, has_wild=each.has_wild)
+            for extent, each in zip(extents, frames, strict=True)
+        ),
         data_size=data_size,
         data_sha256=data_sha256,
         digest=digest_of(image, data_sha256),
-        lowest=lowest + image.scaling.intercept,
-        highest=highest + image.scaling.intercept,
-        window=_window(image, lowest, highest),
-        findings=_not_finite(image, extents),
+        lowest=lowest,
+        highest=highest,
+        window=_window(image, frames, (lowest, highest), is_hu=image.scaling.unit is Unit.HU and not odd),
+        findings=(*(odd if first else ()), *_not_finite(image, extents)),
     )
 
 
@@ -102,10 +134,26 @@ def _read(images: Sequence[Image]) -> Iterator[tuple[tuple[int, int] | None, npt
     yield from ((None, gap) for gap in source.between(at, None))
 
 
-def _window(image: Image, lowest: float, highest: float) -> tuple[float, float] | None:
-    lowest = lowest if image.modality is Modality.CT else 0.0
+def _window(
+    image: Image, frames: Sequence[Distribution], limits: tuple[float, float], *, is_hu: bool
+) -> tuple[float, float] | None:
+    """Return what lets a first look show tissue: soft and bone of a CT, and else nearly all values, from 0.
+
+    A few hot voxels are left out of it, so that they do not make the rest dark.
+    """
+    lowest, highest = limits
+    if is_hu:
+        return _HU_WINDOW if lowest < highest else None
+    values, counts = physical(frames, image.scaling.factors, image.scaling.intercept)
+    is_ct = image.scaling.unit is Unit.HU
+    lowest = lowest if is_ct else 0.0
+    if len(values):
+        robust = [quantile(values, counts, share) for share in (_OUTSIDE, 1 - _OUTSIDE)]
+        slack = CLASS * max(map(abs, robust))
+        lowest = max(lowest, robust[0] - slack) if is_ct else 0.0
+        highest = min(highest, robust[1] + slack)
     width = highest - lowest
-    return (lowest + width / 2 + image.scaling.intercept, width) if 0 < width < _WIDEST else None
+    return (lowest + width / 2, width) if 0 < width < _WIDEST else None
 
 
 def _not_finite(image: Image, extents: Sequence[Extent]) -> tuple[Finding, ...]:

@@ -24,8 +24,9 @@ from inveonimaging.dicom.uids import UID
 from inveonimaging.dicom.write import Head, InstanceEncoder, MultiFrameEncoder
 from inveonimaging.errors import InveonError
 from inveonimaging.findings import Finding
+from inveonimaging.grey_levels import lost_values
 from inveonimaging.image import Image
-from inveonimaging.quant import Policy, quantise, slopes_of
+from inveonimaging.quant import Policy, enough_steps, quantise, slopes_of
 from inveonimaging.scan import is_mu_map
 from inveonimaging.timing import frame_reference_time, utc_offset
 from inveonimaging.units import MS_PER_S
@@ -150,7 +151,13 @@ def series_of(planned: SeriesPlan, survey: Survey, named: StudyNames, options: O
         utc_offset=offset,
         frame_reference_times_ms=_reference_times_ms(image),
         gating=planned.gating,
-        slopes=slopes_of(survey.extents, image.scaling.factors, policy),
+        slopes=slopes_of(
+            survey.extents,
+            image.scaling.factors,
+            policy,
+            enough=enough_steps(image.scaling.unit),
+            slices_share=planned.iod.holds_one_time_frame,
+        ),
         window=survey.window,
         uids=named.uids,
         attenuation_series_uid=named.attenuation(planned),
@@ -161,8 +168,14 @@ def series_of(planned: SeriesPlan, survey: Survey, named: StudyNames, options: O
     )
 
 
-def slope_findings(series: Series, iod: Iod) -> tuple[Finding, ...]:
-    """Return a finding if frames of one object have slopes of their own, which not all programs read."""
+def slope_findings(series: Series, survey: Survey, iod: Iod) -> tuple[Finding, ...]:
+    """Return what the slopes cost: values that lose their grey levels, and programs that read one slope only."""
+    helps = "" if iod.holds_one_time_frame else "--rescale slice keeps those of other slices"
+    lost = lost_values(series.image, survey.extents, series.slopes, helps)
+    return (*lost, *_several_slopes(series, iod))
+
+
+def _several_slopes(series: Series, iod: Iod) -> tuple[Finding, ...]:
     slopes = {slope for frame in series.slopes for slope in frame}
     if len(slopes) == 1 or not isinstance(iod, MultiFrameIod) or iod.holds_one_time_frame:
         return ()
