@@ -26,6 +26,7 @@ LEVELS = [
     {"grey_levels"},
     {"subject", "sheet", "image", "phantom"},
     {"hounsfield"},
+    {"data_type"},
     {"voxels", "quant", "timing", "discover", "parts", "gating"},
     {"geometry"},
     {"scan"},

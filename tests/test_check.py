@@ -324,6 +324,12 @@ def in_frame(number: int, change: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return changed
 
 
+def wild(stored: Any) -> Any:
+    copy = stored.copy()
+    copy[0, 1, 2, 3] = 1e6 * copy.max()
+    return copy
+
+
 VOXELS: dict[str, tuple[Scan, Callable[[Any], Any], str, str]] = {
     "all zero": (PET, lambda v: v * 0, "all-zero", "all voxels are 0"),
     "a frame zero": (PET, in_frame(1, lambda v: v * 0), "all-zero", "frames 1 are 0"),
@@ -333,6 +339,8 @@ VOXELS: dict[str, tuple[Scan, Callable[[Any], Any], str, str]] = {
     "negative": (PET, lambda v: v - 0.1 * v.max(), "activity-negative", "frames 0"),
     "too bright": (PET, lambda v: 20 * v, "activity-exceeds-dose", "MBq was left"),
     "other extremes": (PET, lambda v: 2 * v, "extremes-disagree", "minimum and maximum of frame 0"),
+    "bytes turned about": (PET, lambda v: v.byteswap(), "data-type-implausible", "data_type 5 (float32, big endian)"),
+    "a wild voxel": (PET, wild, "values-lost", "voxel (3, 2, 1) is"),
     "no air": (CT, lambda v: v + 1000, "hounsfield-odd", "air is not near -1000 HU: nearly all values are above"),
     "all air": (CT, lambda v: np.minimum(v, -900), "hounsfield-odd", "nothing but air"),
     "less than air": (CT, lambda v: v - 1000, "hounsfield-odd", "air is not near -1000 HU: many values are lower"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from helpers import header_text, inveon
 from inveonimaging.conversion import Options, convert
+from inveonimaging.data_type import data_type_findings
 from inveonimaging.dicom.iods import Form
 from inveonimaging.distribution import Collector, Distribution, distribution_of, physical, quantile
 from inveonimaging.findings import Severity
@@ -53,7 +55,7 @@ def test_what_is_no_number_is_not_counted() -> None:
 
 
 def test_a_large_slab_is_sampled_and_its_wild_voxel_is_found_all_the_same() -> None:
-    stored = np.float32(random(32, 64, 64))  # 131072 voxels
+    stored = random(32, 64, 64).astype("<f4")  # 131072 voxels
     every = distribution_of(stored, 100.0)
     assert every.values()[1].sum() == pytest.approx(stored.size, rel=1e-4)  # a seventh, times seven
     assert every.usual == pytest.approx(99.5, rel=CLASS)
@@ -205,6 +207,18 @@ def pair(folder: Path, stored: Float, main: Mapping[str, str] | None = None, cod
 
 
 CT = {"modality": "1", "acquisition_mode": "9", "isotope": "", "isotope_half_life": "0"}
+READY = {
+    "injection_time": "Thu Mar  5 10:00:30 2015",
+    "dose": "7",
+    "dose_units": "2",
+    "subject_weight": "25",
+    "subject_weight_units": "1",
+    "subject_genus": "mouse",
+    "decay_correction_applied": "1",
+    "attenuation_applied": "1",
+    "scatter_correction": "1",
+    "normalization_applied": "1",
+}
 SPECT = {"modality": "2", "acquisition_mode": "12", "isotope": "Tc-99m", "isotope_half_life": "21600"}
 
 
@@ -371,6 +385,109 @@ def test_convert_says_of_air_what_check_says(tmp_path: Path) -> None:
     for said in (inveon("convert", source, tmp_path / "out").output, inveon("check", source).output):
         assert " ".join(said.split()).count("air is not near -1000 HU") == 1
     assert inveon("convert", source, tmp_path / "no", "--strict").exit_code != 0
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Types and byte orders.
+
+
+def picture(scale: float = 1.0, noise: float = 0.1) -> Float:
+    """Return (40, 40) of a blob on a ground, with noise, and a frame of zeros."""
+    y, x = np.meshgrid(np.linspace(-1, 1, 40), np.linspace(-1, 1, 40), indexing="ij")
+    values = 20 + 300 * np.exp(-4 * (x**2 + y**2))
+    values *= 1 + np.random.default_rng(4).normal(0, noise, values.shape)
+    values[:4] = 0
+    return values * scale
+
+
+CODES = {"<i2": "2", "<i4": "3", "<f4": "4", ">f4": "5", ">i2": "6", ">i4": "7"}
+
+
+def likelier(values: Float, true: str, read: str, main: Mapping[str, str] | None = None) -> list[str]:
+    """Return the warnings on values that were written in one type and are read in another."""
+    header, _ = parse(header_text({"data_type": CODES[read], **(main or {})}).encode())
+    stored = (np.rint(values) if true[1] == "i" else values).astype(true).reshape(-1).view(read)
+    return [finding.message for finding in data_type_findings(header, stored)]
+
+
+WRONG = [(true, read) for true in CODES for read in CODES if true != read and true[2] == read[2]]
+
+
+@pytest.mark.parametrize(("true", "read"), WRONG)
+def test_another_type_or_byte_order_is_named(true: str, read: str) -> None:
+    (said,) = likelier(picture(30), true, read)
+    assert f"; data_type {CODES[true]} (" in said
+    assert "which is likelier" in said
+
+
+@pytest.mark.parametrize(("true", "read"), WRONG)
+def test_small_integers_are_named_too(true: str, read: str) -> None:
+    (said,) = likelier(np.arange(1200) % 97, true, read)  # as floats whole numbers, as integers one byte
+    assert f"; data_type {CODES[true]} (" in said
+
+
+@pytest.mark.parametrize("dtype", CODES)
+@pytest.mark.parametrize(
+    "values",
+    [
+        picture(30),
+        picture(1e-3),
+        picture(100, noise=3),
+        np.random.default_rng(5).normal(0, 1000, (40, 40)),  # nothing but noise
+        np.random.default_rng(5).normal(0, 3, (40, 40)),
+        np.random.default_rng(5).uniform(-32768, 32767, (40, 40)),
+        np.zeros((40, 40)),
+        np.tile([0, 256], 800),  # a mask
+        256.0 * picture(0.3),
+    ],
+    ids=["picture", "faint", "noisy", "noise", "faint noise", "all 16 bits", "zeros", "mask", "multiples"],
+)
+def test_what_was_read_as_it_was_written_is_let_be(values: Float, dtype: str) -> None:
+    assert likelier(values, dtype, dtype) == []
+
+
+@pytest.mark.parametrize("dtype", ["<f4", ">f4"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        picture(1e-15),  # a tiny calibration
+        picture(1e15),
+        np.where(picture() > 100, picture(), 1e-25 * picture()),  # dust beside it
+        np.where(picture() > 100, np.nan, picture()),
+        np.r_[picture().ravel(), 3.4e38],
+    ],
+    ids=["tiny", "huge", "dust", "NaN", "an artefact"],
+)
+def test_floats_of_any_calibration_are_let_be(values: Float, dtype: str) -> None:
+    assert likelier(values, dtype, dtype) == []
+
+
+def test_floats_beyond_reason_are_told_even_if_no_type_helps() -> None:
+    (said,) = likelier(picture(1e-36), "<f4", "<f4")
+    assert said.endswith("which is beyond reason, and no other type or byte order gives better ones")
+
+
+@pytest.mark.parametrize(("true", "read"), [("<i2", ">i2"), (">i2", "<i2"), ("<i4", ">i4"), (">i4", "<i4")])
+def test_the_air_of_a_ct_tells_its_byte_order(tmp_path: Path, true: str, read: str) -> None:
+    stored = np.rint(animal()).astype(true)[np.newaxis]
+    source = pair(tmp_path / "in", stored, CT, code=CODES[read])
+    (said,) = messages(source, tmp_path / "out", "data-type-implausible")
+    assert f"; data_type {CODES[true]} (" in said
+    assert messages(source, tmp_path / "again", "hounsfield-odd") == []
+
+
+@pytest.mark.parametrize(("true", "read"), WRONG)
+def test_suv_is_not_simply_ready_in_a_wrong_type(tmp_path: Path, true: str, read: str) -> None:
+    stored = np.tile(picture(30), (1, 4, 1, 1))
+    stored = (np.rint(stored) if true[1] == "i" else stored).astype(true)
+    source = pair(tmp_path / "in", stored, READY, code=CODES[read])
+    assert "data-type-implausible" in inveon("convert", source, tmp_path / "out", "--json").output
+    (file,) = json.loads(inveon("check", source, "--json").stdout)["files"]
+    assert "data-type-implausible" in {finding["code"] for finding in file["findings"]}
+    assert file["suv"]["verdict"] != "ready"
+    right = pair(tmp_path / "right", stored, READY, code=CODES[true])
+    (file,) = json.loads(inveon("check", right, "--json").stdout)["files"]
+    assert file["suv"]["verdict"] == "ready", file
 
 
 # ---------------------------------------------------------------------------------------------------------------------

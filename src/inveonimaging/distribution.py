@@ -174,4 +174,4 @@ class Collector:
     @property
     def sample(self) -> npt.NDArray[np.generic]:
         """The sample, in the type of the stored values."""
-        return np.concatenate(self._runs) if self._runs else np.zeros(0, np.int16)
+        return np.concatenate(self._runs, dtype=self._runs[0].dtype) if self._runs else np.zeros(0, np.int16)

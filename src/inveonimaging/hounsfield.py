@@ -11,7 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from inveonimaging.data_type import data_type_findings
 from inveonimaging.distribution import Counts, Distribution, Float, physical, quantile
 from inveonimaging.findings import Finding
 from inveonimaging.hdr import Header
@@ -27,6 +29,26 @@ _NO_AIR_HU, _NO_TISSUE_HU = -500.0, -500.0
 _PADDING_HU, _PADDING_APART = -1500.0, 1.25  # what was never measured is far below air, and all of one value
 _PADDING_SHARE = 0.5  # of the voxels; more than that is air in another unit
 _NEVER_AIR_HU = -10_000.0
+
+
+def value_findings(
+    header: Header, scaling: Scaling, frames: Sequence[Distribution], sample: npt.NDArray[np.generic]
+) -> tuple[Finding, ...]:
+    """Return what is odd in the values of a whole file: a wrong `data_type`, or else a CT that is not in HU.
+
+    Args:
+        header: the header, with its frames.
+        scaling: how stored values become physical ones.
+        frames: the stored values of each frame.
+        sample: stored values beside each other.
+    """
+
+    def is_air(stored: Float) -> bool:
+        values, counts = np.unique(stored * scaling.factors[0] + scaling.intercept, return_counts=True)
+        return _has_air(*_measured(values, counts))
+
+    found = data_type_findings(header, sample, is_air if scaling.unit is Unit.HU else None)
+    return found or hounsfield_findings(header, scaling, frames)
 
 
 @dataclass(frozen=True)

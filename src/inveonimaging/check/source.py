@@ -22,6 +22,7 @@ _OF_ITEM = {
     "dose-disagrees": Item.DOSE,
     "dose-residual-odd": Item.DOSE,
     "branching-fraction-odd": Item.UNITS,
+    "data-type-implausible": Item.UNITS,
 }
 _SAYS_THE_SAME = {"weight-unknown": "subject-value-odd"}  # of the same key
 

@@ -15,7 +15,7 @@ from inveonimaging.distribution import Collector
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.grey_levels import lost_values
 from inveonimaging.hdr.enums import Modality, ReconAlgorithm
-from inveonimaging.hounsfield import hounsfield_findings
+from inveonimaging.hounsfield import value_findings as scale_findings
 from inveonimaging.image import Image
 from inveonimaging.quant import Extent, Policy, Unit, enough_steps, extent_of, slopes_of
 
@@ -60,7 +60,7 @@ def value_findings(image: Image) -> tuple[Finding, ...]:
     distributions = [collector[frame] for frame in range(len(image.frames))]
     return (
         *(finding for judge in _JUDGES for finding in judge(image, frames)),
-        *hounsfield_findings(image.header, image.scaling, distributions),
+        *scale_findings(image.header, image.scaling, distributions, collector.sample),
         *_lost(image, [frame.extent for frame in frames]),
     )
 

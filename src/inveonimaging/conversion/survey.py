@@ -13,7 +13,7 @@ import numpy.typing as npt
 from inveonimaging.conversion.ahead import ahead
 from inveonimaging.distribution import CLASS, Collector, Distribution, physical, quantile
 from inveonimaging.findings import Finding
-from inveonimaging.hounsfield import hounsfield_findings
+from inveonimaging.hounsfield import value_findings
 from inveonimaging.image import Image, locate
 from inveonimaging.quant import Extent, Unit, extent_of
 
@@ -71,7 +71,7 @@ def survey_of(images: Sequence[Image]) -> tuple[Survey, ...]:
     places = [[(part, frame) for frame in range(len(image.frames))] for part, image in enumerate(images)]
     frames = [[collector[place] for place in of_image] for of_image in places]
     extents = [[Extent.joined(slabs[place]) for place in of_image] for of_image in places]
-    odd = _value_findings(images, frames)
+    odd = _value_findings(images, frames, collector)
     return tuple(
         _survey(*each, odd, first=part == 0, data=data)
         for part, each in enumerate(zip(images, extents, frames, strict=True))
@@ -84,12 +84,14 @@ def digest_of(image: Image, data_sha256: str) -> str:
     return hashlib.sha256(b"\0".join((name, image.header_bytes, data_sha256.encode()))).hexdigest()
 
 
-def _value_findings(images: Sequence[Image], frames: Sequence[Sequence[Distribution]]) -> tuple[Finding, ...]:
+def _value_findings(
+    images: Sequence[Image], frames: Sequence[Sequence[Distribution]], collector: Collector
+) -> tuple[Finding, ...]:
     """Return what is odd in the values of a whole file, whose parts these are."""
     header = replace(images[0].header, frames=tuple(frame for image in images for frame in image.frames))
     factors = tuple(factor for image in images for factor in image.scaling.factors)
     scaling = replace(images[0].scaling, factors=factors)
-    found = hounsfield_findings(header, scaling, [each for of_image in frames for each in of_image])
+    found = value_findings(header, scaling, [each for of_image in frames for each in of_image], collector.sample)
     return tuple(locate(finding, images[0].pair.header, header) for finding in found)
 
 
