@@ -29,6 +29,7 @@ LEVELS = [
     {"data_type"},
     {"voxels", "quant", "timing", "discover", "parts", "gating"},
     {"geometry"},
+    {"voxel_size"},
     {"scan"},
     {"foreign"},
     {"hdr"},

@@ -23,6 +23,7 @@ from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import Modality, Orientation
 from inveonimaging.hdr.need import missing
 from inveonimaging.scan import modality_of
+from inveonimaging.voxel_size import voxel_size_findings
 
 Float = npt.NDArray[np.float64]
 
@@ -139,14 +140,16 @@ def grid_of(header: Header, orientation: Orientation | None = None, flip: str = 
     posture = _posture(header, orientation, findings)
     directions = DIRECTIONS[posture or ASSUMED]
     turned = "".join(_OPPOSITE[d] if axis in flip else d for axis, d in zip("xyz", directions, strict=True))
+    shape, (spacing, source) = shape_of(header), _spacing(header, findings)
     grid = Grid(
-        shape=shape_of(header),
-        spacing_mm=_spacing(header, findings),
+        shape=shape,
+        spacing_mm=spacing,
         shift_mm=_shift(header),
         orientation=posture,
         directions=turned,
     )
-    return grid, (*findings, *_rotation_findings(header, grid))
+    odd = voxel_size_findings(header, modality_of(header)[0], shape, spacing, source)
+    return grid, (*findings, *odd, *_rotation_findings(header, grid))
 
 
 def moved_along_bed(grid: Grid, distance_mm: float) -> Grid:
@@ -191,11 +194,13 @@ def _size(header: Header, axis: str) -> int:
     return int(size)
 
 
-def _spacing(header: Header, findings: list[Finding]) -> tuple[float, float, float]:
+def _spacing(header: Header, findings: list[Finding]) -> tuple[tuple[float, float, float], str]:
+    """Return the size of a voxel, and where that between slices is from."""
     geometry = header.geometry
     x = _in_plane(header, "pixel_size_x", geometry.pixel_size_x_mm, findings)
     y = _in_plane(header, "pixel_size_y", geometry.pixel_size_y_mm, findings)
-    return x, y, _between_slices(header, findings)
+    z, source = _between_slices(header, findings)
+    return (x, y, z), source
 
 
 def _shift(header: Header) -> tuple[float, float, float]:
@@ -216,16 +221,16 @@ def _in_plane(header: Header, key: str, size: float | None, findings: list[Findi
     return spacing
 
 
-def _between_slices(header: Header, findings: list[Finding]) -> float:
+def _between_slices(header: Header, findings: list[Finding]) -> tuple[float, str]:
     detector = header.detector
-    spacing = header.geometry.pixel_size_z_mm
+    spacing, source = header.geometry.pixel_size_z_mm, "pixel_size_z"
     if spacing is None and modality_of(header)[0] is not Modality.CT:
         pitch = detector.axial_crystal_pitch_mm
         sources = {"axial_plane_size": detector.axial_plane_size_mm, "axial_crystal_pitch / 2": pitch and pitch / 2}
-        source, spacing = next(((name, size) for name, size in sources.items() if size), ("", None))
+        source, spacing = next(((name, size) for name, size in sources.items() if size), (source, None))
         if spacing:
             message = f"no pixel_size_z; {source} gives {spacing:g} mm between slices"
             findings.append(Finding("slice-spacing-derived", message, Severity.INFO, key=source.split()[0]))
     if spacing is None or not 0 < spacing <= _LARGEST_MM:
         raise missing(header, "pixel_size_z", _VOXEL_SIZE)
-    return spacing
+    return spacing, source
