@@ -194,7 +194,7 @@ OLD: dict[str, str | None] = {"pixel_size_x": None, "pixel_size_y": None, "pixel
         (
             {**OLD, "axial_plane_size": "0.1", "axial_crystal_pitch": "0.1592"},
             (0.949, 0.949, 1.0),
-            ["slice-spacing-derived"],
+            ["slice-spacing-derived", "voxel-size-implausible"],
         ),
         (
             {**OLD, "axial_plane_size": "0", "axial_crystal_pitch": "0.1592"},
