@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from pydicom.uid import ExplicitVRLittleEndian
 
 import inveonimaging
 from conftest import skip_or_fail
-from helpers import CT, inveon
+from helpers import CT, assert_harmless, inveon
 from inveonimaging.phantom import write_scan
 from inveonimaging.verification import verify
 from vendor import CT_MM, CT_SHAPE, PET_FRAMES, PET_MM, PET_SHAPE, REAL, Session
@@ -417,13 +418,30 @@ def test_check_says_what_the_vendor_writes_otherwise(export: Export) -> None:
         assert expected in pet
 
 
-def test_check_says_nothing_of_the_workstation_in_our_own_dicom(converted: Converted) -> None:
-    codes = {
-        finding["code"]
-        for each in json.loads(inveon("check", converted.output, "--json").stdout)["files"]
-        for finding in each["findings"]
-    }
+def test_check_says_nothing_of_the_workstation_in_our_own_dicom(converted: Converted, tmp_path: Path) -> None:
+    for path in sorted(converted.output.rglob("*.dcm"))[::50]:
+        (tmp_path / path.name).symlink_to(path)
+    files = json.loads(inveon("check", tmp_path, "--json").stdout)["files"]
+    assert len(files) == 2
+    codes = {finding["code"] for each in files for finding in each["findings"]}
     assert not [code for code in codes if code.startswith(("vendor", "images"))]
+
+
+@pytest.mark.parametrize("vr", ["LO", "DS", "UN", "SQ", "US"])
+def test_a_private_block_that_is_damaged_is_no_error(export: Export, tmp_path: Path, vr: str) -> None:
+    """Of elements that nobody documents any VR may come, and any value."""
+    dataset = pydicom.dcmread(export.ct / "CT00300.dcm")
+    values = {"LO": "a\\b", "DS": "1", "UN": b"\x1b[31m\xff", "SQ": [pydicom.Dataset()], "US": 7}
+    dataset[0x0079, 0x1002] = pydicom.DataElement(0x00791002, vr, values[vr])
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    dataset.save_as(tmp_path / "a.dcm")
+    held = (tmp_path / "a.dcm").read_bytes()
+    (tmp_path / "a.dcm").write_bytes(held.replace(b"\x02\x10DS\x02\x001 ", b"\x02\x10DS\x02\x00x "))
+    checked = inveon("check", tmp_path)
+    assert checked.exit_code == 0, checked.output
+    assert_harmless(checked.stdout)
+    found, _ = compared(export.ct_pair, tmp_path)
+    assert found - LOST == {"private-block"}
 
 
 # The phantom's dialect.

@@ -6,7 +6,9 @@ and of a PET with what is known of their headers. Element 04 (3 in a dynamic PET
 
 from __future__ import annotations
 
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
 
 CREATOR = "SMIL_PB79"
 GROUP = 0x0079
@@ -33,10 +35,13 @@ def workstation_values(dataset: Dataset) -> dict[str, str] | None:
         block = dataset.private_block(GROUP, CREATOR)
     except KeyError:
         return None
-    return {key: text for element, key in KEYS.items() if element in block and (text := _text(block[element].value))}
+    texts = {key: _text(dataset, block.get_tag(element)) for element, key in KEYS.items() if element in block}
+    return {key: text for key, text in texts.items() if text}
 
 
-def _text(value: object) -> str:
-    """Return a value as text; one whose VR is not known comes as bytes."""
-    text = value.decode("latin-1") if isinstance(value, bytes) else str(value)
+def _text(dataset: Dataset, tag: BaseTag) -> str:
+    """Return an element's value as text, as it stands in the file, whatever its VR says."""
+    raw: object = dataset.get_item(tag)
+    value = raw.value if isinstance(raw, RawDataElement) else dataset[tag].value
+    text = value.decode("latin-1") if isinstance(value, bytes) else str(value or "")
     return text.strip("\0 ")
