@@ -1004,6 +1004,7 @@ COMMAND: dict[str, Callable[[Path], object]] = {
     "space-separate": two_of(geometry(spatial_identifier="bed 2", image_ref_rotation_deg=(1.0, 0.0, 0.0))),
     "pixel-size-disagrees": scan_of(PET, defects=[Defect.PIXEL_SIZES_DISAGREE]),
     "slice-spacing-derived": scan_of(PET, change=geometry(pixel_size_z_mm=None)),
+    "voxel-size-implausible": scan_of(PET, change=geometry(pixel_size_z_mm=7.96)),
     "bed-direction-assumed": scan_of(replace(STATIC, beds=(312.5, 362.5))),
     "branching-fraction-odd": scan_of(PET, defects=[Defect.NO_BRANCHING_FRACTION]),
     "spect-calibration-not-applied": scan_of(replace(SPECT, calibration=NCI_PER_CC)),
