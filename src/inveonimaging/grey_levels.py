@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from inveonimaging.findings import Finding
 from inveonimaging.image import Image
@@ -27,22 +28,34 @@ def lost_values(image: Image, extents: Sequence[Extent], slopes: Slopes, way_out
     lost = lost_steps(extents, factors, slopes, enough=enough_steps(image.scaling.unit))
     if not lost:
         return ()
-    worst = min(lost, key=lambda each: min(each.steps.values()))
+    worst = min(lost, key=lambda each: (not extents[each.frame].has_wild, min(each.steps.values())))
     frame, k = worst.frame, _worst_slice(worst, extents[worst.frame])
     steps = worst.steps[k]
     others = sum(len(each.steps) for each in lost) - 1
     more = f", and so in {others} more slice{'s' if others > 1 else ''}" if others else ""
-    levels = f"{steps:.0f} grey levels" if steps >= 2 else "hardly a grey level"  # noqa: PLR2004 - the plural
+    levels = f"only {steps:.0f} grey levels" if steps >= 2 else "hardly a grey level"  # noqa: PLR2004 - the plural
     cause = _culprit(image, frame, k, extents[frame])
-    helps = f" ({way_out})" if way_out and any(len(set(slopes[each.frame])) == 1 for each in lost) else ""
-    message = f"slice {k} of frame {frame}: nearly all values keep only {levels}{more}; {cause}{helps}"
+    is_shared = any(len(set(slopes[each.frame])) == 1 and _differ(extents[each.frame]) for each in lost)
+    helps = f" ({way_out})" if way_out and is_shared else ""
+    message = f"slice {k} of frame {frame}: nearly all values keep {levels}{more}; {cause}{helps}"
     return (Finding("values-lost", message, path=str(image.pair.data)),)
 
 
 def _worst_slice(lost: Lost, extent: Extent) -> int:
     """Return the slice with the fewest grey levels; of equal ones that with the largest value."""
-    size = np.maximum(extent.highest, -extent.lowest)
-    return min(lost.steps, key=lambda k: (lost.steps[k], -float(size[k])))
+    sizes = _sizes(extent)
+    return min(lost.steps, key=lambda k: (lost.steps[k], -float(sizes[k])))
+
+
+def _differ(extent: Extent) -> bool:
+    """Whether some slice could do with a much smaller slope than another."""
+    sizes = _sizes(extent)
+    return bool(2 * sizes.min() < sizes.max())
+
+
+def _sizes(extent: Extent) -> npt.NDArray[np.float64]:
+    """Return (n,) the largest size of a value in each slice."""
+    return np.maximum(extent.highest, -extent.lowest)
 
 
 def _culprit(image: Image, frame: int, k: int, extent: Extent) -> str:
