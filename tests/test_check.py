@@ -1049,6 +1049,19 @@ def test_codes_that_only_writing_tells(tmp_path: Path, code: str) -> None:
     assert code in found
 
 
+def test_placeholders_of_extremes_are_no_finding(tmp_path: Path) -> None:
+    """Genuine CT headers say -32767 and 32767 whatever the voxels are; another pair is a finding as ever."""
+    for name, extremes, expected in (("a", (-32767.0, 32767.0), 0), ("b", (-32767.0, 32000.0), 1)):
+
+        def stale(header: Header, extremes: tuple[float, float] = extremes) -> Header:
+            low, high = extremes
+            return replace(header, frames=tuple(replace(each, minimum=low, maximum=high) for each in header.frames))
+
+        pair = write_scan(tmp_path / f"{name}.ct.img", CT, change=stale)
+        found = json.loads(inveon("check", pair.data, "--json").stdout)["files"][0]["findings"]
+        assert sum(each["code"] == "extremes-disagree" for each in found) == expected
+
+
 def test_every_code_of_the_catalogue_is_provoked() -> None:
     provoked = {code for _, code, _ in HEADERS.values()} | {code for *_, code, _ in VOXELS.values()}
     provoked |= (
