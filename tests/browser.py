@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,20 +21,28 @@ _QUIET = (
     *("--headless=new", "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-sync", "--hide-scrollbars"),
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
     *("--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader", "--window-size=1280,1000"),
-    "--host-resolver-rules=MAP * ~NOTFOUND",
 )
+_NOTHING = "MAP * ~NOTFOUND"
 
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    """Return a browser with a profile of its own; WebGL is drawn by software."""
+    """Return a browser that reaches no network."""
+    with started(tmp_path_factory.mktemp("profile")) as chrome:
+        yield chrome
+
+
+@contextlib.contextmanager
+def started(profile: Path, may_reach: str = "") -> Iterator[Chrome]:
+    """Run a browser with a profile of its own, and no network but one address; WebGL is drawn by software."""
     program = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
     driver = shutil.which("chromedriver")
     if program is None or driver is None:
         skip_or_fail("chromium or chromedriver is not installed")
     options = ChromeOptions()
     options.binary_location = str(program)
-    for argument in (*_QUIET, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+    rules = f"{_NOTHING}, EXCLUDE {may_reach}" if may_reach else _NOTHING
+    for argument in (*_QUIET, f"--host-resolver-rules={rules}", f"--user-data-dir={profile}"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     chrome = Chrome(options, Service(str(driver)))
