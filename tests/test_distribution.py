@@ -12,16 +12,19 @@ import numpy.typing as npt
 import pydicom
 import pytest
 
+from conftest import skip_or_fail
 from helpers import header_text, inveon
 from inveonimaging.conversion import Options, convert
 from inveonimaging.data_type import data_type_findings
 from inveonimaging.dicom.iods import Form
 from inveonimaging.distribution import Collector, Distribution, distribution_of, physical, quantile
 from inveonimaging.findings import Severity
+from inveonimaging.geometry import grid_of
 from inveonimaging.hdr import parse
 from inveonimaging.hdr.enums import Modality
-from inveonimaging.hounsfield import hounsfield_findings
+from inveonimaging.hounsfield import hounsfield_findings, value_findings
 from inveonimaging.quant import Extent, Policy, extent_of, lost_steps, scaling_of, slopes_of
+from vendor import REAL
 
 Float = npt.NDArray[Any]
 CLASS = 1 / 16  # of a value: the widest class there is
@@ -385,6 +388,29 @@ def test_convert_says_of_air_what_check_says(tmp_path: Path) -> None:
     for said in (inveon("convert", source, tmp_path / "out").output, inveon("check", source).output):
         assert " ".join(said.split()).count("air is not near -1000 HU") == 1
     assert inveon("convert", source, tmp_path / "no", "--strict").exit_code != 0
+
+
+GENUINE_CT = [
+    (lambda hu: hu, ""),
+    (lambda hu: np.rint(hu / 2.7205).astype("<i2"), CALIBRATED),  # what the factor of that header would make right
+    (lambda hu: hu.byteswap(), "which is likelier: correct it in a copy of the header"),
+]
+
+
+@pytest.mark.parametrize(("change", "helps"), GENUINE_CT, ids=["as it is", "divided", "bytes turned about"])
+def test_the_air_of_a_genuine_ct(change: Callable[[Any], Any], helps: str) -> None:
+    if not REAL.is_dir():
+        skip_or_fail(f"{REAL} is not there")
+    (path,) = REAL.glob("*.ct.img.hdr")
+    header, _ = parse(path.read_bytes())
+    with np.load(REAL / "hotel-ct-2x2x2.npz") as file:
+        stored = change(file["hu"])
+    collector = Collector(1)
+    collector.add(0, stored, extent_of(stored).largest)
+    scaling, _ = scaling_of(header, Modality.CT)
+    found = value_findings(header, scaling, [collector[0]], collector.sample)
+    assert [each.message.endswith(helps) for each in found] == [True] * bool(helps)
+    assert "voxel-size-implausible" not in {each.code for each in grid_of(header)[1]}
 
 
 # ---------------------------------------------------------------------------------------------------------------------
