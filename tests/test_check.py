@@ -19,6 +19,7 @@ from pydicom.dataelem import DataElement
 import inveonimaging
 from helpers import CT, PET, assert_harmless, inveon, write_small_study
 from inveonimaging import Options, convert
+from inveonimaging.check import units
 from inveonimaging.check.checked import Asked, Checked, check_dicom, check_pair
 from inveonimaging.check.marker import Side
 from inveonimaging.check.nuclides import NUCLIDES, nuclide_of
@@ -692,6 +693,16 @@ DICOM: dict[str, tuple[Callable[[Any, int], None], str, str, State, Verdict]] = 
         State.DOUBTFUL,
         Verdict.DOUBTFUL,
     ),
+    "kBq": (put(Units="KBQML"), "units-other", "Units", State.MISSING, Verdict.NOT_READY),
+    "rates": (put(Units="CPS"), "not-calibrated", "Units", State.MISSING, Verdict.NOT_READY),
+    "SUV": (put(Units="GML"), "already-suv", "Units", State.PRESENT, Verdict.ALREADY),
+    "SUV by surface in g/mL": (
+        put(Units="GML", SUVType="BSA"),
+        "suv-type-contradicts",
+        "Units",
+        State.DOUBTFUL,
+        Verdict.ALREADY,
+    ),
     "two injections": (
         put(RadiopharmaceuticalStartTime="125137"),
         "injection-times-disagree",
@@ -752,6 +763,68 @@ def test_time_of_injection_alone_is_one_of_the_day_of_the_scan(tmp_path: Path) -
     checked = altered(written(tmp_path), put(RadiopharmaceuticalStartDateTime=None))
     assert checked.suv is not None
     assert checked.suv.suv_per_bqml == pytest.approx(24.6 / (7.03e6 * 0.99684769), rel=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("stated", "kind", "says"),
+    [
+        ("GML", None, "body weight"),
+        ("GML", "BW", "body weight"),
+        ("GML", "LBMJANMA", "lean body mass"),
+        ("GML", "IBW", "ideal body weight"),
+        ("CM2ML", "BSA", "body surface"),
+        ("CM2ML", None, "body surface"),
+    ],
+)
+def test_values_that_are_suv_already(tmp_path: Path, stated: str, kind: str | None, says: str) -> None:
+    def change(dataset: Any, _number: int) -> None:
+        dataset.Units = stated
+        if kind:
+            dataset.SUVType = kind
+        del dataset.PatientWeight  # nothing hangs on it
+
+    (finding,) = altered(written(tmp_path), change).findings
+    assert (finding.code, finding.severity.value) == ("already-suv", "info")
+    assert says in finding.message
+
+
+@pytest.mark.parametrize(
+    ("code", "known"),
+    [
+        ("g/ml{SUVbw}", ("GML", "BW")),
+        ("g/ml{SUVlbm}", ("GML", "LBM")),
+        ("cm2/ml{SUVbsa}", ("CM2ML", "BSA")),
+        ("Bq/ml", ("BQML", None)),
+        ("{propcounts}", ("{propcounts}", None)),
+    ],
+)
+def test_units_of_enhanced_pet(code: str, known: tuple[str, str | None]) -> None:
+    assert units.of_code(code) == known
+
+
+def test_units_are_known_as_people_write_them() -> None:
+    assert units.suv_type("g/ml", None) == units.suv_type("G/ML", None) == "BW"
+    assert units.suv_type("BQML", None) is None
+
+
+@pytest.mark.parametrize(
+    ("isotope", "half_life_s", "before", "percent"),
+    [
+        ("Cu-64", 45721.0, timedelta(hours=48), "5.6 %"),  # 2 ** (3600 / 45721) is 1.0561
+        ("F-18", 6586.2, timedelta(hours=14), "46 %"),  # 2 ** (3600 / 6586.2) is 1.4606
+        ("Cu-64", 45721.0, timedelta(hours=3), None),
+        ("Na-22", 82105000.0, timedelta(hours=48), None),
+    ],
+)
+def test_clocks_may_have_been_changed_in_a_night(
+    tmp_path: Path, isotope: str, half_life_s: float, before: timedelta, percent: str | None
+) -> None:
+    change = tracer(isotope=isotope, half_life_s=half_life_s, injection_time=START - before)
+    checked = looked_at(tmp_path, STATIC, change=change)
+    told = [finding for finding in checked.findings if finding.code == "clock-change-possible"]
+    assert [percent in each.message for each in told if percent] == ([True] if percent else [])
+    assert bool(told) is (percent is not None)
+    assert all(each.severity.value == "info" for each in told)
 
 
 # Times that were altered or cut. All these scans were injected 30 s before 13:52:07, and 2 ** (-30 / 6586.2) is
@@ -1070,6 +1143,7 @@ def test_every_code_of_the_catalogue_is_provoked() -> None:
     provoked |= {"value-removed"}  # in test_deidentify.py
     provoked |= {"scan-not-in-sheet", "sheet-row-unused", "sheet-encoding", "scan-without-subject", "species-needed"}
     provoked |= {"dose-from-activities", "dose-residual-odd"}  # in test_sheet*.py, in test_dose.py
+    provoked |= {"clock-change-possible"}  # above, on its own
     provoked |= {"decay-from-injection"}  # in test_decay_reference.py
     provoked |= {"code-left-out"}  # in test_sheet_convert.py
     provoked |= {"activity-before-injection", "injection-after-start", "injection-day-assumed"}  # above, on their own

@@ -156,6 +156,11 @@ def local(plane: Plane, value: Any) -> datetime | None:
     return _plus(moment, (own - zone).total_seconds())
 
 
+def are_zones_told(plane: Plane, value: Any) -> bool:
+    """Return whether a DateTime has a zone, and the dates and times beside it have one, too."""
+    return _zone(value) is not None and _zone(value_of(plane, "TimezoneOffsetFromUTC")) is not None
+
+
 def written(value: Any) -> Written:
     """Return a DICOM DateTime as it is written, without its zone; it may end after any of its parts (PS3.5 6.2)."""
     match = _DATE_TIME.match(str(value).strip()) if value is not None else None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 from enum import Enum
 from typing import NamedTuple
 
+from inveonimaging.check import units
 from inveonimaging.check.animals import limits_of
 from inveonimaging.check.facts import MOST_HALF_LIVES, Facts
 from inveonimaging.check.nuclides import nuclide_of
@@ -45,15 +46,31 @@ class Doubt(NamedTuple):
 
 
 def doubts_of(facts: Facts) -> tuple[Doubt, ...]:
-    """Return all that stands in the way of an SUV, or makes it doubtful."""
-    return tuple(doubt for judge in _JUDGES for doubt in judge(facts))
+    """Return all that stands in the way of an SUV, or makes it doubtful; of values that are SUV only what they are."""
+    judges = (_units,) if is_suv(facts) else _JUDGES
+    return tuple(doubt for judge in judges for doubt in judge(facts))
+
+
+def is_suv(facts: Facts) -> bool:
+    """Return whether the values are SUV already, so that nothing is to be computed."""
+    return units.suv_type(facts.units, facts.suv_type) is not None
 
 
 def _units(facts: Facts) -> Iterator[Doubt]:
-    if facts.units != "BQML":
-        what = f"is {printable(facts.units)}" if facts.units else "is missing"
+    kind, shown = units.suv_type(facts.units, facts.suv_type), printable(facts.units or "", 30)
+    if units.contradicts(facts.units, facts.suv_type):
+        message = f"Units is {shown or 'missing'}, but SUV Type is {printable(facts.suv_type or '', 30)}"
+        yield Doubt(Item.UNITS, Finding("suv-type-contradicts", message))
+    if kind:
+        message = f"the values are SUV already, by {printable(units.words(kind), 40)} (Units {shown})"
+        yield Doubt(Item.UNITS, Finding("already-suv", message, Severity.INFO))
+    elif not facts.units or units.plain(facts.units) in units.COUNTS:
+        what = f"is {shown}, which is counts" if facts.units else "is missing"
         message = f"Units {what}, and SUV needs BQML: the values are not in Bq/mL"
         yield Doubt(Item.UNITS, Finding("not-calibrated", message, key="calibration_factor"), stops=True)
+    elif facts.units != units.ACTIVITY:
+        message = f"Units is {shown}, and SUV needs BQML; viewers refuse SUV"
+        yield Doubt(Item.UNITS, Finding("units-other", message), stops=True)
 
 
 def _corrected(facts: Facts) -> Iterator[Doubt]:
@@ -155,11 +172,31 @@ def _late_or_early(facts: Facts, injected: datetime, start: datetime) -> Iterato
             "means over a time without tracer and one with it"
         )
         yield Doubt(Item.INJECTED, Finding("injection-after-start", message, key="injection_time"))
+    yield from _clocks(facts, injected, start)
     if facts.half_life_s and -late > _MANY_HALF_LIVES * facts.half_life_s:
         half_lives = -late / facts.half_life_s
         message = f"the injection at {injected} is {half_lives:.3g} half-lives before the scan at {start}"
         found = Finding("injection-long-before", message, key="injection_time")
         yield Doubt(Item.INJECTED, found, stops=half_lives >= MOST_HALF_LIVES and facts.decay_correction != "ADMIN")
+
+
+def _clocks(facts: Facts, injected: datetime, start: datetime) -> Iterator[Doubt]:
+    """Yield that clocks may have been changed in a night between injection and scan: local times do not tell."""
+    if facts.is_zone_known or facts.decay_correction == "ADMIN" or not facts.half_life_s or facts.half_life_s < 0:
+        return
+    change = 2.0 ** min(_S_PER_HOUR / facts.half_life_s, 1.0) - 1
+    if (injected - _CHANGE).date() < (start - _CHANGE).date() and change >= _WORTH_TELLING:
+        percent = f"{100 * change:.2g} %" if facts.half_life_s > _S_PER_HOUR else "100 % and more"
+        message = (
+            f"the tracer was injected at {injected}, a night or more before the scan at {start}: if the clock was "
+            f"changed between (summer time), it was an hour more or less, and SUV is {percent} off"
+        )
+        yield Doubt(Item.INJECTED, Finding("clock-change-possible", message, Severity.INFO, key="injection_time"))
+
+
+_S_PER_HOUR = 3600.0
+_CHANGE = timedelta(hours=2)  # at night, when clocks are changed
+_WORTH_TELLING = 0.005
 
 
 def _dose(facts: Facts) -> Iterator[Doubt]:

@@ -21,6 +21,7 @@ class Facts:
 
     Attributes:
         units: Units (0054,1001).
+        suv_type: SUV Type (0054,1006), of values that are SUV.
         corrected: Corrected Image (0028,0051), of its terms `ATTN` and `DECY`.
         decay_correction: `START`, `ADMIN` or `NONE`.
         series_start: Series Date and Time, as they are written.
@@ -31,12 +32,14 @@ class Facts:
         injected: Radiopharmaceutical Start DateTime (0018,1078), if it has a date and a time.
         injected_day: its date, if it has no time, or one that is not precise enough.
         injected_time: Radiopharmaceutical Start Time (0018,1072), which has no day.
+        is_zone_known: whether the zones of injection and scan are stated, so that a change of clocks does no harm.
         dose_bq, half_life_s, weight_kg, positrons: positrons are those per decay.
         isotope, species: as they are written.
         is_enhanced: an Enhanced PET has other attributes for the same.
     """
 
     units: str | None = None
+    suv_type: str | None = None
     corrected: tuple[str, ...] | None = None
     decay_correction: str | None = None
     series_start: datetime | None = None
@@ -47,6 +50,7 @@ class Facts:
     injected: datetime | None = None
     injected_day: date | None = None
     injected_time: time | None = None
+    is_zone_known: bool = False
     dose_bq: float | None = None
     half_life_s: float | None = None
     weight_kg: float | None = None

@@ -8,6 +8,7 @@ from typing import Any
 
 from inveonimaging.check.dicom_times import (
     Timed,
+    are_zones_told,
     clock_of,
     expected_factor,
     fits,
@@ -23,6 +24,7 @@ from inveonimaging.check.dicom_times import (
 )
 from inveonimaging.check.doubts import Doubt, Item
 from inveonimaging.check.facts import Facts
+from inveonimaging.check.units import of_code
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding
 from inveonimaging.readback import Plane, Series
@@ -65,11 +67,13 @@ def facts_of_series(series: Series) -> Facts:
     stated = moment_of(value_of(first, "SeriesDate"), value_of(first, "SeriesTime"))
     corrected_to = local(first, value_of(first, "DecayCorrectionDateTime")) if is_enhanced else None
     decay = _text(value_of(first, "DecayCorrection"))
+    units, suv_type = _units(first)
     start = start_of((stated, vendor_start(first)), planes, half_life, is_corrected=decay == "START")
     if is_enhanced:
         decay, start = _decay(corrected_to, (stated, start), injected, planes, half_life)
     return Facts(
-        units=_units(first),
+        units=units,
+        suv_type=_text(value_of(first, "SUVType")) or suv_type,
         corrected=_corrected(first, is_enhanced=is_enhanced),
         decay_correction=decay,
         series_start=stated,
@@ -80,6 +84,7 @@ def facts_of_series(series: Series) -> Facts:
         injected=injected,
         injected_day=day,
         injected_time=clock,
+        is_zone_known=are_zones_told(first, tracer.get("RadiopharmaceuticalStartDateTime")),
         dose_bq=number_of(tracer.get("RadionuclideTotalDose")),
         half_life_s=half_life,
         weight_kg=number_of(value_of(first, "PatientWeight")),
@@ -200,13 +205,13 @@ def _meaning(items: Any) -> str | None:
     return _text(value_of(items[0], "CodeMeaning")) if items else None
 
 
-def _units(plane: Plane) -> str | None:
+def _units(plane: Plane) -> tuple[str | None, str | None]:
+    """Return the units, and the SUV type that a code for them tells."""
     units = _text(value_of(plane, "Units"))
     if units is not None:
-        return units
+        return units, None
     codes = value_of(plane, "MeasurementUnitsCodeSequence")
-    code = _text(value_of(codes[0], "CodeValue")) if codes else None
-    return "BQML" if code is not None and code.lower() == "bq/ml" else code
+    return of_code(_text(value_of(codes[0], "CodeValue")) if codes else None)
 
 
 def _corrected(plane: Plane, *, is_enhanced: bool) -> tuple[str, ...] | None:

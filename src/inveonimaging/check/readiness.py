@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
-from inveonimaging.check.doubts import Doubt, Item, doubts_of
+from inveonimaging.check.doubts import Doubt, Item, doubts_of, is_suv
 from inveonimaging.check.facts import Facts
 from inveonimaging.findings import Finding, Severity
 
@@ -32,6 +32,7 @@ class Verdict(str, Enum):
     READY = "ready"
     DOUBTFUL = "ready with doubts"
     NOT_READY = "not ready"
+    ALREADY = "already SUV"  # the values are SUV: nothing is to be computed
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,9 @@ def readiness_of(
         refused: why no conversion makes DICOM of it; then nothing is ready, whatever it says.
     """
     doubts = (*doubts_of(facts), *more)
+    if is_suv(facts):
+        doubts = tuple(doubt for doubt in doubts if doubt.item is Item.UNITS)
+        return Readiness(series, Verdict.ALREADY, (_row(Item.UNITS, facts, list(doubts)),), None)
     rows = tuple(_row(item, facts, [doubt for doubt in doubts if doubt.item is item]) for item in _ATTRIBUTES)
     if refused:
         rows = (Row("Conversion", "", State.MISSING, "refused", refused), *rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from inveonimaging.check.doubts import doubts_of
+from inveonimaging.check.doubts import Item, doubts_of, is_suv
 from inveonimaging.check.from_dicom import doubts_of_series, facts_of_series, is_pet_series
 from inveonimaging.check.readiness import Readiness, readiness_of
 from inveonimaging.check.vendor import vendor_findings
@@ -21,6 +21,8 @@ def check_series(series: Series) -> tuple[tuple[Finding, ...], Readiness | None]
         return vendors, None
     facts = facts_of_series(series)
     more = doubts_of_series(series, facts)
+    if is_suv(facts):  # nothing hangs on the others
+        more = tuple(doubt for doubt in more if doubt.item is Item.UNITS)
     found = [doubt.finding for doubt in (*doubts_of(facts), *more)]
     located = (replace(finding, key=None, path=finding.path or path) for finding in found)
     return (*dict.fromkeys(located), *vendors), readiness_of(name_of(series), facts, more)

@@ -35,7 +35,12 @@ Examples:
 _LONGEST = 1000
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
 _STATES = {"present": "green", "doubtful": "yellow", "missing": "bold red"}
-_VERDICTS = {"ready": "bold green", "ready with doubts": "bold yellow", "not ready": "bold red"}
+_VERDICTS = {
+    "ready": "bold green",
+    "ready with doubts": "bold yellow",
+    "not ready": "bold red",
+    "already SUV": "bold green",
+}
 _OUTCOMES = {"as the header claims": "bold green", "cannot tell": "bold yellow", "not as the header claims": "bold red"}
 
 
