@@ -795,7 +795,7 @@ def test_values_that_are_suv_already(tmp_path: Path, stated: str, kind: str | No
         ("g/ml{SUVlbm}", ("GML", "LBM")),
         ("cm2/ml{SUVbsa}", ("CM2ML", "BSA")),
         ("Bq/ml", ("BQML", None)),
-        ("{propcounts}", ("{propcounts}", None)),
+        ("{propcounts}", ("PROPCNTS", None)),
     ],
 )
 def test_units_of_enhanced_pet(code: str, known: tuple[str, str | None]) -> None:

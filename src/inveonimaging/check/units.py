@@ -7,6 +7,7 @@ import re
 ACTIVITY = "BQML"
 COUNTS = frozenset({"CNTS", "CPS", "PROPCNTS", "PROPCPS"})
 _UCUM_SUV = re.compile(r"(g|cm2)/ml\{suv([a-z0-9]*)\}", re.IGNORECASE | re.ASCII)
+_OF_CODE = {"bq/ml": ACTIVITY, "{counts}": "CNTS", "{counts}/s": "CPS", "{propcounts}": "PROPCNTS"}
 _BY_AREA = "BSA"
 _OF_SUV = {"GML": "BW", "CM2ML": _BY_AREA}
 _TYPES = {
@@ -29,7 +30,7 @@ def of_code(code: str | None) -> tuple[str | None, str | None]:
     match = _UCUM_SUV.fullmatch(code or "")
     if match:
         return ("GML" if match[1].lower() == "g" else "CM2ML"), match[2].upper() or None
-    return (ACTIVITY if (code or "").lower() == "bq/ml" else code), None
+    return _OF_CODE.get((code or "").lower(), code), None
 
 
 def suv_type(units: str | None, stated: str | None) -> str | None:
