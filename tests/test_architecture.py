@@ -35,6 +35,7 @@ LEVELS = [
     {"hdr"},
     {"remedies"},
     {"xnat"},
+    {"given"},
     {"units", "findings", "errors", "version", "dose", "digest", "distribution"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}

@@ -16,6 +16,7 @@ from inveonimaging.version import __version__
 
 if TYPE_CHECKING:
     from inveonimaging.conversion import Options, convert
+    from inveonimaging.deidentification.request import Deidentify
     from inveonimaging.errors import (
         DataError,
         HeaderError,
@@ -28,12 +29,20 @@ if TYPE_CHECKING:
     )
     from inveonimaging.findings import Finding, Severity
     from inveonimaging.hdr import Frame, Header
+    from inveonimaging.hdr.enums import Modality, Orientation
     from inveonimaging.image import Image, read
+    from inveonimaging.report.page import write_report
+    from inveonimaging.report.pictures import write_pictures
+    from inveonimaging.report.study import read_study
+    from inveonimaging.report.survey import survey_of
+    from inveonimaging.sheet.reading import read_sheet
+    from inveonimaging.subject import GivenSubject
     from inveonimaging.uptake import suv
     from inveonimaging.verification import Overrides, Verification, verify
 
 _HOMES = {
     "conversion": ("Options", "convert"),
+    "deidentification.request": ("Deidentify",),
     "errors": (
         "DataError",
         "HeaderError",
@@ -46,7 +55,14 @@ _HOMES = {
     ),
     "findings": ("Finding", "Severity"),
     "hdr": ("Frame", "Header"),
+    "hdr.enums": ("Modality", "Orientation"),
     "image": ("Image", "read"),
+    "report.page": ("write_report",),
+    "report.pictures": ("write_pictures",),
+    "report.study": ("read_study",),
+    "report.survey": ("survey_of",),
+    "sheet.reading": ("read_sheet",),
+    "subject": ("GivenSubject",),
     "uptake": ("suv",),
     "verification": ("Overrides", "Verification", "verify"),
 }
@@ -54,15 +70,19 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "DataError",
+    "Deidentify",
     "Finding",
     "Frame",
+    "GivenSubject",
     "Header",
     "HeaderError",
     "Image",
     "InputError",
     "InveonError",
+    "Modality",
     "OptionError",
     "Options",
+    "Orientation",
     "OutputError",
     "Overrides",
     "Severity",
@@ -72,8 +92,13 @@ __all__ = [
     "__version__",
     "convert",
     "read",
+    "read_sheet",
+    "read_study",
+    "survey_of",
     "suv",
     "verify",
+    "write_pictures",
+    "write_report",
 ]
 
 

@@ -6,24 +6,27 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from inveonimaging.discover import Pair, pair_of
-from inveonimaging.errors import HeaderError, InveonError, OptionError, printable
+from inveonimaging.errors import HeaderError, InveonError
 from inveonimaging.findings import Finding, Severity
+from inveonimaging.gating import Gating, gating_of
 from inveonimaging.geometry import Grid, grid_of, moved_along_bed
+from inveonimaging.given import axes, named, optional, refused
 from inveonimaging.hdr import Frame, Header, parse
 from inveonimaging.hdr.enums import Modality, Orientation
 from inveonimaging.hdr.need import missing_in_frame
-from inveonimaging.parts import Part, count_findings
+from inveonimaging.parts import Part, count_findings, parts_of
 from inveonimaging.quant import Scaling, scaling_of
 from inveonimaging.scan import modality_of
 from inveonimaging.timing import decay_findings
 from inveonimaging.voxels import Voxels, file_size, voxels_of
 
+_posture = optional(named(Orientation))
 LARGEST_HEADER = 16 * 1024 * 1024
 _SLAB_VOXELS = 256 * 1024
 
@@ -38,6 +41,9 @@ class Instead(NamedTuple):
 @dataclass(frozen=True)
 class Image:
     """A pair of files, read and checked.
+
+    `numpy.asarray(image)` holds the physical values, in the order of the file: (frames, nz, ny, nx), or (nz, ny, nx) of
+    a single frame. Transposed, (nx, ny, nz) or (nx, ny, nz, frames), it is what `affine` belongs to.
 
     Attributes:
         pair: paths of header and data file, or what they are to be called; `source` has the data file's path.
@@ -70,6 +76,59 @@ class Image:
     def part_name(self) -> str:
         """What tells it from other images of the same file, `bed 1`; empty for a whole file."""
         return self.part.name if self.part else ""
+
+    @property
+    def affine(self) -> npt.NDArray[np.float64]:
+        """(4, 4) array: voxel index (i, j, k, 1), of column x, row y and slice z, -> RAS mm, as nibabel has it.
+
+        `grid.affine` is the same in DICOM's LPS: x and y have the other sign.
+        """
+        return np.asarray(np.diag([-1.0, -1.0, 1.0, 1.0]) @ self.grid.affine + 0.0)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of `numpy.asarray(image)`: (frames, nz, ny, nx), or (nz, ny, nx) of a single frame."""
+        frames = len(self.frames)
+        return self.source.shape if frames == 1 else (frames, *self.source.shape)
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        """Return the physical values of all frames, float32 unless asked otherwise; always a new array.
+
+        Raises:
+            ValueError: `copy` is False; the values are computed.
+        """
+        if copy is False:
+            raise ValueError("the values of an image are computed: there is no array without a copy")
+        values = np.empty((len(self.frames), *self.source.shape), np.float32)
+        for frame in range(len(self.frames)):
+            values[frame] = self.values(frame)
+        return values.reshape(self.shape).astype(np.float32 if dtype is None else dtype, copy=False)
+
+    def series(
+        self, *, bed_direction: str = "forward", cycle_ms: float | None = None, separate_frames: bool = False
+    ) -> tuple[Image, ...]:
+        """Return the image as one image a series, as a conversion makes them.
+
+        Each bed position, at its own place, and each energy window is a series; each gate is one, too, if the length of
+        a cycle is not known.
+
+        Args:
+            bed_direction: `"reverse"` if a larger `bed_offset` shows what lies less far along the stored slice axis.
+            cycle_ms: length of a cycle of gated scans, instead of the middle of the limits in `gate_bins`.
+            separate_frames: make each frame block a series of its own, for files whose blocks nothing tells apart.
+
+        Raises:
+            InveonError: the frames make no series.
+        """
+        if self.part is not None:
+            return (self,)
+        if bed_direction not in {"forward", "reverse"}:
+            raise refused("bed_direction", bed_direction, "one of forward, reverse")
+        try:
+            parts, _, _ = series_parts(self.header, cycle_ms, separate=separate_frames)
+        except InveonError as error:
+            raise error.at(self.pair.header) from error
+        return split(self, parts, -1 if bed_direction == "reverse" else 1)
 
     def voxels(self, frame: int = 0) -> npt.NDArray[np.generic]:
         """Return the stored values of a frame, (nz, ny, nx), in the file's type; mapped, not loaded."""
@@ -127,7 +186,8 @@ def read_pair(
 ) -> Image:
     """Read a pair of files, or what is `instead` of its header's text and its files' names; as `read`."""
     named, data = instead or Instead(pair, header_bytes(pair.header))
-    posture = _posture(orientation) if isinstance(orientation, str) else orientation
+    posture = _posture("orientation", orientation)
+    flip = axes("flip", flip)
     parsing: tuple[Finding, ...] = ()
     try:
         header, parsing = parse(data)
@@ -151,6 +211,20 @@ def read_again(
     pair = Pair(image.pair.header, image.source.path)
     instead = Instead(image.pair, image.header_bytes)
     return read_pair(pair, orientation=orientation, flip=flip, apply_hounsfield=apply_hounsfield, instead=instead)
+
+
+def series_parts(
+    header: Header, cycle_ms: float | None = None, *, separate: bool = False
+) -> tuple[tuple[Part, ...], Gating | None, tuple[Finding, ...]]:
+    """Return the parts of a file that become one series each, and the gating of those that are gated.
+
+    Gates whose times nobody knows are parts of their own, and are not gated; all blocks are if they are to be separate.
+    """
+    parts = parts_of(header, separate=separate)
+    if not parts[0].is_gated:
+        return parts, None, ()
+    gating, findings = gating_of(header, len(parts[0].frames), cycle_ms)
+    return (parts if gating else parts_of(header, split_gates=True)), gating, findings
 
 
 def split(image: Image, parts: Sequence[Part], bed_direction: int = 1) -> tuple[Image, ...]:
@@ -205,13 +279,6 @@ def with_header(image: Image, header: Header) -> Image:
     )
     kept = tuple(finding for finding in image.findings if finding not in before)
     return replace(image, header=header, findings=image.findings if before == now else (*kept, *now))
-
-
-def _posture(name: str) -> Orientation:
-    names = [posture.name for posture in Orientation if posture]
-    if name not in names:
-        raise OptionError(f"orientation is '{printable(name)}'", expected=f"one of {', '.join(names)}")
-    return Orientation[name]
 
 
 def locate(finding: Finding, path: Path, header: Header) -> Finding:

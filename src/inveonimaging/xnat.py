@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from inveonimaging.errors import OptionError, printable
+from inveonimaging.given import refused
 
 _LABEL = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 _LONGEST = 255  # three of them fit into Patient Comments, of 10,240 characters
@@ -56,6 +58,17 @@ def route_of(text: str) -> Route:
     return Route(*labels)
 
 
+def route_given(name: str, value: Any) -> Route:
+    """Read a route, `PROJECT/SUBJECT/SESSION`, or the three labels; OptionError."""
+    if isinstance(value, Route):
+        return value
+    if isinstance(value, str):
+        return route_of(value)
+    if isinstance(value, tuple | list) and len(value) == len(_KINDS):
+        return Route(*value)
+    raise refused(name, value, "PROJECT/SUBJECT/SESSION")
+
+
 def checked_label(text: str, kind: str = "project") -> str:
     """Return a label of XNAT as it is.
 
@@ -66,8 +79,8 @@ def checked_label(text: str, kind: str = "project") -> str:
     Raises:
         OptionError: it is empty, longer than 255 characters, or has a character at which XNAT would cut or miss it.
     """
-    if not _LABEL.fullmatch(text):
-        raise OptionError(f"the XNAT {kind} is '{printable(text)}'", expected=_CHARACTERS)
+    if not isinstance(text, str) or not _LABEL.fullmatch(text):
+        raise refused(f"the XNAT {kind}", text, _CHARACTERS)
     if len(text) > _LONGEST:
         raise OptionError(f"the XNAT {kind} has {len(text)} characters", expected=f"at most {_LONGEST}")
     return text

@@ -115,42 +115,34 @@ def conversion_options(
     Raises:
         OptionError: what makes no sense.
     """
-    from inveonimaging.conversion import options as asked
     from inveonimaging.conversion.objects import object_size
-    from inveonimaging.conversion.space import Space
+    from inveonimaging.conversion.options import Options
     from inveonimaging.deidentification.request import request_of
-    from inveonimaging.dicom.codes import CodeTable, read_code_table
-    from inveonimaging.dicom.iods import Form
-    from inveonimaging.dicom.pixels import Compression
-    from inveonimaging.hdr.enums import Modality, Orientation
-    from inveonimaging.quant import Policy
-    from inveonimaging.sheet.reading import read_sheet
     from inveonimaging.subject import given_subject
-    from inveonimaging.xnat import route_of
 
-    return asked.Options(
-        form=Form(form),
+    return Options(
+        form=form,
         file_name=file_name,
         largest_object=object_size(max_object_size),
-        compression=Compression(compress),
+        compression=compress,
         cycle_ms=cycle_length,
         separate_frames=separate_frames,
-        bed_direction=asked.BedDirection(bed_direction) if bed_direction else None,
+        bed_direction=bed_direction,
         study_description=study_description,
         subject=given_subject(patient_name, patient_id, patient_birth_date, patient_sex),
-        sheet=read_sheet(subjects) if subjects else None,
-        xnat_route=route_of(xnat_route) if xnat_route is not None else None,
+        sheet=subjects,
+        xnat_route=xnat_route,
         deidentify=request_of(deidentify, dates, shift_days, key_file),
         scan_time=scan_time,
-        orientation=Orientation[orientation] if orientation else None,
+        orientation=orientation,
         flip=flip,
-        rescale=Policy(rescale),
-        uids=asked.Uids(uids),
-        prefixes={Modality.CT: ct_prefix, Modality.PET: pet_prefix, Modality.SPECT: nm_prefix},
-        codes=read_code_table(code_table) if code_table else CodeTable(),
-        frame_of_reference=Space(frame_of_reference),
+        rescale=rescale,
+        uids=uids,
+        prefixes={"CT": ct_prefix, "PET": pet_prefix, "SPECT": nm_prefix},
+        codes=code_table,
+        frame_of_reference=frame_of_reference,
         refuse_strays=strict,
-        ignored_suffixes=asked.suffixes(ignore or []),
+        ignored_suffixes=ignore or (),
         fail_on_warnings=strict,
         apply_hounsfield=apply_hounsfield,
         allow_long_data=allow_long_data,

@@ -54,12 +54,7 @@ def report(
 ) -> None:
     """Show what is in Inveon files: one HTML page with slices, projections, curves, findings and the whole header."""
     with one_line_errors():
-        from datetime import datetime
-
-        from inveonimaging.conversion.options import BedDirection
-        from inveonimaging.conversion.space import Space
         from inveonimaging.errors import OptionError
-        from inveonimaging.hdr.enums import Orientation
         from inveonimaging.report.extra import refuse_without_extra
 
         if viewer and png and not output:
@@ -69,20 +64,18 @@ def report(
         from inveonimaging.report.page import write_report
         from inveonimaging.report.pictures import write_pictures
         from inveonimaging.report.study import read_study
-        from inveonimaging.sheet.reading import read_sheet
 
         page = output or (None if png else Path("report.html"))
         if page:
             refuse_taken(page, overwrite=overwrite)
         study = read_study(
             source,
-            datetime.now(),
-            orientation=Orientation[orientation] if orientation else None,
+            orientation=orientation,
             flip=flip,
-            bed_direction=BedDirection(bed_direction).sign,
-            space=Space(frame_of_reference),
+            bed_direction=bed_direction,
+            frame_of_reference=frame_of_reference,
             apply_hounsfield=apply_hounsfield,
-            sheet=read_sheet(subjects) if subjects else None,
+            sheet=subjects,
         )
         if png:
             for path in write_pictures(study, png, overwrite=overwrite):

@@ -78,7 +78,6 @@ def verify(
     """Compare DICOM with the Inveon files: every voxel, position, time, unit, dose and identity."""
     with one_line_errors(as_json=as_json):
         from inveonimaging.cli.progress import bar
-        from inveonimaging.sheet.reading import read_sheet
         from inveonimaging.subject import given_subject
         from inveonimaging.verification import Overrides
         from inveonimaging.verification import verify as compare
@@ -92,7 +91,7 @@ def verify(
             separate_frames=separate_frames,
             apply_hounsfield=apply_hounsfield,
             subject=given_subject(patient_name, patient_id, patient_birth_date, patient_sex),
-            sheet=read_sheet(subjects) if subjects else None,
+            sheet=subjects,
         )
         with bar("Comparing") as advance:
             result = compare(source, dicom, overrides, recursive=recursive, progress=advance)
@@ -130,9 +129,9 @@ def _told(options: Options) -> Overrides:
     from inveonimaging.verification.overrides import Overrides
 
     return Overrides(
-        orientation=options.orientation.name if options.orientation else None,
+        orientation=options.orientation or None,
         flip=options.flip,
-        bed_direction=options.bed_direction.value if options.bed_direction else None,
+        bed_direction=options.bed_direction,
         scan_time=options.scan_time,
         cycle_ms=options.cycle_ms,
         separate_frames=options.separate_frames,

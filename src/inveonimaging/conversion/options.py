@@ -4,23 +4,42 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
+from typing import Any
 
-from inveonimaging.conversion.objects import DEFAULT_SIZE
+from inveonimaging.conversion.objects import DEFAULT_SIZE, object_size
 from inveonimaging.conversion.space import Space
-from inveonimaging.deidentification.request import Deidentify
-from inveonimaging.dicom.codes import CodeTable
+from inveonimaging.deidentification.request import Deidentify, request_of
+from inveonimaging.dicom.codes import CodeTable, read_code_table
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.pixels import LONGEST, Compression
 from inveonimaging.errors import OptionError, printable
+from inveonimaging.given import (
+    Given,
+    PathLike,
+    axes,
+    choice,
+    kept_or_read,
+    local_time,
+    named,
+    number,
+    optional,
+    refused,
+    switch,
+    text,
+    texts,
+    whole_number,
+)
 from inveonimaging.hdr.enums import Modality, Orientation
 from inveonimaging.quant import Policy
 from inveonimaging.sheet.matching import Sheet
+from inveonimaging.sheet.reading import read_sheet
 from inveonimaging.subject import GivenSubject
-from inveonimaging.xnat import Route
+from inveonimaging.subject.given import subject_given
+from inveonimaging.xnat import Route, route_given
 
 PREFIXES = MappingProxyType({Modality.CT: "CT-", Modality.PET: "PET-", Modality.SPECT: "NM-"})
 
@@ -56,11 +75,82 @@ def suffixes(extensions: Iterable[str]) -> frozenset[str]:
     return frozenset("." + extension.lower().lstrip(".") for extension in extensions)
 
 
-def _refuse_prefixes(prefixes: Mapping[Modality, str]) -> None:
-    """Refuse what cannot start a file name on every system; OptionError."""
-    for prefix in prefixes.values():
-        if set(prefix) & _NOT_IN_NAMES or not (prefix.isprintable() or not prefix):
-            raise OptionError(f"the prefix is '{printable(prefix)}'", expected=f"a start of a file name, {_NAMING}")
+_MODALITIES: dict[object, Modality] = {each: each for each in PREFIXES}
+_MODALITIES |= {
+    "CT": Modality.CT,
+    "PET": Modality.PET,
+    "PT": Modality.PET,
+    "SPECT": Modality.SPECT,
+    "NM": Modality.SPECT,
+}
+
+
+def _prefixes(name: str, value: Any) -> Mapping[Modality, str]:
+    """Read how file names start, by modality or its name; the default for those that are not named."""
+    if value is None:
+        return PREFIXES
+    if not isinstance(value, Mapping):
+        raise refused(name, value, "a mapping, as {'CT': 'CT-', 'PET': 'PET-', 'SPECT': 'NM-'}")
+    found = dict(PREFIXES)
+    for key, prefix in value.items():
+        modality = _MODALITIES.get(key.upper() if isinstance(key, str) else key)
+        if modality is None:
+            raise refused(f"a key of {name}", key, "CT, PET or SPECT")
+        if not isinstance(prefix, str) or set(prefix) & _NOT_IN_NAMES or not (prefix.isprintable() or not prefix):
+            raise OptionError(
+                f"the prefix is '{printable(str(prefix))}'", expected=f"a start of a file name, {_NAMING}"
+            )
+        found[modality] = prefix
+    return MappingProxyType(found)
+
+
+def _size(name: str, value: Any) -> int:
+    """Read a number of bytes, or `2GiB`."""
+    is_number = not isinstance(value, str) or value.strip().isdecimal()
+    size = whole_number(name, value) if is_number else object_size(value)
+    if not 0 < size <= LONGEST:
+        raise OptionError(f"the object size is {size}", expected=f"1 to {LONGEST} bytes, or 1MiB to 4095MiB")
+    return size
+
+
+def _jobs(name: str, value: Any) -> int:
+    jobs = whole_number(name, value)
+    if not 0 <= jobs <= _MOST_JOBS:
+        raise OptionError(f"the number of jobs is {jobs}", expected=f"0 to {_MOST_JOBS}")
+    return jobs
+
+
+def _cycle_ms(name: str, value: Any) -> float:
+    cycle_ms = number(name, value)
+    if not 0 < cycle_ms <= _LONGEST_CYCLE_MS:
+        raise OptionError(f"the cycle length is {cycle_ms:g}", expected="milliseconds above 0, up to a minute")
+    return cycle_ms
+
+
+def _file_name(name: str, value: Any) -> str:
+    found = text(name, value)
+    _refuse_file_name(found)
+    return found
+
+
+def _ignored(name: str, value: Any) -> frozenset[str]:
+    return suffixes(texts(name, value))
+
+
+_read_codes = kept_or_read(CodeTable, read_code_table, "the path of a code table, or what read_code_table returns")
+
+
+def _codes(name: str, value: Any) -> CodeTable:
+    return CodeTable() if value is None else _read_codes(name, value)
+
+
+def _deidentify(name: str, value: Any) -> Deidentify | None:
+    """Read what is asked for; True is what `--deidentify` alone asks for, False and None are nothing."""
+    if value is None or isinstance(value, Deidentify):
+        return value
+    if isinstance(value, bool):
+        return request_of(value)
+    raise refused(name, value, "Deidentify(...), True or False")
 
 
 def _refuse_file_name(name: str) -> None:
@@ -73,6 +163,9 @@ def _refuse_file_name(name: str) -> None:
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """Options of a conversion; the default suits most people.
+
+    Texts are taken as the command line takes them, such as `form="enhanced"`, and checked at once: an OptionError names
+    the choices.
 
     Attributes:
         form: which SOP classes are written.
@@ -109,50 +202,39 @@ class Options:
             Value. VTK, MRtrix, MINC and (X)MedCon cannot read files with them.
     """
 
-    form: Form = Form.CLASSIC
-    file_name: str | None = None
-    jobs: int = 1
-    overwrite: bool = False
-    manifest: bool = True
-    largest_object: int = DEFAULT_SIZE
-    compression: Compression = Compression.NONE
-    cycle_ms: float | None = None
-    separate_frames: bool = False
-    bed_direction: BedDirection | None = None
-    study_description: str | None = None
-    subject: GivenSubject = field(default_factory=GivenSubject)
-    sheet: Sheet | None = None
-    xnat_route: Route | None = None
-    deidentify: Deidentify | None = None
-    scan_time: datetime | None = None
-    orientation: Orientation | None = None
-    flip: str = ""
-    rescale: Policy = Policy.AUTO
-    uids: Uids = Uids.CONTENT
-    prefixes: Mapping[Modality, str] = field(default_factory=lambda: PREFIXES)
-    codes: CodeTable = field(default_factory=CodeTable)
-    frame_of_reference: Space = Space.AUTO
-    recursive: bool = False
-    refuse_strays: bool = False
-    ignored_suffixes: frozenset[str] | None = frozenset()
-    fail_on_warnings: bool = False
-    apply_hounsfield: bool = False
-    allow_long_data: bool = False
-    unlimited_text: bool = False
+    form: Given[Form | str, Form] = Given(choice(Form), Form.CLASSIC)
+    file_name: Given[PathLike | None, str | None] = Given(optional(_file_name), None)
+    jobs: Given[int | str, int] = Given(_jobs, 1)
+    overwrite: Given[bool, bool] = Given(switch, False)
+    manifest: Given[bool, bool] = Given(switch, True)
+    largest_object: Given[int | str, int] = Given(_size, DEFAULT_SIZE)
+    compression: Given[Compression | str, Compression] = Given(choice(Compression), Compression.NONE)
+    cycle_ms: Given[float | str | None, float | None] = Given(optional(_cycle_ms), None)
+    separate_frames: Given[bool, bool] = Given(switch, False)
+    bed_direction: Given[BedDirection | str | None, BedDirection | None] = Given(optional(choice(BedDirection)), None)
+    study_description: Given[str | None, str | None] = Given(optional(text), None)
+    subject: Given[GivenSubject | Mapping[str, Any] | None, GivenSubject] = Given(subject_given, None)
+    sheet: Given[Sheet | PathLike | None, Sheet | None] = Given(
+        optional(kept_or_read(Sheet, read_sheet, "the path of a sheet, or what read_sheet returns")), None
+    )
+    xnat_route: Given[Route | str | None, Route | None] = Given(optional(route_given), None)
+    deidentify: Given[Deidentify | bool | None, Deidentify | None] = Given(_deidentify, None)
+    scan_time: Given[datetime | str | None, datetime | None] = Given(optional(local_time), None)
+    orientation: Given[Orientation | str | None, Orientation | None] = Given(optional(named(Orientation)), None)
+    flip: Given[str | Iterable[str] | None, str] = Given(axes, "")
+    rescale: Given[Policy | str, Policy] = Given(choice(Policy), Policy.AUTO)
+    uids: Given[Uids | str, Uids] = Given(choice(Uids), Uids.CONTENT)
+    prefixes: Given[Mapping[Modality, str] | Mapping[str, str] | None, Mapping[Modality, str]] = Given(_prefixes, None)
+    codes: Given[CodeTable | PathLike | None, CodeTable] = Given(_codes, None)
+    frame_of_reference: Given[Space | str, Space] = Given(choice(Space), Space.AUTO)
+    recursive: Given[bool, bool] = Given(switch, False)
+    refuse_strays: Given[bool, bool] = Given(switch, False)
+    ignored_suffixes: Given[Iterable[str] | None, frozenset[str] | None] = Given(optional(_ignored), frozenset())
+    fail_on_warnings: Given[bool, bool] = Given(switch, False)
+    apply_hounsfield: Given[bool, bool] = Given(switch, False)
+    allow_long_data: Given[bool, bool] = Given(switch, False)
+    unlimited_text: Given[bool, bool] = Given(switch, False)
 
     def __getstate__(self) -> dict[str, object]:
         """Return what another process needs to have the same options."""
         return vars(self) | {"prefixes": dict(self.prefixes)}
-
-    def __post_init__(self) -> None:
-        _refuse_prefixes(self.prefixes)
-        if self.file_name is not None:
-            _refuse_file_name(self.file_name)
-        if not 0 <= self.jobs <= _MOST_JOBS:
-            raise OptionError(f"the number of jobs is {self.jobs}", expected=f"0 to {_MOST_JOBS}")
-        if not 0 < self.largest_object <= LONGEST:
-            raise OptionError(f"the object size is {self.largest_object}", expected=f"1 to {LONGEST} bytes")
-        if self.scan_time is not None and self.scan_time.tzinfo is not None:
-            raise OptionError(f"the scan time is '{self.scan_time}'", expected="local time without a zone")
-        if self.cycle_ms is not None and not 0 < self.cycle_ms <= _LONGEST_CYCLE_MS:
-            raise OptionError(f"the cycle length is {self.cycle_ms:g}", expected="milliseconds above 0, up to a minute")

@@ -17,11 +17,10 @@ from inveonimaging.dicom.iods import Iod
 from inveonimaging.discover import Folder, Foreign, Pair, pair_of, scan_folder
 from inveonimaging.errors import DataError, InputError, InveonError, printable
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.gating import Gating, gating_of
+from inveonimaging.gating import Gating
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import Modality
-from inveonimaging.image import Image, Instead, locate, read_pair, split, with_header
-from inveonimaging.parts import parts_of
+from inveonimaging.image import Image, Instead, locate, read_pair, series_parts, split, with_header
 from inveonimaging.sheet.applied import applied
 from inveonimaging.sheet.matching import told_of, unmatched_scan
 from inveonimaging.sheet.told import NOTHING, Told
@@ -275,12 +274,7 @@ def _read(pair: Pair, image: Image, options: Options) -> _File:
 
 def _parts(image: Image, options: Options) -> tuple[tuple[Image, ...], Gating | None, tuple[Finding, ...]]:
     """Return the parts of a file that become one series each; gates whose times nobody knows are parts too."""
-    parts = parts_of(image.header, separate=options.separate_frames)
-    gating: Gating | None = None
-    findings: tuple[Finding, ...] = ()
-    if parts[0].is_gated:
-        gating, findings = gating_of(image.header, len(parts[0].frames), options.cycle_ms)
-        parts = parts if gating else parts_of(image.header, split_gates=True)
+    parts, gating, findings = series_parts(image.header, options.cycle_ms, separate=options.separate_frames)
     direction = options.bed_direction or BedDirection.FORWARD
     images = split(image, parts, direction.sign)
     return images, gating, (*findings, *(() if options.bed_direction else bed_findings(images)))

@@ -6,11 +6,13 @@ import hashlib
 import hmac
 import os
 from base64 import b32encode
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from inveonimaging.errors import OptionError
+from inveonimaging.given import Given, choice, optional, refused, whole_number
 
 KEY_VARIABLE = "INVEON_DEIDENTIFY_KEY"
 _SHORTEST_KEY = 16
@@ -28,19 +30,34 @@ class Dates(str, Enum):
     SHIFT = "shift"
 
 
+def _key(name: str, value: Any) -> bytes:
+    """Read a secret: its bytes, its text, or the path of the file that holds it."""
+    if isinstance(value, Path):
+        return _key_in(value)
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogateescape")
+    if isinstance(value, bytes):
+        return value
+    raise refused(name, type(value).__name__, "bytes, text, or the Path of a file with the secret")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Deidentify:
     """What is asked of a de-identification.
 
     Attributes:
         dates: what happens to them.
-        key: the secret; None if there is none.
+        key: the secret: bytes, text, or the Path of the file that holds it; None if there is none.
         shift_days: by how many days dates are moved, instead of by a number made from the key.
     """
 
-    dates: Dates = Dates.SHIFT
-    key: bytes | None = field(default=None, repr=False)
-    shift_days: int | None = field(default=None, repr=False)
+    dates: Given[Dates | str, Dates] = Given(choice(Dates), Dates.SHIFT)
+    key: Given[bytes | str | Path | None, bytes | None] = Given(optional(_key), None)
+    shift_days: Given[int | str | None, int | None] = Given(optional(whole_number), None)
+
+    def __repr__(self) -> str:
+        """Return what is asked for, without the secret and the shift."""
+        return f"Deidentify(dates={self.dates!r})"
 
     def __post_init__(self) -> None:
         if self.key is not None and len(self.key) < _SHORTEST_KEY:
@@ -94,9 +111,9 @@ class Deidentify:
 
 def request_of(
     wanted: bool,
-    dates: str | None,
-    shift_days: int | None,
-    key_file: Path | None,
+    dates: str | None = None,
+    shift_days: int | None = None,
+    key_file: Path | None = None,
 ) -> Deidentify | None:
     """Return what is asked for on the command line, with the secret of a file or of the environment.
 

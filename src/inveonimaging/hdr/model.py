@@ -8,15 +8,18 @@ One row of `fields.FIELDS` maps one key to one attribute.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from inveonimaging import units
 from inveonimaging.dose import Measured, net_dose
+from inveonimaging.errors import printable
 from inveonimaging.hdr import enums
-from inveonimaging.hdr.lexer import Block
+from inveonimaging.hdr.lexer import END, Block
 
 Xyz = tuple[float, float, float]
 
@@ -500,6 +503,28 @@ class Frame:
         """Return the number of the line that gives this key, None if there is none."""
         return _line_of(key, self.source)
 
+    def __getitem__(self, key: str) -> str:
+        """Return the text of a key of this block, as it stands; of a key that occurs again, the last one.
+
+        Raises:
+            KeyError: the block has no such key.
+        """
+        return _last_text(key, self.source, f"frame {self.index}" if self.index is not None else "the frame block")
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.keys()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the keys of this block, each once, in their order."""
+        return _keys(self.source)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return all texts of a key of this block, in their order; empty if it has none."""
+        return _texts(key, self.source)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
@@ -547,6 +572,47 @@ class Header:
         """Return the number of the line in the main block that gives this key, None if there is none."""
         return _line_of(key, self.source)
 
+    def __getitem__(self, key: str) -> str:
+        """Return the text of a key of the main block, as it stands; of a key that occurs again, the last one.
+
+        Raises:
+            KeyError: the main block has no such key.
+        """
+        if isinstance(key, str) and key not in self and any(key in frame for frame in self.frames):
+            raise KeyError(f"'{printable(key, 60)}' is a key of the frame blocks: header.frames[0][{key!r}]")
+        return _last_text(key, self.source, "the header")
+
+    def __contains__(self, key: object) -> bool:
+        return key in self.keys()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def keys(self) -> tuple[str, ...]:
+        """Return the keys of the main block, each once, in their order."""
+        return _keys(self.source)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return all texts of a key of the main block, such as `user`, in their order; empty if it has none."""
+        return _texts(key, self.source)
+
 
 def _line_of(key: str, block: Block) -> int | None:
     return next((line.number for line in reversed(block) if line.key == key), None)
+
+
+def _keys(block: Block) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(line.key for line in block if line.key and line.key != END))
+
+
+def _texts(key: str, block: Block) -> tuple[str, ...]:
+    return tuple(line.value for line in block if line.key and line.key == key)
+
+
+def _last_text(key: str, block: Block, where: str) -> str:
+    found = _texts(key, block)
+    if found:
+        return found[-1]
+    near = get_close_matches(str(key), _keys(block), n=1)
+    meant = f"; did you mean '{near[0]}'?" if near else ""
+    raise KeyError(f"{where} has no key '{printable(str(key), 60)}'{meant}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -181,7 +182,7 @@ def on_plane(image: Image, survey: Survey, under: Survey, plane: Plane) -> View:
     return resampled(between(survey.wanted[plane, first], survey.wanted[plane, second], fraction), onto)
 
 
-def write_pictures(study: Study, folder: Path, *, overwrite: bool = False) -> tuple[Path, ...]:
+def write_pictures(study: Study, folder: str | os.PathLike[str], *, overwrite: bool = False) -> tuple[Path, ...]:
     """Write the pictures of a study as PNG files, such as `2-mouse.pet.img-mip.png`; return their paths.
 
     Args:
@@ -198,7 +199,7 @@ def write_pictures(study: Study, folder: Path, *, overwrite: bool = False) -> tu
     named = [
         (f"{_file_name(each.series, picture)}.png", picture.png) for each in drawn(study) for picture in each.pictures
     ]
-    return write_all(folder, named, overwrite=overwrite)
+    return write_all(Path(folder), named, overwrite=overwrite)
 
 
 def _file_name(series: Series, picture: Picture) -> str:

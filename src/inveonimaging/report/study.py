@@ -11,14 +11,14 @@ from pathlib import Path
 from inveonimaging.check.readiness import Readiness
 from inveonimaging.check.source import check_image
 from inveonimaging.conversion.checks import bed_findings
-from inveonimaging.conversion.options import Options
+from inveonimaging.conversion.options import BedDirection, Options
 from inveonimaging.conversion.plan import StudyPlan, reason_of
 from inveonimaging.conversion.space import Space, spaces_of
 from inveonimaging.discover import Folder, pair_of, scan_folder
 from inveonimaging.errors import InveonError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr.enums import Orientation
-from inveonimaging.image import Image, locate, read_again, read_pair, split, with_header
+from inveonimaging.image import Image, locate, read_again, read_pair, series_parts, split, with_header
 from inveonimaging.parts import Part, parts_of
 from inveonimaging.scan import refuse_unconvertible
 from inveonimaging.sheet.applied import applied
@@ -75,14 +75,14 @@ class Study:
 
 def read_study(
     path: str | os.PathLike[str],
-    now: datetime,
+    now: datetime | None = None,
     *,
-    orientation: Orientation | None = None,
-    flip: str = "",
+    orientation: Orientation | str | None = None,
+    flip: str | Iterable[str] = "",
     apply_hounsfield: bool = False,
-    bed_direction: int = 1,
-    space: Space = Space.AUTO,
-    sheet: Sheet | None = None,
+    bed_direction: BedDirection | str | None = None,
+    frame_of_reference: Space | str = Space.AUTO,
+    sheet: Sheet | str | os.PathLike[str] | None = None,
 ) -> Study:
     """Read what stands in a folder, or one pair, given by its header or its data file, and check it.
 
@@ -90,38 +90,54 @@ def read_study(
 
     Args:
         path: the folder or file.
-        now: local time, to tell times in the future.
+        now: local time, to tell times in the future; None takes the clock's.
         orientation: the animal's posture, instead of what the headers say.
         flip: stored axes (letters of `xyz`) whose patient direction is turned about.
         apply_hounsfield: of a CT, apply `ct_hounsfield_scale` and `ct_hounsfield_offset`.
-        bed_direction: 1 if a larger `bed_offset` shows what lies further along the stored slice axis, else -1.
-        space: which series share one space.
-        sheet: what rows say of subjects and scans instead of the headers.
+        bed_direction: `"reverse"` if a larger `bed_offset` shows what lies less far along the stored slice axis.
+        frame_of_reference: which series share one space.
+        sheet: what rows say of subjects and scans instead of the headers, or the path of such a sheet.
 
     Raises:
         InveonError: nothing can be shown.
+        OptionError: an option makes no sense; the options are those of `Options`, by the same names.
     """
-    folder = scan_folder(Path(path)) if os.path.isdir(path) else None  # noqa: PTH112 - raises for no name
-    pairs = folder.pairs if folder else (pair_of(Path(path)),)
+    asked = Options(
+        orientation=orientation,
+        flip=flip,
+        apply_hounsfield=apply_hounsfield,
+        bed_direction=bed_direction,
+        frame_of_reference=frame_of_reference,
+        sheet=sheet,
+    )
+    return _read_study(Path(path), now or datetime.now(), asked)
+
+
+def _read_study(path: Path, now: datetime, options: Options) -> Study:
+    folder = scan_folder(path) if os.path.isdir(path) else None  # noqa: PTH112 - raises for no name
+    pairs = folder.pairs if folder else (pair_of(path),)
     if folder and not pairs:
         raise folder.without_pairs()
     images: list[Image] = []
     errors: list[InveonError] = []
     for pair in pairs:
         try:
-            images.append(read_pair(pair, orientation=orientation, flip=flip, apply_hounsfield=apply_hounsfield))
+            image = read_pair(
+                pair, orientation=options.orientation, flip=options.flip, apply_hounsfield=options.apply_hounsfield
+            )
+            images.append(image)
         except InveonError as error:
             errors.append(error)
-    told, of_study = told_of(sheet, [(image.pair, image.header) for image in images])
+    told, of_study = told_of(options.sheet, [(image.pair, image.header) for image in images])
     files: list[_File] = []
     for image, said in zip(images, told, strict=True):
         try:
-            files.append(_file(image, said, sheet, now, bed_direction))
+            files.append(_file(image, said, options, now))
         except InveonError as error:
             errors.append(error)
     if not files:
         raise errors[0]
-    return _study(Path(path), files, errors, _skipped(folder), of_study, space)
+    return _study(path, files, errors, _skipped(folder), of_study, options.frame_of_reference)
 
 
 def planned_study(planned: StudyPlan, found: Iterable[Finding], options: Options, now: datetime) -> Study:
@@ -162,13 +178,14 @@ class _File:
     told: Told
 
 
-def _file(image: Image, said: Told, sheet: Sheet | None, now: datetime, bed_direction: int) -> _File:
-    unmatched = unmatched_scan(sheet, said) if sheet else ()
+def _file(image: Image, said: Told, options: Options, now: datetime) -> _File:
+    unmatched = unmatched_scan(options.sheet, said) if options.sheet else ()
     try:
         image = with_header(image, applied(image.header, said))
         odd = refuse_unconvertible(image.header, image.modality)
+        direction = options.bed_direction or BedDirection.FORWARD
         groups, alike = _frame_groups(image)
-        parts = split(image, groups, bed_direction)
+        parts = split(image, groups, direction.sign)
     except InveonError as error:
         raise error.at(image.pair.header) from error
     told = [locate(each, image.pair.header, image.header) for each in (*unmatched, *odd, *alike, *bed_findings(parts))]
@@ -178,10 +195,11 @@ def _file(image: Image, said: Told, sheet: Sheet | None, now: datetime, bed_dire
 def _frame_groups(image: Image) -> tuple[tuple[Part, ...], tuple[Finding, ...]]:
     """Return what becomes a series each; frame blocks that nothing tells apart are shown one by one."""
     try:
-        return parts_of(image.header), ()
+        groups, _, findings = series_parts(image.header)
     except InveonError as error:
         finding = Finding("frames-alike", str(error), line=error.line)
         return parts_of(image.header, separate=True), (finding,)
+    return groups, findings
 
 
 def _study(

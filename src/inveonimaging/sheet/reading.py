@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from pathlib import Path
 
@@ -19,13 +20,14 @@ _DECIMAL_COMMA = re.compile(r"(\d+),(\d+)", re.ASCII)
 _EMPTY = "an empty cell, which leaves it to the header, or unknown, which takes the header's value away"
 
 
-def read_sheet(path: Path) -> Sheet:
+def read_sheet(path: str | os.PathLike[str]) -> Sheet:
     """Read a sheet of subjects and scans: .csv, .tsv, .xlsx, .json or .yaml.
 
     Raises:
         OptionError: it cannot be read, or says what makes no sense: with the row, the column, what was found and what
             was expected.
     """
+    path = Path(path)
     try:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)

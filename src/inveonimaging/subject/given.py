@@ -2,23 +2,60 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import date
+from typing import Any
 
-from inveonimaging.errors import OptionError, printable
+from inveonimaging.errors import OptionError
+from inveonimaging.given import Given, day, optional, refused, text
 from inveonimaging.subject.typed import birth_date_of, sex_of
 
 _LONGEST_NAME = 64  # of a Long String and of a Person Name, PS3.5 6.2
+_WHAT = {"name": "the patient's name", "id": "the patient ID"}
+
+
+def _name(name: str, value: Any) -> str | None:
+    """Read a text that is not too long; an empty one is none."""
+    found = text(_WHAT[name], value)
+    if len(found) > _LONGEST_NAME:
+        raise OptionError(f"{_WHAT[name]} has {len(found)} characters", expected=f"at most {_LONGEST_NAME}")
+    return found or None
+
+
+def _birth_date(_name: str, value: Any) -> date | None:
+    if value == "":
+        return None
+    parsed = birth_date_of(value) if isinstance(value, str) else day(value)
+    if parsed is None:
+        raise refused("the birth date", value, "YYYYMMDD or YYYY-MM-DD")
+    return parsed
+
+
+def _sex(_name: str, value: Any) -> str | None:
+    if value == "":
+        return None
+    parsed = sex_of(value) if isinstance(value, str) else None
+    if parsed is None:
+        raise refused("the sex", value, "M, F or O")
+    return parsed
 
 
 @dataclass(frozen=True, kw_only=True)
 class GivenSubject:
-    """What the user says of the animal; wins over the headers. None leaves it to them."""
+    """What the user says of the animal; wins over the headers. None, or an empty text, leaves it to them.
 
-    name: str | None = None
-    id: str | None = None
-    birth_date: date | None = None
-    sex: str | None = None
+    Attributes:
+        name: Patient's Name.
+        id: Patient ID.
+        birth_date: a date, or its text as `given_subject` takes it.
+        sex: `M`, `F` or `O`, or the word.
+    """
+
+    name: Given[str | None, str | None] = Given(optional(_name), None)
+    id: Given[str | None, str | None] = Given(optional(_name), None)
+    birth_date: Given[date | str | None, date | None] = Given(optional(_birth_date), None)
+    sex: Given[str | None, str | None] = Given(optional(_sex), None)
 
 
 def given_subject(name: str | None, identifier: str | None, birth_date: str | None, sex: str | None) -> GivenSubject:
@@ -27,29 +64,17 @@ def given_subject(name: str | None, identifier: str | None, birth_date: str | No
     Raises:
         OptionError: a text is too long, the birth date is no date, or the sex none of M, F and O.
     """
-    return GivenSubject(
-        name=_given_text("the patient's name", name),
-        id=_given_text("the patient ID", identifier),
-        birth_date=_given_birth_date(birth_date) if birth_date else None,
-        sex=_given_sex(sex) if sex else None,
-    )
+    return GivenSubject(name=name, id=identifier, birth_date=birth_date, sex=sex)
 
 
-def _given_text(what: str, text: str | None) -> str | None:
-    if text and len(text) > _LONGEST_NAME:
-        raise OptionError(f"{what} has {len(text)} characters", expected=f"at most {_LONGEST_NAME}")
-    return text or None
-
-
-def _given_birth_date(text: str) -> date:
-    parsed = birth_date_of(text)
-    if parsed is None:
-        raise OptionError(f"the birth date is '{printable(text)}'", expected="YYYYMMDD or YYYY-MM-DD")
-    return parsed
-
-
-def _given_sex(text: str) -> str:
-    parsed = sex_of(text)
-    if parsed is None:
-        raise OptionError(f"the sex is '{printable(text)}'", expected="M, F or O")
-    return parsed
+def subject_given(name: str, value: Any) -> GivenSubject:
+    """Read what is said of the animal: the object, or a mapping of its attributes; None says nothing."""
+    if isinstance(value, GivenSubject):
+        return value
+    known = {each.name for each in fields(GivenSubject)}
+    if value is not None and not isinstance(value, Mapping):
+        raise refused(name, value, "GivenSubject(...), or a mapping as {'id': 'M12', 'sex': 'F'}")
+    for key in value or ():
+        if key not in known:
+            raise refused(f"a key of {name}", key, "one of name, id, birth_date, sex")
+    return GivenSubject(**(value or {}))

@@ -9,10 +9,24 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from inveonimaging.errors import OptionError, printable
+from inveonimaging.errors import printable
+from inveonimaging.given import (
+    Given,
+    PathLike,
+    axes,
+    kept_or_read,
+    local_time,
+    named,
+    number,
+    optional,
+    refused,
+    switch,
+)
 from inveonimaging.hdr.enums import Orientation
 from inveonimaging.sheet.matching import Sheet
+from inveonimaging.sheet.reading import read_sheet
 from inveonimaging.subject import GivenSubject
+from inveonimaging.subject.given import subject_given
 
 MANIFEST = "inveon-manifest.json"
 _LARGEST_MANIFEST = 256 * 1024 * 1024
@@ -20,9 +34,24 @@ _DIRECTIONS = ("forward", "reverse")
 _OF_SUBJECT = {"subject", "sheet"}
 
 
+def _posture_name(name: str, value: Any) -> str:
+    return named(Orientation)(name, value).name
+
+
+def _direction(_name: str, value: Any) -> str:
+    """Read a direction as text; the enumeration of the conversion is text, too."""
+    typed = value.lower() if isinstance(value, str) else None
+    for direction in _DIRECTIONS:
+        if typed == direction:
+            return direction
+    raise refused("the bed direction", value, "forward or reverse")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Overrides:
     """What the conversion was told instead of the headers; None takes what the manifest says, else the headers.
+
+    Takes what `inveonimaging.Options` takes for options of the same names.
 
     Attributes:
         orientation: posture, for example `"HFP"`.
@@ -36,19 +65,17 @@ class Overrides:
         sheet: what rows said of subjects and scans; the manifest tells its name alone.
     """
 
-    orientation: str | None = None
-    flip: str | None = None
-    bed_direction: str | None = None
-    scan_time: datetime | None = None
-    cycle_ms: float | None = None
-    separate_frames: bool | None = None
-    apply_hounsfield: bool | None = None
-    subject: GivenSubject = field(default_factory=GivenSubject)
-    sheet: Sheet | None = None
-
-    def __post_init__(self) -> None:
-        if self.bed_direction is not None and self.bed_direction not in _DIRECTIONS:
-            raise OptionError(f"the bed direction is '{printable(self.bed_direction)}'", expected="forward or reverse")
+    orientation: Given[Orientation | str | None, str | None] = Given(optional(_posture_name), None)
+    flip: Given[str | Iterable[str] | None, str | None] = Given(optional(axes), None)
+    bed_direction: Given[str | None, str | None] = Given(optional(_direction), None)
+    scan_time: Given[datetime | str | None, datetime | None] = Given(optional(local_time), None)
+    cycle_ms: Given[float | str | None, float | None] = Given(optional(number), None)
+    separate_frames: Given[bool | None, bool | None] = Given(optional(switch), None)
+    apply_hounsfield: Given[bool | None, bool | None] = Given(optional(switch), None)
+    subject: Given[GivenSubject | Mapping[str, Any] | None, GivenSubject] = Given(subject_given, None)
+    sheet: Given[Sheet | PathLike | None, Sheet | None] = Given(
+        optional(kept_or_read(Sheet, read_sheet, "the path of a sheet, or what read_sheet returns")), None
+    )
 
     @property
     def said(self) -> dict[str, str]:

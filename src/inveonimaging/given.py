@@ -1,0 +1,178 @@
+"""What a program gives for an option: a member of an enumeration, or the text that the command line takes.
+
+An attribute of a dataclass is declared with what it takes and what it is read as:
+
+    form: Given[Form | str, Form] = Given(choice(Form), Form.CLASSIC)
+
+Whatever is given is checked and turned when the object is made, so also by `dataclasses.replace`; what makes no sense
+is an OptionError that names the option and the choices.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any, Generic, TypeVar, overload
+
+from inveonimaging.errors import OptionError, printable
+
+E = TypeVar("E", bound=Enum)
+Taken = TypeVar("Taken")
+Kept = TypeVar("Kept")
+Reader = Callable[[str, Any], Kept]
+"""Turns what was given for the option of this name into its value; OptionError."""
+
+PathLike = str | os.PathLike[str]
+
+
+class Given(Generic[Taken, Kept]):
+    """An attribute that takes several types and is read as one."""
+
+    def __init__(self, read: Reader[Kept], default: Taken) -> None:
+        self._read, self._default, self._name = read, default, ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Taken: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> Kept: ...
+    def __get__(self, instance: object | None, owner: type) -> Taken | Kept:
+        if instance is None:
+            return self._default
+        kept: Kept = vars(instance)[self._name]
+        return kept
+
+    def __set__(self, instance: object, value: Taken) -> None:
+        vars(instance)[self._name] = self._read(self._name, value)
+
+
+def refused(name: str, value: object, expected: str) -> OptionError:
+    """Return the error for an option that cannot be what was given for it."""
+    text = value if isinstance(value, str) else repr(value)
+    return OptionError(f"{name} is '{printable(text)}'", expected=expected)
+
+
+def optional(read: Reader[Kept]) -> Reader[Kept | None]:
+    """Return a reader that leaves None as it is."""
+    return lambda name, value: None if value is None else read(name, value)
+
+
+def choice(kind: type[E]) -> Reader[E]:
+    """Return a reader of an enumeration of texts: a member, or its text in any case."""
+
+    def read(name: str, value: Any) -> E:
+        if isinstance(value, kind):
+            return value
+        typed = value.strip().lower() if isinstance(value, str) else None
+        for member in kind:
+            if typed == member.value:
+                return member
+        raise refused(name, value, f"one of {', '.join(str(member.value) for member in kind)}")
+
+    return read
+
+
+def named(kind: type[E]) -> Reader[E]:
+    """Return a reader of an enumeration of codes: a member, its name in any case, or its code; 0 is no choice."""
+    names = {member.name: member for member in kind if member.value}
+
+    def read(name: str, value: Any) -> E:
+        if isinstance(value, kind):
+            return value
+        typed = value.strip().upper() if isinstance(value, str) else None
+        for text, member in names.items():
+            if typed == text or (type(value) is int and value == member.value):
+                return member
+        raise refused(name, value, f"one of {', '.join(names)}")
+
+    return read
+
+
+def switch(name: str, value: Any) -> bool:
+    """Read True or False; a text is neither, since 'no' would count as True."""
+    if isinstance(value, bool) or type(value).__name__ in {"bool", "bool_"}:  # numpy's, too
+        return bool(value)
+    raise refused(name, value, "True or False")
+
+
+def text(name: str, value: Any) -> str:
+    """Read a text, or a path as text."""
+    if isinstance(value, str | os.PathLike):
+        return os.fspath(value)
+    raise refused(name, value, "text")
+
+
+def whole_number(name: str, value: Any) -> int:
+    """Read a whole number, or its text."""
+    try:
+        if not isinstance(value, bool):
+            return int(value) if isinstance(value, str) else operator.index(value)
+    except (TypeError, ValueError):
+        pass
+    raise refused(name, value, "a whole number")
+
+
+def number(name: str, value: Any) -> float:
+    """Read a finite number, or its text."""
+    try:
+        found = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise refused(name, value, "a number")
+    return found
+
+
+def local_time(name: str, value: Any) -> datetime:
+    """Read local time without a zone: a datetime, or `2014-03-04T14:05:09`."""
+    expected = "local time without a zone, as 2014-03-04T14:05:09"
+    try:
+        found = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
+        is_day_alone = isinstance(value, str) and ":" not in value
+    except ValueError as error:
+        raise refused(name, value, expected) from error
+    if not isinstance(found, datetime) or found.tzinfo is not None or is_day_alone:
+        raise refused(name, value, expected)
+    return found
+
+
+def day(value: Any) -> date | None:
+    """Return the day of a date or of a datetime; None for anything else."""
+    return value.date() if isinstance(value, datetime) else value if isinstance(value, date) else None
+
+
+def axes(name: str, value: Any) -> str:
+    """Read stored axes, letters of `xyz`, each once: a text, or a collection of letters; None is none."""
+    letters = texts(name, () if value is None else value)
+    found = "".join(letters).lower()
+    if not set(found) <= set("xyz") or len(set(found)) != len(found):
+        raise refused(name, value, "letters of xyz, each once")
+    return found
+
+
+def texts(name: str, value: Any) -> tuple[str, ...]:
+    """Read a collection of texts; a text alone is a collection of one."""
+    found = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, Iterable) else (None,)
+    if isinstance(value, Mapping | bytes) or not all(isinstance(each, str) for each in found):
+        raise refused(name, value, "a text, or several")
+    return tuple(each for each in found if isinstance(each, str))
+
+
+def kept_or_read(kind: type[Kept], read: Callable[[Path], Kept], expected: str) -> Reader[Kept]:
+    """Return a reader of an object, or of the path of the file that holds it."""
+
+    def take(name: str, value: Any) -> Kept:
+        if isinstance(value, kind):
+            return value
+        if isinstance(value, str | os.PathLike) and os.fspath(value):
+            return read(Path(value))
+        raise refused(name, value, expected)
+
+    return take
