@@ -120,8 +120,8 @@ def _jobs(name: str, value: Any) -> int:
     return jobs
 
 
-def _cycle_ms(name: str, value: Any) -> float:
-    cycle_ms = number(name, value)
+def _cycle_ms(_name: str, value: Any) -> float:
+    cycle_ms = number("the cycle length", value)
     if not 0 < cycle_ms <= _LONGEST_CYCLE_MS:
         raise OptionError(f"the cycle length is {cycle_ms:g}", expected="milliseconds above 0, up to a minute")
     return cycle_ms
