@@ -54,7 +54,7 @@ TAKEN: dict[str, tuple[Any, Any]] = {
     "flip": (["X", "z"], "xz"),
     "rescale": ("frame", Policy.FRAME),
     "uids": ("random", Uids.RANDOM),
-    "prefixes": ({"PT": "p"}, {Modality.CT: "CT-", Modality.PET: "p", Modality.SPECT: "NM-"}),
+    "prefixes": ({"PT": "p"}, {Modality.PET: "p"}),
     "frame_of_reference": ("separate", Space.SEPARATE),
     "recursive": (True, True),
     "refuse_strays": (True, True),

@@ -86,12 +86,12 @@ _MODALITIES |= {
 
 
 def _prefixes(name: str, value: Any) -> Mapping[Modality, str]:
-    """Read how file names start, by modality or its name; the default for those that are not named."""
+    """Read how file names start, by modality or its name; those that are not named have no prefix."""
     if value is None:
         return PREFIXES
     if not isinstance(value, Mapping):
         raise refused(name, value, "a mapping, as {'CT': 'CT-', 'PET': 'PET-', 'SPECT': 'NM-'}")
-    found = dict(PREFIXES)
+    found: dict[Modality, str] = {}
     for key, prefix in value.items():
         modality = _MODALITIES.get(key.upper() if isinstance(key, str) else key)
         if modality is None:
