@@ -86,7 +86,7 @@ def xnat(
             xnat_route=route_of(xnat_route) if xnat_route else None,
             prefixes={Modality.CT: ct_prefix, Modality.PET: pet_prefix, Modality.SPECT: "NM-"},
             codes=read_code_table(table) if table else CodeTable(),
-            frame_of_reference=Space(frame_of_reference),
+            frame_of_reference=Space.COMPATIBLE if frame_of_reference == "shared" else Space(frame_of_reference),
             refuse_strays=True,
             ignored_suffixes=None if ignore_all_extra_files else suffixes(_words(ignore_file_with_ext)),
         )

@@ -12,6 +12,7 @@ from inveonimaging.conversion.checks import animal_findings, bed_findings, check
 from inveonimaging.conversion.covering import covering_of, folder_of, without_paths
 from inveonimaging.conversion.objects import file_names, objects_of
 from inveonimaging.conversion.options import BedDirection, Options
+from inveonimaging.conversion.sessions import sessions_of
 from inveonimaging.conversion.space import spaces_of
 from inveonimaging.dicom.iods import Iod
 from inveonimaging.discover import Folder, Foreign, Pair, pair_of, scan_folder
@@ -285,14 +286,25 @@ def _series(
 ) -> tuple[tuple[SeriesPlan, ...], tuple[Finding, ...]]:
     """Return the series of a study, and findings on the spaces that they share."""
     firsts = [1 + sum(len(parts) for parts, _ in files[:index]) for index in range(len(files))]
-    spaces, findings = spaces_of(headers, options.frame_of_reference, firsts)
+    spaces, findings = spaces_of(
+        headers,
+        options.frame_of_reference,
+        firsts,
+        orientation=options.orientation,
+        scan_time=options.scan_time,
+    )
     planned = tuple(
         replace(_planned(image, number, space, gating, options), told=said)
         for (parts, gating), first, space, said in zip(files, firsts, spaces, told, strict=True)
         for number, image in enumerate(parts, first)
     )
-    computed = _by_stem(planned)
-    return tuple(replace(each, attenuation=_attenuation_of(each, computed)) for each in planned), findings
+    sessions = sessions_of(headers, options.scan_time)
+    by_number = {
+        number: session
+        for (parts, _), first, session in zip(files, firsts, sessions, strict=True)
+        for number in range(first, first + len(parts))
+    }
+    return tuple(replace(each, attenuation=_attenuation_of(each, planned, by_number)) for each in planned), findings
 
 
 def _planned(image: Image, number: int, space: int, gating: Gating | None, options: Options) -> SeriesPlan:
@@ -320,20 +332,23 @@ def _start(image: Image, options: Options) -> datetime | None:
     return image.header.acquisition.started_at or options.scan_time
 
 
-def _by_stem(series: Sequence[SeriesPlan]) -> dict[str, int]:
-    """Return the number of the first CT by each of its files' names."""
-    numbers: dict[str, int] = {}
-    for each in series:
-        if each.image.modality is Modality.CT:
-            for name in (each.image.header.acquisition_file_name, each.image.pair.name):
-                numbers.setdefault(_stem(name), each.number)
-    return numbers
+def _attenuation_of(
+    planned: SeriesPlan, series: Sequence[SeriesPlan], sessions: Mapping[int, int | None]
+) -> int | None:
+    """Return the number of the first CT whose file's name is that of `attenuation_filename`, but for its suffix.
 
-
-def _attenuation_of(planned: SeriesPlan, computed: Mapping[str, int]) -> int | None:
-    """Return the number of the CT whose file's name is that of `attenuation_filename`, but for its suffix."""
+    A CT of another session has the same name by chance. `sessions` has the session of each series, by its number.
+    """
     wanted = _stem(planned.image.header.corrections.attenuation_file)
-    return computed.get(wanted) if wanted and planned.image.modality is Modality.PET else None
+    if not wanted or planned.image.modality is not Modality.PET:
+        return None
+    own = {sessions[planned.number], None}
+    for each in series:
+        names = each.image.header.acquisition_file_name, each.image.pair.name
+        is_named = each.image.modality is Modality.CT and wanted in map(_stem, names)
+        if is_named and (sessions[each.number] in own or sessions[planned.number] is None):
+            return each.number
+    return None
 
 
 def _stem(name: str | None) -> str:

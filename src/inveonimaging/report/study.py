@@ -137,7 +137,7 @@ def _read_study(path: Path, now: datetime, options: Options) -> Study:
             errors.append(error)
     if not files:
         raise errors[0]
-    return _study(path, files, errors, _skipped(folder), of_study, options.frame_of_reference)
+    return _study(path, files, errors, _skipped(folder), of_study, options.frame_of_reference, options.orientation)
 
 
 def planned_study(planned: StudyPlan, found: Iterable[Finding], options: Options, now: datetime) -> Study:
@@ -209,11 +209,12 @@ def _study(
     findings: tuple[Finding, ...],
     told: Told,
     space: Space,
+    orientation: Orientation | None,
 ) -> Study:
     images = [file.parts[0] for file in files]
     headers = [image.header for image in images]
     firsts = [1 + sum(len(file.parts) for file in files[:index]) for index in range(len(files))]
-    spaces, shared = spaces_of(headers, space, firsts)
+    spaces, shared = spaces_of(headers, space, firsts, orientation=orientation)
     animal, odd = animal_of(headers, GivenSubject(), told, [image.pair.header.name for image in images])
     series = tuple(
         Series(image, number, place, file.told)
