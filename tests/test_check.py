@@ -28,7 +28,15 @@ from inveonimaging.dicom.codes import isotope_of
 from inveonimaging.dicom.iods import Form
 from inveonimaging.discover import pair_of
 from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import ActivityUnits, Attenuation, DataType, FileType, ReconAlgorithm, WeightUnits
+from inveonimaging.hdr.enums import (
+    ActivityUnits,
+    Attenuation,
+    DataType,
+    FileType,
+    Orientation,
+    ReconAlgorithm,
+    WeightUnits,
+)
 from inveonimaging.hdr.model import Calibration, GateBins
 from inveonimaging.phantom import PET_SCAN, SPECT_SCAN, Defect, FrameTime, Scan, frames_of, write_scan
 from inveonimaging.phantom.scan import NCI_PER_CC
@@ -104,7 +112,6 @@ HEADERS: dict[str, tuple[Change, str, str]] = {
     "another name": (lambda h: replace(h, file_name=r"D:\data\other.img"), "file-renamed", "'other.img'"),
     "overlap": (frame_times(0, 15), "frames-overlap", "begins 5 s before"),
     "gap": (frame_times(0, 25), "frames-gap", "begins 5 s after"),
-    "no name": (subject(identifier=None), "subject-unknown", "missing"),
     "no species": (subject(genus=None), "species-unknown", "missing"),
     "no sex": (subject(sex="unknown"), "sex-unknown", "missing"),
     "unborn": (subject(date_of_birth="Jun 18 2014"), "birth-after-scan", "2014-06-18"),
@@ -1091,6 +1098,11 @@ COMMAND: dict[str, Callable[[Path], object]] = {
     "isotope-not-coded": scan_of(PET, change=tracer(isotope="unobtainium")),
     "compound-not-coded": scan_of(PET, change=tracer(compound="a new one")),
     "counts-too-large": scan_of(PET, change=frames_with(prompts=2**31)),
+    "subject-unknown": scan_of(PET, change=subject(identifier=None)),
+    "several-animals": scan_of(PET, change=subject(identifier="m1 & m2")),
+    "weight-of-study": two_of(subject(weight=None)),
+    "postures-disagree": two_of(geometry(orientation=Orientation.HFP)),
+    "several-sessions": two_of(scan_at(datetime(2014, 6, 19))),
     "several-subjects": two_of(subject(identifier="another")),
     "subject-disagrees": two_of(subject(sex="male")),
     "species-not-coded": scan_of(PET, change=subject(genus="dragon")),

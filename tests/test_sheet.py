@@ -495,13 +495,19 @@ def test_what_is_said_of_one_scan_is_said_of_the_study(sheet: Make) -> None:
 
 
 def test_rows_of_one_study_must_not_contradict_each_other(sheet: Make) -> None:
-    found = rows(sheet, "file,weight_g,dose_MBq", "*.pet.img,24.6,7", "*.ct.img,24.5,8")
+    found = rows(sheet, "file,strain,dose_MBq", "*.pet.img,B6,7", "*.ct.img,SV,8")
     with pytest.raises(InputError) as caught:
         study(found, "/d/m.ct.img", "/d/m.pet.img")
     assert str(caught.value).endswith(
-        "subjects.csv:3: weight_g is '24.5', but row 2 says '24.6'; a study has one value, "
-        "and scans of it match both rows"
+        "subjects.csv:3: strain is 'SV', but row 2 says 'B6'; a study has one value, and scans of it match both rows"
     )
+
+
+def test_rows_may_give_each_scan_of_a_study_its_weight(sheet: Make) -> None:
+    found = rows(sheet, "file,weight_g", "a.pet.img,20", "b.pet.img,26")
+    scans, whole = study(found, "/d/a.pet.img", "/d/b.pet.img")
+    assert [each.get("weight_kg") for each in scans] == [0.020, 0.026]
+    assert "weight_kg" not in whole.cells
 
 
 def test_of_several_contradictions_the_first_columns_is_told(sheet: Make) -> None:

@@ -137,11 +137,12 @@ def test_a_row_a_scan_holds_what_the_headers_say(archive: Path, tmp_path: Path) 
         "study_description": "FDG uptake of a subcutaneous tumour",
     }
     assert "dose_MBq" not in found["a/monday/m1.ct.img"]
-    # 0.2 mCi x 37; 0.0135 mCi x 37; what the study takes is the first header's weight, of the CT: 2 oz
+    # 0.2 mCi x 37; 0.0135 mCi x 37; each scan has its own header's weight: 2 oz the CT, 1 oz the PET
     measured = found["b/m2.pet.img"]
     assert (measured["dose_MBq"], measured["residual_MBq"]) == ("7.4", "0.4995")
     assert measured["dose_time"] == str(INJECTED - timedelta(seconds=600))
-    assert measured["weight_g"] == "56.69904625"
+    assert measured["weight_g"] == "28.349523125"
+    assert found["b/m2.ct.img"]["weight_g"] == "56.69904625"
 
 
 def test_a_row_a_subject_holds_what_its_studies_agree_on(archive: Path, tmp_path: Path) -> None:

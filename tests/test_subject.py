@@ -333,7 +333,7 @@ def test_scans_of_several_subjects_are_not_converted_without_a_patient_id(tmp_pa
     for name in ("M1", "M2"):
         scan = replace(PET_SCAN, shape=(4, 3, 2), frames=frames_of(60.0))
         write_scan(source / f"{name}.pet.img", replace(scan, subject=replace(scan.subject, identifier=name)))
-    with pytest.raises(InputError, match="differs within the study: 'M1', 'M2', expected one animal; give its patient"):
+    with pytest.raises(InputError, match="differs within the study: 'M1', 'M2', expected one animal; give each animal"):
         convert(source, tmp_path / "out")
     assert not (tmp_path / "out").exists()
     convert(source, tmp_path / "out", Options(subject=GivenSubject(id="M3")))
@@ -457,9 +457,10 @@ def test_an_unknown_animal_is_empty_where_dicom_wants_it_and_absent_elsewhere(tm
         ("identifier", "genus", "date_of_birth", "age", "sex", "phenotype", "weight", "weight_units", "length")
     )
     ds = dicom_of(tmp_path, **nothing)
-    for keyword in ("PatientName", "PatientID", "PatientBirthDate", "PatientSex"):
+    for keyword in ("PatientBirthDate", "PatientSex"):
         assert keyword in ds
         assert str(ds[keyword].value or "") == ""
+    assert ds.PatientName == ds.PatientID == "a"  # of a.img
     for keyword in ("PatientAge", "PatientSize", "PatientWeight", "StrainDescription"):
         assert keyword not in ds
 

@@ -25,6 +25,7 @@ S_PER_MINUTE = 60
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _LONGEST = 64
+_PLAIN_LOWEST, _PLAIN_HIGHEST = Decimal("1e-12"), Decimal("1e15")
 _CONTEXT = Context(prec=28)
 
 
@@ -46,8 +47,20 @@ def number(text: str, factor: Decimal = ONE) -> float:
 def spell(value: float, factor: Decimal = ONE) -> str:
     """Return the shortest text t with number(t, factor) == value."""
     if factor == 1 or not value:
-        return repr(float(value)).removesuffix(".0")
-    return str(_CONTEXT.divide(Decimal(repr(float(value))), factor).normalize(_CONTEXT))
+        return _without_exponent(repr(float(value)).removesuffix(".0"))
+    return _without_exponent(str(_CONTEXT.divide(Decimal(repr(float(value))), factor).normalize(_CONTEXT)))
+
+
+def plain(value: float, digits: int = 6) -> str:
+    """Return a number for people to read, with so many significant digits, without an exponent for usual sizes."""
+    return _without_exponent(f"{value:.{digits}g}")
+
+
+def _without_exponent(text: str) -> str:
+    """Return a number without an exponent; beyond usual sizes as it is."""
+    if "e" not in text.lower() or not _PLAIN_LOWEST <= abs(Decimal(text)) < _PLAIN_HIGHEST:
+        return text
+    return f"{Decimal(text):f}"
 
 
 def convert(value: float, factor: Decimal) -> float:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -18,11 +19,14 @@ from inveonimaging.check.source import check_image
 from inveonimaging.discover import Pair
 from inveonimaging.errors import InveonError, printable
 from inveonimaging.findings import Finding, Severity
+from inveonimaging.hdr import Header, parse
 from inveonimaging.hdr.enums import Modality, Orientation
-from inveonimaging.image import read_pair, with_header
+from inveonimaging.hdr.model import Subject
+from inveonimaging.image import header_bytes, read_pair, with_header
 from inveonimaging.readback import Series
 from inveonimaging.sheet.applied import applied
 from inveonimaging.sheet.matching import Sheet, told_of
+from inveonimaging.subject import completed_headers
 
 
 @dataclass(frozen=True)
@@ -57,19 +61,42 @@ class Asked:
     sheet: Sheet | None = None
 
 
-def check_pair(pair: Pair, told: Sequence[Finding], asked: Asked) -> Checked:
+def check_pairs(pairs: Sequence[Pair], told: Mapping[Pair, Sequence[Finding]], asked: Asked) -> list[Checked]:
+    """Return what is odd in the pairs of a study, in their order; arguments as `check_pair`."""
+    of_study = _subjects(pairs, asked.sheet)
+    return [check_pair(pair, told.get(pair, ()), asked, of_study.get(pair)) for pair in pairs]
+
+
+def _subjects(pairs: Sequence[Pair], sheet: Sheet | None) -> dict[Pair, Subject]:
+    """Return what the headers of a study say of the animal, each completed by the others; without those unreadable."""
+    scans: list[tuple[Pair, Header]] = []
+    for pair in pairs:
+        with contextlib.suppress(InveonError):
+            scans.append((pair, parse(header_bytes(pair.header))[0]))
+    try:
+        told, _ = told_of(sheet, scans)
+        given = [applied(header, said) for (_, header), said in zip(scans, told, strict=True)]
+    except InveonError:  # told where it stands
+        return {}
+    headers, _ = completed_headers(given, told)
+    return {pair: header.subject for (pair, _), header in zip(scans, headers, strict=True)}
+
+
+def check_pair(pair: Pair, told: Sequence[Finding], asked: Asked, subject: Subject | None = None) -> Checked:
     """Return what is odd in a pair of Inveon files; one that cannot be read is a finding.
 
     Args:
         pair: the files.
         told: what planning a conversion found in them.
         asked: what to look for.
+        subject: what a conversion takes of the animal, of which other headers of the study may say a part.
     """
     name, path = pair.name, str(pair.header)
     try:
         image = read_pair(pair, orientation=asked.orientation, flip=asked.flip)
         (said,), _ = told_of(asked.sheet, [(pair, image.header)])
-        image = with_header(image, applied(image.header, said))
+        header = applied(image.header, said)
+        image = with_header(image, replace(header, subject=subject or header.subject))
         found, suv = check_image(image, (*image.findings, *told), asked.now)
         seen = is_pet(image) or image.modality is Modality.CT
         test = orientation_test(name, scene_of(image), asked.side) if asked.side and seen else None

@@ -13,6 +13,8 @@ from inveonimaging.check.facts import MOST_HALF_LIVES, Facts
 from inveonimaging.check.nuclides import nuclide_of
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding, Severity
+from inveonimaging.subject.several import several_in
+from inveonimaging.units import plain
 
 _SAME_HALF_LIFE = 0.02  # evaluations differ by up to 1.8 %
 _SAME_FRACTION = 0.1
@@ -207,7 +209,7 @@ def _dose(facts: Facts) -> Iterator[Doubt]:
     limits = limits_of(facts.species)
     low, high = limits.dose_bq
     if not low <= facts.dose_bq <= high:
-        shown, least, most = (f"{value / _BQ_PER_MBQ:.6g}" for value in (facts.dose_bq, low, high))
+        shown, least, most = (plain(value / _BQ_PER_MBQ) for value in (facts.dose_bq, low, high))
         message = f"the dose is {shown} MBq, and {limits.name} is given {least} to {most} MBq"
         yield Doubt(Item.DOSE, Finding("dose-implausible", message, key="dose"))
 
@@ -219,7 +221,9 @@ def _half_life(facts: Facts) -> Iterator[Doubt]:
         return
     known = nuclide_of(facts.isotope)
     if known is not None and abs(facts.half_life_s / known.half_life_s - 1) > _SAME_HALF_LIFE:
-        message = f"the half-life is {facts.half_life_s:g} s, but that of {known.name} is {known.half_life_s:.6g} s"
+        message = (
+            f"the half-life is {plain(facts.half_life_s)} s, but that of {known.name} is {plain(known.half_life_s)} s"
+        )
         yield Doubt(Item.HALF_LIFE, Finding("half-life-disagrees", message, key="isotope_half_life"))
 
 
@@ -241,9 +245,15 @@ def _weight(facts: Facts) -> Iterator[Doubt]:
     limits = limits_of(facts.species)
     low, high = limits.weight_kg
     if not low <= facts.weight_kg <= high:
-        shown, least, most = (f"{value * _G_PER_KG:.6g}" for value in (facts.weight_kg, low, high))
+        shown, least, most = (plain(value * _G_PER_KG) for value in (facts.weight_kg, low, high))
         message = f"the weight is {shown} g, and {limits.name} has {least} to {most} g"
         yield Doubt(Item.WEIGHT, Finding("weight-implausible", message, key="subject_weight"))
+
+
+def _several(facts: Facts) -> Iterator[Doubt]:
+    for finding in several_in(facts.names, facts.texts):
+        yield Doubt(Item.WEIGHT, finding)
+        yield Doubt(Item.DOSE, finding)
 
 
 _JUDGES: tuple[Callable[[Facts], Iterator[Doubt]], ...] = (
@@ -256,4 +266,5 @@ _JUDGES: tuple[Callable[[Facts], Iterator[Doubt]], ...] = (
     _half_life,
     _positrons,
     _weight,
+    _several,
 )

@@ -10,6 +10,7 @@ from inveonimaging.hdr.enums import Modality
 from inveonimaging.image import Image
 from inveonimaging.quant import Unit, branching_fraction
 from inveonimaging.scan import is_transmission
+from inveonimaging.subject.several import names_of, texts_of
 from inveonimaging.timing import factor_to_injection
 
 _UNITS = {Unit.BQML: "BQML", Unit.PROPCNTS: "PROPCNTS"}
@@ -35,6 +36,7 @@ class Facts:
         is_zone_known: whether the zones of injection and scan are stated, so that a change of clocks does no harm.
         dose_bq, half_life_s, weight_kg, positrons: positrons are those per decay.
         isotope, species: as they are written.
+        names, texts: what names the subject, and what tells of the study.
         is_enhanced: an Enhanced PET has other attributes for the same.
     """
 
@@ -57,6 +59,8 @@ class Facts:
     positrons: float | None = None
     isotope: str | None = None
     species: str | None = None
+    names: tuple[str | None, ...] = ()
+    texts: tuple[str | None, ...] = ()
     is_enhanced: bool = False
 
     @property
@@ -120,6 +124,8 @@ def facts_of(image: Image) -> Facts:
         positrons=branching_fraction(header),
         isotope=tracer.isotope,
         species=header.subject.genus,
+        names=names_of(header, image.pair.header.name),
+        texts=texts_of(header),
     )
 
 

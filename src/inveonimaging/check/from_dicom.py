@@ -92,6 +92,8 @@ def facts_of_series(series: Series) -> Facts:
         isotope=_meaning(tracer.get("RadionuclideCodeSequence")),
         species=_text(value_of(first, "PatientSpeciesDescription"))
         or _meaning(value_of(first, "PatientSpeciesCodeSequence")),
+        names=tuple(_text(value_of(first, name)) for name in ("PatientID", "PatientName")),
+        texts=(_text(value_of(first, "StudyDescription")),),
         is_enhanced=is_enhanced,
     )
 

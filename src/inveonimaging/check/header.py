@@ -71,12 +71,6 @@ def _after(frame: Frame) -> str:
     return f"the frame after that at {frame.start_s:g} s"
 
 
-def _identity(header: Header) -> Iterator[Finding]:
-    if not _is_given(header.subject.identifier):
-        message = "subject_identifier is missing; name and ID of the patient will be empty"
-        yield Finding("subject-unknown", message, Severity.INFO, key="subject_identifier")
-
-
 def _species(header: Header) -> Iterator[Finding]:
     if not _is_given(header.subject.genus):
         yield Finding("species-unknown", "subject_genus is missing", Severity.INFO, key="subject_genus")
@@ -95,4 +89,4 @@ def _is_given(text: str | None) -> bool:
     return (text or "").strip().lower() not in _NOT_GIVEN
 
 
-_SUBJECT: tuple[Callable[[Header], Iterator[Finding]], ...] = (_identity, _species, _sex, _birth, dose_findings)
+_SUBJECT: tuple[Callable[[Header], Iterator[Finding]], ...] = (_species, _sex, _birth, dose_findings)

@@ -14,6 +14,7 @@ from enum import Enum
 from inveonimaging.check.doubts import Doubt, Item, doubts_of, is_suv
 from inveonimaging.check.facts import Facts
 from inveonimaging.findings import Finding, Severity
+from inveonimaging.units import plain
 
 _G_PER_KG = 1e3
 
@@ -112,7 +113,7 @@ def _time(moment: datetime | None) -> str:
 
 
 def _quantity(value: float | None, unit: str) -> str:
-    return "" if not value else f"{value:.8g} {unit}"
+    return "" if not value else f"{plain(value, 8)} {unit}"
 
 
 _REFUSED_BY_VIEWERS = {"attenuation-not-corrected"}  # the formula holds

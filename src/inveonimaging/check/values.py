@@ -18,6 +18,7 @@ from inveonimaging.hdr.enums import Modality, ReconAlgorithm
 from inveonimaging.hounsfield import value_findings as scale_findings
 from inveonimaging.image import Image
 from inveonimaging.quant import Extent, Policy, Unit, enough_steps, extent_of, slopes_of
+from inveonimaging.units import plain
 
 _NAMED = 8
 _NEGATIVE = 0.01  # of the largest value
@@ -161,7 +162,7 @@ def _extremes(image: Image, frames: Sequence[Summary]) -> Iterator[Finding]:
         if any(said is not None and abs(said - true) > _SAME_EXTREME * scale for said, true in pairs):
             message = (
                 f"minimum and maximum of frame {number} are said to be {_shown(frame.minimum)} and "
-                f"{_shown(frame.maximum)}, but are {found.lowest:g} and {found.highest:g}"
+                f"{_shown(frame.maximum)}, but are {plain(found.lowest)} and {plain(found.highest)}"
             )
             yield Finding("extremes-disagree", message, Severity.INFO, key="maximum", line=frame.line_of("maximum"))
             return
@@ -175,7 +176,7 @@ def _negative(image: Image, frames: Sequence[Summary]) -> Iterator[Finding]:
     odd = [n for n, frame in enumerate(frames) if frame.lowest < -limit * max(frame.highest, 0.0) and n not in early]
     if odd:
         lowest = min(frames[number].lowest * image.scaling.factors[number] for number in odd)
-        message = f"values of frames {_named(odd)} go down to {lowest:.4g} {image.scaling.unit.value}"
+        message = f"values of frames {_named(odd)} go down to {plain(lowest, 4)} {image.scaling.unit.value}"
         yield Finding("activity-negative", message, path=str(image.pair.data))
 
 
@@ -206,7 +207,7 @@ def _activity(image: Image, frames: Sequence[Summary]) -> Iterator[Finding]:
 
 
 def _shown(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:g}"
+    return "unknown" if value is None else plain(value)
 
 
 def _named(frames: Sequence[int]) -> str:

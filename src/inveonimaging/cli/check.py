@@ -17,6 +17,7 @@ from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.errors import InputError, InveonError, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.reporting import shown
+from inveonimaging.units import plain
 
 if TYPE_CHECKING:
     from inveonimaging.check.checked import Asked, Checked
@@ -119,12 +120,12 @@ def _dicom(path: Path, asked: Asked, folder: Folder | None = None) -> tuple[list
 
 
 def _inveon(path: Path, pairs: Sequence[Pair], asked: Asked) -> tuple[list[Finding], list[Checked]]:
-    from inveonimaging.check.checked import check_pair
+    from inveonimaging.check.checked import check_pairs
 
     told = list(_told(path, pairs, asked))
     of_pair = {pair: [each for each in told if each.path in (str(pair.header), str(pair.data))] for pair in pairs}
     general = [finding for finding in told if not any(finding in found for found in of_pair.values())]
-    return general, [check_pair(pair, found, asked) for pair, found in of_pair.items()]
+    return general, check_pairs(pairs, of_pair, asked)
 
 
 def _told(path: Path, pairs: Sequence[Pair], asked: Asked) -> Iterable[Finding]:
@@ -229,7 +230,7 @@ def _show_suv(name: str, readiness: Readiness) -> None:
         for row in readiness.rows
     ]
     show(f"SUV of {name}", ("Attribute", "State", "Value"), rows)
-    one = "" if not readiness.suv_per_bqml else f"; 1 g/mL is {1 / readiness.suv_per_bqml:.6g} Bq/mL"
+    one = "" if not readiness.suv_per_bqml else f"; 1 g/mL is {plain(1 / readiness.suv_per_bqml)} Bq/mL"
     say(f"SUV of {name}: ", (readiness.verdict.value, _VERDICTS[readiness.verdict.value]), one)
 
 

@@ -13,6 +13,7 @@ import typer
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.errors import InveonError, printable
 from inveonimaging.reporting import say_failure, say_findings, shown
+from inveonimaging.units import plain
 
 if TYPE_CHECKING:
     from inveonimaging.cli.table import Cell
@@ -119,16 +120,16 @@ def _animal(header: Header) -> dict[str, object]:
         "Strain": subject.phenotype,
         "Sex": subject.sex,
         "Age": subject.age,
-        "Weight": subject.weight_kg and f"{subject.weight_kg * 1000:g} g",
+        "Weight": subject.weight_kg and f"{plain(subject.weight_kg * 1000)} g",
     }
 
 
 def _tracer(header: Header) -> dict[str, object]:
     tracer = header.tracer
-    dose = f"{tracer.dose_bq / 1e6:g} MBq" if tracer.dose_bq else None
+    dose = f"{plain(tracer.dose_bq / 1e6)} MBq" if tracer.dose_bq else None
     return {
         "Tracer": " ".join(filter(None, (tracer.isotope, tracer.compound))),
-        "Half-life": tracer.half_life_s and f"{tracer.half_life_s:g} s",
+        "Half-life": tracer.half_life_s and f"{plain(tracer.half_life_s)} s",
         "Dose": " at ".join(str(part) for part in (dose, tracer.injected_at) if part),
     }
 
@@ -150,7 +151,7 @@ def _scan(image: Image) -> dict[str, object]:
         "Kind": ", ".join(dict.fromkeys((image.modality.label, *mode))),
         "Scanner": header.model and header.model.label,
         "Scan time": header.acquisition.scan_time,
-        "Frames": f"{len(frames)}, {min(times):g} to {end:g} s" if times and end else len(frames),
+        "Frames": f"{len(frames)}, {plain(min(times))} to {plain(end)} s" if times and end else len(frames),
         "Gates": _several(frame.gate for frame in frames),
         "Bed positions": _several(frame.bed for frame in frames),
         "Energy windows": _several(frame.energy_window for frame in frames),

@@ -20,6 +20,7 @@ from inveonimaging.quant import branching_fraction
 from inveonimaging.scan import is_mu_map, is_transmission, refuse_unconvertible
 from inveonimaging.subject import Animal, Source
 from inveonimaging.subject.concepts import Concept
+from inveonimaging.subject.several import names_of, several_in, texts_of
 from inveonimaging.timing import dose_findings, expected_decay_factor, utc_offset
 
 _MOST_IMAGES = 65535  # Image Index is an unsigned 16 bit number
@@ -81,7 +82,8 @@ def checked(
     if form is Form.ENHANCED:
         _refuse_unknown_tracer(image.header)
     traced = _tracer_findings(image.header, codes, unlimited=unlimited)
-    return (*kind, *zone, *traced, *_frame_findings(image.header))
+    several = several_in(names_of(image.header, image.pair.header.name), texts_of(image.header))
+    return (*kind, *zone, *traced, *several, *_frame_findings(image.header))
 
 
 def bed_findings(images: Sequence[Image]) -> tuple[Finding, ...]:

@@ -17,10 +17,16 @@ from inveonimaging.findings import Finding
 from inveonimaging.image import Instead, header_bytes
 from inveonimaging.sheet.matching import told_of
 from inveonimaging.sheet.told import NOTHING, Told
+from inveonimaging.subject import several_animals, stem_of
+from inveonimaging.subject.typed import text_of
 
 D = TypeVar("D", bound=date | None)
 
 _SHEET = Path("sheet")
+_UNNAMED = (
+    "subject_identifier is missing; Patient ID and Name are a pseudonym made from the name of the first file "
+    "(--patient-id, or a sheet for --subjects, name the animal)"
+)
 
 
 @dataclass(frozen=True)
@@ -33,12 +39,14 @@ class Covering:
         findings: on what was removed.
         told: what a sheet says of each scan and of the study, which only the true names and headers tell; None if
             nothing is de-identified.
+        several: errors on headers that are of several animals, where the text that is left does not show it.
     """
 
     options: Options
     instead: tuple[Instead | None, ...]
     findings: tuple[Finding, ...] = ()
     told: tuple[tuple[Told, ...], Told] | None = None
+    several: tuple[Finding, ...] = ()
 
 
 def covering_of(pairs: Sequence[Pair], options: Options) -> Covering:
@@ -65,7 +73,13 @@ def covering_of(pairs: Sequence[Pair], options: Options) -> Covering:
         instead.append(Instead(named, text))
         findings += [replace(each, path=str(named.header)) for each in found]
     covered_told = tuple(_shifted_told(each, cover) for each in told), _shifted_told(whole, cover)
-    return Covering(_shifted(options, cover), tuple(instead), tuple(findings), covered_told)
+    headers = [parsed(pair, text) for pair, text in zip(pairs, texts, strict=True)]
+    several = tuple(each for each in several_animals(headers, options.subject, whole) if each.key == "animal_number")
+    if not patient_id and not any(text_of(each.subject.identifier) for each in headers):
+        patient_id = options.deidentify.pseudonym(stem_of(pairs[0].header.name))
+        options = replace(options, subject=replace(options.subject, id=patient_id))
+        findings.append(Finding("subject-unknown", _UNNAMED, key="subject_identifier"))
+    return Covering(_shifted(options, cover), tuple(instead), tuple(findings), covered_told, several)
 
 
 def folder_of(output: Path, source: Path, folder: Path, number: int, options: Options) -> Path:

@@ -87,6 +87,7 @@ def _identity(study: StudyPlan, options: Options) -> str:
             each.image.scaling,
             each.gating,
             *_of_tracer(each),
+            (each.animal.weight_kg, each.animal.length_m, each.animal.age),
             *(each.told.get(name) for name in ("series_description", "protocol")),
             options.codes.radionuclide(each.image.header.tracer.isotope or ""),
         )

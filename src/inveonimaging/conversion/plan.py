@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path, PureWindowsPath
 
@@ -25,11 +25,11 @@ from inveonimaging.image import Image, Instead, locate, read_pair, series_parts,
 from inveonimaging.sheet.applied import applied
 from inveonimaging.sheet.matching import told_of, unmatched_scan
 from inveonimaging.sheet.told import NOTHING, Told
-from inveonimaging.subject import Animal, animal_of
+from inveonimaging.subject import Animal, GivenSubject, animal_of, animals_of_scans, completed_headers
 
 _NAMED = 3
 _LONG_DATA = ("data-too-long", "frame-blocks-missing")
-_SEVERAL_SUBJECTS_HINT = "give its patient ID, or give each animal a folder of its own"
+_SEVERAL_SUBJECTS_HINT = "give each animal a folder of its own; if all are of one animal: --patient-id names it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +47,7 @@ class SeriesPlan:
         objects: which slices each SOP instance holds.
         files: their files' names.
         told: what a sheet says of its scan; it stands in the image's header, too.
+        animal: as it was at the scan, with the weight of that day.
     """
 
     image: Image
@@ -59,6 +60,7 @@ class SeriesPlan:
     objects: tuple[range, ...]
     files: tuple[str, ...]
     told: Told = NOTHING
+    animal: Animal = field(default_factory=Animal)
 
     @property
     def slices(self) -> int:
@@ -203,13 +205,18 @@ def plan_pairs(
     images = [_image(pair, options, instead) for pair, instead in zip(ordered, covering.instead, strict=True)]
     told, of_study = covering.told or told_of(options.sheet, [(image.pair, image.header) for image in images])
     images = [_with_told(image, each, options) for image, each in zip(images, told, strict=True)]
+    images = completed_images(images, told, options.subject)
     files = [_read(pair, image, options) for pair, image in zip(ordered, images, strict=True)]
     headers = [image.header for image in images]
     series, shared = _series(files, headers, told, options)
-    animal, odd = animal_of(headers, options.subject, of_study, [image.pair.header.name for image in images])
-    for finding in odd:
+    names = [image.pair.header.name for image in images]
+    animal, odd = animal_of(headers, options.subject, of_study, names)
+    for finding in (*covering.several, *odd):
         if finding.severity is Severity.ERROR:
             raise InputError(finding.message, path=source, expected="one animal", hint=_SEVERAL_SUBJECTS_HINT)
+    animals = animals_of_scans(animal, headers, options.subject, told, names)
+    by_scan = {image.pair: each for image, each in zip(images, animals, strict=True)}
+    series = tuple(replace(each, animal=by_scan[each.image.pair]) for each in series)
     first = series[0].image
     odd = (*odd, *animal_findings(animal, unlimited=options.unlimited_text))
     shared = tuple(replace(finding, path=str(source)) for finding in shared)
@@ -253,6 +260,19 @@ def _with_told(image: Image, told: Told, options: Options) -> Image:
     odd = (locate(each, image.pair.header, image.header) for each in unmatched_scan(options.sheet, told))
     image = with_header(image, applied(image.header, told))
     return replace(image, findings=(*image.findings, *odd))
+
+
+def completed_images(images: Sequence[Image], told: Sequence[Told], given: GivenSubject | None = None) -> list[Image]:
+    """Return images whose headers have what only other headers of the study say of the animal, with notes on it."""
+    headers, found = completed_headers([image.header for image in images], told, given)
+    return [
+        replace(
+            image,
+            header=header,
+            findings=(*image.findings, *(locate(each, image.pair.header, header) for each in notes)),
+        )
+        for image, header, notes in zip(images, headers, found, strict=True)
+    ]
 
 
 def _read(pair: Pair, image: Image, options: Options) -> _File:

@@ -135,7 +135,7 @@ def _counted(planes: Iterable[npt.NDArray[np.int16]], step: Step) -> Iterator[np
 
 def series_of(planned: SeriesPlan, survey: Survey, named: StudyNames, options: Options) -> Series:
     """Return a planned series with its UIDs, times and slopes."""
-    image, study = planned.image, named.study
+    image, study = planned.image, replace(named.study, animal=planned.animal)
     turns = planned.iod.points_to_head and image.grid.points_to_feet
     offset, _ = utc_offset(image.header)
     policy = options.rescale

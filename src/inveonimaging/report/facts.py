@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -21,7 +21,7 @@ from inveonimaging.scan import is_mu_map, is_transmission
 from inveonimaging.sheet.applied import origins
 from inveonimaging.sheet.told import NOTHING, Origin, Told
 from inveonimaging.subject import Animal
-from inveonimaging.units import S_PER_MINUTE
+from inveonimaging.units import S_PER_MINUTE, plain
 
 _LONGEST = 300
 _LONGEST_ESCAPE = len(r"\U0001f600")
@@ -62,9 +62,12 @@ class FrameRow:
     decay: DecayCheck | None
 
 
-def animal_facts(animal: Animal) -> tuple[Fact, ...]:
-    """Return who the animal is, and where each value came from."""
-    weight = f"{animal.weight_kg * 1000:.4g} g" if animal.weight_kg else None
+def animal_facts(animal: Animal, weights_kg: Sequence[float] = ()) -> tuple[Fact, ...]:
+    """Return who the animal is, and where each value came from; `weights_kg` are those at its scans, each once."""
+    is_one = len(weights_kg) <= 1
+    weight = weight_words(animal.weight_kg)
+    if not is_one:
+        weight = f"{', '.join(str(weight_words(each)) for each in weights_kg)} (see each series)"
     neutered = None if animal.neutered is None else "yes" if animal.neutered else "no"
     given: list[tuple[str, str, object]] = [
         ("name", "Name", animal.name if animal.name != animal.id else None),
@@ -86,7 +89,13 @@ def animal_facts(animal: Animal) -> tuple[Fact, ...]:
         *((name, _needed(label, value)) for name, label, value in needed),
         *((name, fact) for name, label, value in given for fact in _given(label, value)),
     ]
-    return tuple(_from(fact, animal.sources.get(name)) for name, fact in facts)
+    sources = {name: origin for name, origin in animal.sources.items() if is_one or name != "weight_kg"}
+    return tuple(_from(fact, sources.get(name)) for name, fact in facts)
+
+
+def weight_words(weight_kg: float | None) -> str | None:
+    """Return a weight in g; None if it is not known."""
+    return f"{weight_kg * 1000:.4g} g" if weight_kg else None
 
 
 def _from(fact: Fact, origin: Origin | None) -> Fact:
@@ -184,11 +193,11 @@ def frame_rows(image: Image, survey: Survey) -> tuple[FrameRow, ...]:
     return tuple(
         FrameRow(
             number=index,
-            start="" if frame.start_s is None else f"{frame.start_s:g}",
-            duration="" if frame.duration_s is None else f"{frame.duration_s:g}",
+            start="" if frame.start_s is None else plain(frame.start_s),
+            duration="" if frame.duration_s is None else plain(frame.duration_s),
             gate="" if frame.gate is None else str(frame.gate),
             scale_factor="" if frame.scale_factor is None else f"{frame.scale_factor:.6g}",
-            total=f"{means[index]:.4g}",
+            total=plain(means[index], 4),
             decay=checks[index] if checks else None,
         )
         for index, frame in enumerate(image.frames)
@@ -248,7 +257,7 @@ def _tracer(image: Image) -> Iterator[tuple[str, str | None]]:
     header, tracer = image.header, image.header.tracer
     if image.modality is Modality.CT or is_transmission(header):
         return
-    half_life = f"{tracer.half_life_s / S_PER_MINUTE:.5g} min" if tracer.half_life_s else None
+    half_life = f"{plain(tracer.half_life_s / S_PER_MINUTE, 5)} min" if tracer.half_life_s else None
     yield "Tracer", " ".join(filter(None, (tracer.isotope, tracer.compound))) or None
     yield "Half-life", half_life
     yield "Dose", f"{tracer.dose_bq / _MBQ:.4g} MBq" if tracer.dose_bq else None

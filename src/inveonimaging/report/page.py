@@ -24,8 +24,8 @@ from inveonimaging.image import Image
 from inveonimaging.remedies import remedies
 from inveonimaging.report.extra import refuse_without_extra
 from inveonimaging.report.files import refuse_taken, write_whole
-from inveonimaging.report.study import Study
-from inveonimaging.sheet.told import Told
+from inveonimaging.report.study import Series, Study
+from inveonimaging.units import plain
 from inveonimaging.version import __version__
 
 _LONGEST = 1000
@@ -111,7 +111,7 @@ def html_of(study: Study, *, viewer: bool = False, policy: Policy | None = None)
         script=_trusted(script),
         viewer=_trusted(volumes),
         facts=lambda each: _trusted(facts.render(facts=each)),
-        number=lambda value: "" if value is None else f"{value:.6g}",
+        number=lambda value: "" if value is None else plain(value),
     )
 
 
@@ -135,7 +135,7 @@ def _content(study: Study) -> dict[str, Any]:
     drawings = {each.series.number: each for each in drawn(study)}
     series = [
         {
-            **_series(each.image, each.number, drawings.get(each.number), each.told),
+            **_series(each, drawings.get(each.number), has_own_weight=len(study.weights_kg) > 1),
             "readiness": study.readiness.get(each.image.pair.header),
         }
         for each in study.series
@@ -145,7 +145,7 @@ def _content(study: Study) -> dict[str, Any]:
     return {
         "title": printable(": ".join(filter(None, (name, description))), _LONGEST),
         "source": printable(study.source, _LONGEST),
-        "animal": animal_facts(study.animal),
+        "animal": animal_facts(study.animal, study.weights_kg),
         "series": series,
         "errors": [printable(error, _LONGEST) for error in study.errors],
         "findings": [_finding(each) for each in study.findings],
@@ -154,12 +154,14 @@ def _content(study: Study) -> dict[str, Any]:
     }
 
 
-def _series(image: Image, number: int, drawing: Any, told: Told) -> dict[str, Any]:
+def _series(each: Series, drawing: Any, *, has_own_weight: bool) -> dict[str, Any]:
     from inveonimaging.report import facts
     from inveonimaging.report.posture import posture_drawing
     from inveonimaging.scan import is_mu_map
 
-    shown = facts.series_facts(image, told)
+    image, number = each.image, each.number
+    weight = facts.weight_words(each.animal.weight_kg) if has_own_weight else None
+    shown = (*facts.series_facts(image, each.told), *((facts.Fact("Weight", weight),) if weight else ()))
     rows = facts.frame_rows(image, drawing.survey) if drawing else ()
     return {
         "number": number,

@@ -12,9 +12,9 @@ from inveonimaging.check.readiness import Readiness
 from inveonimaging.check.source import check_image
 from inveonimaging.conversion.checks import bed_findings
 from inveonimaging.conversion.options import BedDirection, Options
-from inveonimaging.conversion.plan import StudyPlan, reason_of
+from inveonimaging.conversion.plan import StudyPlan, completed_images, reason_of
 from inveonimaging.conversion.space import Space, spaces_of
-from inveonimaging.discover import Folder, pair_of, scan_folder
+from inveonimaging.discover import Folder, Pair, pair_of, scan_folder
 from inveonimaging.errors import InveonError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr.enums import Orientation
@@ -24,7 +24,7 @@ from inveonimaging.scan import refuse_unconvertible
 from inveonimaging.sheet.applied import applied
 from inveonimaging.sheet.matching import Sheet, told_of, unmatched_scan
 from inveonimaging.sheet.told import NOTHING, Told
-from inveonimaging.subject import Animal, GivenSubject, animal_of
+from inveonimaging.subject import Animal, GivenSubject, animal_of, animals_of_scans
 
 _OF_SHIFTED_DATES = {"scan-time-odd"}  # before there were such scanners
 _GRAVEST_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
@@ -39,12 +39,14 @@ class Series:
         number: its number in the study, from 1.
         space: number of the first series whose space it shares.
         told: what a sheet says of it, which the image's header says, too.
+        animal: as it was at the scan.
     """
 
     image: Image
     number: int
     space: int
     told: Told = NOTHING
+    animal: Animal = field(default_factory=Animal)
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,11 @@ class Study:
     def images(self) -> tuple[Image, ...]:
         """The images of its series."""
         return tuple(each.image for each in self.series)
+
+    @property
+    def weights_kg(self) -> tuple[float, ...]:
+        """The weights of the animal at its scans, each once; several if their headers disagree."""
+        return tuple(dict.fromkeys(each.animal.weight_kg for each in self.series if each.animal.weight_kg))
 
 
 def read_study(
@@ -129,8 +136,11 @@ def _read_study(path: Path, now: datetime, options: Options) -> Study:
         except InveonError as error:
             errors.append(error)
     told, of_study = told_of(options.sheet, [(image.pair, image.header) for image in images])
+    said_of = dict(zip((image.pair for image in images), told, strict=True))
+    images = _with_sheet(images, said_of, errors)
     files: list[_File] = []
-    for image, said in zip(images, told, strict=True):
+    for image in completed_images(images, [said_of[image.pair] for image in images]):
+        said = said_of[image.pair]
         try:
             files.append(_file(image, said, options, now))
         except InveonError as error:
@@ -159,13 +169,25 @@ def planned_study(planned: StudyPlan, found: Iterable[Finding], options: Options
         image = read_again(
             part, orientation=options.orientation, flip=options.flip, apply_hounsfield=options.apply_hounsfield
         )
-        image = replace(image, header=applied(image.header, said[pair]))
+        header = replace(applied(image.header, said[pair]), subject=part.header.subject)
+        image = replace(image, header=header)
         told, ready = check_image(image, [each for each in findings if each.path == str(pair.header)], now)
         findings += [each for each in told if not (options.deidentify and each.code in _OF_SHIFTED_DATES)]
         readiness |= {pair.header: ready} if ready else {}
-    series = tuple(Series(each.image, each.number, each.space, each.told) for each in planned.series)
+    series = tuple(Series(each.image, each.number, each.space, each.told, each.animal) for each in planned.series)
     source = Path("De-identified") if options.deidentify else planned.source
     return Study(source, series, planned.animal, _sorted(findings), readiness=readiness)
+
+
+def _with_sheet(images: Sequence[Image], told: Mapping[Pair, Told], errors: list[InveonError]) -> list[Image]:
+    """Return images whose headers say what a sheet says; those of which it says what makes no sense are errors."""
+    found: list[Image] = []
+    for image in images:
+        try:
+            found.append(with_header(image, applied(image.header, told[image.pair])))
+        except InveonError as error:
+            errors.append(error.at(image.pair.header))
+    return found
 
 
 @dataclass(frozen=True)
@@ -181,7 +203,6 @@ class _File:
 def _file(image: Image, said: Told, options: Options, now: datetime) -> _File:
     unmatched = unmatched_scan(options.sheet, said) if options.sheet else ()
     try:
-        image = with_header(image, applied(image.header, said))
         odd = refuse_unconvertible(image.header, image.modality)
         direction = options.bed_direction or BedDirection.FORWARD
         groups, alike = _frame_groups(image)
@@ -215,10 +236,12 @@ def _study(
     headers = [image.header for image in images]
     firsts = [1 + sum(len(file.parts) for file in files[:index]) for index in range(len(files))]
     spaces, shared = spaces_of(headers, space, firsts, orientation=orientation)
-    animal, odd = animal_of(headers, GivenSubject(), told, [image.pair.header.name for image in images])
+    names = [image.pair.header.name for image in images]
+    animal, odd = animal_of(headers, GivenSubject(), told, names)
+    animals = animals_of_scans(animal, headers, GivenSubject(), [file.told for file in files], names)
     series = tuple(
-        Series(image, number, place, file.told)
-        for file, first, place in zip(files, firsts, spaces, strict=True)
+        Series(image, number, place, file.told, at_scan)
+        for file, first, place, at_scan in zip(files, firsts, spaces, animals, strict=True)
         for number, image in enumerate(file.parts, first)
     )
     found = (

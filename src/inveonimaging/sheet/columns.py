@@ -138,6 +138,8 @@ COLUMNS = (
     Column("xnat_session", "xnat_session", LABEL, Scope.STUDY, "the same: the session in XNAT"),
 )
 STUDY_NAMES = frozenset(each.name for each in COLUMNS if each.scope is Scope.STUDY)
+OF_A_DAY = frozenset({"weight_kg"})
+"""What rows may say of each scan of a study, if it was not the same."""
 SCAN_NAMES = frozenset(each.name for each in COLUMNS if each.scope is Scope.SCAN)
 
 

@@ -14,7 +14,7 @@ from inveonimaging.discover import Pair
 from inveonimaging.errors import InputError, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr import Header
-from inveonimaging.sheet.columns import STUDY_NAMES
+from inveonimaging.sheet.columns import OF_A_DAY, STUDY_NAMES
 from inveonimaging.sheet.needs import refuse_incomplete
 from inveonimaging.sheet.told import NOTHING, Cell, Told
 
@@ -111,20 +111,23 @@ class Sheet:
         return tuple(sorted(row.number for _, row in self._ranked(pair, header)))
 
     def of_study(self, told: Iterable[Told]) -> Told:
-        """Return what is said of a study as a whole by what is said of its scans.
+        """Return what is said of a study as a whole by what is said of its scans; a weight only if all say the same.
 
         Raises:
             InputError: rows say different things of it.
         """
         cells: dict[str, Cell] = {}
         rows: set[int] = set()
+        differing: set[str] = set()
         for each in told:
             rows |= set(each.rows)
             for name, cell in each.only(STUDY_NAMES).cells.items():
                 found = cells.setdefault(name, cell)
-                if found.value != cell.value:
+                if found.value != cell.value and name not in OF_A_DAY:
                     raise self._contradiction(cell, found, "a study has one value, and scans of it match both rows")
-        return Told(self.path, cells, tuple(sorted(rows)))
+                differing |= {name} if found.value != cell.value else set()
+        agreed = {name: cell for name, cell in cells.items() if name not in differing}
+        return Told(self.path, agreed, tuple(sorted(rows)))
 
     def _contradiction(self, one: Cell, other: Cell, why: str) -> InputError:
         first, second = sorted((one, other), key=lambda cell: cell.row)

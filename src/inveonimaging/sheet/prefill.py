@@ -21,7 +21,8 @@ from inveonimaging.sheet.applied import has_tracer
 from inveonimaging.sheet.columns import COLUMNS, NOTE, Column, Scope
 from inveonimaging.sheet.escape import escaped, unescaped
 from inveonimaging.sheet.matching import harmless, plain_subject
-from inveonimaging.subject import Animal, GivenSubject, animal_of
+from inveonimaging.sheet.told import NOTHING
+from inveonimaging.subject import Animal, GivenSubject, animal_of, animals_of_scans, completed_headers
 from inveonimaging.subject.typed import NOT_GIVEN
 
 Cells = dict[str, str]
@@ -127,15 +128,16 @@ def _of_study(root: Path, scans: Sequence[tuple[Pair, Header]], findings: list[F
 
     Scans of several subjects have rows of their own: what a conversion refuses is a warning here.
     """
-    headers = [header for _, header in scans]
+    headers, _ = completed_headers([header for _, header in scans], (NOTHING,) * len(scans))
     animal, odd = animal_of(headers, GivenSubject())
     is_one = not any(each.severity is Severity.ERROR for each in odd)
     study = next((header.study for header in headers if header.study), None)
     if scans and not is_one:
         found = (each for each in odd if each.severity is Severity.ERROR)
         findings += [replace(each, severity=Severity.WARNING, path=str(scans[0][0].data.parent)) for each in found]
-    for pair, header in scans:
-        who = animal if is_one else animal_of([header], GivenSubject())[0]
+    animals = animals_of_scans(animal, headers, GivenSubject(), (NOTHING,) * len(scans))
+    for (pair, header), at_scan in zip(scans, animals, strict=True):
+        who = at_scan if is_one else animal_of([header], GivenSubject())[0]
         told = study if is_one else header.study
         path = pair.data.relative_to(root).as_posix() if root in pair.data.parents else pair.data.name
         yield _Scan(

@@ -16,6 +16,7 @@ class Source(str, Enum):
     SHEET = "sheet"
     HEADER = "header"
     DERIVED = "derived from other values"
+    FILE_NAME = "file name"
 
 
 class Origin(NamedTuple):

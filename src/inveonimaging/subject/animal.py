@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -14,7 +15,7 @@ from inveonimaging.sheet.told import NOTHING, Origin, Source, Told
 from inveonimaging.subject.concepts import Concept
 from inveonimaging.subject.from_header import FROM_HEADER, first
 from inveonimaging.subject.given import GivenSubject
-from inveonimaging.subject.typed import LONGEST_AGE, text_of
+from inveonimaging.subject.typed import LONGEST_AGE, birth_date_of, sex_of, text_of
 
 _GIVEN = ("name", "id", "birth_date", "sex")
 _IDENTIFIER = "subject_identifier"
@@ -93,21 +94,28 @@ def animal_of(
         headers: of all scans.
         given: on the command line; wins over all else.
         told: by a sheet, of the study; wins over the headers.
-        files: the headers' file names, for the sources.
+        files: the headers' file names, for the sources; the first names an animal that nothing else names.
     """
-    findings: list[Finding] = []
+    findings: list[Finding] = list(several_animals(headers, given, told))
     typed = {name: value for name in _GIVEN if (value := getattr(given, name)) is not None}
     said = {name: cell.value for name, cell in told.cells.items() if name in OF_ANIMALS}
     known, sources = _known(headers, {**said, **typed}, files, findings)
     if "birth_date" in typed and typed["birth_date"] != known.get("birth_date"):
         known.pop("age", None)  # that of another birth date
     known |= {**said, **typed}
+    unnamed = {} if "id" in told.cells else _named_by_file(known, files)  # a sheet may want it to be empty
+    known |= unnamed
     findings += birth_findings(known.get("birth_date"), headers)
     if known.get("responsible_organization") == known.get("institution"):
         known.pop("responsible_organization", None)  # which it is without being said
     sources |= {name: told.origin(name) for name in said} | dict.fromkeys(typed, Origin(Source.COMMAND_LINE))
+    if unnamed:
+        sources |= dict.fromkeys(unnamed, Origin(Source.FILE_NAME, files[0]))
+        findings.append(_unnamed_finding(files[0], unnamed))
     if "id" in sources:
         sources.setdefault("name", sources["id"])
+    if known.get("id") and not known.get("name") and "name" not in told.cells:
+        known["name"] = known["id"]
     derived = None if known.get("age") else _age_at_scan(known.get("birth_date"), headers)
     if derived:
         known["age"], sources["age"] = derived, Origin(Source.DERIVED)
@@ -120,7 +128,7 @@ def _known(
     headers: Sequence[Header], said: Mapping[str, Any], files: Sequence[str], findings: list[Finding]
 ) -> tuple[dict[str, Any], dict[str, Origin]]:
     """Return what the headers say, and where; what is `said` instead raises no findings."""
-    known: dict[str, Any] = _identity(headers, said.get("id"), findings)
+    known: dict[str, Any] = _identity(headers, said.get("id"))
     sources = dict.fromkeys(known, _origin(headers, _first_named(headers), _IDENTIFIER, files))
     if known.get("name") == said.get("id"):
         sources.pop("name", None)  # of several subjects it is the given ID
@@ -141,17 +149,78 @@ def _first_named(headers: Sequence[Header]) -> int:
     return next((number for number, each in enumerate(headers) if text_of(each.subject.identifier)), 0)
 
 
-def _identity(headers: Sequence[Header], given_id: str | None, findings: list[Finding]) -> dict[str, Any]:
+def _identity(headers: Sequence[Header], given_id: str | None) -> dict[str, Any]:
     """Return ID and name as the headers have them; what a user gives for several subjects is both."""
-    typed = [text for header in headers if (text := text_of(header.subject.identifier))]
-    subjects = list({" ".join(text.split()).casefold(): text for text in reversed(typed)}.values())[::-1]
+    subjects = _subjects(headers)
     if len(subjects) > 1 and given_id is not None:
         return {"name": given_id}
-    if len(subjects) > 1:
-        shown = ", ".join(f"'{printable(subject, 30)}'" for subject in subjects)
-        message = f"{_IDENTIFIER} differs within the study: {shown}"
-        findings.append(Finding("several-subjects", message, Severity.ERROR, key=_IDENTIFIER))
     return {"id": subjects[0], "name": subjects[0]} if subjects else {}
+
+
+def _subjects(headers: Sequence[Header]) -> list[str]:
+    """Return the identifiers of headers, those that differ in case and blanks alone as one."""
+    typed = [text for header in headers if (text := text_of(header.subject.identifier))]
+    return list({" ".join(text.split()).casefold(): text for text in reversed(typed)}.values())[::-1]
+
+
+def several_animals(headers: Sequence[Header], given: GivenSubject, told: Told = NOTHING) -> Iterator[Finding]:
+    """Yield that headers are those of several animals, unless the user names the one.
+
+    They have other identifiers, or other places in a group that a program cut apart; or none has an identifier, and
+    they differ in what an animal keeps.
+    """
+    if given.id or told.get("id"):
+        return
+    subjects, numbers = _subjects(headers), list(dict.fromkeys(filter(None, map(animal_number_of, headers))))
+    kept: dict[str, list[Any]] = {
+        "subject_sex": [] if given.sex else _sexes(headers),
+        "subject_date_of_birth": [] if given.birth_date else _births(headers),
+    }
+    differing: dict[str, list[Any]] = {_IDENTIFIER: subjects, "animal_number": numbers, **({} if subjects else kept)}
+    for key, values in differing.items():
+        if len(values) > 1:
+            shown = ", ".join(f"'{printable(value, 30)}'" for value in values)
+            without = "" if subjects or numbers else ", and no header names the subject"
+            message = f"{key} differs within the study: {shown}{without}"
+            yield Finding("several-subjects", message, Severity.ERROR, key=key)
+            return
+
+
+def animal_number_of(header: Header) -> str | None:
+    """Return the place of an animal in a group that was scanned together, as text; None if it is not given."""
+    if header.subject.animal_number is not None:
+        return str(header.subject.animal_number)
+    return next((text for each in header.extras if each.key == "animal_number" and (text := text_of(each.value))), None)
+
+
+def _sexes(headers: Sequence[Header]) -> list[str]:
+    return list(dict.fromkeys(sex for each in headers if (sex := sex_of(each.subject.sex or ""))))
+
+
+def _births(headers: Sequence[Header]) -> list[date]:
+    return list(dict.fromkeys(born for each in headers if (born := birth_date_of(each.subject.date_of_birth or ""))))
+
+
+def _named_by_file(known: Mapping[str, Any], files: Sequence[str]) -> dict[str, Any]:
+    """Return the first file's name as ID, and as name if there is none, of an animal that nothing else names."""
+    if known.get("id") or not files:
+        return {}
+    stem = stem_of(files[0])
+    return {"id": stem} if known.get("name") else {"id": stem, "name": stem}
+
+
+def stem_of(file: str) -> str:
+    """Return the name of a header without `.img.hdr` or `.hdr`, as the vendor's workstation names patients."""
+    return re.sub(r"(?:\.img)?(?:\.hdr)?$", "", file, flags=re.IGNORECASE) or file
+
+
+def _unnamed_finding(file: str, unnamed: Mapping[str, Any]) -> Finding:
+    what = "Patient ID and Name are" if "name" in unnamed else "Patient ID is"
+    message = (
+        f"{_IDENTIFIER} is missing; {what} the name of the first file, '{printable(stem_of(file), 40)}' "
+        "(--patient-id and --patient-name, or a sheet for --subjects, name the animal)"
+    )
+    return Finding("subject-unknown", message, key=_IDENTIFIER)
 
 
 def birth_findings(born: date | None, headers: Iterable[Header]) -> Iterator[Finding]:

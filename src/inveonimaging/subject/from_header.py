@@ -10,6 +10,7 @@ from inveonimaging.errors import printable
 from inveonimaging.findings import Finding
 from inveonimaging.hdr import Header
 from inveonimaging.subject.typed import age_of, birth_date_of, is_no_date, sex_of, text_of
+from inveonimaging.units import plain
 
 T = TypeVar("T")
 
@@ -84,11 +85,24 @@ FROM_HEADER: tuple[tuple[str, str, Callable[[Header], object]], ...] = (
 )
 
 
+_OF_A_SCAN = {"subject_weight", "subject_length", "subject_age"}
+_HINTS = {"subject_weight": " (weight_g in a sheet for --subjects decides)"}
+_UNITS = {"subject_weight": (1e3, "g"), "subject_length": (1e2, "cm")}
+
+
+def _shown(key: str, value: object) -> str:
+    if key in _UNITS and isinstance(value, float):
+        factor, unit = _UNITS[key]
+        return f"{plain(value * factor)} {unit}"
+    return f"'{printable(value, 30)}'"
+
+
 def first(
     headers: Sequence[Header], key: str, read: Callable[[Header], T], findings: list[Finding]
 ) -> tuple[T | None, int]:
     """Return the first value that a header gives, and the number of the header; odd and other ones are findings."""
     values: list[T] = []
+    seen: set[object] = set()
     number = 0
     for index, header in enumerate(headers):
         try:
@@ -96,12 +110,14 @@ def first(
         except OddValueError as odd:
             findings.append(Finding("subject-value-odd", str(odd), key=key))
             continue
-        if value is not None and value not in values:
+        plain = " ".join(value.split()).casefold() if isinstance(value, str) else value
+        if value is not None and plain not in seen:
             number = number if values else index
             values.append(value)
-    if len(values) > 1:
-        shown = ", ".join(f"'{printable(value, 30)}'" for value in values)
-        findings.append(
-            Finding("subject-disagrees", f"{key} differs within the study: {shown}; the first counts", key=key)
-        )
+            seen.add(plain)
+    if len(values) > 1 and any(header.line_of(key) is not None for header in headers):  # a sheet may differ on purpose
+        shown = ", ".join(_shown(key, value) for value in values)
+        which = "each series has that of its own header" if key in _OF_A_SCAN else "the first counts"
+        message = f"{key} differs within the study: {shown}; {which}{_HINTS.get(key, '')}"
+        findings.append(Finding("subject-disagrees", message, key=key))
     return (values[0] if values else None), number

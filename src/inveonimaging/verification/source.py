@@ -23,7 +23,7 @@ from inveonimaging.parts import Part, parts_of
 from inveonimaging.scan import is_mu_map, is_transmission, refuse_unconvertible
 from inveonimaging.sheet.applied import applied
 from inveonimaging.sheet.matching import told_of
-from inveonimaging.subject import Animal, animal_of
+from inveonimaging.subject import Animal, animal_of, animals_of_scans, completed_headers
 from inveonimaging.verification.overrides import Overrides
 
 Float = npt.NDArray[np.float64]
@@ -299,15 +299,18 @@ def scans_of(study: SourceStudy, overrides: Overrides, sizes: Sequence[Size]) ->
         InveonError: the frames of a file do not fit together.
     """
     told, of_study = told_of(overrides.sheet, [(image.pair, image.header) for image in study.images])
-    images = [
-        replace(image, header=applied(image.header, each)) for image, each in zip(study.images, told, strict=True)
-    ]
-    whole, odd = animal_of([image.header for image in images], overrides.subject, of_study)
+    given = [applied(image.header, each) for image, each in zip(study.images, told, strict=True)]
+    headers, _ = completed_headers(given, told, overrides.subject)
+    images = [replace(image, header=header) for image, header in zip(study.images, headers, strict=True)]
+    names = [image.pair.header.name for image in images]
+    whole, odd = animal_of(headers, overrides.subject, of_study, names)
+    animals = animals_of_scans(whole, headers, overrides.subject, told, names)
     is_one = not any(finding.severity is Severity.ERROR for finding in odd)
     direction = _ONE_WAY.get(overrides.bed_direction or "", 1)
     found: list[Scan] = []
-    for image, said in zip(images, told, strict=True):
-        animal = whole if is_one else animal_of([image.header], overrides.subject, said)[0]
+    for image, said, at_scan in zip(images, told, animals, strict=True):
+        alone = [image.header], overrides.subject, said, [image.pair.header.name]
+        animal = at_scan if is_one else animal_of(*alone)[0]
         start = image.header.acquisition.started_at or overrides.scan_time
         parts = split(image, _parts(image, sizes, overrides), direction)
         found += [Scan(part, animal, start, _cycle_ms(part, overrides)) for part in parts]
