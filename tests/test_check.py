@@ -1101,7 +1101,7 @@ COMMAND: dict[str, Callable[[Path], object]] = {
     "subject-unknown": scan_of(PET, change=subject(identifier=None)),
     "several-animals": scan_of(PET, change=subject(identifier="m1 & m2")),
     "weight-of-study": two_of(subject(weight=None)),
-    "postures-disagree": two_of(geometry(orientation=Orientation.HFP)),
+    "postures-disagree": two_of(geometry(orientation=Orientation.FFS)),
     "several-sessions": two_of(scan_at(datetime(2014, 6, 19))),
     "several-subjects": two_of(subject(identifier="another")),
     "subject-disagrees": two_of(subject(sex="male")),
