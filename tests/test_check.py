@@ -1154,6 +1154,13 @@ def test_every_code_of_the_catalogue_is_provoked() -> None:
     )
     provoked |= {"value-removed"}  # in test_deidentify.py
     provoked |= {"scan-not-in-sheet", "sheet-row-unused", "sheet-encoding", "scan-without-subject", "species-needed"}
+    provoked |= {
+        "beds-joined",
+        "count-stale",
+        "frame-blocks-missing",
+        "frames-alike",
+        "header-cut-off",
+    }  # test_genuine.py
     provoked |= {"dose-from-activities", "dose-residual-odd"}  # in test_sheet*.py, in test_dose.py
     provoked |= {"clock-change-possible"}  # above, on its own
     provoked |= {"decay-from-injection"}  # in test_decay_reference.py
