@@ -302,7 +302,7 @@ def scans_of(study: SourceStudy, overrides: Overrides, sizes: Sequence[Size]) ->
     given = [applied(image.header, each) for image, each in zip(study.images, told, strict=True)]
     headers, _ = completed_headers(given, told, overrides.subject)
     images = [replace(image, header=header) for image, header in zip(study.images, headers, strict=True)]
-    names = [image.pair.header.name for image in images]
+    names = [image.pair.header.name for image in images] if study.is_whole else []  # a part does not tell the first
     whole, odd = animal_of(headers, overrides.subject, of_study, names)
     animals = animals_of_scans(whole, headers, overrides.subject, told, names)
     is_one = not any(finding.severity is Severity.ERROR for finding in odd)
