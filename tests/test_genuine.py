@@ -13,7 +13,9 @@ import pytest
 import inveonimaging
 from helpers import inveon
 from inveonimaging.conversion import Options, convert
+from inveonimaging.deidentification.request import Deidentify
 from inveonimaging.dicom.iods import Form
+from inveonimaging.dicom.modules.header_text import header_bytes
 from inveonimaging.hdr import enums, parse
 from inveonimaging.hdr.write import write
 from inveonimaging.parts import parts_of
@@ -133,7 +135,7 @@ def text_of(main: dict[str, Any], *frames: dict[str, Any]) -> str:
 
 def pair(folder: Path, text: str | bytes, frames: int = 1, *, name: str = "scan.ct") -> Path:
     """Write a pair of 8 x 8 x 5 int16 frames: air, and a block of water."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     volume = np.full((frames, 5, 8, 8), -1000, "<i2")
     volume[:, 1:4, 2:6, 2:6] = 0
     (folder / f"{name}.img").write_bytes(volume.tobytes())
@@ -350,3 +352,101 @@ def test_zones_of_clocks_that_were_read_one_after_the_other(tmp_path: Path, gmt:
     assert first.get("TimezoneOffsetFromUTC") == zone
     assert not first.PatientBirthDate
     assert inveon("verify", source, tmp_path / "out").exit_code == 0
+
+
+def test_bytes_that_windows_leaves_undefined_do_not_spoil_the_letters_beside_them(tmp_path: Path) -> None:
+    data = text_of(MAIN, FRAME).encode("ascii").replace(b"institution  ", b"institution \x80 \x81 M\xfcller\x92s \x9d")
+    header, findings = parse(data)
+    assert findings == ()
+    assert header.institution == "\u20ac \x81 M\xfcller\u2019s \x9d"
+    assert write(header) == data
+    convert(pair(tmp_path / "in", data), tmp_path / "out")
+    first = pydicom.dcmread(min((tmp_path / "out").rglob("*.dcm")))
+    assert header_bytes(first) == data
+    assert "\u20ac" in first.InstitutionName
+    assert "M\xfcller\u2019s" in first.InstitutionName
+
+
+def test_a_de_identified_header_names_no_folder_and_no_text_of_the_console(tmp_path: Path) -> None:
+    text = text_of(MAIN | {"operator": "O\u2019Brien", "acquisition_notes": "cage of M\xfcller\u2019s"}, FRAME)
+    convert(pair(tmp_path / "in", text), tmp_path / "out", Options(deidentify=Deidentify(shift_days=100)))
+    written = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*.dcm"))
+    for word in ("User Folders", "modifications", "Brien", "ller", "matrix.trf"):
+        assert word.encode() not in written, word
+
+
+def enhanced(tmp_path: Path, main: dict[str, Any], frame: dict[str, Any]) -> pydicom.Dataset:
+    convert(pair(tmp_path / "in", text_of(main, frame)), tmp_path / "out", Options(form=Form.ENHANCED))
+    (path,) = (tmp_path / "out").rglob("*.dcm")
+    return pydicom.dcmread(path)
+
+
+def test_joined_beds_have_no_one_table_position_and_took_the_time_of_all(tmp_path: Path) -> None:
+    # 1.21564 to 6.68436 cm are 54.69 mm of travel; 6:40 min are 400 s
+    ds = enhanced(tmp_path, MAIN, FRAME)
+    assert "CTPositionSequence" not in ds.SharedFunctionalGroupsSequence[0]
+    assert ds.ImageType[0] == "DERIVED"
+    assert ds.AcquisitionDuration == 400.0
+
+
+@pytest.mark.parametrize("change", [{"number_of_bed_positions": 1}, {"ending_bed_offset": "1.21564"}])
+def test_one_bed_has_its_table_position(tmp_path: Path, change: dict[str, Any]) -> None:
+    main = MAIN | {key: value for key, value in change.items() if key in MAIN}
+    ds = enhanced(tmp_path, main, FRAME | {key: value for key, value in change.items() if key in FRAME})
+    position = ds.SharedFunctionalGroupsSequence[0].CTPositionSequence[0]
+    assert position.TablePosition == pytest.approx(12.1564)
+    assert ds.AcquisitionDuration == 200.0
+
+
+@pytest.mark.parametrize(
+    ("kind", "runs", "label"),
+    [(0, 0, "UNKNOWN"), (2, 0, "UNKNOWN"), (1, 1, "3 PT BOXCAR"), (2, 3, "3 PT GAUSSIAN"), (3, 1, "3 PT TRIANGULAR")],
+)
+def test_the_workstations_smoothing_is_the_image_filter(tmp_path: Path, kind: int, runs: int, label: str) -> None:
+    ds = enhanced(tmp_path, MAIN | {"smooth_types": kind, "smooth_iter": runs}, FRAME)
+    assert ds.SharedFunctionalGroupsSequence[0].CTReconstructionSequence[0].ImageFilter == label
+
+
+@pytest.mark.parametrize(("number", "code"), [(0, None), (1, None), (2, None), (3, "count-stale")])
+def test_w_dimension_is_a_count_like_the_others(tmp_path: Path, number: int, code: str | None) -> None:
+    text = blocks({}, {"frame_start": 200}).replace("z_dimension 5\n", f"z_dimension 5\nw_dimension {number}\n")
+    assert set(codes(pair(tmp_path / "in", text, 2))) == ({code} if code else set())
+
+
+def test_a_clock_of_1970_is_shown_nowhere(tmp_path: Path) -> None:
+    source = pair(tmp_path / "in", text_of(MAIN | {"scan_time": "Thu Jan  1 00:00:00 1970"}, FRAME))
+    page = tmp_path / "r.html"
+    assert inveon("report", source, "-o", page).exit_code == 0
+    assert "1970-01-01" not in inveon("info", source).stdout
+    assert "1970-01-01" not in page.read_text("utf-8")
+
+
+@pytest.mark.parametrize("key", ["frame_duration", "data_file_pointer", "scale_factor"])
+def test_a_header_cut_between_lines_is_told(key: str) -> None:
+    whole = text_of(MAIN, FRAME)
+    end = whole.index("\n", whole.index(f"\n{key} ") + 1) + 1
+    header, findings = parse(whole[:end].encode())
+    assert [finding.code for finding in findings] == ["no-end-of-header"]
+    assert write(header) == whole[:end].encode()
+
+
+def test_a_cut_main_block_is_refused(tmp_path: Path) -> None:
+    whole = text_of(MAIN, FRAME)
+    for key in ("pixel_size_x", "subject_weight", "scan_time"):
+        end = whole.index(f"\n{key} ") + len(key) + 4
+        refused = inveon("convert", pair(tmp_path / key, whole[:end]), tmp_path / f"{key}-out")
+        assert refused.exit_code == 1
+        assert "the file ends within the line" in refused.stderr
+
+
+def test_all_commands_take_joined_beds(tmp_path: Path) -> None:
+    source = pair(tmp_path / "in" / "study", text_of(MAIN, FRAME))
+    for command in (
+        ["batch", source.parent, tmp_path / "out"],
+        ["subjects", source, "-o", tmp_path / "sheet.csv"],
+        ["check", source, "--json"],
+        ["info", source, "--json"],
+    ):
+        done = inveon(*command)
+        assert done.exit_code == 0, (command, done.stderr)
+        assert "number_of_bed_positions" not in done.stderr or "joined" in done.stderr

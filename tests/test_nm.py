@@ -222,6 +222,10 @@ ROTATIONS: dict[str, tuple[dict[str, object], dict[str, object] | None]] = {
         {"projections": 30, "projection_angles_deg": tuple(Indexed(n, 6.0 * n) for n in range(30))},
         {"NumberOfFramesInRotation": 30, "AngularStep": 6, "ScanArc": 180},
     ),
+    "a turn with both ends": (  # 0 and 360 degrees are one place: 61 projections, and no more than a turn
+        {"projections": 61, "projection_angles_deg": tuple(Indexed(n, 6.0 * n) for n in range(61))},
+        {"NumberOfFramesInRotation": 61, "AngularStep": 6, "ScanArc": 360},
+    ),
     "steps from the revolutions": (
         {"projection_angles_deg": (), "revolutions": 1.0, "projections": 90},
         {"NumberOfFramesInRotation": 90, "AngularStep": 4, "ScanArc": 360},

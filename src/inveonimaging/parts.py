@@ -15,7 +15,7 @@ from typing import NamedTuple
 from inveonimaging.errors import HeaderError, UnsupportedError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import AcquisitionMode
+from inveonimaging.hdr.enums import AcquisitionMode, BedMotion
 from inveonimaging.hdr.need import missing_in_frame
 
 
@@ -159,6 +159,8 @@ def count_findings(header: Header) -> Iterator[Finding]:
     blocks = len(frames)
     if header.total_frames and header.total_frames != blocks:
         yield _stale("total_frames", header.total_frames, blocks, "frame block")
+    if (header.array.w or 0) > 1 and header.array.w not in (blocks, _most_times(header)):
+        yield _stale("w_dimension", header.array.w or 0, blocks, "frame block")
     beds, gates = len({frame.bed for frame in frames}), len({frame.gate for frame in frames})
     times = _most_times(header)
     if header.time_frames and header.time_frames not in (times, blocks):
@@ -175,6 +177,13 @@ def count_findings(header: Header) -> Iterator[Finding]:
         yield Finding("beds-joined", message, Severity.INFO, key="number_of_bed_positions")
     elif positions and positions != beds:
         yield _stale("number_of_bed_positions", positions, beds, "bed position")
+
+
+def beds_are_joined(header: Header) -> bool:
+    """Return whether the volume was made of several bed positions: the bed stopped elsewhere than where it began."""
+    first = header.frames[0]
+    is_elsewhere = first.ending_bed_offset_mm not in (None, first.bed_offset_mm)
+    return is_elsewhere and (_beds_said(header) or 1) > 1 and header.bed.motion is not BedMotion.CONTINUOUS
 
 
 def _stale(key: str, number: int, found: int, noun: str) -> Finding:

@@ -81,7 +81,7 @@ def _row(image: Image) -> list[Cell]:
         shown(image.pair.name),
         (image.modality.label, _COLOURS[image.modality.label]),
         printable(image.header.subject.identifier or ""),
-        str(image.header.acquisition.scan_time or ""),
+        str(image.header.acquisition.started_at or ""),
         _by(image.grid.shape),
         " x ".join(f"{size:.4g}" for size in image.grid.spacing_mm),
         str(len(image.frames)),
@@ -150,7 +150,7 @@ def _scan(image: Image) -> dict[str, object]:
     return {
         "Kind": ", ".join(dict.fromkeys((image.modality.label, *mode))),
         "Scanner": header.model and header.model.label,
-        "Scan time": header.acquisition.scan_time,
+        "Scan time": header.acquisition.started_at,
         "Frames": f"{len(frames)}, {plain(min(times))} to {plain(end)} s" if times and end else len(frames),
         "Gates": _several(frame.gate for frame in frames),
         "Bed positions": _several(frame.bed for frame in frames),

@@ -13,6 +13,9 @@ MOST_LINES = 250_000  # a thousand frames with the singles of all blocks and a c
 MOST_FRAMES = 65_536
 FRAME = "frame"
 END = "end_of_header"
+_CONSOLE = "cp1252"
+_WINDOWS = {byte: bytes([byte]).decode(_CONSOLE, "ignore") or chr(byte) for byte in range(0x80, 0xA0)}
+_TO_BYTES = {ord(letter): byte for byte, letter in _WINDOWS.items()}
 
 
 class Line(NamedTuple):
@@ -53,13 +56,19 @@ def lex(data: bytes) -> Blocks:
 
 
 def decode(data: bytes) -> tuple[str, str]:
-    """Return the text and its encoding: UTF-8, else the console's Windows-1252, else Latin-1."""
-    for encoding in ("utf-8", "cp1252"):
-        try:
-            return data.decode(encoding), encoding
-        except UnicodeDecodeError:
-            pass
-    return data.decode("latin-1"), "latin-1"
+    """Return the text and its encoding: UTF-8, else Windows-1252, which consoles write.
+
+    Windows-1252 leaves five bytes undefined; they become control characters, and come back by `encode`.
+    """
+    try:
+        return data.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        return data.decode("latin-1").translate(_WINDOWS), _CONSOLE
+
+
+def encode(text: str, encoding: str) -> bytes:
+    """Return the bytes that `decode` read; UnicodeEncodeError for letters that the encoding lacks."""
+    return text.translate(_TO_BYTES).encode("latin-1") if encoding == _CONSOLE else text.encode(encoding)
 
 
 def _lines(text: str) -> Iterator[Line]:

@@ -449,6 +449,13 @@ class Ct:
     projection_horizontal_bed_offsets_mm: tuple[Indexed, ...] = ()
 
     @property
+    def scan_s(self) -> float | None:
+        """`ct_scan_time`, min:sec, of all bed positions, in s."""
+        minutes, colon, seconds = (self.scan_time or "").partition(":")
+        is_clock = colon and minutes.isdecimal() and seconds.isdecimal()
+        return float(int(minutes) * units.S_PER_MINUTE + int(seconds)) if is_clock else None
+
+    @property
     def source_to_detector_mm(self) -> float | None:
         """Distance source to detector; documented in cm, but files hold mm: 100 and above means mm."""
         return _cm_or_mm(self.source_to_detector)

@@ -9,7 +9,7 @@ from typing import Any
 
 from inveonimaging.errors import HeaderError
 from inveonimaging.hdr.fields import FRAME, MAIN, Field
-from inveonimaging.hdr.lexer import END, Block, Line, decode
+from inveonimaging.hdr.lexer import END, Block, Line, decode, encode
 from inveonimaging.hdr.lexer import FRAME as OPENING
 from inveonimaging.hdr.model import Extra, Frame, Header
 
@@ -45,7 +45,7 @@ def _ended(lines: list[str | Line], ending: str) -> Iterator[str | Line]:
 def _encoded(text: str, encoding: str) -> bytes:
     """Return the text in its encoding; in UTF-8 where that cannot spell it, or would be read as another text."""
     try:
-        data = text.encode(encoding)
+        data = encode(text, encoding)
     except UnicodeEncodeError:
         return text.encode("utf-8")
     return data if decode(data)[0] == text else text.encode("utf-8")

@@ -119,7 +119,7 @@ def series_facts(image: Image, told: Told = NOTHING) -> tuple[Fact, ...]:
         *(_from(fact, known.get("protocol")) for fact in _given("Protocol", told.get("protocol"))),
         *_given("Scanner", header.model and header.model.label),
         *_given("Study", header.study),
-        _needed("Scan start", header.acquisition.scan_time),
+        _needed("Scan start", header.acquisition.started_at),
         *_given("Frames", _frames(image)),
         _needed("Unit", image.scaling.unit.value),
         *(_from(_needed(name, value), known.get(labels.get(name, ""))) for name, value in _tracer(image)),

@@ -168,7 +168,7 @@ def _series(each: Series, drawing: Any, *, has_own_weight: bool) -> dict[str, An
         "file": printable(image.pair.name, _LONGEST),
         "part": image.part_name,
         "kind": "mu map" if is_mu_map(image.header) else image.modality.label,
-        "start": str(image.header.acquisition.scan_time or ""),
+        "start": str(image.header.acquisition.started_at or ""),
         "frames": len(image.frames),
         "unit": image.scaling.unit.value,
         "tracer": facts.tracer_words(image),

@@ -203,5 +203,5 @@ def _cell(column: Column, value: Any) -> str:
 
 
 def _notes(titles: Sequence[str], header: Header) -> Cells:
-    said = (modality_of(header)[0].label, header.acquisition.scan_time, header.subject.identifier)
+    said = (modality_of(header)[0].label, header.acquisition.started_at, header.subject.identifier)
     return {title: escaped(harmless(str(text or ""))) for title, text in zip(titles, said, strict=True)}

@@ -132,7 +132,7 @@ def _moved(header: Header, days: timedelta) -> Header:
     return replace(
         header,
         acquisition=replace(
-            acquisition, scan_time=later(acquisition.started_at), gmt_scan_time=later(acquisition.gmt_scan_time)
+            acquisition, scan_time=later(acquisition.started_at), gmt_scan_time=later(acquisition.started_at_gmt)
         ),
         tracer=replace(
             tracer,

@@ -16,10 +16,16 @@ from inveonimaging.dicom.modules.position import centres
 from inveonimaging.dicom.modules.reconstruction import ct_kernel, reconstruction_diameter
 from inveonimaging.dicom.modules.synchronization import synchronization
 from inveonimaging.dicom.series import Series
-from inveonimaging.hdr.enums import BedMotion, ReconAlgorithm
-from inveonimaging.units import MM_PER_UM, MS_PER_S, S_PER_MINUTE, UA_PER_MA
+from inveonimaging.hdr.enums import BedMotion, ReconAlgorithm, Smoothing
+from inveonimaging.hdr.model import Header
+from inveonimaging.units import MM_PER_UM, MS_PER_S, UA_PER_MA
 
 _ALGORITHM = {ReconAlgorithm.FBP: "FILTER_BACK_PROJ", ReconAlgorithm.FELDKAMP: "FILTER_BACK_PROJ"}
+_SMOOTHED = {
+    Smoothing.BOXCAR: "3 PT BOXCAR",
+    Smoothing.GAUSSIAN: "3 PT GAUSSIAN",
+    Smoothing.TRIANGULAR: "3 PT TRIANGULAR",
+}
 _FULL_TURN_DEG = 360
 _UNKNOWN_SIZE = "0"  # of the focal spot, which no header tells; see docs/conformance.md
 
@@ -108,7 +114,7 @@ def ct_reconstruction(series: Series) -> Dataset:
             ReconstructionDiameter=reconstruction_diameter(series),
             ReconstructionPixelSpacing=[y, x],
             ConvolutionKernelGroup=UNKNOWN,
-            ImageFilter=UNKNOWN,
+            ImageFilter=_image_filter(header),
         ),
         ReconstructionAlgorithm=_ALGORITHM.get(header.reconstruction.algorithm or ReconAlgorithm.UNKNOWN),
         ConvolutionKernel=ct_kernel(header),
@@ -118,6 +124,11 @@ def ct_reconstruction(series: Series) -> Dataset:
         "CTReconstructionSequence",
         complete(item, "ReconstructionAlgorithm", "ConvolutionKernel", "ReconstructionAngle"),
     )
+
+
+def _image_filter(header: Header) -> str:
+    smoothing = header.smoothing
+    return _SMOOTHED.get(smoothing.filter or Smoothing.UNKNOWN, UNKNOWN) if smoothing.iterations else UNKNOWN
 
 
 def ct_exposure(series: Series) -> Dataset:
@@ -175,7 +186,5 @@ def _revolution_s(series: Series) -> float | None:
         return None
     if duration and duration > 0:
         return duration / turns
-    minutes, colon, seconds = (header.ct.scan_time or "").partition(":")
-    if not colon or not minutes.isdecimal() or not seconds.isdecimal():
-        return None
-    return (int(minutes) * S_PER_MINUTE + int(seconds)) / (turns * max(header.bed.positions or 1, 1))
+    whole = header.ct.scan_s
+    return whole and whole / (turns * max(header.bed.positions or 1, 1))

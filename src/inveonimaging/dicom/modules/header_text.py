@@ -8,6 +8,7 @@ from pydicom.dataset import Dataset
 
 from inveonimaging.dicom.encode import lo
 from inveonimaging.dicom.series import Series
+from inveonimaging.hdr.lexer import decode
 
 GROUP = 0x0099
 CREATOR = "INVEONIMAGING HEADER 1"
@@ -20,13 +21,13 @@ def original_header(series: Series) -> Dataset:
     module = Dataset()
     image = series.image
     block = module.private_block(GROUP, CREATOR, create=True)
-    text = image.header_bytes.decode(image.header.encoding)
+    text, encoding = decode(image.header_bytes)
     if _NO_TEXT.search(text):
         block.add_new(BYTES, "OB", image.header_bytes)
     else:
         block.add_new(TEXT, "UT", text)
     block.add_new(NAME, "LO", lo(image.pair.header.name))
-    block.add_new(ENCODING, "LO", image.header.encoding)
+    block.add_new(ENCODING, "LO", encoding)
     block.add_new(LENGTH, "UL", len(image.header_bytes))
     return module
 

@@ -12,6 +12,7 @@ from inveonimaging.dicom.encode import da, dataset, dt, lo, put, tm
 from inveonimaging.dicom.modules.synchronization import delay_keywords
 from inveonimaging.dicom.series import MultiFrame, Series
 from inveonimaging.gating import Trigger
+from inveonimaging.parts import beds_are_joined
 
 ORIGINAL, DERIVED = "ORIGINAL", "DERIVED"
 _VOLUME = MappingProxyType(
@@ -89,7 +90,9 @@ def enhanced_image(series: Series, origin: str = ORIGINAL) -> Dataset:
         return module
     first, last = series.extent_s
     start = series.start + timedelta(seconds=first)
-    return put(module, AcquisitionDateTime=dt(start), AcquisitionDuration=last - first or None)
+    header = series.image.header
+    whole = header.ct.scan_s if beds_are_joined(header) else last - first
+    return put(module, AcquisitionDateTime=dt(start), AcquisitionDuration=whole or None)
 
 
 def is_told(series: Series) -> bool:

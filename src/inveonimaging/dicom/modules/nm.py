@@ -6,6 +6,7 @@ same (Standard Extended), and Real World Value Mapping, which any image may have
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 
 from pydicom.dataset import Dataset
@@ -118,7 +119,7 @@ def nm_tomo_acquisition(series: Series) -> Dataset:
         StartAngle=ds(gantry.start_deg),
         AngularStep=ds(step),
         RotationDirection=direction,
-        ScanArc=ds(step * gantry.projections),
+        ScanArc=ds(_arc_deg(gantry, step)),
         ActualFrameDuration=whole(durations.pop() * 1000),
         NumberOfFramesInRotation=gantry.projections,
     )
@@ -144,6 +145,14 @@ def frame_of(series: Series, multi_frame: MultiFrame) -> int:
     """Return the first frame that an object holds."""
     order = sorted(series.steps, key=series.steps.__getitem__)
     return order[multi_frame.slices.start // series.image.grid.shape[2]]
+
+
+def _arc_deg(gantry: Gantry, step: float) -> float:
+    """Return the angle that the projections cover; of whole turns, both ends may be among them."""
+    angles = [each.value for each in gantry.projection_angles_deg]
+    span = abs(angles[-1] - angles[0]) if angles else 0.0
+    is_closed = span > 0 and abs(math.remainder(span, _FULL_TURN_DEG)) < _SAME_DEG
+    return span if is_closed else step * (gantry.projections or 0)
 
 
 def _angular_step_deg(gantry: Gantry) -> float | None:
