@@ -1076,6 +1076,7 @@ COMMAND: dict[str, Callable[[Path], object]] = {
     "no-end-of-header": scan_of(PET, defects=[Defect.NO_END_OF_HEADER]),
     "unknown-key": scan_of(PET, defects=[Defect.UNKNOWN_KEYS]),
     "modality-assumed": text_edit("modality 0", "modality -1"),
+    "file-type-odd": scan_of(PET, change=lambda h: replace(h, file_type=FileType.SINOGRAM)),
     "file-type-assumed": scan_of(PET, change=lambda h: replace(h, file_type=FileType.UNKNOWN)),
     "skipped": with_a_stray,
     "offsets-derived": scan_of(PET, defects=[Defect.MISSING_POINTERS]),

@@ -372,7 +372,7 @@ class TestTwoAtOnce:
         stages: list[output.Stage] = []
 
         def begin() -> None:
-            stages.append(stack.enter_context(staged(tmp_path / "out", overwrite=True)))
+            stages.append(stack.enter_context(staged(tmp_path / "out", may_be_used=True)))
 
         class Handing(FileLock):
             def release(self, force: bool = False) -> None:
@@ -472,7 +472,7 @@ class TestWhatCannotBeUndone:
         assert_one_line_error(
             result.exit_code, result.stdout, result.stderr, 130 if isinstance(error, KeyboardInterrupt) else 1
         )
-        with staged(out, overwrite=True):
+        with staged(out, may_be_used=True):
             assert_same_beside_hidden(out, older)
         assert tree(out) == tree(older)
 

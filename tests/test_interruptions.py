@@ -58,7 +58,7 @@ def write_older(folder: Path) -> None:
 
 def replace_it(folder: Path) -> None:
     """Write two series in its place."""
-    with staged(folder, overwrite=True) as stage:
+    with staged(folder, may_be_used=True) as stage:
         for name in "12":
             write_file(stage.folder(name) / "a", (b"new",))
         stage.write(MANIFEST, b"new")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from pydicom.datadict import dictionary_description
 from pydicom.uid import (
     UID,
     EnhancedCTImageStorage,
@@ -27,11 +29,23 @@ from helpers import (
     digests,
     files_below,
     instances,
+    inveon,
     python,
     write_small_study,
 )
 from inveonimaging import inveonFile2DICOM, inveonFolder2DICOM
-from inveonimaging.conversion import writing
+from inveonimaging.conversion import convert, writing
+from inveonimaging.dicom import specified
+from inveonimaging.hdr import Header
+from inveonimaging.hdr.enums import (
+    AcquisitionMode,
+    FileType,
+    FilterWindow,
+    ModalityConfiguration,
+    Model,
+    ReconAlgorithm,
+)
+from inveonimaging.hdr.model import Filter
 from inveonimaging.phantom import Defect, write_scan
 
 BARE = [f"1/{n:06}.dcm" for n in range(1, 7)] + [f"2/{n:06}.dcm" for n in range(1, 13)]
@@ -107,7 +121,7 @@ def test_it_runs_as_a_module(study: Path, out: Path) -> None:
     assert done.returncode == 0
     assert files_below(out) == CT_FILES + PET_FILES
     refused = python("-m", "inveonimaging.inveonFolder2DICOM", study, out)
-    assert "not empty" in assert_one_line_error(refused.returncode, refused.stdout, refused.stderr)
+    assert "there already, and not empty" in assert_one_line_error(refused.returncode, refused.stdout, refused.stderr)
 
 
 def test_without_prefixes_there_are_none(folder_command: Run, study: Path, out: Path) -> None:
@@ -539,3 +553,148 @@ def test_hostile_text_is_shown_escaped(folder_command: Run, tmp_path: Path, out:
 
 def test_the_default_of_the_code_table_is_in_the_documented_form() -> None:
     assert [sorted(row) for row in json.loads(CODE_TABLE)] == [["code", "key", "meaning", "system"]] * 4
+
+
+# The published specification, whose tables are typed here once more from its text.
+
+MODES = {
+    0: "Unknown acquisition mode",
+    2: "Emission acquisition",
+    3: "Dynamic acquisition",
+    4: "Gated acquisition",
+    5: "Continuous bed motion acquisition",
+    9: "CT projection acquisition",
+    12: "SPECT multi-projection acquisition",
+}
+CODES = {
+    2001: "Rodent",
+    2500: "Focus_220",
+    3500: "mCATII",
+    3600: "Inveon_MM_Std_CT",
+    3603: "Inveon_MM_HiRes_LFOV_CT",
+    5000: "Inveon_Dedicated_PET",
+    5500: "Inveon_MM_PET",
+}
+
+
+def test_codes_have_the_words_of_the_specification() -> None:
+    assert {mode: specified.ACQUISITIONS[AcquisitionMode(mode)] for mode in MODES} == MODES
+    assert {code: specified.CONFIGURATIONS[ModalityConfiguration(code)] for code in CODES} == CODES
+    for table in (specified.ACQUISITIONS, specified.CONFIGURATIONS, specified.MODELS, specified.FILTERS):
+        assert set(table) == set(type(next(iter(table))))
+
+
+def a_pet(header: Header) -> Header:
+    """Return a header without a manufacturer, with an investigator and three filters."""
+    half, quarter = Filter(FilterWindow.RAMP, 0.5), Filter(FilterWindow.HANN, 0.25)
+    return replace(
+        header,
+        manufacturer=None,
+        model=Model.INVEON_MM,
+        modality_configuration=ModalityConfiguration.MM_PET,
+        acquisition_mode=AcquisitionMode.DYNAMIC,
+        acquisition=replace(header.acquisition, investigator="Roe^R"),
+        reconstruction=replace(
+            header.reconstruction, x_filter=half, y_filter=Filter(FilterWindow.NONE, 0.5), z_filter=quarter
+        ),
+    )
+
+
+def test_a_pet_has_the_specified_words(folder_command: Run, tmp_path: Path, out: Path) -> None:
+    (tmp_path / "in").mkdir()
+    write_scan(tmp_path / "in" / "a.img", PET, change=a_pet)
+    for ds in converted(folder_command, tmp_path / "in", out):
+        assert (ds.Manufacturer, ds.ManufacturerModelName) == ("Siemens", "Inveon_MM_Platform:Inveon_MM_PET")
+        assert (ds.SeriesDescription, ds.ReferringPhysicianName) == ("Dynamic acquisition", "Roe^R")
+        assert ds.ImageComments == (
+            "x: Ramp filter (backprojection) or no filter, cutoff 0.5; y: No filter; z: Hanning window, cutoff 0.25"
+        )
+    ours = tmp_path / "ours"
+    convert(tmp_path / "in", ours)
+    for ds in instances(ours):
+        assert (ds.Manufacturer, ds.ManufacturerModelName) == ("Siemens", "Inveon MM Platform")
+        assert ds.SeriesDescription.startswith("PET dynamic emission")
+    for done in (out, ours):
+        assert inveon("verify", tmp_path / "in", done).exit_code == 0
+
+
+@pytest.mark.parametrize(("current", "expected"), [(500.0, None), (1000.0, "1"), (1500.0, None), (2000.0, "2")])
+def test_milliamperes_are_written_only_if_they_are_whole(
+    tmp_path: Path, out: Path, current: float, expected: str | None
+) -> None:
+    write_scan(tmp_path / "a.img", CT, change=lambda h: replace(h, ct=replace(h.ct, anode_current_ua=current)))
+    convert(tmp_path / "a.img", out)
+    ds = instances(out)[0]
+    assert ("XRayTubeCurrent" in ds, ds.get("XRayTubeCurrent")) == (expected is not None, expected and int(expected))
+    assert (ds.XRayTubeCurrentInuA, ds.ScanOptions) == (current, "ACQ MODE 9")
+
+
+def test_reconstructions_of_one_scan_are_told_apart(tmp_path: Path, out: Path) -> None:
+    for name, iterations in (("a", 18), ("b", 30), ("c", 30)):
+
+        def change(header: Header, count: int = iterations) -> Header:
+            made = replace(header.reconstruction, algorithm=ReconAlgorithm.MAP3D, map_iterations=count)
+            return replace(header, reconstruction=made)
+
+        write_scan(tmp_path / f"{name}.img", PET, change=change)
+    convert(tmp_path, out)
+    names = {ds.SeriesNumber: ds.SeriesDescription for ds in instances(out)}
+    assert len(set(names.values())) == 3, names
+    assert "18" in names[1]
+    assert names[2].endswith(", b")
+    assert names[3].endswith(", c")
+    assert all(len(name) <= 64 for name in names.values())
+
+
+def test_the_output_may_hold_other_things(folder_command: Run, study: Path, out: Path) -> None:
+    (out / "1").mkdir(parents=True)
+    (out / "notes.txt").write_text("kept")
+    assert folder_command("-c", "CT-", "-p", "PET-", study, out).code == 0
+    assert files_below(out) == sorted([*CT_FILES, *PET_FILES, "notes.txt"])
+    before = digests(out)
+    refused = folder_command(study, out)
+    assert (refused.code, "1: is there already, and not empty" in refused.stderr) == (1, True)
+    assert digests(out) == before
+
+
+def test_unknown_sex_and_birth_date_are_empty(folder_command: Run, study: Path, tmp_path: Path) -> None:
+    for sex in ("U", "unknown"):
+        out = tmp_path / sex
+        for ds in converted(folder_command, "--patientsex", sex, "--patientdob", "unknown", study, out):
+            assert (ds.PatientSex, ds.PatientBirthDate) == ("", "")
+
+
+def test_an_empty_extension_is_that_of_files_without(folder_command: Run, study: Path, out: Path) -> None:
+    (study / "README").touch()
+    assert folder_command(study, out).code == 1
+    assert folder_command("--ignoreFileWithExt", "", study, out).code == 0
+
+
+def test_longer_data_and_a_reconstructed_sinogram_are_taken_with_a_warning(
+    folder_command: Run, tmp_path: Path, out: Path
+) -> None:
+    for name in ("in", "odd", "raw"):
+        (tmp_path / name).mkdir()
+    write_scan(tmp_path / "in" / "a.img", PET)
+    with (tmp_path / "in" / "a.img").open("ab") as file:
+        file.write(b"xx")
+    done = folder_command(tmp_path / "in", out)
+    assert (done.code, "warning: " in done.stderr, "error: " in done.stderr) == (0, True, False)
+    write_scan(tmp_path / "odd" / "a.img", PET, change=lambda h: replace(h, file_type=FileType.SINOGRAM))
+    done = folder_command(tmp_path / "odd", tmp_path / "two")
+    assert (done.code, "names a reconstruction" in done.stderr) == (0, True)
+
+    def raw(header: Header) -> Header:
+        made = replace(header.reconstruction, algorithm=None)
+        return replace(header, file_type=FileType.SINOGRAM, reconstruction=made)
+
+    write_scan(tmp_path / "raw" / "a.img", PET, change=raw)
+    assert folder_command(tmp_path / "raw", tmp_path / "three").code != 0
+
+
+def test_the_page_of_the_specification_names_attributes_by_their_tags() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "published.md").read_text("utf-8")
+    found = re.findall(r"([A-Z][A-Za-z0-9' ()/-]+?) \(([0-9A-F]{4}),([0-9A-F]{4})\)", text)
+    assert len(found) > 60
+    for name, group, element in found:
+        assert dictionary_description(int(group + element, 16)) == name.strip()

@@ -34,7 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _convert(given: argparse.Namespace) -> None:
     if os.path.isdir(given.InveonImage):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         raise InputError("is a folder", path=given.InveonImage, expected="one .img file", hint="see inveonFolder2DICOM")
-    options = Options(prefixes={}, jobs=0, manifest=False, form=form_of(given), file_name=given.file or None)
+    options = Options(
+        prefixes={},
+        jobs=0,
+        manifest=False,
+        specified=True,
+        beside_others=True,
+        allow_long_data=True,
+        form=form_of(given),
+        file_name=given.file or None,
+    )
     convert_and_tell(given.InveonImage, given.OutputFolder, options)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from inveonimaging.errors import UnsupportedError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import AcquisitionMode, FileType, Modality, Model
+from inveonimaging.hdr.enums import AcquisitionMode, FileType, Modality, Model, ReconAlgorithm
 from inveonimaging.hdr.need import missing
 
 _CT_SCANNERS = {Model.MCAT, Model.MCAT2}
@@ -55,6 +55,12 @@ def refuse_unconvertible(header: Header, modality: Modality) -> tuple[Finding, .
     kind, mode = header.file_type, header.acquisition_mode
     if kind is None and any(extra.key == "file_type" for extra in header.extras):
         raise missing(header, "file_type")
+    if _is_image_all_the_same(header, modality):
+        named = header.reconstruction.algorithm
+        message = (
+            f"file_type is 2 (sinogram), but the header names a reconstruction ({named.label if named else ''}) and "
+        )
+        return (Finding("file-type-odd", message + "the data have an image's size; taken as image", key="file_type"),)
     if kind not in _CONVERTED:
         what = f"file_type is {int(kind or 0)} ({kind.label if kind else ''})"
         raise _unsupported(header, "file_type", what, "5 (image) or 8 (mu map)")
@@ -64,6 +70,17 @@ def refuse_unconvertible(header: Header, modality: Modality) -> tuple[Finding, .
     if kind in (FileType.IMAGE, FileType.MU_MAP):
         return ()
     return (Finding("file-type-assumed", "file_type is not given; taken as image", Severity.INFO, key="file_type"),)
+
+
+def _is_image_all_the_same(header: Header, modality: Modality) -> bool:
+    """Return whether a file that is called a sinogram is an image of PET: it was reconstructed, and has voxel sizes.
+
+    That the data have an image's size was seen before, when they were opened.
+    """
+    geometry, algorithm = header.geometry, header.reconstruction.algorithm
+    sizes = (geometry.pixel_size_mm or geometry.pixel_size_x_mm, header.detector.axial_crystal_pitch_mm)
+    is_reconstructed = algorithm not in (None, ReconAlgorithm.UNKNOWN, ReconAlgorithm.UNUSED)
+    return header.file_type is FileType.SINOGRAM and modality is Modality.PET and is_reconstructed and any(sizes)
 
 
 def _unsupported(header: Header, key: str, message: str, expected: str) -> UnsupportedError:

@@ -80,6 +80,8 @@ def xnat(
             form=_form(legacy_converted=legacy_converted, multiframe=multiframe),
             jobs=0,
             manifest=False,
+            specified=True,
+            allow_long_data=True,
             file_name=file,
             study_description=study_description,
             subject=given_subject(patient_name, patient_id, patient_dob, patient_sex),

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 
+from inveonimaging.conversion.describing import descriptions_of
 from inveonimaging.conversion.manifest import SeriesDone, manifest_of
 from inveonimaging.conversion.naming import StudyNames
 from inveonimaging.conversion.options import Options
-from inveonimaging.conversion.output import MANIFEST, refuse_settled, refuse_used, staged, written_before
+from inveonimaging.conversion.output import MANIFEST, free_names, refuse_settled, refuse_used, staged, written_before
 from inveonimaging.conversion.plan import SeriesPlan, StudyPlan, plan
 from inveonimaging.conversion.survey import Survey, survey_of
 from inveonimaging.conversion.workers import Team, team
@@ -61,8 +62,11 @@ class StudyResult:
 
     @property
     def all_findings(self) -> tuple[Finding, ...]:
-        """Those of the study and of its series."""
-        return (*self.findings, *(finding for each in self.series for finding in each.findings))
+        """Those of the study and of its series; what was converted all the same is no error any more."""
+        found = (*self.findings, *(finding for each in self.series for finding in each.findings))
+        return tuple(
+            replace(each, severity=Severity.WARNING) if each.severity is Severity.ERROR else each for each in found
+        )
 
 
 def convert(
@@ -104,6 +108,9 @@ def refuse_planned(studies: tuple[StudyPlan, ...], output: Path, options: Option
     if options.overwrite:
         for study in studies:
             refuse_settled(study.output, partial(_refuse_kept_now, study))
+    elif options.beside_others:
+        for study in studies:
+            refuse_settled(study.output, partial(_refuse_taken, study))
     else:
         refuse_used(output)
     transfer_syntax_of(options.compression)
@@ -127,13 +134,13 @@ class _Counter:
 
 
 def _convert_study(study: StudyPlan, options: Options, writers: Team, counter: _Counter) -> StudyResult:
-    with staged(study.output, overwrite=options.overwrite) as stage:
-        replaced = written_before(study.output) if options.overwrite else ()
-        _refuse_kept(study, replaced)
+    with staged(study.output, may_be_used=options.overwrite or options.beside_others) as stage:
+        replaced = _giving_way(study, options)
         seen = [_identity(planned.image) for planned in study.series]
         surveys = tuple(_surveys(study.series))
         named = StudyNames(study, [survey.digest for survey in surveys], options)
-        series = [series_of(*each, named, options) for each in zip(study.series, surveys, strict=True)]
+        described = descriptions_of(study.series, specified=options.specified)
+        series = [series_of(*each, named, options) for each in zip(study.series, surveys, described, strict=True)]
         odd = [
             (*s.findings, *slope_findings(each, s, p.iod))
             for p, s, each in zip(study.series, surveys, series, strict=True)
@@ -186,6 +193,32 @@ def _refuse_changed(study: StudyPlan, seen: Sequence[tuple[object, ...]]) -> Non
         if _identity(planned.image) != before:
             path = planned.image.source.path
             raise DataError("has changed while it was read", path=path, hint="convert again when the scanner is done")
+
+
+def _giving_way(study: StudyPlan, options: Options) -> tuple[str, ...]:
+    """Return the names in the output that give way to what is written.
+
+    Raises:
+        OutputError: a name is taken by something else.
+    """
+    if options.beside_others and not options.overwrite:
+        return _refuse_taken(study)
+    replaced = written_before(study.output) if options.overwrite else ()
+    _refuse_kept(study, replaced)
+    return replaced
+
+
+def _refuse_taken(study: StudyPlan) -> tuple[str, ...]:
+    """Return the names of series that are free in the output; refuse it if another is taken."""
+    names = [str(planned.number) for planned in study.series]
+    free = free_names(study.output, names)
+    if os.path.lexists(study.output) and not study.output.is_dir():
+        raise OutputError("the output is no folder", path=study.output, hint="name a new folder")
+    for name in names:
+        if name not in free and os.path.lexists(study.output / name):
+            hint = "nothing is overwritten; name another output folder"
+            raise OutputError("is there already, and not empty", path=study.output / name, hint=hint)
+    return free
 
 
 def _refuse_kept_now(study: StudyPlan) -> None:

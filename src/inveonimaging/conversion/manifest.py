@@ -28,6 +28,7 @@ _NOT_OF_THE_CONTENT = {
     "fail_on_warnings",
     "jobs",
     "overwrite",
+    "beside_others",
     "manifest",
     "recursive",
     "refuse_strays",

@@ -33,6 +33,7 @@ class StudyNames:
             deidentified=options.deidentify.dates if options.deidentify else None,
             comments=comments_of(planned.told, options),
             unlimited_text=options.unlimited_text,
+            specified=options.specified,
         )
 
     def series(self, planned: SeriesPlan) -> UID:
@@ -97,7 +98,8 @@ def _identity(study: StudyPlan, options: Options) -> str:
     route = tuple(filter(None, (comments_of(study.told, options),)))
     hidden = () if options.deidentify is None else ("deidentified", options.deidentify.dates.value)
     unlimited = ("unlimited text",) if options.unlimited_text else ()
-    said = (study.description, study.id, animal, options.rescale.value, series, *route, *hidden, *unlimited)
+    specified = ("specified",) if options.specified else ()
+    said = (study.description, study.id, animal, options.rescale.value, series, *route, *hidden, *unlimited, *specified)
     return repr((__version__, *said))
 
 

@@ -173,6 +173,7 @@ class Options:
         jobs: number of processes that write; 0 takes what helps. A script that asks for more than 1 needs the guard
             `if __name__ == "__main__":`.
         overwrite: replace what an earlier conversion wrote.
+        beside_others: the output may hold other things, but no folder of a series that is not empty.
         manifest: write `inveon-manifest.json` beside the series.
         largest_object: size of a multi-frame object's file in bytes, beyond which it becomes a concatenation.
         compression: how pixels are compressed, without loss.
@@ -200,12 +201,15 @@ class Options:
         allow_long_data: take a data file that is longer than its header says.
         unlimited_text: write elements of VR UC too: Strain Description, Genetic Modifications Description and Long Code
             Value. VTK, MRtrix, MINC and (X)MedCon cannot read files with them.
+        specified: word Series Description and the scanner's name as the published specification does, as the published
+            commands do.
     """
 
     form: Given[Form | str, Form] = Given(choice(Form), Form.CLASSIC)
     file_name: Given[PathLike | None, str | None] = Given(optional(_file_name), None)
     jobs: Given[int | str, int] = Given(_jobs, 1)
     overwrite: Given[bool, bool] = Given(switch, False)
+    beside_others: Given[bool, bool] = Given(switch, False)
     manifest: Given[bool, bool] = Given(switch, True)
     largest_object: Given[int | str, int] = Given(_size, DEFAULT_SIZE)
     compression: Given[Compression | str, Compression] = Given(choice(Compression), Compression.NONE)
@@ -234,6 +238,7 @@ class Options:
     apply_hounsfield: Given[bool, bool] = Given(switch, False)
     allow_long_data: Given[bool, bool] = Given(switch, False)
     unlimited_text: Given[bool, bool] = Given(switch, False)
+    specified: Given[bool, bool] = Given(switch, False)
 
     def __getstate__(self) -> dict[str, object]:
         """Return what another process needs to have the same options."""

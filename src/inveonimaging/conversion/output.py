@@ -73,7 +73,7 @@ def refuse_used(folder: Path) -> None:
         raise _failed(folder, error) from error
 
 
-def refuse_settled(output: Path, refuse: Callable[[], None]) -> None:
+def refuse_settled(output: Path, refuse: Callable[[], object]) -> None:
     """Let a function look at an output and refuse it, but not for what another run renames while it looks.
 
     Raises:
@@ -82,10 +82,12 @@ def refuse_settled(output: Path, refuse: Callable[[], None]) -> None:
     while True:
         before = _places(output)
         try:
-            return refuse()
+            refuse()
         except OutputError:
             if _places(output) == before:
                 raise
+        else:
+            return
 
 
 def _places(output: Path) -> set[tuple[str, int]]:
@@ -138,7 +140,7 @@ class Stage:
 
 
 @contextlib.contextmanager
-def staged(output: Path, *, overwrite: bool = False) -> Iterator[Stage]:
+def staged(output: Path, *, may_be_used: bool = False) -> Iterator[Stage]:
     """Open an output folder for writing; leave nothing behind but what was committed.
 
     Raises:
@@ -148,12 +150,12 @@ def staged(output: Path, *, overwrite: bool = False) -> Iterator[Stage]:
     made: tuple[Path, ...] = ()
     with Interruptions() as interruptions:
         try:
-            if not overwrite:
+            if not may_be_used:
                 refuse_used(output)
             made = _missing_folders(output)
             with _held(output, interruptions) as partial:
                 _clear(partial)
-                if not overwrite:
+                if not may_be_used:
                     refuse_used(output)
                 yield Stage(output, partial)
         except OSError as error:
@@ -199,6 +201,19 @@ def written_before(output: Path) -> tuple[str, ...]:
         raise _failed(output, error) from error
     report = (REPORT,) if is_our_report(place_of(REPORT)) else ()
     return (*((MANIFEST,) if listed else ()), *report, *(path.name for path in folders), *_begun(output))
+
+
+def free_names(output: Path, names: Iterable[str]) -> tuple[str, ...]:
+    """Return those of some names in an output that are free: empty folders, and what a killed run began to write."""
+    begun = _begun(output)
+    return tuple(name for name in names if name in begun or _is_empty(output / name))
+
+
+def _is_empty(folder: Path) -> bool:
+    try:
+        return not folder.is_symlink() and not _entries(folder)
+    except OSError:
+        return False
 
 
 def is_our_report(path: Path) -> bool:

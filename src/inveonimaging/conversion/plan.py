@@ -28,6 +28,7 @@ from inveonimaging.sheet.told import NOTHING, Told
 from inveonimaging.subject import Animal, GivenSubject, animal_of, animals_of_scans, completed_headers
 
 _NAMED = 3
+_NO_IMAGE = "file-type-odd"
 _LONG_DATA = ("data-too-long", "frame-blocks-missing")
 _SEVERAL_SUBJECTS_HINT = "give each animal a folder of its own; if all are of one animal: --patient-id names it"
 
@@ -176,7 +177,8 @@ def reason_of(foreign: Foreign) -> str:
 
 
 def _ends(name: str, suffixes: frozenset[str]) -> bool:
-    return name.lower().endswith(tuple(suffixes))
+    """Return whether a name ends with one of the suffixes, of which `.` is that of names without one."""
+    return name.lower().endswith(tuple(suffixes)) or ("." in suffixes and not Path(name).suffix)
 
 
 def plan_pairs(
@@ -283,8 +285,9 @@ def _read(pair: Pair, image: Image, options: Options) -> _File:
         parts, gating, odd = _parts(image, options)
     except InveonError as error:
         raise error.at(pair.header) from error
+    may_be_long = options.allow_long_data and not any(finding.code == _NO_IMAGE for finding in found)
     for finding in image.findings:
-        if finding.severity is Severity.ERROR and not (finding.code in _LONG_DATA and options.allow_long_data):
+        if finding.severity is Severity.ERROR and not (finding.code in _LONG_DATA and may_be_long):
             hint = "--allow-long-data takes it all the same"
             path = pair.data if finding.path == str(image.pair.data) else pair.header
             raise DataError(finding.message, path=path, line=finding.line, hint=hint)

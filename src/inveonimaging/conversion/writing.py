@@ -133,8 +133,8 @@ def _counted(planes: Iterable[npt.NDArray[np.int16]], step: Step) -> Iterator[np
         yield plane
 
 
-def series_of(planned: SeriesPlan, survey: Survey, named: StudyNames, options: Options) -> Series:
-    """Return a planned series with its UIDs, times and slopes."""
+def series_of(planned: SeriesPlan, survey: Survey, description: str, named: StudyNames, options: Options) -> Series:
+    """Return a planned series with its description, UIDs, times and slopes."""
     image, study = planned.image, replace(named.study, animal=planned.animal)
     turns = planned.iod.points_to_head and image.grid.points_to_feet
     offset, _ = utc_offset(image.header)
@@ -162,7 +162,7 @@ def series_of(planned: SeriesPlan, survey: Survey, named: StudyNames, options: O
         uids=named.uids,
         attenuation_series_uid=named.attenuation(planned),
         codes=options.codes,
-        description=planned.told.get("series_description") or "",
+        description=description,
         protocol=planned.told.get("protocol") or "",
         has_columns_reversed=turns,
     )

@@ -25,7 +25,7 @@ class Study:
 
     `start` is the earliest start of a scan, if any is known; `comments` are those on the patient, which route it;
     `deidentified` tells what became of the dates of a study that is de-identified; `unlimited_text` allows elements of
-    VR UC, which several programs cannot read.
+    VR UC, which several programs cannot read; `specified` asks for the published specification's words for the scanner.
     """
 
     uid: UID
@@ -36,6 +36,7 @@ class Study:
     comments: str = ""
     deidentified: Dates | None = None
     unlimited_text: bool = False
+    specified: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ class Series:
         uids: where the UIDs of what belongs to the series come from.
         attenuation_series_uid: of the series that the attenuation was corrected with, if it is in the study.
         codes: the site's codes for radionuclides.
-        description: what a sheet says that it is; empty leaves it to the header.
+        description: what it is, in 64 characters.
         protocol: by which protocol the scan was made, as a sheet says it.
         has_columns_reversed: whether pixels are written from the last column to the first; `image` has the grid for it.
     """

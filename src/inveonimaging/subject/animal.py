@@ -97,7 +97,9 @@ def animal_of(
         files: the headers' file names, for the sources; the first names an animal that nothing else names.
     """
     findings: list[Finding] = list(several_animals(headers, given, told))
-    typed = {name: value for name in _GIVEN if (value := getattr(given, name)) is not None}
+    typed = dict.fromkeys(given.unknown) | {
+        name: value for name in _GIVEN if (value := getattr(given, name)) is not None
+    }
     said = {name: cell.value for name, cell in told.cells.items() if name in OF_ANIMALS}
     known, sources = _known(headers, {**said, **typed}, files, findings)
     if "birth_date" in typed and typed["birth_date"] != known.get("birth_date"):

@@ -9,7 +9,7 @@ from typing import Any
 
 from inveonimaging.errors import OptionError
 from inveonimaging.given import Given, day, optional, refused, text
-from inveonimaging.subject.typed import birth_date_of, sex_of
+from inveonimaging.subject.typed import birth_date_of, sex_of, text_of
 
 _LONGEST_NAME = 64  # of a Long String and of a Person Name, PS3.5 6.2
 _WHAT = {"name": "the patient's name", "id": "the patient ID"}
@@ -28,7 +28,7 @@ def _birth_date(_name: str, value: Any) -> date | None:
         return None
     parsed = birth_date_of(value) if isinstance(value, str) else day(value)
     if parsed is None:
-        raise refused("the birth date", value, "YYYYMMDD or YYYY-MM-DD")
+        raise refused("the birth date", value, "YYYYMMDD, YYYY-MM-DD or unknown")
     return parsed
 
 
@@ -50,28 +50,41 @@ class GivenSubject:
         id: Patient ID.
         birth_date: a date, or its text as `given_subject` takes it.
         sex: `M`, `F` or `O`, or the word.
+        unknown: what is to be empty, whatever the headers say: `birth_date`, `sex`.
     """
 
     name: Given[str | None, str | None] = Given(optional(_name), None)
     id: Given[str | None, str | None] = Given(optional(_name), None)
     birth_date: Given[date | str | None, date | None] = Given(optional(_birth_date), None)
     sex: Given[str | None, str | None] = Given(optional(_sex), None)
+    unknown: frozenset[str] = frozenset()
 
 
 def given_subject(name: str | None, identifier: str | None, birth_date: str | None, sex: str | None) -> GivenSubject:
     """Return what a user typed of the animal.
 
     Raises:
-        OptionError: a text is too long, the birth date is no date, or the sex none of M, F and O.
+        OptionError: a text is too long, the birth date is no date nor `unknown`, or the sex none of M, F, O and U.
     """
-    return GivenSubject(name=name, id=identifier, birth_date=birth_date, sex=sex)
+    said = {
+        "birth_date": bool(birth_date) and text_of(birth_date) is None,
+        "sex": bool(sex) and (text_of(sex) is None or str(sex).strip().lower() == "u"),
+    }
+    unknown = frozenset(name for name, is_unknown in said.items() if is_unknown)
+    return GivenSubject(
+        name=name,
+        id=identifier,
+        birth_date=None if "birth_date" in unknown else birth_date,
+        sex=None if "sex" in unknown else sex,
+        unknown=unknown,
+    )
 
 
 def subject_given(name: str, value: Any) -> GivenSubject:
     """Read what is said of the animal: the object, or a mapping of its attributes; None says nothing."""
     if isinstance(value, GivenSubject):
         return value
-    known = {each.name for each in fields(GivenSubject)}
+    known = {each.name for each in fields(GivenSubject)} - {"unknown"}
     if value is not None and not isinstance(value, Mapping):
         raise refused(name, value, "GivenSubject(...), or a mapping as {'id': 'M12', 'sex': 'F'}")
     for key in value or ():

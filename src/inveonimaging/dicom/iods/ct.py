@@ -19,6 +19,7 @@ from inveonimaging.dicom.modules.general import (
 from inveonimaging.dicom.modules.header_text import original_header
 from inveonimaging.dicom.modules.image import (
     general_image,
+    image_comments,
     image_pixel,
     image_plane,
     image_position,
@@ -40,6 +41,7 @@ CT_IMAGE = SingleFrameIod(
         patient_position,
         frame_of_reference,
         general_equipment,
+        image_comments,
         image_plane,
         image_pixel,
         ct_image,

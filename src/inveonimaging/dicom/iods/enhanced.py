@@ -44,7 +44,7 @@ from inveonimaging.dicom.modules.general import (
     sop_common,
 )
 from inveonimaging.dicom.modules.header_text import original_header
-from inveonimaging.dicom.modules.image import image_pixel
+from inveonimaging.dicom.modules.image import image_comments, image_pixel
 from inveonimaging.dicom.modules.multi_frame import (
     acquisition_context,
     multi_frame_dimension,
@@ -64,6 +64,7 @@ _COMMON = (
     frame_of_reference,
     general_equipment,
     enhanced_general_equipment,
+    image_comments,
     image_pixel,
     multi_frame_dimension,
     acquisition_context,

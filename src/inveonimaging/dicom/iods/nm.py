@@ -18,7 +18,7 @@ from inveonimaging.dicom.modules.general import (
     sop_common,
 )
 from inveonimaging.dicom.modules.header_text import original_header
-from inveonimaging.dicom.modules.image import image_pixel, voi_lut
+from inveonimaging.dicom.modules.image import image_comments, image_pixel, voi_lut
 from inveonimaging.dicom.modules.multi_frame import sop_instance_of_object
 from inveonimaging.dicom.modules.nm import (
     nm_detector,
@@ -46,6 +46,7 @@ NM_IMAGE = MultiFrameIod(
         nm_pet_patient_orientation,
         frame_of_reference,
         general_equipment,
+        image_comments,
         image_pixel,
         nm_image_pixel,
         nm_isotope,

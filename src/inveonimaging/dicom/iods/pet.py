@@ -17,6 +17,7 @@ from inveonimaging.dicom.modules.general import (
 from inveonimaging.dicom.modules.header_text import original_header
 from inveonimaging.dicom.modules.image import (
     general_image,
+    image_comments,
     image_pixel,
     image_plane,
     image_position,
@@ -50,6 +51,7 @@ PET_IMAGE = SingleFrameIod(
         nm_pet_patient_orientation,
         frame_of_reference,
         general_equipment,
+        image_comments,
         image_plane,
         image_pixel,
         pet_image,

@@ -18,7 +18,7 @@ _DIRECTION = {RotationDirection.CLOCKWISE: "CW", RotationDirection.COUNTERCLOCKW
 def ct_image(series: Series) -> Dataset:
     """CT Image Module (PS3.3 C.8.2.1), but for the rescale slope."""
     header = series.image.header
-    ct = header.ct
+    ct, mode = header.ct, header.acquisition_mode
     module = dataset(
         ImageType=["ORIGINAL", "PRIMARY", "AXIAL"],
         RescaleType="HU",
@@ -26,6 +26,7 @@ def ct_image(series: Series) -> Dataset:
     )
     return put(
         module,
+        ScanOptions=None if mode is None else f"ACQ MODE {int(mode)}",  # as the vendor's workstation writes it
         ReconstructionDiameter=reconstruction_diameter(series),
         DistanceSourceToDetector=ct.source_to_detector_mm and ds(ct.source_to_detector_mm),
         DistanceSourceToPatient=ct.source_to_rotation_centre_mm and ds(ct.source_to_rotation_centre_mm),
@@ -43,11 +44,10 @@ def rotation_direction(header: Header) -> str | None:
 
 
 def _exposure(ct: Ct) -> dict[str, str | None]:
-    """Exposure of one projection; whole milliamperes only where they do not round to none."""
+    """Exposure of one projection; in milliamperes only a current that is a whole number of them."""
     current, time = ct.anode_current_ua, ct.exposure_time_ms
-    milliampere = whole(current / UA_PER_MA) if current else None
     return {
         "ExposureTime": whole(time) if time else None,
         "XRayTubeCurrentInuA": ds(current) if current else None,
-        "XRayTubeCurrent": None if milliampere == "0" else milliampere,
+        "XRayTubeCurrent": whole(current / UA_PER_MA) if current and current % UA_PER_MA == 0 else None,
     }

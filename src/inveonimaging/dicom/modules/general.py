@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from pydicom.dataset import Dataset
 
-from inveonimaging.dicom import codes
+from inveonimaging.dicom import codes, specified
 from inveonimaging.dicom.encode import ST, cs, da, dataset, lo, pn, put, sh, text, tm, zone
 from inveonimaging.dicom.modules.patient import is_non_human
 from inveonimaging.dicom.series import Instance, Series
-from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import Modality, ModalityConfiguration, Model
-from inveonimaging.scan import is_mu_map, is_transmission
 from inveonimaging.version import __version__
 
 MODALITY = {Modality.CT: "CT", Modality.PET: "PT", Modality.SPECT: "NM"}
@@ -30,6 +28,9 @@ _UNPAIRED = {
     "TAIL",
 }
 UNKNOWN = "UNKNOWN"
+_SIEMENS = "Siemens"
+_INVEON = {Model.INVEON_PET, Model.INVEON_MM}
+_INVEON_PARTS = {each for each in ModalityConfiguration if "Inveon" in each.label}
 _PROCESSING = codes.Code("109102", "DCM", "Processing Equipment")
 
 
@@ -40,7 +41,7 @@ def general_study(series: Series) -> Dataset:
         StudyInstanceUID=study.uid,
         StudyDate=da(study.start) if study.start else "",
         StudyTime=tm(study.start) if study.start else "",
-        ReferringPhysicianName="",
+        ReferringPhysicianName=pn(study.animal.investigator or ""),
         StudyID=sh(study.id),
         AccessionNumber="",
     )
@@ -59,7 +60,7 @@ def general_series(series: Series) -> Dataset:
         module.AnatomicalOrientationType = "BIPED"  # the axes are those of a human's: left, posterior, head
     return put(
         module,
-        SeriesDescription=lo(_description(series)),
+        SeriesDescription=lo(series.description),
         ProtocolName=lo(series.protocol),
         OperatorsName=header.acquisition.operator and pn(header.acquisition.operator),
         CommentsOnThePerformedProcedureStep=header.acquisition.notes and text(header.acquisition.notes, ST),
@@ -113,9 +114,9 @@ def general_equipment(series: Series) -> Dataset:
         "scatter": header.corrections.scatter_version,
     }
     return put(
-        dataset(Manufacturer=lo(header.manufacturer or "")),
+        dataset(Manufacturer=lo(_manufacturer(series))),
         InstitutionName=lo(series.study.animal.institution or ""),
-        ManufacturerModelName=_model_name(header.model, header.modality_configuration),
+        ManufacturerModelName=_model_name(series),
         SoftwareVersions=[f"{name} {version:g}" for name, version in versions.items() if version],
     )
 
@@ -157,25 +158,17 @@ def sop_instance(series: Series, instance: Instance) -> dict[str, str]:
     return {"SOPInstanceUID": instance.uid}
 
 
-def _description(series: Series) -> str:
-    image = series.image
-    told = series.description or _kind(image.header, image.modality)
-    return ", ".join(filter(None, (told, image.part_name)))
+def _manufacturer(series: Series) -> str:
+    """Return the header's manufacturer; else Siemens, who alone made the Inveon, and whom the specification names."""
+    header = series.image.header
+    is_inveon = header.model in _INVEON or header.modality_configuration in _INVEON_PARTS
+    return header.manufacturer or (_SIEMENS if is_inveon or series.study.specified else "")
 
 
-def _kind(header: Header, modality: Modality) -> str:
-    mode, algorithm = header.acquisition_mode, header.reconstruction.algorithm
-    if modality is Modality.CT:
-        return f"CT {algorithm.label}" if algorithm else "CT"
-    if is_mu_map(header):
-        return "mu map"
-    name = modality.label
-    told = mode.label.removeprefix(f"{name} ") if mode else ""
-    if is_transmission(header):
-        return f"{name} {told}"
-    return " ".join(filter(None, (name, told, header.tracer.isotope, header.tracer.compound)))
-
-
-def _model_name(model: Model | None, configuration: ModalityConfiguration | None) -> str | None:
-    names = dict.fromkeys(part.label for part in (model, configuration) if part)
-    return lo(", ".join(names)) or None
+def _model_name(series: Series) -> str | None:
+    """Return the scanner as its vendor's workstation names it, `Inveon MM Platform`, or as the specification does."""
+    header = series.image.header
+    if series.study.specified:
+        return specified.model_name(header)
+    named = header.model or header.modality_configuration
+    return lo(named.label) if named else None

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from pydicom.dataset import Dataset
 
-from inveonimaging.dicom.encode import dataset, ds
+from inveonimaging.dicom.encode import dataset, ds, put
 from inveonimaging.dicom.series import Instance, Series
+from inveonimaging.dicom.specified import filter_names
 from inveonimaging.quant import Slope
 
 
 def general_image(series: Series, instance: Instance) -> dict[str, str]:
     """General Image Module (PS3.3 C.7.6.1)."""
     return {"InstanceNumber": str(instance.number)}
+
+
+def image_comments(series: Series) -> Dataset:
+    """Image Comments (0020,4000): names of the filters; none in de-identified data, where no comment may stay."""
+    return put(Dataset(), ImageComments=None if series.study.deidentified else filter_names(series.image.header))
 
 
 def image_plane(series: Series) -> Dataset:

@@ -1,0 +1,90 @@
+"""The words of the published specification for codes of the header (pixi-inveon, doc/conversion_specifications.md)."""
+
+from __future__ import annotations
+
+from inveonimaging.dicom.encode import LT, lo, text
+from inveonimaging.hdr import Header
+from inveonimaging.hdr.enums import AcquisitionMode, FilterWindow, ModalityConfiguration, Model
+
+MODELS = {
+    Model.UNKNOWN: "unknown",
+    Model.PRIMATE: "Primate",
+    Model.RODENT: "Rodent",
+    Model.MICROPET2: "microPET2",
+    Model.FOCUS_220: "Focus_220",
+    Model.FOCUS_120: "Focus_120",
+    Model.MCAT: "mCAT",
+    Model.MCAT2: "mCATII",
+    Model.MSPECT: "mSPECT",
+    Model.INVEON_PET: "Inveon_Dedicated_PET",
+    Model.INVEON_MM: "Inveon_MM_Platform",
+    Model.MR_PET_HEAD: "MR_PET_Head_Insert",
+    Model.TUEBINGEN: "Tuebingen_PET_MR",
+}
+CONFIGURATIONS = {
+    ModalityConfiguration.UNKNOWN: "Unknown",
+    ModalityConfiguration.MCAT: "mCAT",
+    ModalityConfiguration.MCAT2: "mCATII",
+    ModalityConfiguration.MM_STD_CT: "Inveon_MM_Std_CT",
+    ModalityConfiguration.MM_HIRES_STD_CT: "Inveon_MM_HiRes_Std_CT",
+    ModalityConfiguration.MM_STD_LFOV_CT: "Inveon_MM_Std_LFOV_CT",
+    ModalityConfiguration.MM_HIRES_LFOV_CT: "Inveon_MM_HiRes_LFOV_CT",
+    ModalityConfiguration.PRIMATE: "Primate",
+    ModalityConfiguration.RODENT: "Rodent",
+    ModalityConfiguration.MICROPET2: "microPET2",
+    ModalityConfiguration.FOCUS_220: "Focus_220",
+    ModalityConfiguration.FOCUS_120: "Focus_120",
+    ModalityConfiguration.INVEON_PET: "Inveon_Dedicated_PET",
+    ModalityConfiguration.MM_PET: "Inveon_MM_PET",
+}
+ACQUISITIONS = {
+    AcquisitionMode.UNKNOWN: "Unknown acquisition mode",
+    AcquisitionMode.BLANK: "Blank acquisition",
+    AcquisitionMode.EMISSION: "Emission acquisition",
+    AcquisitionMode.DYNAMIC: "Dynamic acquisition",
+    AcquisitionMode.GATED: "Gated acquisition",
+    AcquisitionMode.CONTINUOUS_BED: "Continuous bed motion acquisition",
+    AcquisitionMode.SINGLES_TX: "Singles transmission acquisition",
+    AcquisitionMode.WINDOWED_TX: "Windowed coincidence transmission acquisition",
+    AcquisitionMode.NON_WINDOWED_TX: "Non-windowed coincidence transmission acquisition",
+    AcquisitionMode.CT: "CT projection acquisition",
+    AcquisitionMode.CT_CALIBRATION: "CT calibration acquisition",
+    AcquisitionMode.SPECT_PLANAR: "SPECT planar projection acquisition",
+    AcquisitionMode.SPECT: "SPECT multi-projection acquisition",
+    AcquisitionMode.SPECT_CALIBRATION: "SPECT calibration acquisition",
+    AcquisitionMode.SPECT_TOMO_NORMALIZATION: "SPECT tomography normalization acquisition",
+    AcquisitionMode.SPECT_DETECTOR_SETUP: "SPECT detector setup acquisition",
+    AcquisitionMode.SPECT_SCOUT: "SPECT scout view acquisition",
+    AcquisitionMode.SPECT_PLANAR_NORMALIZATION: "SPECT planar normalization acquisition",
+}
+FILTERS = {
+    FilterWindow.NONE: "No filter",
+    FilterWindow.RAMP: "Ramp filter (backprojection) or no filter",
+    FilterWindow.BUTTERWORTH1: "First-order Butterworth window",
+    FilterWindow.HANN: "Hanning window",
+    FilterWindow.HAMMING: "Hamming window",
+    FilterWindow.PARZEN: "Parzen window",
+    FilterWindow.SHEPP: "Shepp filter",
+    FilterWindow.BUTTERWORTH2: "Second-order Butterworth window",
+}
+
+
+def model_name(header: Header) -> str | None:
+    """Return `Inveon_MM_Platform:Inveon_MM_PET`; None if neither the model nor its configuration is known."""
+    model, configuration = header.model, header.modality_configuration
+    if model is None and configuration is None:
+        return None
+    parts = MODELS[model or Model.UNKNOWN], CONFIGURATIONS[configuration or ModalityConfiguration.UNKNOWN]
+    return lo(":".join(parts))
+
+
+def filter_names(header: Header) -> str:
+    """Return the names of the filters in x, y and z, with their cutoffs as `0.5`; empty if the header names none."""
+    made = header.reconstruction
+    filters = {"x": made.x_filter, "y": made.y_filter, "z": made.z_filter}
+    named = [
+        f"{axis}: {FILTERS[each.window]}" + (f", cutoff {each.cutoff:g}" if each.window and each.cutoff else "")
+        for axis, each in filters.items()
+        if each
+    ]
+    return text("; ".join(named), LT)
