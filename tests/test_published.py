@@ -578,8 +578,10 @@ CODES = {
 
 
 def test_codes_have_the_words_of_the_specification() -> None:
-    assert {mode: specified.ACQUISITIONS[AcquisitionMode(mode)] for mode in MODES} == MODES
-    assert {code: specified.CONFIGURATIONS[ModalityConfiguration(code)] for code in CODES} == CODES
+    modes = {int(mode): words for mode, words in specified.ACQUISITIONS.items()}
+    assert {mode: modes[mode] for mode in MODES} == MODES
+    codes = {int(code): words for code, words in specified.CONFIGURATIONS.items()}
+    assert {code: codes[code] for code in CODES} == CODES
     for table in (specified.ACQUISITIONS, specified.CONFIGURATIONS, specified.MODELS, specified.FILTERS):
         assert set(table) == set(type(next(iter(table))))
 
