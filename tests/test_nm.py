@@ -262,6 +262,11 @@ TOMOGRAPHIC = {AcquisitionMode.UNKNOWN, AcquisitionMode.GATED, AcquisitionMode.S
 TINY = {name: replace(scan, shape=(2, 2, 2), frames=STATIC) for name, scan in (("CT", CT_SCAN), ("PET", PET_SCAN))}
 
 
+def not_reconstructed(header: Header, kind: FileType) -> Header:
+    """Return a header of another kind of file, which names no reconstruction: a PET's with one is taken as an image."""
+    return replace(header, file_type=kind, reconstruction=replace(header.reconstruction, algorithm=None))
+
+
 @pytest.mark.parametrize("form", Form)
 @pytest.mark.parametrize("name", TINY)
 def test_other_file_types_are_refused_by_name(tmp_path: Path, name: str, form: Form) -> None:
@@ -269,7 +274,7 @@ def test_other_file_types_are_refused_by_name(tmp_path: Path, name: str, form: F
     assert len(others) == 17
     for kind in others:
         path = tmp_path / f"{int(kind)}.img"
-        write_scan(path, TINY[name], change=partial(replace, file_type=kind))
+        write_scan(path, TINY[name], change=partial(not_reconstructed, kind=kind))
         with pytest.raises(UnsupportedError) as refused:
             convert(path, tmp_path / "out", Options(form=form))
         assert f"file_type is {int(kind)} ({kind.label}), which is not converted" in str(refused.value)
