@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from inveonimaging.conversion import Options
 from inveonimaging.errors import InputError
+from inveonimaging.hdr.enums import Modality
 from inveonimaging.published import add_multiframe, convert_and_tell, exit_code_of, form_of
 
 
@@ -35,7 +36,7 @@ def _convert(given: argparse.Namespace) -> None:
     if os.path.isdir(given.InveonImage):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         raise InputError("is a folder", path=given.InveonImage, expected="one .img file", hint="see inveonFolder2DICOM")
     options = Options(
-        prefixes={},
+        prefixes=dict.fromkeys((Modality.CT, Modality.PET, Modality.SPECT), ""),
         jobs=0,
         manifest=False,
         specified=True,

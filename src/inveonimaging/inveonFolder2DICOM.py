@@ -65,7 +65,7 @@ def _convert(given: argparse.Namespace) -> None:
         file_name=given.file or None,
         study_description=given.study_description,
         subject=given_subject(given.patient_name, given.patient_id, given.patient_birthdate, given.patient_sex),
-        prefixes={Modality.CT: given.ct_prefix, Modality.PET: given.pet_prefix},
+        prefixes={Modality.CT: given.ct_prefix, Modality.PET: given.pet_prefix, Modality.SPECT: ""},
         codes=read_code_table(Path(given.code_table)) if given.code_table else CodeTable(),
         refuse_strays=True,
         ignored_suffixes=None if given.ignoreAllExtraFiles else suffixes(given.ignoreFileWithExt),
