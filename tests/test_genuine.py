@@ -19,6 +19,7 @@ from inveonimaging.dicom.modules.header_text import header_bytes
 from inveonimaging.hdr import enums, parse
 from inveonimaging.hdr.write import write
 from inveonimaging.parts import parts_of
+from inveonimaging.subject import GivenSubject
 from inveonimaging.timing import utc_offset
 
 REAL = Path(__file__).parents[2] / "shared" / "real" / "mpet3537a_ct1_v1.ct.img.hdr"
@@ -209,7 +210,7 @@ def test_the_genuine_header_converts(tmp_path: Path, form: Form) -> None:
     source = pair(tmp_path / "in", text)
     (study,) = convert(source, tmp_path / "out", Options(form=form))
     told = {finding.code for finding in study.all_findings if finding.severity.value != "info"}
-    assert told <= {"orientation-unknown", "species-unknown", "subject-unnamed", "patient-id-assumed"}
+    assert told == {"orientation-unknown", "subject-unknown"}
     assert inveon("verify", source, tmp_path / "out").exit_code == 0
 
 
@@ -369,7 +370,11 @@ def test_bytes_that_windows_leaves_undefined_do_not_spoil_the_letters_beside_the
 
 def test_a_de_identified_header_names_no_folder_and_no_text_of_the_console(tmp_path: Path) -> None:
     text = text_of(MAIN | {"operator": "O\u2019Brien", "acquisition_notes": "cage of M\xfcller\u2019s"}, FRAME)
-    convert(pair(tmp_path / "in", text), tmp_path / "out", Options(deidentify=Deidentify(shift_days=100)))
+    convert(
+        pair(tmp_path / "in", text),
+        tmp_path / "out",
+        Options(deidentify=Deidentify(shift_days=100), subject=GivenSubject(id="A1")),
+    )
     written = b"".join(path.read_bytes() for path in (tmp_path / "out").rglob("*.dcm"))
     for word in ("User Folders", "modifications", "Brien", "ller", "matrix.trf"):
         assert word.encode() not in written, word
