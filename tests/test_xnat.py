@@ -213,7 +213,8 @@ def test_what_xnat_keeps_beside_is_no_stray(tmp_path: Path) -> None:
         ("notes.txt", ("--ignore-all-extra-files",), 0),
         ("half.img", (), 1),
         ("half.img", ("--ignore-all-extra-files",), 1),
-        ("my.xml", (), 1),
+        ("my.xml", (), 0),
+        ("my.xml", ("--ignore-file-with-ext", "pdf"), 1),
     ],
 )
 def test_extra_files_are_refused_as_the_published_command_does(

@@ -50,7 +50,13 @@ GIVEN = {
     "frame_of_reference": "separate",
 }
 FLAGS = {"legacy_converted", "multiframe", "ignore_all_extra_files"}
-DEFAULTS = {"ct_prefix": "CT-", "pet_prefix": "PET-", "frame_of_reference": "shared", **dict.fromkeys(FLAGS, False)}
+DEFAULTS = {
+    "ct_prefix": "CT-",
+    "pet_prefix": "PET-",
+    "ignore_file_with_ext": ".xml",
+    "frame_of_reference": "shared",
+    **dict.fromkeys(FLAGS, False),
+}
 
 
 def broken(path: tuple[Any, ...], value: Any) -> dict[str, Any]:
@@ -101,6 +107,8 @@ def test_all_published_inputs_are_there() -> None:
 
 def test_there_is_a_wrapper_for_a_scan_and_one_for_a_session() -> None:
     scan, session = COMMAND["xnat"]
+    assert (COMMAND["name"], scan["name"]) == ("inveonFolder2DICOM", "inveonFolder2DICOM")  # automations bind to them
+    assert scan["external-inputs"][0]["name"] == "scan"
     assert (scan["contexts"], session["contexts"]) == (["xnat:imageScanData"], ["xnat:imageSessionData"])
     (resource,) = scan["derived-inputs"]
     assert (resource["type"], resource["matcher"]) == ("Resource", "@.label == 'INVEON'")
@@ -329,8 +337,16 @@ def test_both_stages_have_one_base_pinned_by_tag_and_digest() -> None:
     assert re.fullmatch(r"python:3\.\d+\.\d+-slim-\w+@sha256:[0-9a-f]{64}", bases[0])
 
 
-def test_the_image_runs_as_no_root_and_without_a_shell() -> None:
+def test_the_image_runs_as_no_root_and_has_an_entry_point() -> None:
     assert re.findall(r"^USER (\d+):(\d+)$", DOCKERFILE, re.MULTILINE) == [("65532", "65532")]
     (entry,) = re.findall(r"^ENTRYPOINT (.*)$", DOCKERFILE, re.MULTILINE)
-    assert json.loads(entry) == ["python3", "-m", "inveonimaging"]
+    assert json.loads(entry) == ["sh", "/opt/inveonimaging/entrypoint.sh"]
     assert COMMAND["override-entrypoint"] is False
+
+
+def test_the_entry_point_knows_every_command() -> None:
+    (listed,) = re.findall(
+        r"^ +(\w[\w |]+) \| -\*\) ;;$", (ROOT / "xnat" / "entrypoint.sh").read_text("utf-8"), re.MULTILINE
+    )
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    assert sorted(listed.split(" | ")) == sorted(commands)

@@ -47,12 +47,12 @@ class Image:
     def run(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run the entry point with the image's variables and these, and no others."""
         return subprocess.run(
-            [sys.executable, *self.entry[1:], *arguments],
+            ["/bin/sh", *self.entry[1:], *arguments],
             capture_output=True,
             check=False,
             cwd=self.root,
             encoding="utf-8",
-            env={**self.environment, **variables},
+            env={"PATH": str(self.root / "python" / "bin"), **self.environment, **variables},
             stdin=subprocess.DEVNULL,
             timeout=_TIMEOUT_S,
         )
@@ -67,14 +67,14 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
     entry: tuple[str, ...] = ()
     for name, text in instructions():
         if name == "COPY" and not text.startswith("--from=build "):
-            copy(*text.split(), into=root / "build")
+            copy(*below(text, root).split(), into=root / "build")
         elif name == "RUN":
             build(text, root)
         elif name == "ENV":
             environment |= dict(pair.split("=", 1) for pair in below(text, root).split())
         elif name == "ENTRYPOINT":
-            entry = tuple(json.loads(text))
-    assert entry[0] == "python3"
+            entry = tuple(json.loads(below(text, root)))
+    assert entry[0] == "sh"
     return Image(root, environment, entry)
 
 
@@ -198,6 +198,50 @@ def test_the_entry_point_runs_what_xnat_asks_for(
         }
     assert digests(mounted) == before
     assert not [path for path in output.rglob("*") if path.is_file() and path.suffix != ".dcm"]
+
+
+# The published command line with its defaults, as the Container Service fills it.
+PUBLISHED = (
+    "python3 -m inveonimaging.inveonFolder2DICOM --ct CT --pet PET --patientid m7 --ignoreFileWithExt .xml"
+    " /input/INVEON /output"
+)
+
+
+def test_the_published_command_runs(image: Image, resource: Path, tmp_path: Path) -> None:
+    shutil.copytree(resource, tmp_path / "in" / "INVEON")
+    places = {"/input/INVEON": str(tmp_path / "in" / "INVEON"), "/output": str(tmp_path / "out")}
+    done = image.run(*(places.get(each, each) for each in PUBLISHED.split()))
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in (tmp_path / "out" / "1").iterdir()} == {f"CT{n:06}.dcm" for n in range(1, 7)}
+    assert {ds.PatientID for ds in instances(tmp_path / "out")} == {"m7"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("python3", "-c", "import sys; print(sys.argv[1:])", "a b", "$HOME", "", "*"), "['a b', '$HOME', '', '*']\n"),
+        (("inveon", "--version"), f"inveon {__version__}\n"),
+        (("--version",), f"inveon {__version__}\n"),
+    ],
+)
+def test_other_programs_run_with_their_words_as_given(image: Image, words: tuple[str, ...], said: str) -> None:
+    done = image.run(*words)
+    assert (done.returncode, done.stdout) == (0, said), done.stderr
+
+
+def test_a_command_goes_before_a_program_of_its_name(image: Image, tmp_path: Path) -> None:
+    (tmp_path / "convert").write_text("#!/bin/sh\necho another program\n")
+    (tmp_path / "convert").chmod(0o755)
+    done = image.run("convert", "--help", PATH=f"{tmp_path}{os.pathsep}{image.root / 'python' / 'bin'}")
+    assert (done.returncode, "another program" in done.stdout) == (0, False), done.stderr
+    assert "OUTPUT" in done.stdout
+
+
+@pytest.mark.parametrize("word", ["convrt", ""])
+def test_what_is_neither_a_command_nor_a_program_is_told_by_inveon(image: Image, word: str) -> None:
+    done = image.run(word)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"No such command '{word}'" in done.stderr
 
 
 def test_what_is_wrong_ends_with_one_line_and_an_exit_code(image: Image, tmp_path: Path) -> None:

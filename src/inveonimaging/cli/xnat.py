@@ -55,9 +55,9 @@ def xnat(
         bool, typer.Option("--ignore-all-extra-files", help="Skip strays instead of refusing them.")
     ] = False,
     ignore_file_with_ext: Annotated[
-        Text,
+        str,
         typer.Option(envvar="INVEON_IGNORE_FILE_WITH_EXT", metavar="EXT...", help="Extensions of strays to skip."),
-    ] = None,
+    ] = ".xml",
     xnat_route: Annotated[
         Text,
         typer.Option(envvar="INVEON_XNAT_ROUTE", metavar="P/S/L", help="Project, subject and session to file it in."),
@@ -116,9 +116,9 @@ def _form(*, legacy_converted: bool, multiframe: bool) -> Form:
     return Form.ENHANCED if multiframe else Form.CLASSIC
 
 
-def _words(text: str | None) -> list[str]:
+def _words(text: str) -> list[str]:
     """Return what commas and spaces part."""
-    return [word for word in re.split(r"[,\s]+", text or "") if word]
+    return [word for word in re.split(r"[,\s]+", text) if word]
 
 
 def _run(source: Path, output: Path, options: Options, own: tuple[Path, ...]) -> None:
