@@ -133,17 +133,17 @@ def check(values: Float, to_lps: Float, truth: Truth, error: float | None = None
 
 
 def lps(to_ras: Float) -> Float:
-    return np.asarray(np.diag([-1.0, -1.0, 1.0, 1.0]) @ to_ras)
+    return np.diag([-1.0, -1.0, 1.0, 1.0]) @ to_ras
 
 
 def planes(series: Series, form: str) -> Float:
     """Return the true values of all planes in the order of the files, or of the frames in the one file."""
     truth = series.truth
     if truth.main["modality"] == str(Modality.SPECT.value):  # planes go to the head, and row x column points there
-        [stored] = truth.values
+        stored = np.asarray(truth.values[0])
         return stored[::-1] if truth.axes[2, 2] < 0 else stored[:, :, ::-1]
     ascending = truth.values if form == "classic" else truth.values[:, ::-1]  # frames go along row x column
-    return np.asarray(ascending.reshape(-1, *ascending.shape[2:]))
+    return ascending.reshape(-1, *ascending.shape[2:])
 
 
 def run(*command: object, **environment: str) -> str:
