@@ -162,7 +162,7 @@ def test_the_first_study_comes_before_the_tree_is_walked(root: Path, out: Path) 
 def test_links_hidden_folders_and_the_output_are_left_aside(root: Path, small: Path) -> None:
     (root / "link").symlink_to(small)
     (root / "loop").symlink_to(root)
-    shutil.copytree(small, root / ".snapshot" / "old")
+    shutil.copytree(small, root / ".earlier" / "old")
     shutil.copytree(small, root / "dicom" / "inside")
     shutil.copytree(small, root / "b" / PARTIAL)
     (root / "half").mkdir()

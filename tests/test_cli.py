@@ -1004,7 +1004,7 @@ def test_a_name_too_long_for_the_output_is_one_line(study: Path, tmp_path: Path)
 
 @pytest.mark.parametrize("name", ["a.img", "a.img.hdr", "a.hdr"])
 def test_half_a_pair_says_what_is_missing(tmp_path: Path, name: str) -> None:
-    (tmp_path / name).write_bytes(b"x")
+    (tmp_path / name).write_bytes(b"version 1\n")
     missing = "a.img.hdr" if name == "a.img" else "a.img"
     line = refused("convert", tmp_path / name, tmp_path / "out")
     assert re.search(rf"expected {re.escape(missing)}$", line.rstrip())

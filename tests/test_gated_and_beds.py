@@ -29,9 +29,10 @@ from contract import (
     sources_of,
     validated,
 )
-from inveonimaging import HeaderError, Options, UnsupportedError, convert
+from inveonimaging import HeaderError, Options, UnsupportedError, convert, verify
 from inveonimaging.conversion.job import StudyResult
 from inveonimaging.conversion.options import BedDirection
+from inveonimaging.conversion.plan import plan
 from inveonimaging.dicom.iods import Form
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import Orientation
@@ -219,7 +220,7 @@ def test_gates_of_time_frames_become_a_series_for_each_time_frame(
     assert_one_space(study)
 
 
-def test_gates_that_share_no_time_frames_are_refused(converted: Converted) -> None:
+def test_gates_that_share_no_time_frames_are_series_of_their_own(converted: Converted) -> None:
     """The first gate lacks the last of three time frames, and the second one lacks the first."""
 
     def without_the_corners(header: Header) -> Header:
@@ -227,8 +228,8 @@ def test_gates_that_share_no_time_frames_are_refused(converted: Converted) -> No
         kept = tuple(frame for frame in header.frames if (frame.gate, frame.start_s) not in lost)
         return replace(header, frames=kept, total_frames=4, time_frames=2)
 
-    with pytest.raises(HeaderError, match="frame_start"):
-        converted(replace(CARDIAC, gates=2, frames=frames_of(20.0, 40.0, 60.0)), without_the_corners)
+    study = converted(replace(CARDIAC, gates=2, frames=frames_of(20.0, 40.0, 60.0)), without_the_corners)
+    assert len(study.series) == 2
 
 
 # Bed positions.
@@ -333,76 +334,86 @@ def with_the_second_like_the_first(header: Header) -> Header:
 
 GATED_DYNAMIC = replace(CARDIAC, gates=3, frames=frames_of(60.0, 540.0))
 SAME = r"frames 0 and 1 have the same frame_start, gate, bed and energy_window"
-MISFITS: dict[str, tuple[Scan, Change, str, str]] = {  # with the key that is named, and the counts
-    "a gate of a time frame is missing": (
-        GATED_DYNAMIC,
-        without_the_last_block,
-        "total_frames",
-        "5 frame blocks of 2 time frames x 3 gates x 1 beds x 1 energy windows, expected 6",
-    ),
-    "a time frame of a bed is missing": (
-        BEDS,
-        without_the_last_block,
-        "total_frames",
-        "3 frame blocks of 2 time frames x 1 gates x 2 beds x 1 energy windows, expected 4",
-    ),
+INCOMPLETE: dict[str, tuple[Scan, Change, list[tuple[int, ...]], str]] = {  # the frames of each series, and the finding
+    "a gate of a time frame is missing": (GATED_DYNAMIC, without_the_last_block, [(0, 3), (1, 4), (2,)], ""),
+    "a time frame of a bed is missing": (BEDS, without_the_last_block, [(0, 1), (2,)], ""),
     "an energy window of a time frame is missing": (
         replace(SPECT, frames=frames_of(60.0, 540.0), energy_windows=2),
         without_the_last_block,
-        "total_frames",
-        "3 frame blocks of 2 time frames x 1 gates x 1 beds x 2 energy windows, expected 4",
+        [(0, 1), (2,)],
+        "",
     ),
     "a gate is missing": (
         CARDIAC,
         without_the_last_block,
-        "gate_bins",
-        "3 frame blocks of 1 time frames x 3 gates x 1 beds x 1 energy windows, but gate_bins says 4",
+        [(0,), (1,), (2,)],
+        "gate_bins is 4, but the file holds 3 gates",
     ),
     "a time frame is missing": (
         PET,
         without_the_last_block,
-        "time_frames",
-        "2 frame blocks of 2 time frames x 1 gates x 1 beds x 1 energy windows, but time_frames says 3",
+        [(0, 1)],
+        "time_frames is 3, but the file holds 2 time frames",
     ),
     "a bed position is missing": (
         replace(BEDS, frames=STATIC),
         without_the_last_block,
-        "number_of_bed_positions",
-        "1 frame blocks of 1 time frames x 1 gates x 1 beds x 1 energy windows, but number_of_bed_positions says 2",
+        [(0,)],
+        "number_of_bed_positions is 2 and the file holds one",
     ),
     "time_frames": (
         PET,
         lambda header: replace(header, time_frames=4),
-        "time_frames",
-        "3 frame blocks of 3 time frames x 1 gates x 1 beds x 1 energy windows, but time_frames says 4",
+        [(0, 1, 2)],
+        "time_frames is 4, but the file holds 3 time frames",
     ),
     "number_of_bed_positions": (
         BEDS,
         lambda header: replace(header, bed=replace(header.bed, positions=3)),
-        "number_of_bed_positions",
-        "4 frame blocks of 2 time frames x 1 gates x 2 beds x 1 energy windows, but number_of_bed_positions says 3",
+        [(0, 1), (2, 3)],
+        "number_of_bed_positions is 3, but the file holds 2 bed positions",
     ),
     "gate_bins": (
         CARDIAC,
         lambda header: replace(header, gating=replace(header.gating, bins=(GateBins(1, 8, 0.18, 0.26),))),
-        "gate_bins",
-        "4 frame blocks of 1 time frames x 4 gates x 1 beds x 1 energy windows, but gate_bins says 8",
+        [(0,), (1,), (2,), (3,)],
+        "gate_bins is 8, but the file holds 4 gates",
     ),
-    "two time frames alike": (PET, with_the_second_like_the_first, "frame_start", SAME),
-    "two gates alike": (CARDIAC, with_the_second_like_the_first, "frame_start", SAME),
-    "two beds alike": (replace(BEDS, frames=STATIC), with_the_second_like_the_first, "frame_start", SAME),
 }
 
 
-@pytest.mark.parametrize("misfit", MISFITS)
-def test_blocks_that_make_no_product_are_refused(tmp_path: Path, misfit: str) -> None:
-    scan, change, key, message = MISFITS[misfit]
+@pytest.mark.parametrize("name", INCOMPLETE)
+def test_blocks_decide_and_counts_that_differ_are_findings(tmp_path: Path, name: str) -> None:
+    scan, change, series, message = INCOMPLETE[name]
+    pair = write_scan(tmp_path / "a.img", scan, change=change)
+    options = Options(allow_long_data=True)  # the data of a block that is missing are still there
+    (study,) = plan(pair.data, tmp_path / "out", options)
+    assert sorted(each.image.part.frames for each in study.series if each.image.part) == sorted(series)
+    stale = [each for each in study.all_findings if each.code in ("count-stale", "beds-joined")]
+    told = [each.message for each in stale if each.key != "w_dimension"]  # which counts the blocks, too
+    assert len(told) == bool(message)
+    assert message in "".join(told)
+    convert(pair.data, tmp_path / "out", options)
+    assert verify(pair.data, tmp_path / "out").same
+
+
+ALIKE: dict[str, tuple[Scan, Change]] = {
+    "two time frames": (PET, with_the_second_like_the_first),
+    "two gates": (CARDIAC, with_the_second_like_the_first),
+    "two beds": (replace(BEDS, frames=STATIC), with_the_second_like_the_first),
+}
+
+
+@pytest.mark.parametrize("name", ALIKE)
+def test_blocks_that_nothing_tells_apart_are_refused(tmp_path: Path, name: str) -> None:
+    scan, change = ALIKE[name]
     pair = write_scan(tmp_path / "a.img", scan, change=change)
     with pytest.raises(HeaderError) as refused:
         convert(pair.data, tmp_path / "out")
-    assert message in str(refused.value)
+    assert SAME in str(refused.value)
+    assert "--separate-frames" in str(refused.value)
     assert refused.value.line is not None
-    assert pair.header.read_text().splitlines()[refused.value.line - 1].startswith(f"{key} ")
+    assert pair.header.read_text().splitlines()[refused.value.line - 1].startswith("frame_start ")
     assert not (tmp_path / "out").exists()
 
 

@@ -312,7 +312,7 @@ def test_scans_of_several_subjects_have_a_row_each(tmp_path: Path) -> None:
 
 def test_folders_are_those_that_a_batch_enters(archive: Path, tmp_path: Path) -> None:
     root = tmp_path / "in"
-    for name in ("a", ".snapshot"):
+    for name in ("a", ".earlier"):
         write_small_study(root / name)
     (root / "link").symlink_to(archive / "c", target_is_directory=True)
     done = inveon("subjects", root, "-o", tmp_path / "s.csv")

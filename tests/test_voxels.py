@@ -227,11 +227,16 @@ def test_overlapping_frames(path: Path, offsets: tuple[int, ...], pair: str) -> 
 
 
 @pytest.mark.parametrize("total", ["1", "3", "0", "-2"])
-def test_number_of_frames_disagrees(path: Path, total: str) -> None:
+def test_the_frame_blocks_decide_how_many_frames_there_are(path: Path, total: str) -> None:
     path.write_bytes(bytes(2 * FRAME_BYTES))
-    assert f"total_frames is {total}, but 2 frame blocks follow" in refusal(
-        path, at(0, FRAME_BYTES), {"total_frames": total}
-    )
+    assert len(open_frames(path, at(0, FRAME_BYTES), {"total_frames": total}).offsets) == 2
+
+
+def test_blocks_that_total_frames_counts_and_the_file_holds_are_missing(path: Path) -> None:
+    path.write_bytes(bytes(3 * FRAME_BYTES))
+    header = pair(path, bytes(3 * FRAME_BYTES), {"total_frames": "3"}, at(0, FRAME_BYTES))
+    (_, found) = read(path).findings
+    assert (found.code, found.severity, found.path) == ("frame-blocks-missing", Severity.ERROR, str(header))
 
 
 def test_no_frame_block(path: Path) -> None:

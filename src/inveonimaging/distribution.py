@@ -90,6 +90,11 @@ class Distribution:
         filled = np.flatnonzero(above)
         return wild <= _WILD_VOXELS or bool(np.diff(filled, prepend=0).max() > _GAP_CLASSES)
 
+    @property
+    def zeros(self) -> int:
+        """How many values are 0, or smaller than any that a 32-bit float tells from it."""
+        return int(self.counts[0] + self.counts[_SIGNS])
+
     def values(self) -> tuple[Float, Counts]:
         """Return the middle of each class with a finite value in it, ascending, and how many there are."""
         positive = self.counts[:_NOT_FINITE]

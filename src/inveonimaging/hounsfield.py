@@ -73,7 +73,9 @@ def hounsfield_findings(header: Header, scaling: Scaling, frames: Sequence[Distr
     if scaling.unit is not Unit.HU or not frames:
         return ()
     values, counts = physical(frames, scaling.factors, scaling.intercept)
-    if len(values) < 2 or (judged := _judged(values, counts)) is None:  # noqa: PLR2004 - one value tells nothing
+    zeros = sum(each.zeros for each in frames) if not scaling.intercept else 0
+    has_water = zeros > _SOME_AIR * counts.sum()  # or padding: stored zeros are either
+    if len(values) < 2 or (judged := _judged(values, counts, has_water=has_water)) is None:  # noqa: PLR2004 - one tells nothing
         return ()
     plain = (values - scaling.intercept) / _applied(header, scaling)
     for reading in _readings(header):
@@ -103,12 +105,13 @@ def _has_air(values: Float, counts: Counts) -> bool:
     return air >= _SOME_AIR and _share(values, counts, -np.inf, _TOO_LOW_HU) <= air
 
 
-def _judged(values: Float, counts: Counts) -> str | None:
-    """Return why values are not HU, or None."""
+def _judged(values: Float, counts: Counts, *, has_water: bool) -> str | None:
+    """Return why values are not HU, or None; `has_water` of values of 0 HU that are not among them."""
     values, counts = _measured(values, counts)
     if _has_air(values, counts):
         highest = quantile(values, counts, 1 - _TAIL)
-        return f"nearly all values are below {highest:.4g} HU: nothing but air" if highest < _NO_TISSUE_HU else None
+        is_empty = highest < _NO_TISSUE_HU and not has_water
+        return f"nearly all values are below about {highest:.3g} HU: nothing but air" if is_empty else None
     lowest = quantile(values, counts, _TAIL)
     peak = float(values[np.argmax(counts)])
     if lowest > _NO_AIR_HU:
