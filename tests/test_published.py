@@ -9,8 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
-from pydicom.datadict import dictionary_description
+from pydicom.datadict import dictionary_description, keyword_for_tag
+from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence
 from pydicom.uid import (
     UID,
     EnhancedCTImageStorage,
@@ -28,6 +31,7 @@ from helpers import (
     assert_one_line_error,
     digests,
     files_below,
+    header_text,
     instances,
     inveon,
     python,
@@ -36,6 +40,7 @@ from helpers import (
 from inveonimaging import inveonFile2DICOM, inveonFolder2DICOM
 from inveonimaging.conversion import convert, writing
 from inveonimaging.dicom import specified
+from inveonimaging.dicom.modules.reconstruction import ct_kernel
 from inveonimaging.hdr import Header
 from inveonimaging.hdr.enums import (
     AcquisitionMode,
@@ -46,6 +51,7 @@ from inveonimaging.hdr.enums import (
     ReconAlgorithm,
 )
 from inveonimaging.hdr.model import Filter
+from inveonimaging.hdr.parse import parse
 from inveonimaging.phantom import Defect, write_scan
 
 BARE = [f"1/{n:06}.dcm" for n in range(1, 7)] + [f"2/{n:06}.dcm" for n in range(1, 13)]
@@ -559,31 +565,51 @@ def test_the_default_of_the_code_table_is_in_the_documented_form() -> None:
 
 MODES = {
     0: "Unknown acquisition mode",
+    1: "Blank acquisition",
     2: "Emission acquisition",
     3: "Dynamic acquisition",
     4: "Gated acquisition",
     5: "Continuous bed motion acquisition",
+    6: "Singles transmission acquisition",
+    7: "Windowed coincidence transmission acquisition",
+    8: "Non-windowed coincidence transmission acquisition",
     9: "CT projection acquisition",
+    10: "CT calibration acquisition",
+    11: "SPECT planar projection acquisition",  # misprinted there: acquisitio
     12: "SPECT multi-projection acquisition",
+    13: "SPECT calibration acquisition",
+    14: "SPECT tomography normalization acquisition",
+    15: "SPECT detector setup acquisition",
+    16: "SPECT scout view acquisition",
+    17: "SPECT planar normalization acquisition",
 }
-CODES = {
-    2001: "Rodent",
-    2500: "Focus_220",
-    3500: "mCATII",
-    3600: "Inveon_MM_Std_CT",
-    3603: "Inveon_MM_HiRes_LFOV_CT",
-    5000: "Inveon_Dedicated_PET",
-    5500: "Inveon_MM_PET",
+MODELS = {
+    0: "unknown", 2000: "Primate", 2001: "Rodent", 2002: "microPET2", 2500: "Focus_220", 2501: "Focus_120",
+    3000: "mCAT", 3500: "mCATII", 4000: "mSPECT", 5000: "Inveon_Dedicated_PET", 5001: "Inveon_MM_Platform",
+    6000: "MR_PET_Head_Insert", 8000: "Tuebingen_PET_MR",
+}  # fmt: skip
+CONFIGURATIONS = {
+    0: "Unknown", 3000: "mCAT", 3500: "mCATII", 3600: "Inveon_MM_Std_CT", 3601: "Inveon_MM_HiRes_Std_CT",
+    3602: "Inveon_MM_Std_LFOV_CT", 3603: "Inveon_MM_HiRes_LFOV_CT", 2000: "Primate", 2001: "Rodent",
+    2002: "microPET2", 2500: "Focus_220", 2501: "Focus_120", 5000: "Inveon_Dedicated_PET", 5500: "Inveon_MM_PET",
+}  # fmt: skip
+FILTERS = {
+    0: "No filter",
+    1: "Ramp filter (backprojection) or no filter",
+    2: "First-order Butterworth window",
+    3: "Hanning window",
+    4: "Hamming window",
+    5: "Parzen window",
+    6: "Shepp filter",
+    7: "Second-order Butterworth window",
 }
 
 
 def test_codes_have_the_words_of_the_specification() -> None:
-    modes = {int(mode): words for mode, words in specified.ACQUISITIONS.items()}
-    assert {mode: modes[mode] for mode in MODES} == MODES
-    codes = {int(code): words for code, words in specified.CONFIGURATIONS.items()}
-    assert {code: codes[code] for code in CODES} == CODES
-    for table in (specified.ACQUISITIONS, specified.CONFIGURATIONS, specified.MODELS, specified.FILTERS):
-        assert set(table) == set(type(next(iter(table))))
+    assert {int(code): words for code, words in specified.ACQUISITIONS.items()} == MODES
+    assert {int(code): words for code, words in specified.MODELS.items()} == MODELS
+    assert {int(code): words for code, words in specified.CONFIGURATIONS.items()} == CONFIGURATIONS
+    assert {int(code): words for code, words in specified.FILTERS.items()} == FILTERS
 
 
 def a_pet(header: Header) -> Header:
@@ -694,9 +720,161 @@ def test_longer_data_and_a_reconstructed_sinogram_are_taken_with_a_warning(
     assert folder_command(tmp_path / "raw", tmp_path / "three").code != 0
 
 
-def test_the_page_of_the_specification_names_attributes_by_their_tags() -> None:
-    text = (Path(__file__).parent.parent / "docs" / "published.md").read_text("utf-8")
-    found = re.findall(r"([A-Z][A-Za-z0-9' ()/-]+?) \(([0-9A-F]{4}),([0-9A-F]{4})\)", text)
-    assert len(found) > 60
-    for name, group, element in found:
+PAGE = (Path(__file__).parent.parent / "docs" / "published.md").read_text("utf-8")
+NAMED = re.compile(r"([A-Z][A-Za-z0-9' ()/-]+?) \(([0-9A-F]{4}),([0-9A-F]{4})\)")
+GENERATED = object()
+
+# What the specification says of the study of `specified_study`, by its rows: values worked out from its text and the
+# header's keys. The rows of all modalities, then those of one.
+COMMON: dict[str, Any] = {
+    "PatientName": "", "PatientID": "", "PatientBirthDate": "", "PatientSex": "", "StudyInstanceUID": GENERATED,
+    "ReferringPhysicianName": "Roe^R", "StudyID": "DEMO-01-ABCDEFGH", "AccessionNumber": "",
+    "StudyDescription": "FDG uptake of a subcutaneous tumour", "SeriesInstanceUID": GENERATED, "Laterality": "",
+    "OperatorsName": "operator 1", "FrameOfReferenceUID": GENERATED, "PositionReferenceIndicator": "",
+    "Manufacturer": "Siemens", "InstitutionName": "Imaging Core Facility", "InstanceNumber": 1,
+    "PixelSpacing": [4.0, 3.5], "SliceThickness": 9.0, "SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2",
+    "Rows": 7, "Columns": 8, "BitsAllocated": 16, "BitsStored": 16, "HighBit": 15, "PixelRepresentation": 1,
+    "SOPInstanceUID": GENERATED, "StudyDate": "20140617", "SeriesDate": "20140617", "AcquisitionDate": "20140617",
+    "ImageOrientationPatient": [], "PatientPosition": "HFP", "RescaleIntercept": 0.0,
+}  # fmt: skip
+# x: (8/2 - 1)/2 * 3.5 - shift; y: -((7/2 - 1)/2 * 4 - shift); z: (0.5 - 6/2) * 9 + shift.
+SPECIFIED: dict[str, dict[str, Any]] = {
+    "CT": COMMON | {
+        "Modality": "CT", "SeriesNumber": 1, "StudyTime": "133144", "SeriesTime": "133144", "AcquisitionTime": "133144",
+        "SeriesDescription": "CT projection acquisition", "SoftwareVersions": ["1.91", "2.1"],
+        "ManufacturerModelName": "Inveon_MM_Platform:Inveon_MM_HiRes_Std_CT", "ImageComments": ["Shepp filter"],
+        "ImagePositionPatient": [6.7, -5.85, -21.95], "SliceLocation": -21.95, "PixelData": None,
+        "SOPClassUID": "1.2.840.10008.5.1.4.1.1.2", "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"], "RescaleSlope": 1.0,
+        "KVP": 80.0, "AcquisitionNumber": 1, "DistanceSourceToDetector": 4029.9, "DistanceSourceToPatient": 3442.7,
+        "XRayTubeCurrent": 1, "ConvolutionKernel": "Feldkamp cone be",
+    },
+    "PT": COMMON | {
+        "Modality": "PT", "SeriesNumber": 2, "StudyTime": "135207", "SeriesTime": "135207", "AcquisitionTime": "135207",
+        "SeriesDescription": "Dynamic acquisition", "SoftwareVersions": ["1.91", "2.4"],
+        "ManufacturerModelName": "Inveon_MM_Platform:Inveon_MM_PET",
+        "ImageComments": ["Ramp filter (backprojection) or no filter", "No filter", "Hanning window"],
+        "ImagePositionPatient": [5.88, -3.83, -23.81], "SliceLocation": -23.81, "PixelData": 32767,
+        "SOPClassUID": "1.2.840.10008.5.1.4.1.1.128", "ImageType": ["ORIGINAL", "PRIMARY"], "RescaleSlope": 1.217,
+        "CountsSource": "EMISSION", "SeriesType": ["DYNAMIC", "IMAGE"], "NumberOfSlices": 6,
+        "CorrectedImage": ["NORM", "ATTN", "SCAT", "DECY", "DTM"], "DecayCorrection": "START", "CollimatorType": "",
+        "RadiopharmaceuticalInformationSequence": GENERATED,
+        "RadionuclideCodeSequence": ["C-111A1", "SNM3", "^18^Fluorine"],
+        "PatientOrientationCodeSequence": ["102538003", "SCT", "Recumbent"],
+        "PatientGantryRelationshipCodeSequence": ["102540008", "SCT", "headfirst"],
+        "FrameReferenceTime": 10000.0, "ImageIndex": None, "ActualFrameDuration": 20000,
+        "DecayFactor": 1.001052792721156,
+    },
+}  # fmt: skip
+CODED = ("CodeValue", "CodingSchemeDesignator", "CodeMeaning")
+
+
+class Row(NamedTuple):
+    """A row of the page: of which modalities, which attributes, and what is written."""
+
+    modalities: tuple[str, ...]
+    keywords: tuple[str, ...]
+    written: str
+
+
+def rows() -> list[Row]:
+    """Return the rows of the page that name attributes."""
+    found: list[Row] = []
+    modalities: tuple[str, ...] = ("CT", "PT")
+    for line in PAGE.splitlines():
+        if line.startswith("## "):
+            modalities = {"## CT": ("CT",), "## PET": ("PT",)}.get(line, ("CT", "PT"))
+        cells = [cell.strip() for cell in line.strip("|").split("|")] if line.startswith("| ") else []
+        tags = [group + element for _, group, element in NAMED.findall(cells[0])] if cells else []
+        if tags:
+            found.append(Row(modalities, tuple(keyword_for_tag(tag) for tag in tags), cells[2]))
+    return found
+
+
+def test_the_page_names_attributes_by_their_tags() -> None:
+    for name, group, element in NAMED.findall(PAGE):
         assert dictionary_description(int(group + element, 16)) == name.strip()
+
+
+def test_the_page_has_every_row_of_the_specification() -> None:
+    for modality, specified_rows in SPECIFIED.items():
+        named = [keyword for row in rows() if modality in row.modalities for keyword in row.keywords]
+        assert sorted(set(named) - set(CODED)) == sorted(specified_rows)
+        assert len(named) == len(set(named)), "an attribute has two rows"
+
+
+@pytest.fixture(scope="module")
+def specified_study(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
+    """Return the instances of a CT and a PET that the published command writes, by modality."""
+    folder = tmp_path_factory.mktemp("specified")
+
+    def change(header: Header) -> Header:
+        acquisition = replace(header.acquisition, investigator="Roe^R", study_identifier="DEMO-01-ABCDEFGHIJ")
+        subject = replace(header.subject, scan_region=None)
+        return replace(header, manufacturer=None, acquisition=acquisition, subject=subject)
+
+    (folder / "in").mkdir()
+    write_scan(
+        folder / "in" / "a.img", CT, change=lambda h: replace(change(h), ct=replace(h.ct, anode_current_ua=1000.0))
+    )
+    write_scan(folder / "in" / "b.img", PET, change=lambda h: change(a_pet(h)))
+    assert inveonFolder2DICOM.main([str(folder / "in"), str(folder / "out")]) == 0
+    found: dict[str, list[Any]] = {"CT": [], "PT": []}
+    for ds in instances(folder / "out"):
+        found[ds.Modality].append(ds)
+    stored = np.fromfile(folder / "in" / "a.img", "<i2")
+    written = np.concatenate([ds.pixel_array.ravel() for ds in found["CT"]])
+    assert sorted(stored) == sorted(written)  # integers as they stand
+    return found
+
+
+def as_specified(keyword: str, value: Any, series: list[Any], other: list[Any]) -> bool:
+    """Tell whether a series has what the specification says: its first instance, of Acquisition Time its last."""
+    ds = series[-1 if keyword == "AcquisitionTime" else 0]
+    if keyword == "PixelData":  # floats: the largest of each frame's voxels would be this
+        count = len(series) if ds.Modality == "CT" else ds.NumberOfSlices
+        frames = [series[start : start + count] for start in range(0, len(series), count)]
+        return ds.Modality == "CT" or {max(int(each.pixel_array.max()) for each in one) for one in frames} == {value}
+    if value is GENERATED:
+        own = keyword in {"SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID"}
+        return bool(ds.get(keyword)) and (not own or str(ds[keyword].value) != str(other[0][keyword].value))
+    held = ds.RadiopharmaceuticalInformationSequence[0] if keyword == "RadionuclideCodeSequence" else ds
+    if keyword not in held:
+        return False
+    if keyword == "ImageComments":
+        return all(name in ds.ImageComments for name in value)
+    return bool(plain(held[keyword].value) == plain(value))
+
+
+def plain(value: Any) -> Any:
+    """Return a value that can be compared: the three parts of a code, names in lower case."""
+    if isinstance(value, Sequence):
+        return [plain(value[0][keyword].value) for keyword in CODED]
+    if isinstance(value, MultiValue | list):
+        return [plain(each) for each in value]
+    return round(float(value), 9) if isinstance(value, int | float) else str(value).lower()
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: row.keywords[0])
+def test_the_page_says_what_is_written(specified_study: dict[str, list[Any]], row: Row) -> None:
+    keywords = [keyword for keyword in row.keywords if keyword not in CODED]
+    other = {"CT": "PT", "PT": "CT"}
+    verdicts = {
+        (each, key): as_specified(key, SPECIFIED[each][key], specified_study[each], specified_study[other[each]])
+        for each in row.modalities
+        for key in keywords
+    }
+    said = row.written.removeprefix("*published commands*: ")
+    assert said.startswith(("same", "otherwise")), said
+    assert all(verdicts.values()) == said.startswith("same"), verdicts
+
+
+def test_words_for_codes_of_ct_reconstructions_are_those_of_the_specification() -> None:
+    words = {1: "Filtered Backprojection", 4: "3D Reprojection", 9: "Feldkamp cone beam"}
+    for code, name in words.items():
+        assert specified_kernel(code).lower() == name[:16].strip().lower()
+    assert {specified_kernel(code) for code in (0, 5)} == {""}
+
+
+def specified_kernel(code: int) -> str:
+    """Return Convolution Kernel of a CT that was reconstructed so."""
+    return ct_kernel(parse(header_text({"modality": "1", "recon_algorithm": str(code)}).encode())[0])
