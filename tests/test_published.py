@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pydicom
 import pytest
 from pydicom.datadict import dictionary_description, keyword_for_tag
 from pydicom.multival import MultiValue
@@ -878,3 +879,21 @@ def test_words_for_codes_of_ct_reconstructions_are_those_of_the_specification() 
 def specified_kernel(code: int) -> str:
     """Return Convolution Kernel of a CT that was reconstructed so."""
     return ct_kernel(parse(header_text({"modality": "1", "recon_algorithm": str(code)}).encode())[0])
+
+
+@pytest.mark.parametrize(
+    "given", [(), ("--patientsex", "unknown"), ("--patientdob", "unknown"), ("--patientsex", "U"), ("-m",), ("-l",)]
+)
+def test_verify_finds_no_difference_in_what_the_command_writes(
+    folder_command: Run, study: Path, out: Path, given: tuple[str, ...]
+) -> None:
+    write_scan(study / "sinogram.img", PET, change=lambda h: replace(h, file_type=FileType.SINOGRAM))
+    done = folder_command(*given, study, out)
+    assert (done.code, "names a reconstruction" in done.stderr) == (0, True), done.stderr
+    verified = inveon("verify", study, out)
+    assert (verified.exit_code, "no difference" in verified.stdout) == (0, True), verified.stdout + verified.stderr
+    (changed, *_) = sorted(out.rglob("*.dcm"))
+    ds = pydicom.dcmread(changed)
+    ds.PatientID = "another"
+    ds.save_as(changed)
+    assert inveon("verify", study, out).exit_code == 1
