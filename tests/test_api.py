@@ -63,6 +63,8 @@ TAKEN: dict[str, tuple[Any, Any]] = {
     "apply_hounsfield": (True, True),
     "allow_long_data": (True, True),
     "unlimited_text": (True, True),
+    "specified": (True, True),
+    "beside_others": (True, True),
 }
 OF_FILES = {"sheet", "codes", "deidentify"}
 EXPECTED = {

@@ -536,7 +536,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(
 def test_ctrl_c_while_reading_leaves_nothing(
     study: Path, out: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, where: str
 ) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(module, where, interrupted)

@@ -78,7 +78,7 @@ class Defect(Enum):
     # what it is
     STALE_FILE_NAME = "file_name is another file's, with its path on the acquisition computer"
     UNKNOWN_MODALITY = "modality is a code that nobody knows"
-    SINOGRAM = "file_type says that the data are a sinogram"
+    SINOGRAM = "file_type says that the data are a sinogram, and no reconstruction is named"
     NO_WEIGHT = "subject_weight is 0: nobody has entered it"
 
 
@@ -210,7 +210,7 @@ _ON_HEADER: dict[Defect, Text] = {
     ),
     Defect.STALE_FILE_NAME: _set("file_name", r"D:\Data\Rat 7\rat_7_v1.pet.img"),
     Defect.UNKNOWN_MODALITY: _set("modality", "7"),
-    Defect.SINOGRAM: _set("file_type", "2"),
+    Defect.SINOGRAM: _both(_set("file_type", "2"), _set("recon_algorithm", "0")),
     Defect.NO_WEIGHT: _set("subject_weight", "0"),
 }
 _ON_FILES: dict[Defect, Files] = {
