@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -76,10 +77,12 @@ def skip_or_fail(reason: str) -> None:
 
 @pytest.fixture(scope="session")
 def tool() -> Tool:
-    """Return a function that finds a program on PATH."""
+    """Return a function that finds a program on PATH; what Python packages install, as a GDCM without output, comes last."""
+    own = Path(sys.executable).parent
+    path = os.pathsep.join(each for each in os.get_exec_path() if Path(each) != own)
 
     def find(name: str) -> str:
-        found = shutil.which(name)
+        found = shutil.which(name, path=path) or shutil.which(name)
         if found is None:
             skip_or_fail(f"{name} is not installed")
         return str(found)

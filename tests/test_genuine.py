@@ -18,7 +18,7 @@ from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.modules.header_text import header_bytes
 from inveonimaging.hdr import enums, parse
 from inveonimaging.hdr.write import write
-from inveonimaging.parts import parts_of
+from inveonimaging.parts import count_findings, parts_of
 from inveonimaging.subject import GivenSubject
 from inveonimaging.timing import utc_offset
 
@@ -259,6 +259,14 @@ def test_gates_with_other_time_frames_are_series_of_their_own() -> None:
     later = ({"gate": 0}, {"gate": 0, "frame_start": 200}, {"gate": 1}, {"gate": 1, "frame_start": 300})
     header, _ = parse(blocks(*later).encode())
     assert [part.name for part in parts_of(header)] == ["gate 0", "gate 1"]
+
+
+def test_a_number_that_a_block_lacks_is_that_of_the_others() -> None:
+    text = blocks({"frame_start": 0}, {"frame_start": 200}).replace("\ngate 0\n", "\ngate  \n", 1)
+    header, findings = parse(text.encode())
+    assert findings == ()
+    assert [part.frames for part in parts_of(header)] == [(0, 1)]
+    assert list(count_findings(header)) == []
 
 
 def test_beds_with_other_numbers_of_time_frames_are_series_of_their_own() -> None:

@@ -427,6 +427,7 @@ def test_the_original_header_is_kept(both: Converted) -> None:
 def test_what_highdicom_keeps_of_the_instances_is_kept(both: Converted) -> None:
     """But for what it adds itself: when and from what it converted, and empty attributes of modules that are absent."""
     made_by_highdicom = {
+        "FrameComments",  # Image Comments, which keep their name in ours
         "ClinicalTrialCoordinatingCenterName",
         "ClinicalTrialTimePointID",
         "ContrastBolusAgent",

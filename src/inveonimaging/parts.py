@@ -110,13 +110,21 @@ def _places(header: Header) -> tuple[Place, ...]:
         message = "frames differ by detector_panel, which is not converted"
         raise UnsupportedError(message, line=line, hint=SEPARATE_HINT)
     together: dict[Place, list[int]] = {}
-    for index, frame in enumerate(header.frames):
-        together.setdefault(Place(frame.bed, frame.energy_window, frame.gate, None), []).append(index)
+    beds, windows, gates = (_given(header, name) for name in ("bed", "energy_window", "gate"))
+    for index, (bed, window, gate) in enumerate(zip(beds, windows, gates, strict=True)):
+        together.setdefault(Place(bed, window, gate, None), []).append(index)
     places = {}
     for place, indices in together.items():
         for time, index in enumerate(_in_time(header, indices), 1):
             places[index] = place._replace(time=time)
     return tuple(places[index] for index in range(len(header.frames)))
+
+
+def _given(header: Header, name: str) -> list[int | None]:
+    """Return a number of each block; one that is missing is that of the others, if they share one."""
+    numbers: list[int | None] = [getattr(frame, name) for frame in header.frames]
+    given = {number for number in numbers if number is not None}
+    return [min(given)] * len(numbers) if len(given) == 1 else numbers
 
 
 def _in_time(header: Header, indices: list[int]) -> list[int]:
@@ -155,13 +163,12 @@ def _gates_are_alike(header: Header, places: Sequence[Place]) -> bool:
 
 def count_findings(header: Header) -> Iterator[Finding]:
     """Yield the counts of the main block that are not those of the frame blocks, which decide."""
-    frames = header.frames
-    blocks = len(frames)
+    blocks = len(header.frames)
     if header.total_frames and header.total_frames != blocks:
         yield _stale("total_frames", header.total_frames, blocks, "frame block")
     if (header.array.w or 0) > 1 and header.array.w not in (blocks, _most_times(header)):
         yield _stale("w_dimension", header.array.w or 0, blocks, "frame block")
-    beds, gates = len({frame.bed for frame in frames}), len({frame.gate for frame in frames})
+    beds, gates = (len(set(_given(header, name))) for name in ("bed", "gate"))
     times = _most_times(header)
     if header.time_frames and header.time_frames not in (times, blocks):
         yield _stale("time_frames", header.time_frames, times, "time frame")
@@ -193,7 +200,8 @@ def _stale(key: str, number: int, found: int, noun: str) -> Finding:
 
 def _most_times(header: Header) -> int:
     """Return how many time frames one gate of one bed position and energy window has."""
-    counts = Counter((frame.bed, frame.energy_window, frame.gate, frame.detector_panel) for frame in header.frames)
+    keys = ("bed", "energy_window", "gate", "detector_panel")
+    counts = Counter(zip(*(_given(header, key) for key in keys), strict=True))
     return max(counts.values(), default=0)
 
 
