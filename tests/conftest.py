@@ -77,7 +77,7 @@ def skip_or_fail(reason: str) -> None:
 
 @pytest.fixture(scope="session")
 def tool() -> Tool:
-    """Return a function that finds a program on PATH; what Python packages install, as a GDCM without output, comes last."""
+    """Return a function that finds a program on PATH; one of a Python package, as of python-gdcm, comes last."""
     own = Path(sys.executable).parent
     path = os.pathsep.join(each for each in os.get_exec_path() if Path(each) != own)
 
