@@ -129,7 +129,7 @@ def test_dcm2niix_converts_the_dynamic_pet_with_its_frame_times(study: Study, tm
     assert sidecar["FrameDuration"] == [study.pet.duration(frame) for frame in frames]
     assert sidecar["Units"] == "Bq/mL"
     assert sidecar["TracerRadionuclide"] == "18Fluorine"
-    assert sidecar["ManufacturersModelName"] == "Inveon MM Platform, Inveon MM PET"
+    assert sidecar["ManufacturersModelName"] == "Inveon MM Platform"
 
 
 @pytest.fixture(scope="module")
