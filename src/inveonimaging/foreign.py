@@ -11,10 +11,12 @@ from inveonimaging.hdr.lexer import END
 
 _HEAD = 64 * 1024  # the keys of an Inveon header start long before this
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x19\x1b-\x1f]")
-_INVEON_COMMENT = re.compile(r"^\s*#.*\bheader file for data file\b", re.IGNORECASE | re.MULTILINE)
-_KEY = re.compile(r"^\s*([a-z]\w*)(?![\w])(?!\s*:?=)", re.IGNORECASE | re.MULTILINE)
+_INVEON_COMMENT = re.compile(r"^[^\S\n]*#.*\bheader file for data file\b", re.IGNORECASE | re.MULTILINE)
+_KEY = re.compile(r"^[^\S\n]*([a-z]\w*)(?![\w])(?!\s*:?=)", re.IGNORECASE | re.MULTILINE)
 _TEXTS = {
-    "an Interfile header": re.compile(r"^\ufeff?\s*!?\s*interfile\b\s*:?=?", re.IGNORECASE | re.MULTILINE),
+    "an Interfile header": re.compile(
+        r"^\ufeff?[^\S\n]*(?:![^\S\n]*)?interfile\b\s*:?=?", re.IGNORECASE | re.MULTILINE
+    ),
     "an ENVI header": re.compile(r"\A\ufeff?\s*ENVI\b"),
     "a Radiance picture": re.compile(r"\A#\?(?:RADIANCE|RGBE)\b"),
 }
