@@ -1,4 +1,4 @@
-# The image that XNAT's Container Service runs; see docs/xnat.md.
+# The image that XNAT's Container Service runs; see docs/how-to/xnat.md.
 #
 # The base is pinned by tag and by digest, what pip installs by version and by hash (tools/image_lock.py). To move to
 # another base, `docker buildx imagetools inspect python:TAG` prints the digest of a tag; both stages take the same.

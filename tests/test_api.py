@@ -253,7 +253,7 @@ def test_nibabel_takes_array_and_affine_as_they_are(tmp_path: Path, posture: str
         left, back, head = truth.position(i, j, k)
         assert made.affine @ (i, j, k, 1) == pytest.approx((-left, -back, head, 1), abs=1e-9)
         assert made.dataobj[i, j, k, 1] == pytest.approx(truth.values[1, k, j, i], rel=1e-6)
-    directions = {"FFS": "RPS", "HFP": "RAI", "HFDR": "PRI", "FFDL": "PLS"}  # docs/geometry.md; nibabel's S is H
+    directions = {"FFS": "RPS", "HFP": "RAI", "HFDR": "PRI", "FFDL": "PLS"}  # docs/why/geometry.md; nibabel's S is H
     assert "".join(nibabel.aff2axcodes(made.affine)) == directions[posture]
 
 
@@ -356,12 +356,12 @@ def test_the_code_of_the_page_runs_in_its_order(
         (tmp_path / name).write_bytes((study / name).read_bytes())
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "page"}  # not __main__: no processes
-    text = (DOCS / "api.md").read_text("utf-8")
+    text = (DOCS / "reference" / "api.md").read_text("utf-8")
     blocks = blocks_of(text)
     assert len(blocks) > 8
     for block in blocks:
         assert not re.search(r"from inveonimaging\.", block), f"a deep import: {block}"
-        exec(compile(block, "docs/api.md", "exec"), names)  # noqa: S102 - our own page
+        exec(compile(block, "docs/reference/api.md", "exec"), names)  # noqa: S102 - our own page
     assert (tmp_path / "report.html").exists()
     assert capsys.readouterr().out
     assert "from `inveonimaging." not in text

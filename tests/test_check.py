@@ -511,7 +511,7 @@ def test_the_terminal_tells_what_is_odd_and_what_to_do(tmp_path: Path) -> None:
     result = inveon("check", tmp_path)
     assert "weight-implausible" in result.stdout
     assert re.search(r"line \d+: the weight is 24600 g, and a mouse has 3 to 100 g", result.stdout)
-    assert "-> give it in a sheet (docs/subjects.md): weight_g" in result.stdout
+    assert "-> give it in a sheet (docs/how-to/subjects.md): weight_g" in result.stdout
     assert "SUV of m.pet.img: ready with doubts" in result.stdout
     assert result.stdout.endswith("0 errors, 1 warning, 0 notes\n")
     assert "\x1b" not in result.stdout
@@ -1017,14 +1017,14 @@ def test_the_isotopes_are_those_of_the_code_tables() -> None:
 
 
 def test_page_and_data_are_in_step() -> None:
-    page = (ROOT / "docs" / "findings.md").read_text("utf-8")
+    page = (ROOT / "docs" / "reference" / "findings.md").read_text("utf-8")
     rows = re.findall(r"^\| `([a-z-]+)` \| (\w+) \| (.+?) \| (.+?) \|$", page, re.MULTILINE)
     data = [(code, known.severity.label, known.means, known.remedy) for code, known in remedies().items()]
     assert rows == data
 
 
 def test_advice_is_plain_text() -> None:
-    assert plain("see [geometry.md](geometry.md#x): `--flip`") == "see docs/geometry.md: --flip"
+    assert plain("see [geometry.md](../why/geometry.md#x): `--flip`") == "see docs/why/geometry.md: --flip"
     for known in remedies().values():
         assert not set("`[]") & set(known.advice)
 

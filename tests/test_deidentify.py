@@ -78,7 +78,7 @@ WORDS = {  # how the page says what happens
 
 
 def test_the_page_says_what_happens_to_each_key() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "deidentify.md").read_text("utf-8")
+    page = (Path(__file__).parent.parent / "docs" / "how-to" / "deidentify.md").read_text("utf-8")
     main, frame = page.split("### Main block")[1].split("### Frame blocks")
     for text, actions in ((main, MAIN), (frame, FRAME)):
         rows = re.findall(r"^\| `([^`]+)` \| (.*)$", text, re.MULTILINE)

@@ -20,12 +20,14 @@ from inveonimaging.hdr.fields import FRAME, MAIN
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "inveonimaging"
 DOCS = ROOT / "docs"
-PAGES = sorted([*ROOT.glob("*.md"), *DOCS.glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 LABELS = {"INFO": "note", "WARNING": "warning", "ERROR": "error"}
 
 
 def page(name: str) -> str:
-    return (DOCS / name).read_text("utf-8")
+    """Return the text of a page, whichever part of the documentation it is in."""
+    (found,) = DOCS.rglob(name)
+    return found.read_text("utf-8")
 
 
 def first_cells(text: str) -> list[str]:
@@ -126,7 +128,7 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_resolve(path: Path) -> None:
     links = re.findall(r"\]\(([^)\s]+)\)", path.read_text("utf-8"))
     for link in links:
@@ -138,7 +140,7 @@ def test_links_resolve(path: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_tags_are_those_of_the_data_dictionary(path: Path) -> None:
     text = " ".join(path.read_text("utf-8").split())
     named = re.findall(r"([A-Z][^|`;,>]*?) \(([0-9A-F]{4}),([0-9A-F]{4})\)", text)

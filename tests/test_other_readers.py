@@ -2,7 +2,7 @@
 
 The animal has a strain, the PET filters in all directions, and the reconstruction iterations and subsets: each once
 made some of these programs stop, or read no voxel. Pixels are square, since MRtrix 3.0.3 and MINC 2 take the spacing of
-rows for that of columns. What each of them cannot read is told in docs/viewers.md, and no part of the tests.
+rows for that of columns. What each of them cannot read is told in docs/how-to/viewers.md, and no part of the tests.
 """
 
 from __future__ import annotations

@@ -721,7 +721,7 @@ def test_longer_data_and_a_reconstructed_sinogram_are_taken_with_a_warning(
     assert folder_command(tmp_path / "raw", tmp_path / "three").code != 0
 
 
-PAGE = (Path(__file__).parent.parent / "docs" / "published.md").read_text("utf-8")
+PAGE = (Path(__file__).parent.parent / "docs" / "reference" / "published.md").read_text("utf-8")
 NAMED = re.compile(r"([A-Z][A-Za-z0-9' ()/-]+?) \(([0-9A-F]{4}),([0-9A-F]{4})\)")
 GENERATED = object()
 

@@ -588,7 +588,7 @@ def test_the_readers_of_formats_load_only_when_they_are_needed() -> None:
 
 
 def test_the_page_has_a_row_for_each_column() -> None:
-    page = (Path(__file__).parent.parent / "docs" / "subjects.md").read_text("utf-8")
+    page = (Path(__file__).parent.parent / "docs" / "how-to" / "subjects.md").read_text("utf-8")
     table = page.split("## Columns")[1].split("\n## ")[0]
     assert re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE) == [column.title for column in COLUMNS]
     kinds = re.findall(r"^\| `[^`]+` \| (\w+) \|", table, re.MULTILINE)
@@ -596,7 +596,7 @@ def test_the_page_has_a_row_for_each_column() -> None:
 
 
 def test_the_pages_example_is_read(sheet: Make) -> None:
-    page = (Path(__file__).parent.parent / "docs" / "subjects.md").read_text("utf-8")
+    page = (Path(__file__).parent.parent / "docs" / "how-to" / "subjects.md").read_text("utf-8")
     example = page.split("## An example")[1].split("\n## ")[0]
     lines = [line.strip() for line in example.splitlines() if line.startswith("    ")]
     found = rows(sheet, *lines)

@@ -1120,7 +1120,7 @@ def test_every_code_is_documented_and_every_documented_code_exists() -> None:
     made |= set(positions._LABELS) | {code for code, _ in series._CONSTANT.values()}
     made |= {"slices-exchanged", "frames-exchanged", "study-date-time", "dimension-index"}
     made |= {code for code, *_ in indices._COUNTS}
-    page = (Path(__file__).parent.parent / "docs" / "cli.md").read_text("utf-8")
+    page = (Path(__file__).parent.parent / "docs" / "reference" / "cli.md").read_text("utf-8")
     table = page.split("Each difference is one line with a code:")[1].split("A code with `missing`")[0]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     assert sorted(re.findall(r"`([a-z-]+)`", " ".join(rows))) == sorted(made)

@@ -1,4 +1,4 @@
-"""Writes docs/schema/info.schema.json: what `inveon info --json` prints, from the classes that hold it.
+"""Writes docs/reference/schema/info.schema.json: what `inveon info --json` prints, from the classes that hold it.
 
 python tools/info_schema.py
 """
@@ -21,7 +21,7 @@ from inveonimaging.quant import Unit
 
 Schema = dict[str, Any]
 
-PAGE = Path(__file__).parent.parent / "docs" / "schema" / "info.schema.json"
+PAGE = Path(__file__).parent.parent / "docs" / "reference" / "schema" / "info.schema.json"
 _NUMBERS = {int: "integer", float: "number", str: "string", bool: "boolean"}
 _LOCAL_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?$"
 
@@ -63,7 +63,7 @@ def _file() -> Schema:
 
 def _finding() -> Schema:
     fields: dict[str, Schema] = {
-        "code": {"type": "string", "pattern": "^[a-z0-9-]+$", "description": "explained in docs/findings.md"},
+        "code": {"type": "string", "pattern": "^[a-z0-9-]+$", "description": "explained in docs/reference/findings.md"},
         "message": _text(),
         "severity": {"enum": [severity.value for severity in Severity]},
         "key": _text("of the header", null=True),

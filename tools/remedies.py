@@ -1,4 +1,4 @@
-"""Write src/inveonimaging/remedies.json from the tables of docs/findings.md."""
+"""Write src/inveonimaging/remedies.json from the tables of docs/reference/findings.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROW = re.compile(r"^\| `([a-z-]+)` \| (\w+) \| (.+?) \| (.+?) \|$", re.MULTILINE
 
 def main() -> None:
     """Read the page, write the data."""
-    rows = ROW.findall((ROOT / "docs" / "findings.md").read_text("utf-8"))
+    rows = ROW.findall((ROOT / "docs" / "reference" / "findings.md").read_text("utf-8"))
     table = {
         code: {"severity": {"note": "info"}.get(gravity, gravity), "means": means, "remedy": remedy}
         for code, gravity, means, remedy in rows

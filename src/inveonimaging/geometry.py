@@ -5,7 +5,7 @@ reference shift d, the position in the gantry is `(n - (N - 1) / 2) * s + d`; th
 axes into the patient's: +x left, +y posterior, +z head.
 
 Head first prone and feet first supine were found against the vendor's own output; the other postures follow by
-turning the animal in a gantry that stays fixed. See docs/geometry.md.
+turning the animal in a gantry that stays fixed. See docs/why/geometry.md.
 """
 
 from __future__ import annotations

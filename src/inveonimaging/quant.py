@@ -3,7 +3,7 @@
 PET: Bq/mL = stored * scale_factor * calibration_factor / isotope_branching_fraction * (37 for nCi/cc, 1 for Bq/cc).
 CT:  HU = stored * scale_factor; ct_hounsfield_scale and _offset on top of it only when asked for.
 SPECT: proportional to counts = stored * scale_factor. Mu map: 1/cm = stored * scale_factor.
-The scale factor holds dead-time and decay correction already. See docs/quantification.md.
+The scale factor holds dead-time and decay correction already. See docs/why/quantification.md.
 """
 
 from __future__ import annotations

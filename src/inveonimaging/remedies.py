@@ -1,8 +1,9 @@
-"""What each finding means and what to do: the table of docs/findings.md, as data in `remedies.json`."""
+"""What each finding means and what to do: the table of docs/reference/findings.md, as data in `remedies.json`."""
 
 from __future__ import annotations
 
 import json
+import posixpath
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,4 +41,9 @@ def remedies() -> Mapping[str, Remedy]:
 
 def plain(markdown: str) -> str:
     """Return a cell of the page as plain text."""
-    return _LINK.sub(lambda link: f"docs/{link[2]}" if link[2] else link[1], markdown).replace("`", "")
+    return _LINK.sub(lambda link: _page(link[2]) if link[2] else link[1], markdown).replace("`", "")
+
+
+def _page(link: str) -> str:
+    """Return where a page is in the project, of a link in the page of findings."""
+    return posixpath.normpath(f"docs/reference/{link}")

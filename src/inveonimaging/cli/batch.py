@@ -102,7 +102,7 @@ def _show(result: BatchResult) -> None:
     show(f"{result.found} studies in {result.seconds:.0f} s", ("Result", "Studies", ""), rows)
     if result.oddities:
         odd = [[each.code, each.severity, str(each.studies)] for each in result.oddities]
-        show("What is odd in them, see docs/findings.md", ("Finding", "Gravity", "Studies"), odd)
+        show("What is odd in them, see docs/reference/findings.md", ("Finding", "Gravity", "Studies"), odd)
     for failure in result.failures[:_FAILURES_SHOWN]:
         typer.echo(f"failed: {shown(failure.message)}")
     more = result.failed + result.unread - _FAILURES_SHOWN

@@ -140,7 +140,7 @@ def _refuse_uncoded(animal: Animal) -> None:
         given = getattr(animal, name)
         if given and registry(table, given) is None:
             file, line = animal.sources[name].file, animal.sources[name].line
-            expected = "VALUE^SCHEME^MEANING, or a name that has a code; docs/subjects.md lists them"
+            expected = "VALUE^SCHEME^MEANING, or a name that has a code; docs/how-to/subjects.md lists them"
             raise InputError(path=file, line=line, key=name, got=given, expected=expected)
 
 

@@ -1,6 +1,6 @@
 """What text that is kept as typed must not hold: names, dates, and paths or addresses.
 
-`docs/deidentify.md` says what is found and what is not.
+`docs/how-to/deidentify.md` says what is found and what is not.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The table of what happens to each key of a header; a key without a row is removed, and so is every comment.
 
-`docs/deidentify.md` says the same, with the reasons.
+`docs/how-to/deidentify.md` says the same, with the reasons.
 """
 
 from __future__ import annotations

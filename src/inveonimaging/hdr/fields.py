@@ -1,7 +1,7 @@
 """The table of the format: one row a key, with the attribute of the model it fills, its type, and its comment.
 
 The comments are what a written header says above each key, as the scanner's own headers do.
-Sources and doubts of every row: the header dictionary in `docs/header.md`.
+Sources and doubts of every row: the header dictionary in `docs/reference/header.md`.
 """
 
 from __future__ import annotations

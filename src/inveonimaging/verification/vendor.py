@@ -2,7 +2,7 @@
 
 Each rule holds for one value that the workstation is known to write, and for no other: a value that is wrong in another
 way is still a difference. The rules were found in an export of one session, a CT and a dynamic PET, of 2019
-(docs/cli.md, "The vendor's own DICOM").
+(docs/reference/cli.md, "The vendor's own DICOM").
 """
 
 from __future__ import annotations

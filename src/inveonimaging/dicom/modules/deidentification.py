@@ -10,7 +10,7 @@ from inveonimaging.dicom.encode import dataset
 from inveonimaging.dicom.modules.header_text import CREATOR, GROUP
 from inveonimaging.dicom.series import Series
 
-METHOD = "inveonimaging --deidentify"  # the profile is documented in docs/deidentify.md
+METHOD = "inveonimaging --deidentify"  # the profile is documented in docs/how-to/deidentify.md
 
 _OPTIONS = (  # CID 7050
     codes.Code("113100", "DCM", "Basic Application Confidentiality Profile"),

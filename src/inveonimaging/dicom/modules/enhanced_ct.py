@@ -1,7 +1,7 @@
 """Enhanced CT Image and its functional groups (PS3.3 C.8.15).
 
 A group is there if the header tells all of it. What no Inveon header ever tells, and an original must, is UNKNOWN, or
-0 for the focal spot; see docs/conformance.md.
+0 for the focal spot; see docs/reference/conformance.md.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SMOOTHED = {
     Smoothing.TRIANGULAR: "3 PT TRIANGULAR",
 }
 _FULL_TURN_DEG = 360
-_UNKNOWN_SIZE = "0"  # of the focal spot, which no header tells; see docs/conformance.md
+_UNKNOWN_SIZE = "0"  # of the focal spot, which no header tells; see docs/reference/conformance.md
 
 
 def enhanced_ct_image(series: Series) -> Dataset:

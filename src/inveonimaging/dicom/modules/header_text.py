@@ -1,4 +1,4 @@
-"""The complete original header, in a private block; documented in docs/conformance.md."""
+"""The complete original header, in a private block; documented in docs/reference/conformance.md."""
 
 from __future__ import annotations
 
