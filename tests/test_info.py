@@ -20,6 +20,7 @@ from inveonimaging.hdr.enums import Orientation
 from inveonimaging.phantom import SPECT_SCAN, Defect, Scan, frames_of, write_scan
 
 ROOT = Path(__file__).parent.parent
+SCHEMA = ROOT / "docs" / "reference" / "schema" / "info.schema.json"
 ESCAPE = "\x1b["
 COLOURED = {"TERM": "xterm-256color", "FORCE_COLOR": "1", "COLUMNS": "100"}
 SCANS = {
@@ -169,7 +170,7 @@ def test_names_and_texts_are_data_and_never_markup(tmp_path: Path) -> None:
 
 
 def schema() -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((ROOT / "docs" / "reference" / "schema" / "info.schema.json").read_text("utf-8"))
+    document: dict[str, Any] = json.loads(SCHEMA.read_text("utf-8"))
     return document
 
 
@@ -193,7 +194,7 @@ def document(*arguments: object) -> Any:
 def test_the_schema_is_one_and_is_made_from_the_code() -> None:
     Draft202012Validator.check_schema(schema())
     made = runpy.run_path(str(ROOT / "tools" / "info_schema.py"))["text"]()
-    assert (ROOT / "docs" / "reference" / "schema" / "info.schema.json").read_text("utf-8") == made, "run tools/info_schema.py"
+    assert SCHEMA.read_text("utf-8") == made, "run tools/info_schema.py"
 
 
 @pytest.mark.parametrize("name", SCANS)

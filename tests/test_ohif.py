@@ -123,7 +123,7 @@ def test_a_dynamic_and_a_gated_pet_are_volumes_in_time_with_suv(shown: Callable[
 
 
 def test_enhanced_objects_are_one_volume_without_suv(shown: Callable[[Form], Shown]) -> None:
-    """What OHIF cannot do with them, so that a version that can is noticed: docs/how-to/viewers.md says to send classic."""
+    """What OHIF cannot do, so that a version that can is noticed: docs/how-to/viewers.md says to send classic."""
     found = shown(Form.ENHANCED)
     assert {number: each["frames"] for number, each in found.items()} == {1: 10, 2: 50, 3: 40}
     assert not any(each["is_dynamic"] for each in found.values())

@@ -1,6 +1,7 @@
 """The dose at the injection, from what was measured in the syringe before and after it.
 
-Source: keys `activity_before_injection`, `residual_activity` and their times of the header dictionary (docs/reference/header.md).
+Source: keys `activity_before_injection`, `residual_activity` and their times of the header dictionary
+(docs/reference/header.md).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """DICOM that the vendor's own workstation wrote: what its private block says, and what is known to be otherwise in it.
 
-What is known is that of one export (docs/reference/cli.md, "The vendor's own DICOM"). `inveon verify` holds such DICOM against
-the scanner's files.
+What is known is that of one export (docs/reference/cli.md, "The vendor's own DICOM"). `inveon verify` compares such
+DICOM with the scanner's files.
 """
 
 from __future__ import annotations

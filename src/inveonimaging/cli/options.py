@@ -60,7 +60,7 @@ def conversion_options(
     ] = None,
     orientation: Annotated[Posture | None, typer.Option(help="The animal's posture, instead of the header's.")] = None,
     flip: Annotated[
-        str, typer.Option(metavar="AXES", help="Stored axes to mirror, letters of xyz; see docs/why/geometry.md.")
+        str, typer.Option(metavar="AXES", help="Stored axes to mirror, letters of xyz; see docs/how-to/orientation.md.")
     ] = "",
     bed_direction: Annotated[
         Literal["forward", "reverse"] | None, typer.Option(help="Where a larger bed_offset looks, along the slices.")
@@ -88,7 +88,7 @@ def conversion_options(
         str | None, typer.Option(metavar="P/S/L", help="Project, subject and session that XNAT files it in.")
     ] = None,
     deidentify: Annotated[
-        bool, typer.Option("--deidentify", help="Remove who, where and from which files; see docs/how-to/deidentify.md.")
+        bool, typer.Option("--deidentify", help="Remove names, places and file names; see docs/how-to/deidentify.md.")
     ] = False,
     dates: Annotated[
         Literal["keep", "shift"] | None, typer.Option(help="With --deidentify: what happens to dates; default shift.")

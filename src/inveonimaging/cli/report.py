@@ -37,7 +37,7 @@ def report(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of the same names.")] = False,
     orientation: Annotated[Posture | None, typer.Option(help="The animal's posture, instead of the header's.")] = None,
     flip: Annotated[
-        str, typer.Option(metavar="AXES", help="Stored axes to mirror, letters of xyz; see docs/why/geometry.md.")
+        str, typer.Option(metavar="AXES", help="Stored axes to mirror, letters of xyz; see docs/how-to/orientation.md.")
     ] = "",
     bed_direction: Annotated[
         Literal["forward", "reverse"], typer.Option(help="Where a larger bed_offset looks, along the slices.")
