@@ -36,7 +36,7 @@ LEVELS = [
     {"remedies"},
     {"xnat"},
     {"given"},
-    {"units", "findings", "errors", "version", "dose", "digest", "distribution"},
+    {"units", "findings", "errors", "extras", "version", "dose", "digest", "distribution"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
 ONLY_IN = {

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from helpers import LAST_RESORT_S, assert_one_line_error, inveon, python, running_python
-from inveonimaging import InveonError, OptionError, Options, convert
+from inveonimaging import InveonError, OptionError, Options, convert, extras
 from inveonimaging.batch import cluster, work
 from inveonimaging.batch.cluster import OnDask, cluster_of
 from inveonimaging.batch.standing import is_busy
@@ -433,10 +433,10 @@ def test_a_scheduler_that_is_none_is_one_line(
 
 def test_without_the_extra_it_says_how_to_get_it(root: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     find = importlib.util.find_spec
-    monkeypatch.setattr(cluster, "find_spec", lambda name: None if name == "distributed" else find(name))
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "distributed" else find(name))
     result = inveon("batch", root, out, "--dask", "tcp://127.0.0.1:1")
     line = assert_one_line_error(result.exit_code, result.stdout, result.stderr, 2)
-    assert line == "error: Dask needs distributed; pip install 'inveonimaging[dask]'\n"
+    assert line == 'error: Dask needs distributed; pip install "inveonimaging[dask]"\n'
 
 
 def test_options_can_be_sent() -> None:

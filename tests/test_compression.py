@@ -265,7 +265,7 @@ def test_a_codec_that_is_not_installed_is_wrong_usage_before_any_work(
     done = inveon(*arguments)
     line = assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2)
     assert name in line
-    assert "pip install 'inveonimaging[compress]'" in line
+    assert 'pip install "inveonimaging[compress]"' in line
     assert "--compress none" in line
     assert not (tmp_path / "new").exists()
 

@@ -152,4 +152,4 @@ def test_tags_are_those_of_the_data_dictionary(path: Path) -> None:
 def test_readme_has_the_two_commands() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     assert "pip install . && inveon demo demo" in text
-    assert "pip install '.[test]' && pytest" in text
+    assert 'pip install ".[test]" && pytest' in text

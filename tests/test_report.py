@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -360,34 +358,6 @@ def test_an_override_turns_the_pictures(tmp_path: Path) -> None:
     inveon("report", tmp_path, "-o", tmp_path / "a.html", "--orientation", "FFS", "--flip", "x")
     page = (tmp_path / "a.html").read_text("utf-8")
     assert "Feet first, supine; stored x mirrored by --flip" in page
-
-
-@pytest.mark.parametrize(
-    ("arguments", "absent", "message"),
-    [
-        (["report", "{}", "-o", "a.html"], ["matplotlib", "jinja2"], "a report needs matplotlib and jinja2"),
-        (["report", "{}", "--png", "pictures"], ["matplotlib"], "a report needs matplotlib"),
-        (["convert", "{}", "dicom", "--report"], ["jinja2"], "a report needs jinja2"),
-    ],
-)
-def test_without_the_extra_it_says_what_to_install(
-    study: Path, tmp_path: Path, arguments: list[str], absent: list[str], message: str
-) -> None:
-    """In a process of its own, in which these cannot be imported."""
-    code = f"""if True:
-        import sys
-        sys.modules.update(dict.fromkeys({absent!r}))
-        sys.argv = ["inveon", *sys.argv[1:]]
-        from inveonimaging.__main__ import main
-        main()
-    """
-    given = [each.format(study) for each in arguments]
-    done = subprocess.run(
-        [sys.executable, "-c", code, *given], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300
-    )
-    line = assert_one_line_error(done.returncode, done.stdout, done.stderr, 2)
-    assert line == f"error: {message}; pip install 'inveonimaging[report]'\n"
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("arguments", [["nothing.img"], ["."]], ids=["no file", "empty folder"])

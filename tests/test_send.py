@@ -18,12 +18,12 @@ from pydicom.uid import MediaStorageDirectoryStorage
 from pynetdicom import _config, evt
 
 from helpers import CT_FILES, PET_FILES, assert_harmless, assert_one_line_error, files_below, inveon, write_small_study
-from inveonimaging import InveonError, OptionError, OutputError, TargetError
+from inveonimaging import InveonError, OptionError, OutputError, TargetError, extras
 from inveonimaging.cli import convert as convert_command
 from inveonimaging.cli.verify import verify_converted
 from inveonimaging.conversion.job import StudyResult
 from inveonimaging.conversion.options import Options
-from inveonimaging.sending import extra, send
+from inveonimaging.sending import send
 from inveonimaging.sending.credentials import credentials_for
 from inveonimaging.sending.journal import State, opened
 from inveonimaging.sending.target import DicomTarget, WebTarget, target_of
@@ -477,10 +477,10 @@ def test_only_what_was_converted_is_sent(study: Path, tmp_path: Path) -> None:
 
 
 def test_without_the_extra_it_says_what_is_missing(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extra, "find_spec", lambda name: None if name == "pynetdicom" else object())
+    monkeypatch.setattr(extras, "find_spec", lambda name: None if name == "pynetdicom" else object())
     done = inveon("send", files[0], "dicom://A@B:c:104")
     line = assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2)
-    assert line == "error: sending needs pynetdicom; pip install 'inveonimaging[send]'\n"
+    assert line == 'error: sending needs pynetdicom; pip install "inveonimaging[send]"\n'
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import csv
 import io
-import json
 import pickle
 import re
 import sys
@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 
 from helpers import assert_harmless, header_text
+from inveonimaging import extras
 from inveonimaging.discover import Pair
 from inveonimaging.errors import InputError, InveonError, OptionError
 from inveonimaging.hdr import Header, parse
-from inveonimaging.sheet import extra
 from inveonimaging.sheet.columns import COLUMNS, Scope
 from inveonimaging.sheet.escape import escaped, unescaped
 from inveonimaging.sheet.matching import Sheet, told_of, unused_rows
@@ -111,18 +111,6 @@ FILES: dict[str, tuple[str, bytes, int]] = {  # name, content, row
         joined(",", ["Subject", "Patient Name", "Weight (g)", "injection-time", "NEUTERED"], ROW).encode(),
         2,
     ),
-    "JSON": ("s.json", json.dumps([dict(zip(TITLES, ROW, strict=True))]).encode(), 1),
-    "JSON with types": (
-        "s.json",
-        json.dumps([{**dict(zip(TITLES, ROW, strict=True)), "weight_g": 24.6, "neutered": True, "sex": None}]).encode(),
-        1,
-    ),
-    "YAML": (
-        "s.yaml",
-        "# our animals\n\n- subject: M 12\n  patient_name: Mäuschen^Ä\n  weight_g: 24.6\n"
-        "  injection_time: 2014-06-17 10:05:30\n  neutered: yes\n  sex:\n".encode(),
-        3,
-    ),
     "Excel": ("s.xlsx", book(TITLES, ROW), 2),
     "Excel with types": (
         "s.xlsx",
@@ -144,11 +132,10 @@ def test_every_kind_of_file_says_the_same(sheet: Make, case: str) -> None:
 
 
 def test_numbers_and_dates_are_taken_as_they_are_written(sheet: Make) -> None:
-    yaml = "- subject: 007\n  patient_id: 0012\n  birth_date: 2014-03-04\n  sex: F\n  dose_MBq: 7.030\n"
-    found = read_sheet(sheet(yaml, "s.yml"))
+    found = read_sheet(sheet("subject,patient_id,birth_date,sex,dose_MBq\n007,0012,2014-03-04,F,7.030\n"))
     assert found.rows[0].subject == "007"
     assert values(found) == {"id": "0012", "birth_date": date(2014, 3, 4), "sex": "F", "dose_mbq": 7.03}
-    found = read_sheet(sheet('[{"subject": "a", "weight_g": 1e1, "patient_id": 12345678901234567890}]', "s.json"))
+    found = read_sheet(sheet("subject,weight_g,patient_id\na,1e1,12345678901234567890\n"))
     assert values(found) == {"weight_kg": 0.01, "id": "12345678901234567890"}
 
 
@@ -265,9 +252,11 @@ def test_a_cell_that_makes_no_sense_is_refused_with_its_place(
     sheet: Make, title: str, cell: str, expected: str
 ) -> None:
     titles = ["subject", "sex", title] if title != "sex" else ["subject", "breed", title]
-    path = sheet(json.dumps([{"subject": "a"}, dict(zip(titles, ["b", "F", cell], strict=True))]), "s.json")
+    made = io.StringIO(newline="")
+    csv.writer(made).writerows([titles, ["a", "", ""], ["b", "F", cell]])
+    path = sheet(made.getvalue())
     line = refused(path)
-    assert line.startswith(f"{path}:2: {title} is '")
+    assert line.startswith(f"{path}:3: {title} is '")
     assert expected in line
 
 
@@ -295,21 +284,7 @@ def test_a_sheet_that_makes_no_sense_is_refused(sheet: Make, content: str | byte
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("s.txt", "", "the sheet's name ends in '.txt', expected one of .csv, .tsv, .xlsx, .json, .yaml, .yml"),
-        ("s.json", "[{", "is no JSON"),
-        ("s.json", "{}", "is no list, expected a list with one object a row"),
-        ("s.json", '{"subject": "a"}', "is no list"),
-        ("s.json", "[1]", ":1: is no object"),
-        ("s.json", '[{"subject": ["a"]}]', ":1: subject is no plain value"),
-        ("s.json", '[{"subject": "a", "sex": "F", "sex": "M"}]', ":1: sex is given twice"),
-        ("s.json", "[" * 100_000, "is no JSON"),
-        ("s.yaml", "- subject: a\n  sex: F\n  sex: M\n", ":1: sex is given twice"),
-        ("s.yaml", "- subject: a\n  x: [\n", "is no YAML"),
-        ("s.yaml", "subject: a\n", "is no list"),
-        ("s.yaml", "- a\n- b\n", ":1: is no mapping"),
-        ("s.yaml", "- subject: a\n- subject:\n  - b\n", ":2: subject is no plain value"),
-        ("s.yaml", "- subject: !!python/object/apply:os.system ['true']\n", ":1: subject is no plain value"),
-        ("s.yaml", "- &a {subject: x}\n- {<<: *a}\n", "is no plain value"),
+        ("s.txt", "", "the sheet's name ends in '.txt', expected one of .csv, .tsv, .xlsx"),
         ("s.xlsx", "PK", "is no Excel workbook"),
         ("s.xlsx", book(["subject", "weight_g"], ["a", "=20+4"]), ":2: cell B2 holds a formula; replace it by its"),
         ("s.xlsx", book(["subject", "weight_g"], ["a", "#N/A"]), ":2: cell B2 holds an error, #N/A"),
@@ -329,14 +304,21 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert "the sheet cannot be read: No such file" in refused(tmp_path / "s.csv")
 
 
-@pytest.mark.parametrize(("name", "package"), [("s.xlsx", "openpyxl"), ("s.yaml", "yaml")])
-def test_a_missing_extra_is_one_line(sheet: Make, monkeypatch: pytest.MonkeyPatch, name: str, package: str) -> None:
-    monkeypatch.setattr(extra, "find_spec", lambda wanted: None if wanted == package else object())
-    kind = name.partition(".")[2]
-    assert refused(sheet("", name)) == f".{kind} files need {package}; pip install 'inveonimaging[{kind}]'"
+@pytest.mark.parametrize("suffix", [".json", ".JSON", ".yaml", ".yml"])
+def test_a_list_is_refused_and_the_line_says_what_to_use(sheet: Make, suffix: str) -> None:
+    path = sheet('[{"subject": "a", "sex": "F"}]', f"s{suffix}")
+    assert refused(path) == (
+        f"{path}: the sheet's name ends in '{suffix.lower()}', expected one of .csv, .tsv, .xlsx; "
+        "use .csv, which every spreadsheet program reads and writes"
+    )
 
 
-@given(data=st.binary(max_size=300), name=st.sampled_from(["s.csv", "s.tsv", "s.json", "s.yaml", "s.xlsx"]))
+def test_a_missing_extra_is_one_line(sheet: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda wanted: None if wanted == "openpyxl" else object())
+    assert refused(sheet("", "s.xlsx")) == 'an .xlsx file needs openpyxl; pip install "inveonimaging[xlsx]"'
+
+
+@given(data=st.binary(max_size=300), name=st.sampled_from(["s.csv", "s.tsv", "s.xlsx"]))
 def test_no_bytes_crash(tmp_path_factory: pytest.TempPathFactory, data: bytes, name: str) -> None:
     path = tmp_path_factory.getbasetemp() / name
     path.write_bytes(data)
@@ -582,7 +564,7 @@ def test_without_a_sheet_nothing_is_said() -> None:
 def test_the_readers_of_formats_load_only_when_they_are_needed() -> None:
     import subprocess
 
-    code = "import sys, inveonimaging.sheet.reading; print(sorted({'openpyxl', 'yaml', 'pydicom'} & set(sys.modules)))"
+    code = "import sys, inveonimaging.sheet.reading; print(sorted({'openpyxl', 'pydicom'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -71,10 +72,13 @@ SCHEMES = tuple(
 )
 
 
-def sheet_of(folder: Path, *rows: dict[str, str], name: str = "subjects.json") -> Path:
+def sheet_of(folder: Path, *rows: dict[str, str], name: str = "subjects.csv") -> Path:
     """Write a sheet beside a study's folder."""
     path = folder / name
-    path.write_text(json.dumps(rows), "utf-8")
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(dict.fromkeys(title for row in rows for title in row)))
+        writer.writeheader()
+        writer.writerows(rows)
     return path
 
 
@@ -289,7 +293,7 @@ def test_what_needs_a_species_is_left_out_and_told(tmp_path: Path) -> None:
 
 
 def test_a_registry_without_a_code_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"subjects.json:1: breed_registry is 'Kennel', expected VALUE\^SCHEME"):
+    with pytest.raises(InputError, match=r"subjects.csv:2: breed_registry is 'Kennel', expected VALUE\^SCHEME"):
         converted(tmp_path, {"breed_registration": "1", "breed_registry": "Kennel"})
 
 
@@ -447,7 +451,7 @@ def test_unknown_takes_away_what_the_header_says_of_the_dose(
 def test_what_unknown_makes_a_part_of_a_dose_is_refused(tmp_path: Path, row: dict[str, str], said: str) -> None:
     with pytest.raises(InputError) as caught:
         converted(tmp_path, row, replace(PET, tracer=MEASURED))
-    assert str(caught.value).startswith(f"{tmp_path / 'subjects.json'}:1: {said}")
+    assert str(caught.value).startswith(f"{tmp_path / 'subjects.csv'}:2: {said}")
 
 
 def test_the_place_of_a_dose_is_where_its_values_stand(tmp_path: Path) -> None:
@@ -516,7 +520,7 @@ def test_check_tells_a_birth_after_the_scan_once_a_file(tmp_path: Path) -> None:
 def test_a_part_of_a_dose_is_refused(tmp_path: Path, row: dict[str, str], said: str) -> None:
     with pytest.raises(InputError) as caught:
         converted(tmp_path, row)
-    assert str(caught.value).startswith(f"{tmp_path / 'subjects.json'}:1: {said}")
+    assert str(caught.value).startswith(f"{tmp_path / 'subjects.csv'}:2: {said}")
     assert not (tmp_path / "out").exists()
 
 
@@ -541,7 +545,7 @@ def test_a_row_of_a_subject_and_one_of_a_scan(tmp_path: Path) -> None:
     assert {ds.PatientID for ds in found} == {"M7"}
     assert {float(ds.PatientWeight) for ds in found} == {0.025}
     assert float(tracer_of(found[-1]).RadionuclideTotalDose) == 6e6
-    assert study.rows == (1, 2)
+    assert study.rows == (2, 3)
     assert "scan-not-in-sheet" not in {finding.code for finding in study.all_findings}
 
 
@@ -550,7 +554,7 @@ def test_a_scan_without_a_row_is_told_and_shares_what_is_said_of_the_study(tmp_p
     assert {ds.PatientID for ds in found} == {"M7"}
     [finding] = [finding for finding in study.all_findings if finding.code == "scan-not-in-sheet"]
     assert (finding.message, Path(finding.path or "").name) == (
-        "no row of subjects.json matches this scan",
+        "no row of subjects.csv matches this scan",
         "m1.ct.img.hdr",
     )
 
@@ -562,7 +566,7 @@ def test_one_id_settles_scans_of_several_subjects(tmp_path: Path) -> None:
     rows = [{"subject": name, "patient_id": "M3"} for name in ("M1", "M2")]
     convert(tmp_path / "in", tmp_path / "out", Options(sheet=read_sheet(sheet_of(tmp_path, *rows))))
     rows[1]["patient_id"] = "M4"
-    with pytest.raises(InputError, match=r"subjects.json:2: patient_id is 'M4', but row 1 says 'M3'"):
+    with pytest.raises(InputError, match=r"subjects.csv:3: patient_id is 'M4', but row 2 says 'M3'"):
         convert(tmp_path / "in", tmp_path / "other", Options(sheet=read_sheet(sheet_of(tmp_path, *rows))))
 
 
@@ -623,15 +627,15 @@ def test_the_manifest_tells_sources_and_no_values(tmp_path: Path) -> None:
     study_with(tmp_path, {"file": "*.pet.img", **FULL}, subject=GivenSubject(id="Typed 7"))
     text = (tmp_path / "out" / MANIFEST).read_text("utf-8")
     found = json.loads(text)
-    assert found["subjects"]["name"] == "subjects.json"
+    assert found["subjects"]["name"] == "subjects.csv"
     assert len(found["subjects"]["sha256"]) == 64
     said = found["values"]
-    assert (said["id"], said["name"], said["modifications"]) == ("command line", "subjects.json:1", "subjects.json:1")
+    assert (said["id"], said["name"], said["modifications"]) == ("command line", "subjects.csv:2", "subjects.csv:2")
     assert said["institution"].startswith("m1.ct.img.hdr:")
     assert said["age"] == "derived from other values"
     ct, pet = (series["values"] for series in found["series"])
     assert ct == {}
-    assert pet == dict.fromkeys(("dose", "injection_time", "protocol", "series_description"), "subjects.json:1")
+    assert pet == dict.fromkeys(("dose", "injection_time", "protocol", "series_description"), "subjects.csv:2")
     secret = ("Typed 7", "Minnie", "RccHan", "Envigo", "Anna", "Leptin", "AB 123", "251.5", "20140311", "LEP_01")
     assert [value for value in secret if value in text] == []
 
@@ -656,7 +660,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("told")
     write_small_study(folder / "in")
     sheet_of(folder, {"file": "*.pet.img", **FULL}, {"file": "*.ct.img"}, {"subject": "nobody"})
-    done = inveon("convert", folder / "in", folder / "out", "--subjects", folder / "subjects.json", "--json")
+    done = inveon("convert", folder / "in", folder / "out", "--subjects", folder / "subjects.csv", "--json")
     assert done.exit_code == 0, done.stderr
     (folder / "told.json").write_text(done.stdout, "utf-8")
     (folder / "told.txt").write_text(done.stderr, "utf-8")
@@ -664,13 +668,13 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_convert_names_rows_that_no_scan_matched(told: Path) -> None:
-    assert f"note: {told / 'subjects.json'}:3: 1 of 3 rows match no scan: 3\n" in (told / "told.txt").read_text("utf-8")
+    assert f"note: {told / 'subjects.csv'}:4: 1 of 3 rows match no scan: 4\n" in (told / "told.txt").read_text("utf-8")
     [study] = json.loads((told / "told.json").read_text("utf-8"))["studies"]
-    assert study["rows"] == [1, 2]
+    assert study["rows"] == [2, 3]
 
 
 def test_verify_with_the_sheet_finds_no_difference_and_without_it_does(told: Path) -> None:
-    sheet = ("--subjects", told / "subjects.json")
+    sheet = ("--subjects", told / "subjects.csv")
     same = inveon("verify", told / "in", told / "out", *sheet, "--json")
     assert (same.exit_code, json.loads(same.stdout)["same"]) == (0, True)
     other = inveon("verify", told / "in", told / "out", "--json")
@@ -682,9 +686,9 @@ def test_verify_with_the_sheet_finds_no_difference_and_without_it_does(told: Pat
 
 
 def test_verify_sees_a_dose_that_is_not_the_sheets(told: Path) -> None:
-    text = (told / "subjects.json").read_text("utf-8").replace('"40.5"', '"40.6"')
-    (told / "other.json").write_text(text, "utf-8")
-    other = inveon("verify", told / "in", told / "out", "--subjects", told / "other.json", "--json")
+    text = (told / "subjects.csv").read_text("utf-8").replace("40.5", "40.6")
+    (told / "other.csv").write_text(text, "utf-8")
+    other = inveon("verify", told / "in", told / "out", "--subjects", told / "other.csv", "--json")
     assert other.exit_code == 1
     differences = [d for each in json.loads(other.stdout)["studies"][0]["series"] for d in each["differences"]]
     assert {each["code"] for each in differences} == {"dose"}
@@ -692,15 +696,15 @@ def test_verify_sees_a_dose_that_is_not_the_sheets(told: Path) -> None:
 
 def test_convert_verifies_what_it_was_told(told: Path, tmp_path: Path) -> None:
     done = inveon(
-        "convert", told / "in", tmp_path / "out", "--subjects", told / "subjects.json", "--verify", "--as", "enhanced"
+        "convert", told / "in", tmp_path / "out", "--subjects", told / "subjects.csv", "--verify", "--as", "enhanced"
     )
     assert done.exit_code == 0, done.stderr
     assert "no difference" in done.stdout
 
 
 def test_check_takes_the_sheet(told: Path) -> None:
-    sheet = told / "heavy.json"
-    sheet.write_text(json.dumps([{"file": "*.pet.img", "weight_g": "24600", "dose_MBq": "unknown"}]), "utf-8")
+    row = {"file": "*.pet.img", "weight_g": "24600", "dose_MBq": "unknown"}
+    sheet = sheet_of(told, row, name="heavy.csv")
     done = inveon("check", told / "in", "--subjects", sheet, "--json")
     codes = {finding["code"] for each in json.loads(done.stdout)["files"] for finding in each["findings"]}
     assert {"weight-implausible", "dose-unknown", "scan-not-in-sheet"} <= codes
@@ -708,14 +712,14 @@ def test_check_takes_the_sheet(told: Path) -> None:
 
 def test_reports_tell_where_values_came_from(told: Path, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
-    done = inveon("report", told / "in", "-o", page, "--subjects", told / "subjects.json")
+    done = inveon("report", told / "in", "-o", page, "--subjects", told / "subjects.csv")
     assert done.exit_code == 0, done.stderr
-    arguments = (told / "in", tmp_path / "out", "--subjects", told / "subjects.json", "--report", "--patient-id", "X7")
+    arguments = (told / "in", tmp_path / "out", "--subjects", told / "subjects.csv", "--report", "--patient-id", "X7")
     assert inveon("convert", *arguments).exit_code == 0
     beside = (tmp_path / "out" / "report.html").read_text("utf-8")
     for text in (page.read_text("utf-8"), beside):
-        assert "<dt>Dose</dt>\n<dd>40.5 MBq <small>subjects.json:1</small></dd>" in text
-        assert "<dt>Weight</dt>\n<dd>251.5 g <small>subjects.json:1</small></dd>" in text
+        assert "<dt>Dose</dt>\n<dd>40.5 MBq <small>subjects.csv:2</small></dd>" in text
+        assert "<dt>Weight</dt>\n<dd>251.5 g <small>subjects.csv:2</small></dd>" in text
         assert "<dt>Institution</dt>\n<dd>Imaging Core Facility <small>m1.ct.img.hdr:" in text
         assert "Lepr&lt;fa&gt;, hom" in text
     assert "<dt>Subject</dt>\n<dd>X7 <small>command line</small></dd>" in beside

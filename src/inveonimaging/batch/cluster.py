@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from functools import lru_cache
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -27,6 +26,7 @@ from inveonimaging.batch.engine import Done, failed
 from inveonimaging.batch.study import Before, Job, Record, Study
 from inveonimaging.batch.work import done
 from inveonimaging.errors import InveonError, OptionError, OutputError, printable
+from inveonimaging.extras import refuse_without_extra
 from inveonimaging.version import __version__
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ _CLUSTERS = {
     ),
     "LocalCluster": "dask_jobqueue.local",  # jobs of this computer, to try a file
 }
+_OF_CLUSTERS = {"dask_jobqueue": "dask-jobqueue", "yaml": "PyYAML"}
 _NO_PLAIN_VALUES = {"job_cls", "scheduler_cls", "loop", "asynchronous"}
 _KEYS = {"class", "jobs", "arguments"}
 _NO_DASHBOARD = "127.0.0.1:0"  # no page that anybody else can open
@@ -50,7 +51,6 @@ _LOOK_S = 5.0
 _WAITING_FOR_EACH = 2  # studies for each thread of the workers, so that none is idle
 _LEAST = 8
 _SCHEDULER = "tcp://HOST:PORT, or a scheduler file that is there"
-_EXTRA = "pip install 'inveonimaging[dask]'"
 
 
 @contextlib.contextmanager
@@ -61,7 +61,7 @@ def on_dask(job: Job, scheduler: str | None, cluster: Path | None) -> Iterator[O
         OptionError: a package is missing, or the address or the file makes no sense.
         InveonError: the scheduler does not answer, or its workers cannot convert.
     """
-    _refuse_without_extra("distributed", *(["dask_jobqueue", "yaml"] if cluster else []))
+    refuse_without_extra("Dask", "dask", {"distributed": "distributed", **(_OF_CLUSTERS if cluster else {})})
     with contextlib.ExitStack() as stack:
         stack.enter_context(_quiet())
         if cluster is not None:
@@ -225,12 +225,6 @@ def _refuse_other_workers(client: Client) -> None:
 def worker_version() -> str:
     """Return the version of a worker."""
     return __version__
-
-
-def _refuse_without_extra(*packages: str) -> None:
-    missing = [name for name in packages if find_spec(name) is None]
-    if missing:
-        raise OptionError(f"Dask needs {' and '.join(missing)}", hint=_EXTRA)
 
 
 # Clusters.

@@ -55,11 +55,9 @@ def report(
     """Show what is in Inveon files: one HTML page with slices, projections, curves, findings and the whole header."""
     with one_line_errors():
         from inveonimaging.errors import OptionError
-        from inveonimaging.report.extra import refuse_without_extra
 
         if viewer and png and not output:
             raise OptionError("--viewer is part of the page", hint="name the page, too: -o report.html")
-        refuse_without_extra()
         from inveonimaging.report.files import refuse_taken
         from inveonimaging.report.page import write_report
         from inveonimaging.report.pictures import write_pictures
@@ -91,11 +89,8 @@ def refuse_reports(studies: tuple[StudyPlan, ...]) -> None:
     """Refuse to convert where a report could not be written afterwards.
 
     Raises:
-        InveonError: what draws is not installed, or something else has the report's name.
+        InveonError: something else has the report's name.
     """
-    from inveonimaging.report.extra import refuse_without_extra
-
-    refuse_without_extra()
     from inveonimaging.report.beside import refuse_report
 
     for study in studies:

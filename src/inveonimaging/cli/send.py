@@ -71,9 +71,6 @@ def send(
 ) -> None:
     """Send DICOM files to a server, by C-STORE or STOW-RS. Credentials come from the environment or netrc."""
     with one_line_errors(as_json=as_json):
-        from inveonimaging.sending.extra import refuse_without_extra
-
-        refuse_without_extra()
         from inveonimaging.sending.job import plan_sending
         from inveonimaging.sending.options import SendOptions
 
@@ -105,9 +102,6 @@ def refuse_target(target: str, options: SendOptions | None = None) -> None:
     """Refuse a target, credentials or certificates that make no sense, before any work is done; OptionError."""
     import os
 
-    from inveonimaging.sending.extra import refuse_without_extra
-
-    refuse_without_extra()
     from inveonimaging.sending.job import way_to
     from inveonimaging.sending.options import SendOptions
     from inveonimaging.sending.target import target_of

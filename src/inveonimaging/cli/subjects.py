@@ -30,9 +30,7 @@ def subjects(
     root: Annotated[
         Path, typer.Argument(metavar="ROOT", help="A folder with Inveon files at any depth, or one .img or .hdr file.")
     ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The sheet: .csv, .tsv, .xlsx, .json or .yaml.")
-    ],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The sheet: .csv, .tsv or .xlsx.")],
     by: Annotated[Literal["scan", "subject"], typer.Option("--by", help="What a row is about.")] = "scan",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file of the same name.")] = False,
 ) -> None:

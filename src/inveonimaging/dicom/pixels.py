@@ -28,6 +28,7 @@ from pydicom.uid import (
 
 from inveonimaging.dicom.write import Head
 from inveonimaging.errors import OptionError, UnsupportedError
+from inveonimaging.extras import how_to_install
 
 Frames = Iterable[npt.NDArray[np.int16]]
 Bytes = bytes | memoryview
@@ -78,7 +79,7 @@ def transfer_syntax_of(compression: Compression) -> TransferSyntax:
     if not encoder.is_available:
         raise OptionError(
             f"nothing is installed that compresses to {compression.value}",
-            hint="pip install 'inveonimaging[compress]', or --compress none",
+            hint=f"{how_to_install('compress')}, or --compress none",
         )
     return TransferSyntax(encoder.UID, partial(_encapsulated, encoder, compression.value))
 

@@ -22,7 +22,6 @@ from inveonimaging.errors import printable
 from inveonimaging.findings import Finding
 from inveonimaging.image import Image
 from inveonimaging.remedies import remedies
-from inveonimaging.report.extra import refuse_without_extra
 from inveonimaging.report.files import refuse_taken, write_whole
 from inveonimaging.report.study import Series, Study
 from inveonimaging.units import plain
@@ -76,11 +75,10 @@ def write_report(study: Study, path: str | os.PathLike[str], *, viewer: bool = F
         overwrite: replace a file that is there.
 
     Raises:
-        OptionError: what draws is not installed.
+        OptionError: what the viewer needs is not installed.
         OutputError: the file is there already, or cannot be written.
         DataError: a data file cannot be read any more.
     """
-    refuse_without_extra()
     target = Path(path)
     refuse_taken(target, overwrite=overwrite)
     write_whole(target, html_of(study, viewer=viewer).encode("utf-8"), overwrite=overwrite)
@@ -97,7 +95,6 @@ def html_of(study: Study, *, viewer: bool = False, policy: Policy | None = None)
     """
     from jinja2 import Environment, StrictUndefined
 
-    refuse_without_extra()
     style, script = _own("page.css"), _own("page.js")
     volumes = _viewer(study.images) if viewer else ""
     usual = viewer_policy(script, volumes) if viewer else plain_policy(style, script)

@@ -17,7 +17,6 @@ from inveonimaging.quant import Unit
 from inveonimaging.report.charts import curves_picture, histogram_picture
 from inveonimaging.report.curves import curves_of
 from inveonimaging.report.draw import Layer, Picture, contact_sheet, planes_picture
-from inveonimaging.report.extra import refuse_without_extra
 from inveonimaging.report.files import file_name, write_all
 from inveonimaging.report.planes import HALF_A_VOXEL, Plane, View, between, index_at, resampled, stored_axis
 from inveonimaging.report.scales import Scale, scale_of
@@ -191,11 +190,9 @@ def write_pictures(study: Study, folder: str | os.PathLike[str], *, overwrite: b
         overwrite: replace files that are there.
 
     Raises:
-        OptionError: what draws is not installed.
         OutputError: a file is there already, or one cannot be written; none is written if one is there already.
         DataError: a data file cannot be read any more.
     """
-    refuse_without_extra()
     named = [
         (f"{_file_name(each.series, picture)}.png", picture.png) for each in drawn(study) for picture in each.pictures
     ]

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from inveonimaging.errors import InveonError, OptionError, TargetError
+from inveonimaging.extras import refuse_without_extra
 from inveonimaging.sending.delivery import Carrier, StoppedError, deliver
-from inveonimaging.sending.extra import refuse_without_extra
 from inveonimaging.sending.files import survey
 from inveonimaging.sending.journal import opened, refuse_among_input
 from inveonimaging.sending.ledger import Ledger
@@ -81,7 +81,6 @@ def plan_sending(
     environment: Mapping[str, str] | None = None,
 ) -> Sending:
     """Look at all that can be looked at without the server; as `send`."""
-    refuse_without_extra()
     options = options or SendOptions()
     paths = tuple(paths)
     goal = target_of(target)
@@ -122,8 +121,10 @@ def way_to(target: Target, options: SendOptions, environment: Mapping[str, str])
     """Return the way to a target; nothing is sent yet.
 
     Raises:
-        OptionError: certificates, keys or credentials are not what they must be; an option is not one of the target.
+        OptionError: a package that sends is missing; certificates, keys or credentials are not what they must be; an
+            option is not one of the target.
     """
+    refuse_without_extra("sending", "send", {"pynetdicom": "pynetdicom", "dicomweb_client": "dicomweb-client"})
     return _dimse(target, options) if isinstance(target, DicomTarget) else _web(target, options, environment)
 
 

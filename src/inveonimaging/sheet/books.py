@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inveonimaging.errors import OptionError, printable
-from inveonimaging.sheet.extra import refuse_without_extra
+from inveonimaging.extras import refuse_without_extra
 
 if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
@@ -24,13 +24,18 @@ _LARGEST = 64 * 1024 * 1024  # unpacked
 _WIDEST = 60
 
 
+def refuse_without_openpyxl() -> None:
+    """Refuse to read or write a workbook without the package that does; OptionError says how to get it."""
+    refuse_without_extra("an .xlsx file", "xlsx", {"openpyxl": "openpyxl"})
+
+
 def read_book(path: Path, data: bytes) -> Iterator[tuple[int, list[str]]]:
     """Yield number and texts of the rows of the sheet named `subjects`, else of the first one.
 
     Raises:
         OptionError: openpyxl is missing, it is no such file, or a cell holds no value.
     """
-    refuse_without_extra("xlsx")
+    refuse_without_openpyxl()
     sheet = _sheet(path, data)
     if sheet.merged_cells.ranges:
         where = min(str(each) for each in sheet.merged_cells.ranges)
@@ -90,7 +95,7 @@ def _spelled(value: Any) -> str:
 
 def book_of(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> bytes:
     """Return a workbook of one sheet; every cell is text, and is marked so, that none becomes a formula or a date."""
-    refuse_without_extra("xlsx")
+    refuse_without_openpyxl()
     from openpyxl import Workbook
     from openpyxl.utils import get_column_letter
 

@@ -21,7 +21,7 @@ _EMPTY = "an empty cell, which leaves it to the header, or unknown, which takes 
 
 
 def read_sheet(path: str | os.PathLike[str]) -> Sheet:
-    """Read a sheet of subjects and scans: .csv, .tsv, .xlsx, .json or .yaml.
+    """Read a sheet of subjects and scans: .csv, .tsv or .xlsx.
 
     Raises:
         OptionError: it cannot be read, or says what makes no sense: with the row, the column, what was found and what

@@ -1,7 +1,6 @@
 """A sheet's file -> titles and texts, row by row; what they mean is not looked at here.
 
-Rows count as a spreadsheet shows them: the titles stand in row 1. Of JSON a row is the number of the entry, from 1; of
-YAML it is the line.
+Rows count as a spreadsheet shows them: the titles are row 1.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from inveonimaging.sheet.columns import NOTE, column_of
 LARGEST = 32 * 1024 * 1024
 MOST_ROWS = 100_000
 _SEPARATORS = (",", ";", "\t")
+_LISTS = {".json", ".yaml", ".yml"}
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -45,18 +45,23 @@ class Table:
     findings: tuple[Finding, ...] = ()
 
 
+def refuse_other_kind(path: Path) -> None:
+    """Refuse a file whose name ends in no kind of sheet; OptionError says which there are."""
+    suffix = path.suffix.lower()
+    if suffix not in _READERS:
+        hint = "use .csv, which every spreadsheet program reads and writes" if suffix in _LISTS else None
+        message, expected = f"the sheet's name ends in '{printable(suffix)}'", f"one of {', '.join(_READERS)}"
+        raise OptionError(message, path=path, expected=expected, hint=hint)
+
+
 def read_table(path: Path, data: bytes) -> Table:
     """Return the rows of a sheet.
 
     Raises:
         OptionError: it is of no kind that is read, a package is missing, or it is damaged; with the row.
     """
-    suffix = path.suffix.lower()
-    if suffix not in READERS:
-        raise OptionError(
-            f"the sheet's name ends in '{printable(suffix)}'", path=path, expected=f"one of {', '.join(READERS)}"
-        )
-    table = READERS[suffix](path, data)
+    refuse_other_kind(path)
+    table = _READERS[path.suffix.lower()](path, data)
     if len(table.rows) > MOST_ROWS:
         raise OptionError(f"the sheet has {len(table.rows)} rows", path=path, expected=f"at most {MOST_ROWS}")
     return table
@@ -155,23 +160,8 @@ def _book(path: Path, data: bytes) -> Table:
     return Table(tuple(table_of(path, read_book(path, data))))
 
 
-def _json(path: Path, data: bytes) -> Table:
-    from inveonimaging.sheet.lists import read_json
-
-    return Table(tuple(read_json(path, data)))
-
-
-def _yaml(path: Path, data: bytes) -> Table:
-    from inveonimaging.sheet.lists import read_yaml
-
-    return Table(tuple(read_yaml(path, data)))
-
-
-READERS: dict[str, Callable[[Path, bytes], Table]] = {
+_READERS: dict[str, Callable[[Path, bytes], Table]] = {
     ".csv": _comma_separated,
     ".tsv": _tab_separated,
     ".xlsx": _book,
-    ".json": _json,
-    ".yaml": _yaml,
-    ".yml": _yaml,
 }

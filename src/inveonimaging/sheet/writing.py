@@ -1,4 +1,4 @@
-"""A sheet as the bytes of a file: .csv, .tsv, .xlsx, .json or .yaml."""
+"""A sheet as the bytes of a file: .csv, .tsv or .xlsx."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
-from inveonimaging.errors import OptionError, printable
-from inveonimaging.sheet.books import book_of
-from inveonimaging.sheet.extra import refuse_without_extra
-from inveonimaging.sheet.lists import json_of, yaml_of
+from inveonimaging.sheet.books import book_of, refuse_without_openpyxl
 from inveonimaging.sheet.prefill import Cells, Filled
+from inveonimaging.sheet.tables import refuse_other_kind
 
 
 def refuse_kind(path: Path) -> None:
@@ -20,12 +18,9 @@ def refuse_kind(path: Path) -> None:
     Raises:
         OptionError: what the name should end in, or which package is missing.
     """
-    suffix = path.suffix.lower()
-    if suffix not in _WRITERS:
-        expected = f"one of {', '.join(_WRITERS)}"
-        raise OptionError(f"the sheet's name ends in '{printable(suffix)}'", path=path, expected=expected)
-    if suffix in _EXTRA:
-        refuse_without_extra(_EXTRA[suffix])
+    refuse_other_kind(path)
+    if path.suffix.lower() == ".xlsx":
+        refuse_without_openpyxl()
 
 
 def sheet_bytes(filled: Filled, path: Path) -> bytes:
@@ -46,16 +41,8 @@ def _texts(filled: Filled, row: Cells) -> list[str]:
     return [row.get(title, "") for title in filled.titles]
 
 
-def _filled_cells(filled: Filled) -> list[Cells]:
-    return [{title: text for title, text in row.items() if text} for row in filled.rows]
-
-
-_EXTRA = {".xlsx": "xlsx", ".yaml": "yaml", ".yml": "yaml"}
 _WRITERS: dict[str, Callable[[Filled], bytes]] = {
     ".csv": lambda filled: _separated(filled, ","),
     ".tsv": lambda filled: _separated(filled, "\t"),
     ".xlsx": lambda filled: book_of(filled.titles, [_texts(filled, row) for row in filled.rows]),
-    ".json": lambda filled: json_of(_filled_cells(filled)),
-    ".yaml": lambda filled: yaml_of(_filled_cells(filled)),
-    ".yml": lambda filled: yaml_of(_filled_cells(filled)),
 }

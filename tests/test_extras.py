@@ -1,0 +1,91 @@
+"""What is said where the packages of an extra are missing: a command that works where it is read."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from helpers import write_small_study
+from inveonimaging import extras
+from inveonimaging.errors import OptionError
+
+MODULES = (
+    "dask_jobqueue",
+    "dicomweb_client",
+    "distributed",
+    "jpeg_ls",
+    "nibabel",
+    "openpyxl",
+    "openjpeg",
+    "pylibjpeg",
+    "pynetdicom",
+    "requests",
+    "yaml",
+)
+EXTRAS = ("compress", "dask", "send", "viewer", "xlsx")
+
+
+def test_what_is_there_is_not_refused() -> None:
+    extras.refuse_without_extra("counting", "numbers", {"json": "json", "csv": "csv"})
+
+
+def test_what_is_missing_is_named_with_what_to_type() -> None:
+    packages = {"json": "json", "no_such_module": "no-such-package", "nor_this": "Nor-This"}
+    with pytest.raises(OptionError) as caught:
+        extras.refuse_without_extra("counting", "numbers", packages)
+    said = 'counting needs no-such-package and Nor-This; pip install "inveonimaging[numbers]"'
+    assert str(caught.value) == said
+
+
+def test_under_pipx_the_packages_are_injected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """pip is not in its environments, and what was installed from a folder is on no index, to be installed again."""
+    environment = tmp_path / "inveonimaging"
+    environment.mkdir()
+    monkeypatch.setattr(sys, "prefix", str(environment))
+    assert extras.how_to_install("send").startswith("pip install ")
+    (environment / "pipx_metadata.json").touch()
+    command = shlex.split(extras.how_to_install("send"))
+    assert command[:3] == ["pipx", "inject", "inveonimaging"]
+    assert sorted(each.rstrip(".0123456789,<>=") for each in command[3:]) == [
+        "dicomweb-client",
+        "pynetdicom",
+        "requests",
+    ]
+
+
+@pytest.mark.parametrize("is_pipx", [False, True])
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_no_shell_takes_the_hint_apart(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, extra: str, *, is_pipx: bool
+) -> None:
+    """cmd knows double quotes only; within them < and > redirect nothing. Other shells find nothing to replace."""
+    if is_pipx:
+        (tmp_path / "pipx_metadata.json").touch()
+        monkeypatch.setattr(sys, "prefix", str(tmp_path))
+    hint = extras.how_to_install(extra)
+    assert hint.count('"') >= 2
+    assert hint.count('"') % 2 == 0
+    assert not set(hint) & set("'`$%^&|;!\\")
+    outside = "".join(hint.split('"')[::2])
+    assert not set(outside) & set("<>[](),*")
+
+
+def test_conversions_and_reports_need_no_extra(tmp_path: Path) -> None:
+    """In a process of its own, in which nothing can be imported that an extra brings."""
+    write_small_study(tmp_path / "in")
+    code = f"""if True:
+        import sys
+        sys.modules.update(dict.fromkeys({MODULES!r}))
+        sys.argv = ["inveon", "convert", "in", "out", "--report"]
+        from inveonimaging.__main__ import main
+        main()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert "<svg" in (tmp_path / "out" / "report.html").read_text("utf-8")
