@@ -1162,7 +1162,7 @@ def test_hostile_names_are_shown_escaped(hostile_study: Path, out: Path) -> None
     for name in ("stray.txt", "orphan.img", "orphan2.img.hdr"):
         (hostile_study / (HOSTILE_NAME + name)).write_bytes(b"x")
     output = assert_tame("convert", hostile_study, out / HOSTILE_NAME)
-    assert output.count("skipped") == 3
+    assert output.count("[skipped]") == 3
     for path in hostile_study.iterdir():
         assert_tame("convert", "--strict", hostile_study, out / "strict", code=1)
         if "orphan" in path.name or "stray" in path.name:

@@ -1,4 +1,4 @@
-"""What each finding means and what to do: the table of docs/reference/findings.md, as data in `remedies.json`."""
+"""What each finding means and what to do: docs/reference/findings.md, as data in `remedies.json`."""
 
 from __future__ import annotations
 
@@ -18,11 +18,21 @@ _LINK = re.compile(r"\[([^\]]*)\]\(([^)#]*)(#[^)]*)?\)")
 
 @dataclass(frozen=True)
 class Remedy:
-    """Of one code: its gravity, what it means and what to do, in the page's Markdown."""
+    """What the page says of one code, in its Markdown.
+
+    Attributes:
+        severity: of the finding.
+        about: the page's section.
+        means: what was found, and what the program did.
+        remedy: what to do.
+        remarks: what holds for all of the section, and how to do what `remedy` asks for.
+    """
 
     severity: Severity
+    about: str
     means: str
     remedy: str
+    remarks: tuple[str, ...] = ()
 
     @property
     def advice(self) -> str:
@@ -35,7 +45,10 @@ def remedies() -> Mapping[str, Remedy]:
     """Return all codes, in the page's order."""
     rows = json.loads((resources.files("inveonimaging") / "remedies.json").read_text("utf-8"))
     return MappingProxyType(
-        {code: Remedy(Severity(row["severity"]), row["means"], row["remedy"]) for code, row in rows.items()}
+        {
+            code: Remedy(Severity(row.pop("severity")), remarks=tuple(row.pop("remarks")), **row)
+            for code, row in rows.items()
+        }
     )
 
 

@@ -39,9 +39,9 @@ def say_failure(error: BaseException) -> int:
 
 
 def say_findings(findings: Iterable[Finding]) -> None:
-    """Say findings, each once."""
+    """Print findings, each once, with the code that `inveon explain` takes."""
     for finding in dict.fromkeys(findings):
-        _say(finding.severity.label, finding)
+        print(f"{finding.severity.label}: {printable(finding, _LONGEST)} [{finding.code}]", file=sys.stderr)
 
 
 def prepare() -> None:
