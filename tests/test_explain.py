@@ -26,9 +26,7 @@ def test_a_code_is_explained_in_the_words_of_the_page() -> None:
     result = inveon("explain", "half-life-disagrees", columns=80)
     assert result.exit_code == 0
     shown = words(result.stdout)
-    assert shown.startswith(
-        "half-life-disagrees What only inveon check looks for: SUV Severity warning "
-    )
+    assert shown.startswith("half-life-disagrees What only inveon check looks for: SUV Severity warning ")
     assert "Means the half-life differs by more than 2 % from that of the isotope" in shown
     assert "What to do find out which isotope it was; correct isotope or isotope_half_life in a copy" in shown
     assert "Remark A conversion does not make these findings" in shown
