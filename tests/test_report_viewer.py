@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import re
+import runpy
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -25,6 +26,8 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 import inveonimaging
 from browser import WAIT_S, browser, console, drawn, resize
+from conftest import Tool, skip_or_fail
+from inveonimaging import extras
 from inveonimaging.discover import Pair
 from inveonimaging.errors import OptionError
 from inveonimaging.hdr.enums import DataType, Orientation
@@ -49,6 +52,8 @@ ORGANS = {  # middle, LPS mm, as mouse.py has them
     "tumour": (-9.53, 1.37, -15.8),
     "syringe": (16.33, 1.57, -3.1),
 }
+ROOT = Path(__file__).parent.parent
+VERSION = json.loads((ROOT / "tools" / "niivue" / "package.json").read_text("utf-8"))["dependencies"]["@niivue/niivue"]
 HOSTILE = """<!--<script>'"><img src=x onerror="document.title='owned'">&lt;.img"""
 ONE_STEP = 1.2e-7  # relative, of float32
 NOTHING_FROM_ELSEWHERE = (
@@ -582,29 +587,26 @@ def test_an_empty_volume_can_be_shown(tmp_path: Path) -> None:
         assert low < high
 
 
-def test_the_licence_of_niivue_goes_with_it(tmp_path: Path) -> None:
+def test_the_licences_of_niivue_and_of_what_is_in_it_go_with_it(tmp_path: Path) -> None:
     html = viewer.fragment([image_of(tmp_path, SMALL)])
-    assert "Niivue" in html
+    assert f"@niivue/niivue {VERSION}" in html
     assert "Redistributions in binary form must reproduce the above copyright" in html
+    for name in ("fflate", "gl-matrix", "nifti-reader-js", "zarrita"):
+        assert re.search(rf"^{name} [\d.]+$", html, re.MULTILINE)
 
 
-# Without NiiVue.
+@pytest.mark.npm
+def test_niivue_is_what_npm_has_of_the_version_that_is_pinned(tmp_path: Path, tool: Tool) -> None:
+    made = runpy.run_path(str(ROOT / "tools" / "niivue.py"))["made"]
+    try:
+        fetched: dict[str, bytes] = made(tool("npm"), tmp_path)
+    except OSError as error:
+        skip_or_fail(str(error))
+    folder = ROOT / "src" / "inveonimaging" / "report" / "niivue"
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == fetched, "run tools/niivue.py"
 
 
-def test_a_missing_package_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    with pytest.raises(OptionError, match=r"needs ipyniivue, which is not installed; pip install 'inveonimaging\["):
-        viewer.fragment([])
-
-
-def test_an_unknown_version_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    class Found:
-        submodule_search_locations = (str(tmp_path),)
-
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: Found)
-    with pytest.raises(OptionError, match="does not know ipyniivue"):
-        viewer.fragment([])
-    (tmp_path / "static").mkdir()
-    (tmp_path / "static" / "widget.js").write_text("export default {}")
-    with pytest.raises(OptionError, match="does not know ipyniivue"):
+def test_without_nibabel_it_says_what_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extras, "find_spec", lambda _name: None)
+    with pytest.raises(OptionError, match=r'^--viewer needs nibabel; pip install "inveonimaging\[viewer\]"$'):
         viewer.fragment([])

@@ -16,7 +16,8 @@ async function library() {
   const code = await new Response(await unpacked(textOf("inveon-niivue"))).text();
   const url = URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
   try {
-    return (await import(url)).Niivue;
+    await import(url);  // it is a script that leaves a global variable
+    return globalThis.niivue.Niivue;
   } finally {
     URL.revokeObjectURL(url);
   }

@@ -1,7 +1,7 @@
 """The volumes inside the page, to be looked through: NiiVue (WebGL2), the voxels, and what joins them.
 
-NiiVue comes from the installed package `ipyniivue`, which carries it for Jupyter; of that package only the one file is
-read. Everything stands in the page itself, packed with gzip in base64, so that it opens from disk without a network.
+NiiVue lies beside this module, as `tools/niivue.py` fetched it, with its licence. All is in the page itself, packed
+with gzip in base64, so that it opens from disk without a network.
 
 Voxels are stored as integers with the frame's factor when that is exact, else as float32; what is larger than the
 budget is rounded to 16 bits a frame, and then reduced: each voxel is the mean of a block of 2 x 2 x 2 voxels, or more.
@@ -12,22 +12,20 @@ from __future__ import annotations
 
 import base64
 import html
-import importlib.metadata
 import importlib.resources
-import importlib.util
 import json
 import math
 import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from inveonimaging.errors import OptionError, printable
+from inveonimaging.errors import printable
+from inveonimaging.extras import refuse_without_extra
 from inveonimaging.hdr import Frame
 from inveonimaging.hdr.enums import Modality
 from inveonimaging.image import Image
@@ -40,8 +38,6 @@ BUDGET = 42 * 1024 * 1024
 _LARGEST_SIDE = 1024  # voxels along an axis, which every WebGL2 of today can hold in a texture
 _STEPS = 32767
 _LONGEST_NAME = 80
-_PACKAGE = "ipyniivue"
-_INSTALL = "pip install 'inveonimaging[viewer]'"
 _PAST_THE_REST = 99.8  # percentile of a frame that the scale ends at: a full bladder or syringe does not dim the animal
 _SAMPLES = 2_000_000
 _HU_SHOWN = (-500.0, 800.0)
@@ -57,10 +53,10 @@ def fragment(images: Sequence[Image], budget: int = BUDGET) -> str:
         budget: bytes of voxels, before packing.
 
     Raises:
-        OptionError: NiiVue or nibabel is not installed, or is not of a version that is known here.
+        OptionError: nibabel, which writes the volumes' headers, is not installed.
         DataError: a data file cannot be read any more.
     """
-    niivue, licence = _niivue()
+    refuse_without_extra("--viewer", "viewer", {"nibabel": "nibabel"})
     volumes, packed = [], []
     for volume in _fitted([Volume(image) for image in images], budget):
         described, voxels = _packed(volume)
@@ -68,10 +64,10 @@ def fragment(images: Sequence[Image], budget: int = BUDGET) -> str:
         packed.append(voxels)
     parts = {
         "STYLE": _own("viewer.css"),
-        "LICENCE": html.escape(licence),
+        "LICENCE": html.escape(_own("niivue/LICENSE")),
         "VOLUMES": _json(volumes),
         "VOXELS": "\n".join(_block("text/plain", f"inveon-voxels-{n}", text) for n, text in enumerate(packed)),
-        "NIIVUE": _block("text/plain", "inveon-niivue", _gzip_base64([niivue.encode()])),
+        "NIIVUE": _block("text/plain", "inveon-niivue", _gzip_base64([_own("niivue/niivue.umd.js").encode()])),
         "SCRIPT": _own("viewer.js"),
     }
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _own("viewer.html"))
@@ -276,10 +272,8 @@ def _notes(volume: Volume) -> list[str]:
 
 def nifti_header(volume: Volume) -> bytes:
     """Return the 352 bytes of NIfTI-1 that go before the voxels, float32: shape, and voxel -> RAS mm."""
-    try:
-        import nibabel
-    except ImportError as error:
-        raise OptionError("--viewer needs nibabel, which is not installed", hint=_INSTALL) from error
+    import nibabel
+
     header = nibabel.Nifti1Header(endianness="<")
     header.set_data_dtype(np.float32)
     header.set_data_shape((*volume.shape, len(volume.image.frames)))
@@ -293,35 +287,6 @@ def nifti_header(volume: Volume) -> bytes:
 
 
 # Text for the page.
-
-
-def _niivue() -> tuple[str, str]:
-    """Return NiiVue as a module that exports its class `Niivue`, and its licence.
-
-    The package's one module holds NiiVue and, for Jupyter, a widget that is all that it exports.
-    """
-    found = importlib.util.find_spec(_PACKAGE)
-    if found is None or not found.submodule_search_locations:
-        raise OptionError(f"--viewer needs {_PACKAGE}, which is not installed", hint=_INSTALL)
-    version = importlib.metadata.version(_PACKAGE)
-    try:
-        module = (Path(found.submodule_search_locations[0]) / "static" / "widget.js").read_text("utf-8")
-    except OSError as error:
-        raise _unknown(version) from error
-    made = re.search(r'"Creating new Niivue instance"\).{0,120}?=new ([\w$]+)\(', module, re.DOTALL)
-    if made is None:
-        raise _unknown(version)
-    return f"{module}\nexport{{{made[1]} as Niivue}};\n", _licence()
-
-
-def _unknown(version: str) -> OptionError:
-    message = f"--viewer does not know {_PACKAGE} {printable(version)}"
-    return OptionError(message, expected="2.4", hint=f"{_INSTALL} brings one that it knows")
-
-
-def _licence() -> str:
-    files = importlib.metadata.files(_PACKAGE) or []
-    return "\n".join(str(file.read_text("utf-8")) for file in files if file.name.upper().startswith("LICEN"))
 
 
 def _own(name: str) -> str:
