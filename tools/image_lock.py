@@ -27,12 +27,12 @@ def lock(name: str, *source: str, given: str = "") -> None:
 def main() -> None:
     """Write both files."""
     project = (ROOT / "pyproject.toml").read_text("utf-8")
-    needed = re.search(r'^\[build-system\]\nrequires = \["([^"]+)"\]$', project, re.MULTILINE)
+    needed = re.search(r"^\[build-system\]\nrequires = \[(.+)\]$", project, re.MULTILINE)
     if needed is None:
-        message = "pyproject.toml: [build-system] requires is not one requirement, as this script expects"
+        message = "pyproject.toml: [build-system] requires is not one line, as this script expects"
         raise SystemExit(message)
     lock("requirements.txt", "pyproject.toml", "--extra", "compress")
-    lock("build-requirements.txt", "-", given=needed[1] + "\n")
+    lock("build-requirements.txt", "-", given="\n".join(re.findall('"([^"]+)"', needed[1])))
 
 
 if __name__ == "__main__":
