@@ -23,7 +23,8 @@ LABEL org.nrg.commands="[{\"name\":\"inveonFolder2DICOM\",\"label\":\"inveonFold
 COPY --from=build /opt/inveonimaging /opt/inveonimaging
 COPY xnat/entrypoint.sh /opt/inveonimaging/
 # PYTHONSAFEPATH: no module is imported from the working directory, which may hold a user's files.
-ENV PYTHONPATH=/opt/inveonimaging PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
+# MPLCONFIGDIR: this user has no home, where matplotlib keeps what it knows of fonts.
+ENV PYTHONPATH=/opt/inveonimaging PYTHONSAFEPATH=1 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 MPLCONFIGDIR=/tmp/matplotlib
 # A number, so that Kubernetes can see that it is not root. The Container Service may set another one.
 USER 65532:65532
 WORKDIR /tmp

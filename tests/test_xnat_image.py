@@ -160,6 +160,15 @@ def test_modules_of_the_working_directory_are_not_run(image: Image) -> None:
     assert "cannot be read" in done.stderr, done.stderr
 
 
+def test_it_makes_reports_for_a_user_without_a_home(image: Image, resource: Path, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    done = image.run("report", str(resource), "-o", str(page), HOME="/proc", MPLCONFIGDIR=str(tmp_path / "fonts"))
+    assert done.returncode == 0, done.stderr
+    assert "atplotlib" not in done.stderr
+    assert "<svg" in page.read_text("utf-8")
+    assert Path(image.environment["MPLCONFIGDIR"]).parent == Path("/tmp")  # noqa: S108 - everybody may write there
+
+
 VALUES: dict[str, dict[str, str]] = {
     "nothing": {},
     "texts": {"patient_name": 'O\'Brien "7" $(x', "study_description": "a b $HOME | c", "ct_prefix": "my CT "},
