@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 import subprocess
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -14,8 +16,9 @@ import pytest
 from pydicom.dataset import FileDataset
 
 from conftest import Tool
-from inveonimaging import HeaderError, Options, convert, read
+from inveonimaging import HeaderError, Options, convert, read, verify
 from inveonimaging.hdr.enums import Modality
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, Scan, frames_of, write_scan
 
 R4_MAIN = r"""#
 # Header file for data file r4scan.img
@@ -143,3 +146,48 @@ def test_what_medcon_writes_becomes_pet_with_a_scan_time(tmp_path: Path, tool: T
     written = np.array([ds.pixel_array * float(ds.RescaleSlope) for ds in files])
     # MedCon may store the rows in another order: what is compared is the set of values
     assert np.sort(written.ravel()) == pytest.approx(np.sort(values.ravel()), abs=float(files[0].RescaleSlope))
+
+
+COMPARISON = Path(__file__).parent.parent / "docs" / "why" / "comparison.md"
+MEDCON_SCANS = {
+    "CT": replace(CT_SCAN, shape=(20, 20, 40), spacing_mm=(2.0, 2.0, 2.0)),
+    "PET": replace(PET_SCAN, shape=(12, 12, 20), spacing_mm=(3.0, 3.0, 4.0), frames=frames_of(60)),
+}
+
+
+def by_medcon(folder: Path, tool: Tool, scan: Scan) -> Path:
+    """Let (X)MedCon make DICOM of a scan; return the folder in which it is."""
+    write_scan(folder / "a.img", scan)
+    (folder / "out").mkdir()
+    command = [tool("medcon"), "-f", "a.img.hdr", "-fb-conc", "-c", "dicom", "-n", "-qc", "-o", "out/x"]
+    subprocess.run(command, cwd=folder, check=False, capture_output=True)  # its exit code is 252 if it reads nothing
+    return folder / "out"
+
+
+@pytest.mark.debian
+@pytest.mark.parametrize(("kind", "column"), [("CT", 1), ("PET", 2)])
+def test_the_page_says_what_medcon_makes_of_inveon_files(tmp_path: Path, tool: Tool, kind: str, column: int) -> None:
+    found = {
+        each.code for each in verify(tmp_path / "a.img", by_medcon(tmp_path, tool, MEDCON_SCANS[kind])).differences
+    }
+    table = COMPARISON.read_text("utf-8").split("| What | CT | PET |")[1].split("\n\n")[0]
+    cells = [line.split("|")[column + 1] for line in table.splitlines()[2:]]
+    assert found - {"voxels-differ"} == set(re.findall(r"`([a-z-]+)`", " ".join(cells)))
+    if kind == "CT":
+        assert "voxels-differ" not in found
+
+
+@pytest.mark.debian
+def test_medcons_pet_is_in_the_headers_unit(tmp_path: Path, tool: Tool) -> None:
+    """The header's unit is nCi/cc, and 1 nCi/cc is 37 Bq/mL."""
+    [file] = by_medcon(tmp_path, tool, MEDCON_SCANS["PET"]).iterdir()
+    ds = pydicom.dcmread(file, force=True)
+    image = read(tmp_path / "a.img")
+    assert image.header["calibration_units"] == "1"
+    step = 37 * float(ds.RescaleSlope)
+    assert ds.pixel_array * step == pytest.approx(image.values(0), abs=step)
+
+
+@pytest.mark.debian
+def test_medcon_does_not_read_a_ct_of_joined_bed_positions(tmp_path: Path, tool: Tool) -> None:
+    assert list(by_medcon(tmp_path, tool, replace(MEDCON_SCANS["CT"], genuine=True)).iterdir()) == []
