@@ -185,7 +185,7 @@ def test_medcons_pet_is_in_the_headers_unit(tmp_path: Path, tool: Tool) -> None:
     image = read(tmp_path / "a.img")
     assert image.header["calibration_units"] == "1"
     step = 37 * float(ds.RescaleSlope)
-    assert ds.pixel_array * step == pytest.approx(image.values(0), abs=step)
+    assert ds.pixel_array * step == pytest.approx(image.values(0), abs=1.001 * step)  # cut off; slope of 7 digits
 
 
 @pytest.mark.debian
