@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -153,3 +154,27 @@ def test_readme_has_the_two_commands() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     assert "pip install . && inveon demo demo" in text
     assert 'pip install ".[test]" && pytest' in text
+
+
+def command_lines(path: Path) -> list[str]:
+    """Return the command lines of `inveon` in a page's blocks, without comments, variables and redirections."""
+    lines = re.findall(r"^    +(?:[A-Z_]+=\S+ )*inveon (\S.*)$", path.read_text("utf-8"), re.MULTILINE)
+    return [re.split(r"\s+[#>]\s|\s&&\s", line)[0] for line in lines if "[" not in line]
+
+
+COMMAND_LINES = [(path, line) for path in PAGES for line in command_lines(path)]
+
+
+@pytest.mark.parametrize(("path", "line"), COMMAND_LINES, ids=lambda each: getattr(each, "name", each))
+def test_every_command_line_is_valid_usage(path: Path, line: str) -> None:
+    """Options are known and have values that they take; files need not be there."""
+    name, *arguments = shlex.split(line)
+    if name.startswith("--"):
+        return
+    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    context = command.make_context(name, arguments)
+    assert context.params, path
+
+
+def test_command_lines_are_found() -> None:
+    assert len(COMMAND_LINES) > 100
