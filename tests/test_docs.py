@@ -150,6 +150,15 @@ def test_tags_are_those_of_the_data_dictionary(path: Path) -> None:
             assert name.endswith(dictionary_description(int(group + element, 16))), f"{name} ({group},{element})"
 
 
+@pytest.mark.parametrize("folder", ["src", "tests", "tools", "benchmarks", "xnat"])
+def test_pages_that_the_source_names_are_there(folder: str) -> None:
+    files = [path for path in (ROOT / folder).rglob("*") if path.suffix in (".py", ".json", ".html", ".sh")]
+    named = {
+        name for path in files for name in re.findall(r"\bdocs/[\w./-]+\.(?:md|json|png)", path.read_text("utf-8"))
+    }
+    assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
 def test_readme_has_the_two_commands() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
     assert "pip install . && inveon demo demo" in text

@@ -1,4 +1,7 @@
-"""Write src/inveonimaging/remedies.json: all that docs/reference/findings.md says of each code."""
+"""Write what `inveon explain` prints: the pages' words on each code, as data of the package.
+
+`remedies.json` is docs/reference/findings.md, `differences.json` the codes of `inveon verify` in docs/reference/cli.md.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +17,18 @@ COPY = re.compile(r"\b(in|correct|into) a copy\b", re.IGNORECASE)
 
 
 def main() -> None:
-    """Read the page, write the data."""
-    page = (ROOT / "docs" / "reference" / "findings.md").read_text("utf-8")
-    text = json.dumps(dict(entries(page)), indent=2, ensure_ascii=False) + "\n"
-    (ROOT / "src" / "inveonimaging" / "remedies.json").write_text(text, "utf-8")
+    """Read the pages, write the data."""
+    for page, made, name in (("findings", entries, "remedies"), ("cli", differences, "differences")):
+        data = dict(made((ROOT / "docs" / "reference" / f"{page}.md").read_text("utf-8")))
+        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+        (ROOT / "src" / "inveonimaging" / f"{name}.json").write_text(text, "utf-8")
+
+
+def differences(page: str) -> Iterator[tuple[str, str]]:
+    """Yield each code of `inveon verify` with what differs then."""
+    table = page.split("| Code | What differs |")[1].partition("\n\n")[0]
+    for codes, text in re.findall(r"^\| (`.+?`) \| (.+) \|$", table, re.MULTILINE):
+        yield from ((code, text) for code in re.findall(r"`([a-z-]+)`", codes))
 
 
 def entries(page: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -52,6 +52,13 @@ def remedies() -> Mapping[str, Remedy]:
     )
 
 
+@cache
+def differences() -> Mapping[str, str]:
+    """Return the codes of `inveon verify` with what differs then, in the page's Markdown."""
+    rows = json.loads((resources.files("inveonimaging") / "differences.json").read_text("utf-8"))
+    return MappingProxyType(rows)
+
+
 def plain(markdown: str) -> str:
     """Return a cell of the page as plain text."""
     return _LINK.sub(lambda link: _page(link[2]) if link[2] else link[1], markdown).replace("`", "")
