@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 from pathlib import Path
 
 import pytest
 
 from helpers import inveon
 
-PAGE = Path(__file__).parent.parent / "docs" / "reference" / "findings.md"
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "reference" / "findings.md"
 COPY = (
     "Copy both files, edit the copy's .img.hdr with a text editor that saves plain text, and convert the copy. "
     "Keep the original."
@@ -20,6 +22,16 @@ COPY = (
 def words(text: str) -> str:
     """Return a text that was broken into lines, as one, without the lines of its table."""
     return " ".join(text.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(("name", "made"), [("findings", "entries"), ("cli", "differences")])
+def test_data_and_pages_are_in_step(name: str, made: str) -> None:
+    tool = runpy.run_path(str(ROOT / "tools" / "remedies.py"))
+    file = {"cli": "differences.json", "findings": "remedies.json"}[name]
+    data = (ROOT / "src" / "inveonimaging" / file).read_text("utf-8")
+    assert json.loads(data) == dict(tool[made](PAGE.with_name(f"{name}.md").read_text("utf-8"))), (
+        "run tools/remedies.py"
+    )
 
 
 def test_a_code_is_explained_in_the_words_of_the_page() -> None:
