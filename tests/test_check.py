@@ -420,7 +420,7 @@ def test_json_is_complete(tmp_path: Path) -> None:
     ]
     assert {row["state"] for row in suv["attributes"]} == {"present"}
     shared = next(finding for finding in found["findings"] if finding["code"] == "space-shared")
-    assert shared["remedy"] == "look once whether they lie on each other; --frame-of-reference separate if not"
+    assert shared["remedy"] == "check once whether they overlay correctly; --frame-of-reference separate if not"
     assert set(shared) == {"code", "severity", "message", "key", "line", "path", "means", "remedy"}
 
 
