@@ -61,8 +61,8 @@ except SystemExit as end:
 # A batch of studies that are planned, submitted and recorded, but not converted: what the first process alone costs.
 PLANNED = """
 import sys, time
-from inveonimaging.batch import Outcome, Record, Watch, job, run_batch
-from inveonimaging.batch.engine import Done
+from inveonimaging.batches import Outcome, Record, Watch, job, run_batch
+from inveonimaging.batches.engine import Done
 
 class Nobody:
     def __init__(self, *_):

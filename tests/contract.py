@@ -23,12 +23,12 @@ from pydicom.dataset import Dataset, FileDataset
 from conftest import Measures
 from inveonimaging import Options, convert
 from inveonimaging.dicom.modules.header_text import header_bytes
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import CalibrationUnits, DataType, Orientation
-from inveonimaging.hdr.model import Calibration
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import CalibrationUnits, DataType, Orientation
+from inveonimaging.inveon.hdr.model import Calibration
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Scan, frames_of, write_scan
 from inveonimaging.phantom.scan import FDG
-from inveonimaging.quant import Policy
+from inveonimaging.physics.quantification import Policy
 from truth import Float, Truth, truth_of
 
 CT = replace(CT_SCAN, shape=(9, 8, 5), spacing_mm=(3.1, 2.9, 13.7), shift_mm=(1.25, -0.75, 3.5))

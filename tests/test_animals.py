@@ -15,14 +15,14 @@ import pytest
 
 from helpers import header_text, instances, inveon
 from inveonimaging import Options, convert
+from inveonimaging.animal import GivenSubject, Source, animal_of, stem_of
+from inveonimaging.animal.several import names_several, tells_of_several
 from inveonimaging.conversion.plan import plan
-from inveonimaging.deidentification.request import Deidentify
 from inveonimaging.errors import InputError, OptionError
-from inveonimaging.hdr import parse
-from inveonimaging.report.study import read_study
+from inveonimaging.inveon.hdr import parse
+from inveonimaging.redaction.request import Deidentify
+from inveonimaging.reports.study import read_study
 from inveonimaging.sheet.reading import read_sheet
-from inveonimaging.subject import GivenSubject, Source, animal_of, stem_of
-from inveonimaging.subject.several import names_several, tells_of_several
 from inveonimaging.units import plain, spell
 from inveonimaging.verification.job import verify
 from inveonimaging.verification.overrides import Overrides

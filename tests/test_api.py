@@ -17,16 +17,16 @@ import SimpleITK as sitk
 import inveonimaging
 from helpers import CT, PET, header_text, instances, write_small_study
 from inveonimaging import GivenSubject, OptionError, Options, Overrides
+from inveonimaging.animal.xnat_route import Route
 from inveonimaging.conversion.options import BedDirection, Uids
-from inveonimaging.conversion.space import Space
-from inveonimaging.deidentification.request import Dates, Deidentify
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.pixels import Compression
-from inveonimaging.hdr.enums import Modality, Orientation
-from inveonimaging.hdr.model import GateBins
+from inveonimaging.inveon.hdr.enums import Modality, Orientation
+from inveonimaging.inveon.hdr.model import GateBins
 from inveonimaging.phantom import PET_SCAN, SPECT_SCAN, Scan, frames_of, write_scan
-from inveonimaging.quant import Policy
-from inveonimaging.xnat import Route
+from inveonimaging.physics.quantification import Policy
+from inveonimaging.redaction.request import Dates, Deidentify
+from inveonimaging.study.registration import Space
 from truth import truth_of
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -27,11 +27,12 @@ from helpers import (
     write_small_study,
 )
 from inveonimaging import InveonError, OutputError, convert
-from inveonimaging.conversion import job, output, survey, writing
+from inveonimaging.conversion import job, survey, writing
 from inveonimaging.conversion.plan import plan
 from inveonimaging.dicom.modules.header_text import header_bytes
-from inveonimaging.hdr.enums import Modality
+from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.phantom import Defect, Scan, write_scan
+from inveonimaging.storage import staging as output
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 

@@ -18,7 +18,8 @@ import pytest
 
 from helpers import CT, PET, assert_harmless, assert_one_line_error, held_by, inveon, write_small_study
 from inveonimaging import InputError, OptionError, Options, OutputError, convert, read
-from inveonimaging.batch import (
+from inveonimaging.animal import GivenSubject
+from inveonimaging.batches import (
     Batch,
     BatchResult,
     Check,
@@ -33,19 +34,18 @@ from inveonimaging.batch import (
     run_batch,
     work,
 )
-from inveonimaging.batch import job as batch_job
-from inveonimaging.batch.engine import Done, failed
-from inveonimaging.batch.names import name_of, names_below
-from inveonimaging.batch.pace import Pace
-from inveonimaging.batch.study import Before, Job
+from inveonimaging.batches import job as batch_job
+from inveonimaging.batches.engine import Done, failed
+from inveonimaging.batches.names import name_of, names_below
+from inveonimaging.batches.pace import Pace
+from inveonimaging.batches.study import Before, Job
 from inveonimaging.cli.batch_progress import _Lines, sentence, telling
 from inveonimaging.conversion.job import convert_planned
-from inveonimaging.deidentification.request import Deidentify
 from inveonimaging.dicom.iods import Form
-from inveonimaging.hdr import Header
+from inveonimaging.inveon.hdr import Header
 from inveonimaging.phantom import write_scan
+from inveonimaging.redaction.request import Deidentify
 from inveonimaging.sheet.reading import read_sheet
-from inveonimaging.subject import GivenSubject
 from inveonimaging.version import __version__
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")

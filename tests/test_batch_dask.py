@@ -22,13 +22,13 @@ import pytest
 
 from helpers import LAST_RESORT_S, assert_one_line_error, inveon, python, running_python
 from inveonimaging import InveonError, OptionError, Options, convert, extras
-from inveonimaging.batch import cluster, work
-from inveonimaging.batch.cluster import OnDask, cluster_of
-from inveonimaging.batch.standing import is_busy
-from inveonimaging.batch.study import Job, Study
-from inveonimaging.conversion.output import Stage
+from inveonimaging.batches import cluster, work
+from inveonimaging.batches.cluster import OnDask, cluster_of
+from inveonimaging.batches.existing import is_busy
+from inveonimaging.batches.study import Job, Study
 from inveonimaging.sheet.matching import Sheet
 from inveonimaging.sheet.reading import read_sheet
+from inveonimaging.storage.staging import Stage
 from inveonimaging.version import __version__
 from test_batch import Tree, ledger, results, tree
 from test_batch_faults import PLACES, STUDIES, Gate, batch, lines, root, wait_until
@@ -190,7 +190,7 @@ def test_a_worker_that_is_killed_in_the_middle_loses_nothing(
 
 DYING = """
 import os
-from inveonimaging.batch import work
+from inveonimaging.batches import work
 
 write = work.convert_planned
 
@@ -391,7 +391,7 @@ def test_a_study_that_another_one_writes_is_waited_for(root: Path, out: Path, mo
 def test_another_version_is_refused(root: Path, out: Path, two: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     version = __version__
     code = f"""if True:
-        from inveonimaging.batch import cluster
+        from inveonimaging.batches import cluster
         cluster.__version__ = "9.9"
         from inveonimaging.cli.main import app
         app(["batch", {str(root)!r}, {str(out)!r}, "--dask", {two.address!r}], prog_name="inveon")
@@ -421,7 +421,7 @@ def test_a_scheduler_that_is_none_is_one_line(
 ) -> None:
     monkeypatch.setattr(cluster, "_CONNECT_S", 1)
     script = f"""if True:
-        from inveonimaging.batch import cluster
+        from inveonimaging.batches import cluster
         cluster._CONNECT_S = 1
         from inveonimaging.cli.main import app
         app(["batch", {str(root)!r}, {str(out)!r}, "--dask", {address!r}], prog_name="inveon")

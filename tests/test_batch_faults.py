@@ -21,11 +21,11 @@ import pytest
 import test_interruptions
 from helpers import CT, LAST_RESORT_S, assert_one_line_error, python, running_python, write_small_study
 from inveonimaging import Options, convert
-from inveonimaging.batch import Batch, Record, Study, Watch, run_batch
-from inveonimaging.batch import job as batch_job
-from inveonimaging.batch import ledger as batch_ledger
-from inveonimaging.batch.engine import Done, cleared
-from inveonimaging.batch.study import Before, Job, Outcome, Planned
+from inveonimaging.batches import Batch, Record, Study, Watch, run_batch
+from inveonimaging.batches import job as batch_job
+from inveonimaging.batches import ledger as batch_ledger
+from inveonimaging.batches.engine import Done, cleared
+from inveonimaging.batches.study import Before, Job, Outcome, Planned
 from inveonimaging.phantom import CT_SCAN, write_scan
 from test_batch import LEDGER, PARTIAL, Tree, ledger, results, tree
 from test_faults import assert_all_end, posix
@@ -78,8 +78,8 @@ def wait_until(is_so: Callable[[], object], process: subprocess.Popen[str]) -> N
 HOLDING = """
 import os, sys, time
 from pathlib import Path
-from inveonimaging.batch import work
-from inveonimaging.conversion.output import MANIFEST, Stage
+from inveonimaging.batches import work
+from inveonimaging.storage.staging import MANIFEST, Stage
 
 folder, place, held = Path({folder!r}), {place!r}, {held!r}
 if "write" not in globals():  # Dask loads it anew
@@ -295,7 +295,7 @@ def test_what_a_killed_process_had_made_is_taken_away(out: Path) -> None:
 SCRIPT = """
 import os, signal, sys
 from pathlib import Path
-from inveonimaging.batch import work
+from inveonimaging.batches import work
 
 write = work.convert_planned
 
@@ -423,7 +423,7 @@ def workers_of(group: int) -> list[int]:
 def test_a_script_without_the_guard_is_told(root: Path, out: Path, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
-        f"from inveonimaging.batch import run_batch\nrun_batch({str(root)!r}, {str(out)!r})\n",
+        f"from inveonimaging.batches import run_batch\nrun_batch({str(root)!r}, {str(out)!r})\n",
     )
     done = python(script)
     assert done.returncode == 1

@@ -19,16 +19,16 @@ from pydicom.dataelem import DataElement
 import inveonimaging
 from helpers import CT, PET, assert_harmless, inveon, write_small_study
 from inveonimaging import Options, convert
-from inveonimaging.check import units
-from inveonimaging.check.checked import Asked, Checked, check_dicom, check_pair
-from inveonimaging.check.marker import Side
-from inveonimaging.check.nuclides import NUCLIDES, nuclide_of
-from inveonimaging.check.readiness import State, Verdict
+from inveonimaging.checks import units
+from inveonimaging.checks.checked import Asked, Checked, check_dicom, check_pair
+from inveonimaging.checks.marker import Side
+from inveonimaging.checks.nuclides import NUCLIDES, nuclide_of
+from inveonimaging.checks.readiness import State, Verdict
 from inveonimaging.dicom.codes import isotope_of
 from inveonimaging.dicom.iods import Form
-from inveonimaging.discover import pair_of
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import (
+from inveonimaging.dicom_reading.series import read_series
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import (
     ActivityUnits,
     Attenuation,
     DataType,
@@ -37,11 +37,11 @@ from inveonimaging.hdr.enums import (
     ReconAlgorithm,
     WeightUnits,
 )
-from inveonimaging.hdr.model import Calibration, GateBins
+from inveonimaging.inveon.hdr.model import Calibration, GateBins
+from inveonimaging.inveon.pairs import pair_of
 from inveonimaging.phantom import PET_SCAN, SPECT_SCAN, Defect, FrameTime, Scan, frames_of, write_scan
 from inveonimaging.phantom.scan import NCI_PER_CC
-from inveonimaging.quant import Policy
-from inveonimaging.readback import read_series
+from inveonimaging.physics.quantification import Policy
 from inveonimaging.remedies import plain, remedies
 
 ROOT = Path(__file__).parent.parent
@@ -374,7 +374,7 @@ def test_filtered_back_projection_may_be_negative(tmp_path: Path) -> None:
 
 def test_a_frame_is_read_slab_by_slab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = looked_at(tmp_path, replace(PET, shape=(8, 7, 6)), defects=[Defect.NAN_VOXELS])
-    monkeypatch.setattr("inveonimaging.image._SLAB_VOXELS", 56)  # one slice
+    monkeypatch.setattr("inveonimaging.study.image._SLAB_VOXELS", 56)  # one slice
     pair = pair_of(tmp_path / "m.pet.img")
     assert check_pair(pair, (), Asked(now=NOW)) == whole
     assert "not-finite" in codes(whole)

@@ -13,15 +13,15 @@ import pytest
 
 from helpers import inveon
 from inveonimaging import Options, convert
-from inveonimaging.check.checked import Asked, check_dicom, check_pair
-from inveonimaging.check.components import labels_of
-from inveonimaging.check.marker import Outcome, Side
+from inveonimaging.checks.checked import Asked, check_dicom, check_pair
+from inveonimaging.checks.components import labels_of
+from inveonimaging.checks.marker import Outcome, Side
 from inveonimaging.dicom.iods import Form
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import DataType, Orientation
+from inveonimaging.dicom_reading.series import read_series
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import DataType, Orientation
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, Mouse, Scan, frames_of, write_scan
 from inveonimaging.phantom.mouse import ANATOMY, PLASTIC, SYRINGE
-from inveonimaging.readback import read_series
 from truth import AXES
 
 PET = replace(PET_SCAN, shape=(48, 48, 80), spacing_mm=(1.0, 1.0, 1.0), frames=frames_of(600.0))

@@ -22,7 +22,7 @@ from inveonimaging import InveonError, OptionError, Options, convert
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.pixels import Compression
 from inveonimaging.phantom import SPECT_SCAN, write_scan
-from inveonimaging.quant import Policy
+from inveonimaging.physics.quantification import Policy
 from test_objects import write_pair
 
 UIDS: Mapping[Compression, str] = {  # PS3.6 A

@@ -27,7 +27,7 @@ from contract import (
 )
 from inveonimaging import convert
 from inveonimaging.dicom.modules.header_text import header_bytes
-from inveonimaging.hdr.enums import DataType
+from inveonimaging.inveon.hdr.enums import DataType
 from inveonimaging.phantom import write_scan
 from truth import POSITIONS
 

@@ -15,10 +15,10 @@ import pytest
 from helpers import PET, inveon
 from inveonimaging import Options, convert, read, suv
 from inveonimaging.dicom.iods import Form
-from inveonimaging.hdr import Header
+from inveonimaging.inveon.hdr import Header
 from inveonimaging.phantom import Scan, frames_of, write_scan
-from inveonimaging.report.curves import decay_checks, dose_at_start_bq
-from inveonimaging.uptake import suv_factor
+from inveonimaging.reports.curves import decay_checks, dose_at_start_bq
+from inveonimaging.study.suv import suv_factor
 
 HOUR_LATER = 1.4606400  # 2 ** (3600 / 6586.2): 0.54659743 times ln 2 is 0.37887246, of which exp
 SCANS = {

@@ -25,14 +25,14 @@ from typer.testing import Result
 import inveonimaging
 from contract import errors_in, validated
 from helpers import CT, PET, assert_one_line_error, header_text, inveon
-from inveonimaging.deidentification.cover import cover_of, neutral
-from inveonimaging.deidentification.profile import FRAME, MAIN, Action
-from inveonimaging.deidentification.request import Dates, Deidentify
-from inveonimaging.deidentification.text import covered
 from inveonimaging.dicom.modules.header_text import header_bytes
-from inveonimaging.hdr import Header, fields, parse
+from inveonimaging.inveon.hdr import Header, fields, parse
 from inveonimaging.phantom import SPECT_SCAN, frames_of, write_scan
-from inveonimaging.uptake import suv_factor
+from inveonimaging.redaction.context import cover_of, neutral
+from inveonimaging.redaction.header_text import covered
+from inveonimaging.redaction.profile import FRAME, MAIN, Action
+from inveonimaging.redaction.request import Dates, Deidentify
+from inveonimaging.study.suv import suv_factor
 
 KEY = "a secret of sixteen letters"
 KEPT_AS_TYPED = {key for key, action in MAIN.items() if action is Action.WORDS}

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from helpers import inveon, write_small_study
-from inveonimaging.discover import Folder, Foreign, Pair, pair_of, scan_folder
 from inveonimaging.errors import InputError
+from inveonimaging.inveon.pairs import Folder, Foreign, Pair, pair_of, scan_folder
 
 
 def made(folder: Path, *names: str) -> Path:

@@ -15,15 +15,15 @@ import pytest
 from conftest import skip_or_fail
 from helpers import header_text, inveon
 from inveonimaging.conversion import Options, convert
-from inveonimaging.data_type import data_type_findings
 from inveonimaging.dicom.iods import Form
-from inveonimaging.distribution import Collector, Distribution, distribution_of, physical, quantile
 from inveonimaging.findings import Severity
-from inveonimaging.geometry import grid_of
-from inveonimaging.hdr import parse
-from inveonimaging.hdr.enums import Modality
-from inveonimaging.hounsfield import hounsfield_findings, value_findings
-from inveonimaging.quant import Extent, Policy, extent_of, lost_steps, scaling_of, slopes_of
+from inveonimaging.inveon.hdr import parse
+from inveonimaging.inveon.hdr.enums import Modality
+from inveonimaging.physics.data_type import data_type_findings
+from inveonimaging.physics.distribution import Collector, Distribution, distribution_of, physical, quantile
+from inveonimaging.physics.geometry import grid_of
+from inveonimaging.physics.hounsfield import hounsfield_findings, value_findings
+from inveonimaging.physics.quantification import Extent, Policy, extent_of, lost_steps, scaling_of, slopes_of
 from vendor import REAL
 
 Float = npt.NDArray[Any]

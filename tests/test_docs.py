@@ -15,8 +15,8 @@ from pydicom.datadict import dictionary_description
 
 from inveonimaging import inveonFile2DICOM, inveonFolder2DICOM
 from inveonimaging.cli.main import app
-from inveonimaging.hdr import enums
-from inveonimaging.hdr.fields import FRAME, MAIN
+from inveonimaging.inveon.hdr import enums
+from inveonimaging.inveon.hdr.fields import FRAME, MAIN
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src" / "inveonimaging"

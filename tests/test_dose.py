@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from inveonimaging.dose import Measured, at_injection, net_dose
 from inveonimaging.findings import Severity
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import ActivityUnits
-from inveonimaging.hdr.model import Tracer
-from inveonimaging.timing import dose_findings
+from inveonimaging.inveon.dose import Measured, at_injection, net_dose
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import ActivityUnits
+from inveonimaging.inveon.hdr.model import Tracer
+from inveonimaging.physics.timing import dose_findings
 
 F18, C11 = 6586.2, 1221.66  # s
 INJECTED = datetime(2014, 6, 17, 10, 0, 0)

@@ -31,10 +31,11 @@ from helpers import (
     write_small_study,
 )
 from inveonimaging import DataError, Options, OutputError, convert
-from inveonimaging.conversion import job, output, survey
-from inveonimaging.conversion.output import staged
+from inveonimaging.conversion import job, survey
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
-from inveonimaging.quant import extent_of
+from inveonimaging.physics.quantification import extent_of
+from inveonimaging.storage import staging as output
+from inveonimaging.storage.staging import staged
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux only")

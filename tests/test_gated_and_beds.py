@@ -34,9 +34,9 @@ from inveonimaging.conversion.job import StudyResult
 from inveonimaging.conversion.options import BedDirection
 from inveonimaging.conversion.plan import plan
 from inveonimaging.dicom.iods import Form
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import Orientation
-from inveonimaging.hdr.model import GateBins, GateDescription
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import Orientation
+from inveonimaging.inveon.hdr.model import GateBins, GateDescription
 from inveonimaging.phantom import Mouse, Scan, frames_of, write_scan
 from truth import Truth, truth_of
 

@@ -12,15 +12,15 @@ import pytest
 
 import inveonimaging
 from helpers import inveon
+from inveonimaging.animal import GivenSubject
 from inveonimaging.conversion import Options, convert
-from inveonimaging.deidentification.request import Deidentify
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.modules.header_text import header_bytes
-from inveonimaging.hdr import enums, parse
-from inveonimaging.hdr.write import write
-from inveonimaging.parts import count_findings, parts_of
-from inveonimaging.subject import GivenSubject
-from inveonimaging.timing import utc_offset
+from inveonimaging.inveon.frame_groups import count_findings, parts_of
+from inveonimaging.inveon.hdr import enums, parse
+from inveonimaging.inveon.hdr.write import write
+from inveonimaging.physics.timing import utc_offset
+from inveonimaging.redaction.request import Deidentify
 
 REAL = Path(__file__).parents[2] / "shared" / "real" / "mpet3537a_ct1_v1.ct.img.hdr"
 MAIN: dict[str, Any] = {

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from helpers import header_text
 from inveonimaging.errors import HeaderError, OptionError
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.geometry import Grid, grid_of, moved_along_bed
-from inveonimaging.hdr import Header, parse
-from inveonimaging.hdr.enums import Orientation
+from inveonimaging.inveon.hdr import Header, parse
+from inveonimaging.inveon.hdr.enums import Orientation
+from inveonimaging.physics.geometry import Grid, grid_of, moved_along_bed
 
 # The table of design.md, section 4, written out: LPS vectors of the stored axes i, j and k.
 # LPS: left is +x, posterior is +y, head is +z; so R is -x, A is -y, F is -z.

@@ -21,13 +21,13 @@ from inveonimaging import HeaderError, InveonError, Options, Severity, convert
 from inveonimaging.conversion.job import StudyResult
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.modules.header_text import GROUP, header_bytes
-from inveonimaging.discover import Pair
-from inveonimaging.hdr import lexer, parse
-from inveonimaging.hdr.enums import DataType
-from inveonimaging.hdr.fields import MAIN
-from inveonimaging.hdr.values import TEXT
-from inveonimaging.image import LARGEST_HEADER
+from inveonimaging.inveon.hdr import lexer, parse
+from inveonimaging.inveon.hdr.enums import DataType
+from inveonimaging.inveon.hdr.fields import MAIN
+from inveonimaging.inveon.hdr.values import TEXT
+from inveonimaging.inveon.pairs import Pair
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Scan, frames_of, write_scan
+from inveonimaging.study.image import LARGEST_HEADER
 
 # Any header of any kind, in any form.
 

@@ -12,13 +12,13 @@ import pydicom
 import pytest
 
 from inveonimaging import Options, convert
+from inveonimaging.animal import GivenSubject
 from inveonimaging.conversion.options import Uids
-from inveonimaging.conversion.space import Space
 from inveonimaging.dicom.codes import Code, CodeTable
-from inveonimaging.hdr.enums import Modality, Orientation
+from inveonimaging.inveon.hdr.enums import Modality, Orientation
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
-from inveonimaging.quant import Policy
-from inveonimaging.subject import GivenSubject
+from inveonimaging.physics.quantification import Policy
+from inveonimaging.study.registration import Space
 
 CT = replace(CT_SCAN, shape=(4, 3, 2), spacing_mm=(6.0, 6.0, 30.0))
 PET = replace(PET_SCAN, shape=(4, 3, 2), spacing_mm=(6.0, 6.0, 30.0), frames=frames_of(60.0, 60.0))

@@ -15,8 +15,8 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from helpers import CT, PET, files_below, inveon, on_terminal, python, write_small_study
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import Orientation
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.phantom import SPECT_SCAN, Defect, Scan, frames_of, write_scan
 
 ROOT = Path(__file__).parent.parent

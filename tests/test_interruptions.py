@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from inveonimaging.conversion import output
-from inveonimaging.conversion.interruptions import SIGNALS, Interruptions
-from inveonimaging.conversion.output import MANIFEST, staged, sweep, write_file
+from inveonimaging.storage import staging as output
+from inveonimaging.storage.interruptions import SIGNALS, Interruptions
+from inveonimaging.storage.staging import MANIFEST, staged, sweep, write_file
 from test_faults import PARTIAL, tree
 
 TRACED = {output.__file__}

@@ -41,7 +41,7 @@ from contract import (
 from inveonimaging import Options, convert
 from inveonimaging.conversion.options import Uids
 from inveonimaging.dicom.iods import Form
-from inveonimaging.hdr.enums import DataType
+from inveonimaging.inveon.hdr.enums import DataType
 from inveonimaging.phantom import write_scan
 from truth import POSITIONS, Truth
 

@@ -41,10 +41,10 @@ from conftest import Tool
 from inveonimaging import Options, convert
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.modules.header_text import header_bytes
-from inveonimaging.hdr.enums import Orientation
-from inveonimaging.hdr.model import GateBins
+from inveonimaging.inveon.hdr.enums import Orientation
+from inveonimaging.inveon.hdr.model import GateBins
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Scan, frames_of, write_scan
-from inveonimaging.quant import Policy
+from inveonimaging.physics.quantification import Policy
 from test_readers import half_slope, voxels
 from truth import Float, Truth, truth_of
 

@@ -14,12 +14,12 @@ from pydicom.dataset import FileDataset
 
 from helpers import CT, PET, files_below, header_text
 from inveonimaging import OptionError, Options, UnsupportedError, convert
-from inveonimaging.conversion.objects import DEFAULT_SIZE, object_size
+from inveonimaging.conversion.instance_layout import DEFAULT_SIZE, object_size
 from inveonimaging.conversion.options import Uids
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.modules.header_text import header_bytes
 from inveonimaging.dicom.pixels import Compression
-from inveonimaging.hdr.model import GateBins
+from inveonimaging.inveon.hdr.model import GateBins
 from inveonimaging.phantom import SPECT_SCAN, Scan, frames_of, write_scan
 
 SPECT = replace(SPECT_SCAN, shape=(9, 8, 7), spacing_mm=(2.5, 2.75, 8.0))

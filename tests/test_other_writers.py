@@ -17,7 +17,7 @@ from pydicom.dataset import FileDataset
 
 from conftest import Tool
 from inveonimaging import HeaderError, Options, convert, read, verify
-from inveonimaging.hdr.enums import Modality
+from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, Scan, frames_of, write_scan
 
 R4_MAIN = r"""#

@@ -38,14 +38,14 @@ def test_the_metadata_name_author_licences_and_where_the_commands_were_published
     assert metadata["Author"] == "The inveonimaging developers"
     assert metadata["License-Expression"] == "Apache-2.0 AND BSD-2-Clause AND ISC AND MIT"
     licences = metadata.get_all("License-File")
-    assert licences == ["LICENSE", "src/inveonimaging/report/niivue/LICENSE"]
+    assert licences == ["LICENSE", "src/inveonimaging/reports/niivue/LICENSE"]
     (where,) = metadata.get_all("Project-URL") or []
     address = where.split(", ")[1]
     assert address in (ROOT / "docs" / "reference" / "published.md").read_text("utf-8")
 
 
 def test_the_licences_that_are_named_are_those_of_the_files_inside() -> None:
-    text = (ROOT / "src" / "inveonimaging" / "report" / "niivue" / "LICENSE").read_text("utf-8")
+    text = (ROOT / "src" / "inveonimaging" / "reports" / "niivue" / "LICENSE").read_text("utf-8")
     first_lines = {
         "BSD-2-Clause": "BSD 2-Clause License",
         "ISC": "ISC License",

@@ -15,14 +15,13 @@ import numpy.typing as npt
 import pytest
 
 from conftest import Tool
-from inveonimaging.discover import Pair
 from inveonimaging.errors import InveonError, OptionError, OutputError
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.hdr import Header, enums, parse
-from inveonimaging.hdr import write as spelled
-from inveonimaging.hdr.enums import AcquisitionMode, BedMotion, CalibrationUnits, DataType, Modality, Orientation
-from inveonimaging.hdr.model import Calibration, GateBins, GateDescription, Gating, Tracer
-from inveonimaging.image import Image, read
+from inveonimaging.inveon.hdr import Header, enums, parse
+from inveonimaging.inveon.hdr import write as spelled
+from inveonimaging.inveon.hdr.enums import AcquisitionMode, BedMotion, CalibrationUnits, DataType, Modality, Orientation
+from inveonimaging.inveon.hdr.model import Calibration, GateBins, GateDescription, Gating, Tracer
+from inveonimaging.inveon.pairs import Pair
 from inveonimaging.phantom import (
     CT_SCAN,
     PET_SCAN,
@@ -36,6 +35,7 @@ from inveonimaging.phantom import (
     write_scan,
     write_study,
 )
+from inveonimaging.study.image import Image, read
 
 MOUSE = Mouse()
 FACTOR = 5230 / 0.967 * 37  # Bq/mL of a scaled value of 1: calibration, branching fraction, nCi/cc

@@ -14,10 +14,10 @@ import pytest
 
 from helpers import CT, PET
 from inveonimaging import Options, convert
-from inveonimaging.deidentification.request import request_of
 from inveonimaging.dicom.codes import Code, CodeTable
 from inveonimaging.dicom.iods import Form
 from inveonimaging.phantom import SPECT_SCAN, Scan, frames_of, write_scan
+from inveonimaging.redaction.request import request_of
 from inveonimaging.sheet.reading import read_sheet
 from test_sheet_convert import FULL, LONG, sheet_of
 

@@ -42,8 +42,8 @@ from inveonimaging import inveonFile2DICOM, inveonFolder2DICOM
 from inveonimaging.conversion import convert, writing
 from inveonimaging.dicom import specified
 from inveonimaging.dicom.modules.reconstruction import ct_kernel
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import (
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import (
     AcquisitionMode,
     FileType,
     FilterWindow,
@@ -51,8 +51,8 @@ from inveonimaging.hdr.enums import (
     Model,
     ReconAlgorithm,
 )
-from inveonimaging.hdr.model import Filter
-from inveonimaging.hdr.parse import parse
+from inveonimaging.inveon.hdr.model import Filter
+from inveonimaging.inveon.hdr.parse import parse
 from inveonimaging.phantom import Defect, write_scan
 
 BARE = [f"1/{n:06}.dcm" for n in range(1, 7)] + [f"2/{n:06}.dcm" for n in range(1, 13)]

@@ -17,9 +17,10 @@ from hypothesis.extra import numpy as hnp
 from helpers import header_text
 from inveonimaging.errors import HeaderError
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.hdr import Header, parse
-from inveonimaging.hdr.enums import Modality
-from inveonimaging.quant import (
+from inveonimaging.inveon.hdr import Header, parse
+from inveonimaging.inveon.hdr.enums import Modality
+from inveonimaging.inveon.voxels import DTYPES
+from inveonimaging.physics.quantification import (
     Extent,
     Policy,
     Scaling,
@@ -31,7 +32,6 @@ from inveonimaging.quant import (
     scaling_of,
     slopes_of,
 )
-from inveonimaging.voxels import DTYPES
 
 Stored = npt.NDArray[Any]
 

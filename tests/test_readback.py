@@ -14,9 +14,9 @@ from helpers import assert_one_line_error, inveon
 from inveonimaging import Options, convert, verify
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.pixels import Compression
+from inveonimaging.dicom_reading.series import dicom_files, read_instance, read_plane, read_planes, read_series
 from inveonimaging.errors import InputError
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
-from inveonimaging.readback import dicom_files, read_instance, read_plane, read_planes, read_series
 
 CT = replace(CT_SCAN, shape=(9, 8, 4), spacing_mm=(3.1, 2.9, 13.7))
 PET = replace(PET_SCAN, shape=(8, 7, 3), spacing_mm=(3.5, 4.0, 9.0), frames=frames_of(20, 40))

@@ -16,7 +16,7 @@ import SimpleITK as sitk
 
 from conftest import Tool
 from inveonimaging import convert
-from inveonimaging.hdr.enums import DataType, Modality, Orientation
+from inveonimaging.inveon.hdr.enums import DataType, Modality, Orientation
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, Scan, frames_of, write_scan
 from truth import Float, Truth, truth_of
 

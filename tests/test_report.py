@@ -15,12 +15,12 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from browser import WAIT_S, browser, console, opened, resize
 from helpers import PET, assert_one_line_error, digests, inveon, python, write_small_study
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import Orientation
-from inveonimaging.hdr.model import User
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import Orientation
+from inveonimaging.inveon.hdr.model import User
 from inveonimaging.phantom import CT_SCAN, SPECT_SCAN, frames_of, write_scan
-from inveonimaging.report.page import html_of, write_report
-from inveonimaging.report.study import read_study
+from inveonimaging.reports.page import html_of, write_report
+from inveonimaging.reports.study import read_study
 
 __all__ = ["browser"]  # the fixture
 

@@ -15,16 +15,16 @@ import pytest
 from PIL import Image as Png
 
 import inveonimaging
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import Orientation
-from inveonimaging.image import Image
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Ellipsoid, Mouse, Scan, Tissue, frames_of, write_scan
-from inveonimaging.quant import Unit
-from inveonimaging.report.curves import curves_of, decay_checks
-from inveonimaging.report.draw import Layer, Picture, planes_picture
-from inveonimaging.report.planes import Plane
-from inveonimaging.report.scales import Scale, rounded_up, scale_of
-from inveonimaging.report.survey import survey_of
+from inveonimaging.physics.quantification import Unit
+from inveonimaging.reports.curves import curves_of, decay_checks
+from inveonimaging.reports.draw import Layer, Picture, planes_picture
+from inveonimaging.reports.planes import Plane
+from inveonimaging.reports.scales import Scale, rounded_up, scale_of
+from inveonimaging.reports.voxel_pass import survey_of
+from inveonimaging.study.image import Image
 from truth import Truth, truth_of
 
 BONE = Tissue("bone", 1000, ())
@@ -265,7 +265,7 @@ def test_a_style_of_the_users_changes_nothing(tmp_path: Path, monkeypatch: pytes
 
 
 def test_suv_of_the_colour_bar(tmp_path: Path) -> None:
-    from inveonimaging.report.pictures import suv_per_value
+    from inveonimaging.reports.pictures import suv_per_value
 
     image = written(tmp_path, PET)
     # weight 24.6 g, dose 7.03 MBq, 30 s before the scan, F-18

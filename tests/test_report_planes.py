@@ -13,14 +13,14 @@ import pytest
 import SimpleITK as sitk
 
 import inveonimaging
-from inveonimaging.hdr.enums import Orientation
-from inveonimaging.image import Image, split
-from inveonimaging.parts import parts_of
+from inveonimaging.inveon.frame_groups import parts_of
+from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, Scan, frames_of, write_scan
-from inveonimaging.report.pictures import on_plane
-from inveonimaging.report.planes import Plane, View, stored_axis
-from inveonimaging.report.posture import posture_drawing
-from inveonimaging.report.survey import HISTOGRAM_HU, shown_frames, survey_of
+from inveonimaging.reports.pictures import on_plane
+from inveonimaging.reports.planes import Plane, View, stored_axis
+from inveonimaging.reports.posture import posture_drawing
+from inveonimaging.reports.voxel_pass import HISTOGRAM_HU, shown_frames, survey_of
+from inveonimaging.study.image import Image, split
 from truth import AXES, Float, Truth, truth_of
 
 CT = replace(CT_SCAN, shape=(9, 8, 5), spacing_mm=(3.1, 2.9, 13.7), shift_mm=(1.25, -0.75, 3.5))

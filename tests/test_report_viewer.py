@@ -28,14 +28,14 @@ import inveonimaging
 from browser import WAIT_S, browser, console, drawn, resize
 from conftest import Tool, skip_or_fail
 from inveonimaging import extras
-from inveonimaging.discover import Pair
 from inveonimaging.errors import OptionError
-from inveonimaging.hdr.enums import DataType, Orientation
-from inveonimaging.image import Image
+from inveonimaging.inveon.hdr.enums import DataType, Orientation
+from inveonimaging.inveon.pairs import Pair
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Mouse, Scan, frames_of, write_scan
-from inveonimaging.report import viewer
-from inveonimaging.report.page import write_report
-from inveonimaging.report.study import read_study
+from inveonimaging.reports import viewer
+from inveonimaging.reports.page import write_report
+from inveonimaging.reports.study import read_study
+from inveonimaging.study.image import Image
 from truth import Float, Truth, truth_of
 
 __all__ = ["browser"]  # the fixture
@@ -602,7 +602,7 @@ def test_niivue_is_what_npm_has_of_the_version_that_is_pinned(tmp_path: Path, to
         fetched: dict[str, bytes] = made(tool("npm"), tmp_path)
     except OSError as error:
         skip_or_fail(str(error))
-    folder = ROOT / "src" / "inveonimaging" / "report" / "niivue"
+    folder = ROOT / "src" / "inveonimaging" / "reports" / "niivue"
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == fetched, "run tools/niivue.py"
 
 

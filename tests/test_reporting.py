@@ -10,7 +10,7 @@ from helpers import python
 
 LOST = """
 import os, signal, sys, threading, time
-from inveonimaging.reporting import FAILURES, prepare, say_failure
+from inveonimaging.cli.messages import FAILURES, prepare, say_failure
 
 start = threading.Thread.start
 
@@ -36,7 +36,7 @@ except FAILURES as error:
 """
 
 OTHER = """
-from inveonimaging.reporting import prepare
+from inveonimaging.cli.messages import prepare
 
 class Odd:
     def __del__(self):

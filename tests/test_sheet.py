@@ -19,15 +19,15 @@ from openpyxl import Workbook
 
 from helpers import assert_harmless, header_text
 from inveonimaging import extras
-from inveonimaging.discover import Pair
+from inveonimaging.animal import Concept
+from inveonimaging.animal.sheet_values import Origin, Source, Told
 from inveonimaging.errors import InputError, InveonError, OptionError
-from inveonimaging.hdr import Header, parse
+from inveonimaging.inveon.hdr import Header, parse
+from inveonimaging.inveon.pairs import Pair
 from inveonimaging.sheet.columns import COLUMNS, Scope
 from inveonimaging.sheet.escape import escaped, unescaped
 from inveonimaging.sheet.matching import Sheet, told_of, unused_rows
 from inveonimaging.sheet.reading import read_sheet
-from inveonimaging.sheet.told import Origin, Source, Told
-from inveonimaging.subject import Concept
 
 Make = Callable[..., Path]
 

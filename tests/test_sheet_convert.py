@@ -17,17 +17,17 @@ from pydicom.dataset import Dataset
 from contract import errors_in, unexpected_warnings, validated
 from helpers import CT, PET, assert_one_line_error, digests, files_below, inveon, write_small_study
 from inveonimaging import Options, convert
+from inveonimaging.animal import GivenSubject
+from inveonimaging.animal.xnat_route import Route
 from inveonimaging.conversion.job import StudyResult
-from inveonimaging.conversion.output import MANIFEST
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.modules.header_text import header_bytes
 from inveonimaging.errors import InputError
-from inveonimaging.hdr.enums import ActivityUnits
+from inveonimaging.inveon.hdr.enums import ActivityUnits
 from inveonimaging.phantom import SPECT_SCAN, Scan, frames_of, write_scan
 from inveonimaging.phantom.scan import FDG
 from inveonimaging.sheet.reading import read_sheet
-from inveonimaging.subject import GivenSubject
-from inveonimaging.xnat import Route
+from inveonimaging.storage.staging import MANIFEST
 
 INJECTED = datetime(2014, 6, 17, 13, 51, 37)  # of the phantom
 SPECT = replace(SPECT_SCAN, shape=(8, 7, 6), spacing_mm=(3.5, 4.0, 9.0), frames=frames_of(60.0))

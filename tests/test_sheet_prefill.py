@@ -16,8 +16,8 @@ from openpyxl import load_workbook
 
 from helpers import CT, PET, assert_harmless, assert_one_line_error, digests, inveon, write_small_study
 from inveonimaging import Options, convert
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import ActivityUnits, FileType, LengthUnits, WeightUnits
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import ActivityUnits, FileType, LengthUnits, WeightUnits
 from inveonimaging.phantom import SPECT_SCAN, Scan, frames_of, write_scan
 from inveonimaging.phantom.scan import FDG
 from inveonimaging.sheet.reading import read_sheet

@@ -13,12 +13,12 @@ import pytest
 from helpers import header_text
 from inveonimaging import Options, convert
 from inveonimaging.conversion.plan import plan
-from inveonimaging.conversion.space import Space, spaces_of
 from inveonimaging.findings import Severity
-from inveonimaging.hdr import Header, parse
-from inveonimaging.hdr.enums import Orientation
+from inveonimaging.inveon.hdr import Header, parse
+from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
-from inveonimaging.report.study import read_study
+from inveonimaging.reports.study import read_study
+from inveonimaging.study.registration import Space, spaces_of
 
 SHIFTED = {"image_ref_shift": "0 0 1.5"}
 

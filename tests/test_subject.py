@@ -15,13 +15,7 @@ from hypothesis import strategies as st
 
 from helpers import CT, PET, header_text
 from inveonimaging import Options, convert
-from inveonimaging.conversion.plan import plan
-from inveonimaging.errors import InputError, OptionError
-from inveonimaging.findings import Severity
-from inveonimaging.hdr import Header, parse
-from inveonimaging.hdr.enums import LengthUnits, WeightUnits
-from inveonimaging.phantom import PET_SCAN, Scan, frames_of, write_scan
-from inveonimaging.subject import (
+from inveonimaging.animal import (
     Animal,
     GivenSubject,
     Source,
@@ -31,6 +25,12 @@ from inveonimaging.subject import (
     given_subject,
     sex_of,
 )
+from inveonimaging.conversion.plan import plan
+from inveonimaging.errors import InputError, OptionError
+from inveonimaging.findings import Severity
+from inveonimaging.inveon.hdr import Header, parse
+from inveonimaging.inveon.hdr.enums import LengthUnits, WeightUnits
+from inveonimaging.phantom import PET_SCAN, Scan, frames_of, write_scan
 
 HOSTILE = "left\\right \x1b[31mred\x1b[0m\tone\x07"
 

@@ -21,16 +21,16 @@ import inveonimaging
 from conftest import Measures, Tool, skip_or_fail
 from helpers import CT, PET
 from inveonimaging import InputError, Options, convert, read
-from inveonimaging.check.readiness import Verdict
-from inveonimaging.check.series import check_series
+from inveonimaging.checks.readiness import Verdict
+from inveonimaging.checks.series import check_series
 from inveonimaging.dicom.iods import Form
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import CalibrationUnits, WeightUnits
-from inveonimaging.hdr.model import Calibration
+from inveonimaging.dicom_reading.series import read_series
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import CalibrationUnits, WeightUnits
+from inveonimaging.inveon.hdr.model import Calibration
 from inveonimaging.phantom import SPECT_SCAN, Scan, frames_of, write_scan
 from inveonimaging.phantom.scan import FDG, SUBJECT
-from inveonimaging.readback import read_series
-from inveonimaging.uptake import suv_factor
+from inveonimaging.study.suv import suv_factor
 
 JS = Path(__file__).parent / "js"
 START = datetime(2014, 6, 17, 0, 20, 0)

@@ -14,8 +14,14 @@ from hypothesis import strategies as st
 
 from helpers import header_text
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.hdr import Frame, Header, parse
-from inveonimaging.timing import decay_factor, decay_findings, expected_decay_factor, frame_reference_time, utc_offset
+from inveonimaging.inveon.hdr import Frame, Header, parse
+from inveonimaging.physics.timing import (
+    decay_factor,
+    decay_findings,
+    expected_decay_factor,
+    frame_reference_time,
+    utc_offset,
+)
 
 F18, C11, O15 = 6586.2, 1223.4, 122.24
 FRAMES = [

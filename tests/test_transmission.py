@@ -12,8 +12,8 @@ import pytest
 from helpers import PET, inveon
 from inveonimaging import InputError, Options, convert, read, suv
 from inveonimaging.dicom.iods import Form
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import AcquisitionMode, FileType
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import AcquisitionMode, FileType
 from inveonimaging.phantom import frames_of, write_scan
 
 TRACER = {

@@ -21,16 +21,16 @@ from pydicom.uid import ExplicitVRLittleEndian, PositronEmissionTomographyImageS
 import contract
 from helpers import assert_harmless, inveon
 from inveonimaging import Options, convert, verification, verify
+from inveonimaging.animal import GivenSubject
 from inveonimaging.conversion import writing
 from inveonimaging.conversion.options import BedDirection
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.pixels import Compression
 from inveonimaging.errors import InputError, OptionError
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import Modality, Orientation
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import Modality, Orientation
 from inveonimaging.phantom import Scan, frames_of, write_scan
-from inveonimaging.quant import Policy, quantise
-from inveonimaging.subject import GivenSubject
+from inveonimaging.physics.quantification import Policy, quantise
 from inveonimaging.verification import (
     Kind,
     Overrides,

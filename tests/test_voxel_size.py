@@ -10,9 +10,9 @@ import pytest
 from helpers import CT as SMALL_CT
 from helpers import PET as SMALL_PET
 from helpers import header_text, inveon, write_small_study
-from inveonimaging.geometry import grid_of
-from inveonimaging.hdr import parse
+from inveonimaging.inveon.hdr import parse
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Scan, write_scan
+from inveonimaging.physics.geometry import grid_of
 
 # An Inveon PET: 80 crystals of 1.592 mm along the axis, 127.36 mm; slices of 0.796 mm; a ring of 161 mm.
 PET = {

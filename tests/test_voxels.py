@@ -13,10 +13,10 @@ import pytest
 from helpers import header_text
 from inveonimaging.errors import DataError, HeaderError, OptionError
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.hdr import parse
-from inveonimaging.hdr.enums import Modality, Orientation
-from inveonimaging.image import LARGEST_HEADER, read
-from inveonimaging.voxels import Voxels, voxels_of
+from inveonimaging.inveon.hdr import parse
+from inveonimaging.inveon.hdr.enums import Modality, Orientation
+from inveonimaging.inveon.voxels import Voxels, voxels_of
+from inveonimaging.study.image import LARGEST_HEADER, read
 
 SHAPE = (2, 3, 4)  # z, y, x of the header in helpers.py
 COUNT = 24

@@ -11,15 +11,15 @@ import pytest
 
 from helpers import CT, PET, assert_one_line_error, digests, files_below, instances, inveon, write_small_study
 from inveonimaging import Options, convert
+from inveonimaging.animal.xnat_route import Route, checked_label, route_of
 from inveonimaging.conversion.archive import plan_archive
 from inveonimaging.conversion.job import convert_planned
 from inveonimaging.conversion.plan import plan_pairs
-from inveonimaging.conversion.space import Space
 from inveonimaging.dicom.iods import Form
-from inveonimaging.discover import pair_of
 from inveonimaging.errors import InputError, OptionError
+from inveonimaging.inveon.pairs import pair_of
 from inveonimaging.phantom import write_scan
-from inveonimaging.xnat import Route, checked_label, route_of
+from inveonimaging.study.registration import Space
 
 ROUTE = "PIXI_01/mouse-7/mouse-7_PETCT"
 COMMENTS = "Project: PIXI_01 Subject: mouse-7 Session: mouse-7_PETCT"

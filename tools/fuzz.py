@@ -44,7 +44,7 @@ import pydicom.config
 
 from inveonimaging import InveonError, Options, convert
 from inveonimaging.dicom.iods import Form
-from inveonimaging.hdr.enums import DataType
+from inveonimaging.inveon.hdr.enums import DataType
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, frames_of, write_scan
 
 try:

@@ -15,9 +15,9 @@ from typing import Any
 
 from inveonimaging.cli.outcome import SCHEMA
 from inveonimaging.findings import Severity
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import Modality
-from inveonimaging.quant import Unit
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import Modality
+from inveonimaging.physics.quantification import Unit
 
 Schema = dict[str, Any]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 PINNED = ROOT / "tools" / "niivue"
-KEPT = ROOT / "src" / "inveonimaging" / "report" / "niivue"
+KEPT = ROOT / "src" / "inveonimaging" / "reports" / "niivue"
 _NAME = "@niivue/niivue"
 _SCRIPT = Path("dist", "niivue.umd.js")
 _TIMEOUT_S = 300

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from inveonimaging.version import __version__
 
 if TYPE_CHECKING:
+    from inveonimaging.animal import GivenSubject
     from inveonimaging.conversion import Options, convert
-    from inveonimaging.deidentification.request import Deidentify
     from inveonimaging.errors import (
         DataError,
         HeaderError,
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
         UnsupportedError,
     )
     from inveonimaging.findings import Finding, Severity
-    from inveonimaging.hdr import Frame, Header
-    from inveonimaging.hdr.enums import Modality, Orientation
-    from inveonimaging.image import Image, read
-    from inveonimaging.report.page import write_report
-    from inveonimaging.report.pictures import write_pictures
-    from inveonimaging.report.study import read_study
-    from inveonimaging.report.survey import survey_of
+    from inveonimaging.inveon.hdr import Frame, Header
+    from inveonimaging.inveon.hdr.enums import Modality, Orientation
+    from inveonimaging.redaction.request import Deidentify
+    from inveonimaging.reports.page import write_report
+    from inveonimaging.reports.pictures import write_pictures
+    from inveonimaging.reports.study import read_study
+    from inveonimaging.reports.voxel_pass import survey_of
     from inveonimaging.sheet.reading import read_sheet
-    from inveonimaging.subject import GivenSubject
-    from inveonimaging.uptake import suv
+    from inveonimaging.study.image import Image, read
+    from inveonimaging.study.suv import suv
     from inveonimaging.verification import Overrides, Verification, verify
 
 _HOMES = {
     "conversion": ("Options", "convert"),
-    "deidentification.request": ("Deidentify",),
+    "redaction.request": ("Deidentify",),
     "errors": (
         "DataError",
         "HeaderError",
@@ -54,16 +54,16 @@ _HOMES = {
         "UnsupportedError",
     ),
     "findings": ("Finding", "Severity"),
-    "hdr": ("Frame", "Header"),
-    "hdr.enums": ("Modality", "Orientation"),
-    "image": ("Image", "read"),
-    "report.page": ("write_report",),
-    "report.pictures": ("write_pictures",),
-    "report.study": ("read_study",),
-    "report.survey": ("survey_of",),
+    "inveon.hdr": ("Frame", "Header"),
+    "inveon.hdr.enums": ("Modality", "Orientation"),
+    "study.image": ("Image", "read"),
+    "reports.page": ("write_report",),
+    "reports.pictures": ("write_pictures",),
+    "reports.study": ("read_study",),
+    "reports.voxel_pass": ("survey_of",),
     "sheet.reading": ("read_sheet",),
-    "subject": ("GivenSubject",),
-    "uptake": ("suv",),
+    "animal": ("GivenSubject",),
+    "study.suv": ("suv",),
     "verification": ("Overrides", "Verification", "verify"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

@@ -7,10 +7,10 @@ import os
 import sys
 from collections.abc import Sequence
 
+from inveonimaging.cli.published import add_multiframe, convert_and_tell, exit_code_of, form_of
 from inveonimaging.conversion import Options
 from inveonimaging.errors import InputError
-from inveonimaging.hdr.enums import Modality
-from inveonimaging.published import add_multiframe, convert_and_tell, exit_code_of, form_of
+from inveonimaging.inveon.hdr.enums import Modality
 
 
 def parser() -> argparse.ArgumentParser:

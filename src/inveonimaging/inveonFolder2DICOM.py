@@ -7,12 +7,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from inveonimaging.animal import given_subject
+from inveonimaging.cli.published import add_multiframe, convert_and_tell, exit_code_of, form_of
 from inveonimaging.conversion import Options
 from inveonimaging.conversion.options import suffixes
 from inveonimaging.dicom.codes import CodeTable, read_code_table
-from inveonimaging.hdr.enums import Modality
-from inveonimaging.published import add_multiframe, convert_and_tell, exit_code_of, form_of
-from inveonimaging.subject import given_subject
+from inveonimaging.inveon.hdr.enums import Modality
 
 
 def parser() -> argparse.ArgumentParser:

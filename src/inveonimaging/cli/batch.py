@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from inveonimaging.cli.messages import say_findings, shown
 from inveonimaging.cli.options import Asked, takes_conversion_options
 from inveonimaging.cli.outcome import one_line_errors, print_json
-from inveonimaging.reporting import say_findings, shown
 
 if TYPE_CHECKING:
-    from inveonimaging.batch import BatchResult, Grouping, Passed
+    from inveonimaging.batches import BatchResult, Grouping, Passed
     from inveonimaging.conversion.options import Options
 
 EXAMPLES = """\b
@@ -56,7 +56,7 @@ def batch(
 ) -> None:
     """Convert every study below ROOT, each on its own; run again, it does what is new, changed or failed."""
     with one_line_errors(as_json=as_json):
-        from inveonimaging.batch import Batch, Check, Grouping
+        from inveonimaging.batches import Batch, Check, Grouping
 
         options = asked()
         how = Batch(
@@ -74,7 +74,7 @@ def batch(
 
 
 def _run(root: Path, output: Path, options: Options, how: Any, *, as_json: bool) -> None:
-    from inveonimaging.batch import run_batch
+    from inveonimaging.batches import run_batch
     from inveonimaging.cli.batch_progress import telling
 
     with telling() as watch:
@@ -127,9 +127,9 @@ def left_aside(passed: Passed, gone: int = 0) -> list[str]:
 
 def _list(root: Path, output: Path, options: Options, group: Grouping, *, as_json: bool) -> None:
     """List the studies as they are found."""
-    from inveonimaging.batch import Passed, Study, plan_batch
-    from inveonimaging.batch.ledger import said
-    from inveonimaging.reporting import say_failure
+    from inveonimaging.batches import Passed, Study, plan_batch
+    from inveonimaging.batches.ledger import said
+    from inveonimaging.cli.messages import say_failure
 
     passed, before = Passed(), said(output)
     rows: list[dict[str, Any]] = []

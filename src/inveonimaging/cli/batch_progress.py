@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from inveonimaging.batch import Outcome, Progress, Record, Watch
-from inveonimaging.batch.summary import message_of
+from inveonimaging.batches import Outcome, Progress, Record, Watch
+from inveonimaging.batches.summary import message_of
+from inveonimaging.cli.messages import shown
 from inveonimaging.errors import InputError
-from inveonimaging.reporting import shown
 
 _EVERY_S = 60.0
 Say = Callable[[str], None]

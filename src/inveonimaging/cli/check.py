@@ -12,20 +12,20 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from inveonimaging.cli.messages import shown
 from inveonimaging.cli.options import Posture
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.errors import InputError, InveonError, printable
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.reporting import shown
 from inveonimaging.units import plain
 
 if TYPE_CHECKING:
-    from inveonimaging.check.checked import Asked, Checked
-    from inveonimaging.check.marker import OrientationTest
-    from inveonimaging.check.readiness import Readiness
+    from inveonimaging.checks.checked import Asked, Checked
+    from inveonimaging.checks.marker import OrientationTest
+    from inveonimaging.checks.readiness import Readiness
     from inveonimaging.cli.table import Cell
     from inveonimaging.conversion.options import Options
-    from inveonimaging.discover import Folder, Pair
+    from inveonimaging.inveon.pairs import Folder, Pair
 
 EXAMPLES = """\b
 Examples:
@@ -69,9 +69,9 @@ def check(
 ) -> None:
     """Tell what is odd, what to do about it, and whether a viewer can compute SUV; nothing is written."""
     with one_line_errors(as_json=as_json):
-        from inveonimaging.check.checked import Asked
-        from inveonimaging.check.marker import Side
-        from inveonimaging.hdr.enums import Orientation
+        from inveonimaging.checks.checked import Asked
+        from inveonimaging.checks.marker import Side
+        from inveonimaging.inveon.hdr.enums import Orientation
         from inveonimaging.sheet.reading import read_sheet
 
         asked = Asked(
@@ -93,7 +93,7 @@ def check(
 
 def _looked_at(path: Path, asked: Asked) -> tuple[str, list[Finding], list[Checked]]:
     """Return `inveon` or `dicom`, findings on the folder as a whole, and what came of each pair or series."""
-    from inveonimaging.discover import pair_of, scan_folder
+    from inveonimaging.inveon.pairs import pair_of, scan_folder
 
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         if path.name.lower().endswith((".img", ".hdr")) or not os.path.exists(path):  # noqa: PTH110 - likewise
@@ -106,9 +106,9 @@ def _looked_at(path: Path, asked: Asked) -> tuple[str, list[Finding], list[Check
 
 
 def _dicom(path: Path, asked: Asked, folder: Folder | None = None) -> tuple[list[Finding], list[Checked]]:
-    from inveonimaging.check.checked import check_dicom
-    from inveonimaging.check.vendor import vendor_study_findings
-    from inveonimaging.readback import read_series
+    from inveonimaging.checks.checked import check_dicom
+    from inveonimaging.checks.vendor import vendor_study_findings
+    from inveonimaging.dicom_reading.series import read_series
 
     try:
         series = read_series([path])
@@ -120,7 +120,7 @@ def _dicom(path: Path, asked: Asked, folder: Folder | None = None) -> tuple[list
 
 
 def _inveon(path: Path, pairs: Sequence[Pair], asked: Asked) -> tuple[list[Finding], list[Checked]]:
-    from inveonimaging.check.checked import check_pairs
+    from inveonimaging.checks.checked import check_pairs
 
     told = list(_told(path, pairs, asked))
     of_pair = {pair: [each for each in told if each.path in (str(pair.header), str(pair.data))] for pair in pairs}
@@ -148,8 +148,8 @@ def _told(path: Path, pairs: Sequence[Pair], asked: Asked) -> Iterable[Finding]:
 
 def _animals(pairs: Sequence[Pair], path: Path) -> list[Finding]:
     """Return in what the headers of a folder disagree about the animal."""
-    from inveonimaging.image import read_pair
-    from inveonimaging.subject import GivenSubject, animal_of
+    from inveonimaging.animal import GivenSubject, animal_of
+    from inveonimaging.study.image import read_pair
 
     found = animal_of([read_pair(pair).header for pair in pairs], GivenSubject())[1]
     return [replace(finding, path=str(path)) for finding in found]
@@ -168,7 +168,7 @@ def _planned(path: Path, options: Options) -> tuple[list[Finding], InveonError |
 
 
 def _refused(error: InveonError, path: Path) -> Finding:
-    from inveonimaging.check.checked import sentence_of
+    from inveonimaging.checks.checked import sentence_of
 
     where = error.path or str(path)
     return Finding("not-convertible", sentence_of(error), Severity.ERROR, line=error.line, path=where)

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inveonimaging.cli.messages import say_findings, shown
 from inveonimaging.cli.options import Asked, takes_conversion_options
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.cli.report import refuse_reports, write_reports
 from inveonimaging.cli.send import document as sent_document
 from inveonimaging.cli.send import refuse_target, send_converted, show_sent
 from inveonimaging.cli.verify import document, refuse_differences, show_studies, verify_converted
-from inveonimaging.reporting import say_findings, shown
 
 if TYPE_CHECKING:
     from inveonimaging.conversion.job import StudyResult

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from inveonimaging.cli.messages import shown
 from inveonimaging.cli.outcome import one_line_errors
-from inveonimaging.reporting import shown
 
 EXAMPLES = """\b
 Example:
@@ -21,8 +21,8 @@ def demo(output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="A new or
     with one_line_errors():
         from inveonimaging.cli.convert import run
         from inveonimaging.conversion.options import Options
-        from inveonimaging.conversion.output import staged
         from inveonimaging.phantom import write_study
+        from inveonimaging.storage.staging import staged
 
         inveon, dicom = output / "inveon", output / "dicom"
         with staged(output) as stage:

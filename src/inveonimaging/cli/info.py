@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from inveonimaging.cli.messages import say_failure, say_findings, shown
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.errors import InveonError, printable
-from inveonimaging.reporting import say_failure, say_findings, shown
 from inveonimaging.units import plain
 
 if TYPE_CHECKING:
     from inveonimaging.cli.table import Cell
-    from inveonimaging.discover import Pair
-    from inveonimaging.hdr.model import Ct, Header
-    from inveonimaging.image import Image
+    from inveonimaging.inveon.hdr.model import Ct, Header
+    from inveonimaging.inveon.pairs import Pair
+    from inveonimaging.study.image import Image
 
 _COLOURS = {"PET": "magenta", "CT": "cyan", "SPECT": "blue"}
 
@@ -36,7 +36,7 @@ def info(
 ) -> None:
     """Show what is in Inveon files: subject, tracer, times, size, place, units, and what is odd."""
     with one_line_errors(as_json=as_json):
-        from inveonimaging.image import read_pair
+        from inveonimaging.study.image import read_pair
 
         pairs = _pairs(path)
         images: list[Image] = []
@@ -56,7 +56,7 @@ def info(
 
 
 def _pairs(path: Path) -> tuple[Pair, ...]:
-    from inveonimaging.discover import pair_of, scan_folder
+    from inveonimaging.inveon.pairs import pair_of, scan_folder
 
     if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         return (pair_of(path),)
@@ -92,7 +92,7 @@ def _row(image: Image) -> list[Cell]:
 
 def _groups(image: Image) -> list[tuple[str, list[tuple[str, Cell]]]]:
     """Return what people ask first, as names and values in groups; what the header does not say is left out."""
-    from inveonimaging.scan import is_transmission
+    from inveonimaging.inveon.modality import is_transmission
 
     groups: dict[str, dict[str, object]] = {
         "Animal": _animal(image.header),

@@ -115,10 +115,10 @@ def conversion_options(
     Raises:
         OptionError: what makes no sense.
     """
-    from inveonimaging.conversion.objects import object_size
+    from inveonimaging.animal import given_subject
+    from inveonimaging.conversion.instance_layout import object_size
     from inveonimaging.conversion.options import Options
-    from inveonimaging.deidentification.request import request_of
-    from inveonimaging.subject import given_subject
+    from inveonimaging.redaction.request import request_of
 
     return Options(
         form=form,

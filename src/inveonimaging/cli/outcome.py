@@ -12,8 +12,8 @@ from typing import Any
 
 import typer
 
+from inveonimaging.cli.messages import FAILURES, prepare, say_failure
 from inveonimaging.errors import InveonError
-from inveonimaging.reporting import FAILURES, prepare, say_failure
 
 SCHEMA = 1
 

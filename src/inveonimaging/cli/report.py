@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from inveonimaging.cli.messages import say_failure, say_findings, shown
 from inveonimaging.cli.outcome import one_line_errors
-from inveonimaging.reporting import say_failure, say_findings, shown
 
 if TYPE_CHECKING:
     from inveonimaging.conversion.job import StudyResult
@@ -58,10 +58,10 @@ def report(
 
         if viewer and png and not output:
             raise OptionError("--viewer is part of the page", hint="name the page, too: -o report.html")
-        from inveonimaging.report.files import refuse_taken
-        from inveonimaging.report.page import write_report
-        from inveonimaging.report.pictures import write_pictures
-        from inveonimaging.report.study import read_study
+        from inveonimaging.reports.page import write_report
+        from inveonimaging.reports.pictures import write_pictures
+        from inveonimaging.reports.study import read_study
+        from inveonimaging.storage.whole_files import refuse_taken
 
         page = output or (None if png else Path("report.html"))
         if page:
@@ -91,7 +91,7 @@ def refuse_reports(studies: tuple[StudyPlan, ...]) -> None:
     Raises:
         InveonError: something else has the report's name.
     """
-    from inveonimaging.report.beside import refuse_report
+    from inveonimaging.reports.after_convert import refuse_report
 
     for study in studies:
         refuse_report(study.output)
@@ -103,7 +103,7 @@ def write_reports(
     """Write a report beside each study that was converted; return their paths."""
     from datetime import datetime
 
-    from inveonimaging.report.beside import write_beside
+    from inveonimaging.reports.after_convert import write_beside
 
     now = datetime.now()
     return tuple(str(write_beside(study, result, options, now)) for study, result in zip(studies, results, strict=True))

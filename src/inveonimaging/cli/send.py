@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from inveonimaging.cli.messages import shown
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.errors import printable
-from inveonimaging.reporting import shown
 
 if TYPE_CHECKING:
     from inveonimaging.conversion.job import StudyResult
@@ -181,7 +181,7 @@ def _summary(result: SendResult) -> str:
 
 
 def _show_plan(planned: Sending, *, as_json: bool) -> None:
-    from inveonimaging.sending.dimse import named
+    from inveonimaging.sending.c_store import named
 
     kinds: dict[tuple[str, str], list[int]] = {}
     for item in planned.items:

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from inveonimaging.cli.batch import left_aside
+from inveonimaging.cli.messages import say_failure, say_findings, shown
 from inveonimaging.cli.outcome import one_line_errors
 from inveonimaging.errors import InputError
-from inveonimaging.reporting import say_failure, say_findings, shown
 
 if TYPE_CHECKING:
-    from inveonimaging.batch import Passed
-    from inveonimaging.discover import Pair
+    from inveonimaging.batches import Passed
+    from inveonimaging.inveon.pairs import Pair
 
 EXAMPLES = """\b
 Examples:
@@ -36,10 +36,10 @@ def subjects(
 ) -> None:
     """Write a sheet pre-filled from the headers, to be corrected and given to inveon convert --subjects."""
     with one_line_errors():
-        from inveonimaging.batch import Passed
-        from inveonimaging.report.files import refuse_taken, write_whole
-        from inveonimaging.sheet.prefill import filled_by_scan, filled_by_subject
-        from inveonimaging.sheet.writing import refuse_kind, sheet_bytes
+        from inveonimaging.batches import Passed
+        from inveonimaging.prefill.sheet import filled_by_scan, filled_by_subject
+        from inveonimaging.prefill.writing import refuse_kind, sheet_bytes
+        from inveonimaging.storage.whole_files import refuse_taken, write_whole
 
         refuse_kind(output)
         refuse_taken(output, overwrite=overwrite)
@@ -59,8 +59,8 @@ def subjects(
 
 def _looked_at(root: Path, output: Path, passed: Passed) -> Iterator[Sequence[Pair] | InputError]:
     """Yield the pairs of each folder that a batch would enter, and what cannot be read; or the one pair of a file."""
-    from inveonimaging.batch.walk import Found, walk
-    from inveonimaging.discover import pair_of
+    from inveonimaging.batches.walk import Found, walk
+    from inveonimaging.inveon.pairs import pair_of
 
     if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         yield (pair_of(root),)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from inveonimaging.cli.messages import shown
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.errors import printable
-from inveonimaging.reporting import shown
 
 if TYPE_CHECKING:
     from inveonimaging.cli.table import Cell
@@ -77,8 +77,8 @@ def verify(
 ) -> None:
     """Compare DICOM with the Inveon files: every voxel, position, time, unit, dose and identity."""
     with one_line_errors(as_json=as_json):
+        from inveonimaging.animal import given_subject
         from inveonimaging.cli.progress import bar
-        from inveonimaging.subject import given_subject
         from inveonimaging.verification import Overrides
         from inveonimaging.verification import verify as compare
 

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from inveonimaging.cli.messages import say_findings, shown
 from inveonimaging.cli.outcome import one_line_errors
 from inveonimaging.errors import OptionError
-from inveonimaging.reporting import say_findings, shown
 
 if TYPE_CHECKING:
     from inveonimaging.conversion.options import Options
@@ -68,12 +68,12 @@ def xnat(
 ) -> None:
     """Convert all Inveon files of one scan or session of XNAT to one DICOM study."""
     with one_line_errors():
+        from inveonimaging.animal import given_subject
+        from inveonimaging.animal.xnat_route import route_of
         from inveonimaging.conversion.options import Options, suffixes
-        from inveonimaging.conversion.space import Space
         from inveonimaging.dicom.codes import CodeTable, read_code_table
-        from inveonimaging.hdr.enums import Modality
-        from inveonimaging.subject import given_subject
-        from inveonimaging.xnat import route_of
+        from inveonimaging.inveon.hdr.enums import Modality
+        from inveonimaging.study.registration import Space
 
         table = _inside(source, code_table) if code_table else None
         options = Options(

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import StudyPlan, plan_pairs, strays_of
-from inveonimaging.discover import Folder, scan_folder
 from inveonimaging.errors import InputError
+from inveonimaging.inveon.pairs import Folder, scan_folder
 
 _ONLY = ("inveon", "scans")  # where there is a folder of that name, its neighbours are not entered
 _CATALOG = "_catalog.xml"  # XNAT writes NAME_catalog.xml into each resource

@@ -6,22 +6,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from inveonimaging.animal import Animal, Source
+from inveonimaging.animal.concepts import Concept
+from inveonimaging.animal.several import names_of, several_in, texts_of
 from inveonimaging.dicom.codes import CodeTable, is_long, isotope_of, radiopharmaceutical, registry, species
 from inveonimaging.dicom.iods import IODS, LEGACY_PET_IMAGE, PET_IMAGE, Form, Iod
 from inveonimaging.dicom.modules.patient import is_non_human
 from inveonimaging.dicom.modules.pet import is_decay_corrected
 from inveonimaging.errors import InputError, UnsupportedError, printable
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import Modality
-from inveonimaging.hdr.need import missing, missing_in_frame
-from inveonimaging.image import Image
-from inveonimaging.quant import branching_fraction
-from inveonimaging.scan import is_mu_map, is_transmission, refuse_unconvertible
-from inveonimaging.subject import Animal, Source
-from inveonimaging.subject.concepts import Concept
-from inveonimaging.subject.several import names_of, several_in, texts_of
-from inveonimaging.timing import dose_findings, expected_decay_factor, utc_offset
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import Modality
+from inveonimaging.inveon.hdr.need import missing, missing_in_frame
+from inveonimaging.inveon.modality import is_mu_map, is_transmission, refuse_unconvertible
+from inveonimaging.physics.quantification import branching_fraction
+from inveonimaging.physics.timing import dose_findings, expected_decay_factor, utc_offset
+from inveonimaging.study.image import Image
 
 _MOST_IMAGES = 65535  # Image Index is an unsigned 16 bit number
 _INDEXED = (PET_IMAGE, LEGACY_PET_IMAGE)

@@ -9,9 +9,9 @@ from inveonimaging.conversion.plan import SeriesPlan
 from inveonimaging.dicom.encode import LO, lo
 from inveonimaging.dicom.modules.reconstruction import pet_kernel, reconstruction_method
 from inveonimaging.dicom.specified import ACQUISITIONS
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import AcquisitionMode, Labelled, Modality
-from inveonimaging.scan import is_mu_map, is_transmission
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import AcquisitionMode, Labelled, Modality
+from inveonimaging.inveon.modality import is_mu_map, is_transmission
 
 
 def descriptions_of(series: Sequence[SeriesPlan], *, specified: bool) -> tuple[str, ...]:

@@ -11,18 +11,18 @@ from pathlib import Path
 
 from inveonimaging.conversion.describing import descriptions_of
 from inveonimaging.conversion.manifest import SeriesDone, manifest_of
-from inveonimaging.conversion.naming import StudyNames
 from inveonimaging.conversion.options import Options
-from inveonimaging.conversion.output import MANIFEST, free_names, refuse_settled, refuse_used, staged, written_before
 from inveonimaging.conversion.plan import SeriesPlan, StudyPlan, plan
 from inveonimaging.conversion.survey import Survey, survey_of
+from inveonimaging.conversion.uids import StudyNames
 from inveonimaging.conversion.workers import Team, team
 from inveonimaging.conversion.writing import series_of, slope_findings, work_of
 from inveonimaging.dicom.pixels import transfer_syntax_of
 from inveonimaging.dicom.series import Series
 from inveonimaging.errors import DataError, InputError, OutputError
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.image import Image
+from inveonimaging.storage.staging import MANIFEST, free_names, refuse_settled, refuse_used, staged, written_before
+from inveonimaging.study.image import Image
 
 Progress = Callable[[int, int], None]
 """Called with the number of slices written and their total."""

@@ -13,14 +13,14 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from inveonimaging.conversion.naming import StudyNames
 from inveonimaging.conversion.options import Options
-from inveonimaging.conversion.origins import study_origins
-from inveonimaging.conversion.output import Written
 from inveonimaging.conversion.plan import SeriesPlan, StudyPlan
+from inveonimaging.conversion.provenance import study_origins
 from inveonimaging.conversion.survey import Survey
+from inveonimaging.conversion.uids import StudyNames
 from inveonimaging.findings import Finding
-from inveonimaging.sheet.applied import origins
+from inveonimaging.sheet.application import origins
+from inveonimaging.storage.staging import Written
 from inveonimaging.version import __version__
 
 SCHEMA = 1

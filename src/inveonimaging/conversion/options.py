@@ -10,9 +10,10 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
-from inveonimaging.conversion.objects import DEFAULT_SIZE, object_size
-from inveonimaging.conversion.space import Space
-from inveonimaging.deidentification.request import Deidentify, request_of
+from inveonimaging.animal import GivenSubject
+from inveonimaging.animal.given import subject_given
+from inveonimaging.animal.xnat_route import Route, route_given
+from inveonimaging.conversion.instance_layout import DEFAULT_SIZE, object_size
 from inveonimaging.dicom.codes import CodeTable, read_code_table
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.pixels import LONGEST, Compression
@@ -33,13 +34,12 @@ from inveonimaging.given import (
     texts,
     whole_number,
 )
-from inveonimaging.hdr.enums import Modality, Orientation
-from inveonimaging.quant import Policy
+from inveonimaging.inveon.hdr.enums import Modality, Orientation
+from inveonimaging.physics.quantification import Policy
+from inveonimaging.redaction.request import Deidentify, request_of
 from inveonimaging.sheet.matching import Sheet
 from inveonimaging.sheet.reading import read_sheet
-from inveonimaging.subject import GivenSubject
-from inveonimaging.subject.given import subject_given
-from inveonimaging.xnat import Route, route_given
+from inveonimaging.study.registration import Space
 
 PREFIXES = MappingProxyType({Modality.CT: "CT-", Modality.PET: "PET-", Modality.SPECT: "NM-"})
 

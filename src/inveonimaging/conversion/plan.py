@@ -8,24 +8,24 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path, PureWindowsPath
 
+from inveonimaging.animal import Animal, GivenSubject, animal_of, animals_of_scans, completed_headers
+from inveonimaging.animal.sheet_values import NOTHING, Told
 from inveonimaging.conversion.checks import animal_findings, bed_findings, checked, iod_of, refuse_too_many
-from inveonimaging.conversion.covering import covering_of, folder_of, without_paths
-from inveonimaging.conversion.objects import file_names, objects_of
+from inveonimaging.conversion.instance_layout import file_names, objects_of
 from inveonimaging.conversion.options import BedDirection, Options
-from inveonimaging.conversion.sessions import sessions_of
-from inveonimaging.conversion.space import spaces_of
+from inveonimaging.conversion.redacting import covering_of, folder_of, without_paths
 from inveonimaging.dicom.iods import Iod
-from inveonimaging.discover import Folder, Foreign, Pair, pair_of, scan_folder
 from inveonimaging.errors import DataError, InputError, InveonError, printable
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.gating import Gating
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import Modality
-from inveonimaging.image import Image, Instead, locate, read_pair, series_parts, split, with_header
-from inveonimaging.sheet.applied import applied
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import Modality
+from inveonimaging.inveon.pairs import Folder, Foreign, Pair, pair_of, scan_folder
+from inveonimaging.physics.gating import Gating
+from inveonimaging.sheet.application import applied
 from inveonimaging.sheet.matching import told_of, unmatched_scan
-from inveonimaging.sheet.told import NOTHING, Told
-from inveonimaging.subject import Animal, GivenSubject, animal_of, animals_of_scans, completed_headers
+from inveonimaging.study.image import Image, Instead, locate, read_pair, series_parts, split, with_header
+from inveonimaging.study.registration import spaces_of
+from inveonimaging.study.sessions import sessions_of
 
 _NAMED = 3
 _NO_IMAGE = "file-type-odd"

@@ -20,10 +20,10 @@ from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import SpawnProcess
 
-from inveonimaging.conversion.interruptions import SIGNALS, Interruptions
-from inveonimaging.conversion.output import Written
 from inveonimaging.conversion.writing import SeriesWork, Step
 from inveonimaging.errors import InveonError, OutputError
+from inveonimaging.storage.interruptions import SIGNALS, Interruptions
+from inveonimaging.storage.staging import Written
 
 _LOOK_S = 0.1
 

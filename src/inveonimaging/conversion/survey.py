@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from inveonimaging.conversion.ahead import ahead
-from inveonimaging.distribution import CLASS, Collector, Distribution, physical, quantile
 from inveonimaging.findings import Finding
-from inveonimaging.hounsfield import value_findings
-from inveonimaging.image import Image, locate
-from inveonimaging.quant import Extent, Unit, extent_of
+from inveonimaging.physics.distribution import CLASS, Collector, Distribution, physical, quantile
+from inveonimaging.physics.hounsfield import value_findings
+from inveonimaging.physics.quantification import Extent, Unit, extent_of
+from inveonimaging.study.image import Image, locate
 
 _NAMED = 8
 _HU_WINDOW = (250.0, 1500.0)  # centre and width: -500 to 1000 HU, soft tissue and bone

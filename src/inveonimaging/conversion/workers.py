@@ -7,8 +7,8 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from inveonimaging.conversion.output import Written
 from inveonimaging.conversion.writing import SeriesWork, Step
+from inveonimaging.storage.staging import Written
 
 _MOST = 4  # more of them wait for the disk
 _WORTH_IT = 1500  # files below which starting processes takes longer than it saves

@@ -12,11 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from inveonimaging.conversion.ahead import ahead
-from inveonimaging.conversion.naming import StudyNames
 from inveonimaging.conversion.options import Options
-from inveonimaging.conversion.output import Written, write_file
 from inveonimaging.conversion.plan import SeriesPlan
 from inveonimaging.conversion.survey import Survey
+from inveonimaging.conversion.uids import StudyNames
 from inveonimaging.dicom.iods import Iod, MultiFrameIod
 from inveonimaging.dicom.pixels import Compression, transfer_syntax_of
 from inveonimaging.dicom.series import Instance, MultiFrame, Series
@@ -24,11 +23,12 @@ from inveonimaging.dicom.uids import UID
 from inveonimaging.dicom.write import Head, InstanceEncoder, MultiFrameEncoder
 from inveonimaging.errors import InveonError
 from inveonimaging.findings import Finding
-from inveonimaging.grey_levels import lost_values
-from inveonimaging.image import Image
-from inveonimaging.quant import Policy, enough_steps, quantise, slopes_of
-from inveonimaging.scan import is_mu_map
-from inveonimaging.timing import frame_reference_time, utc_offset
+from inveonimaging.inveon.modality import is_mu_map
+from inveonimaging.physics.quantification import Policy, enough_steps, quantise, slopes_of
+from inveonimaging.physics.timing import frame_reference_time, utc_offset
+from inveonimaging.storage.staging import Written, write_file
+from inveonimaging.study.grey_levels import lost_values
+from inveonimaging.study.image import Image
 from inveonimaging.units import MS_PER_S
 
 Step = Callable[[int], None]

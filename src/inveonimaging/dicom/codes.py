@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 
 from pydicom.dataset import Dataset
 
+from inveonimaging.animal.concepts import Concept
 from inveonimaging.dicom.encode import LT, SH, lo, text
 from inveonimaging.errors import OptionError, printable
-from inveonimaging.subject.concepts import Concept
 
 _MASS_FIRST = re.compile(r"(\d+)(m?)([a-z]+)", re.ASCII)
 _MASS_LAST = re.compile(r"([a-z]+)(\d+)(m?)", re.ASCII)

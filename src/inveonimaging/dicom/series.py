@@ -10,13 +10,13 @@ from typing import NamedTuple
 
 from pydicom.uid import UID
 
-from inveonimaging.deidentification.request import Dates
+from inveonimaging.animal import Animal
 from inveonimaging.dicom.codes import CodeTable
 from inveonimaging.dicom.uids import UidPolicy
-from inveonimaging.gating import Gating
-from inveonimaging.image import Image
-from inveonimaging.quant import Slope, Slopes
-from inveonimaging.subject import Animal
+from inveonimaging.physics.gating import Gating
+from inveonimaging.physics.quantification import Slope, Slopes
+from inveonimaging.redaction.request import Dates
+from inveonimaging.study.image import Image
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from inveonimaging.dicom.encode import LT, lo, text
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import AcquisitionMode, FilterWindow, ModalityConfiguration, Model
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import AcquisitionMode, FilterWindow, ModalityConfiguration, Model
 
 MODELS = {
     Model.UNKNOWN: "unknown",

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from inveonimaging.errors import OptionError
-from inveonimaging.geometry import Grid, grid_of
-from inveonimaging.hdr import Frame, Header
-from inveonimaging.hdr.enums import CalibrationUnits, DataType, EventType, Modality
-from inveonimaging.hdr.model import Singles
+from inveonimaging.inveon.hdr import Frame, Header
+from inveonimaging.inveon.hdr.enums import CalibrationUnits, DataType, EventType, Modality
+from inveonimaging.inveon.hdr.model import Singles
 from inveonimaging.phantom.header import SINGLES_BLOCKS, main_of
 from inveonimaging.phantom.mouse import AIR_HU, Float, Labels, Mouse
 from inveonimaging.phantom.scan import Block, FrameTime, Scan
-from inveonimaging.timing import decay_factor
+from inveonimaging.physics.geometry import Grid, grid_of
+from inveonimaging.physics.timing import decay_factor
 
 MOUSE = Mouse()
 _BQ_PER_NCI = 37.0

@@ -10,8 +10,8 @@ from enum import Enum
 
 import numpy as np
 
-from inveonimaging.discover import Pair
 from inveonimaging.errors import OptionError
+from inveonimaging.inveon.pairs import Pair
 from inveonimaging.phantom.scan import Scan
 
 _EXTRA_BYTES = 1024

@@ -12,11 +12,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from inveonimaging.hdr import Header, enums
-from inveonimaging.hdr.fields import FRAME, MAIN, Field
-from inveonimaging.hdr.lexer import END
-from inveonimaging.hdr.model import Calibration, Corrections, Filter, Indexed, Smoothing
-from inveonimaging.hdr.values import TEXT
+from inveonimaging.inveon.hdr import Header, enums
+from inveonimaging.inveon.hdr.fields import FRAME, MAIN, Field
+from inveonimaging.inveon.hdr.lexer import END
+from inveonimaging.inveon.hdr.model import Calibration, Corrections, Filter, Indexed, Smoothing
+from inveonimaging.inveon.hdr.values import TEXT
 
 _BEDS = 2
 _OVERLAP = 0.3  # of what a bed position shows, which the next one shows, too

@@ -8,11 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from inveonimaging import hdr
-from inveonimaging.discover import HEADER_SUFFIX, Pair
 from inveonimaging.errors import OutputError
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.model import Extra
+from inveonimaging.inveon import hdr
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.model import Extra
+from inveonimaging.inveon.pairs import HEADER_SUFFIX, Pair
 from inveonimaging.phantom import defects as spoil
 from inveonimaging.phantom.contents import MOUSE, Contents, contents_of
 from inveonimaging.phantom.defects import Defect

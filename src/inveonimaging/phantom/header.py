@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from inveonimaging.errors import OptionError
-from inveonimaging.hdr import Header, enums
-from inveonimaging.hdr.enums import AcquisitionMode, BedMotion, Modality
-from inveonimaging.hdr.model import (
+from inveonimaging.inveon.hdr import Header, enums
+from inveonimaging.inveon.hdr.enums import AcquisitionMode, BedMotion, Modality
+from inveonimaging.inveon.hdr.model import (
     Acquisition,
     Array,
     Bed,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from inveonimaging.geometry import Grid
+from inveonimaging.physics.geometry import Grid
 
 Float = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.uint8]

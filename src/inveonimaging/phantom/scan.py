@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from inveonimaging.hdr import enums
-from inveonimaging.hdr.enums import DataType, Modality, Orientation
-from inveonimaging.hdr.model import Calibration, GateBins, Subject, Tracer
+from inveonimaging.inveon.hdr import enums
+from inveonimaging.inveon.hdr.enums import DataType, Modality, Orientation
+from inveonimaging.inveon.hdr.model import Calibration, GateBins, Subject, Tracer
+from inveonimaging.inveon.voxels import DTYPES
 from inveonimaging.phantom.mouse import INJECTED_BQ, WEIGHT_G
-from inveonimaging.voxels import DTYPES
 
 _BQ_PER_MCI = 37e6
 _CT_START = datetime(2014, 6, 17, 13, 31, 44)  # local time, as in a header

@@ -13,7 +13,7 @@ from pydicom.uid import UID
 from pynetdicom.presentation import PresentationContext, build_context
 
 from inveonimaging.errors import TargetError
-from inveonimaging.sending.link import Handlers, Link, asking
+from inveonimaging.sending.pynetdicom_link import Handlers, Link, asking
 from inveonimaging.sending.result import LostError
 from inveonimaging.sending.target import DicomTarget
 from inveonimaging.sending.tls import why

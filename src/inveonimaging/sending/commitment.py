@@ -18,7 +18,7 @@ from pynetdicom.presentation import build_context
 
 from inveonimaging.errors import OutputError, TargetError
 from inveonimaging.sending.association import VERIFICATION, Connector
-from inveonimaging.sending.link import Link, asking
+from inveonimaging.sending.pynetdicom_link import Link, asking
 from inveonimaging.sending.result import Fate, Item, LostError, Verdict
 from inveonimaging.sending.status import told
 from inveonimaging.sending.target import DicomTarget

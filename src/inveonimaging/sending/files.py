@@ -11,9 +11,9 @@ from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
-from inveonimaging.digest import sha256_of
-from inveonimaging.readback import dicom_files
+from inveonimaging.dicom_reading.series import dicom_files
 from inveonimaging.sending.result import Failure, Item
+from inveonimaging.storage.digest import sha256_of
 
 
 def survey(paths: Iterable[str | os.PathLike[str]]) -> tuple[tuple[Item, ...], tuple[Failure, ...], int]:

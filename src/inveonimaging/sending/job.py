@@ -130,8 +130,8 @@ def way_to(target: Target, options: SendOptions, environment: Mapping[str, str])
 
 def _dimse(target: DicomTarget, options: SendOptions) -> Way:
     from inveonimaging.sending.association import Connector
+    from inveonimaging.sending.c_store import Storer
     from inveonimaging.sending.commitment import Committer
-    from inveonimaging.sending.dimse import Storer
     from inveonimaging.sending.tls import context_of, listening_context
 
     tls = (context_of(options), options.tls_name or target.host) if options.is_encrypted else None
@@ -148,8 +148,8 @@ def _dimse(target: DicomTarget, options: SendOptions) -> Way:
 
 def _web(target: WebTarget, options: SendOptions, environment: Mapping[str, str]) -> Way:
     from inveonimaging.sending.credentials import credentials_for
+    from inveonimaging.sending.stow_rs import Stower
     from inveonimaging.sending.tls import context_of
-    from inveonimaging.sending.web import Stower
 
     if options.is_commitment_asked:
         raise OptionError("DICOMweb has no storage commitment", hint="a dicom:// target has")

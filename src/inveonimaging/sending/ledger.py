@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from inveonimaging.digest import sha256_of
 from inveonimaging.sending.files import has_changed
 from inveonimaging.sending.journal import Journal, State
 from inveonimaging.sending.result import Failure, Fate, Item, Verdict
+from inveonimaging.storage.digest import sha256_of
 
 
 @dataclass

@@ -10,13 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from inveonimaging.discover import Pair
+from inveonimaging.animal.sheet_values import NOTHING, Cell, Told
 from inveonimaging.errors import InputError, printable
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.hdr import Header
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.pairs import Pair
 from inveonimaging.sheet.columns import OF_A_DAY, STUDY_NAMES
 from inveonimaging.sheet.needs import refuse_incomplete
-from inveonimaging.sheet.told import NOTHING, Cell, Told
 
 _WILD = frozenset("*?[")
 _NAMED = 8

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from inveonimaging.animal.sheet_values import Told
 from inveonimaging.errors import InputError
-from inveonimaging.hdr import Header
-from inveonimaging.sheet.told import Told
+from inveonimaging.inveon.hdr import Header
 
 _TOGETHER = (
     ("breed_registration", "breed_registry"),

@@ -7,13 +7,13 @@ import os
 import re
 from pathlib import Path
 
+from inveonimaging.animal.free_text import NOT_GIVEN
+from inveonimaging.animal.sheet_values import Cell
 from inveonimaging.errors import OptionError, printable
 from inveonimaging.sheet.columns import NOTE, Column, Scope, column_of, meant
 from inveonimaging.sheet.escape import unescaped
 from inveonimaging.sheet.matching import Row, Sheet, parts_of_path
 from inveonimaging.sheet.tables import LARGEST, Raw, Table, read_table
-from inveonimaging.sheet.told import Cell
-from inveonimaging.subject.typed import NOT_GIVEN
 
 TAKEN_AWAY = "unknown"
 _DECIMAL_COMMA = re.compile(r"(\d+),(\d+)", re.ASCII)

@@ -10,10 +10,10 @@ from decimal import Decimal
 from typing import Any
 
 from inveonimaging import units
+from inveonimaging.animal.concepts import Concept
+from inveonimaging.animal.free_text import birth_date_of, sex_of
+from inveonimaging.animal.xnat_route import checked_label
 from inveonimaging.errors import OptionError
-from inveonimaging.subject.concepts import Concept
-from inveonimaging.subject.typed import birth_date_of, sex_of
-from inveonimaging.xnat import checked_label
 
 LO, SH, LONG = 64, 16, 1024
 SEPARATOR = "|"

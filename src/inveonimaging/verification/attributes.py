@@ -9,7 +9,7 @@ from typing import Any
 
 import pydicom.uid as uids
 
-from inveonimaging.quant import Unit
+from inveonimaging.physics.quantification import Unit
 from inveonimaging.verification.comparison import (
     Excuse,
     Fact,
@@ -22,7 +22,7 @@ from inveonimaging.verification.comparison import (
     seconds,
 )
 from inveonimaging.verification.concepts import ISOTOPE_CODES, isotope, same_compound, same_species
-from inveonimaging.verification.moments import acquired, clock_of, joined, parsed
+from inveonimaging.verification.dicom_times import acquired, clock_of, joined, parsed
 from inveonimaging.verification.planes import Plane, number
 from inveonimaging.verification.result import Kind
 from inveonimaging.verification.source import Scan

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from inveonimaging.check.animals import ANY, limits_of
-from inveonimaging.check.nuclides import NUCLIDES, nuclide_of
+from inveonimaging.checks.animals import ANY, limits_of
+from inveonimaging.checks.nuclides import NUCLIDES, nuclide_of
 from inveonimaging.verification.comparison import plain
 
 ISOTOPE_CODES = {  # CID 18 and 4020: SNOMED CT, and one of DICOM's own

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from inveonimaging.deidentification.cover import neutral
-from inveonimaging.deidentification.kept import folded
-from inveonimaging.discover import Pair
-from inveonimaging.hdr import Header
-from inveonimaging.subject import Animal, Source
+from inveonimaging.animal import Animal, Source
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.pairs import Pair
+from inveonimaging.redaction.context import neutral
+from inveonimaging.redaction.free_text import folded
+from inveonimaging.verification.dicom_times import acquired, joined
 from inveonimaging.verification.identity import KEPT, Name, Search, names_of
-from inveonimaging.verification.moments import acquired, joined
 from inveonimaging.verification.planes import Plane
 from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import Scan

@@ -14,8 +14,8 @@ from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag
 
-from inveonimaging.deidentification.kept import folded, is_nuclide, names_in, pattern_of, people_in, tells_more
-from inveonimaging.subject.typed import text_of
+from inveonimaging.animal.free_text import text_of
+from inveonimaging.redaction.free_text import folded, is_nuclide, names_in, pattern_of, people_in, tells_more
 from inveonimaging.verification.comparison import plain
 
 _PEOPLE = (

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from inveonimaging.errors import printable
-from inveonimaging.verification.placing import Placing, Slot
+from inveonimaging.verification.plane_matching import Placing, Slot
 from inveonimaging.verification.planes import Plane
 from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import Scan

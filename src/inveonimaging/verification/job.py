@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inveonimaging.discover import scan_folder
+from inveonimaging.dicom_reading.series import dicom_files
 from inveonimaging.errors import InputError, printable
-from inveonimaging.readback import dicom_files
+from inveonimaging.inveon.pairs import scan_folder
 from inveonimaging.verification.deidentified import DEIDENTIFIED, Hidden, hidden_of, is_deidentified
-from inveonimaging.verification.moments import joined
+from inveonimaging.verification.dicom_times import joined
 from inveonimaging.verification.overrides import Manifest, Overrides, manifest_beside
 from inveonimaging.verification.pairing import paired
 from inveonimaging.verification.planes import Found, Plane, read_files, values_of

@@ -9,6 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from inveonimaging.animal import GivenSubject
+from inveonimaging.animal.given import subject_given
 from inveonimaging.errors import printable
 from inveonimaging.given import (
     Given,
@@ -22,11 +24,9 @@ from inveonimaging.given import (
     refused,
     switch,
 )
-from inveonimaging.hdr.enums import Orientation
+from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.sheet.matching import Sheet
 from inveonimaging.sheet.reading import read_sheet
-from inveonimaging.subject import GivenSubject
-from inveonimaging.subject.given import subject_given
 
 MANIFEST = "inveon-manifest.json"
 _LARGEST_MANIFEST = 256 * 1024 * 1024

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from inveonimaging.errors import InputError
+from inveonimaging.verification.correlation import likeness, sample
+from inveonimaging.verification.dicom_times import acquired
 from inveonimaging.verification.layout import LAYOUTS
-from inveonimaging.verification.likeness import likeness, sample
-from inveonimaging.verification.moments import acquired
 from inveonimaging.verification.planes import Plane
 from inveonimaging.verification.source import Scan
 

@@ -21,9 +21,9 @@ from pydicom.tag import BaseTag, Tag
 from pydicom.uid import UID
 from pydicom.valuerep import DSdecimal, DSfloat
 
+from inveonimaging.dicom_reading.series import Instance, Native, read_instance, read_plane
+from inveonimaging.dicom_reading.workstation import workstation_values
 from inveonimaging.errors import InputError
-from inveonimaging.readback import Instance, Native, read_instance, read_plane
-from inveonimaging.workstation import workstation_values
 
 Float = npt.NDArray[np.float64]
 

@@ -10,7 +10,7 @@ import numpy as np
 from inveonimaging.errors import printable
 from inveonimaging.verification.attributes import NM
 from inveonimaging.verification.layout import Layout
-from inveonimaging.verification.placing import Placing
+from inveonimaging.verification.plane_matching import Placing
 from inveonimaging.verification.planes import Float, Plane
 from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import Scan

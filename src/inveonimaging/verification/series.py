@@ -12,7 +12,7 @@ from inveonimaging.verification.attributes import FACTS
 from inveonimaging.verification.comparison import Stated, compare_facts
 from inveonimaging.verification.indices import compare_indices
 from inveonimaging.verification.layout import AS_IT_IS, Layout
-from inveonimaging.verification.placing import Placing, place
+from inveonimaging.verification.plane_matching import Placing, place
 from inveonimaging.verification.planes import Plane, values_of
 from inveonimaging.verification.positions import Placed, compare_positions
 from inveonimaging.verification.result import Check, Difference, Kind, SeriesCheck, Verdict

@@ -12,18 +12,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from inveonimaging.discover import Pair, pair_of, scan_folder
+from inveonimaging.animal import Animal, animal_of, animals_of_scans, completed_headers
 from inveonimaging.errors import InputError, UnsupportedError, printable
 from inveonimaging.findings import Severity
-from inveonimaging.gating import gating_of
-from inveonimaging.hdr import Frame, Header
-from inveonimaging.hdr.enums import EventType, Modality
-from inveonimaging.image import Image, read_pair, split
-from inveonimaging.parts import Part, parts_of
-from inveonimaging.scan import is_mu_map, is_transmission, refuse_unconvertible
-from inveonimaging.sheet.applied import applied
+from inveonimaging.inveon.frame_groups import Part, parts_of
+from inveonimaging.inveon.hdr import Frame, Header
+from inveonimaging.inveon.hdr.enums import EventType, Modality
+from inveonimaging.inveon.modality import is_mu_map, is_transmission, refuse_unconvertible
+from inveonimaging.inveon.pairs import Pair, pair_of, scan_folder
+from inveonimaging.physics.gating import gating_of
+from inveonimaging.sheet.application import applied
 from inveonimaging.sheet.matching import told_of
-from inveonimaging.subject import Animal, animal_of, animals_of_scans, completed_headers
+from inveonimaging.study.image import Image, read_pair, split
 from inveonimaging.verification.overrides import Overrides
 
 Float = npt.NDArray[np.float64]

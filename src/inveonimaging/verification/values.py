@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inveonimaging.dicom_reading.series import read_planes
 from inveonimaging.errors import InputError
-from inveonimaging.readback import read_planes
+from inveonimaging.verification.correlation import sample
 from inveonimaging.verification.diagnosis import Diagnosis, diagnosed
-from inveonimaging.verification.likeness import sample
-from inveonimaging.verification.placing import Placing, Slot
+from inveonimaging.verification.plane_matching import Placing, Slot
 from inveonimaging.verification.planes import Float, Plane, number
 from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import Scan

@@ -14,14 +14,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inveonimaging.dicom_reading.workstation import KEYS
 from inveonimaging.errors import printable
-from inveonimaging.hdr.fields import MAIN
+from inveonimaging.inveon.hdr.fields import MAIN
 from inveonimaging.verification.comparison import Fact, number_or_text
-from inveonimaging.verification.moments import joined
+from inveonimaging.verification.dicom_times import joined
 from inveonimaging.verification.planes import WORKSTATION, Float, Plane, number, values_of
 from inveonimaging.verification.result import Kind
 from inveonimaging.verification.source import Scan
-from inveonimaging.workstation import KEYS
 
 _SIX_DIGITS = 1e-5
 _MS = 1.0

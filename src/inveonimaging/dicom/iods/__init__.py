@@ -10,7 +10,7 @@ from inveonimaging.dicom.iods.iod import Iod, MultiFrameIod, SingleFrameIod
 from inveonimaging.dicom.iods.legacy import LEGACY_CT_IMAGE, LEGACY_PET_IMAGE
 from inveonimaging.dicom.iods.nm import NM_IMAGE
 from inveonimaging.dicom.iods.pet import PET_IMAGE
-from inveonimaging.hdr.enums import Modality
+from inveonimaging.inveon.hdr.enums import Modality
 
 
 class Form(str, Enum):

@@ -10,7 +10,7 @@ from pydicom.uid import UID
 
 from inveonimaging.dicom.encode import merged
 from inveonimaging.dicom.series import Instance, MultiFrame, Series
-from inveonimaging.quant import Slope
+from inveonimaging.physics.quantification import Slope
 
 Constant = tuple[Callable[[Series], Dataset], ...]
 Attributes = Mapping[str, str | int | list[str] | list[int]]

@@ -52,7 +52,7 @@ from inveonimaging.dicom.modules.multi_frame import (
 from inveonimaging.dicom.modules.patient import patient, patient_study
 from inveonimaging.dicom.modules.synchronization import synchronization_of_frame
 from inveonimaging.dicom.series import Instance, Series
-from inveonimaging.quant import Slope
+from inveonimaging.physics.quantification import Slope
 
 _ELSEWHERE = frozenset(  # attributes of single-frame instances that stand in a macro, or are those of the object
     Tag(keyword)

@@ -7,9 +7,9 @@ from pydicom.dataset import Dataset
 from inveonimaging.dicom.encode import dataset, ds, put, sh, whole
 from inveonimaging.dicom.modules.reconstruction import ct_kernel, reconstruction_diameter
 from inveonimaging.dicom.series import Series
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import RotationDirection
-from inveonimaging.hdr.model import Ct
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import RotationDirection
+from inveonimaging.inveon.hdr.model import Ct
 from inveonimaging.units import UA_PER_MA
 
 _DIRECTION = {RotationDirection.CLOCKWISE: "CW", RotationDirection.COUNTERCLOCKWISE: "CC"}

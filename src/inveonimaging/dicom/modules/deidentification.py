@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydicom.dataset import Dataset
 
-from inveonimaging.deidentification.request import Dates
 from inveonimaging.dicom import codes
 from inveonimaging.dicom.encode import dataset
 from inveonimaging.dicom.modules.header_text import CREATOR, GROUP
 from inveonimaging.dicom.series import Series
+from inveonimaging.redaction.request import Dates
 
 METHOD = "inveonimaging --deidentify"  # the profile is documented in docs/how-to/deidentify.md
 

@@ -16,8 +16,8 @@ from inveonimaging.dicom.modules.position import centres
 from inveonimaging.dicom.modules.reconstruction import ct_kernel, reconstruction_diameter
 from inveonimaging.dicom.modules.synchronization import synchronization
 from inveonimaging.dicom.series import Series
-from inveonimaging.hdr.enums import BedMotion, ReconAlgorithm, Smoothing
-from inveonimaging.hdr.model import Header
+from inveonimaging.inveon.hdr.enums import BedMotion, ReconAlgorithm, Smoothing
+from inveonimaging.inveon.hdr.model import Header
 from inveonimaging.units import MM_PER_UM, MS_PER_S, UA_PER_MA
 
 _ALGORITHM = {ReconAlgorithm.FBP: "FILTER_BACK_PROJ", ReconAlgorithm.FELDKAMP: "FILTER_BACK_PROJ"}

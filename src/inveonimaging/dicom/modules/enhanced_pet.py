@@ -19,11 +19,11 @@ from inveonimaging.dicom.modules.position import centres
 from inveonimaging.dicom.modules.reconstruction import reconstruction_diameter
 from inveonimaging.dicom.modules.synchronization import synchronization
 from inveonimaging.dicom.series import Series
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import AcquisitionMode, Attenuation, GantryRotation, Rebinning, ReconAlgorithm
-from inveonimaging.hdr.model import Detector
-from inveonimaging.quant import branching_fraction
-from inveonimaging.timing import factor_to_injection
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import AcquisitionMode, Attenuation, GantryRotation, Rebinning, ReconAlgorithm
+from inveonimaging.inveon.hdr.model import Detector
+from inveonimaging.physics.quantification import branching_fraction
+from inveonimaging.physics.timing import factor_to_injection
 
 _AXIAL = codes.Code("24422004", "SCT", "Axial")
 _LARGEST_US = 65535

@@ -14,7 +14,7 @@ from inveonimaging.dicom.modules.general import is_unpaired, region_of
 from inveonimaging.dicom.modules.image import image_plane, image_position, rescale, voi_lut
 from inveonimaging.dicom.modules.pet import UNITS
 from inveonimaging.dicom.series import Instance, Series
-from inveonimaging.quant import HIGHEST, LOWEST, Slope, Unit
+from inveonimaging.physics.quantification import HIGHEST, LOWEST, Slope, Unit
 from inveonimaging.units import MS_PER_S
 
 _STACK = "1"

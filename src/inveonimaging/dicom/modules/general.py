@@ -8,7 +8,7 @@ from inveonimaging.dicom import codes, specified
 from inveonimaging.dicom.encode import ST, cs, da, dataset, lo, pn, put, sh, text, tm, zone
 from inveonimaging.dicom.modules.patient import is_non_human
 from inveonimaging.dicom.series import Instance, Series
-from inveonimaging.hdr.enums import Modality, ModalityConfiguration, Model
+from inveonimaging.inveon.hdr.enums import Modality, ModalityConfiguration, Model
 from inveonimaging.version import __version__
 
 MODALITY = {Modality.CT: "CT", Modality.PET: "PT", Modality.SPECT: "NM"}

@@ -8,7 +8,7 @@ from pydicom.dataset import Dataset
 
 from inveonimaging.dicom.encode import lo
 from inveonimaging.dicom.series import Series
-from inveonimaging.hdr.lexer import decode
+from inveonimaging.inveon.hdr.lexer import decode
 
 GROUP = 0x0099
 CREATOR = "INVEONIMAGING HEADER 1"

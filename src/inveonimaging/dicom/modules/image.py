@@ -7,7 +7,7 @@ from pydicom.dataset import Dataset
 from inveonimaging.dicom.encode import dataset, ds, put
 from inveonimaging.dicom.series import Instance, Series
 from inveonimaging.dicom.specified import filter_names
-from inveonimaging.quant import Slope
+from inveonimaging.physics.quantification import Slope
 
 
 def general_image(series: Series, instance: Instance) -> dict[str, str]:

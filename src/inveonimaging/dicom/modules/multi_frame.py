@@ -11,8 +11,8 @@ from pydicom.tag import Tag
 from inveonimaging.dicom.encode import da, dataset, dt, lo, put, tm
 from inveonimaging.dicom.modules.synchronization import delay_keywords
 from inveonimaging.dicom.series import MultiFrame, Series
-from inveonimaging.gating import Trigger
-from inveonimaging.parts import beds_are_joined
+from inveonimaging.inveon.frame_groups import beds_are_joined
+from inveonimaging.physics.gating import Trigger
 
 ORIGINAL, DERIVED = "ORIGINAL", "DERIVED"
 _VOLUME = MappingProxyType(

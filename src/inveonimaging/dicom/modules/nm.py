@@ -20,7 +20,7 @@ from inveonimaging.dicom.modules.general import general_acquisition
 from inveonimaging.dicom.modules.image import image_plane, image_position, rescale
 from inveonimaging.dicom.modules.pet import energy_window
 from inveonimaging.dicom.series import MultiFrame, Series
-from inveonimaging.hdr.model import Gantry
+from inveonimaging.inveon.hdr.model import Gantry
 from inveonimaging.units import BQ_PER_MBQ
 
 _PINHOLE = "PINH"

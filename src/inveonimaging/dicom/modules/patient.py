@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pydicom.dataset import Dataset
 
+from inveonimaging.animal import Animal
 from inveonimaging.dicom import codes
 from inveonimaging.dicom.encode import LT, da, dataset, ds, lo, pn, put, text
 from inveonimaging.dicom.series import Series
-from inveonimaging.subject import Animal
 
 _HUMAN = {"homo sapiens", "human", "homo"}
 _HUMAN_CODE = "337915000"

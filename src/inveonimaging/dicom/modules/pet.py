@@ -12,11 +12,11 @@ from inveonimaging.dicom.modules.reconstruction import (
     reconstruction_method,
 )
 from inveonimaging.dicom.series import Instance, Series
-from inveonimaging.hdr import Frame, Header
-from inveonimaging.hdr.enums import AcquisitionMode, CalibrationUnits, EventType, GantryRotation, Labelled
-from inveonimaging.quant import Unit, branching_fraction
-from inveonimaging.scan import is_mu_map, is_transmission
-from inveonimaging.timing import expected_decay_factor, factor_to_injection
+from inveonimaging.inveon.hdr import Frame, Header
+from inveonimaging.inveon.hdr.enums import AcquisitionMode, CalibrationUnits, EventType, GantryRotation, Labelled
+from inveonimaging.inveon.modality import is_mu_map, is_transmission
+from inveonimaging.physics.quantification import Unit, branching_fraction
+from inveonimaging.physics.timing import expected_decay_factor, factor_to_injection
 from inveonimaging.units import BQ_PER_NCI
 
 UNITS = {Unit.BQML: "BQML", Unit.PROPCNTS: "PROPCNTS", Unit.PER_CM: "1CM"}

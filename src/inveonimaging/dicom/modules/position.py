@@ -6,7 +6,7 @@ from pydicom.dataset import Dataset
 
 from inveonimaging.dicom.encode import dataset, put
 from inveonimaging.dicom.series import Series
-from inveonimaging.parts import beds_are_joined
+from inveonimaging.inveon.frame_groups import beds_are_joined
 
 
 def centres(series: Series) -> Dataset:

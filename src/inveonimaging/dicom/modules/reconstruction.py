@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from inveonimaging.dicom.encode import SH, ds, lo, sh
 from inveonimaging.dicom.series import Series
-from inveonimaging.hdr import Header
-from inveonimaging.hdr.enums import FilterWindow, Rebinning, ReconAlgorithm
-from inveonimaging.hdr.model import Filter
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import FilterWindow, Rebinning, ReconAlgorithm
+from inveonimaging.inveon.hdr.model import Filter
 
 _TO_2D = {Rebinning.SSRB, Rebinning.FORE}
 _WITH_MAP = {ReconAlgorithm.OSEM3D_MAP, ReconAlgorithm.MAPTR, ReconAlgorithm.MAP3D}

@@ -1,6 +1,7 @@
 """Cardiac and Respiratory Synchronization of gated multi-frame objects.
 
-Gates are sorted after the acquisition (list mode), as even parts of a nominal cycle; see `inveonimaging.gating`.
+Gates are sorted after the acquisition (list mode), as even parts of a nominal cycle;
+see `inveonimaging.physics.gating`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pydicom.dataset import Dataset
 from inveonimaging.dicom.encode import dataset, whole
 from inveonimaging.dicom.modules.general import UNKNOWN
 from inveonimaging.dicom.series import Series
-from inveonimaging.gating import Gating, Trigger
+from inveonimaging.physics.gating import Gating, Trigger
 
 _ECG = re.compile(r"\be[ck]g|\br[- ]?wave|\br[- ]?r\b", re.IGNORECASE)
 _PULSE = re.compile(r"pulse|oxi", re.IGNORECASE)

@@ -1,0 +1,243 @@
+"""The one animal of a study, put together from all that is said of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from inveonimaging.animal.concepts import Concept
+from inveonimaging.animal.free_text import LONGEST_AGE, birth_date_of, sex_of, text_of
+from inveonimaging.animal.from_header import FROM_HEADER, first
+from inveonimaging.animal.given import GivenSubject
+from inveonimaging.animal.sheet_values import NOTHING, Origin, Source, Told
+from inveonimaging.errors import printable
+from inveonimaging.findings import Finding, Severity
+from inveonimaging.inveon.hdr import Header
+
+_GIVEN = ("name", "id", "birth_date", "sex")
+_IDENTIFIER = "subject_identifier"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Animal:
+    """The animal of a study; None or empty is unknown.
+
+    Attributes:
+        name, id: as typed, one line.
+        sex: `M`, `F`, `O` or empty.
+        neutered: whether it was.
+        age: a DICOM Age String such as `012W`.
+        species, strain, breed: as typed.
+        species_code, strain_codes: what a sheet gives for them.
+        strain_nomenclature: how the strain is written, such as `MGI_2013`.
+        strain_stock, strain_source, strain_registry: number in a stock, who keeps it, and the registry: a code, or its
+            name.
+        breed_registration, breed_registry: number in a registry, and the registry: a code, or its name.
+        modifications: genetic ones, as typed.
+        modifications_nomenclature: how they are written.
+        modifications_codes: one of each modification, or none at all.
+        weight_kg, length_m: above 0.
+        investigator: the responsible person, as typed.
+        responsible_role: what that person is, a defined term of DICOM.
+        responsible_organization: as typed.
+        institution: where the scanner is, as typed.
+        history: drugs, food, water and the like, one sentence each.
+        sources: where each known value came from, by attribute name.
+    """
+
+    name: str = ""
+    id: str = ""
+    birth_date: date | None = None
+    sex: str = ""
+    neutered: bool | None = None
+    age: str | None = None
+    species: str | None = None
+    species_code: Concept | None = None
+    strain: str | None = None
+    strain_nomenclature: str | None = None
+    strain_codes: tuple[Concept, ...] = ()
+    strain_stock: str | None = None
+    strain_source: str | None = None
+    strain_registry: Concept | str | None = None
+    breed: str | None = None
+    breed_registration: str | None = None
+    breed_registry: Concept | str | None = None
+    modifications: tuple[str, ...] = ()
+    modifications_nomenclature: str | None = None
+    modifications_codes: tuple[Concept, ...] = ()
+    weight_kg: float | None = None
+    length_m: float | None = None
+    investigator: str | None = None
+    responsible_role: str = "INVESTIGATOR"
+    responsible_organization: str | None = None
+    institution: str | None = None
+    history: str | None = None
+    sources: Mapping[str, Origin] = field(default_factory=dict)
+
+
+OF_ANIMALS = frozenset(Animal.__dataclass_fields__) - {"sources"}
+"""What can be said of an animal."""
+
+
+def animal_of(
+    headers: Sequence[Header], given: GivenSubject, told: Told = NOTHING, files: Sequence[str] = ()
+) -> tuple[Animal, tuple[Finding, ...]]:
+    """Return the one animal of a study's headers: for each value the first header that gives it.
+
+    A DICOM study has one patient: headers that disagree are a finding, and the first counts unless the user says it.
+    Headers of several subjects are a finding that is an error, unless the user names the one.
+
+    Args:
+        headers: of all scans.
+        given: on the command line; wins over all else.
+        told: by a sheet, of the study; wins over the headers.
+        files: the headers' file names, for the sources; the first names an animal that nothing else names.
+    """
+    findings: list[Finding] = list(several_animals(headers, given, told))
+    typed = dict.fromkeys(given.unknown) | {
+        name: value for name in _GIVEN if (value := getattr(given, name)) is not None
+    }
+    said = {name: cell.value for name, cell in told.cells.items() if name in OF_ANIMALS}
+    known, sources = _known(headers, {**said, **typed}, files, findings)
+    if "birth_date" in typed and typed["birth_date"] != known.get("birth_date"):
+        known.pop("age", None)  # that of another birth date
+    known |= {**said, **typed}
+    unnamed = {} if "id" in told.cells else _named_by_file(known, files)  # a sheet may want it to be empty
+    known |= unnamed
+    findings += birth_findings(known.get("birth_date"), headers)
+    if known.get("responsible_organization") == known.get("institution"):
+        known.pop("responsible_organization", None)  # which it is without being said
+    sources |= {name: told.origin(name) for name in said} | dict.fromkeys(typed, Origin(Source.COMMAND_LINE))
+    if unnamed:
+        sources |= dict.fromkeys(unnamed, Origin(Source.FILE_NAME, files[0]))
+        findings.append(_unnamed_finding(files[0], unnamed))
+    if "id" in sources:
+        sources.setdefault("name", sources["id"])
+    if known.get("id") and not known.get("name") and "name" not in told.cells:
+        known["name"] = known["id"]
+    derived = None if known.get("age") else _age_at_scan(known.get("birth_date"), headers)
+    if derived:
+        known["age"], sources["age"] = derived, Origin(Source.DERIVED)
+    values = {name: value for name, value in known.items() if value is not None}
+    sources = {name: origin for name, origin in sources.items() if name in values}
+    return Animal(**values, sources=sources), tuple(dict.fromkeys(findings))
+
+
+def _known(
+    headers: Sequence[Header], said: Mapping[str, Any], files: Sequence[str], findings: list[Finding]
+) -> tuple[dict[str, Any], dict[str, Origin]]:
+    """Return what the headers say, and where; what is `said` instead raises no findings."""
+    known: dict[str, Any] = _identity(headers, said.get("id"))
+    sources = dict.fromkeys(known, _origin(headers, _first_named(headers), _IDENTIFIER, files))
+    if known.get("name") == said.get("id"):
+        sources.pop("name", None)  # of several subjects it is the given ID
+    for name, key, from_header in FROM_HEADER:
+        value, number = first(headers, key, from_header, [] if name in said else findings)
+        if value is not None:
+            known[name], sources[name] = value, _origin(headers, number, key, files)
+    return known, sources
+
+
+def _origin(headers: Sequence[Header], number: int, key: str, files: Sequence[str]) -> Origin:
+    file = files[number] if number < len(files) else ""
+    line = headers[number].line_of(key) if number < len(headers) else None
+    return Origin(Source.HEADER, file, line)
+
+
+def _first_named(headers: Sequence[Header]) -> int:
+    return next((number for number, each in enumerate(headers) if text_of(each.subject.identifier)), 0)
+
+
+def _identity(headers: Sequence[Header], given_id: str | None) -> dict[str, Any]:
+    """Return ID and name as the headers have them; what a user gives for several subjects is both."""
+    subjects = _subjects(headers)
+    if len(subjects) > 1 and given_id is not None:
+        return {"name": given_id}
+    return {"id": subjects[0], "name": subjects[0]} if subjects else {}
+
+
+def _subjects(headers: Sequence[Header]) -> list[str]:
+    """Return the identifiers of headers, those that differ in case and blanks alone as one."""
+    typed = [text for header in headers if (text := text_of(header.subject.identifier))]
+    return list({" ".join(text.split()).casefold(): text for text in reversed(typed)}.values())[::-1]
+
+
+def several_animals(headers: Sequence[Header], given: GivenSubject, told: Told = NOTHING) -> Iterator[Finding]:
+    """Yield that headers are those of several animals, unless the user names the one.
+
+    They have other identifiers, or other places in a group that a program cut apart; or none has an identifier, and
+    they differ in what an animal keeps.
+    """
+    if given.id or told.get("id"):
+        return
+    subjects, numbers = _subjects(headers), list(dict.fromkeys(filter(None, map(animal_number_of, headers))))
+    kept: dict[str, list[Any]] = {
+        "subject_sex": [] if given.sex else _sexes(headers),
+        "subject_date_of_birth": [] if given.birth_date else _births(headers),
+    }
+    differing: dict[str, list[Any]] = {_IDENTIFIER: subjects, "animal_number": numbers, **({} if subjects else kept)}
+    for key, values in differing.items():
+        if len(values) > 1:
+            shown = ", ".join(f"'{printable(value, 30)}'" for value in values)
+            without = "" if subjects or numbers else ", and no header names the subject"
+            message = f"{key} differs within the study: {shown}{without}"
+            yield Finding("several-subjects", message, Severity.ERROR, key=key)
+            return
+
+
+def animal_number_of(header: Header) -> str | None:
+    """Return the place of an animal in a group that was scanned together, as text; None if it is not given."""
+    if header.subject.animal_number is not None:
+        return str(header.subject.animal_number)
+    return next((text for each in header.extras if each.key == "animal_number" and (text := text_of(each.value))), None)
+
+
+def _sexes(headers: Sequence[Header]) -> list[str]:
+    return list(dict.fromkeys(sex for each in headers if (sex := sex_of(each.subject.sex or ""))))
+
+
+def _births(headers: Sequence[Header]) -> list[date]:
+    return list(dict.fromkeys(born for each in headers if (born := birth_date_of(each.subject.date_of_birth or ""))))
+
+
+def _named_by_file(known: Mapping[str, Any], files: Sequence[str]) -> dict[str, Any]:
+    """Return the first file's name as ID, and as name if there is none, of an animal that nothing else names."""
+    if known.get("id") or not files:
+        return {}
+    stem = stem_of(files[0])
+    return {"id": stem} if known.get("name") else {"id": stem, "name": stem}
+
+
+def stem_of(file: str) -> str:
+    """Return the name of a header without `.img.hdr` or `.hdr`, as the vendor's workstation names patients."""
+    return re.sub(r"(?:\.img)?(?:\.hdr)?$", "", file, flags=re.IGNORECASE) or file
+
+
+def _unnamed_finding(file: str, unnamed: Mapping[str, Any]) -> Finding:
+    what = "Patient ID and Name are" if "name" in unnamed else "Patient ID is"
+    message = (
+        f"{_IDENTIFIER} is missing; {what} the name of the first file, '{printable(stem_of(file), 40)}' "
+        "(--patient-id and --patient-name, or a sheet for --subjects, name the animal)"
+    )
+    return Finding("subject-unknown", message, key=_IDENTIFIER)
+
+
+def birth_findings(born: date | None, headers: Iterable[Header]) -> Iterator[Finding]:
+    """Yield that an animal was born after a scan, with the first such scan."""
+    for header in headers:
+        when = header.acquisition.started_at
+        if born and when and born > when.date():
+            message = f"the birth date is {born}, after the scan at {when}"
+            yield Finding("birth-after-scan", message, key="subject_date_of_birth")
+            return
+
+
+def _age_at_scan(birth: object, headers: Sequence[Header]) -> str | None:
+    scan = min((h.acquisition.started_at for h in headers if h.acquisition.started_at), default=None)
+    if not isinstance(birth, date) or scan is None:
+        return None
+    days = (scan.date() - birth).days
+    return f"{days:03}D" if 0 <= days <= LONGEST_AGE else None

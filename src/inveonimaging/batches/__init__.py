@@ -1,0 +1,25 @@
+"""Many studies at once: found below a folder, converted in parallel, each on its own, and not again unless changed."""
+
+from inveonimaging.batches.job import Watch, run_batch
+from inveonimaging.batches.pace import Progress
+from inveonimaging.batches.plan import Batch, Grouping, plan_batch
+from inveonimaging.batches.study import Check, Outcome, Record, Study
+from inveonimaging.batches.summary import BatchResult, Failure, Oddity
+from inveonimaging.batches.walk import Passed
+
+__all__ = [
+    "Batch",
+    "BatchResult",
+    "Check",
+    "Failure",
+    "Grouping",
+    "Oddity",
+    "Outcome",
+    "Passed",
+    "Progress",
+    "Record",
+    "Study",
+    "Watch",
+    "plan_batch",
+    "run_batch",
+]

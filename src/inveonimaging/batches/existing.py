@@ -1,0 +1,173 @@
+"""What stands in a study's output, by its manifest, and whether it is what a conversion would write again."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from inveonimaging.conversion.manifest import SCHEMA, told
+from inveonimaging.conversion.options import Options
+from inveonimaging.conversion.plan import StudyPlan
+from inveonimaging.conversion.survey import digest_of
+from inveonimaging.conversion.uids import StudyNames
+from inveonimaging.inveon.pairs import Pair
+from inveonimaging.storage.digest import sha256_of
+from inveonimaging.storage.staging import MANIFEST, PARTIAL, sweep
+from inveonimaging.study.image import Image
+
+_LONGEST = 256 * 1024 * 1024
+_SERIES = re.compile("[1-9][0-9]{0,8}")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A study that stands complete in its output: its manifest, and the manifest's SHA-256."""
+
+    document: dict[str, Any]
+    sha256: str
+
+    @property
+    def sources(self) -> dict[str, tuple[int, str]]:
+        """Size and SHA-256 of the files that it was made from, by name."""
+        return {each["name"]: (each["size"], each["sha256"]) for each in self.document["sources"]}
+
+    @property
+    def listed(self) -> list[dict[str, Any]]:
+        """The series as they stand in the manifest."""
+        listed: list[dict[str, Any]] = self.document["series"]
+        return listed
+
+    @property
+    def series(self) -> tuple[dict[str, Any], ...]:
+        """What a ledger tells of each series."""
+        names = ("folder", "modality", "sop_class", "series_instance_uid")
+        return tuple({name: each[name] for name in names} | {"instances": len(each["files"])} for each in self.listed)
+
+    @property
+    def findings(self) -> tuple[dict[str, Any], ...]:
+        """What is odd in the study and in its series, each once."""
+        lists = [self.document["findings"], *(each["findings"] for each in self.listed)]
+        return tuple({json.dumps(each, sort_keys=True): each for found in lists for each in found}.values())
+
+
+def standing(output: Path) -> Standing | None:
+    """Return what stands in a folder, None if there is no manifest of ours.
+
+    What a killed run left there is taken back first; while another run works there, nothing stands.
+    """
+    sweep(output)
+    path = output / MANIFEST
+    try:
+        status = path.lstat()
+        if is_busy(output) or not stat.S_ISREG(status.st_mode) or status.st_size > _LONGEST:
+            return None
+        content = path.read_bytes()
+        found = Standing(json.loads(content), sha256(content).hexdigest())
+        is_ours = _is_ours(found)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
+    return found if is_ours else None
+
+
+def _is_ours(found: Standing) -> bool:
+    """Return whether a manifest is of this program, and has all that is read from it; else it may raise."""
+    document = found.document
+    is_ours = document["program"] == "inveonimaging" and document["schema"] == SCHEMA and bool(document["version"])
+    told = document["study_instance_uid"], document["options"], document["frames_of_reference"]
+    has_all = all(told) and bool(found.sources and found.series) and found.findings is not None
+    return is_ours and has_all and all(map(_is_plain, found.listed))
+
+
+def is_busy(output: Path) -> bool:
+    """Return whether another run works in a folder."""
+    return os.path.lexists(output / PARTIAL)
+
+
+def _is_plain(series: Mapping[str, Any]) -> bool:
+    """Return whether a series of a manifest names files inside its folder, and nothing else."""
+    names = [file["name"] for file in series["files"]]
+    return bool(_SERIES.fullmatch(series["folder"])) and all(name == Path(name).name and name for name in names)
+
+
+def is_whole(output: Path, study: Standing, *, by_digest: bool) -> bool:
+    """Return whether all files that a manifest lists are there, with their sizes, or with their SHA-256."""
+    files = ((output / each["folder"] / file["name"], file) for each in study.listed for file in each["files"])
+    return all(_is_as_listed(path, file, by_digest=by_digest) for path, file in files)
+
+
+def _is_as_listed(path: Path, listed: Mapping[str, Any], *, by_digest: bool) -> bool:
+    try:
+        status = path.lstat()
+        is_there = stat.S_ISREG(status.st_mode) and status.st_size == listed["size"]
+        return is_there and (not by_digest or sha256_of(path) == listed["sha256"])
+    except OSError:
+        return False
+
+
+def stamp(pairs: Iterable[Pair], source: Path) -> str:
+    """Return what changes with the files of pairs: a SHA-256 of their names, sizes and times.
+
+    The time of change of a file's entry, which cannot be set back, is among them; Windows has none.
+
+    Raises:
+        OSError: a file is not there.
+    """
+    files = sorted(path for pair in pairs for path in (pair.header, pair.data))
+    seen = [(os.path.relpath(path, source), *_identity(path.stat())) for path in files]
+    return sha256(repr(seen).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _identity(status: os.stat_result) -> tuple[int, int, int]:
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def is_made_from(study: Standing, planned: StudyPlan) -> bool:
+    """Return whether a study was made from the files of a plan, by the SHA-256 of each."""
+    try:
+        found = {name: content for each in planned.series for name, content in _sums(planned, each.image)}
+    except OSError:
+        return False
+    return found == {name: content for name, (_, content) in study.sources.items()}
+
+
+def has_scan_of(study: Standing, planned: StudyPlan) -> bool:
+    """Return whether a study was made from one scan of a plan at least, by the SHA-256 of its header and of its data.
+
+    Names do not matter: archives call different scans alike.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    known = {content for _, content in study.sources.values()}
+    return any(all(content in known for _, content in _sums(planned, each.image)) for each in planned.series)
+
+
+def _sums(planned: StudyPlan, image: Image) -> Iterator[tuple[str, str]]:
+    """Yield the files of an image, by the names that a manifest has for them, with what its header counts as."""
+    yield planned.inside(image.pair.header), sha256(image.header_bytes).hexdigest()
+    yield planned.inside(image.pair.data), sha256_of(image.source.path)
+
+
+def is_the_same(study: Standing, planned: StudyPlan, options: Options) -> bool:
+    """Return whether a study is what a conversion of the same data would be: its options and its UIDs tell.
+
+    UIDs are made from all that instances say. Random ones tell nothing, and never are the same.
+    """
+    sums = {name: content for name, (_, content) in study.sources.items()}
+    digests = [digest_of(each.image, sums[planned.inside(each.image.pair.data)]) for each in planned.series]
+    names = StudyNames(planned, digests, options)
+    document = study.document
+    series = [(str(each.number), list(each.files), str(names.series(each))) for each in planned.series]
+    stands = [
+        (each["folder"], [file["name"] for file in each["files"]], each["series_instance_uid"]) for each in study.listed
+    ]
+    uids = document["study_instance_uid"], document["frames_of_reference"]
+    spaces = sorted({str(names.space(each)) for each in planned.series})
+    return document["options"] == told(options) and series == stands and uids == (names.study.uid, spaces)

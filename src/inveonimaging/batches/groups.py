@@ -1,0 +1,109 @@
+"""Pairs that belong to one study by what their headers say: one scanner, one subject, one day."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from inveonimaging.animal.free_text import text_of
+from inveonimaging.batches.names import name_of
+from inveonimaging.batches.study import Planned, Study
+from inveonimaging.batches.walk import Found, Passed, Step
+from inveonimaging.errors import HeaderError
+from inveonimaging.inveon.hdr import Header, parse
+from inveonimaging.inveon.hdr.lexer import END
+from inveonimaging.inveon.voxels import file_size
+from inveonimaging.study.image import LARGEST_HEADER
+
+_PIECE = 64 * 1024
+_END = re.compile(rf"^[ \t]*{END}".encode(), re.IGNORECASE | re.MULTILINE)
+
+
+class Key(NamedTuple):
+    """What the headers of a study agree in: texts without case and spaces; `folder` if nothing else is known."""
+
+    scanner: str = ""
+    subject: str = ""
+    day: str = ""
+    folder: str = ""
+
+    @property
+    def label(self) -> str:
+        """What to call it; the same however the subject is spelled, and in whichever order the headers come."""
+        return f"folder {PurePosixPath(self.folder).name}" if self.folder else f"{self.subject} {self.day}"
+
+
+def grouped(steps: Iterable[Step], root: Path, start: datetime | None, passed: Passed) -> Iterator[Planned]:
+    """Yield a study for each scanner, subject and day, once all headers are read, and what cannot be read at once.
+
+    A pair whose header lacks subject or day, or cannot be read, belongs to the study of such pairs of its folder. Of
+    each pair only its names and its group stay in memory.
+
+    Args:
+        steps: through the tree.
+        root: of the tree.
+        start: of scans whose header has none.
+        passed: counts the pairs that headers cannot group.
+    """
+    groups: dict[Key, list[tuple[str, str]]] = {}
+    for step in steps:
+        if not isinstance(step, Found):
+            yield step
+            continue
+        for pair in step.folder.pairs:
+            key = _key_of(pair.header, start) or Key(folder=step.folder.path.relative_to(root).as_posix())
+            passed.not_grouped += bool(key.folder)
+            groups.setdefault(key, []).append((str(pair.header), str(pair.data)))
+            yield None
+    for key in sorted(groups):
+        yield _study(name_of(key.label, repr(tuple(key))), groups.pop(key))
+
+
+def _study(output: str, files: list[tuple[str, str]]) -> Study:
+    source = os.path.commonpath([os.path.dirname(header) for header, _ in files])  # noqa: PTH120 - paths are texts here
+    start = len(source.rstrip(os.sep)) + 1
+    return Study(source, output, tuple((header[start:], data[start:]) for header, data in files))
+
+
+def _key_of(path: Path, start: datetime | None) -> Key | None:
+    """Return the group of a header; None if it does not say."""
+    try:
+        header, _ = parse(main_block(path))
+    except HeaderError:
+        return None
+    scanned = header.acquisition.started_at or start
+    identifier = text_of(header.subject.identifier)
+    if scanned is None or identifier is None:
+        return None
+    return Key(_scanner(header), _plain(identifier), scanned.date().isoformat())
+
+
+def _scanner(header: Header) -> str:
+    model = "" if header.model is None else str(int(header.model))
+    return f"{model} {_plain(header.institution)}".strip()
+
+
+def _plain(text: str | None) -> str:
+    return " ".join((text or "").split()).casefold()
+
+
+def main_block(path: Path) -> bytes:
+    """Return a header up to the end of its main block, or all of it; the blocks of frames may be long.
+
+    Raises:
+        HeaderError: it cannot be read.
+    """
+    file_size(path, HeaderError)  # refuses what is no regular file
+    data, end = b"", None
+    try:
+        with path.open("rb") as file:
+            while end is None and len(data) < LARGEST_HEADER and (piece := file.read(_PIECE)):
+                data += piece
+                end = _END.search(data)
+    except OSError as error:
+        raise HeaderError(f"cannot be read: {error.strerror}", path=path) from error
+    return data[: end.end()] if end else data

@@ -1,0 +1,209 @@
+"""A batch from its begin to its end: find studies, have them converted, keep the ledger, count."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from inveonimaging.batches.engine import Done, Engine
+from inveonimaging.batches.fingerprint import fingerprint
+from inveonimaging.batches.ledger import Ledger, kept
+from inveonimaging.batches.local import Local
+from inveonimaging.batches.pace import Pace, Progress
+from inveonimaging.batches.plan import Batch, plan_batch
+from inveonimaging.batches.pseudonyms import told
+from inveonimaging.batches.rows import rows_of
+from inveonimaging.batches.study import Job, Outcome, Planned, Record, Study
+from inveonimaging.batches.summary import BatchResult, Tally
+from inveonimaging.batches.walk import Passed
+from inveonimaging.conversion.options import Options
+from inveonimaging.dicom.pixels import transfer_syntax_of
+from inveonimaging.errors import InputError
+from inveonimaging.findings import Finding
+from inveonimaging.sheet.matching import unused_rows
+from inveonimaging.storage.interruptions import Interruptions
+from inveonimaging.version import __version__
+
+_LOOK_S = 0.2
+_PATIENCE_S = 600.0
+
+
+class Watch:
+    """What is told while a batch runs; here nothing is done with it."""
+
+    def record(self, record: Record) -> None:
+        """Hear what became of a study."""
+
+    def unread(self, error: InputError) -> None:
+        """Hear of a folder that cannot be read."""
+
+    def progress(self, progress: Progress) -> None:
+        """Hear how far the batch is; some times a second."""
+
+
+def run_batch(
+    root: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    options: Options | None = None,
+    batch: Batch | None = None,
+    watch: Watch | None = None,
+) -> BatchResult:
+    """Convert every study below a folder, each on its own, and keep `batch.jsonl` in the output.
+
+    Studies that stand complete and unchanged are skipped. A study that fails stops no other.
+
+    Args:
+        root: the folder, of any depth.
+        output: where the studies go.
+        options: of each conversion; `jobs`, `overwrite`, `manifest` and `recursive` do not count.
+        batch: how many studies are done.
+        watch: hears what happens.
+
+    Raises:
+        InveonError: nothing can be converted: the root cannot be read, the output not be written, another batch is at
+            work there, or nobody can convert.
+    """
+    options, batch = options or Options(), batch or Batch()
+    transfer_syntax_of(options.compression)  # refuses here what each study would refuse
+    start, passed = time.perf_counter(), Passed()
+    target = Path(os.path.abspath(output))  # noqa: PTH100 - links in it stay, as typed
+    source = Path(os.path.abspath(root))  # noqa: PTH100
+    planned = plan_batch(source, target, options, batch.group, passed)
+    with kept(target) as ledger, _engine(target, options, batch) as engine:
+        run = _Run(planned, ledger, engine, watch or Watch(), options)
+        run.go()
+    tally = run.tally
+    if not run.found and not tally.unread:
+        raise InputError("no Inveon files below it", path=source, expected="pairs of NAME.img and NAME.img.hdr")
+    return BatchResult(
+        found=run.found,
+        converted=tally.outcomes[Outcome.CONVERTED],
+        skipped=tally.outcomes[Outcome.SKIPPED],
+        failed=tally.outcomes[Outcome.FAILED],
+        unread=tally.unread,
+        instances=tally.instances,
+        seconds=time.perf_counter() - start,
+        oddities=tally.oddities(),
+        failures=tuple(tally.failures),
+        passed=passed,
+        sheet=_of_sheet(options, tally),
+        gone=ledger.unseen,
+        ledger=str(ledger.path),
+    )
+
+
+def _of_sheet(options: Options, tally: Tally) -> tuple[Finding, ...]:
+    """Return how the sheet of subjects was read, and which of its rows no study matched."""
+    if options.sheet is None:
+        return ()
+    return (*options.sheet.findings, *unused_rows(options.sheet, tally.rows))
+
+
+@contextlib.contextmanager
+def _engine(output: Path, options: Options, batch: Batch) -> Iterator[Engine]:
+    is_dask = batch.dask is not None or batch.dask_cluster is not None
+    job = Job(
+        output=output,
+        options=options,
+        asked=fingerprint(options),
+        version=__version__,
+        check=batch.check,
+        verify=batch.verify,
+        patience_s=_PATIENCE_S if is_dask else 0.0,
+    )
+    if is_dask:
+        from inveonimaging.batches.cluster import on_dask
+
+        with on_dask(job, batch.dask, batch.dask_cluster) as engine:
+            yield engine
+        return
+    local = Local(job, batch.jobs)
+    with Interruptions() as interruptions:
+        try:
+            yield local
+        finally:
+            interruptions.wait = True  # else processes, or what they began, might be left
+            local.close()
+
+
+class _Run:
+    """Moves studies from the search to the engine, and records to the ledger; searches on while it waits."""
+
+    def __init__(
+        self, planned: Iterator[Planned], ledger: Ledger, engine: Engine, watch: Watch, options: Options
+    ) -> None:
+        self._planned, self._ledger, self._engine, self._watch = planned, ledger, engine, watch
+        self._options = options
+        self._waiting: deque[Study] = deque()
+        self._pace = Pace(time.monotonic())
+        self._told = 0.0
+        self._submitted = 0
+        self._is_found = False
+        self.found = 0
+        self.tally = Tally()
+
+    def go(self) -> None:
+        """Do all studies."""
+        while not self._is_found or self._waiting or self._at_work:
+            self._submit()
+            if not self._is_found:
+                self._search()
+            if self._at_work:
+                self._hear(_LOOK_S if self._is_found else 0.0)
+            self._tell()
+        self._tell(is_last=True)
+
+    @property
+    def _at_work(self) -> int:
+        return self._submitted - self.tally.done
+
+    def _search(self) -> None:
+        """Look at one more folder."""
+        try:
+            planned = next(self._planned)
+        except StopIteration:
+            self._is_found = True
+            return
+        if isinstance(planned, Study):
+            self.found += 1
+            self._waiting.append(planned)
+        elif planned is not None:
+            self.tally.count_unread(planned)
+            self._watch.unread(planned)
+
+    def _submit(self) -> None:
+        while self._waiting and self._engine.room:
+            study = self._waiting.popleft()
+            self._submitted += 1
+            self._engine.submit(study, self._ledger.before(study.output))
+
+    def _hear(self, timeout_s: float) -> None:
+        for done in self._engine.wait(timeout_s):
+            record = _with_rows(done, self._options)
+            self._ledger.append(told(self._options, record))
+            self.tally.count(record)
+            self._pace.ended(time.monotonic())
+            self._watch.record(record)
+
+    def _tell(self, *, is_last: bool = False) -> None:
+        now = time.monotonic()
+        if now - self._told < _LOOK_S and not is_last:
+            return
+        self._told = now
+        left = self._pace.left_s(self.found - self.tally.done) if self._is_found else None
+        failed = self.tally.outcomes[Outcome.FAILED]
+        progress = Progress(self.tally.done, failed, self.found, self._is_found, self._pace.per_minute(), left)
+        self._watch.progress(progress)
+
+
+def _with_rows(done: Done, options: Options) -> Record:
+    """Return the record of a study; that of a failed one with the rows of the sheet that are about it."""
+    record = done.record
+    if options.sheet is None or record.result is not Outcome.FAILED or record.rows:
+        return record
+    return replace(record, rows=rows_of(options.sheet, done.study))

@@ -1,0 +1,117 @@
+"""Which studies there are below a folder, and how a batch is to do them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from enum import Enum
+from pathlib import Path
+
+from inveonimaging.batches.groups import grouped
+from inveonimaging.batches.pseudonyms import folder_told, refuse_without_key
+from inveonimaging.batches.study import Check, Planned, Study
+from inveonimaging.batches.walk import Found, Passed, Step, walk
+from inveonimaging.conversion.options import Options
+from inveonimaging.errors import InputError, OptionError
+
+_MOST_JOBS = 256
+
+
+class Grouping(str, Enum):
+    """Which pairs become one study."""
+
+    FOLDER = "folder"  # those of one folder
+    HEADER = "header"  # those of one scanner, subject and day, wherever they lie
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """How many studies are done; the default suits one computer.
+
+    Attributes:
+        group: which pairs become one study.
+        jobs: how many studies are converted at a time; 0 for as many as there are processors. A script that runs a
+            batch needs the guard `if __name__ == "__main__":`.
+        dask: a Dask scheduler that converts instead: its address, such as `tcp://host:8786`, or its scheduler file.
+        dask_cluster: a file that describes a cluster of dask_jobqueue to start and convert on.
+        check: how it is found out whether a study is complete and unchanged.
+        verify: read back what was written and compare it with its source.
+    """
+
+    group: Grouping = Grouping.FOLDER
+    jobs: int = 0
+    dask: str | None = None
+    dask_cluster: Path | None = None
+    check: Check = Check.QUICK
+    verify: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.jobs <= _MOST_JOBS:
+            raise OptionError(f"the number of jobs is {self.jobs}", expected=f"0 to {_MOST_JOBS}")
+        if self.dask is not None and self.dask_cluster is not None:
+            raise OptionError("both a Dask scheduler and a Dask cluster are given", expected="one of them")
+        if self.jobs and (self.dask is not None or self.dask_cluster is not None):
+            hint = "the workers of Dask are as many as were started"
+            raise OptionError("a number of jobs and Dask are given", expected="one of them", hint=hint)
+        if self.verify and self.group is Grouping.HEADER:
+            hint = "leave --verify away, or group by folder"
+            raise OptionError("verification goes folder by folder, not by what headers say", hint=hint)
+
+
+def plan_batch(root: Path, output: Path, options: Options, group: Grouping, passed: Passed) -> Iterator[Planned]:
+    """Yield the studies below a folder, one at a time, with what cannot be read and steps on the way.
+
+    By folder nothing but names is read, and the first study comes at once. By header the beginning of each header is
+    read, once, before the first study comes.
+
+    Args:
+        root: the folder.
+        output: of the batch.
+        options: of the conversion.
+        group: which pairs become one study.
+        passed: counts what is left aside.
+
+    Raises:
+        InputError: the root is no folder, or cannot be read.
+        OptionError: the output is the root, or the root lies in it.
+    """
+    _refuse(root, output)
+    refuse_without_key(options)
+    steps = _checked(walk(root, output, passed), root)
+    if group is Grouping.HEADER:
+        planned = grouped(steps, root, options.scan_time, passed)
+        return (
+            replace(each, output=folder_told(options, each.output)) if isinstance(each, Study) else each
+            for each in planned
+        )
+    return _by_folder(steps, root, options)
+
+
+def _by_folder(steps: Iterable[Step], root: Path, options: Options) -> Iterator[Planned]:
+    for step in steps:
+        if isinstance(step, Found):
+            path = step.folder.path
+            # names that are made with a secret do not meet each other, and need no `_`
+            place = step.output if options.deidentify is None else path.relative_to(root).as_posix()
+            yield Study(str(path), folder_told(options, place))
+        else:
+            yield step
+
+
+def _checked(steps: Iterable[Step], root: Path) -> Iterator[Step]:
+    """Pass on what is found, but raise if the root itself cannot be read."""
+    for step in steps:
+        if isinstance(step, InputError) and step.path == str(root):
+            raise step
+        yield step
+
+
+def _refuse(root: Path, output: Path) -> None:
+    if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
+        there = os.path.lexists(root)
+        raise InputError("is no folder" if there else "no such folder", path=root, expected="a folder with studies")
+    real_root, real_output = root.resolve(), output.resolve()
+    if real_root == real_output or real_output in real_root.parents:
+        hint = "name a folder beside it, or below it"
+        raise OptionError("the output is the folder to be read, or holds it", path=output, hint=hint)

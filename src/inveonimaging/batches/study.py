@@ -1,0 +1,132 @@
+"""What goes to a process that converts, and what comes back from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from inveonimaging.conversion.options import Options
+from inveonimaging.errors import InputError
+from inveonimaging.inveon.pairs import Pair
+
+SCHEMA = 1
+
+
+class Check(str, Enum):
+    """How it is found out whether a study is complete and unchanged."""
+
+    QUICK = "quick"  # by sizes and times of files
+    DIGEST = "digest"  # by the SHA-256 of all of them
+
+
+class Outcome(str, Enum):
+    """What became of a study."""
+
+    CONVERTED = "converted"
+    SKIPPED = "skipped"  # complete and unchanged
+    FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Study:
+    """The files that become one study; small, since there may be tens of thousands.
+
+    Attributes:
+        source: the folder below which the files lie.
+        output: the study's folder inside the batch's output, with forward slashes; `.` for the output itself.
+        files: names of header and data file of each pair inside `source`; none for all pairs that stand in it.
+    """
+
+    source: str
+    output: str
+    files: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def pairs(self) -> tuple[Pair, ...]:
+        """The pairs that are named."""
+        folder = Path(self.source)
+        return tuple(Pair(folder / header, folder / data) for header, data in self.files)
+
+
+Planned = Study | InputError | None
+"""A study, a folder that cannot be read, or something else that was looked at."""
+
+
+@dataclass(frozen=True)
+class Before:
+    """What the ledger says of a study from an earlier run; the fields are those of `Record`."""
+
+    result: str
+    options: str
+    manifest: str
+    made_from: str
+    files: str
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is the same for all studies of a batch.
+
+    Attributes:
+        output: the batch's folder.
+        options: of the conversion.
+        asked: fingerprint of the options.
+        version: of the program that asks.
+        check: how to find out whether a study is complete.
+        verify: whether to read back what was written.
+        patience_s: how long to wait for another run that writes the same study.
+    """
+
+    output: Path
+    options: Options
+    asked: str
+    version: str
+    check: Check = Check.QUICK
+    verify: bool = False
+    patience_s: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """What became of a study: one line of `batch.jsonl`.
+
+    Attributes:
+        source, output: of the study; `source` in full.
+        result: see `Outcome`.
+        error: why it failed: `kind`, `message`, `path` and `line`.
+        findings: what is odd: `code`, `severity`, `message`, `file` and `line`, each once.
+        seconds: how long it took.
+        finished: when it ended, UTC.
+        study_instance_uid: of what stands in the output; empty if nothing does.
+        series: `folder`, `modality`, `sop_class`, `series_instance_uid` and `instances` of each.
+        files: what names, sizes and times of the files that it was made from come to, as SHA-256.
+        options: fingerprint of the options that it was made with.
+        manifest: SHA-256 of the manifest.
+        made_from: the source of what stands in the output; of a study that failed, too, if an earlier batch made it.
+        version: of the program that made it.
+        rows: of a sheet of subjects, that are about it.
+    """
+
+    source: str
+    output: str
+    result: Outcome
+    error: dict[str, Any] | None = None
+    findings: tuple[dict[str, Any], ...] = ()
+    seconds: float = 0.0
+    finished: str = ""
+    study_instance_uid: str = ""
+    series: tuple[dict[str, Any], ...] = ()
+    files: str = ""
+    options: str = ""
+    manifest: str = ""
+    made_from: str = ""
+    version: str = ""
+    rows: tuple[int, ...] = ()
+
+    @property
+    def instances(self) -> int:
+        """How many files there are."""
+        return sum(int(each["instances"]) for each in self.series)

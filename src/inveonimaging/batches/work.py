@@ -1,0 +1,230 @@
+"""One study of a batch, from the look at what is there already to its record; runs wherever it is sent."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from traceback import extract_tb
+from typing import Any
+
+from inveonimaging.batches.copies import without_copies
+from inveonimaging.batches.existing import (
+    Standing,
+    has_scan_of,
+    is_busy,
+    is_made_from,
+    is_the_same,
+    is_whole,
+    stamp,
+    standing,
+)
+from inveonimaging.batches.pseudonyms import source_told
+from inveonimaging.batches.study import Before, Check, Job, Outcome, Record, Study
+from inveonimaging.conversion.job import convert_planned
+from inveonimaging.conversion.options import Uids
+from inveonimaging.conversion.plan import StudyPlan, plan_pairs, strays_of
+from inveonimaging.errors import InputError, InveonError, OutputError, printable
+from inveonimaging.findings import Finding
+from inveonimaging.inveon.pairs import Pair, scan_folder
+from inveonimaging.storage.staging import BusyError
+from inveonimaging.version import __version__
+
+_LOOK_S = 0.5
+_LONGEST_MESSAGE = 500
+
+
+def done(job: Job, study: Study, before: Before | None) -> Record:
+    """Convert a study unless it stands complete and unchanged; whatever goes wrong is told in its record.
+
+    Args:
+        job: what is the same for all studies.
+        study: which one.
+        before: what the ledger says of it.
+    """
+    start = time.perf_counter()
+    record = Record(source=study.source, output=study.output, result=Outcome.FAILED)
+    work = _Work(job, study, before)
+    try:
+        _refuse_another_version(job)
+        record = work.done()
+    except Exception as error:  # noqa: BLE001 - one bad study stops no other
+        record = replace(record, error=told(error))
+    finished = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return replace(record, seconds=round(time.perf_counter() - start, 3), finished=finished)
+
+
+def _refuse_another_version(job: Job) -> None:
+    if job.version != __version__:
+        hint = "install the same version everywhere"
+        raise InputError(f"a worker has inveonimaging {__version__}, expected {job.version}", hint=hint)
+
+
+def told(error: Exception) -> dict[str, Any]:
+    """Return an error as a record has it."""
+    if isinstance(error, InveonError):
+        return {"kind": type(error).__name__, "message": str(error), "path": error.path, "line": error.line}
+    if isinstance(error, MemoryError):
+        message = "out of memory; fewer --jobs leave more for each"
+    elif isinstance(error, OSError):
+        message = f"cannot be read or written: {error.strerror or error}"
+    else:
+        where = extract_tb(error.__traceback__)[-1]
+        place = f"{Path(where.filename).name}:{where.lineno}"
+        message = f"internal error, please report it: {type(error).__name__}: {error} ({place})"
+    path = error.filename if isinstance(error, OSError) else None
+    message = printable(message, _LONGEST_MESSAGE)
+    return {"kind": type(error).__name__, "message": message, "path": None if path is None else str(path), "line": None}
+
+
+@dataclass(frozen=True)
+class _Files:
+    """The pairs of a study, what was found beside them, and what their names, sizes and times come to."""
+
+    pairs: tuple[Pair, ...]
+    findings: tuple[Finding, ...]
+    stamp: str
+
+
+class _Work:
+    def __init__(self, job: Job, study: Study, before: Before | None) -> None:
+        self._job, self._study, self._before = job, study, before
+        self._source, self._output = Path(study.source), job.output / study.output
+        self._options = replace(job.options, jobs=1, overwrite=True, manifest=True, recursive=True)
+        self._plan: StudyPlan | None = None
+
+    def done(self) -> Record:
+        """Return the record of the study.
+
+        Raises:
+            InveonError: why it cannot be converted.
+        """
+        until = time.monotonic() + self._job.patience_s
+        while True:
+            self._plan, files = None, self._files()
+            stands = standing(self._output)
+            is_late = time.monotonic() > until
+            if stands is not None and self._is_done(stands, files):
+                return self._record(Outcome.SKIPPED, files, stands)
+            try:
+                if is_late or not is_busy(self._output):
+                    return self._converted(files, stands)
+            except BusyError:
+                if is_late:
+                    raise
+            time.sleep(_LOOK_S)  # another worker, which was thought dead, has the same study
+
+    @property
+    def _rows(self) -> tuple[int, ...]:
+        """Rows of the sheet that are about a study that stands; the same as before if there is no need of a plan."""
+        return self._plan.told.rows if self._plan else self._before.rows if self._before else ()
+
+    def _files(self) -> _Files:
+        with _read():
+            if self._study.files:
+                return _Files(self._study.pairs, (), stamp(self._study.pairs, self._source))
+            folder = scan_folder(self._source)
+            if not folder.pairs:
+                raise InputError("no Inveon files here any more", path=self._source)
+            return _Files(folder.pairs, strays_of(folder, self._options), stamp(folder.pairs, self._source))
+
+    def _planned(self, files: _Files) -> StudyPlan:
+        """Read the headers, once."""
+        if self._plan is None:
+            pairs, findings = files.pairs, files.findings
+            if self._study.files:  # from several folders
+                with _read():
+                    pairs, copies = without_copies(pairs, self._source)
+                findings = (*findings, *copies)
+            self._plan = plan_pairs(pairs, self._source, self._output, self._options, findings)
+        return self._plan
+
+    def _is_done(self, stands: Standing, files: _Files) -> bool:
+        """Return whether what stands there is what a conversion would write again."""
+        by_digest = self._job.check is Check.DIGEST
+        if self._before and self._before.result == Outcome.FAILED:
+            return False
+        if stands.document["version"] != __version__ or not is_whole(self._output, stands, by_digest=by_digest):
+            return False
+        before = self._before if self._before and self._before.manifest == stands.sha256 else None
+        is_asked = before is not None and before.options == self._job.asked
+        is_known = before is not None and before.files == files.stamp and not by_digest
+        if is_known and is_asked:
+            return True
+        try:
+            planned = self._planned(files)
+        except InveonError:
+            return False
+        return (is_known or is_made_from(stands, planned)) and (is_asked or self._is_the_same(stands, planned))
+
+    def _is_the_same(self, stands: Standing, planned: StudyPlan) -> bool:
+        """Return whether other options than before make no difference, as far as what was written can tell."""
+        options = self._options
+        is_told = options.uids is Uids.CONTENT and not options.fail_on_warnings and not options.refuse_strays
+        return is_told and is_the_same(stands, planned, options)
+
+    def _converted(self, files: _Files, stands: Standing | None) -> Record:
+        planned = self._planned(files)
+        self._refuse_another(planned, stands)
+        convert_planned((planned,), self._output, self._options)
+        written = standing(self._output)
+        if written is None:
+            raise OutputError("is gone already", path=self._output, hint="does something else write here?")
+        record = self._record(Outcome.CONVERTED, files, written)
+        return self._verified(record, planned) if self._job.verify else record
+
+    def _refuse_another(self, planned: StudyPlan, stands: Standing | None) -> None:
+        """Refuse to replace a study that was made from quite other files.
+
+        Raises:
+            OutputError: no scan of what stands there is here, and no earlier batch made it from here.
+        """
+        here, before = source_told(self._job.options, self._study), self._before
+        is_from_here = stands and before and (before.made_from, before.manifest) == (here, stands.sha256)
+        if stands and not is_from_here and not has_scan_of(stands, planned):
+            hint = "name another OUTPUT, or remove it"
+            raise OutputError("holds a study of other files", path=self._output, hint=hint)
+
+    def _verified(self, record: Record, planned: StudyPlan) -> Record:
+        """Compare what was written with its source; what differs is a failure, though the files stay."""
+        from inveonimaging.verification.job import verify_written
+        from inveonimaging.verification.overrides import Overrides
+
+        options = self._options
+        told = Overrides(subject=options.subject, sheet=options.sheet, scan_time=options.scan_time)
+        folders = [self._output / str(each.number) for each in planned.series]
+        differences = verify_written(self._source, self._output, folders, told).all_differences
+        if not differences:
+            return record
+        first = differences[0]
+        message = f"{len(differences)} differences from the source, the first: {first.message} [{first.code}]"
+        error = {"kind": "Differs", "message": printable(message, _LONGEST_MESSAGE), "path": first.path, "line": None}
+        return replace(record, result=Outcome.FAILED, error=error)
+
+    def _record(self, result: Outcome, files: _Files, stands: Standing) -> Record:
+        return Record(
+            source=self._study.source,
+            output=self._study.output,
+            result=result,
+            findings=stands.findings,
+            study_instance_uid=stands.document["study_instance_uid"],
+            series=stands.series,
+            files=files.stamp,
+            options=self._job.asked,
+            manifest=stands.sha256,
+            made_from=self._study.source,
+            version=stands.document["version"],
+            rows=self._rows,
+        )
+
+
+@contextlib.contextmanager
+def _read() -> Iterator[None]:
+    """Turn the failure to read a file into one line."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}", path=error.filename) from error

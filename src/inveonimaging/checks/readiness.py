@@ -1,0 +1,173 @@
+"""SUV readiness: can a viewer compute SUVbw of a PET series, and would it be right?
+
+The attributes are those of the vendor-neutral SUV pseudo-code of the Quantitative Imaging Biomarkers Alliance (QIBA).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from inveonimaging.checks.facts import Facts
+from inveonimaging.checks.suv_issues import Doubt, Item, doubts_of, is_suv
+from inveonimaging.findings import Finding, Severity
+from inveonimaging.units import plain
+
+_G_PER_KG = 1e3
+
+
+class State(str, Enum):
+    """Of one attribute."""
+
+    PRESENT = "present"
+    DOUBTFUL = "doubtful"
+    MISSING = "missing"  # or has a value with which SUV cannot be computed
+
+
+class Verdict(str, Enum):
+    """Of a series."""
+
+    READY = "ready"
+    DOUBTFUL = "ready with doubts"
+    NOT_READY = "not ready"
+    ALREADY = "already SUV"  # the values are SUV: nothing is to be computed
+
+
+@dataclass(frozen=True)
+class Row:
+    """One attribute: its name and tag, state, value as text (empty if there is none), and what is odd in it."""
+
+    attribute: str
+    tag: str
+    state: State
+    value: str
+    findings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """Of one PET series: what it is called, the verdict, its attributes, and the SUVbw of 1 Bq/mL if there is one."""
+
+    series: str
+    verdict: Verdict
+    rows: tuple[Row, ...]
+    suv_per_bqml: float | None
+
+
+def readiness_of(
+    series: str, facts: Facts, more: tuple[Doubt, ...] = (), refused: tuple[Finding, ...] = ()
+) -> Readiness:
+    """Return the SUV readiness of a series.
+
+    Args:
+        series: what it is called.
+        facts: what it says.
+        more: what else is in doubt, beside what the facts themselves tell.
+        refused: why no conversion makes DICOM of it; then nothing is ready, whatever it says.
+    """
+    doubts = (*doubts_of(facts), *more)
+    if is_suv(facts):
+        doubts = tuple(doubt for doubt in doubts if doubt.item is Item.UNITS)
+        return Readiness(series, Verdict.ALREADY, (_row(Item.UNITS, facts, list(doubts)),), None)
+    rows = tuple(_row(item, facts, [doubt for doubt in doubts if doubt.item is item]) for item in _ATTRIBUTES)
+    if refused:
+        rows = (Row("Conversion", "", State.MISSING, "refused", refused), *rows)
+    states = {row.state for row in rows}
+    factor = None if refused else _factor(facts, doubts)
+    verdict = (
+        Verdict.NOT_READY
+        if State.MISSING in states or factor is None
+        else Verdict.DOUBTFUL
+        if State.DOUBTFUL in states
+        else Verdict.READY
+    )
+    return Readiness(series, verdict, tuple(row for row in rows if row.attribute), factor)
+
+
+def _row(item: Item, facts: Facts, doubts: list[Doubt]) -> Row:
+    classic, enhanced, value = _ATTRIBUTES[item]
+    name, tag = enhanced if facts.is_enhanced else classic
+    state = State.PRESENT
+    if any(doubt.finding.severity is not Severity.INFO for doubt in doubts):
+        state = State.MISSING if any(doubt.stops for doubt in doubts) else State.DOUBTFUL
+    elif not value(facts):
+        state = State.MISSING if item not in _ENOUGH_BY_OTHERS else State.PRESENT
+    return Row(name, tag, state, value(facts), tuple(doubt.finding for doubt in doubts))
+
+
+def _factor(facts: Facts, doubts: tuple[Doubt, ...]) -> float | None:
+    if any(doubt.stops and doubt.finding.code not in _REFUSED_BY_VIEWERS for doubt in doubts):
+        return None
+    dose = facts.decayed_dose_bq
+    if facts.units != "BQML" or not dose or not facts.weight_kg:
+        return None
+    factor = facts.weight_kg * _G_PER_KG / dose
+    return factor if 0 < factor < math.inf else None
+
+
+def _time(moment: datetime | None) -> str:
+    return "" if moment is None else str(moment)
+
+
+def _quantity(value: float | None, unit: str) -> str:
+    return "" if not value else f"{plain(value, 8)} {unit}"
+
+
+_REFUSED_BY_VIEWERS = {"attenuation-not-corrected"}  # the formula holds
+_ENOUGH_BY_OTHERS = {Item.INJECTED_TIME}  # viewers take the one with a date
+_Named = tuple[str, str]
+_ATTRIBUTES: dict[Item, tuple[_Named, _Named, Callable[[Facts], str]]] = {
+    Item.UNITS: (
+        ("Units", "(0054,1001)"),
+        ("Measurement Units Code Sequence", "(0040,08EA)"),
+        lambda facts: facts.units or "",
+    ),
+    Item.CORRECTED: (
+        ("Corrected Image", "(0028,0051)"),
+        ("Attenuation Corrected, Decay Corrected", "(0018,9759) (0018,9758)"),
+        lambda facts: " ".join(facts.corrected or ()),
+    ),
+    Item.DECAY: (
+        ("Decay Correction", "(0054,1102)"),
+        ("Decay Correction DateTime", "(0018,9701)"),
+        lambda facts: facts.decay_correction or "",
+    ),
+    Item.START: (
+        ("Series Date and Time", "(0008,0021) (0008,0031)"),
+        ("Series Date and Time", "(0008,0021) (0008,0031)"),
+        lambda facts: _time(facts.series_start or (facts.start if facts.is_enhanced else None)),
+    ),
+    Item.ACQUISITION: (
+        ("Acquisition Date and Time", "(0008,0022) (0008,0032)"),
+        ("Frame Acquisition DateTime", "(0018,9074)"),
+        lambda facts: _time(facts.first),
+    ),
+    Item.INJECTED: (
+        ("Radiopharmaceutical Start DateTime", "(0018,1078)"),
+        ("Radiopharmaceutical Start DateTime", "(0018,1078)"),
+        lambda facts: _time(facts.injection),
+    ),
+    Item.INJECTED_TIME: (
+        ("Radiopharmaceutical Start Time", "(0018,1072)"),
+        ("", ""),
+        lambda facts: str(facts.injected_time or ""),
+    ),
+    Item.DOSE: (
+        ("Radionuclide Total Dose", "(0018,1074)"),
+        ("Radionuclide Total Dose", "(0018,1074)"),
+        lambda facts: _quantity(facts.dose_bq, "Bq"),
+    ),
+    Item.HALF_LIFE: (
+        ("Radionuclide Half Life", "(0018,1075)"),
+        ("Radionuclide Half Life", "(0018,1075)"),
+        lambda facts: _quantity(facts.half_life_s, "s"),
+    ),
+    Item.WEIGHT: (
+        ("Patient's Weight", "(0010,1030)"),
+        ("Patient's Weight", "(0010,1030)"),
+        lambda facts: _quantity(facts.weight_kg, "kg"),
+    ),
+}

@@ -1,0 +1,270 @@
+"""What stands in the way of an SUV, or makes it doubtful: facts -> findings, each about one attribute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, time, timedelta
+from enum import Enum
+from typing import NamedTuple
+
+from inveonimaging.animal.several import several_in
+from inveonimaging.checks import units
+from inveonimaging.checks.animals import limits_of
+from inveonimaging.checks.facts import MOST_HALF_LIVES, Facts
+from inveonimaging.checks.nuclides import nuclide_of
+from inveonimaging.errors import printable
+from inveonimaging.findings import Finding, Severity
+from inveonimaging.units import plain
+
+_SAME_HALF_LIFE = 0.02  # evaluations differ by up to 1.8 %
+_SAME_FRACTION = 0.1
+_MANY_HALF_LIVES = 10.0
+_A_SECOND = 1.0
+_S_PER_DAY = 86400.0
+_G_PER_KG, _BQ_PER_MBQ = 1e3, 1e6
+
+
+class Item(Enum):
+    """What an SUV needs."""
+
+    UNITS = "units"
+    CORRECTED = "corrected"
+    DECAY = "decay correction"
+    START = "series time"
+    ACQUISITION = "acquisition time"
+    INJECTED = "injection date and time"
+    INJECTED_TIME = "injection time"
+    DOSE = "dose"
+    HALF_LIFE = "half-life"
+    WEIGHT = "weight"
+
+
+class Doubt(NamedTuple):
+    """A finding on an item; whether the SUV cannot be had, or only is in doubt."""
+
+    item: Item
+    finding: Finding
+    stops: bool = False
+
+
+def doubts_of(facts: Facts) -> tuple[Doubt, ...]:
+    """Return all that stands in the way of an SUV, or makes it doubtful; of values that are SUV only what they are."""
+    judges = (_units,) if is_suv(facts) else _JUDGES
+    return tuple(doubt for judge in judges for doubt in judge(facts))
+
+
+def is_suv(facts: Facts) -> bool:
+    """Return whether the values are SUV already, so that nothing is to be computed."""
+    return units.suv_type(facts.units, facts.suv_type) is not None
+
+
+def _units(facts: Facts) -> Iterator[Doubt]:
+    kind, shown = units.suv_type(facts.units, facts.suv_type), printable(facts.units or "", 30)
+    if units.contradicts(facts.units, facts.suv_type):
+        message = f"Units is {shown or 'missing'}, but SUV Type is {printable(facts.suv_type or '', 30)}"
+        yield Doubt(Item.UNITS, Finding("suv-type-contradicts", message))
+    if kind:
+        message = f"the values are SUV already, by {printable(units.words(kind), 40)} (Units {shown})"
+        yield Doubt(Item.UNITS, Finding("already-suv", message, Severity.INFO))
+    elif not facts.units or units.plain(facts.units) in units.COUNTS:
+        what = f"is {shown}, which is counts" if facts.units else "is missing"
+        message = f"Units {what}, and SUV needs BQML: the values are not in Bq/mL"
+        yield Doubt(Item.UNITS, Finding("not-calibrated", message, key="calibration_factor"), stops=True)
+    elif facts.units != units.ACTIVITY:
+        message = f"Units is {shown}, and SUV needs BQML; viewers refuse SUV"
+        yield Doubt(Item.UNITS, Finding("units-other", message), stops=True)
+
+
+def _corrected(facts: Facts) -> Iterator[Doubt]:
+    terms = facts.corrected or ()
+    if "ATTN" not in terms:
+        message = (
+            "attenuation is not said to be corrected; many viewers refuse SUV, and values deep in the body are low"
+        )
+        yield Doubt(
+            Item.CORRECTED, Finding("attenuation-not-corrected", message, key="attenuation_applied"), stops=True
+        )
+    if "DECY" not in terms:
+        message = "decay is not said to be corrected; viewers refuse SUV"
+        found = Finding("decay-not-corrected", message, key="decay_correction_applied")
+        yield Doubt(Item.CORRECTED, found, stops=True)
+
+
+def _decay(facts: Facts) -> Iterator[Doubt]:
+    if facts.decay_correction not in ("START", "ADMIN"):
+        what = f"is {printable(facts.decay_correction)}" if facts.decay_correction else "is missing"
+        message = f"Decay Correction {what}, and SUV needs START or ADMIN: it is not known to what time the values are"
+        found = Finding("decay-not-corrected", message, key="decay_correction_applied")
+        yield Doubt(Item.DECAY, found, stops=True)
+
+
+def _times(facts: Facts) -> Iterator[Doubt]:
+    if facts.series_start is None and not (facts.is_enhanced and facts.start):
+        message = "the start of the scan is missing; SUV cannot be computed"
+        yield Doubt(Item.START, Finding("scan-time-unknown", message, key="scan_time"), stops=True)
+    if facts.first is None:
+        message = "the time of acquisition is missing; SUV cannot be computed"
+        yield Doubt(Item.ACQUISITION, Finding("scan-time-unknown", message, key="scan_time"), stops=True)
+    stated, start = facts.series_start, facts.start
+    if stated is None or start is None:
+        return
+    if facts.first and stated > facts.first:
+        message = (
+            f"the series begins at {stated}, after its first acquisition at {facts.first}: Series Time was altered; "
+            f"the scan is taken to start at {start}"
+        )
+        yield Doubt(Item.START, Finding("series-time-late", message))
+    elif abs((stated - start).total_seconds()) > _A_SECOND:
+        message = (
+            f"the series begins at {stated}, but decay is corrected to {start} by its factors: Series Time was "
+            "altered; the scan is taken to start then"
+        )
+        yield Doubt(Item.START, Finding("series-time-early", message))
+
+
+def _injection(facts: Facts) -> Iterator[Doubt]:
+    injected = facts.injection
+    if injected is None:
+        if facts.injected_day is None:  # else it is told with what stands there
+            message = "injection_time is missing; SUV cannot be computed"
+            yield Doubt(Item.INJECTED, Finding("injection-time-unknown", message, key="injection_time"), stops=True)
+        return
+    if facts.injected and facts.injected_time and _apart(facts.injected, facts.injected_time) > _A_SECOND:
+        message = (
+            f"injection is at {facts.injected} by its date and time, but at {facts.injected_time} by its time alone"
+        )
+        yield Doubt(Item.INJECTED_TIME, Finding("injection-times-disagree", message))
+    if injected.time() == time():
+        message = (
+            f"the injection at {injected} is at midnight, to the second: often a date to which no time was entered"
+        )
+        yield Doubt(Item.INJECTED, Finding("injection-time-cut", message, key="injection_time"))
+    if facts.start is None:
+        return
+    if facts.injected is None and facts.injected_day is None and injected.date() != facts.start.date():
+        message = (
+            f"the injection has a time and no date; it is taken to be at {injected}, since the scan lies beside "
+            "midnight. Viewers take the day of the scan"
+        )
+        yield Doubt(Item.INJECTED, Finding("injection-day-assumed", message))
+    yield from _late_or_early(facts, injected, facts.start)
+
+
+def _apart(injected: datetime, clock: time) -> float:
+    """Return how many seconds two times of the day are apart."""
+    apart = abs((injected - datetime.combine(injected, clock)).total_seconds())
+    return min(apart, _S_PER_DAY - apart)
+
+
+def _late_or_early(facts: Facts, injected: datetime, start: datetime) -> Iterator[Doubt]:
+    late = (injected - start).total_seconds()
+    if facts.end is not None and injected > max(facts.end, start):
+        message = f"the injection at {injected} is after the end of the scan at {facts.end}"
+        yield Doubt(Item.INJECTED, Finding("injection-after-end", message, key="injection_time"), stops=True)
+    elif late > 0 and facts.time_frames > 1:
+        message = (
+            f"the tracer was injected {late:g} s after the start of the scan; SUV counts from the dose that this would "
+            "have been at the start. Some viewers refuse SUV"
+        )
+        found = Finding("injection-within-scan", message, Severity.INFO, key="injection_time")
+        yield Doubt(Item.INJECTED, found)
+    elif late > 0:
+        message = (
+            f"the tracer was injected {late:g} s after the start of the scan, which has one time frame: its values are "
+            "means over a time without tracer and one with it"
+        )
+        yield Doubt(Item.INJECTED, Finding("injection-after-start", message, key="injection_time"))
+    yield from _clocks(facts, injected, start)
+    if facts.half_life_s and -late > _MANY_HALF_LIVES * facts.half_life_s:
+        half_lives = -late / facts.half_life_s
+        message = f"the injection at {injected} is {half_lives:.3g} half-lives before the scan at {start}"
+        found = Finding("injection-long-before", message, key="injection_time")
+        yield Doubt(Item.INJECTED, found, stops=half_lives >= MOST_HALF_LIVES and facts.decay_correction != "ADMIN")
+
+
+def _clocks(facts: Facts, injected: datetime, start: datetime) -> Iterator[Doubt]:
+    """Yield that clocks may have been changed in a night between injection and scan: local times do not tell."""
+    if facts.is_zone_known or facts.decay_correction == "ADMIN" or not facts.half_life_s or facts.half_life_s < 0:
+        return
+    change = 2.0 ** min(_S_PER_HOUR / facts.half_life_s, 1.0) - 1
+    if (injected - _CHANGE).date() < (start - _CHANGE).date() and change >= _WORTH_TELLING:
+        percent = f"{100 * change:.2g} %" if facts.half_life_s > _S_PER_HOUR else "100 % and more"
+        message = (
+            f"the tracer was injected at {injected}, a night or more before the scan at {start}: if the clock was "
+            f"changed between (summer time), it was an hour more or less, and SUV is {percent} off"
+        )
+        yield Doubt(Item.INJECTED, Finding("clock-change-possible", message, Severity.INFO, key="injection_time"))
+
+
+_S_PER_HOUR = 3600.0
+_CHANGE = timedelta(hours=2)  # at night, when clocks are changed
+_WORTH_TELLING = 0.005
+
+
+def _dose(facts: Facts) -> Iterator[Doubt]:
+    if not facts.dose_bq or facts.dose_bq < 0:
+        message = "dose is missing, 0 or has no unit; SUV cannot be computed"
+        yield Doubt(Item.DOSE, Finding("dose-unknown", message, key="dose"), stops=True)
+        return
+    limits = limits_of(facts.species)
+    low, high = limits.dose_bq
+    if not low <= facts.dose_bq <= high:
+        shown, least, most = (plain(value / _BQ_PER_MBQ) for value in (facts.dose_bq, low, high))
+        message = f"the dose is {shown} MBq, and {limits.name} is given {least} to {most} MBq"
+        yield Doubt(Item.DOSE, Finding("dose-implausible", message, key="dose"))
+
+
+def _half_life(facts: Facts) -> Iterator[Doubt]:
+    if not facts.half_life_s or facts.half_life_s < 0:
+        message = "isotope_half_life is missing or 0; SUV cannot be computed"
+        yield Doubt(Item.HALF_LIFE, Finding("half-life-unknown", message, key="isotope_half_life"), stops=True)
+        return
+    known = nuclide_of(facts.isotope)
+    if known is not None and abs(facts.half_life_s / known.half_life_s - 1) > _SAME_HALF_LIFE:
+        message = (
+            f"the half-life is {plain(facts.half_life_s)} s, but that of {known.name} is {plain(known.half_life_s)} s"
+        )
+        yield Doubt(Item.HALF_LIFE, Finding("half-life-disagrees", message, key="isotope_half_life"))
+
+
+def _positrons(facts: Facts) -> Iterator[Doubt]:
+    known = nuclide_of(facts.isotope)
+    if known is None or known.positrons is None:
+        return
+    if abs((facts.positrons or 1.0) / known.positrons - 1) > _SAME_FRACTION:
+        told = f"{facts.positrons:g}" if facts.positrons else "not told, and counts as 1"
+        message = f"the branching fraction is {told}, but that of {known.name} is {known.positrons:g}"
+        yield Doubt(Item.UNITS, Finding("branching-fraction-disagrees", message, key="isotope_branching_fraction"))
+
+
+def _weight(facts: Facts) -> Iterator[Doubt]:
+    if not facts.weight_kg or facts.weight_kg < 0:
+        message = "the weight is missing, 0 or has no unit; SUV cannot be computed"
+        yield Doubt(Item.WEIGHT, Finding("weight-unknown", message, key="subject_weight"), stops=True)
+        return
+    limits = limits_of(facts.species)
+    low, high = limits.weight_kg
+    if not low <= facts.weight_kg <= high:
+        shown, least, most = (plain(value * _G_PER_KG) for value in (facts.weight_kg, low, high))
+        message = f"the weight is {shown} g, and {limits.name} has {least} to {most} g"
+        yield Doubt(Item.WEIGHT, Finding("weight-implausible", message, key="subject_weight"))
+
+
+def _several(facts: Facts) -> Iterator[Doubt]:
+    for finding in several_in(facts.names, facts.texts):
+        yield Doubt(Item.WEIGHT, finding)
+        yield Doubt(Item.DOSE, finding)
+
+
+_JUDGES: tuple[Callable[[Facts], Iterator[Doubt]], ...] = (
+    _units,
+    _corrected,
+    _decay,
+    _times,
+    _injection,
+    _dose,
+    _half_life,
+    _positrons,
+    _weight,
+    _several,
+)

@@ -1,0 +1,1 @@
+"""DICOM read back, by who checks it; shares nothing with what writes it."""

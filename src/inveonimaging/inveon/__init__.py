@@ -1,0 +1,1 @@
+"""The Inveon file format: headers, pairs of files, voxels, frame groups. Knows no DICOM."""

@@ -1,0 +1,139 @@
+"""A folder -> pairs of header and data file, and what does not belong to a pair."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from inveonimaging.errors import InputError, printable
+from inveonimaging.inveon.foreign import foreign_kind
+from inveonimaging.storage.litter import is_litter
+
+HEADER_SUFFIX = ".hdr"
+DATA_SUFFIX = ".img"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A header file and its data file."""
+
+    header: Path
+    data: Path
+
+    @property
+    def name(self) -> str:
+        """The data file's name, which orders the pairs of a study."""
+        return self.data.name
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """A header of another format, as `an Analyze header`, and the `.img` file that it describes, if it is there."""
+
+    header: Path
+    data: Path | None
+    kind: str
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What stands in one folder, each list sorted by name; what the system put there is in none of them."""
+
+    path: Path
+    pairs: tuple[Pair, ...]
+    orphans: tuple[Path, ...]  # a .img without .hdr, or the reverse
+    strays: tuple[Path, ...]  # any other file
+    folders: tuple[Path, ...]
+    foreign: tuple[Foreign, ...] = ()
+
+    def without_pairs(self, hint: str | None = None) -> InputError:
+        """Return the error that there is no pair here; it says which headers of another format there are."""
+        first = next(iter(self.foreign), None)
+        others = f"{printable(first.header.name)} is {first.kind}" if first else None
+        return InputError(
+            "no Inveon files here", path=self.path, expected="pairs of NAME.img and NAME.img.hdr", hint=others or hint
+        )
+
+
+def scan_folder(path: Path) -> Folder:
+    """Return what stands in a folder.
+
+    A header `NAME.img.hdr` or `NAME.hdr` belongs to `NAME.img`; upper and lower case of the suffixes do not matter.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
+    try:
+        with os.scandir(path) as entries:
+            listed = sorted((each for each in entries if not is_litter(each.name)), key=lambda entry: entry.name)
+            folders = tuple(Path(entry) for entry in listed if entry.is_dir())
+            files = [Path(entry) for entry in listed if not entry.is_dir()]
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path=path) from error
+    headers = [file for file in files if _has(file, HEADER_SUFFIX)]
+    kinds = {file: kind for file in headers if (kind := foreign_kind(file))}
+    data = [file for file in files if _has(file, DATA_SUFFIX)]
+    pairs = _pairs([file for file in headers if file not in kinds], data)
+    paired = {file for pair in pairs for file in (pair.header, pair.data)}
+    described = {pair.header: pair.data for pair in _pairs(list(kinds), [file for file in data if file not in paired])}
+    foreign = tuple(Foreign(file, described.get(file), kind) for file, kind in kinds.items())
+    known = {*paired, *kinds, *described.values()}
+    orphans = tuple(file for file in files if file not in known and _has(file, HEADER_SUFFIX, DATA_SUFFIX))
+    strays = tuple(file for file in files if not _has(file, HEADER_SUFFIX, DATA_SUFFIX))
+    return Folder(path, pairs, orphans, strays, folders, foreign)
+
+
+def _pairs(headers: list[Path], data: list[Path]) -> tuple[Pair, ...]:
+    stems = _by_stem(headers)
+    return tuple(Pair(header, file) for file in data if (header := _header_for(file, stems)))
+
+
+def pair_of(path: Path) -> Pair:
+    """Return the pair that a path of its header or of its data file names.
+
+    Raises:
+        InputError: there is no such file, or its other half is missing.
+    """
+    if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for names that no file can have
+        raise InputError("no such file or folder", path=path)
+    siblings = scan_folder(path.parent)
+    for pair in siblings.pairs:
+        if path.name in (pair.header.name, pair.data.name):
+            return Pair(path.with_name(pair.header.name), path.with_name(pair.data.name))
+    for each in siblings.foreign:
+        if path.name == each.header.name:
+            raise InputError(f"is {each.kind}", path=path, expected="an Inveon header, NAME.img.hdr")
+        if each.data is not None and path.name == each.data.name:
+            header = f"its header {printable(each.header.name)} is {each.kind}"
+            raise InputError(header, path=path, expected="an Inveon header, NAME.img.hdr")
+    if _has(path, HEADER_SUFFIX):
+        raise InputError("has no data file beside it", path=path, expected=printable(_data_name(path)))
+    if _has(path, DATA_SUFFIX):
+        raise InputError("has no header beside it", path=path, expected=printable(path.name + HEADER_SUFFIX))
+    raise InputError("is no Inveon file", path=path, expected="NAME.img or NAME.img.hdr")
+
+
+def _has(path: Path, *suffixes: str) -> bool:
+    return path.name.lower().endswith(suffixes) and not is_litter(path.name)
+
+
+def _by_stem(headers: list[Path]) -> dict[str, Path]:
+    """Return headers by their names without .hdr: as they are, and with the .img in lower case."""
+    stems = {file.name[: -len(HEADER_SUFFIX)]: file for file in headers}
+    return {_folded(stem): file for stem, file in stems.items()} | stems
+
+
+def _folded(name: str) -> str:
+    stem = name[: -len(DATA_SUFFIX)]
+    return stem + DATA_SUFFIX if name.lower().endswith(DATA_SUFFIX) else name
+
+
+def _header_for(data: Path, headers: dict[str, Path]) -> Path | None:
+    stems = (data.name, _folded(data.name), data.name[: -len(DATA_SUFFIX)])
+    return next((headers[stem] for stem in stems if stem in headers), None)
+
+
+def _data_name(header: Path) -> str:
+    name = header.name[: -len(HEADER_SUFFIX)]
+    return name if name.lower().endswith(DATA_SUFFIX) else name + DATA_SUFFIX

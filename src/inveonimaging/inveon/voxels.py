@@ -1,0 +1,186 @@
+"""The .img file: raw frames, mapped for who looks at them, and read slab by slab by who needs all of them."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from inveonimaging.errors import DataError, HeaderError, InveonError
+from inveonimaging.findings import Finding, Severity
+from inveonimaging.inveon.hdr import Frame, Header
+from inveonimaging.inveon.hdr.enums import DataType
+from inveonimaging.inveon.hdr.need import missing, missing_in_frame
+
+DTYPES = {
+    DataType.INT8: "i1",
+    DataType.INT16_LE: "<i2",
+    DataType.INT32_LE: "<i4",
+    DataType.FLOAT32_LE: "<f4",
+    DataType.FLOAT32_BE: ">f4",
+    DataType.INT16_BE: ">i2",
+    DataType.INT32_BE: ">i4",
+}
+
+_PIECE = 8 * 1024 * 1024
+_LARGEST = 65535  # Rows and Columns are unsigned 16 bit
+
+
+@dataclass(frozen=True)
+class Voxels:
+    """The frames of a data file: stored values, in the file's own type and byte order.
+
+    Attributes:
+        path: the data file.
+        dtype: type of a stored value.
+        shape: (nz, ny, nx), so that x is fastest.
+        offsets: byte offset of each frame.
+    """
+
+    path: Path
+    dtype: np.dtype[np.generic]
+    shape: tuple[int, int, int]
+    offsets: tuple[int, ...]
+
+    @property
+    def frame_bytes(self) -> int:
+        """Size of one frame in the file."""
+        return int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
+
+    def frame(self, index: int) -> npt.NDArray[np.generic]:
+        """Return the stored values of a frame, (nz, ny, nx), read-only and mapped.
+
+        Raises:
+            DataError: the file cannot be read any more.
+        """
+        try:
+            return np.memmap(self.path, dtype=self.dtype, mode="r", offset=self.offsets[index], shape=self.shape)
+        except (OSError, ValueError) as error:
+            raise DataError(f"cannot be read: {error}", path=self.path) from error
+
+    def slices(self, index: int, first: int, stop: int) -> npt.NDArray[np.generic]:
+        """Return the stored values of some slices of a frame, (stop - first, ny, nx), read into memory.
+
+        Raises:
+            DataError: the file cannot be read any more, or has become shorter.
+        """
+        nz, ny, nx = self.shape
+        offset = self.offsets[index] + first * (self.frame_bytes // nz)
+        stored = self._read(offset, (stop - first) * ny * nx, self.dtype)
+        if stored.size < (stop - first) * ny * nx:
+            raise DataError("has become shorter while it was read", path=self.path)
+        return stored.reshape(stop - first, ny, nx)
+
+    def between(self, first: int, stop: int | None) -> Iterator[npt.NDArray[np.uint8]]:
+        """Yield the bytes from one offset to another, or to the end of the file, in pieces; none if there are none."""
+        while stop is None or first < stop:
+            piece = self._read(first, min(_PIECE, (stop or first + _PIECE) - first), np.dtype(np.uint8))
+            if not piece.size:
+                return
+            yield piece
+            first += piece.size
+
+    def _read(self, offset: int, count: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+        try:
+            return np.fromfile(self.path, dtype=dtype, count=count, offset=offset)
+        except OSError as error:
+            raise DataError(f"cannot be read: {error.strerror or error}", path=self.path) from error
+
+
+def voxels_of(path: Path, header: Header) -> tuple[Voxels, tuple[Finding, ...]]:
+    """Return the frames that the header says the file holds, after checking that they fit.
+
+    Raises:
+        HeaderError: type, sizes, number of frames or offsets are missing or senseless.
+        DataError: the file is missing, no regular file, or too short.
+    """
+    dtype = _dtype(header)
+    nx, ny, nz = shape_of(header)
+    size = file_size(path)
+    draft = Voxels(path, dtype, (nz, ny, nx), ())
+    offsets, findings = _offsets(header, draft.frame_bytes, size)
+    voxels = Voxels(path, dtype, draft.shape, offsets)
+    return voxels, (*findings, *_check_size(voxels, size, header.total_frames or 0))
+
+
+def _dtype(header: Header) -> np.dtype[np.generic]:
+    if header.array.data_type is None:
+        raise missing(header, "data_type")
+    return np.dtype(DTYPES[header.array.data_type])
+
+
+def file_size(path: Path, error: type[InveonError] = DataError) -> int:
+    """Return the size of a regular file; an error for anything else, which is never opened or waited for."""
+    try:
+        status = path.stat()
+    except OSError as problem:
+        raise error(f"cannot be read: {problem.strerror}", path=path) from problem
+    if not stat.S_ISREG(status.st_mode):
+        raise error("is not a regular file", path=path)
+    return status.st_size
+
+
+def _offsets(header: Header, frame_bytes: int, size: int) -> tuple[tuple[int, ...], list[Finding]]:
+    frames = header.frames
+    if not frames:
+        raise HeaderError("no frame block in the header", expected="lines from 'frame 0' to 'end_of_header'")
+    if all(frame.data_offset is None for frame in frames) and size == len(frames) * frame_bytes:
+        message = "no data_file_pointer; the frames follow each other and fill the file"
+        found = [Finding("offsets-derived", message, Severity.INFO, key="data_file_pointer")]
+        return tuple(index * frame_bytes for index in range(len(frames))), found
+    offsets = tuple(_offset(frame, index) for index, frame in enumerate(frames))
+    _check_overlap(offsets, frame_bytes, frames)
+    return offsets, []
+
+
+def _offset(frame: Frame, index: int) -> int:
+    if frame.data_offset is None or frame.data_offset < 0:
+        raise missing_in_frame(frame, index, "data_file_pointer", "a byte offset")
+    return frame.data_offset
+
+
+def _check_overlap(offsets: tuple[int, ...], frame_bytes: int, frames: tuple[Frame, ...]) -> None:
+    order = sorted(range(len(offsets)), key=offsets.__getitem__)
+    for one, other in pairwise(order):
+        if offsets[other] - offsets[one] < frame_bytes:
+            raise HeaderError(
+                f"frames {min(one, other)} and {max(one, other)} overlap in the data file",
+                line=frames[max(one, other)].line_of("data_file_pointer"),
+                expected=f"offsets at least {frame_bytes} bytes apart",
+            )
+
+
+def _check_size(voxels: Voxels, size: int, total_frames: int) -> tuple[Finding, ...]:
+    needed = max(voxels.offsets) + voxels.frame_bytes
+    if size == needed:
+        return ()
+    nz, ny, nx = voxels.shape
+    what = f"{len(voxels.offsets)} frames of {nx} x {ny} x {nz} {voxels.dtype.name}"
+    if size < needed:
+        raise DataError(f"the file has {size} bytes", path=voxels.path, expected=f"{needed} for {what}")
+    if len(voxels.offsets) < total_frames <= size // voxels.frame_bytes:
+        message = (
+            f"the header has {len(voxels.offsets)} frame blocks, but total_frames is {total_frames} and the data file "
+            "has room for them: the header is cut off"
+        )
+        return (Finding("frame-blocks-missing", message, Severity.ERROR, key="total_frames"),)
+    message = f"the file has {size} bytes, expected {needed} for {what}: the header may not belong to it"
+    return (Finding("data-too-long", message, Severity.ERROR, path=str(voxels.path)),)
+
+
+def shape_of(header: Header) -> tuple[int, int, int]:
+    """Return the number of voxels along i, j and k; HeaderError if one is missing or senseless."""
+    return _size(header, "x"), _size(header, "y"), _size(header, "z")
+
+
+def _size(header: Header, axis: str) -> int:
+    size = getattr(header.array, axis)
+    if size is None or not 1 <= size <= _LARGEST:
+        raise missing(header, f"{axis}_dimension", f"1 to {_LARGEST}")
+    return int(size)

@@ -1,0 +1,1 @@
+"""Place, values and time, worked out from headers and stored values by pure functions."""

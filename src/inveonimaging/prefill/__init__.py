@@ -1,0 +1,1 @@
+"""A sheet of subjects to fill in, from headers."""

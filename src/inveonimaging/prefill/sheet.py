@@ -1,0 +1,207 @@
+"""A sheet pre-filled from headers: one row a scan, or a subject, with what a conversion takes from them.
+
+A cell is filled only if reading it back gives the very same value, so that a sheet that nobody edits changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from inveonimaging import units
+from inveonimaging.animal import Animal, GivenSubject, animal_of, animals_of_scans, completed_headers
+from inveonimaging.animal.free_text import NOT_GIVEN
+from inveonimaging.animal.sheet_values import NOTHING
+from inveonimaging.errors import InputError, InveonError, UnsupportedError
+from inveonimaging.findings import Finding, Severity
+from inveonimaging.inveon.hdr import Header, parse
+from inveonimaging.inveon.modality import modality_of, refuse_unconvertible
+from inveonimaging.inveon.pairs import Pair
+from inveonimaging.sheet.application import has_tracer
+from inveonimaging.sheet.columns import COLUMNS, NOTE, Column, Scope
+from inveonimaging.sheet.escape import escaped, unescaped
+from inveonimaging.sheet.matching import harmless, plain_subject
+from inveonimaging.study.image import header_bytes
+
+Cells = dict[str, str]
+Looked = Iterable[Sequence[Pair] | InputError]
+"""The pairs of each study, and folders that cannot be read."""
+
+_OTHER_UNITS = {"weight_kg", "dose_mCi", "residual_mCi"}
+_FILLED = tuple(each for each in COLUMNS if each.scope is not Scope.MATCH and each.title not in _OTHER_UNITS)
+OF_SUBJECT = tuple(each for each in _FILLED if each.scope is Scope.STUDY)
+_TO_BQ = units.BQ_PER_MBQ
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A pre-filled sheet: titles, rows by title, what was left aside, and errors of headers that cannot be read."""
+
+    titles: tuple[str, ...]
+    rows: tuple[Cells, ...]
+    findings: tuple[Finding, ...]
+    errors: tuple[InveonError, ...]
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """A scan: its file as seen from the root, its header, and the values of its row by their names."""
+
+    file: str
+    header: Header
+    values: dict[str, Any]
+
+
+def filled_by_scan(root: Path, looked: Looked) -> Filled:
+    """Return a row for each scan.
+
+    Args:
+        root: the folder below which they lie, or the file of the one.
+        looked: what was found there.
+
+    Raises:
+        InputError: there is none.
+    """
+    scans, findings, errors = _scans(root, looked)
+    notes = tuple(f"{NOTE} {name}" for name in ("kind", "scan start", "subject_identifier"))
+    rows = tuple({"file": escaped(each.file), **_notes(notes, each.header), **_cells(_FILLED, each)} for each in scans)
+    return Filled(("file", *notes, *(each.title for each in _FILLED)), rows, findings, errors)
+
+
+def filled_by_subject(root: Path, looked: Looked) -> Filled:
+    """Return a row for each subject, with what all its studies agree on; arguments and errors as `filled_by_scan`."""
+    scans, findings, errors = _scans(root, looked)
+    subjects: dict[str, list[_Scan]] = {}
+    for each in scans:
+        subjects.setdefault(plain_subject(each.header.subject.identifier), []).append(each)
+    nameless = subjects.pop("", [])
+    note = f"{NOTE} scans"
+    rows = tuple(_of_subject(note, group) for group in subjects.values())
+    if nameless:
+        message = f"{len(nameless)} scans have no subject_identifier, and so no row: {nameless[0].file} is the first"
+        findings = (*findings, Finding("scan-without-subject", message, key="subject_identifier"))
+    return Filled(("subject", note, *(each.title for each in OF_SUBJECT)), rows, findings, errors)
+
+
+def _of_subject(note: str, scans: Sequence[_Scan]) -> Cells:
+    first, *others = (_cells(OF_SUBJECT, each) for each in scans)
+    agreed = {title: text for title, text in first.items() if all(other.get(title) == text for other in others)}
+    subject = harmless(str(scans[0].header.subject.identifier))
+    return {"subject": escaped(subject), note: str(len(scans)), **agreed}
+
+
+def _scans(root: Path, looked: Looked) -> tuple[list[_Scan], tuple[Finding, ...], tuple[InveonError, ...]]:
+    scans: list[_Scan] = []
+    findings: list[Finding] = []
+    errors: list[InveonError] = []
+    for pairs in looked:
+        if isinstance(pairs, InputError):
+            errors.append(pairs)
+            continue
+        read: list[tuple[Pair, Header]] = []
+        for pair in sorted(pairs, key=lambda pair: pair.name):
+            try:
+                read.append((pair, _header(pair)))
+            except UnsupportedError as error:
+                findings.append(Finding("skipped", f"skipped: {error.message}", path=str(pair.header)))
+            except InveonError as error:
+                errors.append(error)
+        scans += _of_study(root, read, findings)
+    if not scans and not errors:
+        raise InputError("no Inveon images here", path=root, expected="pairs of NAME.img and NAME.img.hdr")
+    return scans, tuple(findings), tuple(errors)
+
+
+def _header(pair: Pair) -> Header:
+    try:
+        header, _ = parse(header_bytes(pair.header))
+        refuse_unconvertible(header, modality_of(header)[0])
+    except InveonError as error:
+        raise error.at(pair.header) from error
+    return header
+
+
+def _of_study(root: Path, scans: Sequence[tuple[Pair, Header]], findings: list[Finding]) -> Iterator[_Scan]:
+    """Yield the scans of a folder with what a conversion takes from their headers together.
+
+    Scans of several subjects have rows of their own: what a conversion refuses is a warning here.
+    """
+    headers, _ = completed_headers([header for _, header in scans], (NOTHING,) * len(scans))
+    animal, odd = animal_of(headers, GivenSubject())
+    is_one = not any(each.severity is Severity.ERROR for each in odd)
+    study = next((header.study for header in headers if header.study), None)
+    if scans and not is_one:
+        found = (each for each in odd if each.severity is Severity.ERROR)
+        findings += [replace(each, severity=Severity.WARNING, path=str(scans[0][0].data.parent)) for each in found]
+    animals = animals_of_scans(animal, headers, GivenSubject(), (NOTHING,) * len(scans))
+    for (pair, header), at_scan in zip(scans, animals, strict=True):
+        who = at_scan if is_one else animal_of([header], GivenSubject())[0]
+        told = study if is_one else header.study
+        path = pair.data.relative_to(root).as_posix() if root in pair.data.parents else pair.data.name
+        yield _Scan(
+            _pattern(path),
+            header,
+            {**_of_animal(who), "study_description": told, **_of_scan(header)},
+        )
+
+
+def _pattern(path: str) -> str:
+    """Return a path as a cell can hold it: a pattern, if names in it have characters that a cell cannot say."""
+    if path.isprintable() and "\\" not in path:
+        return path
+    return "".join(c if c.isprintable() and c != "\\" else "?" for c in path.replace("[", "[[]"))
+
+
+def _of_animal(animal: Animal) -> dict[str, Any]:
+    names = ("name", "id", "birth_date", "sex", "species", "strain", "weight_kg", "investigator")
+    found = {name: getattr(animal, name) for name in names}
+    found["responsible_role"] = animal.responsible_role if animal.investigator else None
+    found["responsible_organization"] = animal.institution
+    return found
+
+
+def _of_scan(header: Header) -> dict[str, Any]:
+    tracer = header.tracer
+    if not has_tracer(header):
+        return {}
+    found: dict[str, Any] = {"injection_time": tracer.injected_at, "dose_mbq": _mbq(tracer.entered_dose_bq)}
+    if (tracer.measured_dose_bq or 0.0) > 0:
+        found |= {
+            "dose_mbq": _mbq(tracer.before_injection_bq),
+            "dose_time": tracer.activity_before_injection_time,
+            "residual_mbq": _mbq(tracer.residual_bq),
+            "residual_time": tracer.residual_activity_time,
+        }
+    return found
+
+
+def _mbq(activity_bq: float | None) -> float | None:
+    """Return Bq as MBq, if that gives the same Bq again."""
+    if activity_bq is None:
+        return None
+    mbq = units.number(units.spell(activity_bq, _TO_BQ))
+    return mbq if units.convert(mbq, _TO_BQ) == activity_bq else None
+
+
+def _cells(columns: Iterable[Column], scan: _Scan) -> Cells:
+    return {each.title: _cell(each, scan.values.get(each.name)) for each in columns}
+
+
+def _cell(column: Column, value: Any) -> str:
+    """Return a value as its cell is written, nothing if that would not be read as the same."""
+    if value is None or value == "":
+        return ""
+    spelled = column.codec.spell(value)
+    cell = escaped(spelled)
+    try:
+        is_same = cell.lower() not in NOT_GIVEN and column.codec.parse(unescaped(cell)) == value
+    except ValueError:
+        is_same = False
+    return cell if is_same else ""
+
+
+def _notes(titles: Sequence[str], header: Header) -> Cells:
+    said = (modality_of(header)[0].label, header.acquisition.started_at, header.subject.identifier)
+    return {title: escaped(harmless(str(text or ""))) for title, text in zip(titles, said, strict=True)}

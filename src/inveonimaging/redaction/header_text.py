@@ -1,0 +1,180 @@
+"""A header's text without what tells who someone is.
+
+The lines that stay keep their numbers, so that a finding's line is that of the file; the others become empty lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from inveonimaging.animal.free_text import age_of, birth_date_of, sex_of, text_of
+from inveonimaging.errors import HeaderError
+from inveonimaging.findings import Finding
+from inveonimaging.inveon.hdr import fields
+from inveonimaging.inveon.hdr.lexer import END, Line, lex
+from inveonimaging.inveon.hdr.lexer import FRAME as OPENING
+from inveonimaging.inveon.hdr.model import GateDescription
+from inveonimaging.inveon.hdr.values import ctime, spell_ctime
+from inveonimaging.redaction import profile
+from inveonimaging.redaction.context import Cover, stem
+from inveonimaging.redaction.free_text import folded, is_dated_number, is_nuclide, tells_more
+from inveonimaging.redaction.profile import Action
+
+UNREADABLE = "removed"
+"""Stands for a value that is not what its key should hold, so that reading the header finds the same fault."""
+
+_EPOCH_YEAR = 1970  # what a console writes for no time at all: shifted, it would tell by how much
+_LONGEST_CODE = 5
+_LONGEST_WORDS = 64
+_LARGEST_INPUT = 99  # of a gate
+_MEASURE = re.compile(r"(?:[-+.,:;\s\d]|[eE][-+]?\d)*(?:mmol/l|mg/dl|mg%)?", re.IGNORECASE | re.ASCII)
+_CLOCK = re.compile(r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:\s*[ap]m)?", re.IGNORECASE | re.ASCII)
+
+
+def covered(data: bytes, cover: Cover) -> tuple[bytes, tuple[Finding, ...]]:
+    """Return the text of a header as the profile leaves it, in UTF-8, and findings on what was removed from the rest.
+
+    Raises:
+        HeaderError: the bytes are no header, or a shifted date is beyond the calendar.
+    """
+    text = _Text(cover)
+    main, *frames = lex(data).blocks
+    ages = any(line.key == "subject_age" and age_of(line.value) for line in main)
+    lines = [text.line(line, profile.MAIN, fields.MAIN, is_aged=ages) for line in main]
+    for block in frames:
+        lines += [text.line(line, profile.FRAME, fields.FRAME, is_aged=True) for line in block]
+    return "\n".join(lines).encode("utf-8"), tuple(text.findings)
+
+
+class _Text:
+    def __init__(self, cover: Cover) -> None:
+        self._cover = cover
+        self.findings: list[Finding] = []
+
+    def line(self, line: Line, actions: dict[str, Action], table: dict[str, fields.Field], *, is_aged: bool) -> str:
+        """Return what becomes of a line."""
+        if line.key == END or (line.key == OPENING and not line.value):
+            return line.key
+        action = actions.get(line.key, Action.REMOVE)
+        if action is Action.REMOVE or not line.value:
+            return ""
+        if action is Action.BIRTH and self._cover.dates_are_kept:
+            age = None if is_aged else self._cover.age_at_scan(line.value)
+            return f"subject_age {age}" if age else ""
+        value = _CHANGES[action](self, line, table[line.key])
+        if value is None:
+            self._note(line)
+        return f"{line.key} {value}" if value else ""
+
+    def _note(self, line: Line) -> None:
+        message = f"{line.key} holds more than it should, such as a name or a date, and was removed"
+        self.findings.append(Finding("value-removed", message, key=line.key, line=line.number))
+
+    def number(self, line: Line, field: fields.Field) -> str:
+        """Return a number or a code as it is written."""
+        if _is_of(field, line.value):
+            return line.value
+        is_code = line.value.lstrip("+-").isdigit() and len(line.value) <= _LONGEST_CODE
+        return line.value if is_code else UNREADABLE
+
+    def words(self, line: Line, field: fields.Field) -> str | None:
+        """Return text that names nobody."""
+        try:
+            parsed = field.codec.parse(line.value)
+        except (ValueError, ArithmeticError):
+            return UNREADABLE
+        if line.key == "isotope" and is_nuclide(line.value):
+            return line.value
+        is_numbered = isinstance(parsed, GateDescription) and 0 <= parsed.input <= _LARGEST_INPUT
+        text = parsed.text if is_numbered else line.value
+        names = self._cover.names
+        is_odd = len(line.value) > _LONGEST_WORDS or tells_more(text) or (names and names.search(folded(text)))
+        return None if is_odd else line.value
+
+    def measure(self, line: Line, _field: fields.Field) -> str | None:
+        """Return numbers, with a unit of glucose."""
+        return line.value if _MEASURE.fullmatch(line.value) and not is_dated_number(line.value) else None
+
+    def age(self, line: Line, _field: fields.Field) -> str | None:
+        """Return an age."""
+        return line.value if age_of(line.value) else self._unless_unknown(line)
+
+    def sex(self, line: Line, _field: fields.Field) -> str | None:
+        """Return a sex."""
+        return line.value if sex_of(line.value) else self._unless_unknown(line)
+
+    def moment(self, line: Line, _field: fields.Field) -> str:
+        """Return a date with its time of day."""
+        try:
+            return self._shifted(ctime(line.value), line)
+        except ValueError:
+            return UNREADABLE
+
+    def clock(self, line: Line, field: fields.Field) -> str | None:
+        """Return a time of day, with a date if that can be shifted."""
+        if _CLOCK.fullmatch(line.value):
+            return line.value
+        moment = self.moment(line, field)
+        return self._unless_unknown(line) if moment == UNREADABLE else moment
+
+    def birth(self, line: Line, _field: fields.Field) -> str | None:
+        """Return a day of birth."""
+        born = birth_date_of(line.value)
+        if born is None or born.year <= _EPOCH_YEAR:
+            return self._unless_unknown(line)
+        return self._moved(datetime(born.year, born.month, born.day), line).date().isoformat()
+
+    def subject(self, line: Line, _field: fields.Field) -> str:
+        """Return a pseudonym."""
+        return self._cover.pseudonyms.get(line.value, "")
+
+    def space(self, line: Line, _field: fields.Field) -> str:
+        """Return what stands for a space."""
+        return self._cover.spaces.get(line.value, "")
+
+    def attenuation(self, line: Line, _field: fields.Field) -> str:
+        """Return the new name of a CT."""
+        return self._cover.computed.get(stem(line.value), "")
+
+    def _unless_unknown(self, line: Line) -> str | None:
+        """Return nothing for what people type when they know nothing, else None: it is worth a finding."""
+        return None if text_of(line.value) else ""
+
+    def _shifted(self, moment: datetime, line: Line) -> str:
+        return spell_ctime(self._moved(moment, line)) if moment.year > _EPOCH_YEAR else ""
+
+    def _moved(self, moment: datetime, line: Line) -> datetime:
+        try:
+            moved = moment + timedelta(days=self._cover.days)
+        except OverflowError:
+            moved = datetime.min
+        if moved.year <= _EPOCH_YEAR:
+            message = f"{line.key} cannot be shifted by so many days"
+            raise HeaderError(message, line=line.number, expected=f"a shifted year after {_EPOCH_YEAR}")
+        return moved
+
+
+def _is_of(field: fields.Field, value: str) -> bool:
+    """Return whether a value is what its key should hold."""
+    try:
+        field.codec.parse(value)
+    except (ValueError, ArithmeticError):
+        return False
+    return True
+
+
+_CHANGES: dict[Action, Callable[[_Text, Line, fields.Field], str | None]] = {
+    Action.NUMBER: _Text.number,
+    Action.WORDS: _Text.words,
+    Action.MEASURE: _Text.measure,
+    Action.AGE: _Text.age,
+    Action.SEX: _Text.sex,
+    Action.DATE: _Text.moment,
+    Action.CLOCK: _Text.clock,
+    Action.BIRTH: _Text.birth,
+    Action.SUBJECT: _Text.subject,
+    Action.SPACE: _Text.space,
+    Action.ATTENUATION: _Text.attenuation,
+}

@@ -1,0 +1,338 @@
+"""Pictures of planes: matplotlib without its state, on figures whose every pixel is accounted for.
+
+Nothing that comes from a file's text is ever drawn: titles and letters are our own words.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colorbar import ColorbarBase
+from matplotlib.colors import Colormap, ListedColormap, Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
+
+from inveonimaging.reports.planes import Plane, View
+from inveonimaging.reports.scales import Scale
+
+_DPI = 100
+_WIDTH, _HEIGHT = 1200, 780  # at most, px
+_GAP, _TITLE, _FOOT = 18, 40, 14
+_KEY_WIDTH, _KEY_HEIGHT = 250, 26  # of the colour bar, px
+_SMALLEST = 4
+_MOST_PX_PER_MM = 60.0
+_INK, _DIM, _DARK = "white", "#b8bec7", "#0a0c10"
+_BARS_MM = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
+_FONT = 15.0
+_COLUMNS, _MORE_COLUMNS = 8, 10
+_TILE = 150  # px, width of a contact sheet's picture, at most
+_BLACK = withStroke(linewidth=3, foreground="black")
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Where a view stands in its picture.
+
+    Attributes:
+        view: what is shown.
+        left, top: px, of the panel's corner.
+        width, height: px.
+    """
+
+    view: View
+    left: int
+    top: int
+    width: int
+    height: int
+
+    def pixel(self, right_mm: float, down_mm: float) -> tuple[float, float]:
+        """Return the column and row of a place: LPS coordinates along the picture's right and down."""
+        left, right, bottom, top = self.view.extent_mm
+        column = self.left + (right_mm - left) / (right - left) * self.width
+        return column, self.top + (down_mm - top) / (bottom - top) * self.height
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A scale bar: its length, and where its pixels are."""
+
+    mm: float
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG file's content.
+
+    Attributes:
+        name: what it is, for a file's name.
+        png: the file.
+        width, height: px.
+        alt: what it shows, for who cannot see it.
+        caption: likewise, below it.
+        panels: its views.
+        bar: its scale bar.
+    """
+
+    name: str
+    png: bytes
+    width: int
+    height: int
+    alt: str
+    caption: str = ""
+    panels: tuple[Panel, ...] = ()
+    bar: Bar | None = None
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Views of the three planes, and how they are shown; a layer above another one lets it shine through."""
+
+    views: Mapping[Plane, View]
+    scale: Scale
+    over: bool = False
+    suv_per_value: float | None = None
+
+
+@dataclass(frozen=True)
+class _Sheet:
+    """A figure in pixels, from the top left."""
+
+    width: int
+    height: int
+    figure: Figure = field(init=False)
+
+    def __post_init__(self) -> None:
+        figure = Figure(figsize=(self.width / _DPI, self.height / _DPI), dpi=_DPI, facecolor=_DARK)
+        FigureCanvasAgg(figure)
+        object.__setattr__(self, "figure", figure)
+
+    def axes(self, left: float, top: float, width: float, height: float) -> Axes:
+        """Return axes at a place."""
+        box = (left / self.width, 1 - (top + height) / self.height, width / self.width, height / self.height)
+        return self.figure.add_axes(box)
+
+    def text(self, left: float, top: float, text: str, **how: Any) -> None:
+        """Write at a place."""
+        kinds: dict[str, Any] = {"color": _INK, "fontsize": _FONT, "ha": "left", "va": "top", **how}
+        self.figure.text(left / self.width, 1 - top / self.height, text, parse_math=False, **kinds)
+
+    def bar(self, bar: Bar) -> None:
+        """Draw a scale bar with its length."""
+        box = (bar.left / self.width, 1 - (bar.top + bar.height) / self.height)
+        size = (bar.width / self.width, bar.height / self.height)
+        shape = Rectangle(box, *size, facecolor=_INK, edgecolor="none", antialiased=False, transform=None)
+        shape.set_transform(self.figure.transFigure)
+        self.figure.add_artist(shape)
+        middle = bar.left + bar.width / 2
+        how: dict[str, Any] = {"ha": "center", "va": "bottom", "path_effects": [_BLACK]}
+        self.text(middle, bar.top - 5, f"{bar.mm:g} mm", **how)
+
+
+def png_of(figure: Figure) -> bytes:
+    """Return a figure as a PNG file; the same figure gives the same bytes."""
+    file = io.BytesIO()
+    figure.savefig(file, format="png", dpi=figure.dpi, metadata={"Software": None}, facecolor=figure.get_facecolor())
+    return file.getvalue()
+
+
+def planes_picture(name: str, layers: Sequence[Layer], words: str, *, projection: bool = False) -> Picture:
+    """Return the three planes side by side, at one scale, with letters, scale bar and colour bars.
+
+    Args:
+        name: of the picture.
+        layers: from the lowest up; the first one gives the frame.
+        words: what is shown, for people.
+        projection: whether these are projections, which have no place.
+    """
+    with mpl.rc_context(mpl.rcParamsDefault):
+        return _planes_picture(name, layers, words, projection=projection)
+
+
+def _planes_picture(name: str, layers: Sequence[Layer], words: str, *, projection: bool) -> Picture:
+    views = layers[0].views
+    coronal, sagittal, axial, sheet = _laid_out(
+        views, keys=len(layers), suv=sum(layer.suv_per_value is not None for layer in layers)
+    )
+    panels = (coronal, sagittal, axial)
+    for panel in panels:
+        _draw_panel(sheet, panel, layers)
+        place = "projection" if projection else _signed(panel.view.plane.normal_name, panel.view.at_mm)
+        sheet.text(panel.left, panel.top - 9, panel.view.plane.value, va="bottom")
+        sheet.text(panel.left + panel.width, panel.top - 9, place, va="bottom", ha="right", color=_DIM, fontsize=13)
+    bar = _bar_in(coronal)
+    sheet.bar(bar)
+    below = float(axial.top + axial.height + 40)
+    for layer in layers:
+        below = _draw_key(sheet, axial.left, below, layer)
+    return Picture(name, png_of(sheet.figure), sheet.width, sheet.height, words, panels=panels, bar=bar)
+
+
+def _signed(name: str, value: float) -> str:
+    return f"{name} {value:+.1f} mm".replace("-", "\N{MINUS SIGN}")
+
+
+def _laid_out(views: Mapping[Plane, View], keys: int, suv: int) -> tuple[Panel, Panel, Panel, _Sheet]:
+    """Return where the panels go: coronal, sagittal, and in a third column axial with the colour bars below."""
+    coronal, sagittal, axial = (views[plane].size_mm for plane in (Plane.CORONAL, Plane.SAGITTAL, Plane.AXIAL))
+    below = 50 + keys * 110 + suv * 46
+    across = (_WIDTH - 4 * _GAP) / (coronal[0] + sagittal[0] + axial[0])
+    with_key = (_WIDTH - 4 * _GAP - _KEY_WIDTH) / (coronal[0] + sagittal[0])
+    high = (_HEIGHT - _TITLE - _FOOT) / max(coronal[1], sagittal[1])
+    stacked = (_HEIGHT - _TITLE - _FOOT - below) / axial[1]
+    scale = min(across, with_key, high, stacked, _MOST_PX_PER_MM)
+
+    def sized(size: tuple[float, float]) -> tuple[int, int]:
+        return max(_SMALLEST, round(size[0] * scale)), max(_SMALLEST, round(size[1] * scale))
+
+    left, panels = _GAP, []
+    for plane, size in ((Plane.CORONAL, coronal), (Plane.SAGITTAL, sagittal), (Plane.AXIAL, axial)):
+        width, height = sized(size)
+        panels.append(Panel(views[plane], left, _TITLE, width, height))
+        left += width + _GAP
+    width = max(left, panels[2].left + _KEY_WIDTH + _GAP)
+    height = max(*(panel.top + panel.height for panel in panels[:2]), panels[2].top + panels[2].height + below)
+    return panels[0], panels[1], panels[2], _Sheet(width, height + _FOOT)
+
+
+def _draw_panel(sheet: _Sheet, panel: Panel, layers: Sequence[Layer]) -> None:
+    axes = sheet.axes(panel.left, panel.top, panel.width, panel.height)
+    axes.set_axis_off()
+    for layer in layers:
+        _show(axes, layer.views[panel.view.plane], layer)
+    left, right, bottom, top = panel.view.extent_mm
+    axes.set(xlim=(left, right), ylim=(bottom, top), aspect="auto")
+    _write_letters(axes, panel.view)
+
+
+def _write_letters(axes: Axes, view: View, *, smaller: float = 0.0) -> None:
+    """Write the letters of a view's sides at the edges of its axes."""
+    for side, (x, y) in _SIDES.items():
+        how: dict[str, Any] = {"color": _INK, "fontsize": _FONT - smaller, "fontweight": "bold", **_ALIGNED[side]}
+        place, shift = (x, y), _SHIFTS[side]
+        axes.annotate(view.letters[side], place, shift, "axes fraction", "offset pixels", path_effects=[_BLACK], **how)
+
+
+_SIDES = {"left": (0.0, 0.5), "right": (1.0, 0.5), "top": (0.5, 1.0), "bottom": (0.5, 0.0)}
+_SHIFTS = {"left": (9, 0), "right": (-9, 0), "top": (0, -6), "bottom": (0, 6)}
+_ALIGNED: dict[str, dict[str, Any]] = {
+    "left": {"ha": "left", "va": "center"},
+    "right": {"ha": "right", "va": "center"},
+    "top": {"ha": "center", "va": "top"},
+    "bottom": {"ha": "center", "va": "bottom"},
+}
+
+
+def _show(axes: Axes, view: View, layer: Layer) -> None:
+    """Show a view; few voxels are drawn smooth, many are averaged."""
+    scale = layer.scale
+    colours: Colormap = mpl.colormaps[scale.colours]
+    axes.imshow(
+        np.ma.masked_invalid(view.values),
+        cmap=see_through(colours) if layer.over else colours,
+        norm=Normalize(scale.low, scale.high),
+        extent=view.extent_mm,
+        interpolation="antialiased" if scale.colours == "gray" else "bilinear",
+    )
+
+
+def see_through(colours: Colormap) -> Colormap:
+    """Return colours that are clear at their lower end and nearly solid from the middle on."""
+    level = np.linspace(0, 1, 256)
+    rgba = colours(level)
+    rgba[:, 3] = np.clip(2.4 * level - 0.2, 0, 0.85)
+    return ListedColormap(rgba)
+
+
+def _bar_in(panel: Panel) -> Bar:
+    """Return a scale bar of a round length, at most two fifths of a panel wide."""
+    width_mm, _ = panel.view.size_mm
+    fitting = [mm for mm in _BARS_MM if mm <= 0.4 * width_mm]
+    mm = fitting[-1] if fitting else _BARS_MM[0]
+    width = max(1, round(mm * panel.width / width_mm))
+    return Bar(mm, panel.left + 14, panel.top + panel.height - 18, width, 5)
+
+
+def _draw_key(sheet: _Sheet, left: float, top: float, layer: Layer) -> float:
+    """Draw a colour bar with its unit, SUV above it if that is known; return where the next one may be."""
+    scale = layer.scale
+    shown = Normalize(scale.low / scale.divisor, scale.high / scale.divisor)
+    suv = layer.suv_per_value
+    top += 46 if suv else 0
+    axes = sheet.axes(left + 24, top, _KEY_WIDTH - 40, _KEY_HEIGHT)
+    bar = ColorbarBase(
+        axes,
+        cmap=mpl.colormaps[scale.colours],
+        norm=shown,
+        orientation="horizontal",
+        extend="max" if scale.is_cut else "neither",
+    )
+    bar.outline.set_visible(False)
+    axes.tick_params(colors=_INK, labelsize=13, length=4)
+    axes.locator_params(nbins=4)
+    sheet.text(left + _KEY_WIDTH, top + _KEY_HEIGHT + 34, scale.unit, color=_DIM, fontsize=13, ha="right")
+    if suv:
+        upper = axes.twiny()
+        upper.set_xlim(scale.low * suv, scale.high * suv)
+        upper.tick_params(colors=_INK, labelsize=13, length=4)
+        upper.locator_params(nbins=4)
+        for spine in upper.spines.values():
+            spine.set_visible(False)
+        sheet.text(left + _KEY_WIDTH, top - 28, "SUV", color=_DIM, fontsize=13, ha="right", va="bottom")
+    return top + _KEY_HEIGHT + 76
+
+
+def contact_sheet(name: str, tiles: Mapping[int, View], labels: Mapping[int, str], scale: Scale, words: str) -> Picture:
+    """Return small pictures of one plane, frame after frame, under one scale.
+
+    Args:
+        name: of the picture.
+        tiles: views of one plane and size, by frame.
+        labels: what stands above each.
+        scale: of all of them.
+        words: what is shown, for people.
+    """
+    with mpl.rc_context(mpl.rcParamsDefault):
+        return _contact_sheet(name, tiles, labels, scale, words)
+
+
+def _contact_sheet(
+    name: str, tiles: Mapping[int, View], labels: Mapping[int, str], scale: Scale, words: str
+) -> Picture:
+    first = next(iter(tiles.values()))
+    width_mm, height_mm = first.size_mm
+    columns = min(len(tiles), _COLUMNS if len(tiles) <= 2 * _COLUMNS else _MORE_COLUMNS)
+    px_per_mm = min(_TILE / width_mm, 2.0 * _TILE / height_mm, _MOST_PX_PER_MM)
+    width, height = max(_SMALLEST, round(width_mm * px_per_mm)), max(_SMALLEST, round(height_mm * px_per_mm))
+    cell, row = max(width, 110) + 8, height + 34
+    rows = math.ceil(len(tiles) / columns)
+    sheet = _Sheet(max(columns * cell + 2 * _GAP, _KEY_WIDTH + 3 * _GAP + 200), rows * row + _GAP + 110)
+    panels: list[Panel] = []
+    for place, (frame, view) in enumerate(tiles.items()):
+        down, across = divmod(place, columns)
+        panel = Panel(view, _GAP + across * cell, _GAP + down * row + 22, width, height)
+        axes = sheet.axes(panel.left, panel.top, width, height)
+        axes.set_axis_off()
+        _show(axes, view, Layer({}, scale))
+        axes.set(aspect="auto")
+        if not panels:
+            _write_letters(axes, view, smaller=4.0)
+        sheet.text(panel.left, panel.top - 5, labels[frame], fontsize=12, va="bottom", color=_DIM)
+        panels.append(panel)
+    bottom = rows * row + _GAP + 18
+    _draw_key(sheet, _GAP, bottom, Layer({}, scale))
+    bar = replace(_bar_in(panels[0]), left=_GAP + _KEY_WIDTH + 60, top=bottom + 12)
+    sheet.bar(bar)
+    return Picture(name, png_of(sheet.figure), sheet.width, sheet.height, words, panels=tuple(panels), bar=bar)

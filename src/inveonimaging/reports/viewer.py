@@ -1,0 +1,303 @@
+"""The volumes inside the page, to be looked through: NiiVue (WebGL2), the voxels, and what joins them.
+
+NiiVue lies beside this module, as `tools/niivue.py` fetched it, with its licence. All is in the page itself, packed
+with gzip in base64, so that it opens from disk without a network.
+
+Voxels are stored as integers with the frame's factor when that is exact, else as float32; what is larger than the
+budget is rounded to 16 bits a frame, and then reduced: each voxel is the mean of a block of 2 x 2 x 2 voxels, or more.
+The page says so. Nothing but one frame of what is shown, and one slab of what is read, is in memory at a time.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import importlib.resources
+import json
+import math
+import re
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from inveonimaging.errors import printable
+from inveonimaging.extras import refuse_without_extra
+from inveonimaging.inveon.hdr import Frame
+from inveonimaging.inveon.hdr.enums import Modality
+from inveonimaging.inveon.modality import is_mu_map
+from inveonimaging.physics.quantification import Unit
+from inveonimaging.study.image import Image
+
+BUDGET = 42 * 1024 * 1024
+"""Bytes of voxels in a page, before packing; gzip takes a tenth of noise away and base64 adds a third: 50 MB."""
+
+_LARGEST_SIDE = 1024  # voxels along an axis, which every WebGL2 of today can hold in a texture
+_STEPS = 32767
+_LONGEST_NAME = 80
+_PAST_THE_REST = 99.8  # percentile of a frame that the scale ends at: a full bladder or syringe does not dim the animal
+_SAMPLES = 2_000_000
+_HU_SHOWN = (-500.0, 800.0)
+
+Floats = npt.NDArray[np.float64]
+
+
+def fragment(images: Sequence[Image], budget: int = BUDGET) -> str:
+    """Return markup, style, voxels and scripts of a viewer of images: one piece of HTML, which stands alone.
+
+    Args:
+        images: what can be shown, in the order in which it is offered; all in the same patient's space.
+        budget: bytes of voxels, before packing.
+
+    Raises:
+        OptionError: nibabel, which writes the volumes' headers, is not installed.
+        DataError: a data file cannot be read any more.
+    """
+    refuse_without_extra("--viewer", "viewer", {"nibabel": "nibabel"})
+    volumes, packed = [], []
+    for volume in _fitted([Volume(image) for image in images], budget):
+        described, voxels = _packed(volume)
+        volumes.append(described)
+        packed.append(voxels)
+    parts = {
+        "STYLE": _own("viewer.css"),
+        "LICENCE": html.escape(_own("niivue/LICENSE")),
+        "VOLUMES": _json(volumes),
+        "VOXELS": "\n".join(_block("text/plain", f"inveon-voxels-{n}", text) for n, text in enumerate(packed)),
+        "NIIVUE": _block("text/plain", "inveon-niivue", _gzip_base64([_own("niivue/niivue.umd.js").encode()])),
+        "SCRIPT": _own("viewer.js"),
+    }
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _own("viewer.html"))
+
+
+@dataclass(frozen=True)
+class Volume:
+    """An image as it is put into the page.
+
+    Attributes:
+        image: what it is made from.
+        rounded: whether values are rounded to 16 bits a frame; else they are exact.
+        reduced: along each axis so many voxels become one, their mean.
+    """
+
+    image: Image = field(repr=False)
+    rounded: bool = False
+    reduced: int = 1
+
+    @property
+    def steps(self) -> tuple[int, int, int]:
+        """Voxels that become one, along i, j and k; no more than there are."""
+        i, j, k = (min(self.reduced, count) for count in self.image.grid.shape)
+        return i, j, k
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of voxels along i, j and k."""
+        i, j, k = (-(-count // step) for count, step in zip(self.image.grid.shape, self.steps, strict=True))
+        return i, j, k
+
+    @property
+    def holds_stored(self) -> bool:
+        """Whether the stored integers themselves are kept."""
+        return self.reduced == 1 and np.can_cast(self.image.source.dtype, np.int16)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the voxels in the page."""
+        return np.dtype("<i2" if self.holds_stored or self.rounded else "<f4")
+
+    @property
+    def size(self) -> int:
+        """Bytes of all frames."""
+        return math.prod(self.shape) * len(self.image.frames) * self.dtype.itemsize
+
+    @property
+    def affine(self) -> Floats:
+        """(4, 4): index of a voxel in the page (i, j, k, 1) -> the middle of its block, LPS mm."""
+        steps = np.array(self.steps, float)
+        block = np.diag([*steps, 1.0])
+        block[:3, 3] = (steps - 1) / 2
+        return np.asarray(self.image.grid.affine @ block)
+
+    def smaller(self) -> Volume:
+        """Return it as the next smaller thing."""
+        if self.dtype.itemsize > np.dtype(np.int16).itemsize:
+            return replace(self, rounded=True)
+        return replace(self, rounded=True, reduced=self.reduced + 1)
+
+
+def _fitted(volumes: list[Volume], budget: int) -> list[Volume]:
+    """Return volumes that fit the budget together: the largest is made smaller until they do."""
+    fitted = list(volumes)
+    for n, volume in enumerate(fitted):
+        longest = max(volume.image.grid.shape)
+        if longest > _LARGEST_SIDE:
+            fitted[n] = replace(volume, rounded=True, reduced=-(-longest // _LARGEST_SIDE))
+    while sum(volume.size for volume in fitted) > budget:
+        largest = max(range(len(fitted)), key=lambda n: fitted[n].size)
+        if set(fitted[largest].shape) == {1}:
+            break
+        fitted[largest] = fitted[largest].smaller()
+    return fitted
+
+
+# Voxels.
+
+
+def _packed(volume: Volume) -> tuple[dict[str, Any], str]:
+    """Return what describes a volume, and its voxels, frame after frame, x fastest, as gzip in base64."""
+    factors: list[float] = []
+    brightest: list[float] = []
+
+    def frames() -> Iterator[bytes]:
+        for index in range(len(volume.image.frames)):
+            voxels, factor = _frame(volume, index)
+            factors.append(factor)
+            brightest.append(_bright(voxels) * factor)
+            yield voxels.tobytes()
+
+    packed = _gzip_base64(frames())
+    return _description(volume, factors, max(brightest)), packed
+
+
+def _frame(volume: Volume, index: int) -> tuple[npt.NDArray[Any], float]:
+    """Return the voxels of a frame, (nz, ny, nx), and the factor that makes physical values of them."""
+    factor = volume.image.scaling.factors[index]
+    if volume.holds_stored:
+        return np.concatenate(list(_slabs(volume, index))).astype("<i2"), factor
+    with np.errstate(invalid="ignore", over="ignore"):
+        values = np.concatenate([np.float32(slab * factor) for slab in _slabs(volume, index)])
+    np.nan_to_num(values, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    if not volume.rounded:
+        return values.astype("<f4", copy=False), 1.0
+    slope = float(max(values.max(), -values.min())) / _STEPS or 1.0
+    return np.rint(values / slope).astype("<i2"), slope
+
+
+def _slabs(volume: Volume, index: int) -> Iterator[npt.NDArray[Any]]:
+    """Yield a frame's stored values, or their means, in slabs of slices."""
+    image = volume.image
+    if volume.reduced == 1:
+        yield from image.slabs(index)
+        return
+    slices = image.grid.shape[2]
+    step = volume.steps[2]
+    for first in range(0, slices, step):
+        with np.errstate(invalid="ignore", over="ignore"):
+            yield _mean(np.asarray(image.source.slices(index, first, min(first + step, slices)), float), volume.steps)
+
+
+def _mean(block: Floats, steps: tuple[int, int, int]) -> Floats:
+    """Return (1, rows, columns) means over all slices of a block, and over `steps` columns and rows; fewer at the end.
+
+    What is no number counts as 0, as in a conversion.
+    """
+    plane = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0).mean(axis=0)
+    for axis, step in ((0, steps[1]), (1, steps[0])):
+        starts = np.arange(0, plane.shape[axis], step)
+        counts = np.diff([*starts, plane.shape[axis]])
+        plane = np.add.reduceat(plane, starts, axis=axis) / np.expand_dims(counts, 1 - axis)
+    return np.asarray(plane[np.newaxis])
+
+
+def _bright(voxels: npt.NDArray[Any]) -> float:
+    """Return the value that nearly all of a frame's voxels lie below, of a sample of them."""
+    values = voxels.reshape(-1)
+    return float(np.percentile(values[:: 1 + values.size // _SAMPLES], _PAST_THE_REST))
+
+
+def _gzip_base64(pieces: Iterator[bytes] | Sequence[bytes]) -> str:
+    packer = zlib.compressobj(level=6, wbits=31)
+    packed = bytearray()
+    for piece in pieces:
+        packed += packer.compress(piece)
+    return base64.b64encode(packed + packer.flush()).decode("ascii")
+
+
+# What the script is told of a volume.
+
+
+def _description(volume: Volume, factors: list[float], bright: float) -> dict[str, Any]:
+    image = volume.image
+    is_ct = image.scaling.unit is Unit.HU
+    low, high = _HU_SHOWN if is_ct else (0.0, bright if bright > 0 else 1.0)
+    return {
+        "name": _name(image),
+        "unit": image.scaling.unit.value,
+        "emission": image.modality is not Modality.CT and not is_mu_map(image.header),
+        "shape": volume.shape,
+        "bytes": volume.dtype.itemsize,
+        "factors": factors,
+        "intercept": image.scaling.intercept,
+        "nifti": base64.b64encode(nifti_header(volume)).decode("ascii"),
+        "frames": [_frame_label(image, index) for index in range(len(image.frames))],
+        "notes": _notes(volume),
+        "colormap": "gray" if is_ct else "inferno",
+        "shown": [low, high],
+    }
+
+
+def _name(image: Image) -> str:
+    kind = "mu map" if is_mu_map(image.header) else image.modality.label
+    return printable(" ".join(filter(None, (f"{kind}:", image.pair.name, image.part_name))), _LONGEST_NAME)
+
+
+def _frame_label(image: Image, index: int) -> str:
+    frame: Frame = image.frames[index]
+    places = {"gate": frame.gate, "bed": frame.bed, "window": frame.energy_window}
+    several = {
+        name: number for name, number in places.items() if len({getattr(f, _FIELD[name]) for f in image.frames}) > 1
+    }
+    words = [f"{name} {number}" for name, number in several.items() if number is not None]
+    if frame.start_s is not None and frame.duration_s is not None:
+        words.append(f"{frame.start_s:g} to {frame.start_s + frame.duration_s:g} s")
+    return ", ".join(words)
+
+
+_FIELD = {"gate": "gate", "bed": "bed", "window": "energy_window"}
+
+
+def _notes(volume: Volume) -> list[str]:
+    notes = []
+    if volume.reduced > 1:
+        blocks = " x ".join(map(str, volume.steps))
+        notes.append(f"reduced for viewing: each voxel is the mean of {blocks} voxels")
+    if volume.rounded and not volume.holds_stored:
+        notes.append(f"rounded to {_STEPS} steps of each frame's largest value")
+    return notes
+
+
+def nifti_header(volume: Volume) -> bytes:
+    """Return the 352 bytes of NIfTI-1 that go before the voxels, float32: shape, and voxel -> RAS mm."""
+    import nibabel
+
+    header = nibabel.Nifti1Header(endianness="<")
+    header.set_data_dtype(np.float32)
+    header.set_data_shape((*volume.shape, len(volume.image.frames)))
+    ras = np.diag([-1.0, -1.0, 1.0, 1.0]) @ volume.affine
+    header.set_sform(ras, code="scanner")
+    header.set_qform(ras, code="scanner")
+    header.set_xyzt_units("mm", "sec")
+    header.set_slope_inter(1.0, 0.0)
+    header["vox_offset"] = 352
+    return bytes(header.binaryblock) + bytes(4)
+
+
+# Text for the page.
+
+
+def _own(name: str) -> str:
+    return (importlib.resources.files("inveonimaging.reports") / name).read_text("utf-8")
+
+
+def _block(kind: str, identifier: str, text: str) -> str:
+    return f'<script type="{kind}" id="{identifier}">{text}</script>'
+
+
+def _json(document: object) -> str:
+    """Return JSON that stands in a script element and cannot end it."""
+    text = json.dumps(document, ensure_ascii=True, allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,0 +1,165 @@
+"""What a sheet says of a scan, put into its header, so that all that comes after sees one header.
+
+The lines of replaced keys are left out of `Header.source`: what is odd in a value of the sheet stands in no line of the
+header. The bytes of the header file stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from inveonimaging import units
+from inveonimaging.animal.free_text import birth_date_of
+from inveonimaging.animal.sheet_values import Origin, Source, Told
+from inveonimaging.errors import InputError
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import ActivityUnits, Modality, WeightUnits
+from inveonimaging.inveon.hdr.model import Subject, Tracer
+from inveonimaging.inveon.modality import is_transmission, modality_of
+
+_SUBJECT = {"birth_date": "date_of_birth", "sex": "sex", "species": "genus", "strain": "phenotype"}
+_ACTIVITY = {
+    "residual_mbq": "residual_activity",
+    "residual_time": "residual_activity_time",
+    "dose_time": "activity_before_injection_time",
+}
+_DOSE = ("dose", "dose_units", "activity_units", "activity_before_injection", *_ACTIVITY.values())
+"""Names of attributes, which are those of the keys."""
+_KEYS: Mapping[str, tuple[str, ...]] = {
+    "birth_date": ("subject_date_of_birth",),
+    "sex": ("subject_sex",),
+    "species": ("subject_genus",),
+    "strain": ("subject_phenotype",),
+    "weight_kg": ("subject_weight", "subject_weight_units"),
+    "investigator": ("investigator",),
+    "study_description": ("study",),
+    "injection_time": ("injection_time",),
+    "dose_mbq": _DOSE,
+    **{name: (key,) for name, key in _ACTIVITY.items()},
+}
+_OF_DOSE = ("dose_mbq", "residual_mbq")
+_BQ = {ActivityUnits.MCI: units.MBQ_PER_MCI, ActivityUnits.MBQ: units.ONE}
+
+
+def applied(header: Header, told: Told) -> Header:
+    """Return a header with what a sheet says of its scan.
+
+    Raises:
+        InputError: a dose of which a part is missing, or of which nothing would be left; with the row.
+    """
+    if not told.cells:
+        return header
+    changed = replace(
+        header,
+        subject=replace(header.subject, **_subject(header.subject, told)),
+        study=told.get("study_description") if "study_description" in told.cells else header.study,
+    )
+    if "investigator" in told.cells:
+        changed = replace(changed, acquisition=replace(header.acquisition, investigator=told.get("investigator")))
+    if has_tracer(header):
+        changed = replace(changed, tracer=_tracer(header.tracer, told))
+    replaced = {key for name in told.cells for key in _KEYS.get(name, ())}
+    return replace(changed, source=tuple(line for line in header.source if line.key not in replaced))
+
+
+def has_tracer(header: Header) -> bool:
+    """Return whether a dose can be meant for a scan: a row of a subject stands for its CT, too."""
+    return modality_of(header)[0] is not Modality.CT and not is_transmission(header)
+
+
+def _subject(subject: Subject, told: Told) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, attribute in _SUBJECT.items():
+        if name in told.cells:
+            value = told.get(name)
+            values[attribute] = None if value is None else str(value)
+    born = birth_date_of(subject.date_of_birth or "")
+    if "birth_date" in told.cells and told.get("birth_date") != born:
+        values["age"] = None  # that of another birth date
+    if "weight_kg" in told.cells:
+        values |= {"weight": told.get("weight_kg"), "weight_units": WeightUnits.KILOGRAM}
+    return values
+
+
+def _tracer(tracer: Tracer, told: Told) -> Tracer:
+    """Return a tracer with what a sheet says, and with nothing of the header that its cells stand for."""
+    if "injection_time" in told.cells:
+        tracer = replace(tracer, injection_time=told.get("injection_time"))
+    for part, whole in (("dose_time", "dose_mbq"), ("residual_time", "residual_mbq")):
+        if told.get(part) and told.get(whole) is None:
+            raise _error(told, part, f"{whole.removesuffix('_mbq')}_MBq beside it")
+    if "dose_mbq" in told.cells:
+        tracer = _activities(tracer, dose=told.get("dose_mbq"), dose_units=ActivityUnits.MBQ)
+    tracer = replace(tracer, **{key: None for name, key in _ACTIVITY.items() if name in told.cells})
+    if told.get("dose_mbq") is not None and "dose_time" in told.cells and told.get("dose_time") is None:
+        raise _error(told, "dose_time", "a time, or an empty cell if the dose is that at the injection")
+    has_residual = told.get("residual_mbq") is not None
+    return _measured(tracer, told) if has_residual or told.get("dose_time") else tracer
+
+
+def _activities(tracer: Tracer, **values: Any) -> Tracer:
+    """Return a tracer of which nothing is known of activity but these."""
+    return replace(tracer, **{**dict.fromkeys(_DOSE), **values})
+
+
+def _measured(tracer: Tracer, told: Told) -> Tracer:
+    """Return a tracer whose dose is that of the syringe less what was left in it."""
+    name = "residual_mbq" if told.get("residual_mbq") is not None else "dose_time"
+    before, at = told.get("dose_mbq"), told.get("dose_time") or tracer.injected_at
+    if before is None:
+        factor = _BQ.get(tracer.activity_units or ActivityUnits.UNKNOWN)
+        at = tracer.activity_before_injection_time
+        if not tracer.activity_before_injection or factor is None or at is None:
+            raise _error(told, name, "dose_MBq beside it")
+        before = units.convert(tracer.activity_before_injection, factor)
+    residual = told.get("residual_mbq") or 0.0
+    if residual and not told.get("residual_time"):
+        raise _error(told, name, "residual_time beside it")
+    if tracer.injected_at is None or not tracer.half_life_s:
+        raise _error(told, name, "injection_time, and a half-life in the header, to reckon the decay")
+    measured = _activities(
+        tracer,
+        activity_units=ActivityUnits.MBQ,
+        activity_before_injection=before,
+        activity_before_injection_time=at,
+        residual_activity=residual,
+        residual_activity_time=told.get("residual_time") or at,
+    )
+    if (measured.measured_dose_bq or 0.0) <= 0:
+        raise _error(told, name, "less than the dose: at the injection nothing would be left")
+    return measured
+
+
+def _error(told: Told, name: str, expected: str) -> InputError:
+    cell = told.cells[name]
+    what = "unknown" if cell.value is None else "given"
+    return InputError(f"{cell.title} is {what}", path=told.path, line=cell.row, expected=expected)
+
+
+def origins(header: Header, told: Told, file: str) -> dict[str, Origin]:
+    """Return where the values of a scan came from that a sheet can give.
+
+    Args:
+        header: as it was read, or with the sheet's values.
+        told: what the sheet says.
+        file: the header's name.
+    """
+
+    def of_key(key: str) -> Origin:
+        return Origin(Source.HEADER, file, header.line_of(key))
+
+    found: dict[str, Origin] = {}
+    tracer = header.tracer
+    if has_tracer(header) and tracer.dose_bq:
+        key = "activity_before_injection" if (tracer.measured_dose_bq or 0.0) > 0 else "dose"
+        given = next((name for name in _OF_DOSE if told.get(name) is not None), None)
+        found["dose"] = told.origin(given) if given else of_key(key)
+    if has_tracer(header) and tracer.injected_at:
+        is_told = told.get("injection_time") is not None
+        found["injection_time"] = told.origin("injection_time") if is_told else of_key("injection_time")
+    for name in ("protocol", "series_description"):
+        if told.get(name) is not None:
+            found[name] = told.origin(name)
+    return found

@@ -1,0 +1,304 @@
+"""One pair of files as an image: the public way to read headers, voxels, values and geometry."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from inveonimaging.errors import HeaderError, InveonError
+from inveonimaging.findings import Finding, Severity
+from inveonimaging.given import axes, named, optional, refused
+from inveonimaging.inveon.frame_groups import Part, count_findings, parts_of
+from inveonimaging.inveon.hdr import Frame, Header, parse
+from inveonimaging.inveon.hdr.enums import Modality, Orientation
+from inveonimaging.inveon.hdr.need import missing_in_frame
+from inveonimaging.inveon.modality import modality_of
+from inveonimaging.inveon.pairs import Pair, pair_of
+from inveonimaging.inveon.voxels import Voxels, file_size, voxels_of
+from inveonimaging.physics.gating import Gating, gating_of
+from inveonimaging.physics.geometry import Grid, grid_of, moved_along_bed
+from inveonimaging.physics.quantification import Scaling, scaling_of
+from inveonimaging.physics.timing import decay_findings
+
+_posture = optional(named(Orientation))
+LARGEST_HEADER = 16 * 1024 * 1024
+_SLAB_VOXELS = 256 * 1024
+
+
+class Instead(NamedTuple):
+    """What stands for the names of a pair's files and for its header's text."""
+
+    pair: Pair
+    text: bytes
+
+
+@dataclass(frozen=True)
+class Image:
+    """A pair of files, read and checked.
+
+    `numpy.asarray(image)` holds the physical values, in the order of the file: (frames, nz, ny, nx), or (nz, ny, nx) of
+    a single frame. Transposed, (nx, ny, nz) or (nx, ny, nz, frames), it is what `affine` belongs to.
+
+    Attributes:
+        pair: paths of header and data file, or what they are to be called; `source` has the data file's path.
+        header_bytes: the header file as it stands, or what is read instead.
+        header: what it says.
+        modality: PET, CT or SPECT.
+        grid: where the voxels are.
+        scaling: unit and factors of the physical values.
+        source: the data file's frames.
+        findings: what is odd.
+        part: which of the file's frames these are; None for all of them.
+    """
+
+    pair: Pair
+    header_bytes: bytes
+    header: Header
+    modality: Modality
+    grid: Grid
+    scaling: Scaling
+    source: Voxels
+    findings: tuple[Finding, ...]
+    part: Part | None = None
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """The frame blocks, in the file's order."""
+        return self.header.frames
+
+    @property
+    def part_name(self) -> str:
+        """What tells it from other images of the same file, `bed 1`; empty for a whole file."""
+        return self.part.name if self.part else ""
+
+    @property
+    def affine(self) -> npt.NDArray[np.float64]:
+        """(4, 4) array: voxel index (i, j, k, 1), of column x, row y and slice z, -> RAS mm, as nibabel has it.
+
+        `grid.affine` is the same in DICOM's LPS: x and y have the other sign.
+        """
+        return np.asarray(np.diag([-1.0, -1.0, 1.0, 1.0]) @ self.grid.affine + 0.0)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of `numpy.asarray(image)`: (frames, nz, ny, nx), or (nz, ny, nx) of a single frame."""
+        frames = len(self.frames)
+        return self.source.shape if frames == 1 else (frames, *self.source.shape)
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        """Return the physical values of all frames, float32 unless asked otherwise; always a new array.
+
+        Raises:
+            ValueError: `copy` is False; the values are computed.
+        """
+        if copy is False:
+            raise ValueError("the values of an image are computed: there is no array without a copy")
+        values = np.empty((len(self.frames), *self.source.shape), np.float32)
+        for frame in range(len(self.frames)):
+            values[frame] = self.values(frame)
+        return values.reshape(self.shape).astype(np.float32 if dtype is None else dtype, copy=False)
+
+    def series(
+        self, *, bed_direction: str = "forward", cycle_ms: float | None = None, separate_frames: bool = False
+    ) -> tuple[Image, ...]:
+        """Return the image as one image a series, as a conversion makes them.
+
+        Each bed position, at its own place, and each energy window is a series; each gate is one, too, if the length of
+        a cycle is not known.
+
+        Args:
+            bed_direction: `"reverse"` if a larger `bed_offset` shows what lies less far along the stored slice axis.
+            cycle_ms: length of a cycle of gated scans, instead of the middle of the limits in `gate_bins`.
+            separate_frames: make each frame block a series of its own, for files whose blocks nothing tells apart.
+
+        Raises:
+            InveonError: the frames make no series.
+        """
+        if self.part is not None:
+            return (self,)
+        if bed_direction not in {"forward", "reverse"}:
+            raise refused("bed_direction", bed_direction, "one of forward, reverse")
+        try:
+            parts, _, _ = series_parts(self.header, cycle_ms, separate=separate_frames)
+        except InveonError as error:
+            raise error.at(self.pair.header) from error
+        return split(self, parts, -1 if bed_direction == "reverse" else 1)
+
+    def voxels(self, frame: int = 0) -> npt.NDArray[np.generic]:
+        """Return the stored values of a frame, (nz, ny, nx), in the file's type; mapped, not loaded."""
+        return self.source.frame(frame)
+
+    def slabs(self, frame: int) -> Iterator[npt.NDArray[np.generic]]:
+        """Yield the stored values of a frame a slab at a time; as `voxels`."""
+        slices, step = self.source.shape[0], self.slices_in_slab
+        for first in range(0, slices, step):
+            yield self.source.slices(frame, first, min(first + step, slices))
+
+    @property
+    def slices_in_slab(self) -> int:
+        """How many slices are mapped, and copied as float64, at a time: bounds the memory whatever the frame's size."""
+        _, rows, columns = self.source.shape
+        return max(1, _SLAB_VOXELS // (rows * columns))
+
+    def values(self, frame: int = 0) -> npt.NDArray[np.float32]:
+        """Return the physical values of a frame, (nz, ny, nx) float32, in `scaling.unit`: Bq/mL or HU."""
+        stored = self.voxels(frame)
+        values = np.empty(stored.shape, np.float32)
+        with np.errstate(invalid="ignore", over="ignore"):  # a signalling NaN; beyond float32 is infinite
+            np.multiply(stored, self.scaling.factors[frame], out=values, dtype=np.float64, casting="same_kind")
+        return values + np.float32(self.scaling.intercept) if self.scaling.intercept else values
+
+
+def read(
+    path: str | os.PathLike[str],
+    *,
+    orientation: Orientation | str | None = None,
+    flip: str = "",
+    apply_hounsfield: bool = False,
+) -> Image:
+    """Read a pair of Inveon files, given by its header or by its data file.
+
+    Args:
+        path: `NAME.img`, `NAME.img.hdr` or `NAME.hdr`.
+        orientation: the animal's posture, for example `"HFP"`, instead of what the header says.
+        flip: stored axes (letters of `xyz`) whose patient direction is turned about.
+        apply_hounsfield: of a CT, apply `ct_hounsfield_scale` and `ct_hounsfield_offset`.
+
+    Raises:
+        InveonError: what is wrong, where, and what was expected, in one line.
+    """
+    return read_pair(pair_of(Path(path)), orientation=orientation, flip=flip, apply_hounsfield=apply_hounsfield)
+
+
+def read_pair(
+    pair: Pair,
+    *,
+    orientation: Orientation | str | None = None,
+    flip: str = "",
+    apply_hounsfield: bool = False,
+    instead: Instead | None = None,
+) -> Image:
+    """Read a pair of files, or what is `instead` of its header's text and its files' names; as `read`."""
+    named, data = instead or Instead(pair, header_bytes(pair.header))
+    posture = _posture("orientation", orientation)
+    flip = axes("flip", flip)
+    parsing: tuple[Finding, ...] = ()
+    try:
+        header, parsing = parse(data)
+        modality, kind = modality_of(header)
+        grid, placing = grid_of(header, posture, flip)
+        source, sizes = voxels_of(pair.data, header)
+        scaling, scales = scaling_of(header, modality, apply_hounsfield=apply_hounsfield)
+    except InveonError as error:
+        raise error.at(pair.header, hint=_likely_cause(parsing, error)) from error
+    findings = (*parsing, *kind, *count_findings(header), *placing, *sizes, *scales, *decay_findings(header))
+    located = (locate(finding, pair.header, header) for finding in findings)
+    names = {str(pair.header): str(named.header), str(pair.data): str(named.data)}
+    renamed = tuple(replace(each, path=names.get(each.path or "", each.path)) for each in located)
+    return Image(named, data, header, modality, grid, scaling, source, renamed)
+
+
+def read_again(
+    image: Image, *, orientation: Orientation | None = None, flip: str = "", apply_hounsfield: bool = False
+) -> Image:
+    """Read the whole file of an image again, with the header's text that it was read from; as `read`."""
+    pair = Pair(image.pair.header, image.source.path)
+    instead = Instead(image.pair, image.header_bytes)
+    return read_pair(pair, orientation=orientation, flip=flip, apply_hounsfield=apply_hounsfield, instead=instead)
+
+
+def series_parts(
+    header: Header, cycle_ms: float | None = None, *, separate: bool = False
+) -> tuple[tuple[Part, ...], Gating | None, tuple[Finding, ...]]:
+    """Return the parts of a file that become one series each, and the gating of those that are gated.
+
+    Gates whose times nobody knows are parts of their own, and are not gated; all blocks are if they are to be separate.
+    """
+    parts = parts_of(header, separate=separate)
+    if not parts[0].is_gated:
+        return parts, None, ()
+    gating, findings = gating_of(header, len(parts[0].frames), cycle_ms)
+    return (parts if gating else parts_of(header, split_gates=True)), gating, findings
+
+
+def split(image: Image, parts: Sequence[Part], bed_direction: int = 1) -> tuple[Image, ...]:
+    """Return the parts of an image as images, each bed position at its own place, from the first part's.
+
+    Args:
+        image: a whole file.
+        parts: its parts, from `parts_of`.
+        bed_direction: 1 if a larger `bed_offset` shows what lies further along the stored slice axis, else -1.
+
+    Raises:
+        HeaderError: a bed position has no `bed_offset`.
+    """
+    offsets = [0.0 if part.place.bed is None else _bed_offset(image, part.frames[0]) for part in parts]
+    return tuple(
+        _part_of(image, part, bed_direction * (offset - offsets[0]))
+        for part, offset in zip(parts, offsets, strict=True)
+    )
+
+
+def _part_of(image: Image, part: Part, distance_mm: float) -> Image:
+    frames, source, scaling = image.header.frames, image.source, image.scaling
+    return replace(
+        image,
+        part=part,
+        header=replace(image.header, frames=tuple(frames[index] for index in part.frames)),
+        grid=moved_along_bed(image.grid, distance_mm),
+        source=replace(source, offsets=tuple(source.offsets[index] for index in part.frames)),
+        scaling=replace(scaling, factors=tuple(scaling.factors[index] for index in part.frames)),
+    )
+
+
+def _bed_offset(image: Image, index: int) -> float:
+    frame = image.header.frames[index]
+    if frame.bed_offset_mm is None:
+        error = missing_in_frame(frame, index, "bed_offset", "where the bed was, cm")
+        raise error.at(image.pair.header)
+    return frame.bed_offset_mm
+
+
+def _likely_cause(parsing: tuple[Finding, ...], error: InveonError) -> str | None:
+    """Return what parsing found odd first, on another line, which often is why something else cannot be."""
+    odd = next((each for each in parsing if each.severity is Severity.WARNING and each.line != error.line), None)
+    return f"line {odd.line}: {odd.message}" if odd else None
+
+
+def with_header(image: Image, header: Header) -> Image:
+    """Return an image with another header, of the same file, in which a sheet's values stand: decay is judged anew."""
+    before, now = (
+        [locate(each, image.pair.header, image.header) for each in decay_findings(one)]
+        for one in (image.header, header)
+    )
+    kept = tuple(finding for finding in image.findings if finding not in before)
+    return replace(image, header=header, findings=image.findings if before == now else (*kept, *now))
+
+
+def locate(finding: Finding, path: Path, header: Header) -> Finding:
+    """Return a finding with the header's path, and the line of its key."""
+    if finding.path is not None:
+        return finding
+    line = finding.line or (header.line_of(finding.key) if finding.key else None)
+    return replace(finding, path=str(path), line=line)
+
+
+def header_bytes(path: Path) -> bytes:
+    """Return a header file as it stands.
+
+    Raises:
+        HeaderError: it cannot be read, or is larger than any header.
+    """
+    size = file_size(path, HeaderError)
+    if size > LARGEST_HEADER:
+        raise HeaderError(f"the header has {size} bytes", path=path, expected=f"at most {LARGEST_HEADER}")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise HeaderError(f"cannot be read: {error.strerror}", path=path) from error
