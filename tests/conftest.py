@@ -9,7 +9,7 @@ import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pydicom.config
 import pytest
@@ -46,6 +46,20 @@ _MEASURES = pytest.StashKey[Measures]()
 def measures(pytestconfig: pytest.Config) -> Measures:
     """Return what this run measures."""
     return pytestconfig.stash.setdefault(_MEASURES, Measures())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a process of pytest-xdist has measured."""
+    measures = node.config.stash.setdefault(_MEASURES, Measures())
+    for name, value in getattr(node, "workeroutput", {}).get("measures", {}).items():
+        measures.largest(name, value)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand on what was measured, if this is a process of pytest-xdist."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["measures"] = session.config.stash.get(_MEASURES, Measures()).values
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import signal
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
+import typer.testing
 from typer.testing import CliRunner, Result
 
 from inveonimaging.cli.main import app
@@ -105,6 +107,9 @@ def instances(folder: Path) -> list[pydicom.FileDataset]:
 
 
 # The commands.
+
+# Typer builds them anew for each run, which takes longer than a small conversion.
+typer.testing._get_command = functools.cache(typer.testing._get_command)  # type: ignore[attr-defined]
 
 
 def inveon(*arguments: object, columns: int = 400) -> Result:

@@ -34,6 +34,8 @@ from test_batch import Tree, ledger, results, tree
 from test_batch_faults import PLACES, STUDIES, Gate, batch, lines, root, wait_until
 from test_faults import posix
 
+pytestmark = pytest.mark.faults
+
 if TYPE_CHECKING:
     from distributed import Client
 

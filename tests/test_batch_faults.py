@@ -31,6 +31,8 @@ from test_batch import LEDGER, PARTIAL, Tree, ledger, results, tree
 from test_faults import assert_all_end, posix
 from test_interruptions import is_interrupted
 
+pytestmark = pytest.mark.faults
+
 STUDIES = 6
 SLICES = 60  # some tens of milliseconds
 

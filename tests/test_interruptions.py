@@ -21,6 +21,8 @@ from inveonimaging.storage.interruptions import SIGNALS, Interruptions
 from inveonimaging.storage.staging import MANIFEST, staged, sweep, write_file
 from test_faults import PARTIAL, tree
 
+pytestmark = pytest.mark.faults
+
 TRACED = {output.__file__}
 
 

@@ -24,6 +24,8 @@ from inveonimaging.conversion.workers import team
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
 from test_faults import PARTIAL, assert_all_end, is_alive, running, running_held, tree, wait_for
 
+pytestmark = pytest.mark.faults
+
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 SLICES = 1200  # of a CT, and of a PET's two frames: some seconds
 LAST = f"PET-{SLICES:06}.dcm"  # the last of the files

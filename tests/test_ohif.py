@@ -25,7 +25,7 @@ from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
 from inveonimaging.sending.job import send
 from truth import Truth, truth_of
 
-pytestmark = [pytest.mark.npm, pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
+pytestmark = [pytest.mark.faults, pytest.mark.npm, pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
 
 SHAPE: dict[str, Any] = {"shape": (24, 22, 10), "spacing_mm": (1.5, 1.6, 6.0)}
 STARTS = (60.0, 60.0, 120.0, 240.0, 600.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import replace
@@ -9,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from PIL import Image as PixelPicture
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -19,8 +21,12 @@ from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.inveon.hdr.model import User
 from inveonimaging.phantom import CT_SCAN, SPECT_SCAN, frames_of, write_scan
+from inveonimaging.reports import pictures
+from inveonimaging.reports.draw import Picture
 from inveonimaging.reports.page import html_of, write_report
 from inveonimaging.reports.study import read_study
+
+pytestmark = pytest.mark.faults
 
 __all__ = ["browser"]  # the fixture
 
@@ -41,6 +47,22 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(read_study(study, NOW), tmp_path_factory.mktemp("page") / "report.html")
+
+
+@pytest.fixture
+def blank(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put one pixel in place of each picture; `page`, --png and test_report_pictures.py have true ones."""
+    file = io.BytesIO()
+    PixelPicture.new("L", (1, 1)).save(file, "png")
+
+    def made(name: str, *_: object, **__: object) -> Picture:
+        return Picture(name, file.getvalue(), 1, 1, "")
+
+    for name in ("planes_picture", "contact_sheet", "curves_picture", "histogram_picture"):
+        monkeypatch.setattr(pictures, name, made)
+
+
+blank_pictures = pytest.mark.usefixtures("blank")
 
 
 # In the browser.
@@ -162,6 +184,7 @@ def hostile(header: Header) -> Header:
     )
 
 
+@blank_pictures
 def test_hostile_headers_are_inert_and_shown_as_they_are(browser: Chrome, tmp_path: Path) -> None:
     write_scan(tmp_path / "<img src=x onerror=alert(1)>.img", PET, change=hostile)
     page = write_report(read_study(tmp_path, NOW), tmp_path / "report.html")
@@ -235,6 +258,7 @@ def test_the_viewer_stands_in_the_page_and_runs_under_its_policy(browser: Chrome
 # What the page says.
 
 
+@blank_pictures
 def test_findings_stand_gravest_first_with_their_remedy(tmp_path: Path) -> None:
     write_scan(tmp_path / "a.img", replace(PET, orientation=Orientation.UNKNOWN))
     page = html_of(read_study(tmp_path, NOW))
@@ -247,6 +271,7 @@ def test_findings_stand_gravest_first_with_their_remedy(tmp_path: Path) -> None:
     assert "not known; taken as feet first, supine" in page
 
 
+@blank_pictures
 def test_what_matters_and_is_missing_is_said(tmp_path: Path) -> None:
     def without(header: Header) -> Header:
         tracer = replace(header.tracer, dose=None, injection_time=None)
@@ -259,7 +284,7 @@ def test_what_matters_and_is_missing_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scan", "pictures"),
+    ("scan", "expected"),
     [
         (replace(PET, frames=frames_of(600), gates=3), ["slices", "mip", "frames"]),
         (replace(PET, frames=frames_of(600), mu_map=True), ["slices", "mip"]),
@@ -269,10 +294,10 @@ def test_what_matters_and_is_missing_is_said(tmp_path: Path) -> None:
     ],
     ids=["gated", "mu map", "SPECT", "two beds", "CT"],
 )
-def test_every_kind_of_scan_has_its_pictures(tmp_path: Path, scan: object, pictures: list[str]) -> None:
+def test_every_kind_of_scan_has_its_pictures(tmp_path: Path, scan: object, expected: list[str]) -> None:
     write_scan(tmp_path / "a.img", scan)  # type: ignore[arg-type]
     page = html_of(read_study(tmp_path, NOW))
-    assert re.findall(r'<figure class="([\w-]+)">', page) == pictures
+    assert re.findall(r'<figure class="([\w-]+)">', page) == expected
 
 
 def test_the_same_input_gives_the_same_page(study: Path, page: Path) -> None:
@@ -280,6 +305,7 @@ def test_the_same_input_gives_the_same_page(study: Path, page: Path) -> None:
     assert is_same
 
 
+@blank_pictures
 def test_a_pair_that_cannot_be_read_is_said_and_the_others_are_shown(tmp_path: Path) -> None:
     write_small_study(tmp_path)
     (tmp_path / "m1.pet.img").write_bytes(b"short")
@@ -294,6 +320,7 @@ def test_a_pair_that_cannot_be_read_is_said_and_the_others_are_shown(tmp_path: P
 # The commands.
 
 
+@blank_pictures
 def test_report_writes_the_page_and_tells_its_name(study: Path, tmp_path: Path) -> None:
     done = inveon("report", study, "-o", tmp_path / "a.html")
     assert (done.exit_code, done.stdout) == (0, f"{tmp_path / 'a.html'}\n")
@@ -301,12 +328,14 @@ def test_report_writes_the_page_and_tells_its_name(study: Path, tmp_path: Path) 
     assert done.stderr.startswith("note: ")
 
 
+@blank_pictures
 def test_report_has_a_usual_name(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert inveon("report", study / "m1.ct.img").exit_code == 0
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
+@blank_pictures
 def test_nothing_is_overwritten_unasked(study: Path, tmp_path: Path) -> None:
     page = tmp_path / "a.html"
     page.write_text("mine", "utf-8")
@@ -336,6 +365,7 @@ def _in_page(name: str) -> tuple[str, int]:
     return name[0], order.index(name.split(".img-")[1].removesuffix(".png"))
 
 
+@blank_pictures
 def test_png_replaces_nothing_unasked_and_writes_all_or_nothing(study: Path, tmp_path: Path) -> None:
     (tmp_path / PICTURES[-1]).write_text("mine", "utf-8")
     done = inveon("report", study, "--png", tmp_path)
@@ -353,6 +383,7 @@ def test_names_of_files_do_not_lead_elsewhere(tmp_path: Path) -> None:
     ]
 
 
+@blank_pictures
 def test_an_override_turns_the_pictures(tmp_path: Path) -> None:
     write_scan(tmp_path / "a.img", replace(PET, frames=frames_of(60)))
     inveon("report", tmp_path, "-o", tmp_path / "a.html", "--orientation", "FFS", "--flip", "x")
@@ -396,6 +427,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
+@blank_pictures
 def test_convert_writes_the_report_beside_the_series(converted: Path) -> None:
     assert names(converted) == ["1", "2", "inveon-manifest.json", "report.html"]
     page = (converted / "report.html").read_text("utf-8")
@@ -403,6 +435,7 @@ def test_convert_writes_the_report_beside_the_series(converted: Path) -> None:
     assert "M0042" in page
 
 
+@blank_pictures
 def test_overwrite_replaces_the_report(study: Path, converted: Path) -> None:
     done = inveon("convert", study, converted, "--overwrite", "--report", "--orientation", "FFS")
     assert done.exit_code == 0
@@ -410,11 +443,13 @@ def test_overwrite_replaces_the_report(study: Path, converted: Path) -> None:
     assert "Feet first, supine" in (converted / "report.html").read_text("utf-8")
 
 
+@blank_pictures
 def test_overwrite_takes_a_report_away_that_no_longer_fits(study: Path, converted: Path) -> None:
     assert inveon("convert", study, converted, "--overwrite").exit_code == 0
     assert names(converted) == ["1", "2", "inveon-manifest.json"]
 
 
+@blank_pictures
 def test_a_conversion_that_fails_leaves_the_report(study: Path, converted: Path) -> None:
     before = digests(converted)["report.html"]
     (converted / "2" / "mine.txt").write_text("mine", "utf-8")
@@ -422,6 +457,7 @@ def test_a_conversion_that_fails_leaves_the_report(study: Path, converted: Path)
     assert digests(converted)["report.html"] == before
 
 
+@blank_pictures
 def test_a_file_of_the_users_by_that_name_is_kept(study: Path, tmp_path: Path) -> None:
     folder = tmp_path / "dicom"
     assert inveon("convert", study, folder).exit_code == 0
@@ -441,6 +477,7 @@ def test_a_dry_run_writes_no_report(study: Path, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@blank_pictures
 def test_json_names_the_reports(tmp_path: Path) -> None:
     write_small_study(tmp_path / "in" / "a")
     write_small_study(tmp_path / "in" / "b")

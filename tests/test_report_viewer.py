@@ -38,6 +38,8 @@ from inveonimaging.reports.study import read_study
 from inveonimaging.study.image import Image
 from truth import Float, Truth, truth_of
 
+pytestmark = pytest.mark.faults
+
 __all__ = ["browser"]  # the fixture
 
 CT = replace(CT_SCAN, shape=(80, 80, 160), spacing_mm=(0.5, 0.5, 0.5))
@@ -169,7 +171,7 @@ class Screen:
 @pytest.fixture(scope="module")
 def screen(browser: Chrome) -> Screen:
     browser.get("about:blank")
-    resize(browser, 1200, 1500)
+    resize(browser, 700, 900)
     console(browser)
     return Screen(browser)
 

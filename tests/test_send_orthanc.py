@@ -36,7 +36,7 @@ from orthanc import Certificates, Orthanc
 from servers import SILENCES_S, gate, write_instance
 
 # pynetdicom leaves sockets that a server closed to the garbage collector
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+pytestmark = [pytest.mark.faults, pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 
 SHAPE = (36, 33, 4)  # OpenJPEG takes 32 rows and columns and more
