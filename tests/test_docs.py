@@ -7,6 +7,7 @@ import ast
 import re
 import shlex
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -157,6 +158,15 @@ def test_pages_that_the_source_names_are_there(folder: str) -> None:
         name for path in files for name in re.findall(r"\bdocs/[\w./-]+\.(?:md|json|png)", path.read_text("utf-8"))
     }
     assert [name for name in sorted(named) if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_modules_that_pages_name_are_there(path: Path) -> None:
+    text = path.read_text("utf-8")
+    for module, names in re.findall(r"from (inveonimaging[\w.]*) import ([\w, ]+)", text):
+        assert [name for name in names.split(", ") if not hasattr(import_module(module), name.strip())] == [], module
+    files = re.findall(r"\binveonimaging/[\w/]+\.py\b", text)
+    assert [file for file in files if not (SOURCE.parent / file).exists()] == []
 
 
 def test_readme_has_the_two_commands() -> None:
