@@ -27,7 +27,7 @@ from test_faults import PARTIAL, assert_all_end, is_alive, running, running_held
 pytestmark = pytest.mark.faults
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
-SLICES = 1200  # of a CT, and of a PET's two frames: some seconds
+SLICES = 400  # of a CT, and of a PET's two frames: about a second
 LAST = f"PET-{SLICES:06}.dcm"  # the last of the files
 
 
@@ -45,7 +45,7 @@ def out(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def long_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a study that takes some seconds."""
+    """Return a folder with a study that takes about a second."""
     folder = tmp_path_factory.mktemp("long")
     ct = replace(CT_SCAN, shape=(4, 4, SLICES), spacing_mm=(8.0, 8.0, 60 / SLICES))
     pet = replace(PET_SCAN, shape=(4, 4, SLICES // 2), spacing_mm=(8.0, 8.0, 120 / SLICES), frames=frames_of(20, 40))
@@ -248,7 +248,7 @@ def group_size(group: int) -> int:
 def test_a_signal_while_processes_are_started_leaves_nothing(long_study: Path, out: Path, name: str) -> None:
     """Processes that have only just been started, and still import, say nothing of their own."""
     send, sent, code = SENDERS[name]
-    for delay in (0.0, 0.03, 0.1):
+    for delay in (0.0, 0.05):
         with held(out, "--jobs", 2, long_study) as process:
             while group_size(process.pid) < 3 and process.poll() is None:
                 time.sleep(0.005)
@@ -267,10 +267,10 @@ def test_ctrl_c_at_any_moment_leaves_the_older_study_or_the_new_one(
         convert(source, tmp_path / name)
     older, newer = tree(tmp_path / "older"), tree(tmp_path / "newer")
     chance = random.Random(jobs)  # noqa: S311 - repeatable
-    for number in range(6):
+    for number in range(4):
         target = tmp_path / str(number) / "out"
         shutil.copytree(tmp_path / "older", target)
-        is_held = number < 4
+        is_held = number < 2
         options = ("--jobs", jobs, "--overwrite", long_study)
         with held(target, *options) if is_held else running("convert", *options, target) as process:
             wait_for(target / PARTIAL, process)
