@@ -16,12 +16,13 @@ So objects whose slopes differ by frame are read rightly by highdicom and by pyd
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import subprocess
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -76,9 +77,20 @@ def written(folder: Path, scan: Scan, options: Options) -> list[Path]:
     return sorted(path for path in output.rglob("*.dcm") if path.is_file())
 
 
-def object_of(folder: Path, scan: Scan, form: Form, rescale: Policy = Policy.SERIES) -> Object:
-    [file] = written(folder, scan, Options(form=form, rescale=rescale))
-    return Object(truth_of(folder / "mouse.img"), file)
+Made = Callable[..., Object]
+
+
+@pytest.fixture(scope="module")
+def object_of(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Return a function that writes a scan as one object, each once: its readers change nothing."""
+
+    @functools.cache
+    def made(scan: Scan, form: Form, rescale: Policy = Policy.SERIES) -> Object:
+        folder = tmp_path_factory.mktemp("object")
+        [file] = written(folder, scan, Options(form=form, rescale=rescale))
+        return Object(truth_of(folder / "mouse.img"), file)
+
+    return made
 
 
 @pytest.fixture(scope="module", params=list(Orientation), ids=lambda code: code.name)
@@ -127,49 +139,49 @@ def check_volume(volume: highdicom.Volume, truth: Truth, frame: int) -> None:
 
 
 def test_highdicom_reads_the_ct_at_its_place_with_its_values(
-    tmp_path: Path, orientation: Orientation, form: Form
+    object_of: Made, orientation: Orientation, form: Form
 ) -> None:
-    made = object_of(tmp_path, replace(CT, orientation=orientation), form)
+    made = object_of(replace(CT, orientation=orientation), form)
     check_volume(highdicom.imread(made.file).get_volume(), made.truth, 0)
 
 
 def test_highdicom_reads_each_time_frame_by_the_dimension_index(
-    tmp_path: Path, orientation: Orientation, form: Form
+    object_of: Made, orientation: Orientation, form: Form
 ) -> None:
-    made = object_of(tmp_path, replace(DYNAMIC, orientation=orientation), form, Policy.FRAME)
+    made = object_of(replace(DYNAMIC, orientation=orientation), form, Policy.FRAME)
     found = list(volumes(made.file))
     assert len(found) == len(made.truth.frames)
     for frame, volume in enumerate(found):
         check_volume(volume, made.truth, frame)
 
 
-def test_highdicom_reads_each_gate_by_the_dimension_index(tmp_path: Path, form: Form) -> None:
-    made = object_of(tmp_path, GATED, form, Policy.SLICE)
+def test_highdicom_reads_each_gate_by_the_dimension_index(object_of: Made, form: Form) -> None:
+    made = object_of(GATED, form, Policy.SLICE)
     found = list(volumes(made.file, "NominalRespiratoryTriggerDelayTime"))
     assert len(found) == GATED.gates
     for gate, volume in enumerate(found):
         check_volume(volume, made.truth, gate)
 
 
-def test_highdicom_finds_each_slice_by_its_indices(tmp_path: Path, form: Form) -> None:
+def test_highdicom_finds_each_slice_by_its_indices(object_of: Made, form: Form) -> None:
     """No two frames have the same indices, and all modules that highdicom asks for are there."""
-    image = highdicom.imread(object_of(tmp_path, DYNAMIC, form).file)
+    image = highdicom.imread(object_of(DYNAMIC, form).file)
     assert image.are_dimension_indices_unique(image.dimension_index_pointers)
     assert not image.are_dimension_indices_unique([Tag("InStackPositionNumber")])
 
 
 @pytest.mark.parametrize("form", MULTI_FRAME)
-def test_both_ways_to_the_values_agree(tmp_path: Path, form: Form) -> None:
+def test_both_ways_to_the_values_agree(object_of: Made, form: Form) -> None:
     """Through the Real World Value Mapping, and through the Pixel Value Transformation."""
-    image = highdicom.imread(object_of(tmp_path, DYNAMIC, form, Policy.SLICE).file)
+    image = highdicom.imread(object_of(DYNAMIC, form, Policy.SLICE).file)
     mapped = image.get_frames(apply_real_world_transform=True)
     rescaled = image.get_frames(apply_real_world_transform=False, apply_modality_transform=True)
     np.testing.assert_allclose(mapped, rescaled, rtol=1e-15)  # one is FD, the other a DS of 16 characters
     assert mapped.max() > 1e4
 
 
-def test_highdicom_reads_the_values_of_nm(tmp_path: Path, orientation: Orientation) -> None:
-    made = object_of(tmp_path, replace(SPECT, orientation=orientation), Form.CLASSIC)
+def test_highdicom_reads_the_values_of_nm(object_of: Made, orientation: Orientation) -> None:
+    made = object_of(replace(SPECT, orientation=orientation), Form.CLASSIC)
     values = highdicom.imread(made.file).get_frames(apply_real_world_transform=True)
     [stored] = made.truth.values
     towards_the_head = stored[::-1] if orientation.name.startswith("HF") else stored[:, :, ::-1]
@@ -189,23 +201,23 @@ def check_image(image: sitk.Image, truth: Truth, frame: int = 0) -> None:
 
 @pytest.mark.parametrize("scan", [CT, STATIC], ids=["CT", "PET"])
 def test_simpleitk_reads_one_volume_at_its_place_with_its_values(
-    tmp_path: Path, orientation: Orientation, form: Form, scan: Scan
+    object_of: Made, orientation: Orientation, form: Form, scan: Scan
 ) -> None:
-    made = object_of(tmp_path, replace(scan, orientation=orientation), form)
+    made = object_of(replace(scan, orientation=orientation), form)
     check_image(sitk.ReadImage(str(made.file)), made.truth)
 
 
-def test_simpleitk_reads_nm_at_its_place_with_its_values(tmp_path: Path, orientation: Orientation) -> None:
-    made = object_of(tmp_path, replace(SPECT, orientation=orientation), Form.CLASSIC)
+def test_simpleitk_reads_nm_at_its_place_with_its_values(object_of: Made, orientation: Orientation) -> None:
+    made = object_of(replace(SPECT, orientation=orientation), Form.CLASSIC)
     check_image(sitk.ReadImage(str(made.file)), made.truth)
 
 
 @pytest.mark.parametrize("scan", [DYNAMIC, GATED], ids=["dynamic", "gated"])
 def test_simpleitk_reads_all_time_frames_one_above_the_other(
-    tmp_path: Path, orientation: Orientation, form: Form, scan: Scan
+    object_of: Made, orientation: Orientation, form: Form, scan: Scan
 ) -> None:
     """Each as a volume at the place of the first one, once the slices above it are cut off."""
-    made = object_of(tmp_path, replace(scan, orientation=orientation), form)
+    made = object_of(replace(scan, orientation=orientation), form)
     image = sitk.ReadImage(str(made.file))
     assert image.GetSpacing() == pytest.approx(scan.spacing_mm)
     *_, slices = scan.shape
@@ -215,9 +227,9 @@ def test_simpleitk_reads_all_time_frames_one_above_the_other(
         check_image(volume, made.truth, frame)
 
 
-def test_simpleitk_gives_the_slope_of_the_first_frame_to_all(tmp_path: Path, form: Form) -> None:
+def test_simpleitk_gives_the_slope_of_the_first_frame_to_all(object_of: Made, form: Form) -> None:
     """Values are wrong wherever slopes differ: why a viewer that reads with GDCM wants one slope for the series."""
-    made = object_of(tmp_path, DYNAMIC, form, Policy.FRAME)
+    made = object_of(DYNAMIC, form, Policy.FRAME)
     found = dcmread(made.file)
     slopes = [
         float(groups.PixelValueTransformationSequence[0].RescaleSlope)
@@ -256,8 +268,10 @@ def check_nifti(image: nibabel.Nifti1Image, truth: Truth) -> None:
 
 
 @pytest.mark.parametrize("scan", [CT, STATIC, DYNAMIC, GATED], ids=["CT", "PET", "dynamic PET", "gated PET"])
-def test_dcm2niix_converts_it(tmp_path: Path, orientation: Orientation, form: Form, scan: Scan) -> None:
-    made = object_of(tmp_path, replace(scan, orientation=orientation), form)
+def test_dcm2niix_converts_it(
+    object_of: Made, tmp_path: Path, orientation: Orientation, form: Form, scan: Scan
+) -> None:
+    made = object_of(replace(scan, orientation=orientation), form)
     image, sidecar = nifti(made.file, tmp_path / "nifti")
     check_nifti(image, made.truth)
     assert sidecar["Modality"] == ("CT" if scan is CT else "PT")
@@ -266,9 +280,9 @@ def test_dcm2niix_converts_it(tmp_path: Path, orientation: Orientation, form: Fo
 
 
 @pytest.mark.parametrize("gates", [1, 3])
-def test_dcm2niix_converts_nm(tmp_path: Path, orientation: Orientation, gates: int) -> None:
+def test_dcm2niix_converts_nm(object_of: Made, tmp_path: Path, orientation: Orientation, gates: int) -> None:
     """It does not read where slices go, says so, and guesses that they go to the head, as they do."""
-    made = object_of(tmp_path, replace(SPECT, orientation=orientation, gates=gates), Form.CLASSIC)
+    made = object_of(replace(SPECT, orientation=orientation, gates=gates), Form.CLASSIC)
     image, sidecar = nifti(made.file, tmp_path / "nifti")
     check_nifti(image, made.truth)
     assert sidecar["TracerRadionuclide"] == "99mTechnetium"
