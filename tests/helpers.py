@@ -23,6 +23,7 @@ from typer.testing import CliRunner, Result
 from inveonimaging.cli.main import app
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
 
+ROOT = Path(__file__).parent.parent  # of the repository
 LAST_RESORT_S = 300  # for what ends by itself, on the slowest computer; no measure of speed
 SHORT = 64  # bytes
 

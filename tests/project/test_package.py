@@ -1,0 +1,105 @@
+"""What a package index and people who cite see: metadata, long description, citation, changelog."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from email.message import Message
+from email.parser import Parser
+from typing import Any
+
+import pytest
+import yaml
+
+from helpers import ROOT
+from inveonimaging.version import __version__
+
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def metadata(tmp_path_factory: pytest.TempPathFactory) -> Message:
+    """Return what a wheel of this source says of itself; hatchling refuses classifiers that are none."""
+    folder = tmp_path_factory.mktemp("metadata")
+    code = f"from hatchling.build import prepare_metadata_for_build_wheel as made; made({str(folder)!r})"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=300)
+    (path,) = folder.glob("*/METADATA")
+    return Parser().parsestr(path.read_text("utf-8"))
+
+
+def description(metadata: Message) -> str:
+    return str(metadata.get_payload())
+
+
+def test_the_metadata_name_author_licences_and_where_the_commands_were_published(metadata: Message) -> None:
+    assert (metadata["Name"], metadata["Version"]) == ("inveonimaging", __version__)
+    assert metadata["Author"] == "The inveonimaging developers"
+    assert metadata["License-Expression"] == "Apache-2.0 AND BSD-2-Clause AND ISC AND MIT"
+    licences = metadata.get_all("License-File")
+    assert licences == ["LICENSE", "src/inveonimaging/reports/niivue/LICENSE"]
+    (where,) = metadata.get_all("Project-URL") or []
+    address = where.split(", ")[1]
+    assert address in (ROOT / "docs" / "reference" / "published.md").read_text("utf-8")
+
+
+def test_the_licences_that_are_named_are_those_of_the_files_inside() -> None:
+    text = (ROOT / "src" / "inveonimaging" / "reports" / "niivue" / "LICENSE").read_text("utf-8")
+    first_lines = {
+        "BSD-2-Clause": "BSD 2-Clause License",
+        "ISC": "ISC License",
+        "MIT": "MIT License",
+    }
+    assert all(line in text for line in first_lines.values())
+
+
+@pytest.mark.parametrize("extra", ["compress", "dask", "report", "send", "viewer", "xlsx"])
+def test_every_extra_that_a_page_names_is_there(metadata: Message, extra: str) -> None:
+    assert extra in (metadata.get_all("Provides-Extra") or [])
+
+
+def test_the_viewer_brings_one_package_and_reports_none(metadata: Message) -> None:
+    required = metadata.get_all("Requires-Dist") or []
+    names = {extra: [each for each in required if f"extra == '{extra}'" in each] for extra in ("report", "viewer")}
+    assert names == {"report": [], "viewer": ["nibabel>=5.2; extra == 'viewer'"]}
+    base = {re.split(r"[<>=]", each)[0] for each in required if "extra ==" not in each}
+    assert base == {"filelock", "jinja2", "matplotlib", "numpy", "pydicom", "typer"}
+
+
+def test_the_long_description_leads_to_nothing_that_an_index_does_not_have(metadata: Message) -> None:
+    text = description(metadata)
+    assert metadata["Description-Content-Type"] == "text/markdown"
+    targets = re.findall(r"\]\(([^)]*)\)", text)
+    assert targets  # those that are addresses are kept
+    assert all(each.startswith("https://") for each in targets)
+    assert "![" not in text
+    assert "<img" not in text
+
+
+def test_the_long_description_is_otherwise_the_readme(metadata: Message) -> None:
+    """All that is left out: one picture with its caption, and the targets of links."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    words = re.sub(r"\]\([^)\s]*\)", "]()", readme)
+    picture = re.search(r"!\[[^]]*\]\(\)\n\n\*.*?\*\n\n", words, re.DOTALL)
+    assert picture
+    plain = re.sub(r"\[([^]]*)\]\(\)", r"\1", words.replace(picture[0], ""))
+    assert re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", description(metadata)) == plain
+
+
+def test_the_citation_is_of_this_version() -> None:
+    """By the Citation File Format 1.2.0: these keys are required, and a name alone is an entity."""
+    cited: dict[str, Any] = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert (cited["cff-version"], cited["title"], cited["version"]) == ("1.2.0", "inveonimaging", __version__)
+    assert cited["message"]
+    assert cited["authors"] == [{"name": "The inveonimaging developers"}]
+    assert cited["license"] in (ROOT / "pyproject.toml").read_text("utf-8")
+
+
+def test_the_changelog_is_in_the_form_of_keep_a_changelog() -> None:
+    versions = re.findall(r"^## (.*)$", CHANGELOG, re.MULTILINE)
+    assert versions[0] == "[Unreleased]" or versions[0].startswith(f"[{__version__}] - ")
+    for each in versions[1:]:
+        assert re.fullmatch(r"\[\d+\.\d+\.\d+\] - \d{4}-\d{2}-\d{2}", each)
+    kinds = re.findall(r"^### (.*)$", CHANGELOG, re.MULTILINE)
+    assert set(kinds) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+    assert len(kinds) >= len(versions)

@@ -1,0 +1,129 @@
+"""The commands of the tutorial and of the README run as they are written, and do what the pages say."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from helpers import CT, PET, ROOT, inveon, python
+from inveonimaging.phantom import write_scan
+
+TUTORIAL = ROOT / "docs" / "start" / "tutorial.md"
+README = ROOT / "README.md"
+
+
+def commands_of(page: Path) -> list[str]:
+    """Return the lines of a page's blocks of commands, without their comments."""
+    lines = re.findall(r"^    (\S.*)$", page.read_text("utf-8"), re.MULTILINE)
+    return [re.sub(r"\s+# .*", "", line) for line in lines]
+
+
+def run(command: str) -> Result:
+    """Run a command line of `inveon` in this process."""
+    program, *arguments = shlex.split(command)
+    assert program == "inveon", command
+    return inveon(*arguments, columns=100)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """The folder in which the tutorial was walked through, and what each of its commands gave."""
+
+    folder: Path
+    results: dict[str, Result]
+
+
+@pytest.fixture(scope="module")
+def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
+    """Run the tutorial, one command after the other."""
+    folder = tmp_path_factory.mktemp("tutorial")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        return Walk(folder, {command: run(command) for command in commands_of(TUTORIAL)})
+
+
+def test_every_command_of_the_tutorial_runs(walk: Walk) -> None:
+    assert len(walk.results) >= 11
+    assert {command: each.output for command, each in walk.results.items() if each.exit_code} == {}
+
+
+def test_the_tutorials_study_has_notes_only_and_is_ready_for_suv(walk: Walk) -> None:
+    for command in ("inveon check demo/inveon", "inveon check mouse_dicom"):
+        shown = walk.results[command].stdout
+        assert "0 errors, 0 warnings" in shown
+        assert ": ready" in shown
+    assert "[beds-joined]" in walk.results["inveon info demo/inveon"].stderr
+    assert "nothing" in walk.results["inveon explain beds-joined"].stdout
+
+
+def test_the_tutorials_conversion_has_a_file_for_each_slice_or_for_each_series(walk: Walk) -> None:
+    names = sorted(path.relative_to(walk.folder).as_posix() for path in walk.folder.rglob("*.dcm"))
+    assert sum(name.startswith("mouse_dicom/1/CT-") for name in names) == 320  # slices of the CT
+    assert sum(name.startswith("mouse_dicom/2/PET-") for name in names) == 98 * 16  # slices and frames of the PET
+    assert [name for name in names if "enhanced" in name] == [
+        "mouse_enhanced/1/CT-000001.dcm",
+        "mouse_enhanced/2/PET-000001.dcm",
+    ]
+
+
+def test_the_tutorials_dicom_is_right_and_not_overwritten(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(walk.folder)
+    assert walk.results["inveon verify demo/inveon mouse_dicom"].stdout.endswith("no difference\n")
+    again = run("inveon convert demo/inveon mouse_dicom")
+    assert again.exit_code == 1
+    assert "not empty" in again.stderr
+
+
+def test_the_tutorials_pictures_are_there_and_small() -> None:
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", TUTORIAL.read_text("utf-8"))
+    assert len(pictures) >= 3
+    for picture in pictures:
+        data = (TUTORIAL.parent / picture).read_bytes()
+        assert data.startswith(b"\x89PNG")
+        assert len(data) < 300_000, picture
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with what the README's commands read: `mouse_study`, and `archive` with that study in it."""
+    study = tmp_path / "mouse_study"
+    study.mkdir()
+    write_scan(study / "mouse.ct.img", CT)
+    write_scan(study / "mouse.pet.img", PET)
+    shutil.copytree(study, tmp_path / "archive" / "mouse_study")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+README_COMMANDS = [each for each in commands_of(README) if each.startswith(("inveon", "python3"))]
+
+
+def test_the_readme_names_every_way_to_work() -> None:
+    verbs = {command.split()[1] for command in README_COMMANDS if command.startswith("inveon")}
+    assert verbs == {"convert", "info", "check", "explain", "batch", "subjects", "report", "send", "verify"}
+
+
+@pytest.mark.parametrize("command", README_COMMANDS)
+def test_every_command_of_the_readme_runs(here: Path, command: str) -> None:
+    if command.startswith("python3"):
+        done = python(*shlex.split(command)[1:])
+        assert done.returncode == 0, done.stderr
+        assert (here / "dicom" / "1" / "CT-000001.dcm").exists()
+        return
+    verb = command.split()[1]
+    if verb in ("verify", "send"):
+        assert run("inveon convert mouse_study dicom").exit_code == 0
+    result = run(f"{command} --dry-run" if verb == "send" else command)  # there is no such server
+    assert result.exit_code == 0, result.output
+
+
+def test_the_readmes_python_runs(here: Path) -> None:
+    (block,) = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+    exec(compile(block, "README.md", "exec"), {"__name__": "page"})  # noqa: S102 - our own page
+    assert (here / "dicom" / "2" / "PET-000001.dcm").exists()

@@ -1,0 +1,1142 @@
+"""`inveon verify`: what is as the source has it passes, whatever its form, and each fault is caught and named."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, PositronEmissionTomographyImageStorage, generate_uid
+
+import contract
+from helpers import ROOT, assert_harmless, inveon
+from inveonimaging import Options, convert, verification, verify
+from inveonimaging.animal import GivenSubject
+from inveonimaging.conversion import writing
+from inveonimaging.conversion.options import BedDirection
+from inveonimaging.dicom.iods import Form
+from inveonimaging.dicom.pixels import Compression
+from inveonimaging.errors import InputError, OptionError
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import Modality, Orientation
+from inveonimaging.phantom import Scan, frames_of, write_scan
+from inveonimaging.physics.quantification import Policy, quantise
+from inveonimaging.verification import (
+    Kind,
+    Overrides,
+    Verdict,
+    Verification,
+    attributes,
+    concepts,
+    indices,
+    positions,
+    series,
+)
+from truth import Truth, truth_of
+
+PET = replace(contract.PET, frames=frames_of(60.0, 300.0, 600.0))
+CT = contract.CT
+GATED = replace(contract.PET, frames=contract.STATIC, gates=3)
+SLICES, FRAMES = 5, 3
+CODE_TABLES = Path(verification.__file__).parents[1] / "dicom" / "code_tables"
+NAMES = {Modality.PET: "m.pet.img", Modality.CT: "m.ct.img", Modality.SPECT: "m.spect.img"}
+
+
+def written(folder: Path, *scans: Scan, change: Callable[[Header], Header] | None = None, **options: Any) -> Path:
+    """Write scans into `in` and convert them into `out`; return the folder of both."""
+    (folder / "in").mkdir(parents=True)
+    for scan in scans:
+        write_scan(folder / "in" / NAMES[scan.modality], scan, change=change)
+    convert(folder / "in", folder / "out", Options(**options))
+    return folder
+
+
+def checked(folder: Path, overrides: Overrides | None = None) -> Verification:
+    return verify(folder / "in", folder / "out", overrides)
+
+
+def codes(result: Verification) -> set[str]:
+    return {difference.code for difference in result.differences}
+
+
+# What is right passes.
+
+Varied = dict[str, tuple[Scan, dict[str, Any]]]
+
+
+def unsized(header: Header) -> Header:
+    """Return the header without gate limits, so that each gate is a series of its own."""
+    return replace(header, gating=replace(header.gating, bins=()))
+
+
+def _varied() -> Iterator[tuple[str, Scan, dict[str, Any]]]:
+    for orientation in Orientation:
+        yield f"PET {orientation.name}", replace(contract.PET, orientation=orientation), {}
+    for name, cases in (("PET", {**contract.TIMES, **contract.GATES, **contract.CALIBRATIONS}), ("CT", contract.TYPES)):
+        base = contract.CT if name == "CT" else contract.PET
+        for case, changes in cases.items():
+            rest = {key: value for key, value in changes.items() if key != "change"}
+            yield f"{name} {case}", replace(base, **rest), {"change": changes.get("change")}  # type: ignore[arg-type]
+    for case, changes in contract.MU_MAPS.items():
+        rest = {key: value for key, value in changes.items() if key != "change"}
+        scan = replace(contract.PET, frames=contract.STATIC, **rest)  # type: ignore[arg-type]
+        yield f"PET {case}", scan, {"change": changes.get("change")}
+    yield "beds", replace(contract.PET, beds=(100.0, 140.0, 180.0)), {}
+    reverse = {"bed_direction": BedDirection.REVERSE}
+    yield "beds in reverse", replace(contract.PET, beds=(100.0, 140.0, 180.0)), reverse
+    yield "moving bed", replace(contract.PET, frames=contract.STATIC, continuous=True), {}
+    yield "gates and times", replace(contract.PET, gates=3), {}
+    yield "gates apart", replace(contract.PET, frames=contract.STATIC, gates=3), {"change": unsized}
+    yield "not decay corrected", replace(contract.PET, decay_corrected=False), {}
+    yield "overridden", contract.PET, {"orientation": Orientation.HFS, "flip": "yz"}
+    yield "Hounsfield applied", contract.CT, {"apply_hounsfield": True}
+    yield "SPECT", contract.SPECT, {}
+    yield "SPECT over time", replace(contract.SPECT, frames=frames_of(15.0, 60.0)), {}
+    yield "SPECT windows", replace(contract.SPECT, energy_windows=3), {}
+    yield "SPECT gates", replace(contract.SPECT, gates=4, gate_description="ECG"), {}
+    for policy in Policy:
+        yield f"rescale {policy.value}", contract.PET, {"rescale": policy}
+
+
+VARIED: Varied = {name: (scan, options) for name, scan, options in _varied()}
+COMPRESSIONS = (Compression.NONE, Compression.RLE, Compression.DEFLATED)
+
+
+@pytest.mark.parametrize("form", Form)
+@pytest.mark.parametrize("name", VARIED)
+def test_what_is_converted_is_as_the_source_has_it(name: str, form: Form, tmp_path: Path) -> None:
+    scan, options = VARIED[name]
+    compression = COMPRESSIONS[(list(VARIED).index(name) + list(Form).index(form)) % len(COMPRESSIONS)]
+    result = checked(written(tmp_path, scan, form=form, compression=compression, **options))
+    assert result.differences == ()
+    assert result.same
+    (study,) = result.studies
+    assert all(check.verdict is Verdict.SAME for series in study.series for check in series.checks)
+    parts = len(scan.beds) * scan.energy_windows * (len(scan.frames) if scan.gates > 1 else 1)
+    series = 3 if name == "gates apart" else parts
+    assert len(study.series) == series
+    assert sum(each.planes for each in study.series) == len(scan.blocks) * scan.shape[2]
+
+
+@pytest.mark.parametrize("compression", [Compression.JPEG_LS, Compression.JPEG_2000])
+@pytest.mark.parametrize("form", [Form.CLASSIC, Form.ENHANCED])
+def test_codecs_of_other_hands_pass_too(form: Form, compression: Compression, tmp_path: Path) -> None:
+    scan = replace(contract.CT, shape=(40, 36, 3))
+    assert checked(written(tmp_path, scan, form=form, compression=compression)).same
+
+
+@pytest.mark.parametrize("form", [Form.ENHANCED, Form.LEGACY])
+def test_concatenations_pass_and_a_lost_part_is_missed(form: Form, tmp_path: Path) -> None:
+    scan = replace(contract.PET, shape=(64, 64, 5))
+    folder = written(tmp_path, scan, form=form, largest_object=150_000)
+    files = sorted((folder / "out" / "1").iterdir())
+    assert len(files) > 1
+    assert checked(folder).same
+    files[1].unlink()
+    assert codes(checked(folder)) == {"instances-missing"}
+
+
+def test_values_without_a_slope_of_their_own_are_compared_by_real_world_value_mapping(tmp_path: Path) -> None:
+    folder = written(tmp_path, contract.SPECT)
+    (file,) = (folder / "out" / "1").iterdir()
+    ds = pydicom.dcmread(file)
+    del ds.RescaleSlope
+    del ds.RescaleIntercept
+    ds.save_as(file)
+    assert checked(folder).same
+    ds.RealWorldValueMappingSequence[0].RealWorldValueSlope *= 2
+    ds.save_as(file)
+    assert codes(checked(folder)) == {"scaled"}
+
+
+# Faults, each put into good files.
+
+
+class Study:
+    """A converted study that a test may spoil: files by series, read and written with pydicom."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def files(self, series: int) -> list[Path]:
+        return sorted((self.folder / "out" / str(series)).iterdir())
+
+    def each(self, change: Callable[[FileDataset], object], series: int = 2, only: slice = slice(None)) -> None:
+        for file in self.files(series)[only]:
+            ds = pydicom.dcmread(file)
+            change(ds)
+            ds.save_as(file)
+
+    def one(self, number: int, change: Callable[[FileDataset], object], series: int = 2) -> None:
+        self.each(change, series, slice(number, number + 1))
+
+    def exchange(self, numbers: Sequence[tuple[int, int]], *keywords: str, series: int = 2) -> None:
+        """Let pairs of files change the values of some attributes."""
+        files = self.files(series)
+        for a, b in numbers:
+            one, other = pydicom.dcmread(files[a]), pydicom.dcmread(files[b])
+            for keyword in keywords:
+                one[keyword].value, other[keyword].value = other[keyword].value, one[keyword].value
+            one.save_as(files[a])
+            other.save_as(files[b])
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[Form, Path]:
+    """A CT and a PET over time, in all forms."""
+    return {form: written(tmp_path_factory.mktemp(form.value) / "study", CT, PET, form=form) for form in Form}
+
+
+@pytest.fixture
+def classic(originals: dict[Form, Path], tmp_path: Path) -> Study:
+    return Study(Path(shutil.copytree(originals[Form.CLASSIC], tmp_path / "study")))
+
+
+@pytest.fixture
+def enhanced(originals: dict[Form, Path], tmp_path: Path) -> Study:
+    return Study(Path(shutil.copytree(originals[Form.ENHANCED], tmp_path / "study")))
+
+
+@pytest.fixture
+def legacy(originals: dict[Form, Path], tmp_path: Path) -> Study:
+    return Study(Path(shutil.copytree(originals[Form.LEGACY], tmp_path / "study")))
+
+
+def plus(keyword: str, amount: float) -> Callable[[Dataset], None]:
+    def change(ds: Dataset) -> None:
+        ds[keyword].value = f"{float(ds[keyword].value) + amount:.10g}"
+
+    return change
+
+
+def times(keyword: str, factor: float) -> Callable[[Dataset], None]:
+    def change(ds: Dataset) -> None:
+        ds[keyword].value = f"{float(ds[keyword].value) * factor:.10g}"
+
+    return change
+
+
+def put(**values: Any) -> Callable[[Dataset], None]:
+    def change(ds: Dataset) -> None:
+        for keyword, value in values.items():
+            setattr(ds, keyword, value)
+
+    return change
+
+
+def without(*keywords: str) -> Callable[[Dataset], None]:
+    def change(ds: Dataset) -> None:
+        for keyword in keywords:
+            del ds[keyword]
+
+    return change
+
+
+def in_tracer(change: Callable[[Dataset], None]) -> Callable[[Dataset], None]:
+    return lambda ds: change(ds.RadiopharmaceuticalInformationSequence[0])
+
+
+def coded(keyword: str, value: str, meaning: str) -> Callable[[Dataset], None]:
+    return lambda ds: put(CodeValue=value, CodeMeaning=meaning)(ds[keyword].value[0])
+
+
+def pixels(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[Dataset], None]:
+    def changed(ds: Dataset) -> None:
+        ds.PixelData = np.ascontiguousarray(change(ds.pixel_array.copy())).astype("<i2").tobytes()
+
+    return changed
+
+
+def one_voxel(stored: np.ndarray) -> np.ndarray:
+    stored[2, 3] += 1
+    return stored
+
+
+def moved(ds: Dataset) -> None:
+    x, y, z = ds.ImagePositionPatient
+    ds.ImagePositionPatient = [x + 0.5, y, z]
+
+
+def mirrored_cosines(ds: Dataset) -> None:
+    cosines = [float(each) for each in ds.ImageOrientationPatient]
+    ds.ImageOrientationPatient = [-each for each in cosines[:3]] + cosines[3:]
+
+
+def exchanged_spacing(ds: Dataset) -> None:
+    ds.PixelSpacing = list(ds.PixelSpacing)[::-1]
+
+
+def cut_off(study: Study) -> None:
+    """Store the whole steps of the true values, as a conversion from floating point numbers does."""
+    true = truth_of(study.folder / "in" / "m.pet.img").values
+
+    def change(ds: Dataset) -> None:
+        frame, k = divmod(int(ds.InstanceNumber) - 1, SLICES)
+        ds.PixelData = (true[frame, k] / float(ds.RescaleSlope)).astype("<i2").tobytes()
+
+    study.each(change)
+
+
+def without_a_frame(study: Study) -> None:
+    for file in study.files(2)[SLICES : 2 * SLICES]:
+        file.unlink()
+
+
+def new_uid(ds: FileDataset) -> None:
+    ds.SOPInstanceUID = generate_uid()
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
+
+
+def doubled_slice(study: Study) -> None:
+    shutil.copy(study.files(2)[6], study.folder / "out" / "2" / "Z.dcm")
+    study.one(SLICES * FRAMES, new_uid)
+
+
+def extra_series(study: Study) -> None:
+    shutil.copytree(study.folder / "out" / "2", study.folder / "out" / "3")
+    study.each(put(SeriesInstanceUID="1.2.3.4"), 3)
+
+
+FAULTS: dict[str, tuple[Callable[[Study], object], set[str], str]] = {
+    "slope": (lambda study: study.each(times("RescaleSlope", 2)), {"scaled"}, "2 times the true ones"),
+    "slope of one slice": (lambda study: study.one(7, times("RescaleSlope", 1.01)), {"scaled"}, "1.01 times"),
+    "intercept": (lambda study: study.each(put(RescaleIntercept="24"), 1), {"offset"}, "+24 is added"),
+    "unsigned pixels": (lambda study: study.each(put(PixelRepresentation=0), 1), {"pixel-sign"}, "signed and unsigned"),
+    "one voxel changed by one": (
+        lambda study: study.one(2, pixels(one_voxel), 1),
+        {"voxels-differ"},
+        "1 voxel in frame 0, slice 2, the worst at column 3, row 2",
+    ),
+    "one voxel changed by one beside large ones": (
+        lambda study: study.one(2, pixels(one_voxel)),
+        {"voxels-differ"},
+        "1 voxel in frame 0, slice 2, the worst at column 3, row 2",
+    ),
+    "the largest value changed by one": (
+        lambda study: study.one(2, pixels(lambda stored: np.where(stored == stored.max(), stored - 1, stored))),
+        {"voxels-differ"},
+        "in frame 0, slice 2, the worst",
+    ),
+    "one lower in all voxels": (
+        lambda study: study.each(put(RescaleIntercept="-1"), 1),
+        {"offset"},
+        "-1 is added to every value",
+    ),
+    "a tenth of a step more": (
+        lambda study: study.each(lambda ds: setattr(ds, "RescaleIntercept", f"{0.1 * float(ds.RescaleSlope):.10g}")),
+        {"offset"},
+        "is added to every value",
+    ),
+    "slope by little": (lambda study: study.each(times("RescaleSlope", 1.0002)), {"scaled"}, "1.0002 times"),
+    "cut off to whole steps": (cut_off, {"rounding"}, "cut off to whole steps"),
+    "cut off at a value": (
+        lambda study: study.each(pixels(lambda stored: np.minimum(stored, 500)), 1),
+        {"clipped"},
+        "cut off there",
+    ),
+    "slices exchanged": (
+        lambda study: study.exchange([(1, 3)], "ImagePositionPatient", series=1),
+        {"slices-exchanged"},
+        "slice 3 holds what the source has in frame 0, slice 1",
+    ),
+    "all slices in reverse": (
+        lambda study: study.exchange([(0, 4), (1, 3)], "ImagePositionPatient", series=1),
+        {"slices-exchanged"},
+        "slice 4 holds what the source has in frame 0, slice 0",
+    ),
+    "frames exchanged": (
+        lambda study: study.exchange(
+            [(k, k + SLICES) for k in range(SLICES)],
+            "FrameReferenceTime",
+            "AcquisitionTime",
+            "AcquisitionNumber",
+            "ImageIndex",
+            "ActualFrameDuration",
+            "DecayFactor",
+        ),
+        {"frames-exchanged"},
+        "frame 1, slice",
+    ),
+    "one position moved": (lambda study: study.one(3, moved), {"position"}, "0.5 mm away"),
+    "all positions moved": (lambda study: study.each(moved), {"position"}, "all moved by 0.5\\0\\0 mm"),
+    "one slice moved along the body": (
+        lambda study: study.one(3, lambda ds: setattr(ds, "ImagePositionPatient", [*ds.ImagePositionPatient[:2], 999])),
+        {"position"},
+        "mm away",
+    ),
+    "mirrored by its directions": (
+        lambda study: study.each(mirrored_cosines),
+        {"orientation"},
+        "rows run the other way: the image is mirrored",
+    ),
+    "mirrored pixels": (
+        lambda study: study.each(pixels(lambda stored: stored[:, ::-1]), 1),
+        {"mirrored"},
+        "the order of columns turned about",
+    ),
+    "pixel spacing transposed": (lambda study: study.each(exchanged_spacing), {"pixel-spacing"}, "changed places"),
+    "slice thickness": (lambda study: study.each(put(SliceThickness="1")), {"slice-thickness"}, "expected 13.5"),
+    "spacing between slices": (lambda study: study.each(put(SpacingBetweenSlices="1")), {"slice-spacing"}, "13.5"),
+    "posture": (lambda study: study.each(put(PatientPosition="HFS"), 1), {"patient-position"}, "'HFP'"),
+    "unit": (lambda study: study.each(put(Units="CNTS")), {"units"}, "Units is CNTS, expected BQML"),
+    "rescale type": (lambda study: study.each(put(RescaleType="US"), 1), {"rescale-type"}, "expected HU"),
+    "dose x 1000": (
+        lambda study: study.each(in_tracer(times("RadionuclideTotalDose", 1000))),
+        {"dose"},
+        "a thousand times as much",
+    ),
+    "dose in MBq": (
+        lambda study: study.each(in_tracer(times("RadionuclideTotalDose", 1e-6))),
+        {"dose"},
+        "as if in MBq",
+    ),
+    "injection time": (
+        lambda study: study.each(
+            in_tracer(put(RadiopharmaceuticalStartDateTime="20140617120000", RadiopharmaceuticalStartTime="120000"))
+        ),
+        {"injection-time", "injection-clock-time"},
+        "2014-06-17 12:00:00",
+    ),
+    "another isotope": (
+        lambda study: study.each(in_tracer(coded("RadionuclideCodeSequence", "3932008", "^64^Copper"))),
+        {"isotope"},
+        "Radionuclide Code is Cu-64, expected F-18",
+    ),
+    "another isotope by its code alone": (
+        lambda study: study.each(in_tracer(coded("RadionuclideCodeSequence", "3932008", "^18^Fluorine"))),
+        {"isotope"},
+        "is Cu-64 or F-18, expected F-18",
+    ),
+    "another tracer": (
+        lambda study: study.each(in_tracer(put(Radiopharmaceutical="ATSM"))),
+        {"compound"},
+        "Radiopharmaceutical is ATSM or Fluorodeoxyglucose F^18^, expected FDG",
+    ),
+    "time zone": (
+        lambda study: study.each(put(TimezoneOffsetFromUTC="+0900")),
+        {"time-zone"},
+        "is +0900, expected -0500",
+    ),
+    "species": (
+        lambda study: study.each(put(PatientSpeciesDescription="Rattus norvegicus")),
+        {"species"},
+        "Patient Species is Rattus norvegicus, expected Mus musculus",
+    ),
+    "number of slices": (lambda study: study.each(put(NumberOfSlices=7)), {"slice-count"}, "is 7, expected 5"),
+    "number of time slices": (
+        lambda study: study.each(put(NumberOfTimeSlices=1)),
+        {"time-slice-count"},
+        "is 1, expected 3",
+    ),
+    "one image index for all": (
+        lambda study: study.each(put(ImageIndex=1)),
+        {"image-index"},
+        "Image Index is 1, expected",
+    ),
+    "two image indices exchanged": (
+        lambda study: study.exchange([(1, 2)], "ImageIndex"),
+        {"image-index"},
+        "in 2 planes",
+    ),
+    "half-life": (
+        lambda study: study.each(in_tracer(put(RadionuclideHalfLife="1223"))),
+        {"half-life"},
+        "1223 s, expected 6586.2 s",
+    ),
+    "positron fraction": (
+        lambda study: study.each(in_tracer(put(RadionuclidePositronFraction="0.5"))),
+        {"branching-fraction"},
+        "0.5",
+    ),
+    "SOP class": (
+        lambda study: study.each(put(SOPClassUID="1.2.840.10008.5.1.4.1.1.7"), 1),
+        {"sop-class", "file-meta"},
+        "SOP Class",
+    ),
+    "weight in grams": (lambda study: study.each(times("PatientWeight", 1000)), {"weight"}, "a thousand times"),
+    "series time": (lambda study: study.each(put(SeriesTime="135208")), {"series-time"}, "13:52:08"),
+    "acquisition time of one": (
+        lambda study: study.one(4, put(AcquisitionTime="135255")),
+        {"acquisition-time"},
+        "13:52:55",
+    ),
+    "study time": (lambda study: study.each(put(StudyTime="140000")), {"study-time", "study-date-time"}, "14:00:00"),
+    "frame reference time": (
+        lambda study: study.each(plus("FrameReferenceTime", 5000)),
+        {"frame-reference-time"},
+        "Frame Reference Time",
+    ),
+    "frame duration": (lambda study: study.each(put(ActualFrameDuration="60")), {"frame-duration"}, "expected 60"),
+    "decay correction": (
+        lambda study: study.each(put(DecayCorrection="NONE")),
+        {"decay-correction"},
+        "is NONE, expected START",
+    ),
+    "decay factor": (lambda study: study.each(put(DecayFactor="1")), {"decay-factor"}, "Decay Factor is 1"),
+    "corrections": (
+        lambda study: study.each(lambda ds: setattr(ds, "CorrectedImage", ["NORM", "ATTN"])),
+        {"corrected-image"},
+        "DECY, DTIM",
+    ),
+    "missing slice": (lambda study: study.files(2)[6].unlink(), {"instances-missing"}, "frame 1 slice 1"),
+    "missing frame": (
+        without_a_frame,
+        {"instances-missing"},
+        "5 of 15 planes are missing",
+    ),
+    "doubled slice": (
+        doubled_slice,
+        {"instances-double"},
+        "Z.dcm",
+    ),
+    "one file twice": (
+        lambda study: shutil.copy(study.files(2)[6], study.folder / "out" / "2" / "Z.dcm"),
+        {"instances-double", "sop-instance-uid"},
+        "PET-000007.dcm and Z.dcm",
+    ),
+    "one UID for two": (
+        lambda study: study.one(
+            3, lambda ds: setattr(ds, "SOPInstanceUID", pydicom.dcmread(study.files(2)[2]).SOPInstanceUID)
+        ),
+        {"sop-instance-uid", "file-meta"},
+        "PET-000003.dcm and PET-000004.dcm",
+    ),
+    "other patient ID": (
+        lambda study: study.each(put(PatientID="M0043")),
+        {"patient-id"},
+        "is M0043, expected M0042",
+    ),
+    "other name": (lambda study: study.each(put(PatientName="Mickey")), {"patient-name"}, "Mickey"),
+    "other sex": (lambda study: study.each(put(PatientSex="M")), {"patient-sex"}, "is M, expected F"),
+    "other birth date": (
+        lambda study: study.each(put(PatientBirthDate="20140305")),
+        {"patient-birth-date"},
+        "20140304",
+    ),
+    "other modality": (lambda study: study.each(put(Modality="NM")), {"modality"}, "is NM, expected PT"),
+    "no weight": (lambda study: study.each(without("PatientWeight")), {"weight-missing"}, "not stated in 15 planes"),
+    "no unit": (lambda study: study.each(without("Units")), {"units-missing"}, "expected BQML"),
+    "no tracer": (
+        lambda study: study.each(without("RadiopharmaceuticalInformationSequence")),
+        {"dose-missing", "half-life-missing", "injection-time-missing"},
+        "Radionuclide Total Dose is not stated",
+    ),
+    "no positions": (
+        lambda study: study.each(without("ImagePositionPatient")),
+        {"position-missing"},
+        "Image Position (Patient) is not stated",
+    ),
+    "several frames of reference": (
+        lambda study: study.one(1, lambda ds: setattr(ds, "FrameOfReferenceUID", generate_uid())),
+        {"frame-of-reference"},
+        "2 different values of Frame of Reference UID",
+    ),
+    "several studies": (
+        lambda study: study.each(lambda ds: setattr(ds, "StudyInstanceUID", "1.2.3"), 1),
+        {"study-uid"},
+        "Study Instance UID",
+    ),
+    "missing series": (lambda study: shutil.rmtree(study.folder / "out" / "1"), {"series-missing"}, "m.ct.img"),
+    "extra series": (
+        extra_series,
+        {"series-extra", "sop-instance-uid"},
+        "a series that fits no scan",
+    ),
+    "truncated file": (
+        lambda study: study.files(1)[2].write_bytes(study.files(1)[2].read_bytes()[:-30]),
+        {"pixels-unreadable"},
+        "pixels of 1 plane cannot be read",
+    ),
+    "file cut in its header": (
+        lambda study: study.files(1)[2].write_bytes(study.files(1)[2].read_bytes()[:300]),
+        {"file-unreadable", "instances-missing"},
+        "",
+    ),
+    "more frames than a file can hold": (
+        lambda study: study.one(0, put(NumberOfFrames=2_000_000_000)),
+        {"file-unreadable", "instances-missing"},
+        "says that it has 2000000000 frames",
+    ),
+    "values that no VR allows": (
+        lambda study: study.files(2)[0].write_bytes(study.files(2)[0].read_bytes().replace(b"135207", b"xx5207")),
+        {"series-time", "acquisition-time"},
+        "xx5207",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_each_fault_is_caught_and_named(classic: Study, name: str) -> None:
+    spoil, expected, words = FAULTS[name]
+    spoil(classic)
+    result = checked(classic.folder)
+    assert not result.same
+    assert codes(result) == expected
+    assert any(words in difference.message for difference in result.differences), result.differences
+    assert all("\n" not in difference.message for difference in result.differences)
+
+
+def test_the_unspoilt_study_is_the_same(classic: Study) -> None:
+    assert checked(classic.folder).same
+
+
+# The same in one object of many frames.
+
+
+def own(group: str, change: Callable[[Dataset], None], only: slice = slice(None)) -> Callable[[Dataset], None]:
+    """Change the item of a functional group of each frame."""
+
+    def changed(ds: Dataset) -> None:
+        for groups in ds.PerFrameFunctionalGroupsSequence[only]:
+            change(groups[group].value[0])
+
+    return changed
+
+
+def shared(group: str, change: Callable[[Dataset], None]) -> Callable[[Dataset], None]:
+    return lambda ds: change(ds.SharedFunctionalGroupsSequence[0][group].value[0])
+
+
+def exchanged_frames(group: str) -> Callable[[Dataset], None]:
+    def changed(ds: Dataset) -> None:
+        frames = ds.PerFrameFunctionalGroupsSequence
+        for a, b in zip(range(SLICES), range(SLICES, 2 * SLICES), strict=True):
+            frames[a][group].value, frames[b][group].value = frames[b][group].value, frames[a][group].value
+
+    return changed
+
+
+def exchanged_planes(ds: Dataset) -> None:
+    stored = ds.pixel_array.copy()
+    stored[[1, 3]] = stored[[3, 1]]
+    ds.PixelData = stored.tobytes()
+
+
+def first_frames(count: int) -> Callable[[Dataset], None]:
+    def changed(ds: Dataset) -> None:
+        ds.PixelData = ds.pixel_array[:count].tobytes()
+        ds.PerFrameFunctionalGroupsSequence = ds.PerFrameFunctionalGroupsSequence[:count]
+        ds.NumberOfFrames = count
+
+    return changed
+
+
+def both_slopes(item: Dataset) -> None:
+    """Double the slope of either way to the values."""
+    keyword = "RescaleSlope" if "RescaleSlope" in item else "RealWorldValueSlope"
+    item[keyword].value = 2 * float(item[keyword].value)
+
+
+PARAMETERS = "PixelValueTransformationSequence"
+MAPPING = "RealWorldValueMappingSequence"
+MULTI_FRAME: dict[str, tuple[Callable[[Dataset], Any], set[str]]] = {
+    "slope": (own(PARAMETERS, times("RescaleSlope", 2)), {"scaled"}),
+    "mapping": (own(MAPPING, both_slopes), {"scaled"}),
+    "unit of the mapping": (
+        own(MAPPING, lambda item: put(CodeValue="/cm")(item.MeasurementUnitsCodeSequence[0])),
+        {"mapped-unit"},
+    ),
+    "one position": (own("PlanePositionSequence", moved, slice(3, 4)), {"position"}),
+    "directions": (own("PlaneOrientationSequence", mirrored_cosines), {"orientation"}),
+    "pixel spacing": (shared("PixelMeasuresSequence", exchanged_spacing), {"pixel-spacing"}),
+    "slices exchanged": (exchanged_planes, {"slices-exchanged"}),
+    "last frame lost": (first_frames(SLICES * FRAMES - 1), {"instances-missing"}),
+    "fewer pixels than frames": (
+        lambda ds: setattr(ds, "PixelData", ds.PixelData[: -2 * 8 * 9 * 2]),
+        {"pixels-unreadable"},
+    ),
+    "time zone": (put(TimezoneOffsetFromUTC="+0900"), {"time-zone"}),
+    "indices": (
+        own(
+            "FrameContentSequence",
+            put(DimensionIndexValues=[1, 1, 1], TemporalPositionIndex=1, InStackPositionNumber=1),
+        ),
+        {"dimension-index", "temporal-position", "stack-position"},
+    ),
+    "duration": (own("FrameContentSequence", put(FrameAcquisitionDuration=1.0)), {"frame-acquisition-duration"}),
+    "frame start": (
+        own("FrameContentSequence", put(FrameAcquisitionDateTime="20140617135212"), slice(SLICES)),
+        {"acquisition-time"},
+    ),
+    "reference time": (
+        own("FrameContentSequence", put(FrameReferenceDateTime="20140617135212"), slice(SLICES)),
+        {"frame-reference-datetime"},
+    ),
+    "series time": (put(SeriesTime="135208"), {"series-time"}),
+    "weight": (times("PatientWeight", 1000), {"weight"}),
+    "patient ID": (put(PatientID="M0043"), {"patient-id"}),
+}
+ENHANCED_ONLY: dict[str, tuple[Callable[[Dataset], Any], set[str]]] = {
+    "isotope": (in_tracer(coded("RadionuclideCodeSequence", "3932008", "^64^Copper")), {"isotope"}),
+    "tracer": (in_tracer(coded("RadiopharmaceuticalCodeSequence", "422855001", "ATSM Cu^64^")), {"compound"}),
+    "dose": (in_tracer(times("RadionuclideTotalDose", 1e-6)), {"dose"}),
+    "injection": (in_tracer(put(RadiopharmaceuticalStartDateTime="20140617120000")), {"injection-time"}),
+    "half-life": (in_tracer(put(RadionuclideHalfLife="1223")), {"half-life"}),
+    "frames exchanged": (exchanged_frames("FrameContentSequence"), {"frames-exchanged", "decay-factor"}),
+    "decay correction": (put(DecayCorrected="NO"), {"corrected-image"}),
+    "acquisition": (put(AcquisitionDateTime="20140617120000"), {"acquisition-datetime"}),
+    "decay correction time": (put(DecayCorrectionDateTime="20140617120000"), {"decay-correction-time"}),
+    "attenuation correction": (put(AttenuationCorrected="NO"), {"corrected-image"}),
+}
+UNASSIGNED = "UnassignedSharedConvertedAttributesSequence"
+OF_FRAME = "UnassignedPerFrameConvertedAttributesSequence"
+LEGACY_ONLY: dict[str, tuple[Callable[[Dataset], Any], set[str]]] = {
+    "unit": (shared(UNASSIGNED, put(Units="CNTS")), {"units"}),
+    "dose": (shared(UNASSIGNED, in_tracer(times("RadionuclideTotalDose", 1e-6))), {"dose"}),
+    "decay correction": (shared(UNASSIGNED, put(DecayCorrection="NONE")), {"decay-correction"}),
+    "frame reference time": (own(OF_FRAME, plus("FrameReferenceTime", 5000)), {"frame-reference-time"}),
+    "frame duration": (own(OF_FRAME, put(ActualFrameDuration="60")), {"frame-duration"}),
+    "frames exchanged": (  # the unassigned attributes still say which frame is which
+        exchanged_frames("FrameContentSequence"),
+        {"acquisition-time", "frame-acquisition-duration", "frame-reference-datetime", "temporal-position"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", [*MULTI_FRAME, *(f"enhanced {name}" for name in ENHANCED_ONLY)])
+def test_each_fault_of_an_enhanced_object_is_caught_and_named(enhanced: Study, name: str) -> None:
+    spoil, expected = MULTI_FRAME.get(name) or ENHANCED_ONLY[name.removeprefix("enhanced ")]
+    enhanced.each(spoil)
+    assert codes(checked(enhanced.folder)) == expected
+
+
+@pytest.mark.parametrize("name", [*MULTI_FRAME, *(f"legacy {name}" for name in LEGACY_ONLY)])
+def test_each_fault_of_a_legacy_converted_object_is_caught_and_named(legacy: Study, name: str) -> None:
+    spoil, expected = MULTI_FRAME.get(name) or LEGACY_ONLY[name.removeprefix("legacy ")]
+    legacy.each(spoil)
+    assert codes(checked(legacy.folder)) == expected
+
+
+def test_another_trigger_time_is_caught(tmp_path: Path) -> None:
+    study = Study(written(tmp_path, GATED))
+    study.one(1, put(TriggerTime="30"), 1)
+    assert codes(checked(study.folder)) == {"trigger-time"}
+
+
+def test_another_number_of_gates_is_caught(tmp_path: Path) -> None:
+    study = Study(written(tmp_path, GATED))
+    study.each(put(NumberOfTimeSlots=2), 1)
+    assert codes(checked(study.folder)) == {"time-slot-count"}
+
+
+@pytest.mark.parametrize("organ", ["Cardiac", "Respiratory"])
+def test_another_delay_after_the_trigger_is_caught(tmp_path: Path, organ: str) -> None:
+    scan = replace(GATED, gate_description="ECG R-wave" if organ == "Cardiac" else "respiration")
+    study = Study(written(tmp_path, scan, form=Form.ENHANCED))
+    study.each(own(f"{organ}SynchronizationSequence", put(**{f"Nominal{organ}TriggerDelayTime": 30.0}), slice(0, 1)), 1)
+    assert codes(checked(study.folder)) == {f"{organ.lower()}-delay"}
+
+
+# DICOM of another program from the same source.
+
+
+def naive(folder: Path, change: Callable[[FileDataset, int, int], object] | None = None) -> Study:
+    """Write the PET as a simple script might: unsigned pixels with a slope for each slice, and few attributes."""
+    (folder / "in").mkdir(parents=True)
+    (folder / "out" / "1").mkdir(parents=True)
+    write_scan(folder / "in" / "m.pet.img", PET)
+    truth = truth_of(folder / "in" / "m.pet.img")
+    for frame in range(FRAMES):
+        for k in range(SLICES):
+            ds = naive_slice(truth, frame, k)
+            if change:
+                change(ds, frame, k)
+            ds.save_as(folder / "out" / "1" / f"image{frame * SLICES + k:03}", enforce_file_format=True)
+    return Study(folder)
+
+
+def naive_slice(truth: Truth, frame: int, k: int) -> FileDataset:
+    values = truth.values[frame, k]
+    slope = f"{max(values.max(), 1.0) / 65535 * 1.001:.8g}"
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = PositronEmissionTomographyImageStorage
+    meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=["naive", str(frame), str(k)])
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    ds.SOPClassUID, ds.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.FrameOfReferenceUID = "1.2.3", "1.2.3.1", "1.2.3.9"
+    ds.Modality, ds.PatientID, ds.InstanceNumber = "PT", "M0042", frame * SLICES + k + 1
+    ds.Units = "BQML"
+    ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME2"
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 16, 15, 0
+    nx, ny, _ = truth.shape
+    ds.Rows, ds.Columns = ny, nx
+    x, y, z = truth.spacing
+    ds.PixelSpacing, ds.SliceThickness = [y, x], z
+    ds.ImageOrientationPatient = [*truth.axes[:, 0], *truth.axes[:, 1]]
+    ds.ImagePositionPatient = [f"{each:.10g}" for each in truth.position(0, 0, k)]
+    ds.RescaleSlope, ds.RescaleIntercept = slope, "0"
+    ds.PixelData = np.rint(values / float(slope)).clip(0).astype("<u2").tobytes()
+    return ds
+
+
+UNSTATED = {
+    "acquisition-time-missing",
+    "corrected-image-missing",
+    "decay-correction-missing",
+    "dose-missing",
+    "frame-duration-missing",
+    "frame-reference-time-missing",
+    "half-life-missing",
+    "injection-time-missing",
+    "series-time-missing",
+    "weight-missing",
+}
+
+
+def test_a_simple_conversion_is_right_in_what_it_states_and_what_it_leaves_out_is_named(tmp_path: Path) -> None:
+    result = checked(naive(tmp_path / "study").folder)
+    assert codes(result) == UNSTATED
+    (series,) = result.studies[0].series
+    verdicts = {check.kind: check.verdict for check in series.checks}
+    assert verdicts[Kind.VOXELS] is verdicts[Kind.POSITIONS] is verdicts[Kind.INSTANCES] is Verdict.SAME
+    assert "nothing tells which frame a plane is; told by Instance Number" in series.notes
+    assert any("Patient's Name is not stated" in note for note in series.notes)
+
+
+def in_other_words(ds: FileDataset, frame: int, k: int) -> None:
+    """State what the header says by other names and codes, and count the slices from the other end."""
+    code = Dataset()
+    code.CodeValue, code.CodingSchemeDesignator, code.CodeMeaning = "C-111A1", "SRT", "^18^Fluorine"
+    item = Dataset()
+    item.RadionuclideCodeSequence, item.Radiopharmaceutical = [code], "[18F] Fludeoxyglucose"
+    ds.RadiopharmaceuticalInformationSequence = [item]
+    ds.PatientSpeciesDescription = "Mouse"
+    ds.ImageIndex = frame * SLICES + k + 1  # ours runs against k
+
+
+def test_other_names_and_another_way_to_count_are_no_difference(tmp_path: Path) -> None:
+    assert codes(checked(naive(tmp_path / "study", in_other_words).folder)) == UNSTATED
+
+
+def test_names_of_the_code_tables_are_known() -> None:
+    tables = {
+        name: json.loads((CODE_TABLES / f"{name}.json").read_text("utf-8"))["codes"]
+        for name in ("isotope", "radionuclide", "radiopharmaceutical", "species")
+    }
+    values = {row["isotope"]: row["value"] for name in ("isotope", "radionuclide") for row in tables[name]}
+    assert {isotope: value for value, isotope in concepts.ISOTOPE_CODES.items()}.items() <= values.items()
+    for name, same in (("radiopharmaceutical", concepts.same_compound), ("species", concepts.same_species)):
+        for row in tables[name]:
+            assert all(same(row["meaning"], alias) for alias in row.get("aliases", ()))
+    assert not concepts.same_compound("FDG", "FLT")
+    assert not concepts.same_compound("Sodium fluoride F^18^", "Sodium iodide I^124^")
+    assert not concepts.same_species("mouse", "Rattus norvegicus")
+
+
+def flipped(ds: FileDataset, _frame: int, _k: int) -> None:
+    """Store the rows from the other end, and say so, as a program may well do."""
+    rows, spacing = ds.Rows, float(ds.PixelSpacing[0])
+    cosines = [float(each) for each in ds.ImageOrientationPatient]
+    position = np.array(ds.ImagePositionPatient, dtype=float) + (rows - 1) * spacing * np.array(cosines[3:])
+    ds.ImagePositionPatient = [f"{each:.10g}" for each in position]
+    ds.ImageOrientationPatient = [*cosines[:3], *(-each for each in cosines[3:])]
+    ds.PixelData = ds.pixel_array[::-1].tobytes()
+
+
+def test_slices_that_are_stored_the_other_way_and_say_so_are_the_same(tmp_path: Path) -> None:
+    result = checked(naive(tmp_path / "study", flipped).folder)
+    assert codes(result) == UNSTATED
+    assert "the planes hold the source's slices with the order of rows turned about, and say so" in (
+        result.studies[0].series[0].notes
+    )
+
+
+def turned(ds: FileDataset, _frame: int, _k: int) -> None:
+    """Exchange rows and columns, and say so."""
+    cosines = list(ds.ImageOrientationPatient)
+    ds.ImageOrientationPatient, ds.PixelSpacing = cosines[3:] + cosines[:3], list(ds.PixelSpacing)[::-1]
+    stored = ds.pixel_array.T
+    ds.Rows, ds.Columns = stored.shape
+    ds.PixelData = np.ascontiguousarray(stored).tobytes()
+
+
+def test_slices_with_rows_and_columns_exchanged_that_say_so_are_the_same(tmp_path: Path) -> None:
+    assert codes(checked(naive(tmp_path / "study", turned).folder)) == UNSTATED
+
+
+def older(ds: FileDataset, _frame: int, k: int) -> None:
+    """Make the mistakes of an older conversion: places from 0, slices the other way, no branching fraction."""
+    ds.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+    ds.ImagePositionPatient = [0, 0, (SLICES - 1 - k) * 13.5]
+    ds.RescaleSlope = f"{float(ds.RescaleSlope) * 0.967:.10g}"
+    ds.PatientID = "12345"
+
+
+def test_an_older_conversion_is_told_what_is_wrong_with_it(tmp_path: Path) -> None:
+    result = checked(naive(tmp_path / "study", older).folder)
+    assert codes(result) - UNSTATED == {"scaled", "position", "orientation", "patient-id"}
+    told = " ".join(difference.message for difference in result.differences)
+    assert "0.967 times the true ones (isotope_branching_fraction)" in told
+    assert "rows and columns run the other way" in told
+
+
+def test_dicom_without_anything_but_pixels_is_no_crash(tmp_path: Path) -> None:
+    study = naive(tmp_path / "study")
+    kept = {"Rows", "Columns", "PixelData", "SamplesPerPixel", "PhotometricInterpretation", "PixelRepresentation"}
+    kept |= {"BitsAllocated", "BitsStored", "HighBit", "SOPClassUID", "SOPInstanceUID", "InstanceNumber"}
+
+    def bare(ds: Dataset) -> None:
+        for element in list(ds):
+            if element.keyword not in kept:
+                del ds[element.tag]
+
+    study.each(bare, 1)
+    found = codes(checked(study.folder))
+    assert {"patient-id-missing", "modality-missing", "position-missing", "units-missing"} <= found
+    assert "series-missing" not in found, "its values tell which scan it is"
+
+
+@pytest.mark.debian
+def test_what_medcon_makes_of_the_scan_is_told(tmp_path: Path, tool: Callable[[str], str]) -> None:
+    """(X)MedCon writes one NM object, with places from 0 and without the unit, dead time or scatter."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "out").mkdir()
+    write_scan(tmp_path / "in" / "m.pet.img", replace(PET, shape=(20, 18, 5)))
+    command = [tool("medcon"), "-f", "../in/m.pet.img.hdr", "-c", "dicom", "-noprefix", "-o", "made", "-n"]
+    subprocess.run(command, cwd=tmp_path / "out", check=True, capture_output=True)
+    result = checked(tmp_path)
+    assert {"sop-class", "modality", "position", "orientation", "patient-id", "corrected-image"} <= codes(result)
+    assert not codes(result) & {"instances-missing", "instances-extra", "series-missing", "slices-exchanged"}
+    assert result.studies[0].series[0].planes == SLICES * FRAMES
+
+
+# What was said at conversion is no difference.
+
+
+def test_what_was_said_of_the_animal_is_to_be_said_again(tmp_path: Path) -> None:
+    folder = written(tmp_path, PET, subject=GivenSubject(id="M12", sex="M"))
+    assert codes(checked(folder)) == {"patient-id", "patient-sex"}
+    assert checked(folder, Overrides(subject=GivenSubject(id="M12", sex="M"))).same
+
+
+def test_the_manifest_tells_what_else_was_said_and_the_user_may_say_otherwise(tmp_path: Path) -> None:
+    folder = written(tmp_path, PET, orientation=Orientation.HFS, flip="x")
+    result = checked(folder)
+    assert result.same
+    assert result.studies[0].assumed == {"orientation": "HFS", "flip": "x"}
+    assert codes(checked(folder, Overrides(flip=""))) == {"mirrored", "position"}
+    (folder / "out" / "inveon-manifest.json").unlink()
+    assert "orientation" in codes(checked(folder))
+    assert checked(folder, Overrides(orientation="HFS", flip="x")).same
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"program": "inveonimaging", "options": 3, "series": [1, {}]}'])
+def test_a_manifest_that_makes_no_sense_is_left_aside(tmp_path: Path, text: str) -> None:
+    folder = written(tmp_path, PET)
+    (folder / "out" / "inveon-manifest.json").write_text(text)
+    assert checked(folder).same
+
+
+def test_scan_time_that_was_given(tmp_path: Path) -> None:
+    def untimed(header: Header) -> Header:
+        return replace(header, acquisition=replace(header.acquisition, scan_time=None, gmt_scan_time=None))
+
+    folder = written(tmp_path, PET, change=untimed, scan_time=datetime(2014, 6, 17, 10))
+    assert checked(folder).same
+    assert codes(checked(folder, Overrides(scan_time=datetime(2014, 6, 17, 11)))) >= {"series-time", "acquisition-time"}
+
+
+def test_nonsense_is_refused() -> None:
+    with pytest.raises(OptionError, match="bed direction is 'sideways'"):
+        Overrides(bed_direction="sideways")
+
+
+# Which series is which.
+
+
+def test_series_are_told_apart_without_a_manifest(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    (folder / "in").mkdir(parents=True)
+    for name, orientation in (("a", Orientation.HFP), ("b", Orientation.FFS)):
+        write_scan(folder / "in" / f"{name}.pet.img", replace(PET, orientation=orientation))
+    write_scan(folder / "in" / "c.pet.img", replace(PET, frames=frames_of(60.0, 300.0), beds=(0.0, 50.0)))
+    convert(folder / "in", folder / "out", Options(manifest=False))
+    result = checked(folder)
+    assert result.same
+    assert [(Path(each.source).name, each.part) for each in result.studies[0].series] == [
+        ("a.pet.img.hdr", ""),
+        ("b.pet.img.hdr", ""),
+        ("c.pet.img.hdr", "bed 0"),
+        ("c.pet.img.hdr", "bed 1"),
+    ]
+
+
+def test_one_pair_and_one_file_and_a_tree(originals: dict[Form, Path], tmp_path: Path) -> None:
+    study = originals[Form.ENHANCED]
+    assert verify(study / "in" / "m.pet.img", study / "out" / "2" / "PET-000001.dcm").same
+    assert codes(verify(study / "in" / "m.pet.img", study / "out" / "1")) == {"series-extra", "series-missing"}
+    tree, out = tmp_path / "tree", tmp_path / "out"
+    shutil.copytree(study / "in", tree)
+    shutil.copytree(study / "in", tree / "deeper" / "still")
+    convert(tree, out, Options(recursive=True))
+    result = verify(tree, out, recursive=True)
+    assert result.same
+    assert [len(each.series) for each in result.studies] == [2, 2]
+    shutil.rmtree(out / "deeper" / "still" / "1")
+    assert codes(verify(tree, out, recursive=True)) == {"series-missing"}
+
+
+def test_other_files_are_left_aside_or_named(classic: Study) -> None:
+    (classic.folder / "out" / "notes.txt").write_text("DICM")
+    (classic.folder / "in" / "raw.pet.img").write_bytes(b"")
+    (classic.folder / "in" / "raw.pet.img.hdr").write_bytes(
+        (classic.folder / "in" / "m.pet.img.hdr").read_bytes().replace(b"file_type 5", b"file_type 3")
+    )
+    with pytest.raises(InputError, match="no DICOM files here"):
+        verify(classic.folder / "in" / "m.ct.img", classic.folder / "in")
+
+
+def test_progress_counts_files_and_planes(classic: Study) -> None:
+    seen: list[tuple[int, int]] = []
+    verify(classic.folder / "in", classic.folder / "out", progress=lambda done, total: seen.append((done, total)))
+    planes = SLICES * (FRAMES + 1)
+    assert seen[-1] == (2 * planes, 2 * planes)
+    assert [done for done, _ in seen] == list(range(1, 2 * planes + 1))
+
+
+# The command.
+
+
+def test_the_command_shows_a_table_and_ends_with_0(classic: Study) -> None:
+    done = inveon("verify", classic.folder / "in", classic.folder / "out")
+    assert done.exit_code == 0
+    assert "no difference" in done.stdout
+    for words in (
+        "m.ct.img.hdr",
+        "m.pet.img.hdr",
+        "voxels",
+        "positions",
+        "times",
+        "units",
+        "tracer",
+        "identity",
+        "same",
+    ):
+        assert words in done.stdout
+    assert "differs" not in done.stdout
+
+
+def test_the_command_names_what_differs_and_ends_with_1(classic: Study) -> None:
+    classic.each(put(PatientID="M0043"))
+    classic.files(2)[3].unlink()
+    done = inveon("verify", classic.folder / "in", classic.folder / "out")
+    assert done.exit_code == 1
+    assert "Patient ID is M0043, expected M0042" in done.stdout
+    assert "[instances-missing]" in done.stdout
+    assert "2 differences" in done.stdout
+    assert inveon("verify", classic.folder / "in" / "m.ct.img", classic.folder / "out" / "1").exit_code == 0
+
+
+def test_the_command_gives_json(classic: Study) -> None:
+    classic.each(put(PatientID="M0043"))
+    done = inveon("verify", classic.folder / "in", classic.folder / "out", "--json")
+    document = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert (document["schema"], document["same"]) == (1, False)
+    (study,) = document["studies"]
+    ct, pet = study["series"]
+    assert ct["differences"] == []
+    assert pet["differences"][0] == {
+        "code": "patient-id",
+        "kind": "identity",
+        "message": "Patient ID is M0043, expected M0042 in 15 planes",
+        "path": str(classic.files(2)[0]),
+        "planes": 15,
+    }
+    assert {check["kind"]: check["verdict"] for check in pet["checks"]}["voxels"] == "same"
+
+
+def test_options_of_the_command_say_what_was_said(tmp_path: Path) -> None:
+    folder = written(tmp_path, PET, subject=GivenSubject(id="M12"), orientation=Orientation.HFS, manifest=False)
+    told = ("--patient-id", "M12", "--orientation", "HFS")
+    assert inveon("verify", folder / "in", folder / "out").exit_code == 1
+    assert inveon("verify", folder / "in", folder / "out", *told).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [(("nowhere", "out"), 1), (("in", "nowhere"), 1), (("in", "out", "--flip", "q"), 2)]
+)
+def test_what_cannot_be_compared_is_one_line(classic: Study, arguments: tuple[str, ...], code: int) -> None:
+    paths = [classic.folder / each for each in arguments[:2]]
+    done = inveon("verify", *paths, *arguments[2:])
+    assert done.exit_code == code
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_hostile_text_stays_text(classic: Study) -> None:
+    def hostile(ds: FileDataset) -> None:
+        ds.PatientID = "[bold red]x[/]"
+        ds.PatientName = "a^b"
+
+    classic.each(hostile)
+    done = inveon("verify", classic.folder / "in", classic.folder / "out")
+    assert "[bold red]x[/]" in done.stdout
+    assert_harmless(done.stdout)
+
+
+@pytest.mark.parametrize("form", ["classic", "enhanced"])
+def test_convert_verifies_what_it_wrote(originals: dict[Form, Path], tmp_path: Path, form: str) -> None:
+    source = originals[Form.CLASSIC] / "in"
+    told = ("--patient-id", "M12", "--orientation", "HFS", "--no-manifest")
+    done = inveon("convert", source, tmp_path / "out", "--as", form, "--verify", *told)
+    assert done.exit_code == 0, done.stdout
+    assert "no difference" in done.stdout
+    document = json.loads(inveon("convert", source, tmp_path / "again", "--verify", "--json").stdout)
+    assert document["verification"]["same"] is True
+
+
+def test_convert_says_so_if_what_it_wrote_differs(
+    originals: dict[Form, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A writer whose pixels are one step too high is caught."""
+    monkeypatch.setattr(writing, "quantise", lambda *arguments: quantise(*arguments) + np.int16(1))
+    done = inveon("convert", originals[Form.CLASSIC] / "in", tmp_path / "out", "--jobs", "1", "--verify")
+    assert done.exit_code == 1
+    assert "[offset]" in done.stdout
+
+
+# The documentation.
+
+
+def test_every_code_is_documented_and_every_documented_code_exists() -> None:
+    package = Path(verification.__file__).parent
+    text = "".join(module.read_text("utf-8") for module in package.glob("*.py"))
+    made = set(re.findall(r'(?:code=|Diagnosis\(\s*|yield _about\(\w+, )"([a-z-]+)"', text)) | {
+        fact.code for fact in attributes.FACTS
+    }
+    made |= set(positions._LABELS) | {code for code, _ in series._CONSTANT.values()}
+    made |= {"slices-exchanged", "frames-exchanged", "study-date-time", "dimension-index"}
+    made |= {code for code, *_ in indices._COUNTS}
+    page = (ROOT / "docs" / "reference" / "cli.md").read_text("utf-8")
+    table = page.split("Each difference is one line with a code:")[1].split("A code with `missing`")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert sorted(re.findall(r"`([a-z-]+)`", " ".join(rows))) == sorted(made)
+
+
+def test_every_code_is_in_some_test() -> None:
+    """Each documented code is one that a fault above gives, but for those that name a kind of their own."""
+    tested = set().union(*(each[1] for each in FAULTS.values()))
+    for faults in (MULTI_FRAME, ENHANCED_ONLY, LEGACY_ONLY):
+        tested |= set().union(*(each[1] for each in faults.values()))
+    tested = {code.removesuffix("-missing") if code not in KEPT else code for code in tested}
+    facts = {fact.code for fact in attributes.FACTS}
+    own_tests = {"cardiac-delay", "respiratory-delay", "time-slot-count", "trigger-time"}
+    vendors = {"private-block", "source-distance"}  # in test_vendor.py
+    transmission = {"tracer-of-transmission"}  # in test_transmission.py
+    assert facts - tested == own_tests | vendors | transmission
+
+
+KEPT = {"instances-missing", "series-missing"}
