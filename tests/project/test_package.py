@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
+from collections.abc import Collection, Iterable, Iterator
 from email.message import Message
 from email.parser import Parser
+from importlib.metadata import packages_distributions, requires
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from helpers import ROOT
 from inveonimaging.version import __version__
@@ -56,6 +62,34 @@ def test_the_licences_that_are_named_are_those_of_the_files_inside() -> None:
 @pytest.mark.parametrize("extra", ["compress", "dask", "report", "send", "viewer", "xlsx"])
 def test_every_extra_that_a_page_names_is_there(metadata: Message, extra: str) -> None:
     assert extra in (metadata.get_all("Provides-Extra") or [])
+
+
+def imported(folder: Path) -> set[str]:
+    """Return the packages, of others, that the tests import."""
+    own = {"inveonimaging", *(path.stem for each in ("tests", "tools") for path in (ROOT / each).iterdir())}
+    nodes = [node for path in folder.rglob("*.py") for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    return {name.partition(".")[0] for name in names} - own - sys.stdlib_module_names
+
+
+def needed(requirements: Iterable[str], extras: Collection[str] = ()) -> Iterator[str]:
+    """Yield the distributions that requirements bring, and what those require."""
+    for one in map(Requirement, requirements):
+        is_wanted = one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in ("", *extras))
+        if is_wanted and one.name != "inveonimaging":
+            yield canonicalize_name(one.name)
+            yield from needed(requires(one.name) or (), one.extras)
+
+
+def test_the_extra_test_alone_brings_all_that_the_tests_import(metadata: Message) -> None:
+    """The gate installs `dev`, which has more; the README says `test`."""
+    extras = ("test", "compress", "dask", "send", "viewer", "xlsx")
+    found = set(needed(metadata.get_all("Requires-Dist") or [], extras))
+    of = packages_distributions()
+    assert {
+        name for name in imported(ROOT / "tests") if not found & {canonicalize_name(each) for each in of[name]}
+    } == set()
 
 
 def test_the_viewer_brings_one_package_and_reports_none(metadata: Message) -> None:
