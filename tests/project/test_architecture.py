@@ -96,6 +96,59 @@ def test_imports_go_downward_and_heavy_ones_stay_in_their_rooms(path: Path) -> N
         assert top != "numpy" or "hdr" not in path.parts
 
 
+def import_graph(root: Path) -> dict[str, set[str]]:
+    """Return which modules each module of a package imports; with a module also the packages that hold it."""
+    paths = {".".join(path.relative_to(root.parent).with_suffix("").parts): path for path in root.rglob("*.py")}
+    paths = {name.removesuffix(".__init__"): path for name, path in paths.items()}
+    graph = {}
+    for name, path in paths.items():
+        found = {each if each in paths else each.rpartition(".")[0] for each in imported(path)}
+        holding = {parent for each in found for parent in parents(each) if not f"{name}.".startswith(f"{parent}.")}
+        graph[name] = ((found | holding) & paths.keys()) - {name}
+    return graph
+
+
+def parents(name: str) -> set[str]:
+    parts = name.split(".")
+    return {".".join(parts[:count]) for count in range(1, len(parts))}
+
+
+def circle_in(graph: dict[str, set[str]]) -> list[str]:
+    """Return modules of which each imports the next one, and the last the first; none if there is no circle."""
+    done: set[str] = set()
+
+    def search(name: str, way: list[str]) -> list[str]:
+        if name in way:
+            return [*way[way.index(name) :], name]
+        found: list[str] = []
+        if name not in done:
+            found = next(filter(None, (search(each, [*way, name]) for each in sorted(graph[name]))), [])
+            done.add(name)
+        return found
+
+    return next(filter(None, (search(name, []) for name in sorted(graph))), [])
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph = import_graph(ROOT)
+    assert graph[f"{PACKAGE}.verification.job"] > {f"{PACKAGE}.verification.source", f"{PACKAGE}.errors"}
+    assert not circle_in(graph)
+
+
+def test_a_circle_of_imports_is_found_inside_functions_and_for_types_alone_too(tmp_path: Path) -> None:
+    root = tmp_path / "some"
+    (root / "room").mkdir(parents=True)
+    (root / "__init__.py").write_text("", "utf-8")
+    (root / "room" / "__init__.py").write_text("from some.room.one import A", "utf-8")
+    (root / "room" / "one.py").write_text("def f():\n    from some import two", "utf-8")
+    (root / "two.py").write_text("import some.three", "utf-8")
+    (root / "three.py").write_text("if TYPE_CHECKING:\n    from some.room import A", "utf-8")
+    graph = import_graph(root)
+    assert circle_in(graph) == ["some.room", "some.room.one", "some.two", "some.three", "some.room"]
+    (root / "three.py").write_text("", "utf-8")
+    assert not circle_in(import_graph(root))
+
+
 def test_importing_the_package_loads_nothing_heavy() -> None:
     code = "import sys, inveonimaging; print(sorted({'numpy', 'pydicom', 'rich', 'typer'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

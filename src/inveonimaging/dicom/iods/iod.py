@@ -113,10 +113,6 @@ class Iod(Parts):
         part.SOPClassUID = self.sop_class
         return part
 
-    def __reduce__(self) -> tuple[Callable[[str], Iod], tuple[str]]:
-        """Go to another process by name: the modules are functions, some of them made on import."""
-        return _by_name, (self.name,)
-
     def first_part(self, series: Series) -> Dataset:
         """Return the attributes of the first instance of a series alone."""
         return merged(module(series) for module in self.of_first)
@@ -149,9 +145,3 @@ class MultiFrameIod(Iod):
     def shared_part(self, series: Series) -> Dataset:
         """Return the functional groups that all slices share; empty for an IOD that has none."""
         return merged(module(series) for module in self.shared)
-
-
-def _by_name(name: str) -> Iod:
-    from inveonimaging.dicom.iods import BY_NAME
-
-    return BY_NAME[name]
