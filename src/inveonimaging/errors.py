@@ -16,6 +16,7 @@ them in one place, so that all messages read alike and no byte of a file reaches
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TypeVar
 
 E = TypeVar("E", bound="InveonError")
@@ -27,6 +28,12 @@ def printable(text: object, limit: int = _SHOWN) -> str:
     """Return text as one harmless line: control characters escaped, at most `limit` characters."""
     shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text)[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def listed(names: Sequence[str], most: int) -> str:
+    """Return the first names, at most `most`, and how many more there are: `a, b and 3 more`."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 class InveonError(Exception):

@@ -25,6 +25,7 @@ from inveonimaging.conversion.options import Options
 from inveonimaging.dicom.pixels import transfer_syntax_of
 from inveonimaging.errors import InputError
 from inveonimaging.findings import Finding
+from inveonimaging.inveon.pairs import no_pairs
 from inveonimaging.sheet.matching import unused_rows
 from inveonimaging.storage.interruptions import Interruptions
 from inveonimaging.version import __version__
@@ -79,7 +80,7 @@ def run_batch(
         run.go()
     tally = run.tally
     if not run.found and not tally.unread:
-        raise InputError("no Inveon files below it", path=source, expected="pairs of NAME.img and NAME.img.hdr")
+        raise no_pairs(source, "below it")
     return BatchResult(
         found=run.found,
         converted=tally.outcomes[Outcome.CONVERTED],

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inveonimaging.checks.facts import Facts, facts_of, is_pet
+from inveonimaging.errors import listed
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr.enums import Modality, ReconAlgorithm
 from inveonimaging.physics.distribution import Collector
@@ -211,8 +212,7 @@ def _shown(value: float | None) -> str:
 
 
 def _named(frames: Sequence[int]) -> str:
-    more = f" and {len(frames) - _NAMED} more" if len(frames) > _NAMED else ""
-    return ", ".join(map(str, frames[:_NAMED])) + more
+    return listed(list(map(str, frames)), _NAMED)
 
 
 _JUDGES: tuple[Callable[[Image, Sequence[Summary]], Iterator[Finding]], ...] = (

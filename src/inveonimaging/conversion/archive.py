@@ -15,8 +15,7 @@ from pathlib import Path
 
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import StudyPlan, plan_pairs, strays_of
-from inveonimaging.errors import InputError
-from inveonimaging.inveon.pairs import Folder, scan_folder
+from inveonimaging.inveon.pairs import Folder, no_pairs, scan_folder
 
 _ONLY = ("inveon", "scans")  # where there is a folder of that name, its neighbours are not entered
 _CATALOG = "_catalog.xml"  # XNAT writes NAME_catalog.xml into each resource
@@ -41,8 +40,7 @@ def plan_archive(source: Path, output: Path, options: Options, own: Collection[P
     skipped = [finding for folder in folders for finding in strays_of(_without(folder, own), nested)]
     pairs = [pair for folder in folders for pair in folder.pairs]
     if not pairs:
-        hint = "upload them as a resource named INVEON"
-        raise InputError("no Inveon files here", path=source, expected="pairs of NAME.img and NAME.img.hdr", hint=hint)
+        raise no_pairs(source, hint="upload them as a resource named INVEON")
     return plan_pairs(pairs, source, output, options, tuple(skipped))
 
 

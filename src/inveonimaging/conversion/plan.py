@@ -15,11 +15,11 @@ from inveonimaging.conversion.instance_layout import file_names, objects_of
 from inveonimaging.conversion.options import BedDirection, Options
 from inveonimaging.conversion.redacting import covering_of, folder_of, without_paths
 from inveonimaging.dicom.iods import Iod
-from inveonimaging.errors import DataError, InputError, InveonError, printable
+from inveonimaging.errors import DataError, InputError, InveonError, listed, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Modality
-from inveonimaging.inveon.pairs import Folder, Foreign, Pair, pair_of, scan_folder
+from inveonimaging.inveon.pairs import Folder, Foreign, Pair, no_pairs, pair_of, scan_folder
 from inveonimaging.physics.gating import Gating
 from inveonimaging.sheet.application import applied
 from inveonimaging.sheet.matching import told_of, unmatched_scan
@@ -162,11 +162,8 @@ def strays_of(folder: Folder, options: Options) -> tuple[Finding, ...]:
     found = [(each.header, reason_of(each)) for each in others]
     found += [(path, reason) for reason, paths in reasons.items() for path in paths]
     if found and options.refuse_strays:
-        names = ", ".join(f"{printable(path.name)} ({reason})" for path, reason in found[:_NAMED])
-        more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
-        raise InputError(
-            f"does not belong here: {names}{more}", path=folder.path, expected="pairs of .img and .img.hdr only"
-        )
+        names = listed([f"{printable(path.name)} ({reason})" for path, reason in found], _NAMED)
+        raise InputError(f"does not belong here: {names}", path=folder.path, expected="pairs of .img and .img.hdr only")
     return tuple(Finding("skipped", f"skipped: {reason}", path=str(path)) for path, reason in found)
 
 
@@ -200,7 +197,7 @@ def plan_pairs(
         InveonError: one of them stands in the way of converting all; there is none.
     """
     if not pairs:
-        raise InputError("no Inveon files here", path=source, expected="pairs of NAME.img and NAME.img.hdr")
+        raise no_pairs(source)
     ordered = sorted(pairs, key=lambda pair: (pair.name, _below(pair.data, source)))
     covering = covering_of(ordered, options)
     options = covering.options

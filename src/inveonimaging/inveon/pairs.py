@@ -51,9 +51,12 @@ class Folder:
         """Return the error that there is no pair here; it says which headers of another format there are."""
         first = next(iter(self.foreign), None)
         others = f"{printable(first.header.name)} is {first.kind}" if first else None
-        return InputError(
-            "no Inveon files here", path=self.path, expected="pairs of NAME.img and NAME.img.hdr", hint=others or hint
-        )
+        return no_pairs(self.path, hint=others or hint)
+
+
+def no_pairs(path: Path, where: str = "here", hint: str | None = None) -> InputError:
+    """Return the error that no pair is where some were expected."""
+    return InputError(f"no Inveon files {where}", path=path, expected="pairs of NAME.img and NAME.img.hdr", hint=hint)
 
 
 def scan_folder(path: Path) -> Folder:

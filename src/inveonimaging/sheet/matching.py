@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from inveonimaging.animal.sheet_values import NOTHING, Cell, Told
-from inveonimaging.errors import InputError, printable
+from inveonimaging.errors import InputError, listed, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.pairs import Pair
@@ -218,7 +218,5 @@ def unused_rows(sheet: Sheet, used: Iterable[int]) -> tuple[Finding, ...]:
     unused = sorted({row.number for row in sheet.rows} - set(used))
     if not unused:
         return ()
-    named = ", ".join(map(str, unused[:_NAMED]))
-    more = f" and {len(unused) - _NAMED} more" if len(unused) > _NAMED else ""
-    message = f"{len(unused)} of {len(sheet.rows)} rows match no scan: {named}{more}"
+    message = f"{len(unused)} of {len(sheet.rows)} rows match no scan: {listed(list(map(str, unused)), _NAMED)}"
     return (Finding("sheet-row-unused", message, Severity.INFO, line=unused[0], path=str(sheet.path)),)

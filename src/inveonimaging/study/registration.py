@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
-from inveonimaging.errors import printable
+from inveonimaging.errors import listed, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Model, Orientation, Registration
@@ -154,10 +154,9 @@ def _postures(scans: Sequence[_Scan], policy: Space) -> Iterator[Finding]:
         for one, other in pairs
     )
     if is_doubtful:
-        named = ", ".join(f"series {each.number} {_named(each)}" for each in scans[:_NAMED])
-        more = f" and {len(scans) - _NAMED} more" if len(scans) > _NAMED else ""
+        named = listed([f"series {each.number} {_named(each)}" for each in scans], _NAMED)
         message = (
-            f"the headers of one session contradict each other about the posture: {named}{more}. Images of different "
+            f"the headers of one session contradict each other about the posture: {named}. Images of different "
             "postures are not placed in one space; --orientation gives the posture of all"
         )
         yield Finding("postures-disagree", message, key="subject_orientation")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
+from inveonimaging.errors import listed
 from inveonimaging.findings import Finding
 from inveonimaging.inveon.hdr import Header
 
@@ -53,9 +54,8 @@ def session_findings(
             firsts[session] = min(firsts.get(session, (start, number)), (start, number))
     if len(firsts) > 1:
         named = [f"{start:%Y-%m-%d %H:%M} (series {number})" for start, number in sorted(firsts.values())]
-        more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
         message = (
-            f"this one study holds scans of {len(firsts)} sessions, starting {', '.join(named[:_NAMED])}{more}; its "
+            f"this one study holds scans of {len(firsts)} sessions, starting {listed(named, _NAMED)}; its "
             "Study Date is that of the first. For a study each, give each session a folder of its own, or use "
             "inveon batch --group header"
         )

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inveonimaging.dicom_reading.series import dicom_files
-from inveonimaging.errors import InputError, printable
-from inveonimaging.inveon.pairs import scan_folder
+from inveonimaging.errors import printable
+from inveonimaging.inveon.pairs import no_pairs, scan_folder
 from inveonimaging.verification.deidentified import DEIDENTIFIED, Hidden, hidden_of, is_deidentified
 from inveonimaging.verification.dicom_times import joined
 from inveonimaging.verification.overrides import Manifest, Overrides, manifest_beside
@@ -100,7 +100,7 @@ def _below(source: Path, dicom: Path) -> Iterator[tuple[Path, Path]]:
             found = True
             yield folder.path, dicom / folder.path.relative_to(source)
     if not found:
-        raise InputError("no Inveon files here", path=source, expected="pairs of NAME.img and NAME.img.hdr")
+        raise no_pairs(source)
 
 
 def compare(

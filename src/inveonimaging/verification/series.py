@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from pydicom.uid import UID
 
-from inveonimaging.errors import printable
+from inveonimaging.errors import listed, printable
 from inveonimaging.verification.attributes import FACTS
 from inveonimaging.verification.comparison import Stated, compare_facts
 from inveonimaging.verification.indices import compare_indices
@@ -74,9 +74,8 @@ def _instances(planes: Sequence[Plane], scan: Scan, placing: Placing) -> Iterato
     slots = [(f, k) for f in range(len(scan.frames)) for k in range(scan.image.grid.shape[2])]
     missing = [slot for slot in slots if slot not in taken]
     if missing:
-        named = ", ".join(f"frame {f} slice {k}" for f, k in missing[:_NAMED])
-        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        message = f"{len(missing)} of {len(slots)} planes are missing: {named}{more}{_said_itself(planes)}"
+        named = listed([f"frame {f} slice {k}" for f, k in missing], _NAMED)
+        message = f"{len(missing)} of {len(slots)} planes are missing: {named}{_said_itself(planes)}"
         yield Difference(
             code="instances-missing",
             kind=Kind.INSTANCES,
@@ -100,9 +99,7 @@ def _said_itself(planes: Sequence[Plane]) -> str:
 
 
 def _about(planes: Sequence[Plane], code: str, words: str) -> Difference:
-    named = ", ".join(printable(plane.name, 60) for plane in planes[:_NAMED])
-    more = f" and {len(planes) - _NAMED} more" if len(planes) > _NAMED else ""
-    message = f"{len(planes)} planes {words}: {named}{more}"
+    message = f"{len(planes)} planes {words}: {listed([printable(plane.name, 60) for plane in planes], _NAMED)}"
     path = str(planes[0].file.path)
     return Difference(code=code, kind=Kind.INSTANCES, message=message, path=path, planes=len(planes))
 

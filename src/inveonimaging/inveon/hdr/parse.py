@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from inveonimaging.errors import HeaderError, printable
+from inveonimaging.errors import HeaderError, listed, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import fields, model
 from inveonimaging.inveon.hdr.lexer import END, Block, Line, lex
@@ -168,8 +168,7 @@ def _name_unknown(header: model.Header, findings: _Findings) -> None:
     blocks = [(header.extras, fields.MAIN), *((frame.extras, fields.FRAME) for frame in header.frames)]
     unknown = list(dict.fromkeys(extra.key for extras, table in blocks for extra in extras if extra.key not in table))
     if unknown:
-        shown = ", ".join(printable(key, 40) for key in unknown[:_NAMED])
-        more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
+        shown = listed([printable(key, 40) for key in unknown], _NAMED)
         findings.append(
-            Finding("unknown-key", f"unknown keys, kept as they are: {shown}{more}", Severity.INFO, key=unknown[0])
+            Finding("unknown-key", f"unknown keys, kept as they are: {shown}", Severity.INFO, key=unknown[0])
         )
