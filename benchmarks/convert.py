@@ -3,7 +3,6 @@
     python benchmarks/convert.py                          # all of SCANS, in all forms
     python benchmarks/convert.py --scan pet --as enhanced --runs 3
     python benchmarks/convert.py --times 4                # files four times as large
-    python benchmarks/convert.py --jobs 1 --jobs 2        # by number of processes
     python benchmarks/convert.py --warm                   # from and to the system's cache
 
 Both run in turn, as whole processes, on the same input, and write as many files of the same sizes; what counts is
@@ -72,7 +71,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--scan", choices=SCANS, action="append")
     parser.add_argument("--as", dest="form", choices=FORMS, action="append")
-    parser.add_argument("--jobs", type=int, action="append", help="of inveon convert; 0, the default, takes what helps")
     parser.add_argument(
         "--warm", action="store_true", help="leave the input in the cache, and do not wait for the disk"
     )
@@ -87,8 +85,7 @@ def main() -> None:
             source.mkdir()
             write_scan(source / f"mouse.{name}.img", enlarged(SCANS[name], given.times))
             for form in given.form or FORMS:
-                for jobs in given.jobs or [0]:
-                    compare(Path(work), source, (name, form, str(jobs)), given)
+                compare(Path(work), source, name, form, given)
             header = next(source.glob("*.hdr"))
             for arguments in (["--version"], ["--help"], ["info", str(header)]):
                 times = [watched(["-m", "inveonimaging", *arguments])[0] for _ in range(given.runs)]
@@ -103,14 +100,13 @@ def enlarged(scan: Scan, times: int) -> Scan:
     return replace(scan, shape=(x, y, z * times), spacing_mm=(*scan.spacing_mm[:2], scan.spacing_mm[2] / times))
 
 
-def compare(work: Path, source: Path, what: tuple[str, str, str], given: argparse.Namespace) -> None:
+def compare(work: Path, source: Path, name: str, form: str, given: argparse.Namespace) -> None:
     """Time both ways in turn, and print a row."""
     ours, limit, peaks = [], [], []
     disk = None if given.warm else source
     for _ in range(given.runs):
         output, plain = Path(tempfile.mkdtemp(dir=work)), Path(tempfile.mkdtemp(dir=work), "plain")
-        options = ["--as", what[1], "--jobs", what[2]]
-        took, peak = watched(["-m", "inveonimaging", "convert", str(source), str(output), *options], disk)
+        took, peak = watched(["-m", "inveonimaging", "convert", str(source), str(output), "--as", form], disk)
         ours.append(took)
         peaks.append(peak)
         took, _ = watched(["-c", LIMIT, str(source), str(output), str(plain)], disk)
@@ -120,7 +116,7 @@ def compare(work: Path, source: Path, what: tuple[str, str, str], given: argpars
     ratio = statistics.median(ours) / statistics.median(limit)
     speed = megabytes / statistics.median(ours)
     row = f"{spread(ours):>24} {spread(limit):>22} {ratio:6.2f} {speed:6.0f} {len(files):6} {max(peaks):>8}"
-    print(f"{what[0]} {what[1]}, jobs {what[2]}".ljust(22), row, flush=True)
+    print(f"{name} {form}".ljust(22), row, flush=True)
 
 
 def watched(arguments: Sequence[str], disk: Path | None = None) -> tuple[float, int]:

@@ -2,7 +2,7 @@
 
 
 def main() -> None:
-    """Run the command; imported only here, since processes that write import this module, too, and need none of it."""
+    """Run the command; imported only here, since processes of a batch import this module, too, and need none of it."""
     from inveonimaging.cli.main import app
 
     app(prog_name="inveon")

@@ -37,7 +37,6 @@ def _convert(given: argparse.Namespace) -> None:
         raise InputError("is a folder", path=given.InveonImage, expected="one .img file", hint="see inveonFolder2DICOM")
     options = Options(
         prefixes=dict.fromkeys((Modality.CT, Modality.PET, Modality.SPECT), ""),
-        jobs=0,
         manifest=False,
         specified=True,
         beside_others=True,

@@ -57,7 +57,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _convert(given: argparse.Namespace) -> None:
     options = Options(
         form=form_of(given),
-        jobs=0,
         manifest=False,
         specified=True,
         beside_others=True,

@@ -38,7 +38,6 @@ CODES = '[{"key": "Zr89", "code": "C-168A4", "meaning": "^89^Zirconium", "system
 TAKEN: dict[str, tuple[Any, Any]] = {
     "form": ("Enhanced", Form.ENHANCED),
     "file_name": (Path("mouse.dcm"), "mouse.dcm"),
-    "jobs": ("2", 2),
     "overwrite": (np.True_, True),
     "manifest": (False, False),
     "largest_object": ("1GiB", 2**30),
@@ -131,8 +130,8 @@ def test_a_wrong_text_is_an_error_that_names_the_choices(name: str) -> None:
     ("name", "value"),
     [
         ("overwrite", "no"),
-        ("jobs", 2.5),
-        ("jobs", True),
+        ("largest_object", 2.5),
+        ("largest_object", True),
         ("cycle_ms", float("nan")),
         ("scan_time", "2014-03-04"),
         ("scan_time", "2014-03-04T14:05:09+01:00"),
@@ -355,7 +354,7 @@ def test_the_code_of_the_page_runs_in_its_order(
     for name in ("mouse.pet.img", "mouse.pet.img.hdr"):
         (tmp_path / name).write_bytes((study / name).read_bytes())
     monkeypatch.chdir(tmp_path)
-    names: dict[str, Any] = {"__name__": "page"}  # not __main__: no processes
+    names: dict[str, Any] = {"__name__": "page"}  # not __main__: no batch
     text = (DOCS / "reference" / "api.md").read_text("utf-8")
     blocks = blocks_of(text)
     assert len(blocks) > 8

@@ -182,10 +182,10 @@ def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
         time.sleep(0.002)
 
 
-def moments(study: Path, out: Path, *options: object) -> tuple[float, float]:
+def moments(study: Path, out: Path) -> tuple[float, float]:
     """Return when a run begins to work in its output, and when it ends, in seconds after its start."""
     start = time.monotonic()
-    with running("convert", *options, study, out) as process:
+    with running("convert", study, out) as process:
         wait_for(out / PARTIAL, process)
         begin = time.monotonic()
         process.communicate(timeout=LAST_RESORT_S)
@@ -200,15 +200,13 @@ def assert_whole(out: Path, *allowed: dict[str, Tree]) -> None:
 
 
 @posix
-@pytest.mark.parametrize(
-    ("jobs", "kills", "is_over"), [(1, 5, False), (1, 3, True), (2, 3, False), (2, 1, True)], ids=str
-)
+@pytest.mark.parametrize(("kills", "is_over"), [(5, False), (3, True)], ids=str)
 def test_who_is_killed_at_any_moment_leaves_nothing_half_written(
-    long_study: Path, reference: Tree, older: Path, tmp_path: Path, jobs: int, kills: int, is_over: bool
+    long_study: Path, reference: Tree, older: Path, tmp_path: Path, kills: int, is_over: bool
 ) -> None:
-    options = ["--jobs", jobs, *(["--overwrite"] if is_over else [])]
-    begin, end = moments(long_study, tmp_path / "measured", "--jobs", jobs)
-    chance = random.Random(f"{jobs} {is_over}")  # noqa: S311 - repeatable
+    options = ["--overwrite"] if is_over else []
+    begin, end = moments(long_study, tmp_path / "measured")
+    chance = random.Random(f"{is_over}")  # noqa: S311 - repeatable
     new = parts(long_study.parent / "out")
     old = parts(older) if is_over else {}
     expected = reference | ({"notes.txt": b"precious"} if is_over else {})
@@ -316,7 +314,7 @@ class TestTwoAtOnce:
     def test_one_writes_all_and_the_other_says_so(self, long_study: Path, reference: Tree, tmp_path: Path) -> None:
         for number in range(3):
             target = tmp_path / str(number)
-            command = ("convert", "--jobs", 1, long_study, target)
+            command = ("convert", long_study, target)
             with running(*command) as one, running(*command) as other:
                 said = [(*each.communicate(timeout=LAST_RESORT_S), each.returncode) for each in (one, other)]
             loser, winner = sorted(said, key=lambda each: each[2] == 0)
@@ -330,7 +328,7 @@ class TestTwoAtOnce:
         self, long_study: Path, reference: Tree, older: Path, tmp_path: Path
     ) -> None:
         shutil.copytree(older, tmp_path / "out")
-        command = ("convert", "--jobs", 1, "--overwrite", long_study, tmp_path / "out")
+        command = ("convert", "--overwrite", long_study, tmp_path / "out")
         with running(*command) as one, running(*command) as other:
             said = [(*each.communicate(timeout=LAST_RESORT_S), each.returncode) for each in (one, other)]
         assert 0 in {code for _, _, code in said}
@@ -505,12 +503,11 @@ def mounted(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
 
 @linux
 @pytest.mark.parametrize("size", ["size=200k", "size=600k", "nr_inodes=30", "nr_inodes=3", "nr_inodes=6", "size=4k"])
-@pytest.mark.parametrize("jobs", [1, 2])
 def test_a_full_disk_is_one_line_and_leaves_nothing(
-    long_study: Path, mounted: Callable[[str], Path], size: str, jobs: int
+    long_study: Path, mounted: Callable[[str], Path], size: str
 ) -> None:
     disk = mounted(size)
-    result = inveon("convert", "--jobs", jobs, long_study, disk / "out")
+    result = inveon("convert", long_study, disk / "out")
     line = assert_one_line_error(result.exit_code, result.stdout, result.stderr)
     assert line == f"error: {disk / 'out'}: cannot be written: No space left on device\n"
     assert list(disk.iterdir()) == []
@@ -813,17 +810,6 @@ def test_input_that_changes_meanwhile_is_refused(
     with pytest.raises(DataError, match=rf"{name}: ({said})") as caught:
         convert(study, out, progress=progress)
     assert str(caught.value).isprintable()
-    assert not out.parent.exists()
-
-
-@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_it_is_refused_whoever_reads_it(
-    study: Path, out: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
-) -> None:
-    """The processes that write find other data than were surveyed."""
-    changing(study, monkeypatch, "after the survey", lambda: change(study / "m1.pet.img"))
-    with pytest.raises(DataError, match=r"m1\.pet\.img: has (changed|become shorter) while it was read"):
-        convert(study, out, Options(jobs=2))
     assert not out.parent.exists()
 
 

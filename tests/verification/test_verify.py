@@ -1103,7 +1103,7 @@ def test_convert_says_so_if_what_it_wrote_differs(
 ) -> None:
     """A writer whose pixels are one step too high is caught."""
     monkeypatch.setattr(writing, "quantise", lambda *arguments: quantise(*arguments) + np.int16(1))
-    done = inveon("convert", originals[Form.CLASSIC] / "in", tmp_path / "out", "--jobs", "1", "--verify")
+    done = inveon("convert", originals[Form.CLASSIC] / "in", tmp_path / "out", "--verify")
     assert done.exit_code == 1
     assert "[offset]" in done.stdout
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from inveonimaging.conversion.options import Options
 
-_NOT_ASKED = {"jobs", "overwrite", "manifest", "recursive"}  # of a batch they are always the same, or change nothing
+_NOT_ASKED = {"overwrite", "manifest", "recursive"}  # of a batch they are always the same, or change nothing
 
 
 def fingerprint(options: Options) -> str:

@@ -61,7 +61,7 @@ def run_batch(
     Args:
         root: the folder, of any depth.
         output: where the studies go.
-        options: of each conversion; `jobs`, `overwrite`, `manifest` and `recursive` do not count.
+        options: of each conversion; `overwrite`, `manifest` and `recursive` do not count.
         batch: how many studies are done.
         watch: hears what happens.
 

@@ -17,8 +17,8 @@ from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import SpawnProcess
 
 from inveonimaging.batches.engine import Done, cleared, failed
+from inveonimaging.batches.processes import end_with_the_first, hear_signals, signals_held_back
 from inveonimaging.batches.study import Before, Job, Study
-from inveonimaging.conversion.processes import end_with_the_first, hear_signals, signals_held_back
 from inveonimaging.errors import OutputError
 
 _MOST_ON_WINDOWS = 60  # it waits for no more at a time

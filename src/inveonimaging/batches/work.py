@@ -93,7 +93,7 @@ class _Work:
     def __init__(self, job: Job, study: Study, before: Before | None) -> None:
         self._job, self._study, self._before = job, study, before
         self._source, self._output = Path(study.source), job.output / study.output
-        self._options = replace(job.options, jobs=1, overwrite=True, manifest=True, recursive=True)
+        self._options = replace(job.options, overwrite=True, manifest=True, recursive=True)
         self._plan: StudyPlan | None = None
 
     def done(self) -> Record:

@@ -42,9 +42,6 @@ def convert(
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Each sub-folder with pairs becomes a study.")
     ] = False,
-    jobs: Annotated[
-        int, typer.Option("--jobs", "-j", min=0, max=256, help="Processes that write; 0 takes what helps.")
-    ] = 0,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace what an earlier conversion wrote there.")
     ] = False,
@@ -61,7 +58,7 @@ def convert(
 ) -> None:
     """Convert Inveon files to DICOM: a folder becomes a study, each pair of files a series."""
     with one_line_errors(as_json=as_json):
-        options = replace(asked(), recursive=recursive, jobs=jobs, overwrite=overwrite, manifest=manifest)
+        options = replace(asked(), recursive=recursive, overwrite=overwrite, manifest=manifest)
         run(source, output, options, report=report, verify=verify, send=send, dry_run=dry_run, as_json=as_json)
 
 

@@ -78,7 +78,6 @@ def xnat(
         table = _inside(source, code_table) if code_table else None
         options = Options(
             form=_form(legacy_converted=legacy_converted, multiframe=multiframe),
-            jobs=0,
             manifest=False,
             specified=True,
             allow_long_data=True,

@@ -15,7 +15,6 @@ from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import SeriesPlan, StudyPlan, plan
 from inveonimaging.conversion.survey import Survey, survey_of
 from inveonimaging.conversion.uids import StudyNames
-from inveonimaging.conversion.workers import Team, team
 from inveonimaging.conversion.writing import series_of, slope_findings, work_of
 from inveonimaging.dicom.pixels import transfer_syntax_of
 from inveonimaging.dicom.series import Series
@@ -93,10 +92,8 @@ def convert_planned(
     """Convert what was planned; as `convert`."""
     refuse_planned(studies, output, options)
     total = sum(series.slices for study in studies for series in study.series)
-    files = sum(len(series.files) for study in studies for series in study.series)
     counter = _Counter(progress, total)
-    with team(options.jobs, files) as writers:
-        return tuple(_convert_study(study, options, writers, counter) for study in studies)
+    return tuple(_convert_study(study, options, counter) for study in studies)
 
 
 def refuse_planned(studies: tuple[StudyPlan, ...], output: Path, options: Options) -> None:
@@ -133,7 +130,7 @@ class _Counter:
         self._progress(self._done, self._total)
 
 
-def _convert_study(study: StudyPlan, options: Options, writers: Team, counter: _Counter) -> StudyResult:
+def _convert_study(study: StudyPlan, options: Options, counter: _Counter) -> StudyResult:
     with staged(study.output, may_be_used=options.overwrite or options.beside_others) as stage:
         replaced = _giving_way(study, options)
         seen = [_identity(planned.image) for planned in study.series]
@@ -151,7 +148,7 @@ def _convert_study(study: StudyPlan, options: Options, writers: Team, counter: _
             work_of(planned, each, named, options, stage.folder(str(planned.number)))
             for planned, each in zip(study.series, series, strict=True)
         ]
-        written = writers.write(works, counter.step)
+        written = [work.write(counter.step) for work in works]
         _refuse_changed(study, seen)
         if options.manifest:
             done = [SeriesDone(*each) for each in zip(study.series, surveys, odd, written, strict=True)]

@@ -26,7 +26,6 @@ from inveonimaging.version import __version__
 SCHEMA = 1
 _NOT_OF_THE_CONTENT = {
     "fail_on_warnings",
-    "jobs",
     "overwrite",
     "beside_others",
     "manifest",

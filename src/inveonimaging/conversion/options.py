@@ -47,7 +47,6 @@ PREFIXES = MappingProxyType({Modality.CT: "CT-", Modality.PET: "PET-", Modality.
 _NOT_IN_NAMES = frozenset('/\\:*?"<>|')
 _RESERVED = re.compile(r"(CON|PRN|AUX|NUL|COM\d|LPT\d) *", re.IGNORECASE)  # by Windows, with any suffix
 _LONGEST_CYCLE_MS = 60_000
-_MOST_JOBS = 256
 _NAMING = 'without / \\ : * ? " < > |'
 
 
@@ -113,13 +112,6 @@ def _size(name: str, value: Any) -> int:
     return size
 
 
-def _jobs(name: str, value: Any) -> int:
-    jobs = whole_number(name, value)
-    if not 0 <= jobs <= _MOST_JOBS:
-        raise OptionError(f"the number of jobs is {jobs}", expected=f"0 to {_MOST_JOBS}")
-    return jobs
-
-
 def _cycle_ms(_name: str, value: Any) -> float:
     cycle_ms = number("the cycle length", value)
     if not 0 < cycle_ms <= _LONGEST_CYCLE_MS:
@@ -170,8 +162,6 @@ class Options:
     Attributes:
         form: which SOP classes are written.
         file_name: of multi-frame objects, instead of prefix and number.
-        jobs: number of processes that write; 0 takes what helps. A script that asks for more than 1 needs the guard
-            `if __name__ == "__main__":`.
         overwrite: replace what an earlier conversion wrote.
         beside_others: the output may hold other things, but no folder of a series that is not empty.
         manifest: write `inveon-manifest.json` beside the series.
@@ -207,7 +197,6 @@ class Options:
 
     form: Given[Form | str, Form] = Given(choice(Form), Form.CLASSIC)
     file_name: Given[PathLike | None, str | None] = Given(optional(_file_name), None)
-    jobs: Given[int | str, int] = Given(_jobs, 1)
     overwrite: Given[bool, bool] = Given(switch, False)
     beside_others: Given[bool, bool] = Given(switch, False)
     manifest: Given[bool, bool] = Given(switch, True)

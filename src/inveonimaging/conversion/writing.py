@@ -37,7 +37,7 @@ Step = Callable[[int], None]
 
 @dataclass(frozen=True)
 class SeriesWork:
-    """All that it takes to write the files of a series, or some of them; it can be sent to another process.
+    """All that it takes to write the files of a series.
 
     Attributes:
         series: what they say.
@@ -59,25 +59,23 @@ class SeriesWork:
     compression: Compression
     folder: Path
 
-    def write(self, files: range, step: Step) -> tuple[Written, ...]:
-        """Write some of the files.
+    def write(self, step: Step) -> tuple[Written, ...]:
+        """Write the files.
 
         Raises:
             InveonError: the data file cannot be read, or a codec cannot compress a slice.
             OSError: a file cannot be written.
         """
         syntax = transfer_syntax_of(self.compression)
-        slices = range(self.objects[files.start].start, self.objects[files.stop - 1].stop)
-        instances = tuple(map(self._instance, slices))
+        instances = tuple(map(self._instance, range(self.objects[-1].stop)))
         written = []
         try:
             with ahead(_slabs(self.series, instances)) as slabs:
                 planes = _counted(chain.from_iterable(slabs), step)
-                for number in files:
-                    held = self.objects[number]
-                    own = instances[held.start - slices.start : held.stop - slices.start]
-                    parts = syntax.file(self._head(number, own), islice(planes, len(held)), len(held))
-                    written.append(write_file(self.folder / self.files[number], parts))
+                for number, (held, name) in enumerate(zip(self.objects, self.files, strict=True)):
+                    head = self._head(number, instances[held.start : held.stop])
+                    parts = syntax.file(head, islice(planes, len(held)), len(held))
+                    written.append(write_file(self.folder / name, parts))
         except InveonError as error:
             raise error.at(self.series.image.pair.header) from error
         return tuple(written)

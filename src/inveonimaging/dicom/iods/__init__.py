@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import copyreg
-from collections.abc import Callable
 from enum import Enum
-from typing import Any
 
 from inveonimaging.dicom.iods.ct import CT_IMAGE
 from inveonimaging.dicom.iods.enhanced import ENHANCED_CT_IMAGE, ENHANCED_PET_IMAGE
@@ -30,23 +27,8 @@ IODS: dict[Form, dict[Modality, Iod]] = {
     Form.LEGACY: {Modality.CT: LEGACY_CT_IMAGE, Modality.PET: LEGACY_PET_IMAGE, Modality.SPECT: NM_IMAGE},
 }
 
-BY_NAME = {iod.name: iod for of_form in IODS.values() for iod in of_form.values()}
-
-
-def _by_name(name: str) -> Iod:
-    return BY_NAME[name]
-
-
-def _reduced(iod: Iod) -> tuple[Callable[..., Any], tuple[str]]:
-    """Go to another process by name: the modules of an IOD are functions, some of them made on import."""
-    return _by_name, (iod.name,)
-
-
-copyreg.pickle(SingleFrameIod, _reduced)
-copyreg.pickle(MultiFrameIod, _reduced)
 
 __all__ = [
-    "BY_NAME",
     "CT_IMAGE",
     "ENHANCED_CT_IMAGE",
     "ENHANCED_PET_IMAGE",
