@@ -710,6 +710,16 @@ def test_each_fault_of_an_enhanced_object_is_caught_and_named(enhanced: Study, n
     assert codes(checked(enhanced.folder)) == expected
 
 
+@pytest.mark.parametrize(
+    ("offset", "expected"), [("185137+0000", set()), ("135137-0500", set()), ("135137+0000", {"injection-time"})]
+)
+def test_a_date_time_with_an_offset_is_read_by_the_zone_of_the_file(
+    enhanced: Study, offset: str, expected: set[str]
+) -> None:
+    enhanced.each(in_tracer(put(RadiopharmaceuticalStartDateTime=f"20140617{offset}")))  # the file's zone is -0500
+    assert codes(checked(enhanced.folder)) == expected
+
+
 @pytest.mark.parametrize("name", [*MULTI_FRAME, *(f"legacy {name}" for name in LEGACY_ONLY)])
 def test_each_fault_of_a_legacy_converted_object_is_caught_and_named(legacy: Study, name: str) -> None:
     spoil, expected = MULTI_FRAME.get(name) or LEGACY_ONLY[name.removeprefix("legacy ")]

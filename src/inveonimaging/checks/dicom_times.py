@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import math
-import re
 import warnings
 from collections.abc import Sequence
-from datetime import date, datetime, time, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from inveonimaging.dicom_reading.series import Plane
+from inveonimaging.dicom_reading.times import date_time, later, local_moment, moment_of, number_of, offset_of
 from inveonimaging.physics.timing import decay_factor, frame_reference_time
 
-_DATE_TIME = re.compile(r"(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\.\d{1,6})?\s*([+-]\d{4})?\s*\Z", re.ASCII)
-_ZONE = re.compile(r"([+-])(\d\d)(\d\d)\s*$", re.ASCII)
 _GE_BLOCK, _GE_CREATOR, _GE_SCAN_TIME = 0x0009, "GEMS_PETD_01", 0x0D
 _SAME_FACTOR = 2e-3  # times have whole seconds, half-lives are short
 _MOST_HALF_LIVES = 500.0
 _MS_PER_S = 1000.0
-_DATE_PARTS, _MINUTE_PARTS = 3, 5
 
 
 class Timed(NamedTuple):
@@ -34,19 +31,7 @@ class Timed(NamedTuple):
         """When its acquisition ended."""
         if self.begun is None or not self.duration_s:
             return self.begun
-        return _plus(self.begun, self.duration_s) or self.begun
-
-
-class Written(NamedTuple):
-    """A DICOM DateTime as it is written: its date, if it has one, and its time, if it has hours and minutes."""
-
-    day: date | None
-    clock: time | None
-
-    @property
-    def moment(self) -> datetime | None:
-        """Both as one."""
-        return datetime.combine(self.day, self.clock) if self.day and self.clock else None
+        return later(self.begun, self.duration_s) or self.begun
 
 
 def timed(plane: Plane) -> Timed:
@@ -121,7 +106,7 @@ def _counted_back(planes: Sequence[Timed], half_life_s: float | None) -> datetim
         return None
     after = plane.reference_s - frame_reference_time(0.0, plane.duration_s, half_life_s)
     is_middle = abs(plane.reference_s - plane.duration_s / 2) < _A_SECOND  # some write it instead
-    return plane.begun if abs(after) < _A_SECOND or is_middle else _plus(plane.begun, -after)
+    return plane.begun if abs(after) < _A_SECOND or is_middle else later(plane.begun, -after)
 
 
 _A_SECOND = 1.0
@@ -137,67 +122,14 @@ def vendor_start(plane: Plane) -> datetime | None:
     return local(plane, value.decode("latin-1").strip("\0 ") if isinstance(value, bytes) else value)
 
 
-def moment_of(day: Any, clock: Any) -> datetime | None:
-    """Return the moment of a Date and a Time."""
-    known_day, known_clock = written(day).day, clock_of(clock)
-    return datetime.combine(known_day, known_clock) if known_day and known_clock else None
-
-
-def clock_of(value: Any) -> time | None:
-    """Return a DICOM Time; colons are those of ACR-NEMA. An hour alone tells no time."""
-    return None if value is None else written("20000101" + str(value).replace(":", "")).clock
-
-
 def local(plane: Plane, value: Any) -> datetime | None:
-    """Return a DICOM DateTime by the clock of the dates and times beside it, if both zones are told."""
-    moment, zone, own = written(value).moment, _zone(value), _zone(value_of(plane, "TimezoneOffsetFromUTC"))
-    if moment is None or zone is None or own is None:
-        return moment
-    return _plus(moment, (own - zone).total_seconds())
+    """Return a DateTime by the clock of the dates and times beside it."""
+    return local_moment(value, value_of(plane, "TimezoneOffsetFromUTC"))
 
 
 def are_zones_told(plane: Plane, value: Any) -> bool:
     """Return whether a DateTime has a zone, and the dates and times beside it have one, too."""
-    return _zone(value) is not None and _zone(value_of(plane, "TimezoneOffsetFromUTC")) is not None
-
-
-def written(value: Any) -> Written:
-    """Return a DICOM DateTime as it is written, without its zone; it may end after any of its parts (PS3.5 6.2)."""
-    match = _DATE_TIME.match(str(value).strip()) if value is not None else None
-    if match is None:
-        return Written(None, None)
-    parts = [int(part) for part in match.groups()[:6] if part is not None]
-    try:
-        whole = datetime(*(parts + [1, 1][len(parts) - 1 :] if len(parts) < _DATE_PARTS else parts))  # type: ignore[arg-type]
-        whole += timedelta(seconds=float(match[7] or 0.0))
-    except (ValueError, OverflowError):
-        return Written(None, None)
-    day = whole.date() if len(parts) >= _DATE_PARTS else None
-    return Written(day, whole.time() if len(parts) >= _MINUTE_PARTS else None)
-
-
-def _zone(value: Any) -> timedelta | None:
-    match = _ZONE.search(str(value)) if value is not None else None
-    if match is None:
-        return None
-    offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
-    return -offset if match[1] == "-" else offset
-
-
-def _plus(moment: datetime, seconds: float) -> datetime | None:
-    try:
-        return moment + timedelta(seconds=seconds)
-    except OverflowError:
-        return None
-
-
-def number_of(value: Any) -> float | None:
-    """Return a finite number, None for anything else."""
-    try:
-        number = math.nan if value is None else float(value)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
+    return None not in (date_time(value).offset, offset_of(value_of(plane, "TimezoneOffsetFromUTC")))
 
 
 def value_of(holder: Any, keyword: str) -> Any:

@@ -9,23 +9,20 @@ from typing import Any
 from inveonimaging.checks.dicom_times import (
     Timed,
     are_zones_told,
-    clock_of,
     expected_factor,
     fits,
     is_odd,
     local,
-    moment_of,
-    number_of,
     start_of,
     timed,
     value_of,
     vendor_start,
-    written,
 )
 from inveonimaging.checks.facts import Facts
 from inveonimaging.checks.suv_issues import Doubt, Item
 from inveonimaging.checks.units import of_code
 from inveonimaging.dicom_reading.series import Plane, Series
+from inveonimaging.dicom_reading.times import clock_of, date_time, moment_of, number_of
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding
 
@@ -110,7 +107,7 @@ def _injected(plane: Plane, tracer: _Tracer, clock: time | None) -> tuple[dateti
     day; one that was cut to the minute has the seconds of the time alone, if they agree.
     """
     value = tracer.get("RadiopharmaceuticalStartDateTime")
-    moment, stated = local(plane, value), written(value)
+    moment, stated = local(plane, value), date_time(value)
     if moment is None or (stated.clock == time() and clock not in (None, time())):
         return None, stated.day
     is_cut = clock is not None and moment.second == 0 and moment.microsecond == 0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Any
+from dataclasses import KW_ONLY, dataclass, field
+from datetime import date, datetime, time
+from typing import Any, NamedTuple
 
+from inveonimaging.dicom_reading.times import number_of
 from inveonimaging.errors import printable
-from inveonimaging.verification.planes import Plane, number
+from inveonimaging.verification.planes import Plane
 from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import Scan
 
@@ -35,18 +36,29 @@ def no_excuse(_scan: Scan, _plane: Plane, _frame: int, _found: Any, _true: Any) 
     """Return that a difference is one."""
 
 
-@dataclass(frozen=True, kw_only=True)
+class Comparison(NamedTuple):
+    """How what is found is compared with what is true.
+
+    Attributes:
+        away: how far the one is from the other; infinite for what is no number and not the same.
+        allowed: how far it may be.
+    """
+
+    away: Callable[[Any, Any], float]
+    allowed: float = 0.0
+
+
+@dataclass(frozen=True)
 class Fact:
     """Something that planes state and the header tells.
 
     Attributes:
         code: of the difference.
-        kind: of comparison.
         label: what people call it.
         found: what a plane states; None if it does not.
         true: what the header says, of a frame; None if it does not.
-        away: how far the one is from the other; infinite for what is no number and not the same.
-        allowed: how far it may be.
+        kind: of comparison.
+        how: they are compared.
         unit: of both.
         needed: whether a plane must state it if the header tells it.
         is_noted: whether it is worth a note if only one of both tells it.
@@ -54,12 +66,12 @@ class Fact:
     """
 
     code: str
-    kind: Kind
     label: str
     found: Callable[[Plane], Any]
     true: Callable[[Scan, int], Any]
-    away: Callable[[Any, Any], float]
-    allowed: float = 0.0
+    _: KW_ONLY
+    kind: Kind
+    how: Comparison
     unit: str = ""
     needed: Callable[[Scan, Plane], bool] = lambda _scan, _plane: True
     is_noted: bool = False
@@ -126,7 +138,7 @@ def _compare(fact: Fact, planes: Sequence[Plane], frames: Sequence[int | None], 
         if note is not None or true is None:
             continue
         tally.largest = max(tally.largest, away)
-        if away > fact.allowed:
+        if away > fact.how.allowed:
             tally.differing += 1
             if worst is None or away > worst[0]:
                 worst = (away, plane, found, true)
@@ -135,8 +147,8 @@ def _compare(fact: Fact, planes: Sequence[Plane], frames: Sequence[int | None], 
 
 def _judged(fact: Fact, scan: Scan, plane: Plane, frame: int, found: Any, true: Any) -> tuple[float, str | None]:
     """Return how far what is found is from what is true, and what excuses it if that is too far."""
-    away = math.inf if true is None else fact.away(found, true)
-    return away, fact.excuse(scan, plane, frame, found, true) if away > fact.allowed else None
+    away = math.inf if true is None else fact.how.away(found, true)
+    return away, fact.excuse(scan, plane, frame, found, true) if away > fact.how.allowed else None
 
 
 def _report(
@@ -206,19 +218,21 @@ def _ratio(found: Any, true: Any) -> str:
 
 def numbers(found: Any, true: Any) -> float:
     """Return how far numbers are apart."""
-    value = number(found)
+    value = number_of(found)
     return math.inf if value is None else abs(value - true)
 
 
 def relative(found: Any, true: Any) -> float:
     """Return how far numbers are apart, as a share of the true one."""
-    value = number(found)
+    value = number_of(found)
     return math.inf if value is None else abs(value - true) / (abs(true) or 1.0)
 
 
 def seconds(found: Any, true: Any) -> float:
-    """Return how far moments are apart, in s."""
-    if isinstance(found, datetime | timedelta):
+    """Return how far moments, or times of a day, are apart, in s."""
+    if isinstance(found, time):
+        found, true = (datetime.combine(date.min, each) for each in (found, true))
+    if isinstance(found, datetime):
         return float(abs((found - true).total_seconds()))
     return math.inf
 
@@ -249,3 +263,10 @@ def plain(text: Any) -> str:
     """Return text without what a DICOM text cannot hold: separators, control characters, more than 64 of them."""
     flat = "".join(" " if c in "^=" or not c.isprintable() else c for c in str(text).replace("\\", "/"))
     return " ".join(flat.split())[:_CUT].strip()
+
+
+MOMENT = Comparison(seconds, 1e-3 + 1e-6)
+RELATIVE = Comparison(relative, _RELATIVE)  # Decimal Strings have ten digits and more
+TEXT = Comparison(same_text)
+ONE_OF = Comparison(one_of)
+TERMS = Comparison(all_of)

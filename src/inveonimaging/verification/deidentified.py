@@ -15,7 +15,6 @@ from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.redaction.context import neutral
 from inveonimaging.redaction.free_text import folded
-from inveonimaging.verification.dicom_times import acquired, joined
 from inveonimaging.verification.identity import KEPT, Name, Search, names_of
 from inveonimaging.verification.planes import Plane
 from inveonimaging.verification.result import Difference, Kind
@@ -104,7 +103,7 @@ def _days(scans: Sequence[Scan], series: Sequence[Series]) -> int:
 
 
 def _day(plane: Plane) -> date | None:
-    moment = joined(plane.get("SeriesDate"), plane.get("SeriesTime")) or acquired(plane)
+    moment = plane.moment("SeriesDate", "SeriesTime") or plane.acquired
     return moment.date() if moment else None
 
 

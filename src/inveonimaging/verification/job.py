@@ -12,7 +12,6 @@ from inveonimaging.dicom_reading.series import dicom_files
 from inveonimaging.errors import printable
 from inveonimaging.inveon.pairs import no_pairs, scan_folder
 from inveonimaging.verification.deidentified import DEIDENTIFIED, Hidden, hidden_of, is_deidentified
-from inveonimaging.verification.dicom_times import joined
 from inveonimaging.verification.overrides import Manifest, Overrides, manifest_beside
 from inveonimaging.verification.pairing import paired
 from inveonimaging.verification.planes import Found, Plane, read_files, values_of
@@ -223,7 +222,7 @@ class _Comparison:
         for planes in series:
             if has_own_time(planes[0]):
                 continue
-            stated = joined(planes[0].get("StudyDate"), planes[0].get("StudyTime"))
+            stated = planes[0].moment("StudyDate", "StudyTime")
             is_wrong = stated is not None and (stated != min(starts) if self.study.is_whole else stated > min(starts))
             if is_wrong:
                 message = f"Study Date and Time is {stated}, expected {min(starts)}, the start of the first scan"

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from inveonimaging.errors import InputError
 from inveonimaging.verification.correlation import likeness, sample
-from inveonimaging.verification.dicom_times import acquired
 from inveonimaging.verification.layout import LAYOUTS
 from inveonimaging.verification.planes import Plane
 from inveonimaging.verification.source import Scan
@@ -80,7 +79,7 @@ def _score(planes: SeriesOfPlanes, scan: Scan, sources: Mapping[str, tuple[str, 
 
 def _starts(planes: SeriesOfPlanes, scan: Scan) -> bool:
     """Return whether the first plane was acquired when some frame of the scan began."""
-    time, start = acquired(planes[0]), scan.start
+    time, start = planes[0].acquired, scan.start
     if time is None or start is None:
         return False
     seconds = (time - start).total_seconds()

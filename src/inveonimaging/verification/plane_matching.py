@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from inveonimaging.errors import InputError
 from inveonimaging.verification.correlation import likeness, sample
-from inveonimaging.verification.dicom_times import acquired, parsed
 from inveonimaging.verification.layout import AS_IT_IS, LAYOUTS, Layout
 from inveonimaging.verification.planes import Float, Plane
 from inveonimaging.verification.source import Scan
@@ -118,7 +117,7 @@ class _Placer:
         if not scan.is_gated:
             milliseconds = [_reference_ms(plane, scan) for plane in self.planes]
             yield _nearest(milliseconds, scan.reference_times_ms) or _ranked(milliseconds, by_step)
-            times = [acquired(plane) for plane in self.planes]
+            times = [plane.acquired for plane in self.planes]
             seconds = [(time - start).total_seconds() if time and start else None for time in times]
             yield _nearest(seconds, scan.starts_s) or _ranked(seconds, by_step)
         for keyword in ("TriggerTime", "NominalCardiacTriggerDelayTime", "NominalRespiratoryTriggerDelayTime"):
@@ -272,7 +271,7 @@ def _along(plane: Plane) -> float | None:
 def _reference_ms(plane: Plane, scan: Scan) -> float | None:
     """Return Frame Reference Time, or what Frame Reference DateTime makes of it."""
     stated = plane.number("FrameReferenceTime")
-    time = parsed(plane.get("FrameReferenceDateTime"))
+    time = plane.local_moment("FrameReferenceDateTime")
     if stated is not None or time is None or scan.start is None:
         return stated
     return 1000 * (time - scan.start).total_seconds()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from pydicom.uid import UID
 from pydicom.valuerep import DSdecimal, DSfloat
 
 from inveonimaging.dicom_reading.series import Instance, Native, read_instance, read_plane
+from inveonimaging.dicom_reading.times import local_moment, moment_of, number_of
 from inveonimaging.dicom_reading.workstation import workstation_values
 from inveonimaging.errors import InputError
 
@@ -160,7 +162,20 @@ class Plane:
 
     def number(self, keyword: str) -> float | None:
         """Return a value as a finite number; None if it is none."""
-        return number(self.get(keyword))
+        return number_of(self.get(keyword))
+
+    def moment(self, day: str, clock: str) -> datetime | None:
+        """Return the moment of a Date and a Time, by keyword; None if one is missing or senseless."""
+        return moment_of(self.get(day), self.get(clock))
+
+    def local_moment(self, keyword: str) -> datetime | None:
+        """Return a DateTime by the clock of the Dates and Times beside it; None if it is missing or senseless."""
+        return local_moment(self.get(keyword), self.get("TimezoneOffsetFromUTC"))
+
+    @property
+    def acquired(self) -> datetime | None:
+        """When its acquisition began."""
+        return self.local_moment("FrameAcquisitionDateTime") or self.moment("AcquisitionDate", "AcquisitionTime")
 
     @property
     def name(self) -> str:
@@ -311,20 +326,11 @@ def read_files(files: Sequence[Path], step: Any) -> Found:
     return Found(tuple(map(tuple, series.values())), tuple(damaged), tuple(others))
 
 
-def number(value: Any) -> float | None:
-    """Return a value as a finite number; None if it is none."""
-    try:
-        found = float(value)
-    except (TypeError, ValueError):
-        return None
-    return found if np.isfinite(found) else None
-
-
 def numbers(value: Any, count: int) -> Float | None:
     """Return so many finite numbers; None if they are others."""
     if not isinstance(value, tuple) or len(value) != count:
         return None
-    found = [number(each) for each in value]
+    found = [number_of(each) for each in value]
     return None if None in found else np.array(found, dtype=float)
 
 

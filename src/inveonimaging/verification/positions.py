@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from inveonimaging.errors import printable
-from inveonimaging.verification.attributes import NM
 from inveonimaging.verification.layout import Layout
 from inveonimaging.verification.plane_matching import Placing
 from inveonimaging.verification.planes import Float, Plane
 from inveonimaging.verification.result import Difference, Kind
+from inveonimaging.verification.sop_classes import NM
 from inveonimaging.verification.source import Scan
 
 ALLOWED_MM = 1e-3  # a thousandth of a millimetre: what three decimals give

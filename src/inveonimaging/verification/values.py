@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from inveonimaging.dicom_reading.series import read_planes
+from inveonimaging.dicom_reading.times import number_of
 from inveonimaging.errors import InputError
 from inveonimaging.verification.correlation import sample
 from inveonimaging.verification.diagnosis import Diagnosis, diagnosed
 from inveonimaging.verification.plane_matching import Placing, Slot
-from inveonimaging.verification.planes import Float, Plane, number
+from inveonimaging.verification.planes import Float, Plane
 from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import Scan
 from inveonimaging.verification.vendor import is_cut_off
@@ -125,7 +126,7 @@ def scale_of(plane: Plane) -> tuple[float, float]:
     slope, intercept = plane.number("RescaleSlope"), plane.number("RescaleIntercept")
     mapping = plane.get("RealWorldValueMappingSequence")
     if slope is None and mapping is not None:
-        slope, intercept = number(mapping["RealWorldValueSlope"]), number(mapping["RealWorldValueIntercept"])
+        slope, intercept = number_of(mapping["RealWorldValueSlope"]), number_of(mapping["RealWorldValueIntercept"])
     return 1.0 if slope is None else slope, intercept or 0.0
 
 
@@ -155,8 +156,8 @@ def _mapped(
     mapping = plane.get("RealWorldValueMappingSequence")
     if mapping is None:
         return None
-    slope = number(mapping["RealWorldValueSlope"])
-    intercept = number(mapping["RealWorldValueIntercept"]) or 0.0
+    slope = number_of(mapping["RealWorldValueSlope"])
+    intercept = number_of(mapping["RealWorldValueIntercept"]) or 0.0
     if slope is None or (slope, intercept) == scale:
         return None
     away = np.abs(pixels.astype(np.float64) * slope + intercept - true)

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inveonimaging.dicom_reading.times import number_of
 from inveonimaging.dicom_reading.workstation import KEYS
 from inveonimaging.errors import printable
 from inveonimaging.inveon.hdr.fields import MAIN
-from inveonimaging.verification.comparison import Fact, number_or_text
-from inveonimaging.verification.dicom_times import joined
-from inveonimaging.verification.planes import WORKSTATION, Float, Plane, number, values_of
+from inveonimaging.verification.comparison import Comparison, Fact, number_or_text
+from inveonimaging.verification.planes import WORKSTATION, Float, Plane, values_of
 from inveonimaging.verification.result import Kind
 from inveonimaging.verification.source import Scan
 
@@ -43,8 +43,7 @@ def private_facts() -> Iterator[Fact]:
             label=f"{key} in the private block (0079,10{element:02X})",
             found=_private(key),
             true=_of_header(key),
-            away=number_or_text,
-            allowed=_SIX_DIGITS,
+            how=Comparison(number_or_text, _SIX_DIGITS),
             needed=lambda _scan, _plane: False,
         )
 
@@ -73,7 +72,7 @@ def middle_of_frame(scan: Scan, plane: Plane, frame: int, found: Any, _true: Any
     middles = [
         1000 * (start + (block.duration_s or 0.0) / 2) for start, block in zip(scan.starts_s, scan.frames, strict=True)
     ]
-    value = number(found)
+    value = number_of(found)
     if not is_vendors(plane) or value is None or abs(value - middles[frame]) > _MS:
         return None
     most = max(middle - mean for middle, mean in zip(middles, scan.reference_times_ms, strict=True))
@@ -85,7 +84,7 @@ def middle_of_frame(scan: Scan, plane: Plane, frame: int, found: Any, _true: Any
 
 def six_digits(_scan: Scan, plane: Plane, _frame: int, found: Any, true: Any) -> str | None:
     """Decay Factor: six digits of it."""
-    value = number(found)
+    value = number_of(found)
     if not is_vendors(plane) or value is None or true is None or f"{value:.6g}" != f"{true:.6g}":
         return None
     return "Decay Factor has six digits, as the vendor's workstation writes it"
@@ -120,7 +119,7 @@ def sex_not_known(_scan: Scan, plane: Plane, _frame: int, found: Any, true: Any)
 
 def mm_as_cm(_scan: Scan, plane: Plane, _frame: int, found: Any, true: Any) -> str | None:
     """Distance Source to Detector and to Patient: ten times as much."""
-    value = number(found)
+    value = number_of(found)
     if not is_vendors(plane) or value is None or true is None or abs(value / (10 * true) - 1) > _SAME:
         return None
     return (
@@ -175,5 +174,5 @@ def study_notes(series: Sequence[Sequence[Plane]]) -> Iterator[str]:
 
 def has_own_time(plane: Plane) -> bool:
     """Return whether the workstation wrote the series' own start as that of the study."""
-    study, series = (joined(plane.get(f"{what}Date"), plane.get(f"{what}Time")) for what in ("Study", "Series"))
+    study, series = (plane.moment(f"{what}Date", f"{what}Time") for what in ("Study", "Series"))
     return is_vendors(plane) and study is not None and study == series
