@@ -23,7 +23,7 @@ from inveonimaging.checks import units
 from inveonimaging.checks.checked import Asked, Checked, check_dicom, check_pair
 from inveonimaging.checks.marker import Side
 from inveonimaging.checks.nuclides import NUCLIDES, nuclide_of
-from inveonimaging.checks.readiness import State, Verdict
+from inveonimaging.checks.readiness import State, SuvVerdict
 from inveonimaging.dicom.codes import isotope_of
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom_reading.series import read_series
@@ -219,7 +219,7 @@ def test_an_injection_within_a_dynamic_scan_is_a_note(tmp_path: Path, form: Form
         assert found.get("injection-within-scan") == "info"
         assert "warning" not in found.values()
         assert each.suv is not None
-        assert each.suv.verdict is Verdict.READY
+        assert each.suv.verdict is SuvVerdict.READY
         assert each.suv.suv_per_bqml == expected
         assert row(each, "Radiopharmaceutical Start DateTime").state is State.PRESENT
     image = inveonimaging.read(tmp_path / "m.pet.img")
@@ -230,7 +230,7 @@ def test_an_injection_within_the_only_frame_is_a_warning(tmp_path: Path) -> None
     checked = looked_at(tmp_path, STATIC, change=tracer(injection_time=START + timedelta(seconds=208)))
     assert "injection-after-start" in codes(checked)
     assert checked.suv is not None
-    assert checked.suv.verdict is Verdict.DOUBTFUL
+    assert checked.suv.verdict is SuvVerdict.DOUBTFUL
     assert checked.suv.suv_per_bqml == pytest.approx(24.6 / (7.03e6 * 1.0221321), rel=1e-6)
 
 
@@ -260,7 +260,7 @@ def test_frames_before_the_injection_hold_nothing(tmp_path: Path, left_over: flo
     assert ("activity-before-injection" in found) is (code is not None)
     assert "warning" not in found.values()
     assert checked.suv is not None
-    assert checked.suv.verdict is Verdict.READY
+    assert checked.suv.verdict is SuvVerdict.READY
 
 
 # What it is that viewers refuse, and whether the formula holds all the same.
@@ -294,7 +294,7 @@ def test_what_is_not_ready_has_a_factor_only_if_the_formula_holds(tmp_path: Path
     scan, change, attribute, holds = REFUSED[case]
     checked = looked_at(tmp_path, scan, change=change)
     assert checked.suv is not None
-    assert checked.suv.verdict is Verdict.NOT_READY
+    assert checked.suv.verdict is SuvVerdict.NOT_READY
     assert row(checked, attribute).state is State.MISSING
     assert (checked.suv.suv_per_bqml is not None) is holds
 
@@ -302,7 +302,7 @@ def test_what_is_not_ready_has_a_factor_only_if_the_formula_holds(tmp_path: Path
 def test_a_dose_beyond_all_reason_is_not_ready(tmp_path: Path) -> None:
     checked = looked_at(tmp_path, change=tracer(dose=1e-320))
     assert checked.suv is not None
-    assert (checked.suv.verdict, checked.suv.suv_per_bqml) == (Verdict.NOT_READY, None)
+    assert (checked.suv.verdict, checked.suv.suv_per_bqml) == (SuvVerdict.NOT_READY, None)
 
 
 @pytest.mark.parametrize(("before", "is_odd"), [(12.0, False), (16.0, True)])
@@ -591,159 +591,159 @@ def differing(dataset: Any, number: int) -> None:
     dataset.PatientWeight = 0.0246 if number else 0.0346
 
 
-DICOM: dict[str, tuple[Callable[[Any, int], None], str, str, State, Verdict]] = {
-    "no weight": (put(PatientWeight=None), "weight-unknown", "Patient's Weight", State.MISSING, Verdict.NOT_READY),
+DICOM: dict[str, tuple[Callable[[Any, int], None], str, str, State, SuvVerdict]] = {
+    "no weight": (put(PatientWeight=None), "weight-unknown", "Patient's Weight", State.MISSING, SuvVerdict.NOT_READY),
     "weight in g": (
         put(PatientWeight="24.6"),
         "weight-implausible",
         "Patient's Weight",
         State.DOUBTFUL,
-        Verdict.DOUBTFUL,
+        SuvVerdict.DOUBTFUL,
     ),
     "dose in MBq": (
         put(RadionuclideTotalDose="7.03"),
         "dose-implausible",
         "Radionuclide Total Dose",
         State.DOUBTFUL,
-        Verdict.DOUBTFUL,
+        SuvVerdict.DOUBTFUL,
     ),
     "no dose": (
         put(RadionuclideTotalDose=None),
         "dose-unknown",
         "Radionuclide Total Dose",
         State.MISSING,
-        Verdict.NOT_READY,
+        SuvVerdict.NOT_READY,
     ),
     "half-life in min": (
         put(RadionuclideHalfLife="109.77"),
         "half-life-disagrees",
         "Radionuclide Half Life",
         State.DOUBTFUL,
-        Verdict.DOUBTFUL,
+        SuvVerdict.DOUBTFUL,
     ),
-    "counts": (put(Units="CNTS"), "not-calibrated", "Units", State.MISSING, Verdict.NOT_READY),
+    "counts": (put(Units="CNTS"), "not-calibrated", "Units", State.MISSING, SuvVerdict.NOT_READY),
     "no ATTN": (
         put(CorrectedImage=["NORM", "DECY"]),
         "attenuation-not-corrected",
         "Corrected Image",
         State.MISSING,
-        Verdict.NOT_READY,
+        SuvVerdict.NOT_READY,
     ),
     "no decay": (
         put(DecayCorrection="NONE"),
         "decay-not-corrected",
         "Decay Correction",
         State.MISSING,
-        Verdict.NOT_READY,
+        SuvVerdict.NOT_READY,
     ),
     "saved again": (
         put(SeriesTime="170000"),
         "series-time-late",
         "Series Date and Time",
         State.DOUBTFUL,
-        Verdict.DOUBTFUL,
+        SuvVerdict.DOUBTFUL,
     ),
     "no series time": (
         put(SeriesTime=None),
         "scan-time-unknown",
         "Series Date and Time",
         State.MISSING,
-        Verdict.NOT_READY,
+        SuvVerdict.NOT_READY,
     ),
     "of the day after": (
         put(SeriesDate="20140618"),
         "series-time-late",
         "Series Date and Time",
         State.DOUBTFUL,
-        Verdict.DOUBTFUL,
+        SuvVerdict.DOUBTFUL,
     ),
     "of the day before": (
         put(SeriesDate="20140616"),
         "series-time-early",
         "Series Date and Time",
         State.DOUBTFUL,
-        Verdict.DOUBTFUL,
+        SuvVerdict.DOUBTFUL,
     ),
     "injection cut to its date": (
         put(RadiopharmaceuticalStartDateTime="20140617"),
         "injection-time-cut",
         "Radiopharmaceutical Start DateTime",
         State.DOUBTFUL,
-        Verdict.DOUBTFUL,
+        SuvVerdict.DOUBTFUL,
     ),
     "injection cut to its date, and nothing else": (
         put(RadiopharmaceuticalStartDateTime="20140617", RadiopharmaceuticalStartTime=None),
         "injection-time-cut",
         "Radiopharmaceutical Start DateTime",
         State.MISSING,
-        Verdict.NOT_READY,
+        SuvVerdict.NOT_READY,
     ),
     "injection cut to its hour, and nothing else": (
         put(RadiopharmaceuticalStartDateTime="2014061713", RadiopharmaceuticalStartTime=None),
         "injection-time-cut",
         "Radiopharmaceutical Start DateTime",
         State.MISSING,
-        Verdict.NOT_READY,
+        SuvVerdict.NOT_READY,
     ),
     "injection cut to its year": (
         put(RadiopharmaceuticalStartDateTime="2014"),
         "injection-time-unknown",
         "Radiopharmaceutical Start DateTime",
         State.MISSING,
-        Verdict.NOT_READY,
+        SuvVerdict.NOT_READY,
     ),
     "another hour": (
         put(RadiopharmaceuticalStartDateTime="2014061712"),
         "injection-times-disagree",
         "Radiopharmaceutical Start Time",
         State.DOUBTFUL,
-        Verdict.DOUBTFUL,
+        SuvVerdict.DOUBTFUL,
     ),
-    "kBq": (put(Units="KBQML"), "units-other", "Units", State.MISSING, Verdict.NOT_READY),
-    "rates": (put(Units="CPS"), "not-calibrated", "Units", State.MISSING, Verdict.NOT_READY),
-    "SUV": (put(Units="GML"), "already-suv", "Units", State.PRESENT, Verdict.ALREADY),
+    "kBq": (put(Units="KBQML"), "units-other", "Units", State.MISSING, SuvVerdict.NOT_READY),
+    "rates": (put(Units="CPS"), "not-calibrated", "Units", State.MISSING, SuvVerdict.NOT_READY),
+    "SUV": (put(Units="GML"), "already-suv", "Units", State.PRESENT, SuvVerdict.ALREADY),
     "SUV by surface in g/mL": (
         put(Units="GML", SUVType="BSA"),
         "suv-type-contradicts",
         "Units",
         State.DOUBTFUL,
-        Verdict.ALREADY,
+        SuvVerdict.ALREADY,
     ),
     "two injections": (
         put(RadiopharmaceuticalStartTime="125137"),
         "injection-times-disagree",
         "Radiopharmaceutical Start Time",
         State.DOUBTFUL,
-        Verdict.DOUBTFUL,
+        SuvVerdict.DOUBTFUL,
     ),
     "time of injection alone, of the day before": (
         put(RadiopharmaceuticalStartDateTime=None, RadiopharmaceuticalStartTime="231500"),
         "injection-after-end",
         "Radiopharmaceutical Start DateTime",
         State.MISSING,
-        Verdict.NOT_READY,
+        SuvVerdict.NOT_READY,
     ),
     "a date of injection that is none": (
         without_a_day,
         "injection-time-unknown",
         "Radiopharmaceutical Start DateTime",
         State.MISSING,
-        Verdict.NOT_READY,
+        SuvVerdict.NOT_READY,
     ),
     "copper, no fraction": (
         of_copper,
         "branching-fraction-disagrees",
         "Units",
         State.DOUBTFUL,
-        Verdict.DOUBTFUL,
+        SuvVerdict.DOUBTFUL,
     ),
-    "two weights": (differing, "series-mixed", "Patient's Weight", State.MISSING, Verdict.NOT_READY),
+    "two weights": (differing, "series-mixed", "Patient's Weight", State.MISSING, SuvVerdict.NOT_READY),
     "another decay": (
         put(DecayFactor="1.5"),
         "decay-factor-disagrees",
         "Decay Correction",
         State.DOUBTFUL,
-        Verdict.DOUBTFUL,
+        SuvVerdict.DOUBTFUL,
     ),
 }
 
@@ -761,7 +761,7 @@ def test_odd_dicom_is_told(tmp_path: Path, case: str) -> None:
 def test_decay_corrected_to_the_injection_is_ready(tmp_path: Path) -> None:
     checked = altered(written(tmp_path), put(DecayCorrection="ADMIN"))
     assert checked.suv is not None
-    assert checked.suv.verdict is Verdict.READY
+    assert checked.suv.verdict is SuvVerdict.READY
     assert checked.suv.suv_per_bqml == pytest.approx(24.6 / 7.03e6, rel=1e-9)  # the dose is not decayed
 
 
@@ -901,7 +901,7 @@ def test_enhanced_needs_no_series_time_and_no_true_one(tmp_path: Path) -> None:
         checked = altered(files, change)
         assert checked.suv is not None
         assert checked.suv.suv_per_bqml == pytest.approx(24.6 / (7.03e6 * 0.99684769), rel=1e-7)
-        assert (checked.suv.verdict is Verdict.READY) is ("series-time-late" not in codes(checked))
+        assert (checked.suv.verdict is SuvVerdict.READY) is ("series-time-late" not in codes(checked))
 
 
 @pytest.mark.parametrize("form", Form)
@@ -915,7 +915,7 @@ def test_a_zone_of_the_injection_counts_where_the_other_times_have_one(tmp_path:
 
     checked = altered(written(tmp_path, form=form), in_london)
     assert checked.suv is not None
-    assert checked.suv.verdict is Verdict.READY
+    assert checked.suv.verdict is SuvVerdict.READY
     assert row(checked, "Radiopharmaceutical Start DateTime").value == "2014-06-17 13:51:37"
     assert checked.suv.suv_per_bqml == pytest.approx(24.6 / (7.03e6 * 0.99684769), rel=1e-7)
 

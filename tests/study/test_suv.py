@@ -21,7 +21,7 @@ import inveonimaging
 from conftest import Measures, Tool, skip_or_fail
 from helpers import CT, PET, ROOT
 from inveonimaging import InputError, Options, convert, read
-from inveonimaging.checks.readiness import Verdict
+from inveonimaging.checks.readiness import SuvVerdict
 from inveonimaging.checks.series import check_series
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom_reading.series import read_series
@@ -254,7 +254,7 @@ def test_calculate_suv_refuses_what_we_call_not_ready(tmp_path: Path, calculated
             dataset.save_as(other / file.name)
         _, readiness = check_series(read_series([other])[0])
         assert readiness is not None
-        assert readiness.verdict is Verdict.NOT_READY
+        assert readiness.verdict is SuvVerdict.NOT_READY
 
 
 @pytest.mark.npm
@@ -290,6 +290,6 @@ def test_check_reads_the_same_factor_from_every_form(tmp_path: Path, case: str, 
     files = converted(tmp_path, CASES[case][0], form)
     found, readiness = check_series(read_series(files)[0])
     assert readiness is not None
-    assert readiness.verdict is Verdict.READY
+    assert readiness.verdict is SuvVerdict.READY
     assert found == ()
     assert readiness.suv_per_bqml == pytest.approx(suv_factor(read(tmp_path / "m.pet.img")), rel=1e-9)

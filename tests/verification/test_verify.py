@@ -32,9 +32,9 @@ from inveonimaging.inveon.hdr.enums import Modality, Orientation
 from inveonimaging.phantom import Scan, frames_of, write_scan
 from inveonimaging.physics.quantification import Policy, quantise
 from inveonimaging.verification import (
+    Agreement,
     Kind,
     Overrides,
-    Verdict,
     Verification,
     attributes,
     concepts,
@@ -121,7 +121,7 @@ def test_what_is_converted_is_as_the_source_has_it(name: str, form: Form, tmp_pa
     assert result.differences == ()
     assert result.same
     (study,) = result.studies
-    assert all(check.verdict is Verdict.SAME for series in study.series for check in series.checks)
+    assert all(check.verdict is Agreement.SAME for series in study.series for check in series.checks)
     parts = len(scan.beds) * scan.energy_windows * (len(scan.frames) if scan.gates > 1 else 1)
     series = 3 if name == "gates apart" else parts
     assert len(study.series) == series
@@ -809,7 +809,7 @@ def test_a_simple_conversion_is_right_in_what_it_states_and_what_it_leaves_out_i
     assert codes(result) == UNSTATED
     (series,) = result.studies[0].series
     verdicts = {check.kind: check.verdict for check in series.checks}
-    assert verdicts[Kind.VOXELS] is verdicts[Kind.POSITIONS] is verdicts[Kind.INSTANCES] is Verdict.SAME
+    assert verdicts[Kind.VOXELS] is verdicts[Kind.POSITIONS] is verdicts[Kind.INSTANCES] is Agreement.SAME
     assert "nothing tells which frame a plane is; told by Instance Number" in series.notes
     assert any("Patient's Name is not stated" in note for note in series.notes)
 

@@ -19,7 +19,7 @@ from inveonimaging.checks.dicom_times import (
     vendor_start,
 )
 from inveonimaging.checks.facts import Facts
-from inveonimaging.checks.suv_issues import Doubt, Item
+from inveonimaging.checks.suv_issues import Item, SuvIssue
 from inveonimaging.checks.units import of_code
 from inveonimaging.dicom_reading.series import Plane, Series
 from inveonimaging.dicom_reading.times import clock_of, date_time, moment_of, number_of
@@ -52,7 +52,7 @@ def is_pet_series(series: Series) -> bool:
 
 
 def facts_of_series(series: Series) -> Facts:
-    """Return what a PET series says; what cannot be understood counts as not told."""
+    """Return the facts of a PET series; a value that cannot be read counts as missing."""
     first = series.first
     is_enhanced = str(value_of(first, "SOPClassUID")) == _ENHANCED_PET
     tracer = _Tracer(first)
@@ -116,12 +116,12 @@ def _injected(plane: Plane, tracer: _Tracer, clock: time | None) -> tuple[dateti
     return moment, None
 
 
-def doubts_of_series(series: Series, facts: Facts) -> tuple[Doubt, ...]:
-    """Return what instances tell beyond the facts: values that differ or cannot be read, and decay factors."""
+def suv_issues_of_series(series: Series, facts: Facts) -> tuple[SuvIssue, ...]:
+    """Return problems that the facts do not show: values that differ or cannot be read, and decay factors."""
     return (*_differing(series), *_unreadable(series, facts), *_decay_factors(series, facts))
 
 
-def _differing(series: Series) -> Iterator[Doubt]:
+def _differing(series: Series) -> Iterator[SuvIssue]:
     seen: dict[str, set[str]] = {}
     for instance in series.instances:
         plane = instance.planes[0] if instance.planes else Plane(instance, 0)
@@ -136,10 +136,10 @@ def _differing(series: Series) -> Iterator[Doubt]:
         if len(values_seen) > 1:
             shown = ", ".join(printable(value, 30) for value in sorted(values_seen)[:3])
             message = f"{name} differs between the files of the series: {shown}"
-            yield Doubt(items[name], Finding("series-mixed", message), stops=True)
+            yield SuvIssue(items[name], Finding("series-mixed", message), stops=True)
 
 
-def _unreadable(series: Series, facts: Facts) -> Iterator[Doubt]:
+def _unreadable(series: Series, facts: Facts) -> Iterator[SuvIssue]:
     """Yield an injection whose date and time is none, or is cut short: viewers take it before the time alone."""
     tracer = _Tracer(series.first)
     stated = tracer.text("RadiopharmaceuticalStartDateTime")
@@ -148,24 +148,24 @@ def _unreadable(series: Series, facts: Facts) -> Iterator[Doubt]:
     shown = printable(stated, 30)
     if facts.injected_day is None:
         message = f"Radiopharmaceutical Start DateTime is '{shown}', which is no date and time; viewers refuse SUV"
-        yield Doubt(Item.INJECTED, Finding("injection-time-unknown", message), stops=True)
+        yield SuvIssue(Item.INJECTED, Finding("injection-time-unknown", message), stops=True)
         return
     message = f"Radiopharmaceutical Start DateTime is '{shown}', a date without a time of its own"
     if facts.injected_time is None:
-        yield Doubt(Item.INJECTED, Finding("injection-time-cut", f"{message}; SUV cannot be computed"), stops=True)
+        yield SuvIssue(Item.INJECTED, Finding("injection-time-cut", f"{message}; SUV cannot be computed"), stops=True)
         return
     taken = f"{message}; the time is taken from Radiopharmaceutical Start Time: {facts.injection}"
-    yield Doubt(Item.INJECTED, Finding("injection-time-cut", f"{taken}. Viewers refuse SUV, or count from midnight"))
+    yield SuvIssue(Item.INJECTED, Finding("injection-time-cut", f"{taken}. Viewers refuse SUV, or count from midnight"))
     hour = stated[_HOUR]
     if hour.isdigit() and int(hour) not in (0, facts.injected_time.hour):
         message = f"injection is in hour {hour} by its date and time, but at {facts.injected_time} by its time alone"
-        yield Doubt(Item.INJECTED_TIME, Finding("injection-times-disagree", message))
+        yield SuvIssue(Item.INJECTED_TIME, Finding("injection-times-disagree", message))
 
 
 _HOUR = slice(8, 10)
 
 
-def _decay_factors(series: Series, facts: Facts) -> Iterator[Doubt]:
+def _decay_factors(series: Series, facts: Facts) -> Iterator[SuvIssue]:
     if facts.decay_correction != "START" or facts.start is None:
         return
     for instance in series.instances:
@@ -175,7 +175,9 @@ def _decay_factors(series: Series, facts: Facts) -> Iterator[Doubt]:
                 expected = expected_factor(times, facts.start, facts.half_life_s)
                 message = f"Decay Factor is {times.factor:g}, but from the start of the scan it would be {expected:.6g}"
                 path = str(instance.path)
-                yield Doubt(Item.DECAY, Finding("decay-factor-disagrees", message, key="decay_correction", path=path))
+                yield SuvIssue(
+                    Item.DECAY, Finding("decay-factor-disagrees", message, key="decay_correction", path=path)
+                )
                 return
 
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import Enum
 
 from inveonimaging.checks.facts import Facts
-from inveonimaging.checks.suv_issues import Doubt, Item, doubts_of, is_suv
+from inveonimaging.checks.suv_issues import Item, SuvIssue, is_suv, suv_issues_of
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.units import plain
 
@@ -27,7 +27,7 @@ class State(str, Enum):
     MISSING = "missing"  # or has a value with which SUV cannot be computed
 
 
-class Verdict(str, Enum):
+class SuvVerdict(str, Enum):
     """Of a series."""
 
     READY = "ready"
@@ -37,8 +37,8 @@ class Verdict(str, Enum):
 
 
 @dataclass(frozen=True)
-class Row:
-    """One attribute: its name and tag, state, value as text (empty if there is none), and what is odd in it."""
+class SuvAttribute:
+    """One attribute: its name and tag, state, value as text (empty if there is none), and problems."""
 
     attribute: str
     tag: str
@@ -52,54 +52,54 @@ class Readiness:
     """Of one PET series: what it is called, the verdict, its attributes, and the SUVbw of 1 Bq/mL if there is one."""
 
     series: str
-    verdict: Verdict
-    rows: tuple[Row, ...]
+    verdict: SuvVerdict
+    rows: tuple[SuvAttribute, ...]
     suv_per_bqml: float | None
 
 
 def readiness_of(
-    series: str, facts: Facts, more: tuple[Doubt, ...] = (), refused: tuple[Finding, ...] = ()
+    series: str, facts: Facts, more: tuple[SuvIssue, ...] = (), refused: tuple[Finding, ...] = ()
 ) -> Readiness:
     """Return the SUV readiness of a series.
 
     Args:
         series: what it is called.
         facts: what it says.
-        more: what else is in doubt, beside what the facts themselves tell.
+        more: problems beyond those that the facts themselves show.
         refused: why no conversion makes DICOM of it; then nothing is ready, whatever it says.
     """
-    doubts = (*doubts_of(facts), *more)
+    issues = (*suv_issues_of(facts), *more)
     if is_suv(facts):
-        doubts = tuple(doubt for doubt in doubts if doubt.item is Item.UNITS)
-        return Readiness(series, Verdict.ALREADY, (_row(Item.UNITS, facts, list(doubts)),), None)
-    rows = tuple(_row(item, facts, [doubt for doubt in doubts if doubt.item is item]) for item in _ATTRIBUTES)
+        issues = tuple(issue for issue in issues if issue.item is Item.UNITS)
+        return Readiness(series, SuvVerdict.ALREADY, (_row(Item.UNITS, facts, list(issues)),), None)
+    rows = tuple(_row(item, facts, [issue for issue in issues if issue.item is item]) for item in _ATTRIBUTES)
     if refused:
-        rows = (Row("Conversion", "", State.MISSING, "refused", refused), *rows)
+        rows = (SuvAttribute("Conversion", "", State.MISSING, "refused", refused), *rows)
     states = {row.state for row in rows}
-    factor = None if refused else _factor(facts, doubts)
+    factor = None if refused else _factor(facts, issues)
     verdict = (
-        Verdict.NOT_READY
+        SuvVerdict.NOT_READY
         if State.MISSING in states or factor is None
-        else Verdict.DOUBTFUL
+        else SuvVerdict.DOUBTFUL
         if State.DOUBTFUL in states
-        else Verdict.READY
+        else SuvVerdict.READY
     )
     return Readiness(series, verdict, tuple(row for row in rows if row.attribute), factor)
 
 
-def _row(item: Item, facts: Facts, doubts: list[Doubt]) -> Row:
+def _row(item: Item, facts: Facts, issues: list[SuvIssue]) -> SuvAttribute:
     classic, enhanced, value = _ATTRIBUTES[item]
     name, tag = enhanced if facts.is_enhanced else classic
     state = State.PRESENT
-    if any(doubt.finding.severity is not Severity.INFO for doubt in doubts):
-        state = State.MISSING if any(doubt.stops for doubt in doubts) else State.DOUBTFUL
+    if any(issue.finding.severity is not Severity.INFO for issue in issues):
+        state = State.MISSING if any(issue.stops for issue in issues) else State.DOUBTFUL
     elif not value(facts):
         state = State.MISSING if item not in _ENOUGH_BY_OTHERS else State.PRESENT
-    return Row(name, tag, state, value(facts), tuple(doubt.finding for doubt in doubts))
+    return SuvAttribute(name, tag, state, value(facts), tuple(issue.finding for issue in issues))
 
 
-def _factor(facts: Facts, doubts: tuple[Doubt, ...]) -> float | None:
-    if any(doubt.stops and doubt.finding.code not in _REFUSED_BY_VIEWERS for doubt in doubts):
+def _factor(facts: Facts, issues: tuple[SuvIssue, ...]) -> float | None:
+    if any(issue.stops and issue.finding.code not in _REFUSED_BY_VIEWERS for issue in issues):
         return None
     dose = facts.decayed_dose_bq
     if facts.units != "BQML" or not dose or not facts.weight_kg:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from inveonimaging.checks.from_dicom import doubts_of_series, facts_of_series, is_pet_series
+from inveonimaging.checks.from_dicom import facts_of_series, is_pet_series, suv_issues_of_series
 from inveonimaging.checks.readiness import Readiness, readiness_of
-from inveonimaging.checks.suv_issues import Item, doubts_of, is_suv
+from inveonimaging.checks.suv_issues import Item, is_suv, suv_issues_of
 from inveonimaging.checks.vendor import vendor_findings
 from inveonimaging.dicom_reading.series import Series
 from inveonimaging.errors import printable
@@ -14,16 +14,16 @@ from inveonimaging.findings import Finding
 
 
 def check_series(series: Series) -> tuple[tuple[Finding, ...], Readiness | None]:
-    """Return what is odd in a series, and the SUV readiness of a PET; of others, what the workstation wrote."""
+    """Return problems in a series, and the SUV readiness of a PET; of others, what the workstation wrote."""
     path = str(series.instances[0].path)
     vendors = tuple(replace(finding, path=path) for finding in vendor_findings(series))
     if not is_pet_series(series):
         return vendors, None
     facts = facts_of_series(series)
-    more = doubts_of_series(series, facts)
+    more = suv_issues_of_series(series, facts)
     if is_suv(facts):  # nothing hangs on the others
-        more = tuple(doubt for doubt in more if doubt.item is Item.UNITS)
-    found = [doubt.finding for doubt in (*doubts_of(facts), *more)]
+        more = tuple(issue for issue in more if issue.item is Item.UNITS)
+    found = [issue.finding for issue in (*suv_issues_of(facts), *more)]
     located = (replace(finding, key=None, path=finding.path or path) for finding in found)
     return (*dict.fromkeys(located), *vendors), readiness_of(name_of(series), facts, more)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from inveonimaging.checks.facts import facts_of, is_pet
 from inveonimaging.checks.header import header_findings
 from inveonimaging.checks.readiness import Readiness, readiness_of
-from inveonimaging.checks.suv_issues import Doubt, Item, doubts_of
+from inveonimaging.checks.suv_issues import Item, SuvIssue, suv_issues_of
 from inveonimaging.checks.values import value_findings
 from inveonimaging.errors import InveonError
 from inveonimaging.findings import Finding, Severity
@@ -28,7 +28,7 @@ _SAYS_THE_SAME = {"weight-unknown": "subject-value-odd"}  # of the same key
 
 
 def check_image(image: Image, told: Sequence[Finding], now: datetime) -> tuple[tuple[Finding, ...], Readiness | None]:
-    """Return all that is odd in an image, and the SUV readiness of a PET.
+    """Return all problems in an image, and the SUV readiness of a PET.
 
     Args:
         image: the whole file.
@@ -44,9 +44,9 @@ def check_image(image: Image, told: Sequence[Finding], now: datetime) -> tuple[t
     if not is_pet(image):
         return tuple(dict.fromkeys(located)), None
     facts = facts_of(image)
-    doubts = [doubt for doubt in doubts_of(facts) if not _is_told(doubt.finding, located)]
-    located += [locate(doubt.finding, image.pair.header, image.header) for doubt in doubts]
-    more = tuple(Doubt(_OF_ITEM[finding.code], finding) for finding in located if finding.code in _OF_ITEM)
+    issues = [issue for issue in suv_issues_of(facts) if not _is_told(issue.finding, located)]
+    located += [locate(issue.finding, image.pair.header, image.header) for issue in issues]
+    more = tuple(SuvIssue(_OF_ITEM[finding.code], finding) for finding in located if finding.code in _OF_ITEM)
     refused = tuple(finding for finding in located if finding.severity is Severity.ERROR)
     readiness = readiness_of(image.pair.name, facts, more, refused)
     return tuple(dict.fromkeys(located)), readiness

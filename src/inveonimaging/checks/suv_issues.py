@@ -1,4 +1,4 @@
-"""What stands in the way of an SUV, or makes it doubtful: facts -> findings, each about one attribute."""
+"""Problems that prevent SUV or make it uncertain: facts -> findings, each about one attribute."""
 
 from __future__ import annotations
 
@@ -39,18 +39,18 @@ class Item(Enum):
     WEIGHT = "weight"
 
 
-class Doubt(NamedTuple):
-    """A finding on an item; whether the SUV cannot be had, or only is in doubt."""
+class SuvIssue(NamedTuple):
+    """A finding about one thing that SUV needs; `stops` if SUV cannot be computed, else it is only uncertain."""
 
     item: Item
     finding: Finding
     stops: bool = False
 
 
-def doubts_of(facts: Facts) -> tuple[Doubt, ...]:
-    """Return all that stands in the way of an SUV, or makes it doubtful; of values that are SUV only what they are."""
+def suv_issues_of(facts: Facts) -> tuple[SuvIssue, ...]:
+    """Return all problems with SUV; of values that are SUV already, only what they are."""
     judges = (_units,) if is_suv(facts) else _JUDGES
-    return tuple(doubt for judge in judges for doubt in judge(facts))
+    return tuple(issue for judge in judges for issue in judge(facts))
 
 
 def is_suv(facts: Facts) -> bool:
@@ -58,53 +58,53 @@ def is_suv(facts: Facts) -> bool:
     return units.suv_type(facts.units, facts.suv_type) is not None
 
 
-def _units(facts: Facts) -> Iterator[Doubt]:
+def _units(facts: Facts) -> Iterator[SuvIssue]:
     kind, shown = units.suv_type(facts.units, facts.suv_type), printable(facts.units or "", 30)
     if units.contradicts(facts.units, facts.suv_type):
         message = f"Units is {shown or 'missing'}, but SUV Type is {printable(facts.suv_type or '', 30)}"
-        yield Doubt(Item.UNITS, Finding("suv-type-contradicts", message))
+        yield SuvIssue(Item.UNITS, Finding("suv-type-contradicts", message))
     if kind:
         message = f"the values are SUV already, by {printable(units.words(kind), 40)} (Units {shown})"
-        yield Doubt(Item.UNITS, Finding("already-suv", message, Severity.INFO))
+        yield SuvIssue(Item.UNITS, Finding("already-suv", message, Severity.INFO))
     elif not facts.units or units.plain(facts.units) in units.COUNTS:
         what = f"is {shown}, which is counts" if facts.units else "is missing"
         message = f"Units {what}, and SUV needs BQML: the values are not in Bq/mL"
-        yield Doubt(Item.UNITS, Finding("not-calibrated", message, key="calibration_factor"), stops=True)
+        yield SuvIssue(Item.UNITS, Finding("not-calibrated", message, key="calibration_factor"), stops=True)
     elif facts.units != units.ACTIVITY:
         message = f"Units is {shown}, and SUV needs BQML; viewers refuse SUV"
-        yield Doubt(Item.UNITS, Finding("units-other", message), stops=True)
+        yield SuvIssue(Item.UNITS, Finding("units-other", message), stops=True)
 
 
-def _corrected(facts: Facts) -> Iterator[Doubt]:
+def _corrected(facts: Facts) -> Iterator[SuvIssue]:
     terms = facts.corrected or ()
     if "ATTN" not in terms:
         message = (
             "attenuation is not said to be corrected; many viewers refuse SUV, and values deep in the body are low"
         )
-        yield Doubt(
+        yield SuvIssue(
             Item.CORRECTED, Finding("attenuation-not-corrected", message, key="attenuation_applied"), stops=True
         )
     if "DECY" not in terms:
         message = "decay is not said to be corrected; viewers refuse SUV"
         found = Finding("decay-not-corrected", message, key="decay_correction_applied")
-        yield Doubt(Item.CORRECTED, found, stops=True)
+        yield SuvIssue(Item.CORRECTED, found, stops=True)
 
 
-def _decay(facts: Facts) -> Iterator[Doubt]:
+def _decay(facts: Facts) -> Iterator[SuvIssue]:
     if facts.decay_correction not in ("START", "ADMIN"):
         what = f"is {printable(facts.decay_correction)}" if facts.decay_correction else "is missing"
         message = f"Decay Correction {what}, and SUV needs START or ADMIN: it is not known to what time the values are"
         found = Finding("decay-not-corrected", message, key="decay_correction_applied")
-        yield Doubt(Item.DECAY, found, stops=True)
+        yield SuvIssue(Item.DECAY, found, stops=True)
 
 
-def _times(facts: Facts) -> Iterator[Doubt]:
+def _times(facts: Facts) -> Iterator[SuvIssue]:
     if facts.series_start is None and not (facts.is_enhanced and facts.start):
         message = "the start of the scan is missing; SUV cannot be computed"
-        yield Doubt(Item.START, Finding("scan-time-unknown", message, key="scan_time"), stops=True)
+        yield SuvIssue(Item.START, Finding("scan-time-unknown", message, key="scan_time"), stops=True)
     if facts.first is None:
         message = "the time of acquisition is missing; SUV cannot be computed"
-        yield Doubt(Item.ACQUISITION, Finding("scan-time-unknown", message, key="scan_time"), stops=True)
+        yield SuvIssue(Item.ACQUISITION, Finding("scan-time-unknown", message, key="scan_time"), stops=True)
     stated, start = facts.series_start, facts.start
     if stated is None or start is None:
         return
@@ -113,32 +113,32 @@ def _times(facts: Facts) -> Iterator[Doubt]:
             f"the series begins at {stated}, after its first acquisition at {facts.first}: Series Time was altered; "
             f"the scan is taken to start at {start}"
         )
-        yield Doubt(Item.START, Finding("series-time-late", message))
+        yield SuvIssue(Item.START, Finding("series-time-late", message))
     elif abs((stated - start).total_seconds()) > _A_SECOND:
         message = (
             f"the series begins at {stated}, but decay is corrected to {start} by its factors: Series Time was "
             "altered; the scan is taken to start then"
         )
-        yield Doubt(Item.START, Finding("series-time-early", message))
+        yield SuvIssue(Item.START, Finding("series-time-early", message))
 
 
-def _injection(facts: Facts) -> Iterator[Doubt]:
+def _injection(facts: Facts) -> Iterator[SuvIssue]:
     injected = facts.injection
     if injected is None:
         if facts.injected_day is None:  # else it is told with what stands there
             message = "injection_time is missing; SUV cannot be computed"
-            yield Doubt(Item.INJECTED, Finding("injection-time-unknown", message, key="injection_time"), stops=True)
+            yield SuvIssue(Item.INJECTED, Finding("injection-time-unknown", message, key="injection_time"), stops=True)
         return
     if facts.injected and facts.injected_time and _apart(facts.injected, facts.injected_time) > _A_SECOND:
         message = (
             f"injection is at {facts.injected} by its date and time, but at {facts.injected_time} by its time alone"
         )
-        yield Doubt(Item.INJECTED_TIME, Finding("injection-times-disagree", message))
+        yield SuvIssue(Item.INJECTED_TIME, Finding("injection-times-disagree", message))
     if injected.time() == time():
         message = (
             f"the injection at {injected} is at midnight, to the second: often a date to which no time was entered"
         )
-        yield Doubt(Item.INJECTED, Finding("injection-time-cut", message, key="injection_time"))
+        yield SuvIssue(Item.INJECTED, Finding("injection-time-cut", message, key="injection_time"))
     if facts.start is None:
         return
     if facts.injected is None and facts.injected_day is None and injected.date() != facts.start.date():
@@ -146,7 +146,7 @@ def _injection(facts: Facts) -> Iterator[Doubt]:
             f"the injection has a time and no date; it is taken to be at {injected}, since the scan lies beside "
             "midnight. Viewers take the day of the scan"
         )
-        yield Doubt(Item.INJECTED, Finding("injection-day-assumed", message))
+        yield SuvIssue(Item.INJECTED, Finding("injection-day-assumed", message))
     yield from _late_or_early(facts, injected, facts.start)
 
 
@@ -156,33 +156,33 @@ def _apart(injected: datetime, clock: time) -> float:
     return min(apart, _S_PER_DAY - apart)
 
 
-def _late_or_early(facts: Facts, injected: datetime, start: datetime) -> Iterator[Doubt]:
+def _late_or_early(facts: Facts, injected: datetime, start: datetime) -> Iterator[SuvIssue]:
     late = (injected - start).total_seconds()
     if facts.end is not None and injected > max(facts.end, start):
         message = f"the injection at {injected} is after the end of the scan at {facts.end}"
-        yield Doubt(Item.INJECTED, Finding("injection-after-end", message, key="injection_time"), stops=True)
+        yield SuvIssue(Item.INJECTED, Finding("injection-after-end", message, key="injection_time"), stops=True)
     elif late > 0 and facts.time_frames > 1:
         message = (
             f"the tracer was injected {late:g} s after the start of the scan; SUV counts from the dose that this would "
             "have been at the start. Some viewers refuse SUV"
         )
         found = Finding("injection-within-scan", message, Severity.INFO, key="injection_time")
-        yield Doubt(Item.INJECTED, found)
+        yield SuvIssue(Item.INJECTED, found)
     elif late > 0:
         message = (
             f"the tracer was injected {late:g} s after the start of the scan, which has one time frame: its values are "
             "means over a time without tracer and one with it"
         )
-        yield Doubt(Item.INJECTED, Finding("injection-after-start", message, key="injection_time"))
+        yield SuvIssue(Item.INJECTED, Finding("injection-after-start", message, key="injection_time"))
     yield from _clocks(facts, injected, start)
     if facts.half_life_s and -late > _MANY_HALF_LIVES * facts.half_life_s:
         half_lives = -late / facts.half_life_s
         message = f"the injection at {injected} is {half_lives:.3g} half-lives before the scan at {start}"
         found = Finding("injection-long-before", message, key="injection_time")
-        yield Doubt(Item.INJECTED, found, stops=half_lives >= MOST_HALF_LIVES and facts.decay_correction != "ADMIN")
+        yield SuvIssue(Item.INJECTED, found, stops=half_lives >= MOST_HALF_LIVES and facts.decay_correction != "ADMIN")
 
 
-def _clocks(facts: Facts, injected: datetime, start: datetime) -> Iterator[Doubt]:
+def _clocks(facts: Facts, injected: datetime, start: datetime) -> Iterator[SuvIssue]:
     """Yield that clocks may have been changed in a night between injection and scan: local times do not tell."""
     if facts.is_zone_known or facts.decay_correction == "ADMIN" or not facts.half_life_s or facts.half_life_s < 0:
         return
@@ -193,7 +193,7 @@ def _clocks(facts: Facts, injected: datetime, start: datetime) -> Iterator[Doubt
             f"the tracer was injected at {injected}, a night or more before the scan at {start}: if the clock was "
             f"changed between (summer time), it was an hour more or less, and SUV is {percent} off"
         )
-        yield Doubt(Item.INJECTED, Finding("clock-change-possible", message, Severity.INFO, key="injection_time"))
+        yield SuvIssue(Item.INJECTED, Finding("clock-change-possible", message, Severity.INFO, key="injection_time"))
 
 
 _S_PER_HOUR = 3600.0
@@ -201,62 +201,62 @@ _CHANGE = timedelta(hours=2)  # at night, when clocks are changed
 _WORTH_TELLING = 0.005
 
 
-def _dose(facts: Facts) -> Iterator[Doubt]:
+def _dose(facts: Facts) -> Iterator[SuvIssue]:
     if not facts.dose_bq or facts.dose_bq < 0:
         message = "dose is missing, 0 or has no unit; SUV cannot be computed"
-        yield Doubt(Item.DOSE, Finding("dose-unknown", message, key="dose"), stops=True)
+        yield SuvIssue(Item.DOSE, Finding("dose-unknown", message, key="dose"), stops=True)
         return
     limits = limits_of(facts.species)
     low, high = limits.dose_bq
     if not low <= facts.dose_bq <= high:
         shown, least, most = (plain(value / _BQ_PER_MBQ) for value in (facts.dose_bq, low, high))
         message = f"the dose is {shown} MBq, and {limits.name} is given {least} to {most} MBq"
-        yield Doubt(Item.DOSE, Finding("dose-implausible", message, key="dose"))
+        yield SuvIssue(Item.DOSE, Finding("dose-implausible", message, key="dose"))
 
 
-def _half_life(facts: Facts) -> Iterator[Doubt]:
+def _half_life(facts: Facts) -> Iterator[SuvIssue]:
     if not facts.half_life_s or facts.half_life_s < 0:
         message = "isotope_half_life is missing or 0; SUV cannot be computed"
-        yield Doubt(Item.HALF_LIFE, Finding("half-life-unknown", message, key="isotope_half_life"), stops=True)
+        yield SuvIssue(Item.HALF_LIFE, Finding("half-life-unknown", message, key="isotope_half_life"), stops=True)
         return
     known = nuclide_of(facts.isotope)
     if known is not None and abs(facts.half_life_s / known.half_life_s - 1) > _SAME_HALF_LIFE:
         message = (
             f"the half-life is {plain(facts.half_life_s)} s, but that of {known.name} is {plain(known.half_life_s)} s"
         )
-        yield Doubt(Item.HALF_LIFE, Finding("half-life-disagrees", message, key="isotope_half_life"))
+        yield SuvIssue(Item.HALF_LIFE, Finding("half-life-disagrees", message, key="isotope_half_life"))
 
 
-def _positrons(facts: Facts) -> Iterator[Doubt]:
+def _positrons(facts: Facts) -> Iterator[SuvIssue]:
     known = nuclide_of(facts.isotope)
     if known is None or known.positrons is None:
         return
     if abs((facts.positrons or 1.0) / known.positrons - 1) > _SAME_FRACTION:
         told = f"{facts.positrons:g}" if facts.positrons else "not told, and counts as 1"
         message = f"the branching fraction is {told}, but that of {known.name} is {known.positrons:g}"
-        yield Doubt(Item.UNITS, Finding("branching-fraction-disagrees", message, key="isotope_branching_fraction"))
+        yield SuvIssue(Item.UNITS, Finding("branching-fraction-disagrees", message, key="isotope_branching_fraction"))
 
 
-def _weight(facts: Facts) -> Iterator[Doubt]:
+def _weight(facts: Facts) -> Iterator[SuvIssue]:
     if not facts.weight_kg or facts.weight_kg < 0:
         message = "the weight is missing, 0 or has no unit; SUV cannot be computed"
-        yield Doubt(Item.WEIGHT, Finding("weight-unknown", message, key="subject_weight"), stops=True)
+        yield SuvIssue(Item.WEIGHT, Finding("weight-unknown", message, key="subject_weight"), stops=True)
         return
     limits = limits_of(facts.species)
     low, high = limits.weight_kg
     if not low <= facts.weight_kg <= high:
         shown, least, most = (plain(value * _G_PER_KG) for value in (facts.weight_kg, low, high))
         message = f"the weight is {shown} g, and {limits.name} has {least} to {most} g"
-        yield Doubt(Item.WEIGHT, Finding("weight-implausible", message, key="subject_weight"))
+        yield SuvIssue(Item.WEIGHT, Finding("weight-implausible", message, key="subject_weight"))
 
 
-def _several(facts: Facts) -> Iterator[Doubt]:
+def _several(facts: Facts) -> Iterator[SuvIssue]:
     for finding in several_in(facts.names, facts.texts):
-        yield Doubt(Item.WEIGHT, finding)
-        yield Doubt(Item.DOSE, finding)
+        yield SuvIssue(Item.WEIGHT, finding)
+        yield SuvIssue(Item.DOSE, finding)
 
 
-_JUDGES: tuple[Callable[[Facts], Iterator[Doubt]], ...] = (
+_JUDGES: tuple[Callable[[Facts], Iterator[SuvIssue]], ...] = (
     _units,
     _corrected,
     _decay,

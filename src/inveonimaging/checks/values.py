@@ -1,4 +1,4 @@
-"""What is odd in the voxels: one reading of the data file, slab by slab."""
+"""Problems in the voxels, found in one pass over the data file, slab by slab."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Summary:
 
 
 def value_findings(image: Image) -> tuple[Finding, ...]:
-    """Return what is odd in the voxels.
+    """Return problems in the voxels.
 
     Raises:
         DataError: the data file cannot be read, or ends early.

@@ -151,7 +151,7 @@ def show_studies(studies: Sequence[StudyCheck]) -> None:
     from inveonimaging.cli.table import show
 
     for study in studies:
-        titles = ("Series", "Compared", "What", "Largest difference", "Verdict")
+        titles = ("Series", "Compared", "What", "Largest difference", "Agreement")
         show(f"{shown(study.source)} and {shown(study.dicom)}", titles, _rows(study))
         if study.assumed:
             told = ", ".join(f"{name} {value}" for name, value in study.assumed.items())

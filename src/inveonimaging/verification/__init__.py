@@ -6,16 +6,16 @@ is worked out again.
 
 from inveonimaging.verification.job import verify
 from inveonimaging.verification.overrides import Overrides
-from inveonimaging.verification.result import Check, Difference, Kind, SeriesCheck, StudyCheck, Verdict, Verification
+from inveonimaging.verification.result import Agreement, Check, Difference, Kind, SeriesCheck, StudyCheck, Verification
 
 __all__ = [
+    "Agreement",
     "Check",
     "Difference",
     "Kind",
     "Overrides",
     "SeriesCheck",
     "StudyCheck",
-    "Verdict",
     "Verification",
     "verify",
 ]

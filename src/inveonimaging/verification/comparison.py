@@ -1,4 +1,4 @@
-"""Facts that planes state besides their pixels, compared with what the header says."""
+"""Values that planes state besides their pixels, compared with those expected from the header."""
 
 from __future__ import annotations
 
@@ -90,15 +90,17 @@ class Tally:
 
 
 @dataclass
-class Stated:
-    """What came of all facts of a series."""
+class FactResults:
+    """Results of comparing all facts of a series."""
 
     tallies: dict[str, Tally] = field(default_factory=dict)
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def compare_facts(facts: Sequence[Fact], planes: Sequence[Plane], frames: Sequence[int | None], scan: Scan) -> Stated:
+def compare_facts(
+    facts: Sequence[Fact], planes: Sequence[Plane], frames: Sequence[int | None], scan: Scan
+) -> FactResults:
     """Compare all that planes state with what the header says.
 
     Args:
@@ -107,14 +109,16 @@ def compare_facts(facts: Sequence[Fact], planes: Sequence[Plane], frames: Sequen
         frames: of each plane; None for one that has no place in the source.
         scan: the source.
     """
-    stated = Stated()
+    results = FactResults()
     for fact in facts:
-        _compare(fact, planes, frames, scan, stated)
-    return stated
+        _compare(fact, planes, frames, scan, results)
+    return results
 
 
-def _compare(fact: Fact, planes: Sequence[Plane], frames: Sequence[int | None], scan: Scan, stated: Stated) -> None:
-    tally = stated.tallies.setdefault(fact.label, Tally())
+def _compare(
+    fact: Fact, planes: Sequence[Plane], frames: Sequence[int | None], scan: Scan, results: FactResults
+) -> None:
+    tally = results.tallies.setdefault(fact.label, Tally())
     truths = [fact.true(scan, frame) for frame in range(len(scan.frames))]
     known: dict[Hashable, tuple[float, str | None]] = {}
     worst: tuple[float, Plane, Any, Any] | None = None
@@ -134,7 +138,7 @@ def _compare(fact: Fact, planes: Sequence[Plane], frames: Sequence[int | None], 
         tally.compared += true is not None
         tally.untold += true is None and note is None
         if note is not None:
-            stated.notes.append(note)
+            results.notes.append(note)
         if note is not None or true is None:
             continue
         tally.largest = max(tally.largest, away)
@@ -142,7 +146,7 @@ def _compare(fact: Fact, planes: Sequence[Plane], frames: Sequence[int | None], 
             tally.differing += 1
             if worst is None or away > worst[0]:
                 worst = (away, plane, found, true)
-    _report(fact, tally, worst, silent, scan, stated)
+    _report(fact, tally, worst, silent, scan, results)
 
 
 def _judged(fact: Fact, scan: Scan, plane: Plane, frame: int, found: Any, true: Any) -> tuple[float, str | None]:
@@ -157,7 +161,7 @@ def _report(
     worst: tuple[float, Plane, Any, Any] | None,
     silent: Plane | None,
     scan: Scan,
-    stated: Stated,
+    results: FactResults,
 ) -> None:
     if worst is not None:
         _away, plane, found, true = worst
@@ -165,17 +169,17 @@ def _report(
         message = f"{fact.label} is {_shown(found, fact)}, expected {_shown(true, fact)}{many}{_ratio(found, true)}"
         if isinstance(true, frozenset):
             message = f"{fact.label}: {_terms(found, true)}{many}"
-        stated.differences.append(_difference(fact, message, plane, tally.differing))
+        results.differences.append(_difference(fact, message, plane, tally.differing))
     if silent is not None:
         many = f" in {tally.missing} planes" if tally.missing > 1 else ""
         true = next(value for frame in range(len(scan.frames)) if (value := fact.true(scan, frame)) is not None)
         message = f"{fact.label} is not stated{many}, expected {_shown(true, fact)}"
         if fact.needed(scan, silent):
-            stated.differences.append(_difference(fact, message, silent, tally.missing, "-missing"))
+            results.differences.append(_difference(fact, message, silent, tally.missing, "-missing"))
         elif fact.is_noted and not tally.compared:
-            stated.notes.append(message)
+            results.notes.append(message)
     if fact.is_noted and tally.untold and not tally.compared:
-        stated.notes.append(f"{fact.label} is stated, but the header does not tell it")
+        results.notes.append(f"{fact.label} is stated, but the header does not tell it")
 
 
 def _difference(fact: Fact, message: str, plane: Plane, planes: int, suffix: str = "") -> Difference:

@@ -1,4 +1,4 @@
-"""How much two planes are alike, whatever their scale."""
+"""Correlation of two planes: how similar they are, whatever their scale."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 T = TypeVar("T")
 
 
-def likeness(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
+def correlation(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> float:
     """Return the correlation of two planes, 0 to 1; 1 if both are constant, 0 if one is or their shapes differ."""
     if one.shape != other.shape:
         return 0.0

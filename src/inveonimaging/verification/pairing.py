@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from inveonimaging.errors import InputError
-from inveonimaging.verification.correlation import likeness, sample
+from inveonimaging.verification.correlation import correlation, sample
 from inveonimaging.verification.layout import LAYOUTS
 from inveonimaging.verification.planes import Plane
 from inveonimaging.verification.source import Scan
@@ -104,7 +104,7 @@ def _agreement(planes: SeriesOfPlanes, scan: Scan) -> float:
     for slot in slots:
         true = scan.plane(*slot)
         for n, layouts in enumerate(turned):
-            best[n] = max([best[n], *(likeness(pixels, true) for pixels in layouts)])
+            best[n] = max([best[n], *(correlation(pixels, true) for pixels in layouts)])
     return sum(best[: len(turned)]) / max(1, len(turned))
 
 

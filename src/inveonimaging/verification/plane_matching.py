@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inveonimaging.errors import InputError
-from inveonimaging.verification.correlation import likeness, sample
+from inveonimaging.verification.correlation import correlation, sample
 from inveonimaging.verification.layout import AS_IT_IS, LAYOUTS, Layout
 from inveonimaging.verification.planes import Float, Plane
 from inveonimaging.verification.source import Scan
@@ -176,15 +176,15 @@ class _Placer:
         """Return how much the values of a few planes agree with their slots."""
         known = [n for n, (f, k) in enumerate(zip(frames, slices, strict=True)) if f is not None and k is not None]
         probes = sample(known, _PROBES)
-        found = [self._likeness(n, (frames[n] or 0, slices[n] or 0), layout) for n in probes]
+        found = [self._correlation(n, (frames[n] or 0, slices[n] or 0), layout) for n in probes]
         return float(np.mean(found)) if found else -1.0
 
-    def _likeness(self, index: int, slot: Slot, layout: Layout) -> float:
+    def _correlation(self, index: int, slot: Slot, layout: Layout) -> float:
         try:
             pixels = self.planes[index].pixels()
         except InputError:
             return 0.0
-        return likeness(layout.undone(pixels), self._true(slot))
+        return correlation(layout.undone(pixels), self._true(slot))
 
     def _true(self, slot: Slot) -> npt.NDArray[np.float64]:
         return self.scan.plane(*slot)
@@ -209,7 +209,7 @@ class _Placer:
     def _move(self, index: int, slots: list[Slot | None], empty: list[Slot], layout: Layout) -> None:
         """Move one of several planes in a slot to an empty one that it is like, if it is not like its own."""
         own = slots[index]
-        if own is None or sum(slot == own for slot in slots) == 1 or self._likeness(index, own, layout) > _ALIKE:
+        if own is None or sum(slot == own for slot in slots) == 1 or self._correlation(index, own, layout) > _ALIKE:
             return
         self._fill(index, slots, empty, layout, None, must_be_alike=True)
 
@@ -228,7 +228,7 @@ class _Placer:
         if not possible or self._compared > _MOST_COMPARED:
             return
         self._compared += len(possible)
-        scored = [(self._likeness(index, slot, layout), slot) for slot in possible[:_MOST_COMPARED]]
+        scored = [(self._correlation(index, slot, layout), slot) for slot in possible[:_MOST_COMPARED]]
         score, best = max(scored, key=lambda pair: pair[0])
         if score > _ALIKE or (len(possible) == 1 and not must_be_alike):
             slots[index] = best

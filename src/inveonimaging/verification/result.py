@@ -20,8 +20,8 @@ class Kind(str, Enum):
     HEADER = "header"
 
 
-class Verdict(str, Enum):
-    """What became of a comparison."""
+class Agreement(str, Enum):
+    """Result of one comparison."""
 
     SAME = "same"
     DIFFERS = "differs"
@@ -61,7 +61,7 @@ class Check:
     kind: Kind
     compared: str
     largest: str
-    verdict: Verdict
+    verdict: Agreement
 
 
 @dataclass(frozen=True, kw_only=True)

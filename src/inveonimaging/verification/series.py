@@ -9,13 +9,13 @@ from pydicom.uid import UID
 
 from inveonimaging.errors import listed, printable
 from inveonimaging.verification.attributes import FACTS
-from inveonimaging.verification.comparison import Stated, compare_facts
+from inveonimaging.verification.comparison import FactResults, compare_facts
 from inveonimaging.verification.indices import compare_indices
 from inveonimaging.verification.layout import AS_IT_IS, Layout
 from inveonimaging.verification.plane_matching import Placing, place
 from inveonimaging.verification.planes import Plane, values_of
 from inveonimaging.verification.positions import Placed, compare_positions
-from inveonimaging.verification.result import Check, Difference, Kind, SeriesCheck, Verdict
+from inveonimaging.verification.result import Agreement, Check, Difference, Kind, SeriesCheck
 from inveonimaging.verification.source import Scan
 from inveonimaging.verification.values import Compared, compare_values
 from inveonimaging.verification.vendor import series_notes
@@ -137,16 +137,16 @@ def _ways(placing: Placing, scan: Scan, *, is_same: bool) -> Iterator[str]:
 def _checks(
     planes: Sequence[Plane],
     scan: Scan,
-    results: tuple[Compared, Placed, Stated],
+    results: tuple[Compared, Placed, FactResults],
     differences: Sequence[Difference],
 ) -> Iterator[Check]:
     values, placed, stated = results
     differing = {difference.kind for difference in differences}
 
     def check(kind: Kind, compared: str, largest: str = "", *, something: bool = True) -> Check:
-        same = Verdict.SAME if something else Verdict.NOT_STATED
+        same = Agreement.SAME if something else Agreement.NOT_STATED
         return Check(
-            kind=kind, compared=compared, largest=largest, verdict=Verdict.DIFFERS if kind in differing else same
+            kind=kind, compared=compared, largest=largest, verdict=Agreement.DIFFERS if kind in differing else same
         )
 
     files = len({id(plane.file) for plane in planes})
