@@ -16,6 +16,10 @@ from inveonimaging.version import __version__
 
 if TYPE_CHECKING:
     from inveonimaging.animal import GivenSubject
+    from inveonimaging.batches import Batch, BatchResult, batch
+    from inveonimaging.commands.check import CheckResult, check
+    from inveonimaging.commands.report import ReportResult, report
+    from inveonimaging.commands.subjects import SheetResult, subjects
     from inveonimaging.conversion import Options, convert
     from inveonimaging.errors import (
         DataError,
@@ -31,18 +35,22 @@ if TYPE_CHECKING:
     from inveonimaging.inveon.hdr import Frame, Header
     from inveonimaging.inveon.hdr.enums import Modality, Orientation
     from inveonimaging.redaction.request import Deidentify
-    from inveonimaging.reports.page import write_report
-    from inveonimaging.reports.pictures import write_pictures
-    from inveonimaging.reports.study import read_study
     from inveonimaging.reports.voxel_pass import survey_of
+    from inveonimaging.sending import SendOptions, SendResult, send
     from inveonimaging.sheet.reading import read_sheet
+    from inveonimaging.study.corrections import Corrections
     from inveonimaging.study.image import Image, read
+    from inveonimaging.study.reading import Study, read_study
     from inveonimaging.study.suv import suv
-    from inveonimaging.verification import Overrides, Verification, verify
+    from inveonimaging.verification import Verification, verify
 
 _HOMES = {
+    "animal": ("GivenSubject",),
+    "batches": ("Batch", "BatchResult", "batch"),
+    "commands.check": ("CheckResult", "check"),
+    "commands.report": ("ReportResult", "report"),
+    "commands.subjects": ("SheetResult", "subjects"),
     "conversion": ("Options", "convert"),
-    "redaction.request": ("Deidentify",),
     "errors": (
         "DataError",
         "HeaderError",
@@ -56,19 +64,23 @@ _HOMES = {
     "findings": ("Finding", "Severity"),
     "inveon.hdr": ("Frame", "Header"),
     "inveon.hdr.enums": ("Modality", "Orientation"),
-    "study.image": ("Image", "read"),
-    "reports.page": ("write_report",),
-    "reports.pictures": ("write_pictures",),
-    "reports.study": ("read_study",),
+    "redaction.request": ("Deidentify",),
     "reports.voxel_pass": ("survey_of",),
+    "sending": ("SendOptions", "SendResult", "send"),
     "sheet.reading": ("read_sheet",),
-    "animal": ("GivenSubject",),
+    "study.corrections": ("Corrections",),
+    "study.image": ("Image", "read"),
+    "study.reading": ("Study", "read_study"),
     "study.suv": ("suv",),
-    "verification": ("Overrides", "Verification", "verify"),
+    "verification": ("Verification", "verify"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
+    "Batch",
+    "BatchResult",
+    "CheckResult",
+    "Corrections",
     "DataError",
     "Deidentify",
     "Finding",
@@ -84,21 +96,28 @@ __all__ = [
     "Options",
     "Orientation",
     "OutputError",
-    "Overrides",
+    "ReportResult",
+    "SendOptions",
+    "SendResult",
     "Severity",
+    "SheetResult",
+    "Study",
     "TargetError",
     "UnsupportedError",
     "Verification",
     "__version__",
+    "batch",
+    "check",
     "convert",
     "read",
     "read_sheet",
     "read_study",
+    "report",
+    "send",
+    "subjects",
     "survey_of",
     "suv",
     "verify",
-    "write_pictures",
-    "write_report",
 ]
 
 

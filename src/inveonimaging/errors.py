@@ -57,7 +57,7 @@ class InveonError(Exception):
         self.got = got
         self.expected = expected
         self.hint = hint
-        super().__init__(self._sentence())
+        super().__init__(self._line())
 
     def at(self: E, path: str | os.PathLike[str], hint: str | None = None) -> E:  # noqa: PYI019 - Self: Python 3.11
         """Return this error with a path, unless it has one, and with a hint, unless it has one."""
@@ -78,7 +78,9 @@ class InveonError(Exception):
             return "missing"
         return f"'{printable(self.got)}'" if self.got != "" else "empty"
 
-    def _sentence(self) -> str:
+    @property
+    def sentence(self) -> str:
+        """What is wrong, what was expected and what to do, without the place."""
         parts = [self.message] if self.message else []
         if self.key is not None and self.message is None:
             parts.append(f"{self.key} is {self._found()}")
@@ -87,9 +89,12 @@ class InveonError(Exception):
         text = ", ".join(parts)
         if self.hint:
             text = f"{text}; {self.hint}"
+        return text
+
+    def _line(self) -> str:
         where = "" if self.path is None else printable(self.path, 300)
         where += "" if self.line is None else f":{self.line}"
-        return f"{where}: {text}" if where else text
+        return f"{where}: {self.sentence}" if where else self.sentence
 
 
 class HeaderError(InveonError):

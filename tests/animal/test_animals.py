@@ -12,6 +12,7 @@ from typing import Any
 
 import pydicom
 import pytest
+from inveonimaging.reports.study import read_study
 
 from helpers import header_text, instances, inveon
 from inveonimaging import Options, convert
@@ -21,11 +22,10 @@ from inveonimaging.conversion.plan import plan
 from inveonimaging.errors import InputError, OptionError
 from inveonimaging.inveon.hdr import parse
 from inveonimaging.redaction.request import Deidentify
-from inveonimaging.reports.study import read_study
 from inveonimaging.sheet.reading import read_sheet
+from inveonimaging.study.corrections import Corrections
 from inveonimaging.units import plain, spell
 from inveonimaging.verification.job import verify
-from inveonimaging.verification.overrides import Overrides
 
 KEY = b"a secret of sixteen letters and more"
 SCAN = {
@@ -159,7 +159,7 @@ def test_a_row_of_the_subject_gives_the_weight_of_all(tmp_path: Path) -> None:
     assert [each.animal.weight_kg for each in study.series] == [0.023, 0.023]
     assert "subject-disagrees" not in {each.code for each in study.all_findings}
     convert(source, tmp_path / "out", Options(sheet=sheet))
-    assert verify(source, tmp_path / "out", Overrides(sheet=sheet)).same
+    assert verify(source, tmp_path / "out", Corrections(sheet=sheet)).same
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,9 @@ import SimpleITK as sitk
 
 import inveonimaging
 from helpers import CT, PET, ROOT, header_text, instances, write_small_study
-from inveonimaging import GivenSubject, OptionError, Options, Overrides
+from inveonimaging import Corrections, GivenSubject, OptionError, Options
 from inveonimaging.animal.xnat_route import Route
-from inveonimaging.conversion.options import BedDirection, Uids
+from inveonimaging.conversion.options import Uids
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.pixels import Compression
 from inveonimaging.inveon.hdr.enums import Modality, Orientation
@@ -26,6 +26,7 @@ from inveonimaging.inveon.hdr.model import GateBins
 from inveonimaging.phantom import PET_SCAN, SPECT_SCAN, Scan, frames_of, write_scan
 from inveonimaging.physics.quantification import Policy
 from inveonimaging.redaction.request import Dates, Deidentify
+from inveonimaging.study.corrections import BedDirection
 from inveonimaging.study.registration import Space
 from truth import truth_of
 
@@ -197,15 +198,15 @@ def test_texts_do_what_they_say(tmp_path: Path) -> None:
 def test_overrides_take_the_same(tmp_path: Path) -> None:
     study = write_small_study(tmp_path / "in")
     inveonimaging.convert(study, tmp_path / "out", Options(orientation="HFS", flip="x", manifest=False))
-    told = Overrides(orientation=Orientation.HFS, flip=["x"], bed_direction=BedDirection.FORWARD)
+    told = Corrections(orientation=Orientation.HFS, flip=["x"], bed_direction=BedDirection.FORWARD)
     assert (told.orientation, told.flip, told.bed_direction) == ("HFS", "x", "forward")
     assert inveonimaging.verify(study, tmp_path / "out", told).same
-    assert not inveonimaging.verify(study, tmp_path / "out", Overrides(orientation="hfp", flip="x")).same
+    assert not inveonimaging.verify(study, tmp_path / "out", Corrections(orientation="hfp", flip="x")).same
     wrong: dict[str, Any] = {"orientation": "up", "bed_direction": "up", "flip": "a", "scan_time": "now"}
     for name, value in wrong.items():
         with pytest.raises(OptionError, match="expected"):
-            Overrides(**{name: value})
-    assert Overrides(scan_time="2014-03-04 14:05:09", subject={"id": "M1"}).subject == GivenSubject(id="M1")
+            Corrections(**{name: value})
+    assert Corrections(scan_time="2014-03-04 14:05:09", subject={"id": "M1"}).subject == GivenSubject(id="M1")
 
 
 def test_reports_take_the_same(tmp_path: Path) -> None:

@@ -31,13 +31,13 @@ from contract import (
 )
 from inveonimaging import HeaderError, Options, UnsupportedError, convert, verify
 from inveonimaging.conversion.job import StudyResult
-from inveonimaging.conversion.options import BedDirection
 from inveonimaging.conversion.plan import plan
 from inveonimaging.dicom.iods import Form
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.inveon.hdr.model import GateBins, GateDescription
 from inveonimaging.phantom import Mouse, Scan, frames_of, write_scan
+from inveonimaging.study.corrections import BedDirection
 from truth import Truth, truth_of
 
 Change = Callable[[Header], Header]

@@ -20,6 +20,7 @@ ROOMS = (
     "inveonFile2DICOM",
     "inveonFolder2DICOM",
     "cli",
+    "commands",
     "phantom",
     "batches",
     "reports",

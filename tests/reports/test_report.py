@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from inveonimaging.reports.study import read_study
 from PIL import Image as PixelPicture
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
@@ -24,7 +25,6 @@ from inveonimaging.phantom import CT_SCAN, SPECT_SCAN, frames_of, write_scan
 from inveonimaging.reports import pictures
 from inveonimaging.reports.draw import Picture
 from inveonimaging.reports.page import html_of, write_report
-from inveonimaging.reports.study import read_study
 
 pytestmark = pytest.mark.faults
 

@@ -18,6 +18,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+from inveonimaging.reports.study import read_study
 from PIL import Image as Picture
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
@@ -35,7 +36,6 @@ from inveonimaging.inveon.pairs import Pair
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Mouse, Scan, frames_of, write_scan
 from inveonimaging.reports import viewer
 from inveonimaging.reports.page import write_report
-from inveonimaging.reports.study import read_study
 from inveonimaging.study.image import Image
 from truth import Float, Truth, truth_of
 

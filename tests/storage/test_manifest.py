@@ -19,7 +19,7 @@ import pytest
 
 from helpers import CT, PET, assert_one_line_error, digests, files_below, held_by, inveon, python, write_small_study
 from inveonimaging import Options, OutputError, convert
-from inveonimaging.conversion.options import BedDirection, Uids
+from inveonimaging.conversion.options import Uids
 from inveonimaging.dicom.codes import Code, CodeTable
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.pixels import Compression
@@ -27,6 +27,7 @@ from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Defect, frames_of, write_scan
 from inveonimaging.physics.quantification import Policy
 from inveonimaging.storage.staging import MANIFEST
+from inveonimaging.study.corrections import BedDirection
 from inveonimaging.version import __version__
 from truth import truth_of
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from inveonimaging.reports.study import read_study
 
 from helpers import header_text
 from inveonimaging import Options, convert
@@ -17,7 +18,6 @@ from inveonimaging.findings import Severity
 from inveonimaging.inveon.hdr import Header, parse
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
-from inveonimaging.reports.study import read_study
 from inveonimaging.study.registration import Space, spaces_of
 
 SHIFTED = {"image_ref_shift": "0 0 1.5"}

@@ -23,7 +23,6 @@ from helpers import ROOT, assert_harmless, inveon
 from inveonimaging import Options, convert, verification, verify
 from inveonimaging.animal import GivenSubject
 from inveonimaging.conversion import writing
-from inveonimaging.conversion.options import BedDirection
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.pixels import Compression
 from inveonimaging.errors import InputError, OptionError
@@ -31,10 +30,10 @@ from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Modality, Orientation
 from inveonimaging.phantom import Scan, frames_of, write_scan
 from inveonimaging.physics.quantification import Policy, quantise
+from inveonimaging.study.corrections import BedDirection, Corrections
 from inveonimaging.verification import (
     Agreement,
     Kind,
-    Overrides,
     Verification,
     attributes,
     concepts,
@@ -61,7 +60,7 @@ def written(folder: Path, *scans: Scan, change: Callable[[Header], Header] | Non
     return folder
 
 
-def checked(folder: Path, overrides: Overrides | None = None) -> Verification:
+def checked(folder: Path, overrides: Corrections | None = None) -> Verification:
     return verify(folder / "in", folder / "out", overrides)
 
 
@@ -927,7 +926,7 @@ def test_what_medcon_makes_of_the_scan_is_told(tmp_path: Path, tool: Callable[[s
 def test_what_was_said_of_the_animal_is_to_be_said_again(tmp_path: Path) -> None:
     folder = written(tmp_path, PET, subject=GivenSubject(id="M12", sex="M"))
     assert codes(checked(folder)) == {"patient-id", "patient-sex"}
-    assert checked(folder, Overrides(subject=GivenSubject(id="M12", sex="M"))).same
+    assert checked(folder, Corrections(subject=GivenSubject(id="M12", sex="M"))).same
 
 
 def test_the_manifest_tells_what_else_was_said_and_the_user_may_say_otherwise(tmp_path: Path) -> None:
@@ -935,10 +934,10 @@ def test_the_manifest_tells_what_else_was_said_and_the_user_may_say_otherwise(tm
     result = checked(folder)
     assert result.same
     assert result.studies[0].assumed == {"orientation": "HFS", "flip": "x"}
-    assert codes(checked(folder, Overrides(flip=""))) == {"mirrored", "position"}
+    assert codes(checked(folder, Corrections(flip=""))) == {"mirrored", "position"}
     (folder / "out" / "inveon-manifest.json").unlink()
     assert "orientation" in codes(checked(folder))
-    assert checked(folder, Overrides(orientation="HFS", flip="x")).same
+    assert checked(folder, Corrections(orientation="HFS", flip="x")).same
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '{"program": "inveonimaging", "options": 3, "series": [1, {}]}'])
@@ -954,12 +953,15 @@ def test_scan_time_that_was_given(tmp_path: Path) -> None:
 
     folder = written(tmp_path, PET, change=untimed, scan_time=datetime(2014, 6, 17, 10))
     assert checked(folder).same
-    assert codes(checked(folder, Overrides(scan_time=datetime(2014, 6, 17, 11)))) >= {"series-time", "acquisition-time"}
+    assert codes(checked(folder, Corrections(scan_time=datetime(2014, 6, 17, 11)))) >= {
+        "series-time",
+        "acquisition-time",
+    }
 
 
 def test_nonsense_is_refused() -> None:
     with pytest.raises(OptionError, match="bed direction is 'sideways'"):
-        Overrides(bed_direction="sideways")
+        Corrections(bed_direction="sideways")
 
 
 # Which series is which.

@@ -7,6 +7,8 @@ from inveonimaging.batches.study import Check, Outcome, Record, Study
 from inveonimaging.batches.summary import BatchResult, Failure, Oddity
 from inveonimaging.batches.walk import Passed
 
+batch = run_batch
+
 __all__ = [
     "Batch",
     "BatchResult",
@@ -20,6 +22,7 @@ __all__ = [
     "Record",
     "Study",
     "Watch",
+    "batch",
     "plan_batch",
     "run_batch",
 ]

@@ -100,9 +100,9 @@ def run_batch(
 
 def _of_sheet(options: Options, tally: Tally) -> tuple[Finding, ...]:
     """Return how the sheet of subjects was read, and which of its rows no study matched."""
-    if options.sheet is None:
+    if options.corrections.sheet is None:
         return ()
-    return (*options.sheet.findings, *unused_rows(options.sheet, tally.rows))
+    return (*options.corrections.sheet.findings, *unused_rows(options.corrections.sheet, tally.rows))
 
 
 @contextlib.contextmanager
@@ -205,6 +205,6 @@ class _Run:
 def _with_rows(done: Done, options: Options) -> Record:
     """Return the record of a study; that of a failed one with the rows of the sheet that are about it."""
     record = done.record
-    if options.sheet is None or record.result is not Outcome.FAILED or record.rows:
+    if options.corrections.sheet is None or record.result is not Outcome.FAILED or record.rows:
         return record
-    return replace(record, rows=rows_of(options.sheet, done.study))
+    return replace(record, rows=rows_of(options.corrections.sheet, done.study))

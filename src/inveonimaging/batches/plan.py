@@ -80,7 +80,7 @@ def plan_batch(root: Path, output: Path, options: Options, group: Grouping, pass
     refuse_without_key(options)
     steps = _checked(walk(root, output, passed), root)
     if group is Grouping.HEADER:
-        planned = grouped(steps, root, options.scan_time, passed)
+        planned = grouped(steps, root, options.corrections.scan_time, passed)
         return (
             replace(each, output=folder_told(options, each.output)) if isinstance(each, Study) else each
             for each in planned

@@ -191,12 +191,9 @@ class _Work:
     def _verified(self, record: Record, planned: StudyPlan) -> Record:
         """Compare what was written with its source; what differs is a failure, though the files stay."""
         from inveonimaging.verification.job import verify_written
-        from inveonimaging.verification.overrides import Overrides
 
-        options = self._options
-        told = Overrides(subject=options.subject, sheet=options.sheet, scan_time=options.scan_time)
         folders = [self._output / str(each.number) for each in planned.series]
-        differences = verify_written(self._source, self._output, folders, told).all_differences
+        differences = verify_written(self._source, self._output, folders, self._options).all_differences
         if not differences:
             return record
         first = differences[0]

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from datetime import datetime
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from inveonimaging.cli.messages import shown
-from inveonimaging.cli.options import Posture
+from inveonimaging.cli.options import AskedCorrections, takes_corrections
 from inveonimaging.cli.outcome import one_line_errors, print_json
-from inveonimaging.errors import InputError, InveonError, printable
+from inveonimaging.errors import printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.units import plain
 
 if TYPE_CHECKING:
-    from inveonimaging.checks.checked import Asked, Checked
+    from inveonimaging.checks.checked import Checked
     from inveonimaging.checks.marker import OrientationTest
     from inveonimaging.checks.readiness import Readiness
     from inveonimaging.cli.table import Cell
-    from inveonimaging.conversion.options import Options
-    from inveonimaging.inveon.pairs import Folder, Pair
 
 EXAMPLES = """\b
 Examples:
@@ -45,6 +40,7 @@ _VERDICTS = {
 _OUTCOMES = {"as the header claims": "bold green", "cannot tell": "bold yellow", "not as the header claims": "bold red"}
 
 
+@takes_corrections
 def check(
     path: Annotated[
         Path,
@@ -54,124 +50,22 @@ def check(
         Literal["left", "right"] | None,
         typer.Option("--orientation-test", help="Side of the animal on which a marker, such as a syringe, lies."),
     ] = None,
-    orientation: Annotated[
-        Posture | None, typer.Option(help="Inveon files: the animal's posture, instead of the header's.")
-    ] = None,
-    flip: Annotated[
-        str, typer.Option(metavar="AXES", help="Inveon files: stored axes to mirror, letters of xyz.")
-    ] = "",
-    subjects: Annotated[
-        Path | None,
-        typer.Option("--subjects", metavar="FILE", help="Inveon files: sheet with a row for each subject or scan."),
-    ] = None,
     strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 on warnings, too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON on stdout.")] = False,
+    *,
+    corrections: AskedCorrections,
 ) -> None:
     """Tell what is odd, what to do about it, and whether a viewer can compute SUV; nothing is written."""
     with one_line_errors(as_json=as_json):
-        from inveonimaging.checks.checked import Asked
-        from inveonimaging.checks.marker import Side
-        from inveonimaging.inveon.hdr.enums import Orientation
-        from inveonimaging.sheet.reading import read_sheet
+        from inveonimaging.commands.check import check as look
 
-        asked = Asked(
-            now=datetime.now(),
-            side=Side(side) if side else None,
-            orientation=Orientation[orientation] if orientation else None,
-            flip=flip,
-            sheet=read_sheet(subjects) if subjects else None,
-        )
-        kind, general, files = _looked_at(path, asked)
-        found = [*general, *(finding for each in files for finding in each.findings)]
+        result = look(path, corrections(), orientation_test=side)
         if as_json:
-            print_json(_document(kind, general, files))
+            print_json(_document(result.kind.value, result.findings, result.files))
         else:
-            _show(general, files, is_dicom=kind == "dicom")
+            _show(result.findings, result.files, is_dicom=result.kind.value == "dicom")
         bad = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
-        raise typer.Exit(int(any(finding.severity in bad for finding in found)))
-
-
-def _looked_at(path: Path, asked: Asked) -> tuple[str, list[Finding], list[Checked]]:
-    """Return `inveon` or `dicom`, findings on the folder as a whole, and what came of each pair or series."""
-    from inveonimaging.inveon.pairs import pair_of, scan_folder
-
-    if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
-        if path.name.lower().endswith((".img", ".hdr")) or not os.path.exists(path):  # noqa: PTH110 - likewise
-            return "inveon", *_inveon(path, (pair_of(path),), asked)
-        return "dicom", *_dicom(path, asked)
-    folder = scan_folder(path)
-    if folder.pairs:
-        return "inveon", *_inveon(path, folder.pairs, asked)
-    return "dicom", *_dicom(path, asked, folder)
-
-
-def _dicom(path: Path, asked: Asked, folder: Folder | None = None) -> tuple[list[Finding], list[Checked]]:
-    from inveonimaging.checks.checked import check_dicom
-    from inveonimaging.checks.vendor import vendor_study_findings
-    from inveonimaging.dicom_reading.series import read_series
-
-    try:
-        series = read_series([path])
-    except InputError as error:
-        if folder is None or error.message != "no DICOM files here":
-            raise
-        raise InputError("neither Inveon nor DICOM files here", path=path) from error
-    return list(vendor_study_findings(series)), [check_dicom(each, asked.side) for each in series]
-
-
-def _inveon(path: Path, pairs: Sequence[Pair], asked: Asked) -> tuple[list[Finding], list[Checked]]:
-    from inveonimaging.checks.checked import check_pairs
-
-    told = list(_told(path, pairs, asked))
-    of_pair = {pair: [each for each in told if each.path in (str(pair.header), str(pair.data))] for pair in pairs}
-    general = [finding for finding in told if not any(finding in found for found in of_pair.values())]
-    return general, check_pairs(pairs, of_pair, asked)
-
-
-def _told(path: Path, pairs: Sequence[Pair], asked: Asked) -> Iterable[Finding]:
-    """Return what planning a conversion finds; what it refuses is a finding, too."""
-    from inveonimaging.conversion.options import Options
-
-    options = Options(orientation=asked.orientation, flip=asked.flip, sheet=asked.sheet, allow_long_data=True)
-    found, error = _planned(path, options)
-    if error is None:
-        return found
-    one_by_one = [_planned(pair.data, options) for pair in pairs] if len(pairs) > 1 else [(found, error)]
-    errors = [each for _, each in one_by_one if each]
-    found = [finding for each, _ in one_by_one for finding in each]
-    if not errors:  # each can be converted, but not all together
-        animals = _animals(pairs, path)
-        errors = [] if any(finding.severity is Severity.ERROR for finding in animals) else [error]
-        found += animals
-    return dict.fromkeys((*found, *(_refused(each, path) for each in errors)))
-
-
-def _animals(pairs: Sequence[Pair], path: Path) -> list[Finding]:
-    """Return in what the headers of a folder disagree about the animal."""
-    from inveonimaging.animal import GivenSubject, animal_of
-    from inveonimaging.study.image import read_pair
-
-    found = animal_of([read_pair(pair).header for pair in pairs], GivenSubject())[1]
-    return [replace(finding, path=str(path)) for finding in found]
-
-
-def _planned(path: Path, options: Options) -> tuple[list[Finding], InveonError | None]:
-    from inveonimaging.conversion.plan import plan
-    from inveonimaging.errors import OptionError
-
-    try:
-        return [finding for study in plan(path, path, options) for finding in study.all_findings], None
-    except OptionError:
-        raise
-    except InveonError as error:
-        return [], error
-
-
-def _refused(error: InveonError, path: Path) -> Finding:
-    from inveonimaging.checks.checked import sentence_of
-
-    where = error.path or str(path)
-    return Finding("not-convertible", sentence_of(error), Severity.ERROR, line=error.line, path=where)
+        raise typer.Exit(int(any(finding.severity in bad for finding in result.all_findings)))
 
 
 def _show(general: Sequence[Finding], files: Sequence[Checked], *, is_dicom: bool) -> None:

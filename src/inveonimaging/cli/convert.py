@@ -117,11 +117,14 @@ def run(
 
 def _of_sheet(studies: tuple[StudyPlan, ...], options: Options) -> tuple[Finding, ...]:
     """Return how the sheet of subjects was read, and which of its rows no scan matched."""
-    if options.sheet is None:
+    if options.corrections.sheet is None:
         return ()
     from inveonimaging.sheet.matching import unused_rows
 
-    return (*options.sheet.findings, *unused_rows(options.sheet, (row for each in studies for row in each.told.rows)))
+    return (
+        *options.corrections.sheet.findings,
+        *unused_rows(options.corrections.sheet, (row for each in studies for row in each.told.rows)),
+    )
 
 
 def _show_results(results: tuple[StudyResult, ...]) -> None:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from inveonimaging.cli.messages import say_failure, say_findings, shown
+from inveonimaging.cli.options import AskedCorrections, takes_corrections
 from inveonimaging.cli.outcome import one_line_errors, print_json
-from inveonimaging.errors import InveonError, printable
+from inveonimaging.errors import printable
 from inveonimaging.units import plain
 
 if TYPE_CHECKING:
     from inveonimaging.cli.table import Cell
     from inveonimaging.inveon.hdr.model import Ct, Header
-    from inveonimaging.inveon.pairs import Pair
     from inveonimaging.study.image import Image
 
 _COLOURS = {"PET": "magenta", "CT": "cyan", "SPECT": "blue"}
@@ -30,40 +30,29 @@ Examples:
 """
 
 
+@takes_corrections
 def info(
     path: Annotated[Path, typer.Argument(metavar="PATH", help="A folder of Inveon files, or one .img or .hdr file.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON on stdout.")] = False,
+    *,
+    corrections: AskedCorrections,
 ) -> None:
     """Show what is in Inveon files: subject, tracer, times, size, place, units, and what is odd."""
     with one_line_errors(as_json=as_json):
-        from inveonimaging.study.image import read_pair
+        from inveonimaging.study.reading import read_study
 
-        pairs = _pairs(path)
-        images: list[Image] = []
-        errors: list[InveonError] = []
-        for pair in pairs:
-            try:
-                images.append(read_pair(pair))
-            except InveonError as problem:
-                errors.append(problem)
+        study = read_study(path, corrections())
+        images = [replace(scan.image, findings=scan.all_findings) for scan in study.scans]
+        images = sorted((*images, *study.raw), key=lambda image: image.pair.name)
+        raw = {image.pair for image in study.raw}
+        errors = [error for pair, error in study.errors.items() if pair not in raw]
         if as_json:
             print_json({"files": [_document(image) for image in images], "errors": [str(error) for error in errors]})
         else:
             _show(images)
-        say_findings(finding for image in images for finding in image.findings)
+        say_findings((*study.findings, *(finding for image in images for finding in image.findings)))
         codes = [say_failure(error) for error in errors]
         raise typer.Exit(max(codes, default=0))
-
-
-def _pairs(path: Path) -> tuple[Pair, ...]:
-    from inveonimaging.inveon.pairs import pair_of, scan_folder
-
-    if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
-        return (pair_of(path),)
-    folder = scan_folder(path)
-    if not folder.pairs:
-        raise folder.without_pairs()
-    return folder.pairs
 
 
 def _show(images: list[Image]) -> None:

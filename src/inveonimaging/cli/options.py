@@ -1,4 +1,4 @@
-"""The options that say how to convert, shared by the commands that do."""
+"""The options that say how to read and how to convert, shared by the commands that do."""
 
 from __future__ import annotations
 
@@ -14,15 +14,113 @@ import typer
 
 if TYPE_CHECKING:
     from inveonimaging.conversion.options import Options
+    from inveonimaging.study.corrections import Corrections
 
 Posture = Literal["FFP", "HFP", "FFS", "HFS", "FFDR", "HFDR", "FFDL", "HFDL"]
 
 Asked = Callable[[], "Options"]
 """Makes the options from what was typed; OptionError for what makes no sense."""
 
+AskedCorrections = Callable[[], "Corrections"]
+"""Makes the corrections from what was typed; OptionError for what makes no sense."""
 
+
+def _takes(name: str, make: Callable[..., Any], command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command all options of `make`, in the place of its argument of this name."""
+    types = {"Options": object, "Corrections": object, "Asked": object, "AskedCorrections": object}
+    shared = inspect.signature(make, eval_str=True, locals=types).parameters
+    own = inspect.signature(command, eval_str=True, locals=types).parameters
+
+    @functools.wraps(command)
+    def with_options(**given: Any) -> Any:
+        options = {each: given.pop(each) for each in shared}
+        return command(**given, **{name: functools.partial(make, **options)})
+
+    taken = [each for key, one in own.items() for each in (shared.values() if key == name else (one,))]
+    signature = inspect.Signature([each.replace(kind=Parameter.KEYWORD_ONLY) for each in taken])
+    with_options.__signature__ = signature  # type: ignore[attr-defined]
+    with_options.__annotations__ = {each.name: each.annotation for each in taken}
+    return with_options
+
+
+def corrections_of(
+    *,
+    patient_name: Annotated[str | None, typer.Option(help="Patient's Name.")] = None,
+    patient_id: Annotated[str | None, typer.Option(help="Patient ID.")] = None,
+    patient_birth_date: Annotated[str | None, typer.Option(metavar="DATE", help="Birth date, 2014-03-04.")] = None,
+    patient_sex: Annotated[str | None, typer.Option(metavar="M|F|O", help="Sex.")] = None,
+    subjects: Annotated[
+        Path | None, typer.Option("--subjects", metavar="FILE", help="Sheet with a row for each subject or scan.")
+    ] = None,
+    scan_time: Annotated[
+        datetime | None,
+        typer.Option(
+            metavar="TIME",
+            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"],
+            help="Start of scans whose header has none, 2014-03-04T14:05:09.",
+        ),
+    ] = None,
+    orientation: Annotated[Posture | None, typer.Option(help="The animal's posture, instead of the header's.")] = None,
+    flip: Annotated[
+        str | None,
+        typer.Option(metavar="AXES", help="Stored axes to mirror, letters of xyz; see docs/how-to/orientation.md."),
+    ] = None,
+    bed_direction: Annotated[
+        Literal["forward", "reverse"] | None, typer.Option(help="Where a larger bed_offset looks, along the slices.")
+    ] = None,
+    cycle_length: Annotated[
+        float | None, typer.Option(metavar="MS", help="Nominal length of a heart beat or breath of gated scans.")
+    ] = None,
+    separate_frames: Annotated[
+        bool | None,
+        typer.Option("--separate-frames", help="Make each frame block a series, where nothing tells them apart."),
+    ] = None,
+    frame_of_reference: Annotated[
+        Literal["auto", "shared", "separate"], typer.Option(help="Which series lie in one space, for fusion.")
+    ] = "auto",
+    apply_hounsfield: Annotated[
+        bool | None,
+        typer.Option(
+            "--apply-hounsfield/--no-apply-hounsfield",
+            help="CT: apply ct_hounsfield_scale and ct_hounsfield_offset.",
+        ),
+    ] = None,
+    allow_long_data: Annotated[
+        bool | None, typer.Option("--allow-long-data", help="Take .img files that are longer than the header says.")
+    ] = None,
+) -> Corrections:
+    """Return what counts instead of the headers.
+
+    Raises:
+        OptionError: what makes no sense.
+    """
+    from inveonimaging.animal import given_subject
+    from inveonimaging.study.corrections import Corrections
+
+    return Corrections(
+        subject=given_subject(patient_name, patient_id, patient_birth_date, patient_sex),
+        sheet=subjects,
+        scan_time=scan_time,
+        orientation=orientation,
+        flip=flip,
+        bed_direction=bed_direction,
+        cycle_ms=cycle_length,
+        separate_frames=separate_frames,
+        frame_of_reference=frame_of_reference,
+        apply_hounsfield=apply_hounsfield,
+        allow_long_data=allow_long_data,
+    )
+
+
+def takes_corrections(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command all options of `corrections_of`, in the place of its argument `corrections`."""
+    return _takes("corrections", corrections_of, command)
+
+
+@takes_corrections
 def conversion_options(
     *,
+    corrections: AskedCorrections,
     strict: Annotated[bool, typer.Option(help="Refuse strays and nested folders; fail on warnings.")] = False,
     ignore: Annotated[
         list[str] | None, typer.Option(metavar="EXT", help="Extension that --strict lets pass; repeatable.")
@@ -43,37 +141,6 @@ def conversion_options(
     study_description: Annotated[
         str | None, typer.Option("--study-description", "-s", help="Study Description.")
     ] = None,
-    patient_name: Annotated[str | None, typer.Option(help="Patient's Name.")] = None,
-    patient_id: Annotated[str | None, typer.Option(help="Patient ID.")] = None,
-    patient_birth_date: Annotated[str | None, typer.Option(metavar="DATE", help="Birth date, 2014-03-04.")] = None,
-    patient_sex: Annotated[str | None, typer.Option(metavar="M|F|O", help="Sex.")] = None,
-    subjects: Annotated[
-        Path | None, typer.Option("--subjects", metavar="FILE", help="Sheet with a row for each subject or scan.")
-    ] = None,
-    scan_time: Annotated[
-        datetime | None,
-        typer.Option(
-            metavar="TIME",
-            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"],
-            help="Start of scans whose header has none, 2014-03-04T14:05:09.",
-        ),
-    ] = None,
-    orientation: Annotated[Posture | None, typer.Option(help="The animal's posture, instead of the header's.")] = None,
-    flip: Annotated[
-        str, typer.Option(metavar="AXES", help="Stored axes to mirror, letters of xyz; see docs/how-to/orientation.md.")
-    ] = "",
-    bed_direction: Annotated[
-        Literal["forward", "reverse"] | None, typer.Option(help="Where a larger bed_offset looks, along the slices.")
-    ] = None,
-    cycle_length: Annotated[
-        float | None, typer.Option(metavar="MS", help="Nominal length of a heart beat or breath of gated scans.")
-    ] = None,
-    separate_frames: Annotated[
-        bool, typer.Option("--separate-frames", help="Make each frame block a series, where nothing tells them apart.")
-    ] = False,
-    frame_of_reference: Annotated[
-        Literal["auto", "shared", "separate"], typer.Option(help="Which series lie in one space, for fusion.")
-    ] = "auto",
     rescale: Annotated[
         Literal["auto", "series", "frame", "slice"], typer.Option(help="What shares one rescale slope.")
     ] = "auto",
@@ -99,12 +166,6 @@ def conversion_options(
     key_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="With --deidentify: secret that makes pseudonyms and shifts.")
     ] = None,
-    apply_hounsfield: Annotated[
-        bool, typer.Option("--apply-hounsfield", help="CT: apply ct_hounsfield_scale and ct_hounsfield_offset.")
-    ] = False,
-    allow_long_data: Annotated[
-        bool, typer.Option(help="Take .img files that are longer than the header says.")
-    ] = False,
     unlimited_text: Annotated[
         bool,
         typer.Option("--unlimited-text", help="Write elements that some programs cannot read, as Strain Description."),
@@ -115,53 +176,30 @@ def conversion_options(
     Raises:
         OptionError: what makes no sense.
     """
-    from inveonimaging.animal import given_subject
     from inveonimaging.conversion.instance_layout import object_size
     from inveonimaging.conversion.options import Options
     from inveonimaging.redaction.request import request_of
 
     return Options(
+        **corrections().values,
         form=form,
         file_name=file_name,
         largest_object=object_size(max_object_size),
         compression=compress,
-        cycle_ms=cycle_length,
-        separate_frames=separate_frames,
-        bed_direction=bed_direction,
         study_description=study_description,
-        subject=given_subject(patient_name, patient_id, patient_birth_date, patient_sex),
-        sheet=subjects,
         xnat_route=xnat_route,
         deidentify=request_of(deidentify, dates, shift_days, key_file),
-        scan_time=scan_time,
-        orientation=orientation,
-        flip=flip,
         rescale=rescale,
         uids=uids,
         prefixes={"CT": ct_prefix, "PET": pet_prefix, "SPECT": nm_prefix},
         codes=code_table,
-        frame_of_reference=frame_of_reference,
         refuse_strays=strict,
         ignored_suffixes=ignore or (),
         fail_on_warnings=strict,
-        apply_hounsfield=apply_hounsfield,
-        allow_long_data=allow_long_data,
         unlimited_text=unlimited_text,
     )
 
 
 def takes_conversion_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command all options of `conversion_options`, in the place of its argument `asked`."""
-    shared = inspect.signature(conversion_options, eval_str=True, locals={"Options": object}).parameters
-    own = inspect.signature(command, eval_str=True, locals={"Asked": object}).parameters
-
-    @functools.wraps(command)
-    def with_options(**given: Any) -> None:
-        options = {name: given.pop(name) for name in shared}
-        command(**given, asked=functools.partial(conversion_options, **options))
-
-    taken = [each for name, one in own.items() for each in (shared.values() if name == "asked" else (one,))]
-    signature = inspect.Signature([each.replace(kind=Parameter.KEYWORD_ONLY) for each in taken])
-    with_options.__signature__ = signature  # type: ignore[attr-defined]
-    with_options.__annotations__ = {each.name: each.annotation for each in taken}
-    return with_options
+    return _takes("asked", conversion_options, command)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from inveonimaging.cli.messages import shown
+from inveonimaging.cli.options import AskedCorrections, takes_corrections
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.errors import printable
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from inveonimaging.conversion.job import StudyResult
     from inveonimaging.conversion.options import Options
     from inveonimaging.verification import Difference, StudyCheck
-    from inveonimaging.verification.overrides import Overrides
-
-Posture = Literal["FFP", "HFP", "FFS", "HFS", "FFDR", "HFDR", "FFDL", "HFDL"]
 
 EXAMPLES = """\b
 Examples:
@@ -34,6 +31,7 @@ _NAMES_SHOWN = 2
 _STYLES = {"same": "green", "differs": "bold red", "not stated": "yellow"}
 
 
+@takes_corrections
 def verify(
     source: Annotated[
         Path, typer.Argument(metavar="SOURCE", help="A folder of Inveon files, or one .img or .hdr file.")
@@ -42,59 +40,18 @@ def verify(
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Compare sub-folders with those of the same names.")
     ] = False,
-    patient_name: Annotated[str | None, typer.Option(help="Patient's Name that was given at conversion.")] = None,
-    patient_id: Annotated[str | None, typer.Option(help="Patient ID that was given at conversion.")] = None,
-    patient_birth_date: Annotated[
-        str | None, typer.Option(metavar="DATE", help="Birth date that was given at conversion.")
-    ] = None,
-    patient_sex: Annotated[str | None, typer.Option(metavar="M|F|O", help="Sex that was given at conversion.")] = None,
-    subjects: Annotated[
-        Path | None, typer.Option("--subjects", metavar="FILE", help="Sheet that was given at conversion.")
-    ] = None,
-    scan_time: Annotated[
-        datetime | None,
-        typer.Option(
-            metavar="TIME",
-            formats=["%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"],
-            help="Start that was given for scans whose header has none.",
-        ),
-    ] = None,
-    orientation: Annotated[Posture | None, typer.Option(help="Posture that was given at conversion.")] = None,
-    flip: Annotated[str | None, typer.Option(metavar="AXES", help="Stored axes that were mirrored.")] = None,
-    bed_direction: Annotated[
-        Literal["forward", "reverse"] | None, typer.Option(help="Where a larger bed_offset looks.")
-    ] = None,
-    cycle_length: Annotated[
-        float | None, typer.Option(metavar="MS", help="Nominal length of a cycle of gated scans.")
-    ] = None,
-    separate_frames: Annotated[
-        bool | None, typer.Option("--separate-frames", help="Each frame block was made a series of its own.")
-    ] = None,
-    apply_hounsfield: Annotated[
-        bool | None, typer.Option("--apply-hounsfield/--no-apply-hounsfield", help="CT: how it was converted.")
-    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
+    *,
+    corrections: AskedCorrections,
 ) -> None:
     """Compare DICOM with the Inveon files: every voxel, position, time, unit, dose and identity."""
     with one_line_errors(as_json=as_json):
-        from inveonimaging.animal import given_subject
         from inveonimaging.cli.progress import bar
-        from inveonimaging.verification import Overrides
         from inveonimaging.verification import verify as compare
 
-        overrides = Overrides(
-            orientation=orientation,
-            flip=flip,
-            bed_direction=bed_direction,
-            scan_time=scan_time,
-            cycle_ms=cycle_length,
-            separate_frames=separate_frames,
-            apply_hounsfield=apply_hounsfield,
-            subject=given_subject(patient_name, patient_id, patient_birth_date, patient_sex),
-            sheet=subjects,
-        )
+        given = corrections()
         with bar("Comparing") as advance:
-            result = compare(source, dicom, overrides, recursive=recursive, progress=advance)
+            result = compare(source, dicom, given, recursive=recursive, progress=advance)
         if as_json:
             print_json(document(result.studies))
         else:
@@ -107,14 +64,13 @@ def verify_converted(studies: Sequence[StudyResult], options: Options) -> tuple[
     from inveonimaging.cli.progress import bar
     from inveonimaging.verification.job import verify_written
 
-    told = _told(options)
     with bar("Comparing") as advance:
         checks = tuple(
             verify_written(
                 Path(study.source),
                 Path(study.output),
                 [Path(study.output, series.folder) for series in study.series],
-                told,
+                options,
                 advance,
             )
             for study in studies
@@ -122,23 +78,6 @@ def verify_converted(studies: Sequence[StudyResult], options: Options) -> tuple[
     if options.deidentify is None:
         return checks
     return tuple(replace(each, source="the source", assumed={}) for each in checks)
-
-
-def _told(options: Options) -> Overrides:
-    """Return what a conversion was told instead of the headers."""
-    from inveonimaging.verification.overrides import Overrides
-
-    return Overrides(
-        orientation=options.orientation or None,
-        flip=options.flip,
-        bed_direction=options.bed_direction,
-        scan_time=options.scan_time,
-        cycle_ms=options.cycle_ms,
-        separate_frames=options.separate_frames,
-        apply_hounsfield=options.apply_hounsfield,
-        subject=options.subject,
-        sheet=options.sheet,
-    )
 
 
 def document(studies: Sequence[StudyCheck]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -18,7 +18,7 @@ from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.hdr.need import missing, missing_in_frame
-from inveonimaging.inveon.modality import is_mu_map, is_transmission, refuse_unconvertible
+from inveonimaging.inveon.modality import is_mu_map, is_transmission
 from inveonimaging.physics.quantification import branching_fraction
 from inveonimaging.physics.timing import dose_findings, expected_decay_factor, utc_offset
 from inveonimaging.study.image import Image
@@ -29,7 +29,6 @@ _ENHANCED_HINT = "--as enhanced has no such limit"
 _LAST_YEAR = 2200
 _LONGEST_SCAN_S = 366 * 24 * 3600.0  # bounds what is added to a date
 _LARGEST_COUNT = 2**31 - 1  # of an Integer String
-_SEVERAL = 2
 _REGISTRIES = {"breed_registry": "breed_registry", "strain_registry": "strain_source_registry"}
 _OF_SPECIES = (
     "breed",
@@ -65,38 +64,24 @@ def checked(
         UnsupportedError: the file holds no image, or one whose SOP class is not written.
         HeaderError: the header lacks, or has beyond reason, what DICOM must have (type 1 and 1C).
     """
-    kind = refuse_unconvertible(image.header, image.modality)
     _refuse_odd_times(image.header, start)
     _, zone = utc_offset(image.header)
     if start is None and (image.modality is Modality.PET or form is not Form.CLASSIC):
         raise missing(image.header, "scan_time", "the start of the scan").at(image.pair.header, _SCAN_TIME_HINT)
     if image.modality is Modality.SPECT:
         coded = _isotope_findings(image.header, codes, unlimited=unlimited)
-        return (*kind, *zone, *coded, *dose_findings(image.header))
+        return (*zone, *coded, *dose_findings(image.header))
     if image.modality is not Modality.PET:
-        return (*kind, *zone)
+        return zone
     _refuse_incomplete_pet(image)
     if is_transmission(image.header):
         frames = () if is_mu_map(image.header) else _frame_findings(image.header)
-        return (*kind, *zone, *_mu_map_findings(form), *frames)
+        return (*zone, *_mu_map_findings(form), *frames)
     if form is Form.ENHANCED:
         _refuse_unknown_tracer(image.header)
     traced = _tracer_findings(image.header, codes, unlimited=unlimited)
     several = several_in(names_of(image.header, image.pair.header.name), texts_of(image.header))
-    return (*kind, *zone, *traced, *several, *_frame_findings(image.header))
-
-
-def bed_findings(images: Sequence[Image]) -> tuple[Finding, ...]:
-    """Return what is to be known of bed positions that were placed, one image each."""
-    places = {image.part.place.bed: image.grid.bed_mm for image in images if image.part}
-    if len(places) < _SEVERAL:
-        return ()
-    told = ", ".join(f"{distance:+g}" for distance in places.values())
-    message = (
-        f"{len(places)} bed positions are placed by bed_offset, at {told} mm along the slice axis; which way the bed "
-        "counts is not documented (--bed-direction reverse turns it)"
-    )
-    return (Finding("bed-direction-assumed", message, key="number_of_bed_positions"),)
+    return (*zone, *traced, *several, *_frame_findings(image.header))
 
 
 def animal_findings(animal: Animal, *, unlimited: bool = False) -> Iterator[Finding]:

@@ -38,6 +38,9 @@ _NOT_OF_THE_CONTENT = {
 }
 
 
+_SWITCHES = ("separate_frames", "apply_hounsfield", "allow_long_data")
+
+
 class SeriesDone(NamedTuple):
     """A series that was written, with all that was odd in it."""
 
@@ -76,7 +79,8 @@ def _options(options: Options) -> dict[str, Any]:
     named = (each.name for each in fields(options) if each.name not in _NOT_OF_THE_CONTENT)
     prefixes = {modality.label: prefix for modality, prefix in options.prefixes.items()}
     said = {name: getattr(options, name) for name in named}
-    said |= {"prefixes": prefixes, "codes": options.codes.by_key}
+    said |= {"prefixes": prefixes, "codes": options.codes.by_key, "flip": options.flip or ""}
+    said |= {name: bool(said[name]) for name in _SWITCHES}
     if options.deidentify:  # neither the secret, nor by how much, nor a true date
         said |= {"deidentify": {"dates": options.deidentify.dates.value}, "scan_time": None}
     return said
@@ -84,11 +88,11 @@ def _options(options: Options) -> dict[str, Any]:
 
 def _sheet(options: Options) -> dict[str, Any] | None:
     """Return which sheet of subjects was read; its values stand in the instances alone."""
-    if options.sheet and options.deidentify:  # its name may be somebody's, and its digest tells who has it
+    if options.corrections.sheet and options.deidentify:  # its name may be somebody's, and its digest tells who has it
         return {"name": "sheet", "sha256": None}
-    if options.sheet is None or options.deidentify:
+    if options.corrections.sheet is None or options.deidentify:
         return None
-    return {"name": options.sheet.name, "sha256": options.sheet.sha256}
+    return {"name": options.corrections.sheet.name, "sha256": options.corrections.sheet.sha256}
 
 
 def _sources(study: StudyPlan, series: Sequence[SeriesDone]) -> list[dict[str, Any]]:

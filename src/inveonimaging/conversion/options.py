@@ -5,13 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import Enum
 from types import MappingProxyType
 from typing import Any
 
-from inveonimaging.animal import GivenSubject
-from inveonimaging.animal.given import subject_given
 from inveonimaging.animal.xnat_route import Route, route_given
 from inveonimaging.conversion.instance_layout import DEFAULT_SIZE, object_size
 from inveonimaging.dicom.codes import CodeTable, read_code_table
@@ -21,12 +18,8 @@ from inveonimaging.errors import OptionError, printable
 from inveonimaging.given import (
     Given,
     PathLike,
-    axes,
     choice,
     kept_or_read,
-    local_time,
-    named,
-    number,
     optional,
     refused,
     switch,
@@ -34,19 +27,16 @@ from inveonimaging.given import (
     texts,
     whole_number,
 )
-from inveonimaging.inveon.hdr.enums import Modality, Orientation
+from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.physics.quantification import Policy
 from inveonimaging.redaction.request import Deidentify, request_of
-from inveonimaging.sheet.matching import Sheet
-from inveonimaging.sheet.reading import read_sheet
-from inveonimaging.study.registration import Space
+from inveonimaging.study.corrections import Corrections
 
 PREFIXES = MappingProxyType({Modality.CT: "CT-", Modality.PET: "PET-", Modality.SPECT: "NM-"})
 
 
 _NOT_IN_NAMES = frozenset('/\\:*?"<>|')
 _RESERVED = re.compile(r"(CON|PRN|AUX|NUL|COM\d|LPT\d) *", re.IGNORECASE)  # by Windows, with any suffix
-_LONGEST_CYCLE_MS = 60_000
 _NAMING = 'without / \\ : * ? " < > |'
 
 
@@ -55,18 +45,6 @@ class Uids(str, Enum):
 
     CONTENT = "content"
     RANDOM = "random"
-
-
-class BedDirection(str, Enum):
-    """Which way along the stored slice axis a larger `bed_offset` looks."""
-
-    FORWARD = "forward"
-    REVERSE = "reverse"
-
-    @property
-    def sign(self) -> int:
-        """1 or -1."""
-        return 1 if self is BedDirection.FORWARD else -1
 
 
 def suffixes(extensions: Iterable[str]) -> frozenset[str]:
@@ -112,13 +90,6 @@ def _size(name: str, value: Any) -> int:
     return size
 
 
-def _cycle_ms(_name: str, value: Any) -> float:
-    cycle_ms = number("the cycle length", value)
-    if not 0 < cycle_ms <= _LONGEST_CYCLE_MS:
-        raise OptionError(f"the cycle length is {cycle_ms:g}", expected="milliseconds above 0, up to a minute")
-    return cycle_ms
-
-
 def _file_name(name: str, value: Any) -> str:
     found = text(name, value)
     _refuse_file_name(found)
@@ -153,8 +124,8 @@ def _refuse_file_name(name: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """Options of a conversion; the default suits most people.
+class Options(Corrections):
+    """Options of a conversion, with the corrections of what is read; the default suits most people.
 
     Texts are taken as the command line takes them, such as `form="enhanced"`, and checked at once: an OptionError names
     the choices.
@@ -167,28 +138,17 @@ class Options:
         manifest: write `inveon-manifest.json` beside the series.
         largest_object: size of a multi-frame object's file in bytes, beyond which it becomes a concatenation.
         compression: how pixels are compressed, without loss.
-        separate_frames: make each frame block a series of its own, for files whose blocks nothing tells apart.
-        cycle_ms: nominal length of a cycle of gated scans, instead of the middle of the limits in `gate_bins`.
-        bed_direction: which way along the slice axis a larger `bed_offset` looks; None takes FORWARD, and says so.
         study_description: instead of the header's `study`.
-        subject: what is said of the animal instead of the headers.
-        sheet: what rows say of subjects and scans instead of the headers; all that is given here wins over it.
         xnat_route: where XNAT is to file the study.
         deidentify: how the headers are de-identified; None leaves them as they are.
-        scan_time: start of the scan, local time without a zone, for headers that have none.
-        orientation: posture instead of the headers' `subject_orientation`.
-        flip: stored axes, letters of `xyz`, whose patient direction is turned about.
         rescale: how many values share one rescale slope.
         uids: where UIDs come from.
         prefixes: how file names start, by modality.
         codes: the site's codes for radionuclides.
-        frame_of_reference: which series of a study share one Frame of Reference UID.
         recursive: sub-folders with pairs become one study each.
         refuse_strays: refuse what is no pair, orphans and nested folders instead of skipping them.
         ignored_suffixes: suffixes of files that are never refused, as `.txt`; None ignores all.
         fail_on_warnings: refuse whatever has a warning among its findings.
-        apply_hounsfield: apply `ct_hounsfield_scale` and `ct_hounsfield_offset` of a CT.
-        allow_long_data: take a data file that is longer than its header says.
         unlimited_text: write elements of VR UC too: Strain Description, Genetic Modifications Description and Long Code
             Value. VTK, MRtrix, MINC and (X)MedCon cannot read files with them.
         specified: word Series Description and the scanner's name as the published specification does, as the published
@@ -202,30 +162,17 @@ class Options:
     manifest: Given[bool, bool] = Given(switch, True)
     largest_object: Given[int | str, int] = Given(_size, DEFAULT_SIZE)
     compression: Given[Compression | str, Compression] = Given(choice(Compression), Compression.NONE)
-    cycle_ms: Given[float | str | None, float | None] = Given(optional(_cycle_ms), None)
-    separate_frames: Given[bool, bool] = Given(switch, False)
-    bed_direction: Given[BedDirection | str | None, BedDirection | None] = Given(optional(choice(BedDirection)), None)
     study_description: Given[str | None, str | None] = Given(optional(text), None)
-    subject: Given[GivenSubject | Mapping[str, Any] | None, GivenSubject] = Given(subject_given, None)
-    sheet: Given[Sheet | PathLike | None, Sheet | None] = Given(
-        optional(kept_or_read(Sheet, read_sheet, "the path of a sheet, or what read_sheet returns")), None
-    )
     xnat_route: Given[Route | str | None, Route | None] = Given(optional(route_given), None)
     deidentify: Given[Deidentify | bool | None, Deidentify | None] = Given(_deidentify, None)
-    scan_time: Given[datetime | str | None, datetime | None] = Given(optional(local_time), None)
-    orientation: Given[Orientation | str | None, Orientation | None] = Given(optional(named(Orientation)), None)
-    flip: Given[str | Iterable[str] | None, str] = Given(axes, "")
     rescale: Given[Policy | str, Policy] = Given(choice(Policy), Policy.AUTO)
     uids: Given[Uids | str, Uids] = Given(choice(Uids), Uids.CONTENT)
     prefixes: Given[Mapping[Modality, str] | Mapping[str, str] | None, Mapping[Modality, str]] = Given(_prefixes, None)
     codes: Given[CodeTable | PathLike | None, CodeTable] = Given(_codes, None)
-    frame_of_reference: Given[Space | str, Space] = Given(choice(Space), Space.AUTO)
     recursive: Given[bool, bool] = Given(switch, False)
     refuse_strays: Given[bool, bool] = Given(switch, False)
     ignored_suffixes: Given[Iterable[str] | None, frozenset[str] | None] = Given(optional(_ignored), frozenset())
     fail_on_warnings: Given[bool, bool] = Given(switch, False)
-    apply_hounsfield: Given[bool, bool] = Given(switch, False)
-    allow_long_data: Given[bool, bool] = Given(switch, False)
     unlimited_text: Given[bool, bool] = Given(switch, False)
     specified: Given[bool, bool] = Given(switch, False)
 

@@ -140,3 +140,9 @@ def _header_for(data: Path, headers: dict[str, Path]) -> Path | None:
 def _data_name(header: Path) -> str:
     name = header.name[: -len(HEADER_SUFFIX)]
     return name if name.lower().endswith(DATA_SUFFIX) else name + DATA_SUFFIX
+
+
+def reason_of(foreign: Foreign) -> str:
+    """Return why a header of another format is skipped."""
+    data = f", which describes {printable(foreign.data.name)}" if foreign.data else ""
+    return f"{foreign.kind}{data}, no Inveon header"

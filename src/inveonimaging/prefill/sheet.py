@@ -11,19 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from inveonimaging import units
-from inveonimaging.animal import Animal, GivenSubject, animal_of, animals_of_scans, completed_headers
+from inveonimaging.animal import Animal, animal_of, animals_of_scans
 from inveonimaging.animal.free_text import NOT_GIVEN
-from inveonimaging.animal.sheet_values import NOTHING
 from inveonimaging.errors import InputError, InveonError, UnsupportedError
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.inveon.hdr import Header, parse
-from inveonimaging.inveon.modality import modality_of, refuse_unconvertible
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.modality import modality_of
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.sheet.application import has_tracer
 from inveonimaging.sheet.columns import COLUMNS, NOTE, Column, Scope
 from inveonimaging.sheet.escape import escaped, unescaped
 from inveonimaging.sheet.matching import harmless, plain_subject
-from inveonimaging.study.image import header_bytes
+from inveonimaging.study.corrections import Corrections
+from inveonimaging.study.reading import Study, read_pairs
 
 Cells = dict[str, str]
 Looked = Iterable[Sequence[Pair] | InputError]
@@ -54,25 +54,26 @@ class _Scan:
     values: dict[str, Any]
 
 
-def filled_by_scan(root: Path, looked: Looked) -> Filled:
+def filled_by_scan(root: Path, looked: Looked, corrections: Corrections) -> Filled:
     """Return a row for each scan.
 
     Args:
         root: the folder below which they lie, or the file of the one.
         looked: what was found there.
+        corrections: what counts instead of the headers.
 
     Raises:
         InputError: there is none.
     """
-    scans, findings, errors = _scans(root, looked)
+    scans, findings, errors = _scans(root, looked, corrections)
     notes = tuple(f"{NOTE} {name}" for name in ("kind", "scan start", "subject_identifier"))
     rows = tuple({"file": escaped(each.file), **_notes(notes, each.header), **_cells(_FILLED, each)} for each in scans)
     return Filled(("file", *notes, *(each.title for each in _FILLED)), rows, findings, errors)
 
 
-def filled_by_subject(root: Path, looked: Looked) -> Filled:
+def filled_by_subject(root: Path, looked: Looked, corrections: Corrections) -> Filled:
     """Return a row for each subject, with what all its studies agree on; arguments and errors as `filled_by_scan`."""
-    scans, findings, errors = _scans(root, looked)
+    scans, findings, errors = _scans(root, looked, corrections)
     subjects: dict[str, list[_Scan]] = {}
     for each in scans:
         subjects.setdefault(plain_subject(each.header.subject.identifier), []).append(each)
@@ -92,7 +93,9 @@ def _of_subject(note: str, scans: Sequence[_Scan]) -> Cells:
     return {"subject": escaped(subject), note: str(len(scans)), **agreed}
 
 
-def _scans(root: Path, looked: Looked) -> tuple[list[_Scan], tuple[Finding, ...], tuple[InveonError, ...]]:
+def _scans(
+    root: Path, looked: Looked, corrections: Corrections
+) -> tuple[list[_Scan], tuple[Finding, ...], tuple[InveonError, ...]]:
     scans: list[_Scan] = []
     findings: list[Finding] = []
     errors: list[InveonError] = []
@@ -100,50 +103,42 @@ def _scans(root: Path, looked: Looked) -> tuple[list[_Scan], tuple[Finding, ...]
         if isinstance(pairs, InputError):
             errors.append(pairs)
             continue
-        read: list[tuple[Pair, Header]] = []
-        for pair in sorted(pairs, key=lambda pair: pair.name):
-            try:
-                read.append((pair, _header(pair)))
-            except UnsupportedError as error:
+        if not pairs:
+            continue
+        study = read_pairs(pairs, root, corrections)
+        for pair, error in study.errors.items():
+            if isinstance(error, UnsupportedError):
                 findings.append(Finding("skipped", f"skipped: {error.message}", path=str(pair.header)))
-            except InveonError as error:
+            else:
                 errors.append(error)
-        scans += _of_study(root, read, findings)
+        scans += _of_study(root, study, findings)
     if not scans and not errors:
         raise InputError("no Inveon images here", path=root, expected="pairs of NAME.img and NAME.img.hdr")
     return scans, tuple(findings), tuple(errors)
 
 
-def _header(pair: Pair) -> Header:
-    try:
-        header, _ = parse(header_bytes(pair.header))
-        refuse_unconvertible(header, modality_of(header)[0])
-    except InveonError as error:
-        raise error.at(pair.header) from error
-    return header
-
-
-def _of_study(root: Path, scans: Sequence[tuple[Pair, Header]], findings: list[Finding]) -> Iterator[_Scan]:
+def _of_study(root: Path, study: Study, findings: list[Finding]) -> Iterator[_Scan]:
     """Yield the scans of a folder with what a conversion takes from their headers together.
 
     Scans of several subjects have rows of their own: what a conversion refuses is a warning here.
     """
-    headers, _ = completed_headers([header for _, header in scans], (NOTHING,) * len(scans))
-    animal, odd = animal_of(headers, GivenSubject())
-    is_one = not any(each.severity is Severity.ERROR for each in odd)
-    study = next((header.study for header in headers if header.study), None)
-    if scans and not is_one:
-        found = (each for each in odd if each.severity is Severity.ERROR)
-        findings += [replace(each, severity=Severity.WARNING, path=str(scans[0][0].data.parent)) for each in found]
-    animals = animals_of_scans(animal, headers, GivenSubject(), (NOTHING,) * len(scans))
-    for (pair, header), at_scan in zip(scans, animals, strict=True):
-        who = at_scan if is_one else animal_of([header], GivenSubject())[0]
-        told = study if is_one else header.study
-        path = pair.data.relative_to(root).as_posix() if root in pair.data.parents else pair.data.name
+    given, headers = study.corrections.subject, study.headers
+    animal, found = animal_of(headers, given, study.told)
+    is_one = not any(each.severity is Severity.ERROR for each in found)
+    description = next((header.study for header in headers if header.study), None)
+    if headers and not is_one:
+        errors = (each for each in found if each.severity is Severity.ERROR)
+        folder = str(study.scans[0].pair.data.parent)
+        findings += [replace(each, severity=Severity.WARNING, path=folder) for each in errors]
+    at_scans = animals_of_scans(animal, headers, given, [scan.told for scan in study.scans])
+    for scan, at_scan in zip(study.scans, at_scans, strict=True):
+        header, data = scan.image.header, scan.pair.data
+        who = at_scan if is_one else animal_of([header], given, scan.told)[0]
+        path = data.relative_to(root).as_posix() if root in data.parents else data.name
         yield _Scan(
             _pattern(path),
             header,
-            {**_of_animal(who), "study_description": told, **_of_scan(header)},
+            {**_of_animal(who), "study_description": description if is_one else header.study, **_of_scan(header)},
         )
 
 

@@ -14,8 +14,8 @@ from inveonimaging.conversion.job import StudyResult
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import StudyPlan
 from inveonimaging.errors import OutputError
+from inveonimaging.reports.contents import planned_contents
 from inveonimaging.reports.page import write_report
-from inveonimaging.reports.study import planned_study
 from inveonimaging.storage.staging import REPORT, is_our_report
 
 
@@ -37,5 +37,5 @@ def write_beside(planned: StudyPlan, result: StudyResult, options: Options, now:
         OutputError: it cannot be written, or something is in its place.
         DataError: a data file cannot be read any more.
     """
-    study = planned_study(planned, result.all_findings, options, now)
-    return write_report(study, planned.output / REPORT)
+    contents = planned_contents(planned, result.all_findings, now, redacted=options.deidentify is not None)
+    return write_report(contents, planned.output / REPORT)

@@ -21,9 +21,10 @@ from inveonimaging.errors import printable
 from inveonimaging.findings import Finding
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.remedies import remedies
-from inveonimaging.reports.study import Series, Study
+from inveonimaging.reports.contents import Contents
 from inveonimaging.storage.whole_files import refuse_taken, write_whole
 from inveonimaging.study.image import Image
+from inveonimaging.study.reading import Series
 from inveonimaging.units import plain
 from inveonimaging.version import __version__
 
@@ -65,11 +66,13 @@ def viewer_policy(script: str, viewer: str) -> Policy:
     return Policy({**own, "script-src": " ".join((*map(_hash, scripts), "blob:")), **_NOWHERE})
 
 
-def write_report(study: Study, path: str | os.PathLike[str], *, viewer: bool = False, overwrite: bool = False) -> Path:
+def write_report(
+    contents: Contents, path: str | os.PathLike[str], *, viewer: bool = False, overwrite: bool = False
+) -> Path:
     """Write the page of a study; it appears whole or not at all.
 
     Args:
-        study: from `inveonimaging.reports.study.read_study`.
+        contents: from `contents_of`.
         path: the HTML file.
         viewer: put the volumes and a viewer into the page; it is some tens of megabytes large then.
         overwrite: replace a file that is there.
@@ -81,27 +84,27 @@ def write_report(study: Study, path: str | os.PathLike[str], *, viewer: bool = F
     """
     target = Path(path)
     refuse_taken(target, overwrite=overwrite)
-    write_whole(target, html_of(study, viewer=viewer).encode("utf-8"), overwrite=overwrite)
+    write_whole(target, html_of(contents, viewer=viewer).encode("utf-8"), overwrite=overwrite)
     return target
 
 
-def html_of(study: Study, *, viewer: bool = False, policy: Policy | None = None) -> str:
+def html_of(contents: Contents, *, viewer: bool = False, policy: Policy | None = None) -> str:
     """Return the page as text; errors as `write_report`.
 
     Args:
-        study: what to show.
+        contents: what to show.
         viewer: whether the volumes can be looked through.
         policy: what the page may load and run, instead of what suits it.
     """
     from jinja2 import Environment, StrictUndefined
 
     style, script = _own("page.css"), _own("page.js")
-    volumes = _viewer(study.images) if viewer else ""
+    volumes = _viewer(contents.images) if viewer else ""
     usual = viewer_policy(script, volumes) if viewer else plain_policy(style, script)
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     page, facts = (environment.from_string(text) for text in (_own("page.html"), _FACTS))
     return page.render(
-        _content(study),
+        _content(contents),
         version=__version__,
         policy=_trusted((policy or usual).text()),
         style=_trusted(style),
@@ -125,28 +128,29 @@ def _viewer(images: Sequence[Image]) -> str:
     return fragment(images)
 
 
-def _content(study: Study) -> dict[str, Any]:
+def _content(contents: Contents) -> dict[str, Any]:
     from inveonimaging.reports.facts import animal_facts
     from inveonimaging.reports.pictures import MOST_SERIES, drawn
 
-    drawings = {each.series.number: each for each in drawn(study)}
+    study = contents.study
+    drawings = {each.series.number: each for each in drawn(contents)}
     series = [
         {
             **_series(each, drawings.get(each.number), has_own_weight=len(study.weights_kg) > 1),
-            "readiness": study.readiness.get(each.image.pair.header),
+            "readiness": contents.readiness.get(each.image.pair.header),
         }
         for each in study.series
     ]
-    name = study.animal.id or study.animal.name or study.source.name or str(study.source)
+    name = study.animal.id or study.animal.name or contents.source.name or str(contents.source)
     description = next((each.image.header.study for each in study.series if each.image.header.study), "")
     return {
         "title": printable(": ".join(filter(None, (name, description))), _LONGEST),
-        "source": printable(study.source, _LONGEST),
+        "source": printable(contents.source, _LONGEST),
         "animal": animal_facts(study.animal, study.weights_kg),
         "series": series,
-        "errors": [printable(error, _LONGEST) for error in study.errors],
-        "findings": [_finding(each) for each in study.findings],
-        "headers": _headers(study.images),
+        "errors": [printable(error, _LONGEST) for error in contents.errors],
+        "findings": [_finding(each) for each in contents.findings],
+        "headers": _headers(contents.images),
         "most_series": MOST_SERIES,
     }
 

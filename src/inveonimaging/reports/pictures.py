@@ -15,14 +15,15 @@ from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.modality import is_mu_map
 from inveonimaging.physics.quantification import Unit
 from inveonimaging.reports.charts import curves_picture, histogram_picture
+from inveonimaging.reports.contents import Contents
 from inveonimaging.reports.curves import curves_of
 from inveonimaging.reports.draw import Layer, Picture, contact_sheet, planes_picture
 from inveonimaging.reports.planes import HALF_A_VOXEL, Plane, View, between, index_at, resampled, stored_axis
 from inveonimaging.reports.scales import Scale, scale_of
-from inveonimaging.reports.study import Series, Study
 from inveonimaging.reports.voxel_pass import Survey, survey_of
 from inveonimaging.storage.whole_files import file_name, write_all
 from inveonimaging.study.image import Image
+from inveonimaging.study.reading import Series
 from inveonimaging.study.suv import suv_factor
 
 MOST_SERIES = 40  # of which pictures are drawn
@@ -38,9 +39,9 @@ class Drawn:
     pictures: tuple[Picture, ...]
 
 
-def drawn(study: Study) -> Iterator[Drawn]:
+def drawn(contents: Contents) -> Iterator[Drawn]:
     """Yield the series of a study with their pictures, one after the other, the first `MOST_SERIES` of them."""
-    shown = study.series[:MOST_SERIES]
+    shown = contents.series[:MOST_SERIES]
     bases = {series.space: series for series in reversed(shown) if series.image.modality is Modality.CT}
     surveys = {base.number: survey_of(base.image) for base in bases.values() if _is_wanted(base, shown)}
     for series in shown:
@@ -181,11 +182,11 @@ def on_plane(image: Image, survey: Survey, under: Survey, plane: Plane) -> View:
     return resampled(between(survey.wanted[plane, first], survey.wanted[plane, second], fraction), onto)
 
 
-def write_pictures(study: Study, folder: str | os.PathLike[str], *, overwrite: bool = False) -> tuple[Path, ...]:
+def write_pictures(contents: Contents, folder: str | os.PathLike[str], *, overwrite: bool = False) -> tuple[Path, ...]:
     """Write the pictures of a study as PNG files, such as `2-mouse.pet.img-mip.png`; return their paths.
 
     Args:
-        study: from `inveonimaging.reports.study.read_study`.
+        contents: from `contents_of`.
         folder: is made if it is missing.
         overwrite: replace files that are there.
 
@@ -194,7 +195,9 @@ def write_pictures(study: Study, folder: str | os.PathLike[str], *, overwrite: b
         DataError: a data file cannot be read any more.
     """
     named = [
-        (f"{_file_name(each.series, picture)}.png", picture.png) for each in drawn(study) for picture in each.pictures
+        (f"{_file_name(each.series, picture)}.png", picture.png)
+        for each in drawn(contents)
+        for picture in each.pictures
     ]
     return write_all(Path(folder), named, overwrite=overwrite)
 

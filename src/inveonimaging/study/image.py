@@ -180,8 +180,8 @@ def read_pair(
     pair: Pair,
     *,
     orientation: Orientation | str | None = None,
-    flip: str = "",
-    apply_hounsfield: bool = False,
+    flip: str | None = None,
+    apply_hounsfield: bool | None = None,
     instead: Instead | None = None,
 ) -> Image:
     """Read a pair of files, or what is `instead` of its header's text and its files' names; as `read`."""
@@ -194,7 +194,7 @@ def read_pair(
         modality, kind = modality_of(header)
         grid, placing = grid_of(header, posture, flip)
         source, sizes = voxels_of(pair.data, header)
-        scaling, scales = scaling_of(header, modality, apply_hounsfield=apply_hounsfield)
+        scaling, scales = scaling_of(header, modality, apply_hounsfield=bool(apply_hounsfield))
     except InveonError as error:
         raise error.at(pair.header, hint=_likely_cause(parsing, error)) from error
     findings = (*parsing, *kind, *count_findings(header), *placing, *sizes, *scales, *decay_findings(header))
@@ -202,15 +202,6 @@ def read_pair(
     names = {str(pair.header): str(named.header), str(pair.data): str(named.data)}
     renamed = tuple(replace(each, path=names.get(each.path or "", each.path)) for each in located)
     return Image(named, data, header, modality, grid, scaling, source, renamed)
-
-
-def read_again(
-    image: Image, *, orientation: Orientation | None = None, flip: str = "", apply_hounsfield: bool = False
-) -> Image:
-    """Read the whole file of an image again, with the header's text that it was read from; as `read`."""
-    pair = Pair(image.pair.header, image.source.path)
-    instead = Instead(image.pair, image.header_bytes)
-    return read_pair(pair, orientation=orientation, flip=flip, apply_hounsfield=apply_hounsfield, instead=instead)
 
 
 def series_parts(

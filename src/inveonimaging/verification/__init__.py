@@ -5,7 +5,6 @@ is worked out again.
 """
 
 from inveonimaging.verification.job import verify
-from inveonimaging.verification.overrides import Overrides
 from inveonimaging.verification.result import Agreement, Check, Difference, Kind, SeriesCheck, StudyCheck, Verification
 
 __all__ = [
@@ -13,7 +12,6 @@ __all__ = [
     "Check",
     "Difference",
     "Kind",
-    "Overrides",
     "SeriesCheck",
     "StudyCheck",
     "Verification",

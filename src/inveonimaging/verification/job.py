@@ -11,8 +11,9 @@ from pathlib import Path
 from inveonimaging.dicom_reading.series import dicom_files
 from inveonimaging.errors import printable
 from inveonimaging.inveon.pairs import no_pairs, scan_folder
+from inveonimaging.study.corrections import Corrections
 from inveonimaging.verification.deidentified import DEIDENTIFIED, Hidden, hidden_of, is_deidentified
-from inveonimaging.verification.overrides import Manifest, Overrides, manifest_beside
+from inveonimaging.verification.manifest import Manifest, manifest_beside
 from inveonimaging.verification.pairing import paired
 from inveonimaging.verification.planes import Found, Plane, read_files, values_of
 from inveonimaging.verification.result import Difference, Kind, StudyCheck, Verification
@@ -33,7 +34,7 @@ def _no_progress(_done: int, _total: int) -> None:
 def verify(
     source: str | os.PathLike[str],
     dicom: str | os.PathLike[str],
-    overrides: Overrides | None = None,
+    corrections: Corrections | None = None,
     *,
     recursive: bool = False,
     progress: Progress = _no_progress,
@@ -43,8 +44,8 @@ def verify(
     Args:
         source: a folder of pairs, or one pair, given by its header or by its data file.
         dicom: a folder, or one file; of a folder, all DICOM files below it.
-        overrides: what the conversion was told instead of the headers; what it does not say is taken from the
-            manifest beside the DICOM files.
+        corrections: those of the conversion; what they leave to the headers is taken from the manifest beside the
+            DICOM files.
         recursive: sub-folders with pairs are compared with the sub-folders of the same names.
         progress: see `Progress`.
 
@@ -58,17 +59,17 @@ def verify(
     outputs = [output for _, output in places]
     return Verification(
         studies=tuple(
-            compare(each, [output], overrides or Overrides(), counter, _inside(output, outputs), name=output)
+            compare(each, [output], corrections or Corrections(), counter, _inside(output, outputs), name=output)
             for each, output in places
         )
     )
 
 
 def verify_written(
-    source: Path, output: Path, folders: Sequence[Path], overrides: Overrides, progress: Progress = _no_progress
+    source: Path, output: Path, folders: Sequence[Path], corrections: Corrections, progress: Progress = _no_progress
 ) -> StudyCheck:
     """Compare what was just written: the series in these folders of a study, and nothing else in its folder."""
-    return compare(source, folders, overrides, _Counter(progress), set(), name=output)
+    return compare(source, folders, corrections, _Counter(progress), set(), name=output)
 
 
 class _Counter:
@@ -103,30 +104,30 @@ def _below(source: Path, dicom: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def compare(
-    source: Path, paths: Sequence[Path], overrides: Overrides, counter: _Counter, others: set[Path], *, name: Path
+    source: Path, paths: Sequence[Path], corrections: Corrections, counter: _Counter, others: set[Path], *, name: Path
 ) -> StudyCheck:
     """Compare one study.
 
     Args:
         source: folder or pair.
         paths: files, or folders, of DICOM.
-        overrides: what the conversion was told.
+        corrections: those of the conversion.
         counter: of progress.
         others: folders of other studies, which are left out.
         name: what stands for `paths`.
     """
     manifest = manifest_beside([name, *paths])
-    told = overrides.completed(manifest.overrides)
-    study = read_source(source, told)
+    given = corrections.completed(manifest.corrections)
+    study = read_source(source, given)
     files = [file for file in dicom_files(paths) if not any(other in file.parents for other in others)]
     counter.expect(len(files))
     found = read_files(files, counter.step)
-    scans = scans_of(study, told, [_size(planes) for planes in found.series])
+    scans = scans_of(study, [_size(planes) for planes in found.series])
     if not is_deidentified(found.series):
-        return _Comparison(study, scans, found, manifest, name, counter).check(told)
+        return _Comparison(study, scans, found, manifest, name, counter).check(given)
     hidden = hidden_of(scans, found.series)
     scans = tuple(map(hidden.scan, scans))
-    return _Comparison(study, scans, found, manifest, name, counter, hidden).check(told)
+    return _Comparison(study, scans, found, manifest, name, counter, hidden).check(given)
 
 
 def _size(planes: Sequence[Plane]) -> tuple[int, int, int]:
@@ -143,7 +144,7 @@ class _Comparison:
     counter: _Counter
     hidden: Hidden | None = None
 
-    def check(self, told: Overrides) -> StudyCheck:
+    def check(self, given: Corrections) -> StudyCheck:
         series = self.found.series
         pairs = paired(series, self.scans, self.manifest.sources)
         for n in pairs.made:
@@ -159,18 +160,18 @@ class _Comparison:
             *(self.hidden.left(series) if self.hidden else ()),
         ]
         return StudyCheck(
-            source=str(self.study.path),
+            source=str(self.study.study.source),
             dicom=str(self.name),
             series=tuple(checks[n] for n, _ in sorted(pairs.made.items(), key=lambda pair: pair[1])),
             differences=tuple(differences),
             notes=(
                 *self.study.notes,
-                *self.manifest.note(told),
+                *self.manifest.note(given),
                 *self._others(),
                 *study_notes([series[n] for n in pairs.made]),
                 *((DEIDENTIFIED,) if self.hidden else ()),
             ),
-            assumed=told.said,
+            assumed=given.shown,
         )
 
     def _missing(self, scan: Scan) -> Difference:

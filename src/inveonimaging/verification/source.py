@@ -1,10 +1,10 @@
-"""What the Inveon files say that the DICOM must say, worked out here once more."""
+"""Expected DICOM values, recomputed from the Inveon files independently of the writer."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -12,19 +12,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from inveonimaging.animal import Animal, animal_of, animals_of_scans, completed_headers
+from inveonimaging.animal import Animal, animal_of, animals_of_scans
 from inveonimaging.errors import InputError, UnsupportedError, printable
 from inveonimaging.findings import Severity
-from inveonimaging.inveon.frame_groups import Part, parts_of
+from inveonimaging.inveon.frame_groups import parts_of
 from inveonimaging.inveon.hdr import Frame, Header
 from inveonimaging.inveon.hdr.enums import EventType, Modality
-from inveonimaging.inveon.modality import is_mu_map, is_transmission, refuse_unconvertible
-from inveonimaging.inveon.pairs import Pair, pair_of, scan_folder
+from inveonimaging.inveon.modality import is_mu_map, is_transmission
 from inveonimaging.physics.gating import gating_of
-from inveonimaging.sheet.application import applied
-from inveonimaging.sheet.matching import told_of
-from inveonimaging.study.image import Image, read_pair, split
-from inveonimaging.verification.overrides import Overrides
+from inveonimaging.study.corrections import BedDirection, Corrections
+from inveonimaging.study.image import Image, split
+from inveonimaging.study.reading import Scan as ReadScan
+from inveonimaging.study.reading import Study, read_study
 
 Float = npt.NDArray[np.float64]
 
@@ -32,7 +31,6 @@ _SHORT = 1e-5
 _NO_YEAR = 1970  # of times that nobody entered
 _CLOCKS_APART_S = 30  # local time and UTC are read one after the other
 _SAME_FACTOR, _MOST = 1e-3, 500.0  # headers print factors with 4 digits and more; bounds exponents
-_ONE_WAY = {"reverse": -1}
 MODALITIES = {Modality.CT: "CT", Modality.PET: "PT", Modality.SPECT: "NM"}
 
 
@@ -232,104 +230,92 @@ def time_of_mean(duration: float, half_life: float | None) -> float:
 
 @dataclass(frozen=True)
 class SourceStudy:
-    """The pairs of a folder, or one pair, read; parts are not yet told apart.
+    """The pairs of a folder, or one pair, read.
 
     Attributes:
-        path: folder or file.
-        images: whole files.
+        study: what was read.
         notes: what is left aside.
         is_whole: whether it is a folder, and so all that a study was made from.
     """
 
-    path: Path
-    images: tuple[Image, ...]
+    study: Study
     notes: tuple[str, ...]
     is_whole: bool
 
 
-def read_source(path: Path, overrides: Overrides) -> SourceStudy:
+def read_source(path: Path, corrections: Corrections) -> SourceStudy:
     """Read the pairs of a folder, or one pair; raw data, of which no DICOM is made, are left aside with a note.
 
     Raises:
         InveonError: a pair cannot be read; there is none.
     """
-    is_folder = path.is_dir()
-    pairs = scan_folder(path).pairs if is_folder else (pair_of(path),)
-    images: list[Image] = []
+    study = read_study(path, corrections)
     notes: list[str] = []
-    for pair in sorted(pairs, key=lambda pair: pair.name):
-        try:
-            images.append(_image(pair, overrides))
-        except UnsupportedError as error:
-            if not is_folder:
-                raise
-            notes.append(f"left aside: {error}")
-    if not images:
+    is_folder = path.is_dir()
+    for error in study.errors.values():
+        if not is_folder or not isinstance(error, UnsupportedError):
+            raise error
+        notes.append(f"left aside: {error}")
+    if not study.scans:
         raise InputError("no Inveon images here", path=path, expected="pairs of NAME.img and NAME.img.hdr")
-    return SourceStudy(path, tuple(images), tuple(notes), is_folder)
-
-
-def _image(pair: Pair, overrides: Overrides) -> Image:
-    image = read_pair(
-        pair,
-        orientation=overrides.orientation,
-        flip=overrides.flip or "",
-        apply_hounsfield=bool(overrides.apply_hounsfield),
-    )
-    try:
-        refuse_unconvertible(image.header, image.modality)
-    except UnsupportedError as error:
-        raise error.at(pair.header) from error
-    return image
+    return SourceStudy(study, tuple(notes), is_folder)
 
 
 Size = tuple[int, int, int]
 """Columns, rows and number of planes of a series."""
 
 
-def scans_of(study: SourceStudy, overrides: Overrides, sizes: Sequence[Size]) -> tuple[Scan, ...]:
+def scans_of(source: SourceStudy, sizes: Sequence[Size]) -> tuple[Scan, ...]:
     """Return what should be a series each.
 
     Args:
-        study: the files.
-        overrides: what the conversion was told.
+        source: the files.
         sizes: of the series that were found: gates are one series, or one each if that fits them.
 
     Raises:
         InveonError: the frames of a file do not fit together.
     """
-    told, of_study = told_of(overrides.sheet, [(image.pair, image.header) for image in study.images])
-    given = [applied(image.header, each) for image, each in zip(study.images, told, strict=True)]
-    headers, _ = completed_headers(given, told, overrides.subject)
-    images = [replace(image, header=header) for image, header in zip(study.images, headers, strict=True)]
-    names = [image.pair.header.name for image in images] if study.is_whole else []  # a part does not tell the first
-    whole, odd = animal_of(headers, overrides.subject, of_study, names)
-    animals = animals_of_scans(whole, headers, overrides.subject, told, names)
-    is_one = not any(finding.severity is Severity.ERROR for finding in odd)
-    direction = _ONE_WAY.get(overrides.bed_direction or "", 1)
-    found: list[Scan] = []
-    for image, said, at_scan in zip(images, told, animals, strict=True):
-        alone = [image.header], overrides.subject, said, [image.pair.header.name]
-        animal = at_scan if is_one else animal_of(*alone)[0]
-        start = image.header.acquisition.started_at or overrides.scan_time
-        parts = split(image, _parts(image, sizes, overrides), direction)
-        found += [Scan(part, animal, start, _cycle_ms(part, overrides)) for part in parts]
+    study = source.study
+    corrections, found = study.corrections, list[Scan]()
+    for scan, animal in zip(study.scans, _animals(source), strict=True):
+        if scan.refusal:
+            raise scan.refusal
+        groups = _groups(scan, sizes, corrections)
+        found += [Scan(image, animal, scan.start, _cycle_ms(image, corrections)) for image in groups]
     return tuple(found)
 
 
-def _parts(image: Image, sizes: Sequence[Size], overrides: Overrides) -> tuple[Part, ...]:
-    parts = parts_of(image.header, separate=bool(overrides.separate_frames))
-    if not parts[0].is_gated:
-        return parts
+def _animals(source: SourceStudy) -> tuple[Animal, ...]:
+    """Return the animal of each scan: each its own where the headers are of several.
+
+    The name of the first file stands for a missing subject only where all files of the study are known.
+    """
+    study, given = source.study, source.study.corrections.subject
+    told = [scan.told for scan in study.scans]
+    names = [scan.image.pair.header.name for scan in study.scans]
+    whole, found = animal_of(study.headers, given, study.told, names if source.is_whole else [])
+    if any(finding.severity is Severity.ERROR for finding in found):
+        alone = zip(study.headers, told, names, strict=True)
+        return tuple(animal_of([header], given, said, [name])[0] for header, said, name in alone)
+    return animals_of_scans(whole, study.headers, given, told, names if source.is_whole else [])
+
+
+def _groups(scan: ReadScan, sizes: Sequence[Size], corrections: Corrections) -> tuple[Image, ...]:
+    """Return the images of a scan; gates of an unknown cycle may have been written as one series, or as one each."""
+    image = scan.image
+    together = parts_of(image.header, separate=bool(corrections.separate_frames))
+    if not together[0].is_gated:
+        return scan.groups
     columns, rows, slices = image.grid.shape
     counts = [planes for *size, planes in sizes if size == [columns, rows]]
-    together = slices * len(parts[0].frames)
-    is_together = any(abs(count - together) <= abs(count - slices) for count in counts)
-    return parts if is_together or not counts else parts_of(image.header, split_gates=True)
+    planes = slices * len(together[0].frames)
+    is_together = any(abs(count - planes) <= abs(count - slices) for count in counts) or not counts
+    parts = together if is_together else parts_of(image.header, split_gates=True)
+    return split(image, parts, (corrections.bed_direction or BedDirection.FORWARD).sign)
 
 
-def _cycle_ms(part: Image, overrides: Overrides) -> float | None:
+def _cycle_ms(part: Image, corrections: Corrections) -> float | None:
     if part.part is None or not part.part.is_gated:
         return None
-    gating, _ = gating_of(part.header, len(part.frames), overrides.cycle_ms)
+    gating, _ = gating_of(part.header, len(part.frames), corrections.cycle_ms)
     return gating.cycle_ms if gating else None

@@ -1,0 +1,1 @@
+"""What each command does, as a function: it takes paths and options, returns a result, and prints nothing."""

@@ -1,0 +1,172 @@
+"""`inveon check`, as a function: problems in Inveon files or DICOM, SUV readiness, and whether left is left."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+
+from inveonimaging.checks.checked import Checked, check_dicom, check_scan, unreadable
+from inveonimaging.checks.marker import Side
+from inveonimaging.checks.vendor import vendor_study_findings
+from inveonimaging.conversion.options import Options
+from inveonimaging.conversion.plan import plan_study, scan_findings
+from inveonimaging.dicom_reading.series import read_series
+from inveonimaging.errors import InputError, InveonError, OptionError
+from inveonimaging.findings import Finding, Severity
+from inveonimaging.inveon.pairs import Folder, scan_folder
+from inveonimaging.study.corrections import Corrections
+from inveonimaging.study.reading import Scan, Study, read_study
+
+Progress = Callable[[int, int], None]
+"""Called with how many files or series are done, and how many there are."""
+
+
+class Kind(str, Enum):
+    """What was checked."""
+
+    INVEON = "inveon"
+    DICOM = "dicom"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckResult:
+    """What a check found.
+
+    Attributes:
+        kind: Inveon files or DICOM.
+        findings: on the folder as a whole.
+        files: what came of each pair of files, or of each DICOM series.
+    """
+
+    kind: Kind
+    findings: tuple[Finding, ...]
+    files: tuple[Checked, ...]
+
+    @property
+    def all_findings(self) -> tuple[Finding, ...]:
+        """Those of the folder and of its files."""
+        return (*self.findings, *(finding for each in self.files for finding in each.findings))
+
+
+def _no_progress(_done: int, _total: int) -> None:
+    """Show no progress."""
+
+
+def check(
+    path: str | os.PathLike[str],
+    corrections: Corrections | None = None,
+    *,
+    orientation_test: Side | str | None = None,
+    now: datetime | None = None,
+    progress: Progress = _no_progress,
+) -> CheckResult:
+    """Check Inveon files, or DICOM: problems in the data, what SUV needs, and whether left is left.
+
+    What a conversion would refuse is a finding of severity error. Nothing is written.
+
+    Args:
+        path: a folder of pairs or of DICOM, one pair, or one DICOM file.
+        corrections: of Inveon files: what counts instead of the headers.
+        orientation_test: side of the animal on which a marker, such as a syringe, lies: `"left"` or `"right"`.
+        now: local time, to tell times in the future; None takes the clock's.
+        progress: see `Progress`; an exception that it raises ends the check.
+
+    Raises:
+        InputError: there is nothing to check.
+        OptionError: a correction makes no sense.
+    """
+    place, side = Path(path), _side(orientation_test)
+    if not os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
+        if place.name.lower().endswith((".img", ".hdr")) or not os.path.exists(path):  # noqa: PTH110 - likewise
+            return _inveon(place, corrections or Corrections(), side, now, progress)
+        return _dicom(place, side, progress)
+    folder = scan_folder(place)
+    if folder.pairs:
+        return _inveon(place, corrections or Corrections(), side, now, progress)
+    return _dicom(place, side, progress, folder)
+
+
+def _side(side: Side | str | None) -> Side | None:
+    try:
+        return None if side is None else Side(side)
+    except ValueError as error:
+        raise OptionError(f"orientation_test is '{side}'", expected="left or right") from error
+
+
+def _dicom(path: Path, side: Side | None, progress: Progress, folder: Folder | None = None) -> CheckResult:
+    try:
+        series = read_series([path])
+    except InputError as error:
+        if folder is None or error.message != "no DICOM files here":
+            raise
+        raise InputError("neither Inveon nor DICOM files here", path=path) from error
+    files = []
+    for each in series:
+        files.append(check_dicom(each, side))
+        progress(len(files), len(series))
+    return CheckResult(kind=Kind.DICOM, findings=tuple(vendor_study_findings(series)), files=tuple(files))
+
+
+def _inveon(
+    path: Path, corrections: Corrections, side: Side | None, now: datetime | None, progress: Progress
+) -> CheckResult:
+    general: list[Finding] = []
+    try:
+        study = read_study(path, corrections)
+    except InputError as error:
+        if corrections.sheet is None or error.path != str(corrections.sheet.path):
+            raise
+        general.append(_refused(error, path))  # rows that contradict each other
+        study = read_study(path, replace(corrections, sheet=None))
+    options = Options(**(study.corrections.values | {"allow_long_data": True}))
+    found = {scan.pair.header: list(_of_scan(scan, options)) for scan in study.scans}
+    general += _of_study(study, path, options, is_refused=any(map(_has_refusal, found.values())))
+    files: list[Checked] = []
+    for scan in study.scans:
+        files.append(check_scan(scan, found[scan.pair.header], now or datetime.now(), side))
+        progress(len(files), len(study.scans))
+    files += [unreadable(pair, error) for pair, error in study.errors.items()]
+    names = {str(each) for scan in study.scans for each in (scan.pair.header, scan.pair.data)}
+    return CheckResult(
+        kind=Kind.INVEON,
+        findings=tuple(dict.fromkeys(each for each in general if each.path not in names)),
+        files=tuple(sorted((_with(each, general) for each in files), key=lambda each: each.name)),
+    )
+
+
+def _with(checked: Checked, general: Sequence[Finding]) -> Checked:
+    """Return what came of a pair with those findings of the study that name its header."""
+    own = (finding for finding in general if finding.path == checked.path)
+    return replace(checked, findings=tuple(dict.fromkeys((*checked.findings, *own))))
+
+
+def _of_scan(scan: Scan, options: Options) -> Iterator[Finding]:
+    """Yield what a conversion finds in a scan beyond what reading found; what it refuses is an error."""
+    try:
+        known = set(scan.all_findings)
+        yield from (each for each in scan_findings(scan, options) if each not in known)
+    except InveonError as error:
+        yield _refused(error, scan.pair.header)
+
+
+def _of_study(study: Study, path: Path, options: Options, *, is_refused: bool) -> Iterator[Finding]:
+    """Yield what a conversion finds in a study as a whole."""
+    yield from (replace(each, path=str(path)) if each.severity is Severity.ERROR else each for each in study.findings)
+    if is_refused or study.errors or any(each.severity is Severity.ERROR for each in study.findings):
+        return
+    try:
+        yield from plan_study(study, path, options).findings
+    except InveonError as error:
+        yield _refused(error, path)
+
+
+def _refused(error: InveonError, path: Path) -> Finding:
+    return Finding("not-convertible", error.sentence, Severity.ERROR, line=error.line, path=error.path or str(path))
+
+
+def _has_refusal(findings: Sequence[Finding]) -> bool:
+    return any(each.code == "not-convertible" for each in findings)

@@ -1,0 +1,86 @@
+"""`inveon report`, as a function: a page of pictures of Inveon files, and the single pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from inveonimaging.errors import InveonError, OptionError
+from inveonimaging.findings import Finding
+from inveonimaging.reports.contents import contents_of
+from inveonimaging.storage.whole_files import refuse_taken
+from inveonimaging.study.corrections import Corrections
+from inveonimaging.study.reading import read_study
+
+Progress = Callable[[int, int], None]
+"""Called with how many parts of the work are done, and how many there are."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportResult:
+    """What was written.
+
+    Attributes:
+        page: the HTML file; None if none was asked for.
+        pictures: the PNG files.
+        findings: of the files, the folder and the animal, the most severe first.
+        errors: of pairs that are not shown.
+    """
+
+    page: Path | None
+    pictures: tuple[Path, ...]
+    findings: tuple[Finding, ...]
+    errors: tuple[InveonError, ...]
+
+
+def _no_progress(_done: int, _total: int) -> None:
+    """Show no progress."""
+
+
+def report(
+    source: str | os.PathLike[str],
+    page: str | os.PathLike[str] | None = None,
+    *,
+    pictures: str | os.PathLike[str] | None = None,
+    viewer: bool = False,
+    overwrite: bool = False,
+    corrections: Corrections | None = None,
+    now: datetime | None = None,
+    progress: Progress = _no_progress,
+) -> ReportResult:
+    """Show what is in Inveon files: one HTML page, and the single pictures as PNG files.
+
+    Args:
+        source: a folder of pairs, or one pair.
+        page: the HTML file, which appears whole or not at all; None writes none.
+        pictures: a folder for the PNG files; it is made if it is missing; None writes none.
+        viewer: put the volumes and a viewer into the page; it is some tens of megabytes large then.
+        overwrite: replace files of the same names.
+        corrections: what counts instead of the headers.
+        now: local time, to tell times in the future; None takes the clock's.
+        progress: see `Progress`; an exception that it raises ends the report, and nothing half is left.
+
+    Raises:
+        InveonError: nothing can be shown; a file is there already, or cannot be written.
+        OptionError: neither a page nor pictures are asked for; a viewer without a page.
+    """
+    if page is None and pictures is None:
+        raise OptionError("neither a page nor pictures are asked for", expected="page, pictures, or both")
+    if viewer and page is None:
+        raise OptionError("the viewer is part of the page, and no page is asked for", expected="page")
+    from inveonimaging.reports.page import write_report
+    from inveonimaging.reports.pictures import write_pictures
+
+    if page is not None:
+        refuse_taken(Path(page), overwrite=overwrite)
+    steps = 1 + (page is not None) + (pictures is not None)
+    contents = contents_of(read_study(source, corrections), now or datetime.now())
+    progress(1, steps)
+    written = () if pictures is None else write_pictures(contents, pictures, overwrite=overwrite)
+    progress(1 + (pictures is not None), steps)
+    target = None if page is None else write_report(contents, page, viewer=viewer, overwrite=overwrite)
+    progress(steps, steps)
+    return ReportResult(page=target, pictures=written, findings=contents.findings, errors=contents.errors)

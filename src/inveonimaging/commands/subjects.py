@@ -1,0 +1,88 @@
+"""`inveon subjects`, as a function: a sheet of subjects and scans, filled in from the headers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from inveonimaging.batches import Passed
+from inveonimaging.batches.walk import Found, walk
+from inveonimaging.errors import InputError, InveonError
+from inveonimaging.findings import Finding
+from inveonimaging.inveon.pairs import Pair, pair_of
+from inveonimaging.prefill.sheet import filled_by_scan, filled_by_subject
+from inveonimaging.prefill.writing import refuse_kind, sheet_bytes
+from inveonimaging.storage.whole_files import refuse_taken, write_whole
+from inveonimaging.study.corrections import Corrections
+
+
+@dataclass(frozen=True, kw_only=True)
+class SheetResult:
+    """What was written.
+
+    Attributes:
+        path: the sheet; None if no scan could be read.
+        rows: how many it has.
+        passed: what was passed over below the folder.
+        findings: on the headers.
+        errors: of headers, or folders, that cannot be read.
+    """
+
+    path: Path | None
+    rows: int
+    passed: Passed
+    findings: tuple[Finding, ...]
+    errors: tuple[InveonError, ...]
+
+
+def subjects(
+    root: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    by: Literal["scan", "subject"] = "scan",
+    overwrite: bool = False,
+    corrections: Corrections | None = None,
+) -> SheetResult:
+    """Write a sheet filled in from the headers, to be corrected and given to a conversion.
+
+    It appears whole or not at all.
+
+    Args:
+        root: a folder with pairs at any depth, or one pair.
+        output: the sheet: `.csv`, `.tsv` or `.xlsx`.
+        by: what a row is about.
+        overwrite: replace a file of the same name.
+        corrections: what counts instead of the headers.
+
+    Raises:
+        InputError: there is no pair.
+        OptionError: the name tells no kind of sheet, or what is needed for it is not installed.
+        OutputError: the file is there already, or cannot be written.
+    """
+    place, target, passed = Path(root), Path(output), Passed()
+    refuse_kind(target)
+    refuse_taken(target, overwrite=overwrite)
+    fill = filled_by_scan if by == "scan" else filled_by_subject
+    filled = fill(place, _looked_at(place, target, passed), corrections or Corrections())
+    if filled.rows:
+        write_whole(target, sheet_bytes(filled, target), overwrite=overwrite)
+    return SheetResult(
+        path=target if filled.rows else None,
+        rows=len(filled.rows),
+        passed=passed,
+        findings=filled.findings,
+        errors=filled.errors,
+    )
+
+
+def _looked_at(root: Path, output: Path, passed: Passed) -> Iterator[Sequence[Pair] | InputError]:
+    """Yield the pairs of each folder that a batch would enter, and what cannot be read; or the one pair of a file."""
+    if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
+        yield (pair_of(root),)
+        return
+    for step in walk(root, output, passed):
+        if step is not None:
+            yield step.folder.pairs if isinstance(step, Found) else step

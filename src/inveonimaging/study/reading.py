@@ -1,0 +1,408 @@
+"""A study is read: pairs of files, sheet, animal, frame groups, frames of reference; once, for every command."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path, PureWindowsPath
+
+from inveonimaging.animal import Animal, animal_of, animals_of_scans, completed_headers
+from inveonimaging.animal.sheet_values import NOTHING, Told
+from inveonimaging.errors import InveonError, UnsupportedError
+from inveonimaging.findings import Finding
+from inveonimaging.inveon.frame_groups import Part, parts_of
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import Modality
+from inveonimaging.inveon.modality import refuse_unconvertible
+from inveonimaging.inveon.pairs import Folder, Pair, no_pairs, pair_of, reason_of, scan_folder
+from inveonimaging.physics.gating import Gating
+from inveonimaging.redaction.request import Deidentify
+from inveonimaging.sheet.application import applied
+from inveonimaging.sheet.matching import told_of, unmatched_scan
+from inveonimaging.study.corrections import BedDirection, Corrections
+from inveonimaging.study.image import Image, locate, read_pair, series_parts, split, with_header
+from inveonimaging.study.redacting import Covering, covering_of
+from inveonimaging.study.registration import spaces_of
+from inveonimaging.study.sessions import sessions_of
+
+_HALF = "half of a pair: the other of .img and .img.hdr is missing"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scan:
+    """One pair of files.
+
+    Attributes:
+        pair: the files that were read; `image.pair` has their new names if the study is redacted.
+        image: all frames; its header has what the sheet says, and what other headers of the study say of the animal.
+        start: start of the scan, local time.
+        groups: the frame groups, each an image that becomes a series.
+        gating: of frames that differ by gate.
+        findings: on the frame groups; those of the file are the image's.
+        told: what a sheet says of the scan.
+        animal: as it was at the scan, with the weight of that day.
+        refusal: nothing tells the frame blocks apart, so that each is a group of its own here; None if they can be told
+            apart.
+    """
+
+    pair: Pair
+    image: Image
+    start: datetime | None
+    groups: tuple[Image, ...]
+    gating: Gating | None
+    findings: tuple[Finding, ...]
+    told: Told = NOTHING
+    animal: Animal = field(default_factory=Animal)
+    refusal: InveonError | None = None
+
+    @property
+    def all_findings(self) -> tuple[Finding, ...]:
+        """Those of the file and of its frame groups."""
+        return (*self.image.findings, *self.findings)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """One frame group, which becomes one series.
+
+    Attributes:
+        image: the frames of the group.
+        number: Series Number, from 1.
+        space: number of the first series whose frame of reference it shares.
+        attenuation: number of the series that its attenuation was corrected with, if it is in the study.
+        scan: the pair of files.
+    """
+
+    image: Image
+    number: int
+    space: int
+    attenuation: int | None
+    scan: Scan
+
+    @property
+    def start(self) -> datetime | None:
+        """Start of the scan, local time."""
+        return self.scan.start
+
+    @property
+    def gating(self) -> Gating | None:
+        """Of frames that differ by gate."""
+        return self.scan.gating
+
+    @property
+    def told(self) -> Told:
+        """What a sheet says of its scan; the image's header says it, too."""
+        return self.scan.told
+
+    @property
+    def animal(self) -> Animal:
+        """The animal as it was at the scan."""
+        return self.scan.animal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """What was read of a folder of pairs, or of one pair.
+
+    Attributes:
+        source: the folder or the file.
+        corrections: that hold for it; their dates are shifted if it is redacted.
+        scans: in the order of their names; those that can be read.
+        series: in the order of their numbers.
+        animal: whose headers these are.
+        told: what a sheet says of the study.
+        findings: on the frames of reference, the animal and the redaction; an error among them is why the scans make no
+            study.
+        errors: why pairs cannot be read, or hold no image.
+        raw: of these, images of raw data, of which no DICOM is made.
+        covering: new names of a redacted study.
+    """
+
+    source: Path
+    corrections: Corrections
+    scans: tuple[Scan, ...]
+    series: tuple[Series, ...]
+    animal: Animal
+    told: Told
+    findings: tuple[Finding, ...]
+    errors: Mapping[Pair, InveonError]
+    raw: tuple[Image, ...]
+    covering: Covering
+
+    @property
+    def headers(self) -> tuple[Header, ...]:
+        """The header of each scan."""
+        return tuple(each.image.header for each in self.scans)
+
+    @property
+    def weights_kg(self) -> tuple[float, ...]:
+        """The weights of the animal at its scans, each once; several if their headers disagree."""
+        return tuple(dict.fromkeys(each.animal.weight_kg for each in self.scans if each.animal.weight_kg))
+
+
+def read_study(path: str | os.PathLike[str], corrections: Corrections | None = None) -> Study:
+    """Read what is in a folder, or one pair, given by its header or its data file; sub-folders are not entered.
+
+    A pair that cannot be read is among the study's errors; the others are read.
+
+    Raises:
+        InputError: there is no pair.
+    """
+    folder = scan_folder(Path(path)) if os.path.isdir(path) else None  # noqa: PTH112 - raises for no name
+    if folder is None:
+        return read_pairs((pair_of(Path(path)),), Path(path), corrections or Corrections())
+    if not folder.pairs:
+        raise folder.without_pairs()
+    study = read_pairs(folder.pairs, folder.path, corrections or Corrections())
+    return replace(study, findings=(*skipped_findings(skipped(folder)), *study.findings))
+
+
+def skipped(
+    folder: Folder, ignored: frozenset[str] | None = frozenset(), *, is_nested: bool = False
+) -> list[tuple[Path, str]]:
+    """Return what is left out of a folder, and why.
+
+    Args:
+        folder: that was looked at.
+        ignored: suffixes of files that nobody asks about, of which `.` is that of names without one; None is all.
+        is_nested: its sub-folders are read, too.
+    """
+
+    def is_asked_about(path: Path) -> bool:
+        name = path.name.lower()
+        return ignored is not None and not (name.endswith(tuple(ignored)) or ("." in ignored and not path.suffix))
+
+    reasons = {
+        _HALF: folder.orphans,
+        "neither .img nor .img.hdr": tuple(filter(is_asked_about, folder.strays)),
+        "a nested folder": () if is_nested else folder.folders,
+    }
+    found = [(each.header, reason_of(each)) for each in folder.foreign if is_asked_about(each.header)]
+    return found + [(path, reason) for reason, paths in reasons.items() for path in paths]
+
+
+def skipped_findings(left_out: Sequence[tuple[Path, str]]) -> tuple[Finding, ...]:
+    """Return a note on each thing that is left out."""
+    return tuple(Finding("skipped", f"skipped: {reason}", path=str(path)) for path, reason in left_out)
+
+
+def read_pairs(
+    pairs: Sequence[Pair], source: Path, corrections: Corrections, deidentify: Deidentify | None = None
+) -> Study:
+    """Read pairs that make one study, wherever they lie.
+
+    They become series in the order of their names; equal names in that of their folders. So the study and its UIDs are
+    the same wherever the files lie.
+
+    Args:
+        pairs: at least one.
+        source: the folder below which they lie, or the one file.
+        corrections: what counts instead of the headers.
+        deidentify: how headers are redacted; None leaves them as they are.
+
+    Raises:
+        InveonError: there is no pair; rows of the sheet contradict each other; a redaction lacks its secret.
+    """
+    if not pairs:
+        raise no_pairs(source)
+    ordered = sorted(pairs, key=lambda pair: (pair.name, below(pair.data, source)))
+    covering = covering_of(ordered, corrections, deidentify)
+    corrections, errors = covering.corrections, dict[Pair, InveonError]()
+    files: list[_File] = []
+    raw: list[Image] = []
+    for number, pair in enumerate(ordered):
+        try:
+            file = _read(pair, covering, number)
+        except InveonError as error:
+            errors[pair] = error
+            continue
+        try:
+            refuse_unconvertible(file.image.header, file.image.modality)
+            files.append(file)
+        except UnsupportedError as error:
+            errors[pair] = error.at(pair.header)
+            raw.append(file.image)
+    if covering.told:
+        told, of_study = tuple(covering.told[0][each.number] for each in files), covering.told[1]
+    else:
+        told, of_study = told_of(corrections.sheet, [(each.image.pair, each.image.header) for each in files])
+    scans = list(_scans(_completed(_with_sheet(files, told, errors, corrections), corrections), corrections, errors))
+    headers, said = [each.image.header for each in scans], [each.told for each in scans]
+    names = [each.image.pair.header.name for each in scans]
+    animal, found = animal_of(headers, corrections.subject, of_study, names) if scans else (Animal(), ())
+    animals = animals_of_scans(animal, headers, corrections.subject, said, names)
+    scans = [replace(scan, animal=each) for scan, each in zip(scans, animals, strict=True)]
+    series, shared = _series(scans, corrections)
+    first = scans[0].image if scans else None
+    return Study(
+        source=source,
+        corrections=corrections,
+        scans=tuple(scans),
+        series=series,
+        animal=animal,
+        told=of_study,
+        findings=(
+            *(replace(finding, path=str(source)) for finding in shared),
+            *covering.findings,
+            *covering.several,
+            *(locate(finding, first.pair.header, first.header) for finding in found if first),
+        ),
+        errors=errors,
+        raw=tuple(raw),
+        covering=covering,
+    )
+
+
+def below(path: Path, folder: Path) -> str:
+    """Return a path as seen from a folder, with forward slashes; only its name if it is not below."""
+    return path.relative_to(folder).as_posix() if folder in path.parents else path.name
+
+
+@dataclass(frozen=True)
+class _File:
+    """A pair that was read, its place among the ordered pairs, and what a sheet says of it."""
+
+    pair: Pair
+    number: int
+    image: Image
+    told: Told = NOTHING
+
+
+def _read(pair: Pair, covering: Covering, number: int) -> _File:
+    corrections = covering.corrections
+    image = read_pair(
+        pair,
+        orientation=corrections.orientation,
+        flip=corrections.flip,
+        apply_hounsfield=corrections.apply_hounsfield,
+        instead=covering.instead[number],
+    )
+    return _File(pair, number, image)
+
+
+def _with_sheet(
+    files: Sequence[_File], told: Sequence[Told], errors: dict[Pair, InveonError], corrections: Corrections
+) -> Iterator[_File]:
+    """Yield files whose headers say what the sheet says; what makes no sense in it is an error."""
+    for each, said in zip(files, told, strict=True):
+        image, sheet = each.image, corrections.sheet
+        try:
+            if sheet is not None:
+                unmatched = (locate(one, image.pair.header, image.header) for one in unmatched_scan(sheet, said))
+                image = with_header(image, applied(image.header, said))
+                image = replace(image, findings=(*image.findings, *unmatched))
+            yield replace(each, image=image, told=said)
+        except InveonError as error:
+            errors[each.pair] = error.at(each.pair.header)
+
+
+def _completed(files: Iterator[_File], corrections: Corrections) -> Iterator[_File]:
+    """Yield files whose headers have what only other headers of the study say of the animal, with notes on it."""
+    known = list(files)
+    headers, found = completed_headers(
+        [each.image.header for each in known], [each.told for each in known], corrections.subject
+    )
+    for each, header, notes in zip(known, headers, found, strict=True):
+        located = (locate(note, each.image.pair.header, header) for note in notes)
+        image = replace(each.image, header=header, findings=(*each.image.findings, *located))
+        yield replace(each, image=image)
+
+
+def _scans(files: Iterator[_File], corrections: Corrections, errors: dict[Pair, InveonError]) -> Iterator[Scan]:
+    for each in files:
+        try:
+            yield _scan(each, corrections)
+        except InveonError as error:
+            errors[each.pair] = error.at(each.pair.header)
+
+
+def _scan(file: _File, corrections: Corrections) -> Scan:
+    image = file.image
+    kind = refuse_unconvertible(image.header, image.modality)
+    parts, gating, findings, refusal = _frame_groups(image.header, corrections)
+    direction = corrections.bed_direction or BedDirection.FORWARD
+    groups = split(image, parts, direction.sign)
+    if corrections.bed_direction is None:
+        findings = (*findings, *_bed_findings(groups))
+    located = (locate(each, image.pair.header, image.header) for each in kind)
+    return Scan(
+        pair=file.pair,
+        image=replace(image, findings=(*image.findings, *located)),
+        start=image.header.acquisition.started_at or corrections.scan_time,
+        groups=groups,
+        gating=gating,
+        findings=tuple(locate(each, image.pair.header, image.header) for each in findings),
+        told=file.told,
+        refusal=refusal and refusal.at(file.pair.header),
+    )
+
+
+def _frame_groups(
+    header: Header, corrections: Corrections
+) -> tuple[tuple[Part, ...], Gating | None, tuple[Finding, ...], InveonError | None]:
+    try:
+        return *series_parts(header, corrections.cycle_ms, separate=bool(corrections.separate_frames)), None
+    except InveonError as error:
+        return parts_of(header, separate=True), None, (), error
+
+
+def _bed_findings(groups: Sequence[Image]) -> tuple[Finding, ...]:
+    """Return what is to be known of bed positions that were placed, one image each."""
+    places = {image.part.place.bed: image.grid.bed_mm for image in groups if image.part}
+    if len(places) <= 1:
+        return ()
+    shown = ", ".join(f"{distance:+g}" for distance in places.values())
+    message = (
+        f"{len(places)} bed positions are placed by bed_offset, at {shown} mm along the slice axis; which way the bed "
+        "counts is not documented (--bed-direction reverse turns it)"
+    )
+    return (Finding("bed-direction-assumed", message, key="number_of_bed_positions"),)
+
+
+def _series(scans: Sequence[Scan], corrections: Corrections) -> tuple[tuple[Series, ...], tuple[Finding, ...]]:
+    """Return the series of a study, and findings on the frames of reference that they share."""
+    headers = [each.image.header for each in scans]
+    firsts = [1 + sum(len(scan.groups) for scan in scans[:index]) for index in range(len(scans))]
+    spaces, findings = spaces_of(
+        headers,
+        corrections.frame_of_reference,
+        firsts,
+        orientation=corrections.orientation,
+        scan_time=corrections.scan_time,
+    )
+    series = tuple(
+        Series(image=image, number=number, space=space, attenuation=None, scan=scan)
+        for scan, first, space in zip(scans, firsts, spaces, strict=True)
+        for number, image in enumerate(scan.groups, first)
+    )
+    sessions = sessions_of(headers, corrections.scan_time)
+    by_number = {
+        number: session
+        for scan, first, session in zip(scans, firsts, sessions, strict=True)
+        for number in range(first, first + len(scan.groups))
+    }
+    return tuple(replace(each, attenuation=_attenuation_of(each, series, by_number)) for each in series), findings
+
+
+def _attenuation_of(corrected: Series, series: Sequence[Series], sessions: Mapping[int, int | None]) -> int | None:
+    """Return the number of the first CT whose file's name is that of `attenuation_filename`, but for its suffix.
+
+    A CT of another session has the same name by chance. `sessions` has the session of each series, by its number.
+    """
+    wanted = _stem(corrected.image.header.corrections.attenuation_file)
+    if not wanted or corrected.image.modality is not Modality.PET:
+        return None
+    own = {sessions[corrected.number], None}
+    for each in series:
+        names = each.image.header.acquisition_file_name, each.image.pair.name
+        is_named = each.image.modality is Modality.CT and wanted in map(_stem, names)
+        if is_named and (sessions[each.number] in own or sessions[corrected.number] is None):
+            return each.number
+    return None
+
+
+def _stem(name: str | None) -> str:
+    """Return the file name of a path of any system, in lower case, up to its first dot."""
+    return PureWindowsPath(name or "").name.partition(".")[0].lower()

@@ -1,0 +1,104 @@
+"""The manifest beside the DICOM files: the corrections of the conversion, and the source of each series."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from inveonimaging.errors import printable
+from inveonimaging.inveon.hdr.enums import Orientation
+from inveonimaging.study.corrections import Corrections
+
+MANIFEST = "inveon-manifest.json"
+_LARGEST_MANIFEST = 256 * 1024 * 1024
+_DIRECTIONS = ("forward", "reverse")
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a conversion left beside its series: its options, the source of each series by UID, the sheet it used."""
+
+    corrections: Corrections = field(default_factory=Corrections)
+    sources: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    sheet: str = ""
+
+    def note(self, given: Corrections) -> tuple[str, ...]:
+        """Return that a sheet was used, unless one was given."""
+        if not self.sheet or given.sheet is not None:
+            return ()
+        return (f"converted with the sheet {printable(self.sheet, 60)}: --subjects takes it into account",)
+
+
+def manifest_beside(paths: Iterable[Path]) -> Manifest:
+    """Return the first manifest that stands in one of these folders, or in that above a file; else an empty one.
+
+    It is a hint, not evidence: what cannot be understood in it is left aside.
+    """
+    for path in paths:
+        for folder in (path, path.parent, path.parent.parent):
+            document = _document(folder / MANIFEST)
+            if document:
+                sheet = _sheet(document.get("subjects"))
+                return Manifest(_corrections(document.get("options")), _sources(document.get("series")), sheet)
+    return Manifest()
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        if not path.is_file() or path.stat().st_size > _LARGEST_MANIFEST:
+            return {}
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) and document.get("program") == "inveonimaging" else {}
+
+
+def _corrections(options: Any) -> Corrections:
+    if not isinstance(options, dict):
+        return Corrections()
+    cycle, hounsfield = options.get("cycle_ms"), options.get("apply_hounsfield")
+    direction, flip = options.get("bed_direction"), options.get("flip")
+    separate = options.get("separate_frames")
+    return Corrections(
+        orientation=_posture(options.get("orientation")),
+        flip=flip if isinstance(flip, str) and set(flip) <= set("xyz") and len(set(flip)) == len(flip) else None,
+        bed_direction=direction if direction in _DIRECTIONS else None,
+        scan_time=_time(options.get("scan_time")),
+        cycle_ms=float(cycle) if isinstance(cycle, int | float) and cycle > 0 else None,
+        separate_frames=separate if isinstance(separate, bool) else None,
+        apply_hounsfield=hounsfield if isinstance(hounsfield, bool) else None,
+    )
+
+
+def _posture(value: Any) -> str | None:
+    """Return the name of a posture that is given by its name or by the header's code."""
+    for each in Orientation:
+        if each and (value in (each.name, str(int(each))) or (value == int(each) and not isinstance(value, bool))):
+            return each.name
+    return None
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value).replace(tzinfo=None)
+    except (TypeError, ValueError):
+        return None
+
+
+def _sheet(subjects: Any) -> str:
+    name = subjects.get("name") if isinstance(subjects, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _sources(series: Any) -> dict[str, tuple[str, str]]:
+    found: dict[str, tuple[str, str]] = {}
+    for each in series if isinstance(series, list) else []:
+        if isinstance(each, dict):
+            values = [each.get(key) for key in ("series_instance_uid", "source", "part")]
+            if all(isinstance(value, str) for value in values):
+                found[str(values[0])] = (str(values[1]).rpartition("/")[2], str(values[2]))
+    return found
