@@ -12,7 +12,6 @@ from typing import Any
 
 import pydicom
 import pytest
-from inveonimaging.reports.study import read_study
 
 from helpers import header_text, instances, inveon
 from inveonimaging import Options, convert
@@ -22,8 +21,10 @@ from inveonimaging.conversion.plan import plan
 from inveonimaging.errors import InputError, OptionError
 from inveonimaging.inveon.hdr import parse
 from inveonimaging.redaction.request import Deidentify
+from inveonimaging.reports.contents import contents_of
 from inveonimaging.sheet.reading import read_sheet
 from inveonimaging.study.corrections import Corrections
+from inveonimaging.study.reading import read_study
 from inveonimaging.units import plain, spell
 from inveonimaging.verification.job import verify
 
@@ -133,7 +134,7 @@ def test_each_series_has_the_weight_of_its_own_header_and_all_commands_agree(tmp
     write(altered, a={"subject_weight": "20"}, b={"subject_weight": "27"})
     assert {each.code for each in verify(altered, output).studies[0].all_differences} == {"weight"}
 
-    study = read_study(source, datetime(2026, 1, 1))
+    study = contents_of(read_study(source), datetime(2026, 1, 1))
     assert [each.animal.weight_kg for each in study.series] == [0.020, 0.026]
     inveon("subjects", source, "-o", tmp_path / "s.csv")
     rows = list(csv.DictReader(io.StringIO((tmp_path / "s.csv").read_text("utf-8-sig"))))
@@ -176,7 +177,7 @@ def test_a_scan_without_a_weight_has_the_only_one_of_the_study(
     checked = json.loads(inveon("check", source, "--json").stdout)["files"][0]["suv"]["attributes"]
     assert {each["name"]: each["value"] for each in checked}["Patient's Weight"] == (weight and f"{weight} kg")
     assert verify(source, output).same
-    assert read_study(source, datetime(2026, 1, 1)).series[0].animal.weight_kg == weight
+    assert contents_of(read_study(source), datetime(2026, 1, 1)).series[0].animal.weight_kg == weight
 
 
 def test_an_x_ray_takes_a_weight_without_a_word(tmp_path: Path) -> None:
@@ -349,7 +350,7 @@ def test_an_animal_that_nothing_names_has_the_name_of_the_first_file(tmp_path: P
     assert "--patient-id" in line
     assert "--subjects" in line
     assert verify(source, output).same
-    assert read_study(source, datetime(2026, 1, 1)).animal.id == "m7.pet"
+    assert contents_of(read_study(source), datetime(2026, 1, 1)).study.animal.id == "m7.pet"
 
 
 def test_what_is_given_counts_and_is_the_name_as_well(tmp_path: Path) -> None:

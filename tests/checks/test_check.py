@@ -20,7 +20,7 @@ import inveonimaging
 from helpers import CT, PET, ROOT, assert_harmless, inveon, write_small_study
 from inveonimaging import Options, convert
 from inveonimaging.checks import units
-from inveonimaging.checks.checked import Asked, Checked, check_dicom, check_pair
+from inveonimaging.checks.checked import Checked, check_dicom, check_scan, unreadable
 from inveonimaging.checks.marker import Side
 from inveonimaging.checks.nuclides import NUCLIDES, nuclide_of
 from inveonimaging.checks.readiness import State, SuvVerdict
@@ -38,11 +38,12 @@ from inveonimaging.inveon.hdr.enums import (
     WeightUnits,
 )
 from inveonimaging.inveon.hdr.model import Calibration, GateBins
-from inveonimaging.inveon.pairs import pair_of
+from inveonimaging.inveon.pairs import Pair, pair_of
 from inveonimaging.phantom import PET_SCAN, SPECT_SCAN, Defect, FrameTime, Scan, frames_of, write_scan
 from inveonimaging.phantom.scan import NCI_PER_CC
 from inveonimaging.physics.quantification import Policy
 from inveonimaging.remedies import plain, remedies
+from inveonimaging.study.reading import read_study
 
 NOW = datetime(2020, 1, 1)
 STATIC = replace(PET, frames=frames_of(600.0))
@@ -52,7 +53,12 @@ Change = Callable[[Header], Header]
 
 def looked_at(folder: Path, scan: Scan = PET, *, now: datetime = NOW, **how: Any) -> Checked:
     pair = write_scan(folder / "m.pet.img", scan, **how)
-    return check_pair(pair, (), Asked(now=now))
+    return checked_pair(pair, now)
+
+
+def checked_pair(pair: Pair, now: datetime) -> Checked:
+    study = read_study(pair.header)
+    return check_scan(study.scans[0], (), now) if study.scans else unreadable(pair, study.errors[pair])
 
 
 def codes(checked: Checked) -> set[str]:
@@ -319,7 +325,7 @@ def with_voxels(folder: Path, alter: Callable[[Any], Any], scan: Scan = PET, **h
     pair = write_scan(folder / "m.img", scan, **how)
     stored = np.fromfile(pair.data, scan.dtype).reshape(len(scan.blocks), *scan.shape[::-1])
     alter(stored).astype(scan.dtype).tofile(pair.data)
-    return check_pair(pair, (), Asked(now=NOW))
+    return checked_pair(pair, NOW)
 
 
 def in_frame(number: int, change: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -375,7 +381,7 @@ def test_a_frame_is_read_slab_by_slab(tmp_path: Path, monkeypatch: pytest.Monkey
     whole = looked_at(tmp_path, replace(PET, shape=(8, 7, 6)), defects=[Defect.NAN_VOXELS])
     monkeypatch.setattr("inveonimaging.study.image._SLAB_VOXELS", 56)  # one slice
     pair = pair_of(tmp_path / "m.pet.img")
-    assert check_pair(pair, (), Asked(now=NOW)) == whole
+    assert checked_pair(pair, NOW) == whole
     assert "not-finite" in codes(whole)
 
 

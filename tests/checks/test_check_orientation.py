@@ -13,7 +13,7 @@ import pytest
 
 from helpers import inveon
 from inveonimaging import Options, convert
-from inveonimaging.checks.checked import Asked, check_dicom, check_pair
+from inveonimaging.checks.checked import check_dicom, check_scan
 from inveonimaging.checks.components import labels_of
 from inveonimaging.checks.marker import Outcome, Side
 from inveonimaging.dicom.iods import Form
@@ -22,6 +22,7 @@ from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import DataType, Orientation
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, Mouse, Scan, frames_of, write_scan
 from inveonimaging.phantom.mouse import ANATOMY, PLASTIC, SYRINGE
+from inveonimaging.study.reading import read_study
 from truth import AXES
 
 PET = replace(PET_SCAN, shape=(48, 48, 80), spacing_mm=(1.0, 1.0, 1.0), frames=frames_of(600.0))
@@ -50,7 +51,7 @@ def outcome_of(
     if mirrored:
         stored = np.fromfile(pair.data, scan.dtype).reshape(scan.shape[::-1])
         np.flip(stored, tuple("zyx".index(axis) for axis in mirrored)).tofile(pair.data)
-    test = check_pair(pair, (), Asked(now=NOW, side=side)).orientation_test
+    test = check_scan(read_study(pair.header).scans[0], (), NOW, side).orientation_test
     assert test is not None
     return test.outcome
 

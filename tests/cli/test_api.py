@@ -164,8 +164,8 @@ def test_files_are_read_when_options_are_made(tmp_path: Path, monkeypatch: pytes
     (tmp_path / "key").write_text("0123456789abcdef\n")
     monkeypatch.setenv("INVEON_DEIDENTIFY_KEY", "a secret of the variable")
     options = Options(sheet=str(tmp_path / "animals.csv"), codes=tmp_path / "codes.json", deidentify=True)
-    assert options.sheet is not None
-    assert options.sheet.rows[0].subject == "M0042"
+    assert options.corrections.sheet is not None
+    assert options.corrections.sheet.rows[0].subject == "M0042"
     assert list(options.codes.by_key) == ["Zr89"]
     assert options.deidentify == Deidentify(key=b"a secret of the variable")
     assert Options(deidentify=False).deidentify is None
@@ -195,11 +195,11 @@ def test_texts_do_what_they_say(tmp_path: Path) -> None:
     assert len(slopes) == 2
 
 
-def test_overrides_take_the_same(tmp_path: Path) -> None:
+def test_corrections_take_the_same(tmp_path: Path) -> None:
     study = write_small_study(tmp_path / "in")
     inveonimaging.convert(study, tmp_path / "out", Options(orientation="HFS", flip="x", manifest=False))
     told = Corrections(orientation=Orientation.HFS, flip=["x"], bed_direction=BedDirection.FORWARD)
-    assert (told.orientation, told.flip, told.bed_direction) == ("HFS", "x", "forward")
+    assert (told.orientation, told.flip, told.bed_direction) == (Orientation.HFS, "x", BedDirection.FORWARD)
     assert inveonimaging.verify(study, tmp_path / "out", told).same
     assert not inveonimaging.verify(study, tmp_path / "out", Corrections(orientation="hfp", flip="x")).same
     wrong: dict[str, Any] = {"orientation": "up", "bed_direction": "up", "flip": "a", "scan_time": "now"}
@@ -211,13 +211,15 @@ def test_overrides_take_the_same(tmp_path: Path) -> None:
 
 def test_reports_take_the_same(tmp_path: Path) -> None:
     study = write_small_study(tmp_path / "in")
-    read = inveonimaging.read_study(study, orientation="hfp", flip="x", frame_of_reference="separate")
+    read = inveonimaging.read_study(study, Corrections(orientation="hfp", flip="x", frame_of_reference="separate"))
     assert [each.space for each in read.series] == [1, 2]
-    assert {image.grid.directions for image in read.images} == {"LAF"}  # RAF, with x turned about
+    assert {image.grid.directions for image in (each.image for each in read.series)} == {
+        "LAF"
+    }  # RAF, with x turned about
     with pytest.raises(OptionError, match="auto, shared, separate"):
-        inveonimaging.read_study(study, frame_of_reference="mine")
+        Corrections(frame_of_reference="mine")
     with pytest.raises(OptionError, match="forward, reverse"):
-        inveonimaging.read_study(study, bed_direction="sideways")
+        Corrections(bed_direction="sideways")
 
 
 # Images.

@@ -23,8 +23,13 @@ from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.inveon.hdr.model import User
 from inveonimaging.phantom import CT_SCAN, SPECT_SCAN, frames_of, write_scan
 from inveonimaging.reports import pictures
+from inveonimaging.reports.contents import contents_of
 from inveonimaging.reports.draw import Picture
 from inveonimaging.reports.page import html_of, write_report
+<<<<<<< HEAD
+=======
+from inveonimaging.study.reading import read_study
+>>>>>>> 7a89680 (Tests: corrections, one study)
 
 pytestmark = pytest.mark.faults
 
@@ -46,7 +51,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def page(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_report(read_study(study, NOW), tmp_path_factory.mktemp("page") / "report.html")
+    return write_report(contents_of(read_study(study), NOW), tmp_path_factory.mktemp("page") / "report.html")
 
 
 @pytest.fixture
@@ -187,7 +192,7 @@ def hostile(header: Header) -> Header:
 @blank_pictures
 def test_hostile_headers_are_inert_and_shown_as_they_are(browser: Chrome, tmp_path: Path) -> None:
     write_scan(tmp_path / "<img src=x onerror=alert(1)>.img", PET, change=hostile)
-    page = write_report(read_study(tmp_path, NOW), tmp_path / "report.html")
+    page = write_report(contents_of(read_study(tmp_path), NOW), tmp_path / "report.html")
     assert opened(browser, page) == []
     assert browser.execute_script("return window.owned") is None
     assert browser.title == f"{HOSTILE['image']}: {HOSTILE['script']}"
@@ -242,7 +247,7 @@ def test_a_narrow_window_needs_no_scrolling_sideways(browser: Chrome, page: Path
 
 
 def test_the_viewer_stands_in_the_page_and_runs_under_its_policy(browser: Chrome, study: Path, tmp_path: Path) -> None:
-    page = write_report(read_study(study, NOW), tmp_path / "report.html", viewer=True)
+    page = write_report(contents_of(read_study(study), NOW), tmp_path / "report.html", viewer=True)
     policy = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page.read_text("utf-8"))[0]
     assert policy.startswith("default-src 'none'; ")
     script = re.findall(r"script-src ([^;]*);", policy)[0]
@@ -261,7 +266,7 @@ def test_the_viewer_stands_in_the_page_and_runs_under_its_policy(browser: Chrome
 @blank_pictures
 def test_findings_stand_gravest_first_with_their_remedy(tmp_path: Path) -> None:
     write_scan(tmp_path / "a.img", replace(PET, orientation=Orientation.UNKNOWN))
-    page = html_of(read_study(tmp_path, NOW))
+    page = html_of(contents_of(read_study(tmp_path), NOW))
     gravities = re.findall(r'<tr><td><span class="badge (\w+)">', page)
     assert gravities == sorted(gravities, key=["error", "warning", "note"].index)
     row = re.search(r"<tr>(?:(?!</tr>).)*<code>orientation-unknown</code>.*?</tr>", page, re.DOTALL)
@@ -278,7 +283,7 @@ def test_what_matters_and_is_missing_is_said(tmp_path: Path) -> None:
         return replace(header, tracer=tracer, subject=replace(header.subject, weight=None))
 
     write_scan(tmp_path / "a.img", PET, change=without)
-    page = html_of(read_study(tmp_path, NOW))
+    page = html_of(contents_of(read_study(tmp_path), NOW))
     absent = re.findall(r'<dt>([^<]+)</dt>\s*<dd class="absent">not given', page)
     assert {"Weight", "Dose", "Injected", "SUV of 1 kBq/mL"} <= set(absent)
 
@@ -296,12 +301,12 @@ def test_what_matters_and_is_missing_is_said(tmp_path: Path) -> None:
 )
 def test_every_kind_of_scan_has_its_pictures(tmp_path: Path, scan: object, expected: list[str]) -> None:
     write_scan(tmp_path / "a.img", scan)  # type: ignore[arg-type]
-    page = html_of(read_study(tmp_path, NOW))
+    page = html_of(contents_of(read_study(tmp_path), NOW))
     assert re.findall(r'<figure class="([\w-]+)">', page) == expected
 
 
 def test_the_same_input_gives_the_same_page(study: Path, page: Path) -> None:
-    is_same = html_of(read_study(study, NOW)).encode() == page.read_bytes()
+    is_same = html_of(contents_of(read_study(study), NOW)).encode() == page.read_bytes()
     assert is_same
 
 

@@ -35,8 +35,10 @@ from inveonimaging.inveon.hdr.enums import DataType, Orientation
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Mouse, Scan, frames_of, write_scan
 from inveonimaging.reports import viewer
+from inveonimaging.reports.contents import contents_of
 from inveonimaging.reports.page import write_report
 from inveonimaging.study.image import Image
+from inveonimaging.study.reading import read_study
 from truth import Float, Truth, truth_of
 
 pytestmark = pytest.mark.faults
@@ -390,7 +392,7 @@ def test_nobody_complains_and_nothing_is_loaded_from_elsewhere(fused: Screen) ->
 
 def test_the_whole_page_has_the_viewer_in_it(screen: Screen, study: Path, truths: tuple[Truth, Truth]) -> None:
     ct, pet = truths
-    report = write_report(read_study(study, datetime(2026, 1, 1)), study / "report.html", viewer=True)
+    report = write_report(contents_of(read_study(study), datetime(2026, 1, 1)), study / "report.html", viewer=True)
     screen.open(report.as_uri())
     screen.go_to(ORGANS["tumour"])
     below, top = screen.values

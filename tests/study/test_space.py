@@ -18,6 +18,11 @@ from inveonimaging.findings import Severity
 from inveonimaging.inveon.hdr import Header, parse
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
+<<<<<<< HEAD
+=======
+from inveonimaging.reports.contents import contents_of
+from inveonimaging.study.reading import read_study
+>>>>>>> 7a89680 (Tests: corrections, one study)
 from inveonimaging.study.registration import Space, spaces_of
 
 SHIFTED = {"image_ref_shift": "0 0 1.5"}
@@ -200,7 +205,7 @@ def test_a_report_keeps_apart_what_a_conversion_does(tmp_path: Path) -> None:
     for name, values in {"a": at("Mar 4 14:05:09"), "b": at("Mar 25 14:05:09")}.items():
         (tmp_path / f"{name}.img.hdr").write_text(header_text(values))
         (tmp_path / f"{name}.img").write_bytes(bytes(4 * 3 * 2 * 2))
-    study = read_study(tmp_path, datetime(2026, 1, 1))
+    study = contents_of(read_study(tmp_path), datetime(2026, 1, 1))
     assert [each.space for each in study.series] == [1, 2]
     assert "several-sessions" in {each.code for each in study.findings}
     assert [each.space for each in plan(tmp_path, tmp_path / "out", Options())[0].series] == [1, 2]
