@@ -86,7 +86,10 @@ def corrections_of(
         ),
     ] = None,
     allow_long_data: Annotated[
-        bool | None, typer.Option("--allow-long-data", help="Take .img files that are longer than the header says.")
+        bool | None,
+        typer.Option(
+            "--allow-long-data/--no-allow-long-data", help="Take .img files that are longer than the header says."
+        ),
     ] = None,
 ) -> Corrections:
     """Return what counts instead of the headers.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
+from itertools import chain
 from pathlib import Path
 
 from inveonimaging.checks.checked import Checked, check_dicom, check_scan, unreadable
@@ -123,25 +124,17 @@ def _inveon(
         general.append(_refused(error, path))  # rows that contradict each other
         study = read_study(path, replace(corrections, sheet=None))
     options = Options(**(study.corrections.values | {"allow_long_data": True}))
-    found = {scan.pair.header: list(_of_scan(scan, options)) for scan in study.scans}
-    general += _of_study(study, path, options, is_refused=any(map(_has_refusal, found.values())))
+    found = {str(scan.pair.header): list(_of_scan(scan, options)) for scan in study.scans}
+    is_refused = any(each.code == "not-convertible" for each in chain.from_iterable(found.values()))
+    for finding in _of_study(study, path, options, is_refused=is_refused):
+        found.get(finding.path or "", general).append(finding)
     files: list[Checked] = []
     for scan in study.scans:
-        files.append(check_scan(scan, found[scan.pair.header], now or datetime.now(), side))
+        files.append(check_scan(scan, found[str(scan.pair.header)], now or datetime.now(), side))
         progress(len(files), len(study.scans))
     files += [unreadable(pair, error) for pair, error in study.errors.items()]
-    names = {str(each) for scan in study.scans for each in (scan.pair.header, scan.pair.data)}
-    return CheckResult(
-        kind=Kind.INVEON,
-        findings=tuple(dict.fromkeys(each for each in general if each.path not in names)),
-        files=tuple(sorted((_with(each, general) for each in files), key=lambda each: each.name)),
-    )
-
-
-def _with(checked: Checked, general: Sequence[Finding]) -> Checked:
-    """Return what came of a pair with those findings of the study that name its header."""
-    own = (finding for finding in general if finding.path == checked.path)
-    return replace(checked, findings=tuple(dict.fromkeys((*checked.findings, *own))))
+    files.sort(key=lambda each: each.name)
+    return CheckResult(kind=Kind.INVEON, findings=tuple(dict.fromkeys(general)), files=tuple(files))
 
 
 def _of_scan(scan: Scan, options: Options) -> Iterator[Finding]:
@@ -166,7 +159,3 @@ def _of_study(study: Study, path: Path, options: Options, *, is_refused: bool) -
 
 def _refused(error: InveonError, path: Path) -> Finding:
     return Finding("not-convertible", error.sentence, Severity.ERROR, line=error.line, path=error.path or str(path))
-
-
-def _has_refusal(findings: Sequence[Finding]) -> bool:
-    return any(each.code == "not-convertible" for each in findings)

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from enum import Enum
-from typing import Any, TypeVar
-
-from typing_extensions import Self
+from typing import Any
 
 from inveonimaging.animal import GivenSubject
 from inveonimaging.animal.given import subject_given
@@ -29,8 +27,6 @@ from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.sheet.matching import Sheet
 from inveonimaging.sheet.reading import read_sheet
 from inveonimaging.study.registration import Space
-
-C = TypeVar("C", bound="Corrections")
 
 _LONGEST_CYCLE_MS = 60_000
 _NOT_IN_A_MANIFEST = {"subject", "sheet"}
@@ -109,7 +105,7 @@ class Corrections:
         values["subjects"] = self.sheet and self.sheet.name
         return {name: printable(_text(value)) for name, value in values.items() if value}
 
-    def completed(self, other: Corrections) -> Self:
+    def completed(self, other: Corrections) -> Corrections:
         """Return these, and where they leave something to the headers, the other ones."""
         names = (name for name, value in self.values.items() if value is None and name not in _NOT_IN_A_MANIFEST)
         return replace(self, **{name: getattr(other, name) for name in names})
