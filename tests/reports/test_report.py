@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from inveonimaging.reports.study import read_study
 from PIL import Image as PixelPicture
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
@@ -26,10 +25,7 @@ from inveonimaging.reports import pictures
 from inveonimaging.reports.contents import contents_of
 from inveonimaging.reports.draw import Picture
 from inveonimaging.reports.page import html_of, write_report
-<<<<<<< HEAD
-=======
 from inveonimaging.study.reading import read_study
->>>>>>> 7a89680 (Tests: corrections, one study)
 
 pytestmark = pytest.mark.faults
 

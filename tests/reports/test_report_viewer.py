@@ -18,7 +18,6 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
-from inveonimaging.reports.study import read_study
 from PIL import Image as Picture
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pydicom
 import pytest
-from inveonimaging.reports.study import read_study
 
 from helpers import header_text
 from inveonimaging import Options, convert
@@ -18,11 +17,8 @@ from inveonimaging.findings import Severity
 from inveonimaging.inveon.hdr import Header, parse
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
-<<<<<<< HEAD
-=======
 from inveonimaging.reports.contents import contents_of
 from inveonimaging.study.reading import read_study
->>>>>>> 7a89680 (Tests: corrections, one study)
 from inveonimaging.study.registration import Space, spaces_of
 
 SHIFTED = {"image_ref_shift": "0 0 1.5"}

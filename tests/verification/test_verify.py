@@ -32,6 +32,7 @@ from inveonimaging.phantom import Scan, frames_of, write_scan
 from inveonimaging.physics.quantification import Policy, quantise
 from inveonimaging.study.corrections import BedDirection, Corrections
 from inveonimaging.verification import (
+    Agreement,
     Kind,
     Verification,
     attributes,
