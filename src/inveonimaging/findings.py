@@ -1,4 +1,4 @@
-"""What is odd in the data: returned to the caller, who prints, logs or refuses; never printed here."""
+"""Problems in the data: returned to the caller, who prints, logs or refuses; never printed here."""
 
 from __future__ import annotations
 

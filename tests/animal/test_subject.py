@@ -1,4 +1,4 @@
-"""The animal: from the command line, else from the headers; what DICOM says of it, and what is odd."""
+"""The animal: from the command line, else from the headers; what DICOM says of it, and findings."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def header(**keys: str | None) -> Header:
 
 
 def animal(*headers: Header, **given: Any) -> Animal:
-    """Return the animal of headers with nothing odd in them."""
+    """Return the animal of headers with no problem in them."""
     found, findings = animal_of(headers, GivenSubject(**given))
     assert not findings
     return found

@@ -25,9 +25,9 @@ from inveonimaging.batches import (
     Check,
     Grouping,
     Outcome,
-    Passed,
     Progress,
     Record,
+    SkippedCounts,
     Study,
     Watch,
     plan_batch,
@@ -38,7 +38,7 @@ from inveonimaging.batches import job as batch_job
 from inveonimaging.batches.engine import Done, failed
 from inveonimaging.batches.names import name_of, names_below
 from inveonimaging.batches.pace import Pace
-from inveonimaging.batches.study import Before, Job
+from inveonimaging.batches.study import Job, PreviousRecord
 from inveonimaging.cli.batch_progress import _Lines, sentence, telling
 from inveonimaging.conversion.job import convert_planned
 from inveonimaging.dicom.iods import Form
@@ -81,7 +81,7 @@ class Here:
     def room(self) -> int:
         return 1 - len(self._done)
 
-    def submit(self, study: Study, before: Before | None) -> None:
+    def submit(self, study: Study, before: PreviousRecord | None) -> None:
         self._done.append(Done(study, work.done(self._job, study, before)))
 
     def wait(self, _timeout_s: float) -> list[Done]:
@@ -132,8 +132,8 @@ def out(tmp_path: Path) -> Path:
 
 def planned(
     root: Path, out: Path, group: Grouping = Grouping.FOLDER, options: Options | None = None
-) -> tuple[list[Study], list[InputError], Passed]:
-    passed = Passed()
+) -> tuple[list[Study], list[InputError], SkippedCounts]:
+    passed = SkippedCounts()
     found = list(plan_batch(root, out, options or Options(), group, passed))
     studies = [each for each in found if isinstance(each, Study)]
     return studies, [each for each in found if isinstance(each, InputError)], passed
@@ -152,7 +152,7 @@ def test_the_root_itself_may_be_a_study(small: Path, out: Path) -> None:
 
 
 def test_the_first_study_comes_before_the_tree_is_walked(root: Path, out: Path) -> None:
-    steps = plan_batch(root, out, Options(), Grouping.FOLDER, Passed())
+    steps = plan_batch(root, out, Options(), Grouping.FOLDER, SkippedCounts())
     assert next(step for step in steps if isinstance(step, Study)).output == "a"
     shutil.rmtree(root / "b")
     assert [step.output for step in steps if isinstance(step, Study)] == ["a/deep/er"]
@@ -170,7 +170,7 @@ def test_links_hidden_folders_and_the_output_are_left_aside(root: Path, small: P
     studies, unread, passed = planned(root, root / "dicom")
     assert [each.output for each in studies] == ["a", "a/deep/er", "b"]
     assert unread == []
-    assert passed == Passed(hidden=2, links=2, halves=1)
+    assert passed == SkippedCounts(hidden=2, links=2, halves=1)
 
 
 @posix

@@ -268,7 +268,7 @@ def test_ctrl_c_ends_it_and_the_next_run_goes_on(
 # What Dask says of a study.
 
 
-class Told:
+class SheetValues:
     """A future that has ended, with an error or a result; what it gives it may raise, too."""
 
     key = ""
@@ -276,7 +276,7 @@ class Told:
     def __init__(self, error: BaseException | None, result: object) -> None:
         self._error, self._result = error, result
 
-    def add_done_callback(self, call: Callable[[Told], None]) -> None:
+    def add_done_callback(self, call: Callable[[SheetValues], None]) -> None:
         call(self)
 
     def exception(self) -> BaseException | None:
@@ -293,11 +293,11 @@ class Telling:
 
     status = "running"
 
-    def __init__(self, future: Told) -> None:
+    def __init__(self, future: SheetValues) -> None:
         self._future = future
         self.sent: list[bytes] = []
 
-    def submit(self, *task: object, key: str, **__: object) -> Told:
+    def submit(self, *task: object, key: str, **__: object) -> SheetValues:
         self._future.key = key
         self.sent.append(pickle.dumps(task))
         return self._future
@@ -305,10 +305,10 @@ class Telling:
 
 @pytest.mark.parametrize(
     "future",
-    [Told(CancelledError(), None), Told(None, CancelledError()), Told(None, OSError("closed"))],
+    [SheetValues(CancelledError(), None), SheetValues(None, CancelledError()), SheetValues(None, OSError("closed"))],
     ids=["before", "while it is fetched", "and nobody answers"],
 )
-def test_a_scheduler_that_is_gone_with_a_record_is_one_line(future: Told) -> None:
+def test_a_scheduler_that_is_gone_with_a_record_is_one_line(future: SheetValues) -> None:
     job = Job(output=Path("out"), options=Options(), asked="", version=__version__)
     engine = OnDask(job, cast("Client", Telling(future)))
     engine.submit(Study("a", "a"), None)
@@ -328,7 +328,7 @@ def test_a_sheet_is_packed_once_and_unpacked_once_by_a_worker(tmp_path: Path, mo
     monkeypatch.setattr(Sheet, "__getstate__", counting)
     sheet = read_sheet(tmp_path / "subjects.csv")
     job = Job(output=tmp_path, options=Options(sheet=sheet), asked="", version=__version__)
-    client = Telling(Told(None, None))
+    client = Telling(SheetValues(None, None))
     engine = OnDask(job, cast("Client", client))
     names = ["a", "b", "c"]
     for name in names:

@@ -25,7 +25,7 @@ from inveonimaging.batches import Batch, Record, Study, Watch, run_batch
 from inveonimaging.batches import job as batch_job
 from inveonimaging.batches import ledger as batch_ledger
 from inveonimaging.batches.engine import Done, cleared
-from inveonimaging.batches.study import Before, Job, Outcome, Planned
+from inveonimaging.batches.study import Job, Outcome, Planned, PreviousRecord
 from inveonimaging.phantom import CT_SCAN, write_scan
 from storage import test_interruptions
 from storage.test_faults import assert_all_end, posix
@@ -263,7 +263,7 @@ def test_an_interruption_at_any_line_leaves_ledger_and_engine_in_order(
     in_use: list[Closing] = []
 
     class Closing(Instant):
-        def submit(self, study: Study, before: Before | None) -> None:
+        def submit(self, study: Study, before: PreviousRecord | None) -> None:
             in_use.append(self)
             super().submit(study, before)
 
@@ -461,7 +461,7 @@ class Instant:
     def room(self) -> int:
         return 2 - len(self._done)
 
-    def submit(self, study: Study, _before: Before | None) -> None:
+    def submit(self, study: Study, _before: PreviousRecord | None) -> None:
         record = Record(source=study.source, output=study.output, result=Outcome.CONVERTED, files="0" * 64)
         self._done.append(Done(study, record))
 

@@ -1,4 +1,4 @@
-"""`inveon check`: what is odd in files that are odd on purpose, SUV readiness, remedies, terminal and JSON."""
+"""`inveon check`: problems in files that are odd on purpose, SUV readiness, remedies, terminal and JSON."""
 
 from __future__ import annotations
 
@@ -1176,8 +1176,8 @@ def test_every_code_of_the_catalogue_is_provoked() -> None:
     assert provoked == set(remedies())
 
 
-def test_every_finding_of_the_source_has_the_gravity_of_the_catalogue() -> None:
-    """Findings made in tests above are of the catalogue's gravity; this holds all calls in the source against it."""
+def test_every_finding_of_the_source_has_the_severity_of_the_catalogue() -> None:
+    """Findings made in tests above are of the catalogue's severity; this holds all calls in the source against it."""
     made = {
         (str(node.args[0].value), node)
         for path in (ROOT / "src").rglob("*.py")

@@ -66,7 +66,7 @@ def test_what_is_told_stands_in_groups(study: Path) -> None:
     assert told["Tracer"]["Half-life"] == "6586.2 s"
     assert told["Scan"]["Frames"] == "2, 0 to 60 s"
     assert told["Image"]["Size"] == "28 x 28 x 54 mm"  # 8 x 3.5, 7 x 4, 6 x 9
-    assert told["Findings"] == {"Odd": "nothing"}
+    assert told["Findings"] == {"Found": "nothing"}
 
 
 def test_a_ct_has_x_rays_and_no_tracer(study: Path) -> None:
@@ -76,10 +76,10 @@ def test_a_ct_has_x_rays_and_no_tracer(study: Path) -> None:
     assert told["Image"]["Unit"] == "HU"
 
 
-def test_findings_are_counted_by_gravity(tmp_path: Path) -> None:
+def test_findings_are_counted_by_severity(tmp_path: Path) -> None:
     write_scan(tmp_path / "a.img", PET, defects=(Defect.NO_ORIENTATION,))
     result = inveon("info", tmp_path / "a.img")
-    assert facts(result.stdout)["Findings"] == {"Odd": "1 warning", "What to do": "see inveon check"}
+    assert facts(result.stdout)["Findings"] == {"Found": "1 warning", "What to do": "see inveon check"}
     assert result.stderr.count("\nwarning: ") + result.stderr.startswith("warning: ") == 1
 
 
@@ -105,10 +105,10 @@ def test_forty_columns_are_read_line_by_line(study: Path) -> None:
         "Voxel size, mm": "3.5 x 4 x 9",
         "Frames": "1",
         "Unit": "HU",
-        "Odd": "1 note",
+        "Findings": "1 note",
     }
     assert told["m1.pet.img"]["Frames"] == "2"
-    assert "Odd" not in told["m1.pet.img"]
+    assert "Findings" not in told["m1.pet.img"]
 
 
 def test_a_long_name_is_folded_and_not_cut(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from inveonimaging.animal import GivenSubject
 from inveonimaging.conversion import Options, convert
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.modules.header_text import header_bytes
-from inveonimaging.inveon.frame_groups import count_findings, parts_of
+from inveonimaging.inveon.frame_groups import count_findings, frame_groups_of
 from inveonimaging.inveon.hdr import enums, parse
 from inveonimaging.inveon.hdr.write import write
 from inveonimaging.physics.timing import utc_offset
@@ -255,23 +255,23 @@ def test_blocks_that_nothing_tells_apart_are_refused_and_the_hint_converts_them(
 def test_gates_with_other_time_frames_are_series_of_their_own() -> None:
     starts = ({"gate": 0}, {"gate": 0, "frame_start": 200}, {"gate": 1})
     header, _ = parse(blocks(*starts).encode())
-    assert [part.frames for part in parts_of(header)] == [(0, 1), (2,)]
+    assert [part.frames for part in frame_groups_of(header)] == [(0, 1), (2,)]
     later = ({"gate": 0}, {"gate": 0, "frame_start": 200}, {"gate": 1}, {"gate": 1, "frame_start": 300})
     header, _ = parse(blocks(*later).encode())
-    assert [part.name for part in parts_of(header)] == ["gate 0", "gate 1"]
+    assert [part.name for part in frame_groups_of(header)] == ["gate 0", "gate 1"]
 
 
 def test_a_number_that_a_block_lacks_is_that_of_the_others() -> None:
     text = blocks({"frame_start": 0}, {"frame_start": 200}).replace("\ngate 0\n", "\ngate  \n", 1)
     header, findings = parse(text.encode())
     assert findings == ()
-    assert [part.frames for part in parts_of(header)] == [(0, 1)]
+    assert [part.frames for part in frame_groups_of(header)] == [(0, 1)]
     assert list(count_findings(header)) == []
 
 
 def test_beds_with_other_numbers_of_time_frames_are_series_of_their_own() -> None:
     header, _ = parse(blocks({"bed": 0}, {"bed": 0, "frame_start": 200}, {"bed": 1}).encode())
-    assert [part.frames for part in parts_of(header)] == [(0, 1), (2,)]
+    assert [part.frames for part in frame_groups_of(header)] == [(0, 1), (2,)]
 
 
 def test_missing_blocks_are_told_from_a_foreign_header(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def open_frames(
 
 
 def findings_of(path: Path, frames: Sequence[Mapping[str, str | None]] = ({},)) -> tuple[Finding, ...]:
-    """Return what is odd in a file's size or place."""
+    """Return problems in a file's size or place."""
     return voxels_of(path, parse(header_text(frames=frames).encode())[0])[1]
 
 

@@ -48,7 +48,7 @@ def grid(main: Mapping[str, str | None] | None = None, **options: Any) -> Grid:
 
 
 def findings(main: Mapping[str, str | None], **options: Any) -> tuple[Finding, ...]:
-    """Return what is odd in the geometry of a header with some keys changed."""
+    """Return problems in the geometry of a header with some keys changed."""
     return grid_of(header_of(main), **options)[1]
 
 

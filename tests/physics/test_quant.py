@@ -47,7 +47,7 @@ def header_of(main: Mapping[str, str | None], scale_factors: Sequence[str | None
 
 
 def pet(main: Mapping[str, str | None], scale_factors: Sequence[str | None] = ("1.0",)) -> tuple[Scaling, list[str]]:
-    """Return the scaling of a PET header, and the codes of what is odd."""
+    """Return the scaling of a PET header, and the codes of findings."""
     scaling, findings = scaling_of(header_of(main, scale_factors), Modality.PET)
     assert all(finding.severity is Severity.WARNING for finding in findings)
     return scaling, [finding.code for finding in findings]
@@ -109,7 +109,7 @@ def test_the_calibration_source_and_the_decay_factors_are_not_applied() -> None:
 
 
 def ct(main: Mapping[str, str | None], scale_factor: str = "1.0") -> tuple[Scaling, tuple[Finding, ...]]:
-    """Return the scaling of a CT header, which calibration has no part in, and what is odd."""
+    """Return the scaling of a CT header, which calibration has no part in, and findings."""
     return scaling_of(header_of({**calibrated("1", "30000", "0.96"), **main}, [scale_factor]), Modality.CT)
 
 

@@ -169,7 +169,7 @@ def test_no_expected_factor(frame: Frame, half_life: float | None) -> None:
 
 
 def findings_of(main: Mapping[str, str | None], frames: list[dict[str, str | None]]) -> tuple[Finding, ...]:
-    """Return what is odd in a header's decay factors."""
+    """Return problems in a header's decay factors."""
     return decay_findings(header_of(main, frames))
 
 
@@ -230,7 +230,7 @@ def test_any_numbers_give_findings_and_a_finite_time(
 
 
 def offset_of(local: str | None, gmt: str | None) -> tuple[timedelta | None, list[str]]:
-    """Return local time less GMT, and the codes of what is odd."""
+    """Return local time less GMT, and the codes of findings."""
     offset, findings = utc_offset(parse(header_text({"scan_time": local, "gmt_scan_time": gmt}).encode())[0])
     assert all((f.key, f.severity) == ("gmt_scan_time", Severity.WARNING) for f in findings)
     return offset, [finding.code for finding in findings]

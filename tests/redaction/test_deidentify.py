@@ -28,7 +28,7 @@ from helpers import CT, PET, ROOT, assert_one_line_error, header_text, inveon
 from inveonimaging.dicom.modules.header_text import header_bytes
 from inveonimaging.inveon.hdr import Header, fields, parse
 from inveonimaging.phantom import SPECT_SCAN, frames_of, write_scan
-from inveonimaging.redaction.context import cover_of, neutral
+from inveonimaging.redaction.context import neutral, redaction_context_of
 from inveonimaging.redaction.header_text import covered
 from inveonimaging.redaction.profile import FRAME, MAIN, Action
 from inveonimaging.redaction.request import Dates, Deidentify
@@ -92,7 +92,7 @@ def asked(**how: Any) -> Deidentify:
 
 def text_of(data: bytes, request: Deidentify | None = None, patient_id: str | None = None) -> str:
     """Return what is left of a header that is alone in its study."""
-    cover = cover_of([(neutral(1), data)], request or asked(), patient_id)
+    cover = redaction_context_of([(neutral(1), data)], request or asked(), patient_id)
     return covered(data, cover)[0].decode("utf-8")
 
 
@@ -145,7 +145,7 @@ def test_text_around_a_header_never_hinders_and_never_stays(noise: str, where: i
 )
 def test_what_is_kept_as_typed_is_removed_with_a_name_a_date_or_an_address(key: str, value: str) -> None:
     data = header_text({key: value, "investigator": "Kim Olsen", "operator": "kolsen"}).encode()
-    left, findings = covered(data, cover_of([(neutral(1), data)], asked(), None))
+    left, findings = covered(data, redaction_context_of([(neutral(1), data)], asked(), None))
     assert key not in left.decode()
     assert [(finding.code, finding.key) for finding in findings] == [("value-removed", key)]
     assert value not in findings[0].message
@@ -177,7 +177,7 @@ NAMED = [  # who or what is named, and where it stands
 @pytest.mark.parametrize(("key", "name", "text"), NAMED)
 def test_names_are_found_however_they_are_typed(key: str, name: str, text: str) -> None:
     data = header_text({key: name, "subject_phenotype": text}).encode()
-    left, findings = covered(data, cover_of([(neutral(1), data)], asked(), None))
+    left, findings = covered(data, redaction_context_of([(neutral(1), data)], asked(), None))
     assert text not in left.decode()
     assert [(finding.code, finding.key) for finding in findings] == [("value-removed", "subject_phenotype")]
 
@@ -203,7 +203,7 @@ def test_names_are_found_however_they_are_typed(key: str, name: str, text: str) 
 )
 def test_what_is_no_name_stays(key: str, name: str, kept: str, text: str) -> None:
     data = header_text({key: name, kept: text}).encode()
-    left, findings = covered(data, cover_of([(neutral(1), data)], asked(), None))
+    left, findings = covered(data, redaction_context_of([(neutral(1), data)], asked(), None))
     assert f"{kept} {text}\n" in left.decode()
     assert not findings
 

@@ -260,11 +260,11 @@ def test_the_viewer_stands_in_the_page_and_runs_under_its_policy(browser: Chrome
 
 
 @blank_pictures
-def test_findings_stand_gravest_first_with_their_remedy(tmp_path: Path) -> None:
+def test_findings_show_the_most_severe_first_with_their_remedy(tmp_path: Path) -> None:
     write_scan(tmp_path / "a.img", replace(PET, orientation=Orientation.UNKNOWN))
     page = html_of(contents_of(read_study(tmp_path), NOW))
-    gravities = re.findall(r'<tr><td><span class="badge (\w+)">', page)
-    assert gravities == sorted(gravities, key=["error", "warning", "note"].index)
+    severities = re.findall(r'<tr><td><span class="badge (\w+)">', page)
+    assert severities == sorted(severities, key=["error", "warning", "note"].index)
     row = re.search(r"<tr>(?:(?!</tr>).)*<code>orientation-unknown</code>.*?</tr>", page, re.DOTALL)
     assert row
     assert "--orientation with the true posture" in row[0]

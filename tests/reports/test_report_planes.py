@@ -13,7 +13,7 @@ import pytest
 import SimpleITK as sitk
 
 import inveonimaging
-from inveonimaging.inveon.frame_groups import parts_of
+from inveonimaging.inveon.frame_groups import frame_groups_of
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, Scan, frames_of, write_scan
 from inveonimaging.reports.pictures import on_plane
@@ -106,7 +106,7 @@ def test_a_still_picture_is_the_mean_of_the_late_frames_by_duration(tmp_path: Pa
 
 def test_gates_are_shown_together_and_one_by_one(tmp_path: Path) -> None:
     whole, truth = written(tmp_path, replace(PET, frames=frames_of(600), gates=3))
-    (image,) = split(whole, parts_of(whole.header))
+    (image,) = split(whole, frame_groups_of(whole.header))
     survey = survey_of(image)
     assert survey.shown == (0, 1, 2)
     values, places = pictured(truth, truth.values[1], Plane.CORONAL)

@@ -20,13 +20,13 @@ from openpyxl import Workbook
 from helpers import ROOT, assert_harmless, header_text
 from inveonimaging import extras
 from inveonimaging.animal import Concept
-from inveonimaging.animal.sheet_values import Origin, Source, Told
+from inveonimaging.animal.sheet_values import Origin, SheetValues, Source
 from inveonimaging.errors import InputError, InveonError, OptionError
 from inveonimaging.inveon.hdr import Header, parse
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.sheet.columns import COLUMNS, Scope
 from inveonimaging.sheet.escape import escaped, unescaped
-from inveonimaging.sheet.matching import Sheet, told_of, unused_rows
+from inveonimaging.sheet.matching import Sheet, sheet_values_of, unused_rows
 from inveonimaging.sheet.reading import read_sheet
 
 Make = Callable[..., Path]
@@ -56,7 +56,7 @@ def pair(path: str) -> Pair:
     return Pair(Path(path + ".hdr"), Path(path))
 
 
-def told(found: Sheet, path: str = "/data/study/m1.pet.img", identifier: str | None = None) -> Told:
+def told(found: Sheet, path: str = "/data/study/m1.pet.img", identifier: str | None = None) -> SheetValues:
     return found.of_scan(pair(path), header(identifier))
 
 
@@ -464,8 +464,8 @@ def test_unknown_takes_the_headers_value_away(sheet: Make) -> None:
     assert said.get("dose_mbq") is None
 
 
-def study(found: Sheet, *paths: str, **keys: str) -> tuple[tuple[Told, ...], Told]:
-    return told_of(found, [(pair(path), header(**keys)) for path in paths])
+def study(found: Sheet, *paths: str, **keys: str) -> tuple[tuple[SheetValues, ...], SheetValues]:
+    return sheet_values_of(found, [(pair(path), header(**keys)) for path in paths])
 
 
 def test_what_is_said_of_one_scan_is_said_of_the_study(sheet: Make) -> None:
@@ -557,8 +557,8 @@ def test_a_sheet_goes_to_another_process_whole(sheet: Make) -> None:
 
 
 def test_without_a_sheet_nothing_is_said() -> None:
-    scans, whole = told_of(None, [(pair("/d/a.img"), header())])
-    assert (scans, whole) == ((Told(),), Told())
+    scans, whole = sheet_values_of(None, [(pair("/d/a.img"), header())])
+    assert (scans, whole) == ((SheetValues(),), SheetValues())
 
 
 def test_the_readers_of_formats_load_only_when_they_are_needed() -> None:

@@ -12,7 +12,7 @@ from inveonimaging.animal.concepts import Concept
 from inveonimaging.animal.free_text import LONGEST_AGE, birth_date_of, sex_of, text_of
 from inveonimaging.animal.from_header import FROM_HEADER, first
 from inveonimaging.animal.given import GivenSubject
-from inveonimaging.animal.sheet_values import NOTHING, Origin, Source, Told
+from inveonimaging.animal.sheet_values import NO_SHEET_VALUES, Origin, SheetValues, Source
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Header
@@ -83,7 +83,7 @@ OF_ANIMALS = frozenset(Animal.__dataclass_fields__) - {"sources"}
 
 
 def animal_of(
-    headers: Sequence[Header], given: GivenSubject, told: Told = NOTHING, files: Sequence[str] = ()
+    headers: Sequence[Header], given: GivenSubject, told: SheetValues = NO_SHEET_VALUES, files: Sequence[str] = ()
 ) -> tuple[Animal, tuple[Finding, ...]]:
     """Return the one animal of a study's headers: for each value the first header that gives it.
 
@@ -165,7 +165,9 @@ def _subjects(headers: Sequence[Header]) -> list[str]:
     return list({" ".join(text.split()).casefold(): text for text in reversed(typed)}.values())[::-1]
 
 
-def several_animals(headers: Sequence[Header], given: GivenSubject, told: Told = NOTHING) -> Iterator[Finding]:
+def several_animals(
+    headers: Sequence[Header], given: GivenSubject, told: SheetValues = NO_SHEET_VALUES
+) -> Iterator[Finding]:
     """Yield that headers are those of several animals, unless the user names the one.
 
     They have other identifiers, or other places in a group that a program cut apart; or none has an identifier, and

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from inveonimaging.animal.animal import Animal, animal_of, several_animals
 from inveonimaging.animal.free_text import age_of
 from inveonimaging.animal.given import GivenSubject
-from inveonimaging.animal.sheet_values import NOTHING, Told
+from inveonimaging.animal.sheet_values import NO_SHEET_VALUES, SheetValues
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import LengthUnits, Modality, WeightUnits
@@ -27,7 +27,7 @@ _MM_PER_M = 1e3
 
 
 def completed_headers(
-    headers: Sequence[Header], told: Sequence[Told], given: GivenSubject | None = None
+    headers: Sequence[Header], told: Sequence[SheetValues], given: GivenSubject | None = None
 ) -> tuple[tuple[Header, ...], tuple[tuple[Finding, ...], ...]]:
     """Return the headers of a study, each with weight, length and age if all others that give one give the same.
 
@@ -40,7 +40,7 @@ def completed_headers(
         told: what the sheet says of each; what it takes away is not filled in.
         given: on the command line.
     """
-    named = next((each for each in told if each.get("id")), NOTHING)
+    named = next((each for each in told if each.get("id")), NO_SHEET_VALUES)
     if any(several_animals(headers, given or GivenSubject(), named)):
         return tuple(headers), ((),) * len(headers)
     weight, length = _only(each.subject.weight_kg for each in headers), _only(each.subject.length_m for each in headers)
@@ -77,7 +77,11 @@ def _weight_taken(header: Header, weight_kg: float) -> tuple[Finding, ...]:
 
 
 def animals_of_scans(
-    animal: Animal, headers: Sequence[Header], given: GivenSubject, told: Sequence[Told], files: Sequence[str] = ()
+    animal: Animal,
+    headers: Sequence[Header],
+    given: GivenSubject,
+    told: Sequence[SheetValues],
+    files: Sequence[str] = (),
 ) -> tuple[Animal, ...]:
     """Return the animal as it was at each scan.
 

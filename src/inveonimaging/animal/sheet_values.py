@@ -43,7 +43,7 @@ class Cell(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Told:
+class SheetValues:
     """What the rows of a sheet say of a scan, or of a study.
 
     Attributes:
@@ -65,9 +65,9 @@ class Told:
         """Return where a value that a row gives came from."""
         return Origin(Source.SHEET, self.path.name if self.path else "", self.cells[name].row)
 
-    def only(self, names: Container[str]) -> Told:
+    def only(self, names: Container[str]) -> SheetValues:
         """Return what is said under these names, in the same order."""
-        return Told(self.path, {name: cell for name, cell in self.cells.items() if name in names}, self.rows)
+        return SheetValues(self.path, {name: cell for name, cell in self.cells.items() if name in names}, self.rows)
 
 
-NOTHING = Told()
+NO_SHEET_VALUES = SheetValues()

@@ -5,7 +5,7 @@ from inveonimaging.batches.pace import Progress
 from inveonimaging.batches.plan import Batch, Grouping, plan_batch
 from inveonimaging.batches.study import Check, Outcome, Record, Study
 from inveonimaging.batches.summary import BatchResult, Failure, Oddity
-from inveonimaging.batches.walk import Passed
+from inveonimaging.batches.walk import SkippedCounts
 
 batch = run_batch
 
@@ -17,9 +17,9 @@ __all__ = [
     "Grouping",
     "Oddity",
     "Outcome",
-    "Passed",
     "Progress",
     "Record",
+    "SkippedCounts",
     "Study",
     "Watch",
     "batch",

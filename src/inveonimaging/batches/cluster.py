@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from inveonimaging.batches.engine import Done, failed
-from inveonimaging.batches.study import Before, Job, Record, Study
+from inveonimaging.batches.study import Job, PreviousRecord, Record, Study
 from inveonimaging.batches.work import done
 from inveonimaging.errors import InveonError, OptionError, OutputError, printable
 from inveonimaging.extras import refuse_without_extra
@@ -95,7 +95,7 @@ class OnDask:
                 self._threads = sum(self._client.nthreads().values())
         return max(0, max(_LEAST, _WAITING_FOR_EACH * self._threads) - len(self._futures))
 
-    def submit(self, study: Study, before: Before | None) -> None:
+    def submit(self, study: Study, before: PreviousRecord | None) -> None:
         """As of `Engine`."""
         key = f"inveon-{self._run}-{study.output}"
         self._studies[key] = study
@@ -136,7 +136,7 @@ class OnDask:
         return failed(study, *_cause(error))
 
 
-def converted(job: bytes, study: Study, before: Before | None) -> Record:
+def converted(job: bytes, study: Study, before: PreviousRecord | None) -> Record:
     """Do a study on a worker."""
     return done(_unpacked(job), study, before)
 

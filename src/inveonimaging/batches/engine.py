@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import NamedTuple, Protocol
 
-from inveonimaging.batches.study import Before, Job, Outcome, Record, Study
+from inveonimaging.batches.study import Job, Outcome, PreviousRecord, Record, Study
 from inveonimaging.storage.staging import sweep
 
 
@@ -23,7 +23,7 @@ class Engine(Protocol):
     def room(self) -> int:
         """How many more studies may be submitted now: bounds what is held for those that wait."""
 
-    def submit(self, study: Study, before: Before | None) -> None:
+    def submit(self, study: Study, before: PreviousRecord | None) -> None:
         """Take a study."""
 
     def wait(self, timeout_s: float) -> list[Done]:

@@ -27,7 +27,7 @@ _SERIES = re.compile("[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True)
-class Standing:
+class ExistingStudy:
     """A study that stands complete in its output: its manifest, and the manifest's SHA-256."""
 
     document: dict[str, Any]
@@ -52,12 +52,12 @@ class Standing:
 
     @property
     def findings(self) -> tuple[dict[str, Any], ...]:
-        """What is odd in the study and in its series, each once."""
+        """Problems in the study and in its series, each once."""
         lists = [self.document["findings"], *(each["findings"] for each in self.listed)]
         return tuple({json.dumps(each, sort_keys=True): each for found in lists for each in found}.values())
 
 
-def standing(output: Path) -> Standing | None:
+def standing(output: Path) -> ExistingStudy | None:
     """Return what stands in a folder, None if there is no manifest of ours.
 
     What a killed run left there is taken back first; while another run works there, nothing stands.
@@ -69,14 +69,14 @@ def standing(output: Path) -> Standing | None:
         if is_busy(output) or not stat.S_ISREG(status.st_mode) or status.st_size > _LONGEST:
             return None
         content = path.read_bytes()
-        found = Standing(json.loads(content), sha256(content).hexdigest())
+        found = ExistingStudy(json.loads(content), sha256(content).hexdigest())
         is_ours = _is_ours(found)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
     return found if is_ours else None
 
 
-def _is_ours(found: Standing) -> bool:
+def _is_ours(found: ExistingStudy) -> bool:
     """Return whether a manifest is of this program, and has all that is read from it; else it may raise."""
     document = found.document
     is_ours = document["program"] == "inveonimaging" and document["schema"] == SCHEMA and bool(document["version"])
@@ -96,7 +96,7 @@ def _is_plain(series: Mapping[str, Any]) -> bool:
     return bool(_SERIES.fullmatch(series["folder"])) and all(name == Path(name).name and name for name in names)
 
 
-def is_whole(output: Path, study: Standing, *, by_digest: bool) -> bool:
+def is_whole(output: Path, study: ExistingStudy, *, by_digest: bool) -> bool:
     """Return whether all files that a manifest lists are there, with their sizes, or with their SHA-256."""
     files = ((output / each["folder"] / file["name"], file) for each in study.listed for file in each["files"])
     return all(_is_as_listed(path, file, by_digest=by_digest) for path, file in files)
@@ -128,7 +128,7 @@ def _identity(status: os.stat_result) -> tuple[int, int, int]:
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def is_made_from(study: Standing, planned: StudyPlan) -> bool:
+def is_made_from(study: ExistingStudy, planned: StudyPlan) -> bool:
     """Return whether a study was made from the files of a plan, by the SHA-256 of each."""
     try:
         found = {name: content for each in planned.series for name, content in _sums(planned, each.image)}
@@ -137,7 +137,7 @@ def is_made_from(study: Standing, planned: StudyPlan) -> bool:
     return found == {name: content for name, (_, content) in study.sources.items()}
 
 
-def has_scan_of(study: Standing, planned: StudyPlan) -> bool:
+def has_scan_of(study: ExistingStudy, planned: StudyPlan) -> bool:
     """Return whether a study was made from one scan of a plan at least, by the SHA-256 of its header and of its data.
 
     Names do not matter: archives call different scans alike.
@@ -155,7 +155,7 @@ def _sums(planned: StudyPlan, image: Image) -> Iterator[tuple[str, str]]:
     yield planned.inside(image.pair.data), sha256_of(image.source.path)
 
 
-def is_the_same(study: Standing, planned: StudyPlan, options: Options) -> bool:
+def is_the_same(study: ExistingStudy, planned: StudyPlan, options: Options) -> bool:
     """Return whether a study is what a conversion of the same data would be: its options and its UIDs tell.
 
     UIDs are made from all that instances say. Random ones tell nothing, and never are the same.

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from inveonimaging.animal.free_text import text_of
 from inveonimaging.batches.names import name_of
 from inveonimaging.batches.study import Planned, Study
-from inveonimaging.batches.walk import Found, Passed, Step
+from inveonimaging.batches.walk import Found, SkippedCounts, Step
 from inveonimaging.errors import HeaderError
 from inveonimaging.inveon.hdr import Header, parse
 from inveonimaging.inveon.hdr.lexer import END
@@ -37,7 +37,7 @@ class Key(NamedTuple):
         return f"folder {PurePosixPath(self.folder).name}" if self.folder else f"{self.subject} {self.day}"
 
 
-def grouped(steps: Iterable[Step], root: Path, start: datetime | None, passed: Passed) -> Iterator[Planned]:
+def grouped(steps: Iterable[Step], root: Path, start: datetime | None, passed: SkippedCounts) -> Iterator[Planned]:
     """Yield a study for each scanner, subject and day, once all headers are read, and what cannot be read at once.
 
     A pair whose header lacks subject or day, or cannot be read, belongs to the study of such pairs of its folder. Of

@@ -20,7 +20,7 @@ from inveonimaging.batches.pseudonyms import told
 from inveonimaging.batches.rows import rows_of
 from inveonimaging.batches.study import Job, Outcome, Planned, Record, Study
 from inveonimaging.batches.summary import BatchResult, Tally
-from inveonimaging.batches.walk import Passed
+from inveonimaging.batches.walk import SkippedCounts
 from inveonimaging.conversion.options import Options
 from inveonimaging.dicom.pixels import transfer_syntax_of
 from inveonimaging.errors import InputError
@@ -71,7 +71,7 @@ def run_batch(
     """
     options, batch = options or Options(), batch or Batch()
     transfer_syntax_of(options.compression)  # refuses here what each study would refuse
-    start, passed = time.perf_counter(), Passed()
+    start, passed = time.perf_counter(), SkippedCounts()
     target = Path(os.path.abspath(output))  # noqa: PTH100 - links in it stay, as typed
     source = Path(os.path.abspath(root))  # noqa: PTH100
     planned = plan_batch(source, target, options, batch.group, passed)

@@ -14,14 +14,14 @@ from typing import Any, BinaryIO
 from filelock import FileLock, Timeout
 
 from inveonimaging.batches.names import LEDGER
-from inveonimaging.batches.study import SCHEMA, Before, Record
+from inveonimaging.batches.study import SCHEMA, PreviousRecord, Record
 from inveonimaging.errors import OutputError
 from inveonimaging.storage.interruptions import Interruptions
 
 _LOCK = ".inveon-batch.lock"
 _DRAFT = ".batch.jsonl.draft"
 _PIECE = 64 * 1024
-_TEXTS = ("output", "source", *(each.name for each in fields(Before) if each.name != "rows"))
+_TEXTS = ("output", "source", *(each.name for each in fields(PreviousRecord) if each.name != "rows"))
 
 
 class Ledger:
@@ -40,12 +40,14 @@ class Ledger:
         """How many studies have a line of an earlier run only."""
         return len(self._begins.keys() - self._seen)
 
-    def before(self, output: str) -> Before | None:
+    def before(self, output: str) -> PreviousRecord | None:
         """Return what the last line about a study says, None if there is none."""
         line = _read(self._line(output)) if output in self._begins else None
         if line is None:
             return None
-        return Before(**{each.name: line[each.name] for each in fields(Before)} | {"rows": tuple(line["rows"])})
+        return PreviousRecord(
+            **{each.name: line[each.name] for each in fields(PreviousRecord)} | {"rows": tuple(line["rows"])}
+        )
 
     def append(self, record: Record) -> None:
         """Write a line; it is in the system's hands when this returns.

@@ -18,7 +18,7 @@ from multiprocessing.context import SpawnProcess
 
 from inveonimaging.batches.engine import Done, cleared, failed
 from inveonimaging.batches.processes import end_with_the_first, hear_signals, signals_held_back
-from inveonimaging.batches.study import Before, Job, Study
+from inveonimaging.batches.study import Job, PreviousRecord, Study
 from inveonimaging.errors import OutputError
 
 _MOST_ON_WINDOWS = 60  # it waits for no more at a time
@@ -26,7 +26,7 @@ _TRIES = 2
 _STARTS = 4  # in a row that come to nothing
 _READY = "ready"
 
-_Task = tuple[Study, Before | None]
+_Task = tuple[Study, PreviousRecord | None]
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Local:
         at_work = sum(slot.task is not None for slot in self._slots)
         return max(0, self._most - at_work - len(self._again))
 
-    def submit(self, study: Study, before: Before | None) -> None:
+    def submit(self, study: Study, before: PreviousRecord | None) -> None:
         """As of `Engine`."""
         idle = next((slot for slot in self._slots if slot.task is None), None)
         slot = idle or self._started()

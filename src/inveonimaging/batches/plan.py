@@ -11,7 +11,7 @@ from pathlib import Path
 from inveonimaging.batches.groups import grouped
 from inveonimaging.batches.pseudonyms import folder_told, refuse_without_key
 from inveonimaging.batches.study import Check, Planned, Study
-from inveonimaging.batches.walk import Found, Passed, Step, walk
+from inveonimaging.batches.walk import Found, SkippedCounts, Step, walk
 from inveonimaging.conversion.options import Options
 from inveonimaging.errors import InputError, OptionError
 
@@ -59,7 +59,7 @@ class Batch:
             raise OptionError("verification goes folder by folder, not by what headers say", hint=hint)
 
 
-def plan_batch(root: Path, output: Path, options: Options, group: Grouping, passed: Passed) -> Iterator[Planned]:
+def plan_batch(root: Path, output: Path, options: Options, group: Grouping, passed: SkippedCounts) -> Iterator[Planned]:
     """Yield the studies below a folder, one at a time, with what cannot be read and steps on the way.
 
     By folder nothing but names is read, and the first study comes at once. By header the beginning of each header is

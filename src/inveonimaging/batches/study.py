@@ -55,7 +55,7 @@ Planned = Study | InputError | None
 
 
 @dataclass(frozen=True)
-class Before:
+class PreviousRecord:
     """What the ledger says of a study from an earlier run; the fields are those of `Record`."""
 
     result: str
@@ -97,7 +97,7 @@ class Record:
         source, output: of the study; `source` in full.
         result: see `Outcome`.
         error: why it failed: `kind`, `message`, `path` and `line`.
-        findings: what is odd: `code`, `severity`, `message`, `file` and `line`, each once.
+        findings: problems in the data: `code`, `severity`, `message`, `file` and `line`, each once.
         seconds: how long it took.
         finished: when it ended, UTC.
         study_instance_uid: of what stands in the output; empty if nothing does.

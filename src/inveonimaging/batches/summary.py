@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from inveonimaging.batches.study import Outcome, Record
-from inveonimaging.batches.walk import Passed
+from inveonimaging.batches.walk import SkippedCounts
 from inveonimaging.errors import InputError
 from inveonimaging.findings import Finding
 
@@ -26,7 +26,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Oddity:
-    """A finding's code and gravity, and how many studies have it."""
+    """A finding's code and severity, and how many studies have it."""
 
     code: str
     severity: str
@@ -42,7 +42,7 @@ class BatchResult:
         unread: number of folders that could not be read.
         instances: number of files that were written now.
         seconds: how long it took.
-        oddities: findings of all studies by code, the gravest and most frequent first.
+        oddities: findings of all studies by code, the most severe and most frequent first.
         failures: the first hundred; the ledger has all.
         passed: what was left aside.
         sheet: how the sheet of subjects was read, and which of its rows no study matched.
@@ -59,7 +59,7 @@ class BatchResult:
     seconds: float
     oddities: tuple[Oddity, ...]
     failures: tuple[Failure, ...]
-    passed: Passed
+    passed: SkippedCounts
     sheet: tuple[Finding, ...]
     gone: int
     ledger: str
@@ -106,9 +106,9 @@ class Tally:
         self._remember(Failure(error.path or "", "", str(error)))
 
     def oddities(self) -> tuple[Oddity, ...]:
-        """Return the findings, the gravest and most frequent first."""
+        """Return the findings, the most severe and most frequent first."""
         found = [Oddity(code, severity, studies) for (code, severity), studies in self._codes.items()]
-        return tuple(sorted(found, key=lambda each: (_gravity(each.severity), -each.studies, each.code)))
+        return tuple(sorted(found, key=lambda each: (_severity(each.severity), -each.studies, each.code)))
 
     def _remember(self, failure: Failure) -> None:
         if len(self.failures) < _REMEMBERED:
@@ -121,5 +121,5 @@ def message_of(error: Mapping[str, object] | None) -> str:
     return message if path is None or str(path) in message else f"{path}: {message}"
 
 
-def _gravity(severity: str) -> int:
+def _severity(severity: str) -> int:
     return _GRAVEST_FIRST.index(severity) if severity in _GRAVEST_FIRST else len(_GRAVEST_FIRST)

@@ -14,7 +14,7 @@ from inveonimaging.storage.staging import MANIFEST
 
 
 @dataclass
-class Passed:
+class SkippedCounts:
     """What was left aside.
 
     Attributes:
@@ -42,7 +42,7 @@ Step = Found | InputError | None
 """A study, a folder that cannot be read, or another folder that was looked at."""
 
 
-def walk(root: Path, output: Path, passed: Passed) -> Iterator[Step]:
+def walk(root: Path, output: Path, passed: SkippedCounts) -> Iterator[Step]:
     """Yield what each folder of a tree is, each before those inside it, by name.
 
     Links to folders, hidden folders and the output are not entered. Only the names of the siblings on the way to the
@@ -91,7 +91,7 @@ def _is_of_studies(folder: Path) -> bool:
         return False
 
 
-def _entered(folder: Folder, output: Path, passed: Passed) -> list[Path]:
+def _entered(folder: Folder, output: Path, passed: SkippedCounts) -> list[Path]:
     """Return the folders inside that are entered."""
     entered = []
     for child in folder.folders:

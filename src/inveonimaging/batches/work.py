@@ -13,7 +13,7 @@ from typing import Any
 
 from inveonimaging.batches.copies import without_copies
 from inveonimaging.batches.existing import (
-    Standing,
+    ExistingStudy,
     has_scan_of,
     is_busy,
     is_made_from,
@@ -23,7 +23,7 @@ from inveonimaging.batches.existing import (
     standing,
 )
 from inveonimaging.batches.pseudonyms import source_told
-from inveonimaging.batches.study import Before, Check, Job, Outcome, Record, Study
+from inveonimaging.batches.study import Check, Job, Outcome, PreviousRecord, Record, Study
 from inveonimaging.conversion.job import convert_planned
 from inveonimaging.conversion.options import Uids
 from inveonimaging.conversion.plan import StudyPlan, plan_pairs, strays_of
@@ -37,7 +37,7 @@ _LOOK_S = 0.5
 _LONGEST_MESSAGE = 500
 
 
-def done(job: Job, study: Study, before: Before | None) -> Record:
+def done(job: Job, study: Study, before: PreviousRecord | None) -> Record:
     """Convert a study unless it stands complete and unchanged; whatever goes wrong is told in its record.
 
     Args:
@@ -90,7 +90,7 @@ class _Files:
 
 
 class _Work:
-    def __init__(self, job: Job, study: Study, before: Before | None) -> None:
+    def __init__(self, job: Job, study: Study, before: PreviousRecord | None) -> None:
         self._job, self._study, self._before = job, study, before
         self._source, self._output = Path(study.source), job.output / study.output
         self._options = replace(job.options, overwrite=True, manifest=True, recursive=True)
@@ -142,7 +142,7 @@ class _Work:
             self._plan = plan_pairs(pairs, self._source, self._output, self._options, findings)
         return self._plan
 
-    def _is_done(self, stands: Standing, files: _Files) -> bool:
+    def _is_done(self, stands: ExistingStudy, files: _Files) -> bool:
         """Return whether what stands there is what a conversion would write again."""
         by_digest = self._job.check is Check.DIGEST
         if self._before and self._before.result == Outcome.FAILED:
@@ -160,13 +160,13 @@ class _Work:
             return False
         return (is_known or is_made_from(stands, planned)) and (is_asked or self._is_the_same(stands, planned))
 
-    def _is_the_same(self, stands: Standing, planned: StudyPlan) -> bool:
+    def _is_the_same(self, stands: ExistingStudy, planned: StudyPlan) -> bool:
         """Return whether other options than before make no difference, as far as what was written can tell."""
         options = self._options
         is_told = options.uids is Uids.CONTENT and not options.fail_on_warnings and not options.refuse_strays
         return is_told and is_the_same(stands, planned, options)
 
-    def _converted(self, files: _Files, stands: Standing | None) -> Record:
+    def _converted(self, files: _Files, stands: ExistingStudy | None) -> Record:
         planned = self._planned(files)
         self._refuse_another(planned, stands)
         convert_planned((planned,), self._output, self._options)
@@ -176,7 +176,7 @@ class _Work:
         record = self._record(Outcome.CONVERTED, files, written)
         return self._verified(record, planned) if self._job.verify else record
 
-    def _refuse_another(self, planned: StudyPlan, stands: Standing | None) -> None:
+    def _refuse_another(self, planned: StudyPlan, stands: ExistingStudy | None) -> None:
         """Refuse to replace a study that was made from quite other files.
 
         Raises:
@@ -201,7 +201,7 @@ class _Work:
         error = {"kind": "Differs", "message": printable(message, _LONGEST_MESSAGE), "path": first.path, "line": None}
         return replace(record, result=Outcome.FAILED, error=error)
 
-    def _record(self, result: Outcome, files: _Files, stands: Standing) -> Record:
+    def _record(self, result: Outcome, files: _Files, stands: ExistingStudy) -> Record:
         return Record(
             source=self._study.source,
             output=self._study.output,

@@ -31,7 +31,7 @@ class Checked:
         name: what people know it by.
         path: its header file, or the first of its DICOM files.
         kind: `PET`, `CT` or `SPECT`, or DICOM's Modality; empty if it cannot be read.
-        findings: all that is odd.
+        findings: all findings.
         suv: of a PET.
         orientation_test: if it was asked for, of a PET or CT.
     """
@@ -71,7 +71,7 @@ def unreadable(pair: Pair, error: InveonError, told: Sequence[Finding] = ()) -> 
 
 
 def check_dicom(series: Series, side: Side | None = None) -> Checked:
-    """Return what is odd in a series, of what SUV needs; and whether left is left, if a side is given."""
+    """Return problems in a series, of what SUV needs; and whether left is left, if a side is given."""
     path = str(series.instances[0].path)
     try:
         return _series(series, path, side)

@@ -1,4 +1,4 @@
-"""What is odd in a header and does not hinder a conversion; the conversion's own findings are not repeated."""
+"""Problems in a header and does not hinder a conversion; the conversion's own findings are not repeated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import PureWindowsPath
 from inveonimaging.animal import birth_date_of, birth_findings, sex_of
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.inveon.frame_groups import Part
+from inveonimaging.inveon.frame_groups import FrameGroup
 from inveonimaging.inveon.hdr import Frame, Header
 from inveonimaging.physics.timing import dose_findings
 from inveonimaging.study.image import Image
@@ -21,8 +21,8 @@ _SAME_TIME_S = 0.05
 _NOT_GIVEN = {"", "unknown", "n/a", "na", "none", "-", "?", "not specified"}
 
 
-def header_findings(image: Image, parts: tuple[Part, ...], now: datetime) -> Iterator[Finding]:
-    """Yield what is odd in the header of an image with these parts, seen at a moment of local time."""
+def header_findings(image: Image, parts: tuple[FrameGroup, ...], now: datetime) -> Iterator[Finding]:
+    """Yield problems in the header of an image with these parts, seen at a moment of local time."""
     header = image.header
     yield from _scan_time(header, now)
     yield from _file_name(image)
@@ -48,7 +48,7 @@ def _file_name(image: Image) -> Iterator[Finding]:
         yield Finding("file-renamed", message, Severity.INFO, key="file_name")
 
 
-def _frame_times(frames: list[Frame], part: Part) -> Iterator[Finding]:
+def _frame_times(frames: list[Frame], part: FrameGroup) -> Iterator[Finding]:
     """Yield where time frames of one part overlap or leave gaps: the first of each, and how many there are."""
     timed = [frame for frame in frames if frame.start_s is not None and frame.duration_s]
     ordered = [] if part.is_gated else sorted(timed, key=lambda frame: frame.start_s or 0.0)

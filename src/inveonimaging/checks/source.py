@@ -12,7 +12,7 @@ from inveonimaging.checks.suv_issues import Item, SuvIssue, suv_issues_of
 from inveonimaging.checks.values import value_findings
 from inveonimaging.errors import InveonError
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.inveon.frame_groups import Part, parts_of
+from inveonimaging.inveon.frame_groups import FrameGroup, frame_groups_of
 from inveonimaging.study.image import Image, locate
 
 _OF_ITEM = {
@@ -58,9 +58,9 @@ def _is_told(finding: Finding, told: Sequence[Finding]) -> bool:
     return any(each.code == finding.code or (each.code == other and each.key == finding.key) for each in told)
 
 
-def _parts(image: Image) -> tuple[Part, ...]:
+def _parts(image: Image) -> tuple[FrameGroup, ...]:
     """Return the parts of an image; all of it as one where they do not fit, which the conversion refuses by itself."""
     try:
-        return parts_of(image.header)
+        return frame_groups_of(image.header)
     except InveonError:
-        return (Part(tuple(range(len(image.frames)))),)
+        return (FrameGroup(tuple(range(len(image.frames)))),)

@@ -12,7 +12,7 @@ from inveonimaging.cli.options import Asked, takes_conversion_options
 from inveonimaging.cli.outcome import one_line_errors, print_json
 
 if TYPE_CHECKING:
-    from inveonimaging.batches import BatchResult, Grouping, Passed
+    from inveonimaging.batches import BatchResult, Grouping, SkippedCounts
     from inveonimaging.conversion.options import Options
 
 EXAMPLES = """\b
@@ -101,8 +101,8 @@ def _show(result: BatchResult) -> None:
         rows.append([("folders not read", _STYLES["failed"]), str(result.unread), ""])
     show(f"{result.found} studies in {result.seconds:.0f} s", ("Result", "Studies", ""), rows)
     if result.oddities:
-        odd = [[each.code, each.severity, str(each.studies)] for each in result.oddities]
-        show("What is odd in them, see docs/reference/findings.md", ("Finding", "Gravity", "Studies"), odd)
+        found = [[each.code, each.severity, str(each.studies)] for each in result.oddities]
+        show("Findings: inveon explain CODE says what to do", ("Finding", "Severity", "Studies"), found)
     for failure in result.failures[:_FAILURES_SHOWN]:
         typer.echo(f"failed: {shown(failure.message)}")
     more = result.failed + result.unread - _FAILURES_SHOWN
@@ -113,7 +113,7 @@ def _show(result: BatchResult) -> None:
     typer.echo(f"all lines: {shown(result.ledger)}")
 
 
-def left_aside(passed: Passed, gone: int = 0) -> list[str]:
+def left_aside(passed: SkippedCounts, gone: int = 0) -> list[str]:
     """Return what was passed over below a folder, a line each."""
     told = {
         "hidden folders were not entered": passed.hidden,
@@ -127,11 +127,11 @@ def left_aside(passed: Passed, gone: int = 0) -> list[str]:
 
 def _list(root: Path, output: Path, options: Options, group: Grouping, *, as_json: bool) -> None:
     """List the studies as they are found."""
-    from inveonimaging.batches import Passed, Study, plan_batch
+    from inveonimaging.batches import SkippedCounts, Study, plan_batch
     from inveonimaging.batches.ledger import said
     from inveonimaging.cli.messages import say_failure
 
-    passed, before = Passed(), said(output)
+    passed, before = SkippedCounts(), said(output)
     rows: list[dict[str, Any]] = []
     unread, count = 0, 0
     for planned in plan_batch(root, output, options, group, passed):

@@ -1,4 +1,4 @@
-"""`inveon check`: what is odd in Inveon files, whether SUV can be computed, and whether left is left."""
+"""`inveon check`: problems in Inveon files or DICOM, whether SUV can be computed, and whether left is left."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def check(
     *,
     corrections: AskedCorrections,
 ) -> None:
-    """Tell what is odd, what to do about it, and whether a viewer can compute SUV; nothing is written."""
+    """Find problems, say what to do about them, and whether a viewer can compute SUV; nothing is written."""
     with one_line_errors(as_json=as_json):
         from inveonimaging.commands.check import check as look
 
@@ -78,7 +78,7 @@ def _show(general: Sequence[Finding], files: Sequence[Checked], *, is_dicom: boo
         if is_dicom and not each.suv and not each.findings:
             say(f"{name}: not looked at; in DICOM only PET is, for SUV")
         elif not each.findings:
-            say(f"{name}: ", ("nothing odd", "green"))
+            say(f"{name}: ", ("no findings", "green"))
         if each.suv:
             _show_suv(name, each.suv)
         if each.orientation_test:
@@ -89,7 +89,7 @@ def _show(general: Sequence[Finding], files: Sequence[Checked], *, is_dicom: boo
 
 
 def _show_findings(name: str, findings: Sequence[Finding]) -> None:
-    """Show findings from the gravest on, those of one code together with what to do."""
+    """Show findings, the most severe first, those of one code together with what to do."""
     from inveonimaging.cli.table import show
     from inveonimaging.remedies import remedies
 
@@ -104,7 +104,7 @@ def _show_findings(name: str, findings: Sequence[Finding]) -> None:
         lines = dict.fromkeys(_line(finding) for finding in alike)
         rows.append([(label, _STYLES[label]), "\n".join((code, *lines, f"-> {remedies()[code].advice}"))])
     if rows:
-        show(f"Odd in {name}", ("Gravity", "What, and what to do"), rows)
+        show(f"Findings in {name}", ("Severity", "What, and what to do"), rows)
 
 
 def _line(finding: Finding) -> str:

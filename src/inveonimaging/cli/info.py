@@ -37,7 +37,7 @@ def info(
     *,
     corrections: AskedCorrections,
 ) -> None:
-    """Show what is in Inveon files: subject, tracer, times, size, place, units, and what is odd."""
+    """Show what is in Inveon files: subject, tracer, times, size, place, units, and how many findings."""
     with one_line_errors(as_json=as_json):
         from inveonimaging.study.reading import read_study
 
@@ -61,7 +61,7 @@ def _show(images: list[Image]) -> None:
     if len(images) == 1:
         show_groups(shown(images[0].pair.name), _groups(images[0]))
     elif images:
-        titles = ("File", "Kind", "Subject", "Scan time", "Voxels", "Voxel size, mm", "Frames", "Unit", "Odd")
+        titles = ("File", "Kind", "Subject", "Scan time", "Voxels", "Voxel size, mm", "Frames", "Unit", "Findings")
         show_or_list(f"{len(images)} Inveon images", titles, [_row(image) for image in images])
 
 
@@ -75,7 +75,7 @@ def _row(image: Image) -> list[Cell]:
         " x ".join(f"{size:.4g}" for size in image.grid.spacing_mm),
         str(len(image.frames)),
         image.scaling.unit.value,
-        _odd(image) or "",
+        _counts(image) or "",
     ]
 
 
@@ -89,7 +89,10 @@ def _groups(image: Image) -> list[tuple[str, list[tuple[str, Cell]]]]:
         "X-rays": _xrays(image.header.ct) if image.modality.label == "CT" else {},
         "Scan": _scan(image),
         "Image": _image(image),
-        "Findings": {"Odd": _odd(image) or ("nothing", "green"), "What to do": image.findings and "see inveon check"},
+        "Findings": {
+            "Found": _counts(image) or ("nothing", "green"),
+            "What to do": image.findings and "see inveon check",
+        },
     }
     told = {
         heading: [(name, _cell(value)) for name, value in facts.items() if value] for heading, facts in groups.items()
@@ -164,8 +167,8 @@ def _image(image: Image) -> dict[str, object]:
     }
 
 
-def _odd(image: Image) -> Cell | None:
-    """Return how many findings of each gravity there are, in the colour of the gravest."""
+def _counts(image: Image) -> Cell | None:
+    """Return how many findings of each severity there are, in the colour of the most severe."""
     order = ("error", "warning", "note")
     labels = [finding.severity.label for finding in dict.fromkeys(image.findings)]
     counts = {label: labels.count(label) for label in order if label in labels}

@@ -22,7 +22,7 @@ app.command(short_help="Convert Inveon files to DICOM.", epilog=convert.EXAMPLES
 app.command(short_help="Convert every study below a folder.", epilog=batch.EXAMPLES)(batch.batch)
 app.command(short_help="Show what is in Inveon files.", epilog=info.EXAMPLES)(info.info)
 app.command(short_help="Write a sheet of subjects from headers.", epilog=subjects.EXAMPLES)(subjects.subjects)
-app.command(short_help="Tell what is odd, and whether SUV can be computed.", epilog=check.EXAMPLES)(check.check)
+app.command(short_help="Find problems, and whether SUV can be computed.", epilog=check.EXAMPLES)(check.check)
 app.command(short_help="Explain a finding by its code.", epilog=explain.EXAMPLES)(explain.explain)
 app.command(short_help="Make a page of pictures of Inveon files.", epilog=report.EXAMPLES)(report.report)
 app.command(short_help="Compare DICOM with the Inveon files it was made from.", epilog=verify.EXAMPLES)(verify.verify)

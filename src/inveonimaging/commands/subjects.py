@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from inveonimaging.batches import Passed
+from inveonimaging.batches import SkippedCounts
 from inveonimaging.batches.walk import Found, walk
 from inveonimaging.errors import InputError, InveonError
 from inveonimaging.findings import Finding
@@ -33,7 +33,7 @@ class SheetResult:
 
     path: Path | None
     rows: int
-    passed: Passed
+    passed: SkippedCounts
     findings: tuple[Finding, ...]
     errors: tuple[InveonError, ...]
 
@@ -62,7 +62,7 @@ def subjects(
         OptionError: the name tells no kind of sheet, or what is needed for it is not installed.
         OutputError: the file is there already, or cannot be written.
     """
-    place, target, passed = Path(root), Path(output), Passed()
+    place, target, passed = Path(root), Path(output), SkippedCounts()
     refuse_kind(target)
     refuse_taken(target, overwrite=overwrite)
     fill = filled_by_scan if by == "scan" else filled_by_subject
@@ -78,7 +78,7 @@ def subjects(
     )
 
 
-def _looked_at(root: Path, output: Path, passed: Passed) -> Iterator[Sequence[Pair] | InputError]:
+def _looked_at(root: Path, output: Path, passed: SkippedCounts) -> Iterator[Sequence[Pair] | InputError]:
     """Yield the pairs of each folder that a batch would enter, and what cannot be read; or the one pair of a file."""
     if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         yield (pair_of(root),)

@@ -56,7 +56,7 @@ def iod_of(image: Image, form: Form) -> Iod:
 def checked(
     image: Image, start: datetime | None, codes: CodeTable, form: Form, *, unlimited: bool = False
 ) -> tuple[Finding, ...]:
-    """Return what is odd for DICOM in a file whose scan started then.
+    """Return what was found for DICOM in a file whose scan started then.
 
     `unlimited` allows elements that several programs cannot read.
 

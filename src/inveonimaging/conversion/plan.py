@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from inveonimaging.animal import Animal
-from inveonimaging.animal.sheet_values import Told
+from inveonimaging.animal.sheet_values import SheetValues
 from inveonimaging.conversion.checks import animal_findings, checked, iod_of, refuse_too_many
 from inveonimaging.conversion.instance_layout import file_names, objects_of
 from inveonimaging.conversion.options import Options
@@ -68,7 +68,7 @@ class StudyPlan:
         return self.study.animal
 
     @property
-    def told(self) -> Told:
+    def told(self) -> SheetValues:
         """What a sheet says of the study."""
         return self.study.told
 
@@ -199,7 +199,7 @@ def plan_study(study: Study, output: Path, options: Options, skipped: tuple[Find
         output=output,
         description=options.study_description or next((h.study for h in study.headers if h.study), ""),
         series=tuple(_planned(each, found.pop(each.scan.pair, ()), options) for each in study.series),  # each once
-        findings=without_paths((*skipped, *study.findings, *odd), study.covering),
+        findings=without_paths((*skipped, *study.findings, *odd), study.redaction),
     )
 
 

@@ -34,7 +34,7 @@ class Survey:
         digest: SHA-256 of the data file's name, the header file and the data file.
         lowest, highest: finite values, in the image's unit.
         window: centre and width of a first look; None if there is nothing to see.
-        findings: what is odd.
+        findings: problems in the data.
     """
 
     extents: tuple[Extent, ...]
@@ -87,7 +87,7 @@ def digest_of(image: Image, data_sha256: str) -> str:
 def _value_findings(
     images: Sequence[Image], frames: Sequence[Sequence[Distribution]], collector: Collector
 ) -> tuple[Finding, ...]:
-    """Return what is odd in the values of a whole file, whose parts these are."""
+    """Return problems in the values of a whole file, whose parts these are."""
     header = replace(images[0].header, frames=tuple(frame for image in images for frame in image.frames))
     factors = tuple(factor for image in images for factor in image.scaling.factors)
     scaling = replace(images[0].scaling, factors=factors)

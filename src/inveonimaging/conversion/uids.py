@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
-from inveonimaging.animal.sheet_values import Told
+from inveonimaging.animal.sheet_values import SheetValues
 from inveonimaging.conversion.options import Options, Uids
 from inveonimaging.conversion.plan import SeriesPlan, StudyPlan
 from inveonimaging.dicom.iods import MultiFrameIod
@@ -109,7 +109,7 @@ def _of_tracer(planned: SeriesPlan) -> tuple[object, ...]:
     return (None if tracer.dose_bq is None else f"{tracer.dose_bq:.12g}", tracer.injected_at)
 
 
-def comments_of(told: Told, options: Options) -> str:
+def comments_of(told: SheetValues, options: Options) -> str:
     """Return the text of Patient Comments (0010,4000), which XNAT files a study by; empty if nobody says where."""
     if options.xnat_route:
         return options.xnat_route.comments

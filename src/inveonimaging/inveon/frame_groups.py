@@ -38,7 +38,7 @@ SEPARATE_HINT = "--separate-frames makes each of them a series of its own"
 
 
 @dataclass(frozen=True)
-class Part:
+class FrameGroup:
     """The frame blocks of a file that make one series.
 
     Attributes:
@@ -59,7 +59,7 @@ class Part:
         return ", ".join(f"{word} {number}" for word, number in words.items() if number is not None)
 
 
-def parts_of(header: Header, *, split_gates: bool = False, separate: bool = False) -> tuple[Part, ...]:
+def frame_groups_of(header: Header, *, split_gates: bool = False, separate: bool = False) -> tuple[FrameGroup, ...]:
     """Return what becomes one series each, in the order of bed, energy window, gate and time.
 
     Args:
@@ -92,7 +92,7 @@ def parts_of(header: Header, *, split_gates: bool = False, separate: bool = Fals
     return _grouped(header, shared, gated=is_gated)
 
 
-def _grouped(header: Header, places: Mapping[int, Place], *, gated: bool) -> tuple[Part, ...]:
+def _grouped(header: Header, places: Mapping[int, Place], *, gated: bool) -> tuple[FrameGroup, ...]:
     groups: dict[Place, list[int]] = {}
     for index, place in places.items():
         groups.setdefault(place, []).append(index)
@@ -100,7 +100,7 @@ def _grouped(header: Header, places: Mapping[int, Place], *, gated: bool) -> tup
         line = header.line_of("total_frames")
         raise UnsupportedError(f"the frames make {len(groups)} series", line=line, expected=f"at most {_MOST_PARTS}")
     ordered = sorted(groups.items(), key=lambda item: [-1 if number is None else number for number in item[0]])
-    return tuple(Part(tuple(frames), place, gated) for place, frames in ordered)
+    return tuple(FrameGroup(tuple(frames), place, gated) for place, frames in ordered)
 
 
 def _places(header: Header) -> tuple[Place, ...]:

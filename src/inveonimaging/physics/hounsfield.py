@@ -34,7 +34,7 @@ _NEVER_AIR_HU = -10_000.0
 def value_findings(
     header: Header, scaling: Scaling, frames: Sequence[Distribution], sample: npt.NDArray[np.generic]
 ) -> tuple[Finding, ...]:
-    """Return what is odd in the values of a whole file: a wrong `data_type`, or else a CT that is not in HU.
+    """Return problems in the values of a whole file: a wrong `data_type`, or else a CT that is not in HU.
 
     Args:
         header: the header, with its frames.

@@ -24,7 +24,7 @@ _DAYS_PER_WEEK = 7
 
 
 @dataclass(frozen=True)
-class Cover:
+class RedactionContext:
     """What the headers of a study are changed by.
 
     Attributes:
@@ -64,9 +64,9 @@ def neutral(number: int) -> Pair:
     return Pair(Path(f"{number}.img.hdr"), Path(f"{number}.img"))
 
 
-def cover_of(
+def redaction_context_of(
     sources: Sequence[tuple[Pair, bytes]], request: Deidentify, patient_id: str | None, start: date | None = None
-) -> Cover:
+) -> RedactionContext:
     """Return what covers the headers of a study.
 
     Args:
@@ -84,7 +84,7 @@ def cover_of(
     pseudonyms = {text: patient_id or request.pseudonym(text) for text in subjects}
     spaces = dict.fromkeys(header.geometry.spatial_identifier for header in headers)
     scans = [when.date() for header in headers if (when := header.acquisition.started_at)]
-    return Cover(
+    return RedactionContext(
         request=request,
         days=request.days_for(patient_id or next(iter(subjects), None)),
         pseudonyms=pseudonyms,

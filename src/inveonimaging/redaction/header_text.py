@@ -18,7 +18,7 @@ from inveonimaging.inveon.hdr.lexer import FRAME as OPENING
 from inveonimaging.inveon.hdr.model import GateDescription
 from inveonimaging.inveon.hdr.values import ctime, spell_ctime
 from inveonimaging.redaction import profile
-from inveonimaging.redaction.context import Cover, stem
+from inveonimaging.redaction.context import RedactionContext, stem
 from inveonimaging.redaction.free_text import folded, is_dated_number, is_nuclide, tells_more
 from inveonimaging.redaction.profile import Action
 
@@ -33,7 +33,7 @@ _MEASURE = re.compile(r"(?:[-+.,:;\s\d]|[eE][-+]?\d)*(?:mmol/l|mg/dl|mg%)?", re.
 _CLOCK = re.compile(r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:\s*[ap]m)?", re.IGNORECASE | re.ASCII)
 
 
-def covered(data: bytes, cover: Cover) -> tuple[bytes, tuple[Finding, ...]]:
+def covered(data: bytes, cover: RedactionContext) -> tuple[bytes, tuple[Finding, ...]]:
     """Return the text of a header as the profile leaves it, in UTF-8, and findings on what was removed from the rest.
 
     Raises:
@@ -49,7 +49,7 @@ def covered(data: bytes, cover: Cover) -> tuple[bytes, tuple[Finding, ...]]:
 
 
 class _Text:
-    def __init__(self, cover: Cover) -> None:
+    def __init__(self, cover: RedactionContext) -> None:
         self._cover = cover
         self.findings: list[Finding] = []
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from inveonimaging.animal import Animal
-from inveonimaging.animal.sheet_values import NOTHING, Origin, Told
+from inveonimaging.animal.sheet_values import NO_SHEET_VALUES, Origin, SheetValues
 from inveonimaging.errors import printable
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Modality
@@ -102,7 +102,7 @@ def _from(fact: Fact, origin: Origin | None) -> Fact:
     return fact if origin is None or fact.value is None else replace(fact, source=printable(origin, _LONGEST))
 
 
-def series_facts(image: Image, told: Told = NOTHING) -> tuple[Fact, ...]:
+def series_facts(image: Image, told: SheetValues = NO_SHEET_VALUES) -> tuple[Fact, ...]:
     """Return what a series is: kind, times, place, unit; and where came from what a sheet may tell."""
     header = image.header
     known = origins(header, told, image.pair.header.name)

@@ -1,6 +1,6 @@
 """What a sheet says of a scan, put into its header, so that all that comes after sees one header.
 
-The lines of replaced keys are left out of `Header.source`: what is odd in a value of the sheet stands in no line of the
+The lines of replaced keys are left out of `Header.source`: problems in a value of the sheet stands in no line of the
 header. The bytes of the header file stay as they are.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 
 from inveonimaging import units
 from inveonimaging.animal.free_text import birth_date_of
-from inveonimaging.animal.sheet_values import Origin, Source, Told
+from inveonimaging.animal.sheet_values import Origin, SheetValues, Source
 from inveonimaging.errors import InputError
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import ActivityUnits, Modality, WeightUnits
@@ -43,7 +43,7 @@ _OF_DOSE = ("dose_mbq", "residual_mbq")
 _BQ = {ActivityUnits.MCI: units.MBQ_PER_MCI, ActivityUnits.MBQ: units.ONE}
 
 
-def applied(header: Header, told: Told) -> Header:
+def applied(header: Header, told: SheetValues) -> Header:
     """Return a header with what a sheet says of its scan.
 
     Raises:
@@ -69,7 +69,7 @@ def has_tracer(header: Header) -> bool:
     return modality_of(header)[0] is not Modality.CT and not is_transmission(header)
 
 
-def _subject(subject: Subject, told: Told) -> dict[str, Any]:
+def _subject(subject: Subject, told: SheetValues) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, attribute in _SUBJECT.items():
         if name in told.cells:
@@ -83,7 +83,7 @@ def _subject(subject: Subject, told: Told) -> dict[str, Any]:
     return values
 
 
-def _tracer(tracer: Tracer, told: Told) -> Tracer:
+def _tracer(tracer: Tracer, told: SheetValues) -> Tracer:
     """Return a tracer with what a sheet says, and with nothing of the header that its cells stand for."""
     if "injection_time" in told.cells:
         tracer = replace(tracer, injection_time=told.get("injection_time"))
@@ -104,7 +104,7 @@ def _activities(tracer: Tracer, **values: Any) -> Tracer:
     return replace(tracer, **{**dict.fromkeys(_DOSE), **values})
 
 
-def _measured(tracer: Tracer, told: Told) -> Tracer:
+def _measured(tracer: Tracer, told: SheetValues) -> Tracer:
     """Return a tracer whose dose is that of the syringe less what was left in it."""
     name = "residual_mbq" if told.get("residual_mbq") is not None else "dose_time"
     before, at = told.get("dose_mbq"), told.get("dose_time") or tracer.injected_at
@@ -132,13 +132,13 @@ def _measured(tracer: Tracer, told: Told) -> Tracer:
     return measured
 
 
-def _error(told: Told, name: str, expected: str) -> InputError:
+def _error(told: SheetValues, name: str, expected: str) -> InputError:
     cell = told.cells[name]
     what = "unknown" if cell.value is None else "given"
     return InputError(f"{cell.title} is {what}", path=told.path, line=cell.row, expected=expected)
 
 
-def origins(header: Header, told: Told, file: str) -> dict[str, Origin]:
+def origins(header: Header, told: SheetValues, file: str) -> dict[str, Origin]:
     """Return where the values of a scan came from that a sheet can give.
 
     Args:

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from inveonimaging.animal.sheet_values import NOTHING, Cell, Told
+from inveonimaging.animal.sheet_values import NO_SHEET_VALUES, Cell, SheetValues
 from inveonimaging.errors import InputError, listed, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Header
@@ -90,7 +90,7 @@ class Sheet:
         """The file's name."""
         return self.path.name
 
-    def of_scan(self, pair: Pair, header: Header) -> Told:
+    def of_scan(self, pair: Pair, header: Header) -> SheetValues:
         """Return what the rows say of a scan: of each value that of the row that matches most closely.
 
         Raises:
@@ -104,13 +104,13 @@ class Sheet:
                 if found[0] == rank and found[1].value != cell.value:
                     raise self._contradiction(cell, found[1], f"both match {printable(pair.data.name)} alike")
         rows = tuple(sorted(row.number for _, row in ranked))
-        return Told(self.path, {name: cell for name, (_, cell) in cells.items()}, rows)
+        return SheetValues(self.path, {name: cell for name, (_, cell) in cells.items()}, rows)
 
     def rows_of(self, pair: Pair, header: Header) -> tuple[int, ...]:
         """Return the numbers of the rows that match a scan, whatever they say of it."""
         return tuple(sorted(row.number for _, row in self._ranked(pair, header)))
 
-    def of_study(self, told: Iterable[Told]) -> Told:
+    def of_study(self, told: Iterable[SheetValues]) -> SheetValues:
         """Return what is said of a study as a whole by what is said of its scans; a weight only if all say the same.
 
         Raises:
@@ -127,7 +127,7 @@ class Sheet:
                     raise self._contradiction(cell, found, "a study has one value, and scans of it match both rows")
                 differing |= {name} if found.value != cell.value else set()
         agreed = {name: cell for name, cell in cells.items() if name not in differing}
-        return Told(self.path, agreed, tuple(sorted(rows)))
+        return SheetValues(self.path, agreed, tuple(sorted(rows)))
 
     def _contradiction(self, one: Cell, other: Cell, why: str) -> InputError:
         first, second = sorted((one, other), key=lambda cell: cell.row)
@@ -187,21 +187,21 @@ def _shown(cell: Cell) -> str:
     return f"'{printable(cell.text, 40)}'"
 
 
-def told_of(sheet: Sheet | None, scans: Sequence[Scan]) -> tuple[tuple[Told, ...], Told]:
+def sheet_values_of(sheet: Sheet | None, scans: Sequence[Scan]) -> tuple[tuple[SheetValues, ...], SheetValues]:
     """Return what a sheet says of each scan of a study, with what it says of the study, and that alone.
 
     Raises:
         InputError: rows contradict each other, or give a part of what only makes sense as a whole; with the row.
     """
     if sheet is None:
-        return (NOTHING,) * len(scans), NOTHING
+        return (NO_SHEET_VALUES,) * len(scans), NO_SHEET_VALUES
     of_scans = [sheet.of_scan(*scan) for scan in scans]
     whole = sheet.of_study(of_scans)
     refuse_incomplete(sheet.path, whole, [header for _, header in scans])
-    return tuple(Told(each.path, {**each.cells, **whole.cells}, each.rows) for each in of_scans), whole
+    return tuple(SheetValues(each.path, {**each.cells, **whole.cells}, each.rows) for each in of_scans), whole
 
 
-def unmatched_scan(sheet: Sheet, told: Told) -> tuple[Finding, ...]:
+def unmatched_scan(sheet: Sheet, told: SheetValues) -> tuple[Finding, ...]:
     """Return a finding if no row is about a scan."""
     if told.rows:
         return ()

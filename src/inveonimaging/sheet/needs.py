@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from inveonimaging.animal.sheet_values import Told
+from inveonimaging.animal.sheet_values import SheetValues
 from inveonimaging.errors import InputError
 from inveonimaging.inveon.hdr import Header
 
@@ -17,7 +17,7 @@ _TOGETHER = (
 _TITLES = {"modifications": "genetic_modifications", "modifications_nomenclature": "genetic_modifications_nomenclature"}
 
 
-def refuse_incomplete(path: Path, told: Told, headers: Sequence[Header]) -> None:
+def refuse_incomplete(path: Path, told: SheetValues, headers: Sequence[Header]) -> None:
     """Refuse a part of what DICOM has as a whole.
 
     Raises:
@@ -36,6 +36,6 @@ def refuse_incomplete(path: Path, told: Told, headers: Sequence[Header]) -> None
         raise _needs(path, told, "responsible_role", "responsible_person beside it")
 
 
-def _needs(path: Path, told: Told, name: str, what: str) -> InputError:
+def _needs(path: Path, told: SheetValues, name: str, what: str) -> InputError:
     cell = told.cells[name]
     return InputError(f"{cell.title} is given", path=path, line=cell.row, expected=what)

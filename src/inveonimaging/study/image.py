@@ -14,7 +14,7 @@ import numpy.typing as npt
 from inveonimaging.errors import HeaderError, InveonError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.given import axes, named, optional, refused
-from inveonimaging.inveon.frame_groups import Part, count_findings, parts_of
+from inveonimaging.inveon.frame_groups import FrameGroup, count_findings, frame_groups_of
 from inveonimaging.inveon.hdr import Frame, Header, parse
 from inveonimaging.inveon.hdr.enums import Modality, Orientation
 from inveonimaging.inveon.hdr.need import missing_in_frame
@@ -31,7 +31,7 @@ LARGEST_HEADER = 16 * 1024 * 1024
 _SLAB_VOXELS = 256 * 1024
 
 
-class Instead(NamedTuple):
+class RedactedSource(NamedTuple):
     """What stands for the names of a pair's files and for its header's text."""
 
     pair: Pair
@@ -53,7 +53,7 @@ class Image:
         grid: where the voxels are.
         scaling: unit and factors of the physical values.
         source: the data file's frames.
-        findings: what is odd.
+        findings: problems in the data.
         part: which of the file's frames these are; None for all of them.
     """
 
@@ -65,7 +65,7 @@ class Image:
     scaling: Scaling
     source: Voxels
     findings: tuple[Finding, ...]
-    part: Part | None = None
+    part: FrameGroup | None = None
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -125,7 +125,7 @@ class Image:
         if bed_direction not in {"forward", "reverse"}:
             raise refused("bed_direction", bed_direction, "one of forward, reverse")
         try:
-            parts, _, _ = series_parts(self.header, cycle_ms, separate=separate_frames)
+            parts, _, _ = series_groups(self.header, cycle_ms, separate=separate_frames)
         except InveonError as error:
             raise error.at(self.pair.header) from error
         return split(self, parts, -1 if bed_direction == "reverse" else 1)
@@ -182,10 +182,10 @@ def read_pair(
     orientation: Orientation | str | None = None,
     flip: str | None = None,
     apply_hounsfield: bool | None = None,
-    instead: Instead | None = None,
+    instead: RedactedSource | None = None,
 ) -> Image:
     """Read a pair of files, or what is `instead` of its header's text and its files' names; as `read`."""
-    named, data = instead or Instead(pair, header_bytes(pair.header))
+    named, data = instead or RedactedSource(pair, header_bytes(pair.header))
     posture = _posture("orientation", orientation)
     flip = axes("flip", flip)
     parsing: tuple[Finding, ...] = ()
@@ -204,26 +204,26 @@ def read_pair(
     return Image(named, data, header, modality, grid, scaling, source, renamed)
 
 
-def series_parts(
+def series_groups(
     header: Header, cycle_ms: float | None = None, *, separate: bool = False
-) -> tuple[tuple[Part, ...], Gating | None, tuple[Finding, ...]]:
+) -> tuple[tuple[FrameGroup, ...], Gating | None, tuple[Finding, ...]]:
     """Return the parts of a file that become one series each, and the gating of those that are gated.
 
     Gates whose times nobody knows are parts of their own, and are not gated; all blocks are if they are to be separate.
     """
-    parts = parts_of(header, separate=separate)
+    parts = frame_groups_of(header, separate=separate)
     if not parts[0].is_gated:
         return parts, None, ()
     gating, findings = gating_of(header, len(parts[0].frames), cycle_ms)
-    return (parts if gating else parts_of(header, split_gates=True)), gating, findings
+    return (parts if gating else frame_groups_of(header, split_gates=True)), gating, findings
 
 
-def split(image: Image, parts: Sequence[Part], bed_direction: int = 1) -> tuple[Image, ...]:
+def split(image: Image, parts: Sequence[FrameGroup], bed_direction: int = 1) -> tuple[Image, ...]:
     """Return the parts of an image as images, each bed position at its own place, from the first part's.
 
     Args:
         image: a whole file.
-        parts: its parts, from `parts_of`.
+        parts: its parts, from `frame_groups_of`.
         bed_direction: 1 if a larger `bed_offset` shows what lies further along the stored slice axis, else -1.
 
     Raises:
@@ -236,7 +236,7 @@ def split(image: Image, parts: Sequence[Part], bed_direction: int = 1) -> tuple[
     )
 
 
-def _part_of(image: Image, part: Part, distance_mm: float) -> Image:
+def _part_of(image: Image, part: FrameGroup, distance_mm: float) -> Image:
     frames, source, scaling = image.header.frames, image.source, image.scaling
     return replace(
         image,

@@ -9,10 +9,10 @@ from datetime import datetime
 from pathlib import Path, PureWindowsPath
 
 from inveonimaging.animal import Animal, animal_of, animals_of_scans, completed_headers
-from inveonimaging.animal.sheet_values import NOTHING, Told
+from inveonimaging.animal.sheet_values import NO_SHEET_VALUES, SheetValues
 from inveonimaging.errors import InveonError, UnsupportedError
 from inveonimaging.findings import Finding
-from inveonimaging.inveon.frame_groups import Part, parts_of
+from inveonimaging.inveon.frame_groups import FrameGroup, frame_groups_of
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.modality import refuse_unconvertible
@@ -20,10 +20,10 @@ from inveonimaging.inveon.pairs import Folder, Pair, no_pairs, pair_of, reason_o
 from inveonimaging.physics.gating import Gating
 from inveonimaging.redaction.request import Deidentify
 from inveonimaging.sheet.application import applied
-from inveonimaging.sheet.matching import told_of, unmatched_scan
+from inveonimaging.sheet.matching import sheet_values_of, unmatched_scan
 from inveonimaging.study.corrections import BedDirection, Corrections
-from inveonimaging.study.image import Image, locate, read_pair, series_parts, split, with_header
-from inveonimaging.study.redacting import Covering, covering_of
+from inveonimaging.study.image import Image, locate, read_pair, series_groups, split, with_header
+from inveonimaging.study.redacting import StudyRedaction, study_redaction_of
 from inveonimaging.study.registration import spaces_of
 from inveonimaging.study.sessions import sessions_of
 
@@ -53,7 +53,7 @@ class Scan:
     groups: tuple[Image, ...]
     gating: Gating | None
     findings: tuple[Finding, ...]
-    told: Told = NOTHING
+    told: SheetValues = NO_SHEET_VALUES
     animal: Animal = field(default_factory=Animal)
     refusal: InveonError | None = None
 
@@ -92,7 +92,7 @@ class Series:
         return self.scan.gating
 
     @property
-    def told(self) -> Told:
+    def told(self) -> SheetValues:
         """What a sheet says of its scan; the image's header says it, too."""
         return self.scan.told
 
@@ -117,7 +117,7 @@ class Study:
             study.
         errors: why pairs cannot be read, or hold no image.
         raw: of these, images of raw data, of which no DICOM is made.
-        covering: new names of a redacted study.
+        redaction: new names of a redacted study.
     """
 
     source: Path
@@ -125,11 +125,11 @@ class Study:
     scans: tuple[Scan, ...]
     series: tuple[Series, ...]
     animal: Animal
-    told: Told
+    told: SheetValues
     findings: tuple[Finding, ...]
     errors: Mapping[Pair, InveonError]
     raw: tuple[Image, ...]
-    covering: Covering
+    redaction: StudyRedaction
 
     @property
     def headers(self) -> tuple[Header, ...]:
@@ -208,13 +208,13 @@ def read_pairs(
     if not pairs:
         raise no_pairs(source)
     ordered = sorted(pairs, key=lambda pair: (pair.name, below(pair.data, source)))
-    covering = covering_of(ordered, corrections, deidentify)
-    corrections, errors = covering.corrections, dict[Pair, InveonError]()
+    redaction = study_redaction_of(ordered, corrections, deidentify)
+    corrections, errors = redaction.corrections, dict[Pair, InveonError]()
     files: list[_File] = []
     raw: list[Image] = []
     for number, pair in enumerate(ordered):
         try:
-            file = _read(pair, covering, number)
+            file = _read(pair, redaction, number)
         except InveonError as error:
             errors[pair] = error
             continue
@@ -224,10 +224,10 @@ def read_pairs(
         except UnsupportedError as error:
             errors[pair] = error.at(pair.header)
             raw.append(file.image)
-    if covering.told:
-        told, of_study = tuple(covering.told[0][each.number] for each in files), covering.told[1]
+    if redaction.told:
+        told, of_study = tuple(redaction.told[0][each.number] for each in files), redaction.told[1]
     else:
-        told, of_study = told_of(corrections.sheet, [(each.image.pair, each.image.header) for each in files])
+        told, of_study = sheet_values_of(corrections.sheet, [(each.image.pair, each.image.header) for each in files])
     scans = list(_scans(_completed(_with_sheet(files, told, errors, corrections), corrections), corrections, errors))
     headers, said = [each.image.header for each in scans], [each.told for each in scans]
     names = [each.image.pair.header.name for each in scans]
@@ -245,13 +245,13 @@ def read_pairs(
         told=of_study,
         findings=(
             *(replace(finding, path=str(source)) for finding in shared),
-            *covering.findings,
-            *covering.several,
+            *redaction.findings,
+            *redaction.several,
             *(locate(finding, first.pair.header, first.header) for finding in found if first),
         ),
         errors=errors,
         raw=tuple(raw),
-        covering=covering,
+        redaction=redaction,
     )
 
 
@@ -267,23 +267,23 @@ class _File:
     pair: Pair
     number: int
     image: Image
-    told: Told = NOTHING
+    told: SheetValues = NO_SHEET_VALUES
 
 
-def _read(pair: Pair, covering: Covering, number: int) -> _File:
-    corrections = covering.corrections
+def _read(pair: Pair, redaction: StudyRedaction, number: int) -> _File:
+    corrections = redaction.corrections
     image = read_pair(
         pair,
         orientation=corrections.orientation,
         flip=corrections.flip,
         apply_hounsfield=corrections.apply_hounsfield,
-        instead=covering.instead[number],
+        instead=redaction.instead[number],
     )
     return _File(pair, number, image)
 
 
 def _with_sheet(
-    files: Sequence[_File], told: Sequence[Told], errors: dict[Pair, InveonError], corrections: Corrections
+    files: Sequence[_File], told: Sequence[SheetValues], errors: dict[Pair, InveonError], corrections: Corrections
 ) -> Iterator[_File]:
     """Yield files whose headers say what the sheet says; what makes no sense in it is an error."""
     for each, said in zip(files, told, strict=True):
@@ -341,11 +341,11 @@ def _scan(file: _File, corrections: Corrections) -> Scan:
 
 def _frame_groups(
     header: Header, corrections: Corrections
-) -> tuple[tuple[Part, ...], Gating | None, tuple[Finding, ...], InveonError | None]:
+) -> tuple[tuple[FrameGroup, ...], Gating | None, tuple[Finding, ...], InveonError | None]:
     try:
-        return *series_parts(header, corrections.cycle_ms, separate=bool(corrections.separate_frames)), None
+        return *series_groups(header, corrections.cycle_ms, separate=bool(corrections.separate_frames)), None
     except InveonError as error:
-        return parts_of(header, separate=True), None, (), error
+        return frame_groups_of(header, separate=True), None, (), error
 
 
 def _bed_findings(groups: Sequence[Image]) -> tuple[Finding, ...]:

@@ -10,16 +10,16 @@ from typing import TypeVar
 
 from inveonimaging.animal import several_animals, stem_of
 from inveonimaging.animal.free_text import text_of
-from inveonimaging.animal.sheet_values import NOTHING, Told
+from inveonimaging.animal.sheet_values import NO_SHEET_VALUES, SheetValues
 from inveonimaging.errors import InveonError, OptionError
 from inveonimaging.findings import Finding
 from inveonimaging.inveon.pairs import Pair
-from inveonimaging.redaction.context import Cover, cover_of, neutral, parsed
+from inveonimaging.redaction.context import RedactionContext, neutral, parsed, redaction_context_of
 from inveonimaging.redaction.header_text import covered
 from inveonimaging.redaction.request import Deidentify
-from inveonimaging.sheet.matching import Sheet, told_of
+from inveonimaging.sheet.matching import Sheet, sheet_values_of
 from inveonimaging.study.corrections import Corrections
-from inveonimaging.study.image import Instead, header_bytes
+from inveonimaging.study.image import RedactedSource, header_bytes
 
 D = TypeVar("D", bound=date | None)
 
@@ -31,7 +31,7 @@ _UNNAMED = (
 
 
 @dataclass(frozen=True)
-class Covering:
+class StudyRedaction:
     """What is read instead of the files of a study; nothing of it is changed unless that is asked for.
 
     Attributes:
@@ -44,26 +44,28 @@ class Covering:
     """
 
     corrections: Corrections
-    instead: tuple[Instead | None, ...]
+    instead: tuple[RedactedSource | None, ...]
     findings: tuple[Finding, ...] = ()
-    told: tuple[tuple[Told, ...], Told] | None = None
+    told: tuple[tuple[SheetValues, ...], SheetValues] | None = None
     several: tuple[Finding, ...] = ()
 
 
-def covering_of(pairs: Sequence[Pair], corrections: Corrections, deidentify: Deidentify | None) -> Covering:
+def study_redaction_of(
+    pairs: Sequence[Pair], corrections: Corrections, deidentify: Deidentify | None
+) -> StudyRedaction:
     """Return what is read instead of the pairs of a study, in their order.
 
     Raises:
         InveonError: a header cannot be read; a secret is needed and not there.
     """
     if deidentify is None:
-        return Covering(corrections, (None,) * len(pairs))
+        return StudyRedaction(corrections, (None,) * len(pairs))
     texts = [header_bytes(pair.header) for pair in pairs]
     told, whole = _told(pairs, texts, corrections.sheet)
     start = corrections.scan_time.date() if corrections.scan_time else None
     patient_id = corrections.subject.id or whole.get("id")
-    cover = cover_of(list(zip(pairs, texts, strict=True)), deidentify, patient_id, start)
-    instead: list[Instead] = []
+    cover = redaction_context_of(list(zip(pairs, texts, strict=True)), deidentify, patient_id, start)
+    instead: list[RedactedSource] = []
     findings: list[Finding] = []
     for number, (pair, data) in enumerate(zip(pairs, texts, strict=True), 1):
         try:
@@ -71,7 +73,7 @@ def covering_of(pairs: Sequence[Pair], corrections: Corrections, deidentify: Dei
         except InveonError as error:
             raise error.at(pair.header) from error
         named = neutral(number)
-        instead.append(Instead(named, text))
+        instead.append(RedactedSource(named, text))
         findings += [replace(each, path=str(named.header)) for each in found]
     covered_told = tuple(_shifted_told(each, cover) for each in told), _shifted_told(whole, cover)
     headers = [parsed(pair, text) for pair, text in zip(pairs, texts, strict=True)]
@@ -82,32 +84,34 @@ def covering_of(pairs: Sequence[Pair], corrections: Corrections, deidentify: Dei
         patient_id = deidentify.pseudonym(stem_of(pairs[0].header.name))
         corrections = replace(corrections, subject=replace(corrections.subject, id=patient_id))
         findings.append(Finding("subject-unknown", _UNNAMED, key="subject_identifier"))
-    return Covering(_shifted(corrections, cover), tuple(instead), tuple(findings), covered_told, several)
+    return StudyRedaction(_shifted(corrections, cover), tuple(instead), tuple(findings), covered_told, several)
 
 
-def without_paths(findings: Sequence[Finding], covering: Covering) -> tuple[Finding, ...]:
+def without_paths(findings: Sequence[Finding], redaction: StudyRedaction) -> tuple[Finding, ...]:
     """Return findings that name no file or folder but by its new name, if anything is de-identified."""
-    names = {str(path) for each in covering.instead if each for path in (each.pair.header, each.pair.data)}
+    names = {str(path) for each in redaction.instead if each for path in (each.pair.header, each.pair.data)}
     if not names:
         return tuple(findings)
     return tuple(dict.fromkeys(each if each.path in names else replace(each, path=None) for each in findings))
 
 
-def _shifted(corrections: Corrections, cover: Cover) -> Corrections:
+def _shifted(corrections: Corrections, cover: RedactionContext) -> Corrections:
     """Return corrections whose dates are moved as those of the headers; names are what the user wants."""
     subject = replace(corrections.subject, birth_date=_moved(corrections.subject.birth_date, cover))
     sheet = corrections.sheet and replace(corrections.sheet, path=_SHEET)
     return replace(corrections, scan_time=_moved(corrections.scan_time, cover), subject=subject, sheet=sheet)
 
 
-def _told(pairs: Sequence[Pair], texts: Sequence[bytes], sheet: Sheet | None) -> tuple[tuple[Told, ...], Told]:
+def _told(
+    pairs: Sequence[Pair], texts: Sequence[bytes], sheet: Sheet | None
+) -> tuple[tuple[SheetValues, ...], SheetValues]:
     """Return what a sheet says of each scan, and of the study, by their true names and headers."""
     if sheet is None:
-        return (NOTHING,) * len(pairs), NOTHING
-    return told_of(sheet, [(pair, parsed(pair, text)) for pair, text in zip(pairs, texts, strict=True)])
+        return (NO_SHEET_VALUES,) * len(pairs), NO_SHEET_VALUES
+    return sheet_values_of(sheet, [(pair, parsed(pair, text)) for pair, text in zip(pairs, texts, strict=True)])
 
 
-def _shifted_told(told: Told, cover: Cover) -> Told:
+def _shifted_told(told: SheetValues, cover: RedactionContext) -> SheetValues:
     """Return what a sheet says, with its dates moved as those of the headers, and without the sheet's name."""
     if told.path is None:
         return told
@@ -118,7 +122,7 @@ def _shifted_told(told: Told, cover: Cover) -> Told:
     return replace(told, path=Path(_SHEET), cells=cells)
 
 
-def _moved(day: D, cover: Cover) -> D:
+def _moved(day: D, cover: RedactionContext) -> D:
     """Return a date, or a moment, moved by as many days as all others; None stays.
 
     Raises:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from inveonimaging.animal import Animal, animal_of, animals_of_scans
 from inveonimaging.errors import InputError, UnsupportedError, printable
 from inveonimaging.findings import Severity
-from inveonimaging.inveon.frame_groups import parts_of
+from inveonimaging.inveon.frame_groups import frame_groups_of
 from inveonimaging.inveon.hdr import Frame, Header
 from inveonimaging.inveon.hdr.enums import EventType, Modality
 from inveonimaging.inveon.modality import is_mu_map, is_transmission
@@ -303,14 +303,14 @@ def _animals(source: SourceStudy) -> tuple[Animal, ...]:
 def _groups(scan: ReadScan, sizes: Sequence[Size], corrections: Corrections) -> tuple[Image, ...]:
     """Return the images of a scan; gates of an unknown cycle may have been written as one series, or as one each."""
     image = scan.image
-    together = parts_of(image.header, separate=bool(corrections.separate_frames))
+    together = frame_groups_of(image.header, separate=bool(corrections.separate_frames))
     if not together[0].is_gated:
         return scan.groups
     columns, rows, slices = image.grid.shape
     counts = [planes for *size, planes in sizes if size == [columns, rows]]
     planes = slices * len(together[0].frames)
     is_together = any(abs(count - planes) <= abs(count - slices) for count in counts) or not counts
-    parts = together if is_together else parts_of(image.header, split_gates=True)
+    parts = together if is_together else frame_groups_of(image.header, split_gates=True)
     return split(image, parts, (corrections.bed_direction or BedDirection.FORWARD).sign)
 
 

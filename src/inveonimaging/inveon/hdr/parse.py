@@ -58,7 +58,7 @@ class _Findings:
 
 
 def parse(data: bytes) -> tuple[model.Header, tuple[Finding, ...]]:
-    """Return the header that the bytes spell, and what is odd in it.
+    """Return the header that the bytes spell, and problems in it.
 
     Values that cannot be typed and unknown keys become findings and stand in `extras`, as they were written.
 
