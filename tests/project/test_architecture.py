@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import inveonimaging
+from helpers import write_small_study
 
 ROOT = Path(inveonimaging.__file__).parent
 PACKAGE = ROOT.name
@@ -154,6 +155,47 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     code = "import sys, inveonimaging; print(sorted({'numpy', 'pydicom', 'rich', 'typer'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+WITHOUT_A_TERMINAL = """
+import sys
+import inveonimaging as inveon
+
+inveon.convert("in", "dicom")
+assert inveon.verify("in", "dicom").same
+assert inveon.check("in").files and inveon.check("dicom").files
+assert inveon.report("in", "report.html", pictures="pictures").page
+assert inveon.subjects("in", "sheet.csv").rows == 2
+assert inveon.batch("in", "batch").converted == 1
+print(sorted(name for name in sys.modules if name.startswith(("inveonimaging.cli", "typer", "rich"))))
+"""
+
+
+def test_what_commands_do_can_be_called_without_a_terminal(tmp_path: Path) -> None:
+    write_small_study(tmp_path / "in")
+    code = [sys.executable, "-c", WITHOUT_A_TERMINAL]
+    done = subprocess.run(code, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert (done.stdout.strip(), done.stderr) == ("[]", "")
+
+
+class StoppedError(Exception):
+    """What a front raises to end the work."""
+
+
+def stop(_done: int, _total: int) -> None:
+    raise StoppedError
+
+
+def test_progress_can_end_the_work_and_nothing_is_left(tmp_path: Path) -> None:
+    study = write_small_study(tmp_path / "in")
+    for work in (
+        lambda: inveonimaging.convert(study, tmp_path / "out", progress=stop),
+        lambda: inveonimaging.check(study, progress=stop),
+        lambda: inveonimaging.report(study, tmp_path / "report.html", progress=stop),
+    ):
+        with pytest.raises(StoppedError):
+            work()
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
 def test_every_public_name_is_there() -> None:

@@ -21,14 +21,6 @@ def show(title: str, titles: Sequence[str], rows: Sequence[Sequence[Cell]]) -> N
     _print(table, rows)
 
 
-def show_facts(title: str, facts: Sequence[tuple[str, str]]) -> None:
-    """Print names and values, one pair a row."""
-    table = Table(title=Text(title), title_justify="left", show_header=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    _print(table, facts)
-
-
 Group = tuple[Cell, Sequence[tuple[str, Cell]]]
 """A heading, and names with their values."""
 
