@@ -143,7 +143,7 @@ HEADERS: dict[str, tuple[Change, str, str]] = {
     "of copper, no fraction": (
         tracer(isotope="Cu-64", half_life_s=45721.0, branching_fraction=0.0),
         "branching-fraction-disagrees",
-        "not told, and counts as 1, but that of Cu-64 is 0.1752",
+        "missing, and counted as 1, but that of Cu-64 is 0.1752",
     ),
     "no attenuation": (corrections(attenuation=Attenuation.NONE), "attenuation-not-corrected", "refuse"),
     "no decay": (corrections(decay=False), "decay-not-corrected", "refuse"),

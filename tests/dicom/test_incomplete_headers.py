@@ -107,7 +107,7 @@ def test_a_minimal_header_makes_an_nm_object(tmp_path: Path, dciodvfy: str, name
 
 @pytest.mark.parametrize("key", ["injection_time", "isotope_half_life", "isotope_branching_fraction"])
 def test_enhanced_pet_without_its_tracer_is_refused(tmp_path: Path, key: str) -> None:
-    with pytest.raises(InveonError, match=rf"{key} is missing, .*Enhanced PET must tell it; --as legacy"):
+    with pytest.raises(InveonError, match=rf"{key} is missing, .*Enhanced PET requires it; --as legacy"):
         converted(tmp_path, header_text({**EMISSION, key: None}), Form.ENHANCED)
 
 

@@ -381,7 +381,7 @@ FAULTS: dict[str, tuple[Callable[[Study], object], set[str], str]] = {
     "mirrored pixels": (
         lambda study: study.each(pixels(lambda stored: stored[:, ::-1]), 1),
         {"mirrored"},
-        "the order of columns turned about",
+        "the order of columns reversed",
     ),
     "pixel spacing transposed": (lambda study: study.each(exchanged_spacing), {"pixel-spacing"}, "changed places"),
     "slice thickness": (lambda study: study.each(put(SliceThickness="1")), {"slice-thickness"}, "expected 13.5"),
@@ -809,7 +809,7 @@ def test_a_simple_conversion_is_right_in_what_it_states_and_what_it_leaves_out_i
     (series,) = result.studies[0].series
     verdicts = {check.kind: check.verdict for check in series.checks}
     assert verdicts[Kind.VOXELS] is verdicts[Kind.POSITIONS] is verdicts[Kind.INSTANCES] is Agreement.SAME
-    assert "nothing tells which frame a plane is; told by Instance Number" in series.notes
+    assert "nothing shows which frame a plane is; matched by Instance Number" in series.notes
     assert any("Patient's Name is not stated" in note for note in series.notes)
 
 
@@ -856,7 +856,7 @@ def flipped(ds: FileDataset, _frame: int, _k: int) -> None:
 def test_slices_that_are_stored_the_other_way_and_say_so_are_the_same(tmp_path: Path) -> None:
     result = checked(naive(tmp_path / "study", flipped).folder)
     assert codes(result) == UNSTATED
-    assert "the planes hold the source's slices with the order of rows turned about, and say so" in (
+    assert "the planes hold the source's slices with the order of rows reversed, and say so" in (
         result.studies[0].series[0].notes
     )
 

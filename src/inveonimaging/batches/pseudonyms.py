@@ -43,7 +43,7 @@ def told(options: Options, record: Record) -> Record:
     if options.deidentify is None:
         return record
     source = source_told(options, Study(record.source, record.output))
-    error = record.error and {"kind": record.error["kind"], "message": "told on the terminal only"}
+    error = record.error and {"kind": record.error["kind"], "message": "shown on the terminal only"}
     made_from = source if record.made_from else ""
     return replace(record, source=source, made_from=made_from, error=error and {**error, "path": None, "line": None})
 

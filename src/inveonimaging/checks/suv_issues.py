@@ -79,13 +79,13 @@ def _corrected(facts: Facts) -> Iterator[SuvIssue]:
     terms = facts.corrected or ()
     if "ATTN" not in terms:
         message = (
-            "attenuation is not said to be corrected; many viewers refuse SUV, and values deep in the body are low"
+            "the header does not say that attenuation is corrected; many viewers refuse SUV, and values deep in the body are low"
         )
         yield SuvIssue(
             Item.CORRECTED, Finding("attenuation-not-corrected", message, key="attenuation_applied"), stops=True
         )
     if "DECY" not in terms:
-        message = "decay is not said to be corrected; viewers refuse SUV"
+        message = "the header does not say that decay is corrected; viewers refuse SUV"
         found = Finding("decay-not-corrected", message, key="decay_correction_applied")
         yield SuvIssue(Item.CORRECTED, found, stops=True)
 
@@ -232,7 +232,7 @@ def _positrons(facts: Facts) -> Iterator[SuvIssue]:
     if known is None or known.positrons is None:
         return
     if abs((facts.positrons or 1.0) / known.positrons - 1) > _SAME_FRACTION:
-        told = f"{facts.positrons:g}" if facts.positrons else "not told, and counts as 1"
+        told = f"{facts.positrons:g}" if facts.positrons else "missing, and counted as 1"
         message = f"the branching fraction is {told}, but that of {known.name} is {known.positrons:g}"
         yield SuvIssue(Item.UNITS, Finding("branching-fraction-disagrees", message, key="isotope_branching_fraction"))
 

@@ -94,7 +94,7 @@ def show_studies(studies: Sequence[StudyCheck]) -> None:
         show(f"{shown(study.source)} and {shown(study.dicom)}", titles, _rows(study))
         if study.assumed:
             told = ", ".join(f"{name} {value}" for name, value in study.assumed.items())
-            _say("note", f"as told at conversion: {told}")
+            _say("note", f"corrections of the conversion: {told}")
         for each in study.series:
             for note in each.notes:
                 _say("note", f"{_name(each.source, each.part)}: {note}")

@@ -171,7 +171,7 @@ def _refuse_unknown_tracer(header: Header) -> None:
     for key, value in known.items():
         if value is None:
             error = missing(header, key)
-            error.hint = "Enhanced PET must tell it; --as legacy and --as classic do without"
+            error.hint = "Enhanced PET requires it; --as legacy and --as classic do without"
             raise error
 
 

@@ -96,7 +96,7 @@ def read_code_table(path: Path) -> CodeTable:
     coded = [_row(row, number, path) for number, row in enumerate(rows, 1)]
     again = [key for key, times in Counter(key for key, _ in coded).items() if times > 1]
     if again:
-        raise OptionError(f"the key '{printable(again[0])}' stands twice in the code table", path=path)
+        raise OptionError(f"the key '{printable(again[0])}' is in the code table twice", path=path)
     return CodeTable(dict(coded))
 
 

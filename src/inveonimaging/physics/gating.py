@@ -99,7 +99,7 @@ def _findings(gating: Gating, *, is_given: bool) -> list[Finding]:
         found.append(Finding("gate-times-nominal", message, Severity.INFO, key="gate_bins"))
     if gating.trigger is Trigger.UNKNOWN:
         told = f"is '{printable(gating.description, 40)}'" if gating.description else "is missing"
-        message = f"gate_description {told}, which tells neither heart nor breath"
+        message = f"gate_description {told}, which names neither heart nor breath"
         found.append(Finding("gate-trigger-unknown", message, key="gate_description"))
     return found
 

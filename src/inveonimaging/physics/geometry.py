@@ -106,7 +106,7 @@ class Grid:
         return bool(np.cross(*self.axes[:, :2].T)[2] < 0)
 
     def with_columns_reversed(self) -> Grid:
-        """Return the grid of the same voxels with their order along i turned about: each voxel stays in its place."""
+        """Return the grid of the same voxels with their order along i reversed: each voxel stays in its place."""
         x, y, z = self.shift_mm
         directions = _OPPOSITE[self.directions[0]] + self.directions[1:]
         return replace(self, directions=directions, shift_mm=(-x, y, z))
@@ -128,7 +128,7 @@ def grid_of(header: Header, orientation: Orientation | None = None, flip: str = 
     Args:
         header: the header.
         orientation: posture that overrides `subject_orientation`.
-        flip: stored axes (letters of `xyz`) whose patient direction is turned about.
+        flip: stored axes (letters of `xyz`) whose patient direction is reversed.
 
     Raises:
         HeaderError: dimensions or voxel sizes are missing or senseless.

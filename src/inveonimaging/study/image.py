@@ -167,7 +167,7 @@ def read(
     Args:
         path: `NAME.img`, `NAME.img.hdr` or `NAME.hdr`.
         orientation: the animal's posture, for example `"HFP"`, instead of what the header says.
-        flip: stored axes (letters of `xyz`) whose patient direction is turned about.
+        flip: stored axes (letters of `xyz`) whose patient direction is reversed.
         apply_hounsfield: of a CT, apply `ct_hounsfield_scale` and `ct_hounsfield_offset`.
 
     Raises:

@@ -179,7 +179,7 @@ def _report(
         elif fact.is_noted and not tally.compared:
             results.notes.append(message)
     if fact.is_noted and tally.untold and not tally.compared:
-        results.notes.append(f"{fact.label} is stated, but the header does not tell it")
+        results.notes.append(f"{fact.label} is stated, but missing in the header")
 
 
 def _difference(fact: Fact, message: str, plane: Plane, planes: int, suffix: str = "") -> Difference:

@@ -81,7 +81,7 @@ class Hidden:
                 code="identity-left", kind=Kind.IDENTITY, message=message, path=str(paths[0]), planes=len(paths)
             )
         if self.is_moved and not self.days and series:
-            message = "dates are said to be modified, and are those of the header"
+            message = "dates are marked as modified, but are those of the header"
             path = str(series[0][0].file.path)
             yield Difference(code="dates-left", kind=Kind.IDENTITY, message=message, path=path)
 

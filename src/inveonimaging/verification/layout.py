@@ -46,8 +46,8 @@ class Layout:
         """What was done to the plane."""
         done = [
             *(["rows and columns exchanged"] if self.is_turned else []),
-            *(["the order of rows turned about"] if self.flips_rows else []),
-            *(["the order of columns turned about"] if self.flips_columns else []),
+            *(["the order of rows reversed"] if self.flips_rows else []),
+            *(["the order of columns reversed"] if self.flips_columns else []),
         ]
         return " and ".join(done) or "as it is"
 

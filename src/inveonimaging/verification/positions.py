@@ -169,7 +169,7 @@ def _turned(found: Float, true: Float) -> str:
     return f"; {' and '.join(opposite)} run the other way: the image is {_WAYS[len(opposite)]}" if opposite else ""
 
 
-_WAYS = ("", "mirrored", "turned about")
+_WAYS = ("", "mirrored", "rotated by 180 degrees")
 
 
 def _missing(code: str, wrong: _Wrong) -> Difference:

@@ -126,9 +126,9 @@ def _uids(planes: Sequence[Plane]) -> Iterator[Difference]:
 def _ways(placing: Placing, scan: Scan, *, is_same: bool) -> Iterator[str]:
     """Yield how planes were told apart, if not by what they should state."""
     if not placing.by_position:
-        yield "positions do not tell which slice a plane is; told by order and values"
+        yield "positions do not show which slice a plane is; matched by order and values"
     if not placing.by_time:
-        yield "nothing tells which frame a plane is; told by Instance Number"
+        yield "nothing shows which frame a plane is; matched by Instance Number"
     usual = _USUAL_OF_NM if scan.modality == "NM" else (AS_IT_IS,)
     if is_same and placing.layout not in usual:
         yield f"the planes hold the source's slices with {placing.layout.words}, and say so"
