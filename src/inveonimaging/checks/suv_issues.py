@@ -78,14 +78,12 @@ def _units(facts: Facts) -> Iterator[SuvIssue]:
 def _corrected(facts: Facts) -> Iterator[SuvIssue]:
     terms = facts.corrected or ()
     if "ATTN" not in terms:
-        message = (
-            "the header does not say that attenuation is corrected; many viewers refuse SUV, and values deep in the body are low"
-        )
+        message = "attenuation is not marked as corrected; many viewers refuse SUV, and values deep in the body are low"
         yield SuvIssue(
             Item.CORRECTED, Finding("attenuation-not-corrected", message, key="attenuation_applied"), stops=True
         )
     if "DECY" not in terms:
-        message = "the header does not say that decay is corrected; viewers refuse SUV"
+        message = "decay is not marked as corrected; viewers refuse SUV"
         found = Finding("decay-not-corrected", message, key="decay_correction_applied")
         yield SuvIssue(Item.CORRECTED, found, stops=True)
 

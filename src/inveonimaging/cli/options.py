@@ -73,7 +73,9 @@ def corrections_of(
     ] = None,
     separate_frames: Annotated[
         bool | None,
-        typer.Option("--separate-frames", help="Make each frame block a series, where the header does not distinguish them."),
+        typer.Option(
+            "--separate-frames", help="Make each frame block a series, if the header does not distinguish them."
+        ),
     ] = None,
     frame_of_reference: Annotated[
         Literal["auto", "shared", "separate"], typer.Option(help="Which series lie in one space, for fusion.")
