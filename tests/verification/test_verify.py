@@ -960,7 +960,7 @@ def test_scan_time_that_was_given(tmp_path: Path) -> None:
 
 
 def test_nonsense_is_refused() -> None:
-    with pytest.raises(OptionError, match="bed direction is 'sideways'"):
+    with pytest.raises(OptionError, match="bed_direction is 'sideways'"):
         Corrections(bed_direction="sideways")
 
 

@@ -209,13 +209,13 @@ def scan_findings(scan: Scan, options: Options) -> tuple[Finding, ...]:
     Raises:
         InveonError: why it cannot be converted.
     """
-    if scan.refusal:
-        raise scan.refusal
     image = scan.image
     try:
         found = checked(image, scan.start, options.codes, options.form, unlimited=options.unlimited_text)
     except InveonError as error:
         raise error.at(scan.pair.header) from error
+    if scan.refusal:
+        raise scan.refusal
     may_be_long = options.allow_long_data and not any(finding.code == _NO_IMAGE for finding in image.findings)
     for finding in image.findings:
         if finding.severity is Severity.ERROR and not (finding.code in _LONG_DATA and may_be_long):
