@@ -107,9 +107,9 @@ def expected(root: Path) -> Tree:
     return tree(root.parent / "made here")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="class")
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """Return a scheduler with two workers, which live through all tests."""
+    """Return a scheduler with two workers; they take processor time also while they wait."""
     made = Cluster(tmp_path_factory.mktemp("dask"))
     try:
         for _ in range(2):
@@ -139,30 +139,54 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
-def test_the_result_is_that_of_this_computer(root: Path, out: Path, expected: Tree, two: Cluster) -> None:
-    done = python(*batch(root, out, "--dask", two.address))
-    assert (done.returncode, done.stderr) == (0, "")
-    assert tree(out) == expected
-    assert set(results(out).values()) == {"converted"}
-    assert len(results(out)) == STUDIES
-    done = python(*batch(root, out, "--dask", two.file))  # the same scheduler, by its file
-    assert (done.returncode, done.stderr) == (0, "")
-    assert set(results(out).values()) == {"skipped"}
-    goes_on(root, out)  # and none
-    assert set(results(out).values()) == {"skipped"}
-    assert tree(out) == expected
+class TestTwoWorkers:
+    """What a scheduler with two workers does that nobody ends."""
 
+    def test_the_result_is_that_of_this_computer(self, root: Path, out: Path, expected: Tree, two: Cluster) -> None:
+        done = python(*batch(root, out, "--dask", two.address))
+        assert (done.returncode, done.stderr) == (0, "")
+        assert tree(out) == expected
+        assert set(results(out).values()) == {"converted"}
+        assert len(results(out)) == STUDIES
+        done = python(*batch(root, out, "--dask", two.file))  # the same scheduler, by its file
+        assert (done.returncode, done.stderr) == (0, "")
+        assert set(results(out).values()) == {"skipped"}
+        goes_on(root, out)  # and none
+        assert set(results(out).values()) == {"skipped"}
+        assert tree(out) == expected
 
-def test_options_reach_the_workers_and_failures_come_back(root: Path, out: Path, two: Cluster, tmp_path: Path) -> None:
-    copy = tmp_path / "root"
-    shutil.copytree(root, copy)
-    (copy / "g0" / "s2" / "m1.ct.img.hdr").write_bytes(b"")
-    done = python(*batch(copy, out, "--dask", two.address, "--as", "enhanced", "--ct-prefix", "X-"))
-    assert done.returncode == 1
-    found = ledger(out)
-    assert found["g0/s2"]["error"]["kind"] == "HeaderError"
-    assert done.stderr == f"error: {found['g0/s2']['error']['message']}\n"
-    assert [path.name for path in (out / "g0" / "s0" / "1").iterdir()] == ["X-000001.dcm"]
+    def test_options_reach_the_workers_and_failures_come_back(
+        self, root: Path, out: Path, two: Cluster, tmp_path: Path
+    ) -> None:
+        copy = tmp_path / "root"
+        shutil.copytree(root, copy)
+        (copy / "g0" / "s2" / "m1.ct.img.hdr").write_bytes(b"")
+        done = python(*batch(copy, out, "--dask", two.address, "--as", "enhanced", "--ct-prefix", "X-"))
+        assert done.returncode == 1
+        found = ledger(out)
+        assert found["g0/s2"]["error"]["kind"] == "HeaderError"
+        assert done.stderr == f"error: {found['g0/s2']['error']['message']}\n"
+        assert [path.name for path in (out / "g0" / "s0" / "1").iterdir()] == ["X-000001.dcm"]
+
+    def test_another_version_is_refused(
+        self, root: Path, out: Path, two: Cluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        version = __version__
+        code = f"""if True:
+            from inveonimaging.batches import cluster
+            cluster.__version__ = "9.9"
+            from inveonimaging.cli.main import app
+            app(["batch", {str(root)!r}, {str(out)!r}, "--dask", {two.address!r}], prog_name="inveon")
+        """
+        done = python("-c", code)
+        line = assert_one_line_error(done.returncode, done.stdout, done.stderr)
+        assert f"the Dask workers have inveonimaging {version}, expected 9.9" in line
+        assert not out.exists()
+        monkeypatch.setattr(work, "__version__", "9.9")  # of a worker that came later
+        job = Job(output=out, options=Options(), asked="", version=version)
+        error = work.done(job, Study(str(root / "g0" / "s0"), "s0"), None).error
+        assert error is not None
+        assert f"a worker has inveonimaging 9.9, expected {version}" in error["message"]
 
 
 @posix
@@ -385,25 +409,6 @@ def test_a_study_that_another_one_writes_is_waited_for(root: Path, out: Path, mo
 
 
 # What cannot be.
-
-
-def test_another_version_is_refused(root: Path, out: Path, two: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    version = __version__
-    code = f"""if True:
-        from inveonimaging.batches import cluster
-        cluster.__version__ = "9.9"
-        from inveonimaging.cli.main import app
-        app(["batch", {str(root)!r}, {str(out)!r}, "--dask", {two.address!r}], prog_name="inveon")
-    """
-    done = python("-c", code)
-    line = assert_one_line_error(done.returncode, done.stdout, done.stderr)
-    assert f"the Dask workers have inveonimaging {version}, expected 9.9" in line
-    assert not out.exists()
-    monkeypatch.setattr(work, "__version__", "9.9")  # of a worker that came later
-    job = Job(output=out, options=Options(), asked="", version=version)
-    error = work.done(job, Study(str(root / "g0" / "s0"), "s0"), None).error
-    assert error is not None
-    assert f"a worker has inveonimaging 9.9, expected {version}" in error["message"]
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ PET = replace(PET_SCAN, shape=(48, 48, 80), spacing_mm=(1.0, 1.0, 1.0), frames=f
 CT = replace(CT_SCAN, shape=(96, 96, 160), spacing_mm=(0.5, 0.5, 0.5))
 POSTURES = [posture for posture in Orientation if posture]
 SCANS = {"PET": PET, "CT": CT}
+TRUE = [Orientation.HFP, Orientation.FFS, Orientation.FFDL, Orientation.HFDR]
 NOW = datetime(2020, 1, 1)
 
 
@@ -70,20 +71,20 @@ def left_in(claimed: Orientation, true: Orientation) -> tuple[int, ...]:
     return tuple(int(part) for part in to_patient @ (really.T @ [1, 0, 0]))
 
 
-@pytest.mark.parametrize("kind", SCANS)
 @pytest.mark.parametrize("claimed", POSTURES)
-@pytest.mark.parametrize("true", [Orientation.HFP, Orientation.FFS, Orientation.FFDL, Orientation.HFDR])
+@pytest.mark.parametrize("true", TRUE)
 def test_another_posture_is_found_where_it_changes_left(
-    tmp_path: Path, kind: str, true: Orientation, claimed: Orientation
+    tmp_path: Path, true: Orientation, claimed: Orientation
 ) -> None:
+    kind = list(SCANS)[(TRUE.index(true) + POSTURES.index(claimed)) % 2]
     outcome = outcome_of(tmp_path, replace(SCANS[kind], orientation=true), claimed=claimed)
     is_left = left_in(claimed, true) == (1, 0, 0)
     assert outcome is (Outcome.AGREES if is_left else Outcome.CONTRADICTS)
 
 
-@pytest.mark.parametrize("kind", SCANS)
 @pytest.mark.parametrize("posture", POSTURES)
-def test_mirrored_data_are_found(tmp_path: Path, kind: str, posture: Orientation) -> None:
+def test_mirrored_data_are_found(tmp_path: Path, posture: Orientation) -> None:
+    kind = list(SCANS)[POSTURES.index(posture) // 2 % 2]
     scan = replace(SCANS[kind], orientation=posture, shift_mm=(0.0, 0.0, 0.0))
     sideways = "xyz"[[abs(axis[0]) for axis in AXES[int(posture)]].index(1)]
     assert outcome_of(tmp_path / "mirrored", scan, mirrored=sideways) is Outcome.CONTRADICTS
