@@ -209,21 +209,8 @@ def read_pairs(
         raise no_pairs(source)
     ordered = sorted(pairs, key=lambda pair: (pair.name, below(pair.data, source)))
     redaction = study_redaction_of(ordered, corrections, deidentify)
-    corrections, errors = redaction.corrections, dict[Pair, InveonError]()
-    files: list[_File] = []
-    raw: list[Image] = []
-    for number, pair in enumerate(ordered):
-        try:
-            file = _read(pair, redaction, number)
-        except InveonError as error:
-            errors[pair] = error
-            continue
-        try:
-            refuse_unconvertible(file.image.header, file.image.modality)
-            files.append(file)
-        except UnsupportedError as error:
-            errors[pair] = error.at(pair.header)
-            raw.append(file.image)
+    corrections = redaction.corrections
+    files, raw, errors = _read_all(ordered, redaction)
     if redaction.told:
         told, of_study = tuple(redaction.told[0][each.number] for each in files), redaction.told[1]
     else:
@@ -280,6 +267,26 @@ def _read(pair: Pair, redaction: StudyRedaction, number: int) -> _File:
         instead=redaction.instead[number],
     )
     return _File(pair, number, image)
+
+
+def _read_all(
+    pairs: Sequence[Pair], redaction: StudyRedaction
+) -> tuple[list[_File], list[Image], dict[Pair, InveonError]]:
+    """Return the pairs that hold images, images of raw data, and why pairs are not among the first."""
+    files, raw, errors = list[_File](), list[Image](), dict[Pair, InveonError]()
+    for number, pair in enumerate(pairs):
+        try:
+            file = _read(pair, redaction, number)
+        except InveonError as error:
+            errors[pair] = error
+            continue
+        try:
+            refuse_unconvertible(file.image.header, file.image.modality)
+            files.append(file)
+        except UnsupportedError as error:
+            errors[pair] = error.at(pair.header)
+            raw.append(file.image)
+    return files, raw, errors
 
 
 def _with_sheet(
