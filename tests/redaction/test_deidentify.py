@@ -27,15 +27,15 @@ from contract import errors_in, validated
 from helpers import CT, PET, ROOT, assert_one_line_error, header_text, inveon
 from inveonimaging.dicom.modules.header_text import header_bytes
 from inveonimaging.inveon.hdr import Header, fields, parse
+from inveonimaging.inveon.hdr.redaction import Redaction
 from inveonimaging.phantom import SPECT_SCAN, frames_of, write_scan
 from inveonimaging.redaction.context import neutral, redaction_context_of
 from inveonimaging.redaction.header_text import covered
-from inveonimaging.redaction.profile import FRAME, MAIN, Action
 from inveonimaging.redaction.request import Dates, Deidentify
 from inveonimaging.study.suv import suv_factor
 
 KEY = "a secret of sixteen letters"
-KEPT_AS_TYPED = {key for key, action in MAIN.items() if action is Action.WORDS}
+KEPT_AS_TYPED = {key for key, field in fields.MAIN.items() if field.redacted is Redaction.WORDS}
 TEXTS = {key for key, field in fields.MAIN.items() if field.codec.expected.startswith(("text", "a key", "a gate"))}
 TRUE_DATES = [datetime(2014, 6, 17, 13, 52, 7), datetime(2014, 6, 16, 9, 8, 7), datetime(2014, 3, 4)]
 MARK = "Qzxjvwk"
@@ -51,39 +51,36 @@ def marker(what: str) -> str:
 # The table.
 
 
-def test_every_key_of_the_format_has_an_action() -> None:
-    assert MAIN.keys() == fields.MAIN.keys()
-    assert FRAME.keys() == fields.FRAME.keys()
-
-
 def test_no_text_is_kept_as_a_number() -> None:
     for key in TEXTS:
-        assert MAIN[key] is not Action.NUMBER
+        assert fields.MAIN[key].redacted is not Redaction.NUMBER
 
 
 WORDS = {  # how the page says what happens
-    Action.REMOVE: "removed",
-    Action.SUBJECT: "a pseudonym",
-    Action.SPACE: "a number",
-    Action.ATTENUATION: "the new name",
-    Action.DATE: "kept, or shifted",
-    Action.BIRTH: "shifted",
-    Action.CLOCK: "a time of day",
-    Action.AGE: "kept if it is an age",
-    Action.SEX: "kept if it is a sex",
-    Action.WORDS: "kept as typed",
-    Action.MEASURE: "kept if it is numbers",
-    Action.NUMBER: "kept |",
+    Redaction.REMOVE: "removed",
+    Redaction.PERSON: "removed",
+    Redaction.NAME: "removed",
+    Redaction.SUBJECT: "a pseudonym",
+    Redaction.SPACE: "a number",
+    Redaction.ATTENUATION: "the new name",
+    Redaction.DATE: "kept, or shifted",
+    Redaction.BIRTH: "shifted",
+    Redaction.CLOCK: "a time of day",
+    Redaction.AGE: "kept if it is an age",
+    Redaction.SEX: "kept if it is a sex",
+    Redaction.WORDS: "kept as typed",
+    Redaction.MEASURE: "kept if it is numbers",
+    Redaction.NUMBER: "kept |",
 }
 
 
 def test_the_page_says_what_happens_to_each_key() -> None:
     page = (ROOT / "docs" / "how-to" / "deidentify.md").read_text("utf-8")
     main, frame = page.split("### Main block")[1].split("### Frame blocks")
-    for text, actions in ((main, MAIN), (frame, FRAME)):
+    for text, table in ((main, fields.MAIN), (frame, fields.FRAME)):
         rows = re.findall(r"^\| `([^`]+)` \| (.*)$", text, re.MULTILINE)
-        assert [key for key, _ in rows] == list(fields.MAIN if actions is MAIN else fields.FRAME)
-        assert not [key for key, words in rows if not words.startswith(WORDS[actions[key]])]
+        assert [key for key, _ in rows] == list(table)
+        assert not [key for key, words in rows if not words.startswith(WORDS[table[key].redacted])]
 
 
 def asked(**how: Any) -> Deidentify:
@@ -385,7 +382,7 @@ def rewritten(header: Path, changes: dict[str, str]) -> None:
     lines = [f"# {marker('comment')}"]
     for line in header.read_text("utf-8").split("\n"):
         key = line.split(" ", 1)[0]
-        if key in changes or (key in MAIN and key in TEXTS and key not in KEPT_AS_TYPED | changes.keys()):
+        if key in changes or (key in fields.MAIN and key in TEXTS and key not in KEPT_AS_TYPED | changes.keys()):
             continue
         if key == "end_of_header" and changes:
             lines += [f"{name} {value}".rstrip() for name, value in changes.items()]

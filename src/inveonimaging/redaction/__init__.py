@@ -1,6 +1,6 @@
 """Taking out of headers what tells who someone is: text in, text out, before anything else reads it. Knows no DICOM.
 
-`profile` is the table of what happens to each key; `cover.cover_of` looks at the headers of a study together; `kept`
-tells what free text must not hold; and `text.covered` takes out of each header what the table says. What cannot be
-found in that text cannot be written.
+The rows of `inveon.hdr.fields` say what happens to each key; `context` looks at the headers of a study together;
+`free_text` tells what text must not hold; and `header_text.covered` takes out of each header what the rows say. What
+cannot be found in that text cannot be written.
 """

@@ -12,15 +12,17 @@ from inveonimaging.animal.free_text import birth_date_of, text_of
 from inveonimaging.errors import InveonError
 from inveonimaging.inveon.hdr import Header, parse
 from inveonimaging.inveon.hdr.enums import Modality
+from inveonimaging.inveon.hdr.fields import MAIN
 from inveonimaging.inveon.hdr.lexer import lex
+from inveonimaging.inveon.hdr.redaction import Redaction
 from inveonimaging.inveon.modality import modality_of
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.redaction.free_text import names_in, pattern_of, people_in
-from inveonimaging.redaction.profile import NAMES, NAMES_OF_PEOPLE
 from inveonimaging.redaction.request import Dates, Deidentify
 
 _MOST_DAYS = 999  # of an Age String
 _DAYS_PER_WEEK = 7
+_NAMES = {Redaction.PERSON, Redaction.NAME, Redaction.SUBJECT}  # sought in what is kept as typed
 
 
 @dataclass(frozen=True)
@@ -130,8 +132,10 @@ def _names(texts: Iterator[bytes]) -> re.Pattern[str] | None:
     names: dict[str, None] = {}
     for data in texts:
         for line in lex(data).blocks[0]:
-            if text_of(line.value) and line.key in NAMES:
-                names |= dict.fromkeys(names_in(line.value))
-            if text_of(line.value) and line.key in NAMES_OF_PEOPLE:
+            field = MAIN.get(line.key)
+            if field is None or field.redacted not in _NAMES or not text_of(line.value):
+                continue
+            names |= dict.fromkeys(names_in(line.value))
+            if field.redacted is Redaction.PERSON:
                 names |= dict.fromkeys(people_in(line.value))
     return re.compile("|".join(map(pattern_of, names))) if names else None

@@ -16,11 +16,10 @@ from inveonimaging.inveon.hdr import fields
 from inveonimaging.inveon.hdr.lexer import END, Line, lex
 from inveonimaging.inveon.hdr.lexer import FRAME as OPENING
 from inveonimaging.inveon.hdr.model import GateDescription
+from inveonimaging.inveon.hdr.redaction import Redaction
 from inveonimaging.inveon.hdr.values import ctime, spell_ctime
-from inveonimaging.redaction import profile
 from inveonimaging.redaction.context import RedactionContext, stem
 from inveonimaging.redaction.free_text import folded, is_dated_number, is_nuclide, tells_more
-from inveonimaging.redaction.profile import Action
 
 UNREADABLE = "removed"
 """Stands for a value that is not what its key should hold, so that reading the header finds the same fault."""
@@ -34,7 +33,7 @@ _CLOCK = re.compile(r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:\s*[ap]m)?", re.IGNORECAS
 
 
 def covered(data: bytes, cover: RedactionContext) -> tuple[bytes, tuple[Finding, ...]]:
-    """Return the text of a header as the profile leaves it, in UTF-8, and findings on what was removed from the rest.
+    """Return the text of a header as the rows of `fields` leave it, in UTF-8, and findings on what was removed.
 
     Raises:
         HeaderError: the bytes are no header, or a shifted date is beyond the calendar.
@@ -42,9 +41,9 @@ def covered(data: bytes, cover: RedactionContext) -> tuple[bytes, tuple[Finding,
     text = _Text(cover)
     main, *frames = lex(data).blocks
     ages = any(line.key == "subject_age" and age_of(line.value) for line in main)
-    lines = [text.line(line, profile.MAIN, fields.MAIN, is_aged=ages) for line in main]
+    lines = [text.line(line, fields.MAIN, is_aged=ages) for line in main]
     for block in frames:
-        lines += [text.line(line, profile.FRAME, fields.FRAME, is_aged=True) for line in block]
+        lines += [text.line(line, fields.FRAME, is_aged=True) for line in block]
     return "\n".join(lines).encode("utf-8"), tuple(text.findings)
 
 
@@ -53,17 +52,17 @@ class _Text:
         self._cover = cover
         self.findings: list[Finding] = []
 
-    def line(self, line: Line, actions: dict[str, Action], table: dict[str, fields.Field], *, is_aged: bool) -> str:
+    def line(self, line: Line, table: dict[str, fields.Field], *, is_aged: bool) -> str:
         """Return what becomes of a line."""
         if line.key == END or (line.key == OPENING and not line.value):
             return line.key
-        action = actions.get(line.key, Action.REMOVE)
-        if action is Action.REMOVE or not line.value:
+        field = table.get(line.key)
+        if field is None or field.redacted not in _CHANGES or not line.value:
             return ""
-        if action is Action.BIRTH and self._cover.dates_are_kept:
+        if field.redacted is Redaction.BIRTH and self._cover.dates_are_kept:
             age = None if is_aged else self._cover.age_at_scan(line.value)
             return f"subject_age {age}" if age else ""
-        value = _CHANGES[action](self, line, table[line.key])
+        value = _CHANGES[field.redacted](self, line, field)
         if value is None:
             self._note(line)
         return f"{line.key} {value}" if value else ""
@@ -165,16 +164,17 @@ def _is_of(field: fields.Field, value: str) -> bool:
     return True
 
 
-_CHANGES: dict[Action, Callable[[_Text, Line, fields.Field], str | None]] = {
-    Action.NUMBER: _Text.number,
-    Action.WORDS: _Text.words,
-    Action.MEASURE: _Text.measure,
-    Action.AGE: _Text.age,
-    Action.SEX: _Text.sex,
-    Action.DATE: _Text.moment,
-    Action.CLOCK: _Text.clock,
-    Action.BIRTH: _Text.birth,
-    Action.SUBJECT: _Text.subject,
-    Action.SPACE: _Text.space,
-    Action.ATTENUATION: _Text.attenuation,
+_CHANGES: dict[Redaction, Callable[[_Text, Line, fields.Field], str | None]] = {
+    Redaction.NUMBER: _Text.number,
+    Redaction.WORDS: _Text.words,
+    Redaction.MEASURE: _Text.measure,
+    Redaction.AGE: _Text.age,
+    Redaction.SEX: _Text.sex,
+    Redaction.DATE: _Text.moment,
+    Redaction.CLOCK: _Text.clock,
+    Redaction.BIRTH: _Text.birth,
+    Redaction.SUBJECT: _Text.subject,
+    Redaction.SPACE: _Text.space,
+    Redaction.ATTENUATION: _Text.attenuation,
 }
+"""Without those that remove the value."""

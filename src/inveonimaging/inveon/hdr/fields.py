@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inveonimaging.inveon.hdr import enums
+from inveonimaging.inveon.hdr.redaction import Redaction
 from inveonimaging.inveon.hdr.values import (
     CM,
     COUNTS,
@@ -33,23 +34,46 @@ from inveonimaging.inveon.hdr.values import (
 
 @dataclass(frozen=True)
 class Field:
-    """One row: the attribute's path in the model, the codec, a comment; `repeats` if the key occurs many times."""
+    """One row of the table.
+
+    Attributes:
+        attribute: its path in the model.
+        codec: how the value is read and spelled.
+        comment: what a written header says above it.
+        repeats: the key occurs many times.
+        redaction: what de-identification makes of the value; without it, text is removed, dates are shifted, and
+            numbers and codes are kept.
+    """
 
     attribute: str
     codec: Codec
     comment: str
     repeats: bool = False
+    redaction: Redaction | None = None
+
+    @property
+    def redacted(self) -> Redaction:
+        """What de-identification makes of the value."""
+        return self.redaction or _REDACTIONS.get(self.codec, Redaction.NUMBER)
+
+
+_REDACTIONS = {
+    TEXT: Redaction.REMOVE,
+    USER: Redaction.REMOVE,
+    GATE_DESCRIPTION: Redaction.REMOVE,
+    DATE: Redaction.DATE,
+}
 
 
 MAIN: dict[str, Field] = {
     "version": Field("version", FLOAT, "Version of header parameters (float)"),
-    "manufacturer": Field("manufacturer", TEXT, "Manufacturer's name"),
+    "manufacturer": Field("manufacturer", TEXT, "Manufacturer's name", redaction=Redaction.WORDS),
     "model": Field("model", code(enums.Model), "Scanner model"),
     "modality": Field("modality", code(enums.Modality), "Imaging modality"),
     "modality_configuration": Field(
         "modality_configuration", code(enums.ModalityConfiguration), "Configuration of the modality"
     ),
-    "institution": Field("institution", TEXT, "Institution's name"),
+    "institution": Field("institution", TEXT, "Institution's name", redaction=Redaction.NAME),
     "study": Field("study", TEXT, "Study type or description"),
     "file_name": Field("file_name", TEXT, "Data file, possibly with path; may be out of date"),
     "file_type": Field("file_type", code(enums.FileType), "Kind of data"),
@@ -65,12 +89,14 @@ MAIN: dict[str, Field] = {
         "geometry.registration", code(enums.Registration), "Registration data available for this file"
     ),
     "transformation_matrix": Field("geometry.transformation_matrix_file", TEXT, "Transformation matrix file"),
-    "spatial_identifier": Field("geometry.spatial_identifier", TEXT, "Spatial identifier for registered data"),
+    "spatial_identifier": Field(
+        "geometry.spatial_identifier", TEXT, "Spatial identifier for registered data", redaction=Redaction.SPACE
+    ),
     "total_frames": Field("total_frames", INT, "Total number of frames, over time, gates and beds"),
     "time_frames": Field("time_frames", INT, "Number of time frames"),
     "user": Field("user", USER, "User defined value, key and text", repeats=True),
     "acquisition_file_name": Field("acquisition_file_name", TEXT, "Acquisition file, without path"),
-    "isotope": Field("tracer.isotope", TEXT, "Isotope"),
+    "isotope": Field("tracer.isotope", TEXT, "Isotope", redaction=Redaction.WORDS),
     "isotope_half_life": Field("tracer.half_life_s", FLOAT, "Isotope half-life, in seconds"),
     "isotope_branching_fraction": Field(
         "tracer.branching_fraction", FLOAT, "Isotope branching fraction; not included in the scale factors"
@@ -140,7 +166,9 @@ MAIN: dict[str, Field] = {
     "osem2d_subsets": Field("reconstruction.osem2d_subsets", INT, "OSEM2D subsets"),
     "osem2d_iterations": Field("reconstruction.osem2d_iterations", INT, "OSEM2D iterations"),
     "osem2d_em_iterations": Field("reconstruction.osem2d_em_iterations", INT, "OSEM2D EM iterations"),
-    "osem2d_map": Field("reconstruction.osem2d_map", TEXT, "OSEM2D epsilon and power for MAP"),
+    "osem2d_map": Field(
+        "reconstruction.osem2d_map", TEXT, "OSEM2D epsilon and power for MAP", redaction=Redaction.MEASURE
+    ),
     "osem2d_x_offset": Field("reconstruction.osem2d_x_offset_mm", CM, "OSEM2D large object offset in x, in cm"),
     "osem2d_y_offset": Field("reconstruction.osem2d_y_offset_mm", CM, "OSEM2D large object offset in y, in cm"),
     "osem2d_zoom": Field("reconstruction.osem2d_zoom", FLOAT, "OSEM2D zoom"),
@@ -153,7 +181,9 @@ MAIN: dict[str, Field] = {
     ),
     "normalization_filename": Field("corrections.normalization_file", TEXT, "Normalization file"),
     "attenuation_applied": Field("corrections.attenuation", code(enums.Attenuation), "Attenuation correction applied"),
-    "attenuation_filename": Field("corrections.attenuation_file", TEXT, "Attenuation correction file"),
+    "attenuation_filename": Field(
+        "corrections.attenuation_file", TEXT, "Attenuation correction file", redaction=Redaction.ATTENUATION
+    ),
     "scatter_correction": Field("corrections.scatter", code(enums.Scatter), "Scatter correction applied"),
     "scatter_version": Field("corrections.scatter_version", FLOAT, "Version of the scatter program"),
     "arc_correction_applied": Field("corrections.arc", FLAG, "Arc correction applied to the data set"),
@@ -185,17 +215,21 @@ MAIN: dict[str, Field] = {
     "smooth_iter": Field("smoothing.iterations", INT, "How often the smoothing filter was run"),
     "smooth_threshold": Field("smoothing.threshold_percent", FLOAT, "Threshold of the smoothing, in percent"),
     "number_of_singles_rates": Field("detector.singles_rates", INT, "Number of singles rates of each frame"),
-    "investigator": Field("acquisition.investigator", TEXT, "Investigator"),
-    "operator": Field("acquisition.operator", TEXT, "Operator"),
+    "investigator": Field("acquisition.investigator", TEXT, "Investigator", redaction=Redaction.PERSON),
+    "operator": Field("acquisition.operator", TEXT, "Operator", redaction=Redaction.PERSON),
     "study_identifier": Field("acquisition.study_identifier", TEXT, "Study identifier"),
-    "acquisition_user_id": Field("acquisition.acquisition_user", TEXT, "User who acquired"),
-    "histogram_user_id": Field("acquisition.histogram_user", TEXT, "User who histogrammed"),
-    "reconstruction_user_id": Field("acquisition.reconstruction_user", TEXT, "User who reconstructed"),
-    "scatter_correction_user_id": Field("acquisition.scatter_correction_user", TEXT, "User who corrected scatter"),
+    "acquisition_user_id": Field("acquisition.acquisition_user", TEXT, "User who acquired", redaction=Redaction.PERSON),
+    "histogram_user_id": Field("acquisition.histogram_user", TEXT, "User who histogrammed", redaction=Redaction.PERSON),
+    "reconstruction_user_id": Field(
+        "acquisition.reconstruction_user", TEXT, "User who reconstructed", redaction=Redaction.PERSON
+    ),
+    "scatter_correction_user_id": Field(
+        "acquisition.scatter_correction_user", TEXT, "User who corrected scatter", redaction=Redaction.PERSON
+    ),
     "acquisition_notes": Field("acquisition.notes", TEXT, "Acquisition notes"),
     "scan_time": Field("acquisition.scan_time", DATE, "Start of the scan, local time"),
     "gmt_scan_time": Field("acquisition.gmt_scan_time", DATE, "Start of the scan, GMT"),
-    "injected_compound": Field("tracer.compound", TEXT, "Injected compound"),
+    "injected_compound": Field("tracer.compound", TEXT, "Injected compound", redaction=Redaction.WORDS),
     "dose_units": Field("tracer.dose_units", code(enums.ActivityUnits), "Units of the dose"),
     "dose": Field("tracer.dose", FLOAT, "Injected dose"),
     "injection_time": Field("tracer.injection_time", DATE, "Injection time, local time"),
@@ -211,27 +245,37 @@ MAIN: dict[str, Field] = {
     "residual_activity_time": Field("tracer.residual_activity_time", DATE, "Time of the residual activity"),
     "gate_inputs": Field("gating.inputs", INT, "Number of gate inputs"),
     "gate_bins": Field("gating.bins", GATE_BINS, "Gate input, bins, shortest and longest cycle in s", repeats=True),
-    "gate_description": Field("gating.descriptions", GATE_DESCRIPTION, "Gate input and description", repeats=True),
-    "subject_identifier": Field("subject.identifier", TEXT, "Subject identifier"),
-    "animal_number": Field("subject.animal_number", INT, "Number of the animal in a group"),
-    "subject_genus": Field("subject.genus", TEXT, "Genus of the subject"),
+    "gate_description": Field(
+        "gating.descriptions", GATE_DESCRIPTION, "Gate input and description", repeats=True, redaction=Redaction.WORDS
+    ),
+    "subject_identifier": Field("subject.identifier", TEXT, "Subject identifier", redaction=Redaction.SUBJECT),
+    "animal_number": Field("subject.animal_number", INT, "Number of the animal in a group", redaction=Redaction.REMOVE),
+    "subject_genus": Field("subject.genus", TEXT, "Genus of the subject", redaction=Redaction.WORDS),
     "subject_length_units": Field("subject.length_units", code(enums.LengthUnits), "Units of the subject's length"),
     "subject_length": Field("subject.length", FLOAT, "Length of the subject"),
     "subject_weight_units": Field("subject.weight_units", code(enums.WeightUnits), "Units of the subject's weight"),
     "subject_weight": Field("subject.weight", FLOAT, "Weight of the subject"),
-    "subject_phenotype": Field("subject.phenotype", TEXT, "Phenotype of the subject"),
+    "subject_phenotype": Field("subject.phenotype", TEXT, "Phenotype of the subject", redaction=Redaction.WORDS),
     "study_model": Field("subject.study_model", TEXT, "Study model"),
     "anesthesia": Field("subject.anesthesia", TEXT, "Anesthesia"),
     "analgesia": Field("subject.analgesia", TEXT, "Analgesia"),
     "other_drugs": Field("subject.other_drugs", TEXT, "Other drugs"),
     "food_access": Field("subject.food_access", TEXT, "Food access"),
     "water_access": Field("subject.water_access", TEXT, "Water access"),
-    "subject_date_of_birth": Field("subject.date_of_birth", TEXT, "Date of birth of the subject"),
-    "subject_age": Field("subject.age", TEXT, "Age of the subject"),
-    "subject_sex": Field("subject.sex", TEXT, "Sex of the subject"),
-    "subject_scan_region": Field("subject.scan_region", TEXT, "Scanned region of the subject"),
-    "subject_glucose_level": Field("subject.glucose_level", TEXT, "Glucose level of the subject"),
-    "subject_glucose_level_time": Field("subject.glucose_level_time", TEXT, "Time of the glucose level"),
+    "subject_date_of_birth": Field(
+        "subject.date_of_birth", TEXT, "Date of birth of the subject", redaction=Redaction.BIRTH
+    ),
+    "subject_age": Field("subject.age", TEXT, "Age of the subject", redaction=Redaction.AGE),
+    "subject_sex": Field("subject.sex", TEXT, "Sex of the subject", redaction=Redaction.SEX),
+    "subject_scan_region": Field(
+        "subject.scan_region", TEXT, "Scanned region of the subject", redaction=Redaction.WORDS
+    ),
+    "subject_glucose_level": Field(
+        "subject.glucose_level", TEXT, "Glucose level of the subject", redaction=Redaction.MEASURE
+    ),
+    "subject_glucose_level_time": Field(
+        "subject.glucose_level_time", TEXT, "Time of the glucose level", redaction=Redaction.CLOCK
+    ),
     "roi_file:": Field("roi_file", TEXT, "Region of interest file"),
     "gantry_rotation": Field("gantry.rotation", code(enums.GantryRotation), "Gantry rotation"),
     "rotation_direction": Field("gantry.direction", code(enums.RotationDirection), "Direction of gantry rotation"),
@@ -241,7 +285,9 @@ MAIN: dict[str, Field] = {
     "gantry_revolutions": Field("gantry.revolutions", FLOAT, "Gantry revolutions"),
     "projection": Field("gantry.projection_angles_deg", INDEXED, "Projection and its angle, in degrees", repeats=True),
     "projection_duration": Field("gantry.projection_durations", INDEXED, "Projection and its duration", repeats=True),
-    "spect_pinhole_params": Field("gantry.spect_pinhole_params", TEXT, "SPECT pinhole geometry", repeats=True),
+    "spect_pinhole_params": Field(
+        "gantry.spect_pinhole_params", TEXT, "SPECT pinhole geometry", repeats=True, redaction=Redaction.MEASURE
+    ),
     "ct_file_version": Field("ct.file_version", INT, "CT file version"),
     "ct_header_size": Field("ct.header_size", INT, "CT header size, in bytes"),
     "ct_proj_size_transaxial": Field("ct.projection_size_transaxial", INT, "CT transaxial projection size, in pixels"),
@@ -273,7 +319,7 @@ MAIN: dict[str, Field] = {
         "ct.vertical_rotation_axis_bed_angle_deg", FLOAT, "CT vertical angle of rotation axis and bed, in degrees"
     ),
     "ct_exposure_time": Field("ct.exposure_time_ms", FLOAT, "CT exposure time, in ms"),
-    "ct_scan_time": Field("ct.scan_time", TEXT, "CT total scan time, min:sec"),
+    "ct_scan_time": Field("ct.scan_time", TEXT, "CT total scan time, min:sec", redaction=Redaction.MEASURE),
     "ct_warping": Field("ct.warping", code(enums.CtWarping), "CT warping"),
     "ct_defect_map_file_name": Field("ct.defect_map_file", TEXT, "CT defect map file"),
     "ct_xray_voltage": Field("ct.voltage_kv", FLOAT, "CT tube voltage, in kVp"),
