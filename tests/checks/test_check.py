@@ -1100,7 +1100,7 @@ COMMAND: dict[str, Callable[[Path], object]] = {
     "gate-trigger-unknown": scan_of(replace(GATED, gate_description="input A")),
     "decay-correction-unknown": scan_of(PET, change=corrections(decay=None)),
     "frame-duration-unknown": scan_of(PET, change=frames_with(duration_s=None)),
-    "time-zone-odd": scan_of(PET, defects=[Defect.ODD_TIME_ZONE]),
+    "time-zone-odd": scan_of(PET, defects=[Defect.IMPOSSIBLE_TIME_ZONE]),
     "isotope-not-coded": scan_of(PET, change=tracer(isotope="unobtainium")),
     "compound-not-coded": scan_of(PET, change=tracer(compound="a new one")),
     "counts-too-large": scan_of(PET, change=frames_with(prompts=2**31)),

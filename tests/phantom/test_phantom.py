@@ -614,7 +614,7 @@ UNNOTICED = {
     Defect.STALE_EXTREMES,
     Defect.STALE_FILE_NAME,
     Defect.NO_SCAN_TIME,
-    Defect.ODD_TIME_ZONE,
+    Defect.IMPOSSIBLE_TIME_ZONE,
     Defect.SINOGRAM,
     Defect.NO_WEIGHT,
 }

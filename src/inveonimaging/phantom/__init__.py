@@ -6,9 +6,8 @@ as `Defect`s.
 `Mouse().activity([0.0, 2.3, 25.1], 3000, 3600)` is the truth: Bq/mL in the brain, the mean of the last ten minutes.
 """
 
-from inveonimaging.phantom.contents import header_of
 from inveonimaging.phantom.defects import Defect
-from inveonimaging.phantom.files import write_scan, write_study
+from inveonimaging.phantom.files import header_of, write_scan, write_study
 from inveonimaging.phantom.mouse import Ellipsoid, Exponential, Mouse, Tissue
 from inveonimaging.phantom.scan import CT_SCAN, PET_SCAN, SPECT_SCAN, Block, FrameTime, Scan, frames_of
 

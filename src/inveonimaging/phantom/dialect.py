@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from inveonimaging.inveon.hdr import Header, enums
 from inveonimaging.inveon.hdr.fields import FRAME, MAIN, Field
-from inveonimaging.inveon.hdr.lexer import END
+from inveonimaging.inveon.hdr.lexer import END, Line, encode, lex
 from inveonimaging.inveon.hdr.model import Calibration, Corrections, Filter, Indexed, Smoothing
 from inveonimaging.inveon.hdr.values import TEXT
 
@@ -24,15 +24,11 @@ _FIRST_BED_MM = 12.1564
 _ANGLES = 181  # a revolution in steps of 2 degrees, with both ends
 _PLACEHOLDER = 32767.0
 _NO_FILTER = Filter(enums.FilterWindow.NONE, 0.5)
-_HU_FACTOR = 2.7205  # stands in a CT's header and is not applied: its integers are HU
+_HU_FACTOR = 2.7205  # is in a CT's header and is not applied: its integers are HU
 _MM_PER_UM = 1e-3
 
 
-def _keys(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
-
-
-_ORDER = _keys("""
+_ORDER = """
     version manufacturer model modality modality_configuration institution study file_name file_type
     acquisition_mode total_frames time_frames bed_control bed_motion number_of_bed_positions
     horizontal_bed_calibration vertical_bed_calibration transaxial_bin_size axial_plane_size
@@ -59,11 +55,11 @@ _ORDER = _keys("""
     ct_last_recon_proj ct_recon_every_nth_proj ct_attenuation_water ct_tx_rotation_offsets
     ct_tx_transaxial_offsets ct_bh_correction ct_aluminum_filter_thickness projection
     ct_projection_average_center_offset ct_projection_center_offset ct_projection_horizontal_bed_offset
-""")
-_FRAME_ORDER = _keys("""
+"""
+_FRAME_ORDER = """
     frame detector_panel event_type energy_window gate bed bed_offset ending_bed_offset bed_passes
     vertical_bed_offset data_file_pointer frame_start frame_duration scale_factor minimum maximum
-""")
+"""
 _COUNTS = {"prompts", "delays", "trues"}
 _WHOLE = re.compile(r"(?<![\d.])(-?\d+)\.0(?!\d)")
 
@@ -147,82 +143,58 @@ def _joined(header: Header) -> Header:
     )
 
 
-def laid_out(text: bytes, newline: str, encoding: str) -> bytes:
+def laid_out(text: bytes, newline: str) -> bytes:
     """Return a header's text, as `hdr.write` spells it, laid out as genuine headers are.
 
     Args:
-        text: all blocks, in the phantom's encoding.
-        newline: between its lines.
-        encoding: of the text.
+        text: all blocks.
+        newline: between the lines of the result.
     """
-    blocks = list(_blocks(text.decode(encoding).split(newline)))
-    name = next(
-        (line.split(" ", 1)[1] for _, lines in blocks[0] for line in lines if line.startswith("file_name ")), ""
-    )
-    lines = [*_opening(name, len(blocks) - 1)]
-    for number, block in enumerate(blocks):
-        order, table = (_FRAME_ORDER, FRAME) if number else (_ORDER, MAIN)
-        for comments, rows in _ordered(block, order, table):
-            lines += [*comments, *map(_spelled, rows)]
+    lexed = lex(text)
+    name = next((line.value for line in lexed.blocks[0] if line.key == "file_name"), "")
+    lines = ["#", f"# The phantom of inveonimaging: saved anew from {name}", "#", f"# {'_' * 74}", "#"]
+    lines += [f"# Header file for data file {name}", f"#    with {len(lexed.blocks) - 1} frames.", "#", "#"]
+    lines += ["#  Keys of every modality come first.", "#", "#"]
+    for number, block in enumerate(lexed.blocks):
+        table = FRAME if number else MAIN
+        rows: dict[str, list[str]] = {}
+        for line in block:
+            if line.key and line.key != END:
+                rows.setdefault(line.key, []).append(_spelled(line))
+        for key in _ordered(rows, table):
+            lines += [*_comment(table.get(key)), *rows.get(key, [f"{key}  "])]
         lines += ["#", "# The header, or this frame's part of it, ends here", "#", END]
-    return newline.join([*lines, ""]).encode(encoding)
+    return encode(newline.join([*lines, ""]), lexed.encoding)
 
 
-def _opening(name: str, frames: int) -> Iterator[str]:
-    """Yield what stands before the first key: the workstation's own lines, and then the scanner's."""
-    yield from ("#", f"# The phantom of inveonimaging: saved anew from {name}", "#", f"# {'_' * 74}", "#")
-    yield from (f"# Header file for data file {name}", f"#    with {frames} frames.", "#", "#")
-    yield from ("#  Keys of every modality come first.", "#", "#")
+def _comment(field: Field | None) -> tuple[str, ...]:
+    """Return the lines above a key."""
+    if field is None:
+        return ("#",)
+    choices = (f"#   {int(member)} - {member.label}" for member in field.codec.choices or ())
+    return ("#", f"# {field.comment}", *choices, "#")
 
 
-Entry = tuple[list[str], list[str]]
-"""The comments above a key, and the lines of it."""
-
-
-def _blocks(lines: Sequence[str]) -> Iterator[list[Entry]]:
-    """Yield the entries of each block, without what stands before the first key."""
-    entries: list[Entry] = []
-    comments: list[str] = []
-    for line in lines:
-        key = line.partition(" ")[0]
-        if key == END:
-            yield entries
-            entries, comments = [], []
-        elif line.startswith("#"):
-            comments.append(line)
-        elif line and entries and _key(entries[-1]) == key:
-            entries[-1][1].append(line)
-        elif line:
-            last = max((n for n, each in enumerate(comments) if each == "#"), default=0)
-            entries.append(([*comments[last:], "#"], [line]))
-            comments = []
-
-
-def _key(entry: Entry) -> str:
-    return entry[1][0].partition(" ")[0]
-
-
-def _ordered(block: Sequence[Entry], order: Sequence[str], table: Mapping[str, Field]) -> Iterator[Entry]:
-    """Yield the entries in the scanner's order, with blank ones for text that nobody entered.
+def _ordered(written: Iterable[str], table: Mapping[str, Field]) -> list[str]:
+    """Return the keys of a block in the scanner's order, with those of text that nobody entered.
 
     Keys that a CT does not have follow the one that is before them in the table.
     """
-    written = {_key(entry): entry for entry in block}
+    keys, order = list(written), (_ORDER if table is MAIN else _FRAME_ORDER).split()
     if table is MAIN:
-        is_ct = any(key.startswith("ct_") for key in written)
-        for key in order:
-            if key not in written and table[key].codec is TEXT and (is_ct or not key.startswith("ct_")):
-                written[key] = (["#", f"# {table[key].comment}", "#"], [f"{key}  "])
+        is_ct = any(key.startswith("ct_") for key in keys)
+        text = (key for key in order if table[key].codec is TEXT and (is_ct or not key.startswith("ct_")))
+        keys += [key for key in text if key not in keys]
     places = {key: float(n) for n, key in enumerate(order)}
     before = -1.0
     for key in table:
         before = places.setdefault(key, before + 1e-3)
-    yield from (written[key] for key in sorted(written, key=lambda key: places.get(key, math.inf)))
+    return sorted(keys, key=lambda key: places.get(key, math.inf))
 
 
-def _spelled(line: str) -> str:
+def _spelled(line: Line) -> str:
     """Return a line with its numbers as the scanner spells them, and counts as three numbers."""
-    key, _, value = line.partition(" ")
+    key, value = line.key, line.value
     if key.endswith("version") and key != "ct_file_version":
         return f"{key} {float(value):07.3f}"
     if key in _COUNTS:
@@ -231,5 +203,5 @@ def _spelled(line: str) -> str:
         return f"{key} 1.00000"
     field = MAIN.get(key) or FRAME.get(key)
     if field is None or field.codec is TEXT or not value.strip():
-        return line
+        return line.raw
     return f"{key} " + _WHOLE.sub(r"\1", value)

@@ -39,6 +39,9 @@ def main_of(scan: Scan, mouse: Mouse) -> Header:
         OptionError: the scan asks for what does not go together.
     """
     _check(scan)
+    x, y, z = scan.shape
+    number = len(scan.blocks)
+    at_rest = BedMotion.STEP_AND_SHOOT if len(scan.beds) > 1 else BedMotion.STATIC
     common = Header(
         version=1.91,
         manufacturer="Siemens Medical Solutions USA, Inc.",
@@ -47,12 +50,20 @@ def main_of(scan: Scan, mouse: Mouse) -> Header:
         institution="Imaging Core Facility",
         study="FDG uptake of a subcutaneous tumour",
         file_type=enums.FileType.IMAGE,
-        total_frames=len(scan.blocks),
+        total_frames=number,
         time_frames=len(scan.frames),
-        bed=replace(_BED, motion=_bed_motion(scan), positions=len(scan.beds)),
-        array=_array(scan),
+        bed=replace(_BED, motion=BedMotion.CONTINUOUS if scan.continuous else at_rest, positions=len(scan.beds)),
+        array=Array(
+            data_type=scan.data_type,
+            order=enums.DataOrder.SINOGRAM,  # as images have it; (X)MedCon refuses the other one
+            dimensions=4 if number > 1 else 3,
+            x=x,
+            y=y,
+            z=z,
+            w=number,
+        ),
         geometry=_geometry(scan),
-        acquisition=_acquisition(scan),
+        acquisition=replace(_ACQUISITION, scan_time=scan.scan_time, gmt_scan_time=scan.scan_time - scan.utc_offset),
         gating=_gating(scan),
         subject=scan.subject,
         encoding=scan.encoding,
@@ -70,12 +81,6 @@ def _check(scan: Scan) -> None:
         raise OptionError(f"energy_windows is {scan.energy_windows}", expected="1, unless modality is SPECT")
     if scan.mu_map and (scan.modality is not Modality.PET or len(scan.frames) * scan.gates > 1):
         raise OptionError("the scan cannot be a mu map", expected="a PET with one time frame and one gate")
-
-
-def _bed_motion(scan: Scan) -> BedMotion:
-    if scan.continuous:
-        return BedMotion.CONTINUOUS
-    return BedMotion.STEP_AND_SHOOT if len(scan.beds) > 1 else BedMotion.STATIC
 
 
 def _gating(scan: Scan) -> Gating:
@@ -142,13 +147,19 @@ def _ct(header: Header, scan: Scan, _mouse: Mouse) -> Header:
         corrections=Corrections(normalization=enums.Normalization.CT_LOG),
         detector=Detector(panels=1),
         reconstruction=_FELDKAMP,
-        gantry=_GANTRY,
+        gantry=_gantry(_PROJECTIONS, revolutions=1.0),
         ct=replace(_XRAY, scan_time=f"{seconds // 60}:{seconds % 60:02}", gating=int(scan.gates > 1)),
     )
 
 
 def _spect(header: Header, scan: Scan, mouse: Mouse) -> Header:
-    """Return a SPECT's header; no public source knows a `modality_configuration` of the platform's SPECT."""
+    """Return a SPECT's header; no public source knows a `modality_configuration` of the platform's SPECT.
+
+    The gantry makes one revolution for each time frame of each bed position; the durations of the projections, in s,
+    are those of the first time frame.
+    """
+    step_s = scan.frames[0].duration_s / _SPECT_PROJECTIONS
+    durations = tuple(Indexed(n, step_s) for n in range(_SPECT_PROJECTIONS))
     return replace(
         header,
         modality_configuration=enums.ModalityConfiguration.UNKNOWN,
@@ -159,25 +170,22 @@ def _spect(header: Header, scan: Scan, mouse: Mouse) -> Header:
         corrections=replace(_SPECT_CORRECTIONS, decay=bool(scan.tracer.half_life_s and scan.decay_corrected)),
         detector=Detector(panels=2, lower_energy_kev=126.0, upper_energy_kev=154.0),
         reconstruction=_OSEM3D,
-        gantry=_spect_gantry(scan),
+        gantry=_gantry(_SPECT_PROJECTIONS, float(len(scan.frames) * len(scan.beds)), durations),
     )
 
 
-def _spect_gantry(scan: Scan) -> Gantry:
-    """Return a gantry that makes one revolution for each time frame of each bed position, in steps.
-
-    The durations, in s, are those of the first time frame's projections.
-    """
-    step_s = scan.frames[0].duration_s / _SPECT_PROJECTIONS
+def _gantry(projections: int, revolutions: float, durations: tuple[Indexed, ...] = ()) -> Gantry:
+    """Return a gantry that makes its projections in equal steps of a revolution."""
+    step_deg = 360.0 / projections
     return Gantry(
         rotation=enums.GantryRotation.STEPS,
         direction=enums.RotationDirection.CLOCKWISE,
         start_deg=0.0,
-        stop_deg=360.0 - 360.0 / _SPECT_PROJECTIONS,
-        projections=_SPECT_PROJECTIONS,
-        revolutions=float(len(scan.frames) * len(scan.beds)),
-        projection_angles_deg=tuple(Indexed(n, n * 360.0 / _SPECT_PROJECTIONS) for n in range(_SPECT_PROJECTIONS)),
-        projection_durations=tuple(Indexed(n, step_s) for n in range(_SPECT_PROJECTIONS)),
+        stop_deg=360.0 - step_deg,
+        projections=projections,
+        revolutions=revolutions,
+        projection_angles_deg=tuple(Indexed(n, n * 360.0 / projections) for n in range(projections)),
+        projection_durations=durations,
     )
 
 
@@ -186,20 +194,6 @@ _OF_MODALITY: dict[Modality, Callable[[Header, Scan, Mouse], Header]] = {
     Modality.CT: _ct,
     Modality.SPECT: _spect,
 }
-
-
-def _array(scan: Scan) -> Array:
-    x, y, z = scan.shape
-    number = len(scan.blocks)
-    return Array(
-        data_type=scan.data_type,
-        order=enums.DataOrder.SINOGRAM,  # as images have it; (X)MedCon refuses the other one
-        dimensions=4 if number > 1 else 3,
-        x=x,
-        y=y,
-        z=z,
-        w=number,
-    )
 
 
 def _geometry(scan: Scan) -> Geometry:
@@ -225,21 +219,6 @@ def _geometry(scan: Scan) -> Geometry:
     )
 
 
-def _acquisition(scan: Scan) -> Acquisition:
-    return Acquisition(
-        investigator="investigator 1",
-        operator="operator 1",
-        study_identifier="DEMO-01",
-        acquisition_user="operator 1",
-        histogram_user="operator 1",
-        reconstruction_user="operator 2",
-        scatter_correction_user="operator 2",
-        notes="phantom: a mouse of ellipsoids, syringe on its left",
-        scan_time=scan.scan_time,
-        gmt_scan_time=scan.scan_time - scan.utc_offset,
-    )
-
-
 def _injected(scan: Scan, mouse: Mouse) -> Tracer:
     before, tracer = mouse.injected_before_s, scan.tracer
     decayed = 2 ** (before / tracer.half_life_s) if tracer.half_life_s else None
@@ -250,10 +229,18 @@ def _injected(scan: Scan, mouse: Mouse) -> Tracer:
     )
 
 
+_ACQUISITION = Acquisition(
+    investigator="investigator 1",
+    operator="operator 1",
+    study_identifier="DEMO-01",
+    acquisition_user="operator 1",
+    histogram_user="operator 1",
+    reconstruction_user="operator 2",
+    scatter_correction_user="operator 2",
+    notes="phantom: a mouse of ellipsoids, syringe on its left",
+)
 _BED = Bed(
     control=enums.BedControl.MULTIMODALITY,
-    motion=enums.BedMotion.STATIC,
-    positions=1,
     horizontal_calibration_um=12.7,
     vertical_calibration_um=6.35,
 )
@@ -329,15 +316,6 @@ _SPECT_CORRECTIONS = Corrections(
 )
 _SPECT_PROJECTIONS = 60
 _PROJECTIONS = 180
-_GANTRY = Gantry(
-    rotation=enums.GantryRotation.STEPS,
-    direction=enums.RotationDirection.CLOCKWISE,
-    start_deg=0.0,
-    stop_deg=358.0,
-    projections=_PROJECTIONS,
-    revolutions=1.0,
-    projection_angles_deg=tuple(Indexed(n, n * 360.0 / _PROJECTIONS) for n in range(_PROJECTIONS)),
-)
 _XRAY = Ct(
     projection_size_transaxial=1024,
     projection_size_axial=800,

@@ -250,19 +250,17 @@ def attenuation_of(hounsfield: Float) -> Float:
     return np.asarray(water + _BONE_PER_CM_PER_HU * np.maximum(hounsfield, 0.0))
 
 
-def _in_gate(tissue: Tissue, gate: int) -> Tissue:
-    """Return the tissue with its activity in a gate."""
-    if tissue in _AT_THE_DIAPHRAGM | _NOT_ALIVE:
-        return tissue
+def _in_gate(ellipsoid: Ellipsoid, gate: int) -> Ellipsoid:
+    """Return a piece of tissue as a gate shows it: moved at the diaphragm, brighter elsewhere."""
+    x, y, z = ellipsoid.centre_mm
+    tissue = ellipsoid.tissue
+    if tissue in _AT_THE_DIAPHRAGM:
+        return replace(ellipsoid, centre_mm=(x, y, z - _MOVED_MM * gate))
+    if tissue in _NOT_ALIVE:
+        return ellipsoid
     factor = 1 + _BRIGHTER * gate
     curve = (replace(term, amplitude_bqml=term.amplitude_bqml * factor) for term in tissue.curve)
-    return replace(tissue, curve=tuple(curve))
-
-
-def _moved(ellipsoid: Ellipsoid, gate: int) -> Xyz:
-    """Return where a gate has the centre, LPS mm."""
-    x, y, z = ellipsoid.centre_mm
-    return x, y, z - _MOVED_MM * gate * (ellipsoid.tissue in _AT_THE_DIAPHRAGM)
+    return replace(ellipsoid, tissue=replace(tissue, curve=tuple(curve)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -304,9 +302,7 @@ class Mouse:
         the syringe's is 2 % of itself higher. The latter is made up: it tells gates apart where voxels are larger than
         the movement, even if integers are scaled to the largest value of their frame.
         """
-        changed = {tissue: _in_gate(tissue, gate) for tissue in self.tissues}
-        anatomy = (replace(each, tissue=changed[each.tissue], centre_mm=_moved(each, gate)) for each in self.anatomy)
-        return replace(self, anatomy=tuple(anatomy)) if gate else self
+        return replace(self, anatomy=tuple(_in_gate(each, gate) for each in self.anatomy)) if gate else self
 
     def hounsfield_of_labels(self) -> Float:
         """Return (n + 1,) HU: of the air, then of each tissue."""
@@ -325,28 +321,27 @@ class Mouse:
     def labels(self, points: npt.ArrayLike) -> Labels:
         """Return (...) labels of the tissues at (..., 3) points, LPS mm."""
         places = np.asarray(points, dtype=np.float64)
-        flat = places.reshape(-1, 3)
-        order = np.argsort(flat[:, 2])  # so that an ellipsoid looks only at the points of its height
-        x, y, z = np.ascontiguousarray(flat[order].T)
-        ordered = np.zeros(len(flat), np.uint8)
+        x, y, z = places.reshape(-1, 3).T
+        labels = np.zeros(len(x), np.uint8)
         for label, ellipsoid in self._labelled():
-            middle, reach = ellipsoid.centre_mm[2], ellipsoid.reach_mm[2]
-            box = slice(*np.searchsorted(z, (middle - reach, middle + reach)))
-            ordered[box][ellipsoid.contains(x[box], y[box], z[box])] = label
-        labels = np.empty_like(ordered)
-        labels[order] = ordered
+            near = np.flatnonzero(ellipsoid.near(z, 2))
+            labels[near[ellipsoid.contains(x[near], y[near], z[near])]] = label
         return labels.reshape(places.shape[:-1])
 
     def labels_on(self, grid: Grid) -> Labels:
         """Return (nz, ny, nx) labels of the tissues at a grid's voxel centres: as `labels`, but fast."""
-        coordinates, array_axes = _coordinates(grid)
+        affine = grid.affine
+        stored_axes = [int(np.argmax(np.abs(affine[axis, :3]))) for axis in range(3)]
+        centres = [
+            affine[axis, stored] * np.arange(grid.shape[stored]) + affine[axis, 3]
+            for axis, stored in enumerate(stored_axes)
+        ]
         labels = np.zeros(grid.shape[::-1], np.uint8)
+        by_axis = labels.transpose([2 - stored for stored in stored_axes])  # a view: along left, posterior and head
         for label, ellipsoid in self._labelled():
-            box = [slice(0)] * 3
-            for axis, array_axis in enumerate(array_axes):
-                box[array_axis] = _span(ellipsoid.near(coordinates[axis], axis))
-            near = (_along(coordinates[axis][box[n]], n) for axis, n in enumerate(array_axes))
-            labels[tuple(box)][ellipsoid.contains(*near)] = label
+            near = [_span(ellipsoid.near(each, axis)) for axis, each in enumerate(centres)]
+            places = np.ix_(*(each[box] for each, box in zip(centres, near, strict=True)))
+            by_axis[tuple(near)][ellipsoid.contains(*places)] = label
         return labels
 
     def _labelled(self) -> Iterator[tuple[int, Ellipsoid]]:
@@ -354,23 +349,6 @@ class Mouse:
         return ((numbers[ellipsoid.tissue], ellipsoid) for ellipsoid in self.anatomy)
 
 
-def _coordinates(grid: Grid) -> tuple[list[Float], list[int]]:
-    """Return the voxel centres' x, y and z, LPS mm, and the array axis (of z, y, x order) along which each runs."""
-    affine = grid.affine
-    stored_axes = [int(np.argmax(np.abs(affine[axis, :3]))) for axis in range(3)]
-    coordinates = [
-        affine[axis, stored] * np.arange(grid.shape[stored]) + affine[axis, 3]
-        for axis, stored in enumerate(stored_axes)
-    ]
-    return coordinates, [2 - stored for stored in stored_axes]
-
-
 def _span(mask: npt.NDArray[np.bool_]) -> slice:
     places = np.flatnonzero(mask)
     return slice(int(places[0]), int(places[-1]) + 1) if places.size else slice(0)
-
-
-def _along(values: Float, array_axis: int) -> Float:
-    shape = [1, 1, 1]
-    shape[array_axis] = values.size
-    return values.reshape(shape)
