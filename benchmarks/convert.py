@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from inveonimaging.phantom import CT_SCAN, PET_SCAN, Scan, frames_of, write_scan
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, PhantomScan, frames_of, write_scan
 
 PET = replace(PET_SCAN, shape=(128, 128, 159), spacing_mm=(0.388, 0.388, 0.796), frames=frames_of(*[60.0] * 40))
 CT = replace(CT_SCAN, shape=(512, 512, 512), spacing_mm=(0.1, 0.1, 0.16))
@@ -92,7 +92,7 @@ def main() -> None:
                 print(f"inveon {arguments[0]:15} {spread(times):>24}")
 
 
-def enlarged(scan: Scan, times: int) -> Scan:
+def enlarged(scan: PhantomScan, times: int) -> PhantomScan:
     """Return a scan of so many times the frames, or the slices if it has one frame."""
     if len(scan.frames) > 1:
         return replace(scan, frames=frames_of(*[60.0] * (len(scan.frames) * times)))

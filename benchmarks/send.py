@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from inveonimaging import Options, convert
 from inveonimaging.dicom.iods import Form
-from inveonimaging.phantom import CT_SCAN, PET_SCAN, Scan, frames_of, write_scan
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, PhantomScan, frames_of, write_scan
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
@@ -35,7 +35,7 @@ from orthanc import Orthanc
 class Kind(NamedTuple):
     """What is sent: a scan, in a form."""
 
-    scan: Scan
+    scan: PhantomScan
     form: Form
 
 

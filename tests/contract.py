@@ -26,7 +26,7 @@ from inveonimaging.dicom.modules.header_text import header_bytes
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import CalibrationUnits, DataType, Orientation
 from inveonimaging.inveon.hdr.model import Calibration
-from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Scan, frames_of, write_scan
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, PhantomScan, frames_of, write_scan
 from inveonimaging.phantom.scan import FDG
 from inveonimaging.physics.quantification import Policy
 from truth import Float, Truth, truth_of
@@ -108,7 +108,7 @@ POLICIES: Cases = {f"rescale {policy.value}": {"options": Options(rescale=policy
 class Case:
     """A converted scan: what is true, what was written, and where."""
 
-    scan: Scan
+    scan: PhantomScan
     options: Options
     truth: Truth = field(repr=False)
     source: Path
@@ -150,7 +150,7 @@ def files_of(output: Path, series: int = 1) -> list[Path]:
 
 
 def case_of(
-    folder: Path, scan: Scan, name: str, options: Options, change: Callable[[Header], Header] | None = None
+    folder: Path, scan: PhantomScan, name: str, options: Options, change: Callable[[Header], Header] | None = None
 ) -> Case:
     """Write a scan, convert it, and read what was written."""
     source = folder / "in" / name
@@ -351,7 +351,7 @@ class SopClassContract:
         warnings: what dciodvfy may say, with the reason.
     """
 
-    base: ClassVar[Scan]
+    base: ClassVar[PhantomScan]
     name: ClassVar[str]
     sop_class: ClassVar[str]
     cases: ClassVar[Cases]

@@ -30,7 +30,7 @@ from inveonimaging.errors import InputError, OptionError
 from inveonimaging.findings import Severity
 from inveonimaging.inveon.hdr import Header, parse
 from inveonimaging.inveon.hdr.enums import LengthUnits, WeightUnits
-from inveonimaging.phantom import PET_SCAN, Scan, frames_of, write_scan
+from inveonimaging.phantom import PET_SCAN, PhantomScan, frames_of, write_scan
 
 HOSTILE = "left\\right \x1b[31mred\x1b[0m\tone\x07"
 
@@ -376,7 +376,9 @@ def test_findings_stand_where_the_header_says_it(tmp_path: Path) -> None:
 # What DICOM says of it.
 
 
-def dicom_of(folder: Path, scan: Scan = CT, *, options: Options | None = None, **subject: Any) -> pydicom.FileDataset:
+def dicom_of(
+    folder: Path, scan: PhantomScan = CT, *, options: Options | None = None, **subject: Any
+) -> pydicom.FileDataset:
     """Return an instance of a scan with these attributes of its subject, after a conversion.
 
     It is the second one: the first holds the original header, with all that is wrong with it. By default it has every
@@ -389,7 +391,7 @@ def dicom_of(folder: Path, scan: Scan = CT, *, options: Options | None = None, *
 
 
 @pytest.mark.parametrize("scan", [CT, PET], ids=["CT", "PET"])
-def test_every_kind_of_image_tells_of_the_animal(tmp_path: Path, scan: Scan) -> None:
+def test_every_kind_of_image_tells_of_the_animal(tmp_path: Path, scan: PhantomScan) -> None:
     ds = dicom_of(tmp_path, scan)
     assert (str(ds.PatientName), ds.PatientID, ds.PatientBirthDate, ds.PatientSex) == (
         "M0042",
@@ -492,7 +494,7 @@ def test_long_text_is_cut_to_what_dicom_holds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("scan", [CT, PET], ids=["CT", "PET"])
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
-def test_other_alphabets_get_a_character_set_and_read_back(tmp_path: Path, scan: Scan, encoding: str) -> None:
+def test_other_alphabets_get_a_character_set_and_read_back(tmp_path: Path, scan: PhantomScan, encoding: str) -> None:
     ds = dicom_of(tmp_path, replace(scan, encoding=encoding), identifier="Mäuschen é", phenotype="Größe ½")
     assert ds.SpecificCharacterSet == "ISO_IR 192"
     assert (str(ds.PatientName), ds.PatientID) == ("Mäuschen é", "Mäuschen é")
@@ -520,7 +522,7 @@ def test_another_alphabet_in_a_file_name_alone_reads_back(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("scan", [CT, PET], ids=["CT", "PET"])
-def test_backslashes_and_control_characters_stay_out_of_the_attributes(tmp_path: Path, scan: Scan) -> None:
+def test_backslashes_and_control_characters_stay_out_of_the_attributes(tmp_path: Path, scan: PhantomScan) -> None:
     names = ("identifier", "genus", "phenotype", "anesthesia", "scan_region")
     hostile: dict[str, Any] = dict.fromkeys(names, HOSTILE)
     tracer = replace(scan.tracer, compound=HOSTILE)

@@ -19,7 +19,7 @@ from inveonimaging.dicom.iods import Form
 from inveonimaging.errors import InputError, OptionError
 from inveonimaging.inveon.pairs import pair_of
 from inveonimaging.phantom import write_scan
-from inveonimaging.study.registration import Space
+from inveonimaging.study.registration import RegistrationPolicy
 
 ROUTE = "PIXI_01/mouse-7/mouse-7_PETCT"
 COMMENTS = "Project: PIXI_01 Subject: mouse-7 Session: mouse-7_PETCT"
@@ -276,7 +276,9 @@ def test_both_kinds_of_multi_frame_objects_are_refused(study: Path, tmp_path: Pa
 
 def test_pairs_of_one_name_keep_apart_in_the_manifest(tmp_path: Path) -> None:
     session = write_session(tmp_path / "in")
-    planned = plan_archive(session, tmp_path / "out", Options(frame_of_reference=Space.SHARED, form=Form.ENHANCED))
+    planned = plan_archive(
+        session, tmp_path / "out", Options(frame_of_reference=RegistrationPolicy.SHARED, form=Form.ENHANCED)
+    )
     convert_planned((planned,), tmp_path / "out", Options(form=Form.ENHANCED))
     manifest = json.loads((tmp_path / "out" / "inveon-manifest.json").read_bytes())
     assert [each["source"] for each in manifest["series"]] == [

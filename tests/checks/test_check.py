@@ -39,7 +39,7 @@ from inveonimaging.inveon.hdr.enums import (
 )
 from inveonimaging.inveon.hdr.model import Calibration, GateBins
 from inveonimaging.inveon.pairs import Pair, pair_of
-from inveonimaging.phantom import PET_SCAN, SPECT_SCAN, Defect, FrameTime, Scan, frames_of, write_scan
+from inveonimaging.phantom import PET_SCAN, SPECT_SCAN, Defect, FrameTime, PhantomScan, frames_of, write_scan
 from inveonimaging.phantom.scan import NCI_PER_CC
 from inveonimaging.physics.quantification import Policy
 from inveonimaging.remedies import plain, remedies
@@ -51,7 +51,7 @@ SPECT = replace(SPECT_SCAN, shape=(8, 7, 6), spacing_mm=(3.5, 4.0, 9.0))
 Change = Callable[[Header], Header]
 
 
-def looked_at(folder: Path, scan: Scan = PET, *, now: datetime = NOW, **how: Any) -> Checked:
+def looked_at(folder: Path, scan: PhantomScan = PET, *, now: datetime = NOW, **how: Any) -> Checked:
     pair = write_scan(folder / "m.pet.img", scan, **how)
     return checked_pair(pair, now)
 
@@ -270,7 +270,7 @@ def test_frames_before_the_injection_hold_nothing(tmp_path: Path, left_over: flo
 
 
 # What it is that viewers refuse, and whether the formula holds all the same.
-REFUSED: dict[str, tuple[Scan, Change, str, bool]] = {
+REFUSED: dict[str, tuple[PhantomScan, Change, str, bool]] = {
     "O-15, a day early": (
         STATIC,
         tracer(isotope="O-15", half_life_s=122.24, injection_time=datetime(2014, 6, 16, 13, 51, 37)),
@@ -320,7 +320,7 @@ def test_a_dose_with_its_residual_is_told(tmp_path: Path, before: float, is_odd:
 # Voxels.
 
 
-def with_voxels(folder: Path, alter: Callable[[Any], Any], scan: Scan = PET, **how: Any) -> Checked:
+def with_voxels(folder: Path, alter: Callable[[Any], Any], scan: PhantomScan = PET, **how: Any) -> Checked:
     """Check a scan whose stored values (frame, z, y, x) are changed."""
     pair = write_scan(folder / "m.img", scan, **how)
     stored = np.fromfile(pair.data, scan.dtype).reshape(len(scan.blocks), *scan.shape[::-1])
@@ -343,7 +343,7 @@ def wild(stored: Any) -> Any:
     return copy
 
 
-VOXELS: dict[str, tuple[Scan, Callable[[Any], Any], str, str]] = {
+VOXELS: dict[str, tuple[PhantomScan, Callable[[Any], Any], str, str]] = {
     "all zero": (PET, lambda v: v * 0, "all-zero", "all voxels are 0"),
     "a frame zero": (PET, in_frame(1, lambda v: v * 0), "all-zero", "frames 1 are 0"),
     "constant": (PET, in_frame(0, lambda v: v * 0 + 3), "values-constant", "frames 0"),
@@ -552,7 +552,7 @@ def test_header_text_is_inert(tmp_path: Path) -> None:
 # DICOM.
 
 
-def written(folder: Path, scan: Scan = PET, form: Form = Form.CLASSIC, **how: Any) -> list[Path]:
+def written(folder: Path, scan: PhantomScan = PET, form: Form = Form.CLASSIC, **how: Any) -> list[Path]:
     pair = write_scan(folder / "m.pet.img", scan, **how)
     convert(pair.data, folder / "dicom", Options(form=form))
     return sorted((folder / "dicom").rglob("*.dcm"))
@@ -857,7 +857,7 @@ SAME_FACTOR: dict[str, Callable[[Any, int], None]] = {
 
 @pytest.mark.parametrize("case", SAME_FACTOR)
 @pytest.mark.parametrize("scan", [STATIC, PET], ids=["static", "dynamic"])
-def test_altered_times_do_not_change_the_factor(tmp_path: Path, case: str, scan: Scan) -> None:
+def test_altered_times_do_not_change_the_factor(tmp_path: Path, case: str, scan: PhantomScan) -> None:
     checked = altered(written(tmp_path, scan), SAME_FACTOR[case])
     assert checked.suv is not None
     assert checked.suv.suv_per_bqml == pytest.approx(24.6 / (7.03e6 * 0.99684769), rel=1e-7)
@@ -1047,7 +1047,7 @@ def text_edit(old: str, new: str) -> Callable[[Path], None]:
     return write
 
 
-def scan_of(scan: Scan, **how: Any) -> Callable[[Path], object]:
+def scan_of(scan: PhantomScan, **how: Any) -> Callable[[Path], object]:
     return lambda folder: write_scan(folder / "m.img", scan, **how)
 
 

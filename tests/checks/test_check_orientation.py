@@ -20,7 +20,7 @@ from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom_reading.series import read_series
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import DataType, Orientation
-from inveonimaging.phantom import CT_SCAN, PET_SCAN, Mouse, Scan, frames_of, write_scan
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, Mouse, PhantomScan, frames_of, write_scan
 from inveonimaging.phantom.mouse import ANATOMY, PLASTIC, SYRINGE
 from inveonimaging.study.reading import read_study
 from truth import AXES
@@ -35,7 +35,7 @@ NOW = datetime(2020, 1, 1)
 
 def outcome_of(
     folder: Path,
-    scan: Scan,
+    scan: PhantomScan,
     side: Side = Side.LEFT,
     *,
     claimed: Orientation | None = None,

@@ -23,11 +23,11 @@ from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.pixels import Compression
 from inveonimaging.inveon.hdr.enums import Modality, Orientation
 from inveonimaging.inveon.hdr.model import GateBins
-from inveonimaging.phantom import PET_SCAN, SPECT_SCAN, Scan, frames_of, write_scan
+from inveonimaging.phantom import PET_SCAN, SPECT_SCAN, PhantomScan, frames_of, write_scan
 from inveonimaging.physics.quantification import Policy
 from inveonimaging.redaction.request import Dates, Deidentify
 from inveonimaging.study.corrections import BedDirection
-from inveonimaging.study.registration import Space
+from inveonimaging.study.registration import RegistrationPolicy
 from truth import truth_of
 
 DOCS = ROOT / "docs"
@@ -55,7 +55,7 @@ TAKEN: dict[str, tuple[Any, Any]] = {
     "rescale": ("frame", Policy.FRAME),
     "uids": ("random", Uids.RANDOM),
     "prefixes": ({"PT": "p"}, {Modality.PET: "p"}),
-    "frame_of_reference": ("separate", Space.SEPARATE),
+    "frame_of_reference": ("separate", RegistrationPolicy.SEPARATE),
     "recursive": (True, True),
     "refuse_strays": (True, True),
     "ignored_suffixes": (["txt", ".XML"], {".txt", ".xml"}),
@@ -212,7 +212,7 @@ def test_corrections_take_the_same(tmp_path: Path) -> None:
 def test_reports_take_the_same(tmp_path: Path) -> None:
     study = write_small_study(tmp_path / "in")
     read = inveonimaging.read_study(study, Corrections(orientation="hfp", flip="x", frame_of_reference="separate"))
-    assert [each.space for each in read.series] == [1, 2]
+    assert [each.frame_of_reference for each in read.series] == [1, 2]
     assert {image.grid.directions for image in (each.image for each in read.series)} == {
         "LAF"
     }  # RAF, with x turned about
@@ -225,7 +225,7 @@ def test_reports_take_the_same(tmp_path: Path) -> None:
 # Images.
 
 
-def image_of(folder: Path, scan: Scan) -> inveonimaging.Image:
+def image_of(folder: Path, scan: PhantomScan) -> inveonimaging.Image:
     folder.mkdir(exist_ok=True)
     write_scan(folder / "mouse.img", scan)
     return inveonimaging.read(folder / "mouse.img")

@@ -17,7 +17,7 @@ from jsonschema import Draft202012Validator, ValidationError
 from helpers import CT, PET, ROOT, files_below, inveon, on_terminal, python, write_small_study
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Orientation
-from inveonimaging.phantom import SPECT_SCAN, Defect, Scan, frames_of, write_scan
+from inveonimaging.phantom import SPECT_SCAN, Defect, PhantomScan, frames_of, write_scan
 
 SCHEMA = ROOT / "docs" / "reference" / "schema" / "info.schema.json"
 ESCAPE = "\x1b["
@@ -198,7 +198,7 @@ def test_the_schema_is_one_and_is_made_from_the_code() -> None:
 
 @pytest.mark.parametrize("name", SCANS)
 def test_documents_keep_the_schema(tmp_path: Path, name: str) -> None:
-    scan: Scan = SCANS[name]
+    scan: PhantomScan = SCANS[name]
     write_scan(tmp_path / "a.img", scan)
     printed = document(tmp_path / "a.img")
     VALIDATOR.validate(printed)

@@ -27,11 +27,11 @@ from helpers import (
     write_small_study,
 )
 from inveonimaging import InveonError, OutputError, convert
-from inveonimaging.conversion import job, survey, writing
+from inveonimaging.conversion import job, summary, writing
 from inveonimaging.conversion.plan import plan
 from inveonimaging.dicom.modules.header_text import header_bytes
 from inveonimaging.inveon.hdr.enums import Modality
-from inveonimaging.phantom import Defect, Scan, write_scan
+from inveonimaging.phantom import Defect, PhantomScan, write_scan
 from inveonimaging.storage import staging as output
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
@@ -151,13 +151,17 @@ def defects_and_scans(defects: dict[Defect, str]) -> list[Any]:
 
 
 @pytest.mark.parametrize(("scan", "defect", "said"), defects_and_scans({**REFUSED, **PET_ONLY}))
-def test_what_stands_in_the_way_is_one_line(source: Path, out: Path, scan: Scan, defect: Defect, said: str) -> None:
+def test_what_stands_in_the_way_is_one_line(
+    source: Path, out: Path, scan: PhantomScan, defect: Defect, said: str
+) -> None:
     write_scan(source / "a.img", scan, defects=(defect,))
     assert re.search(said, refused(source, out))
 
 
 @pytest.mark.parametrize(("scan", "defect", "said"), defects_and_scans(FOUND))
-def test_what_is_odd_is_converted_and_said(source: Path, out: Path, scan: Scan, defect: Defect, said: str) -> None:
+def test_what_is_odd_is_converted_and_said(
+    source: Path, out: Path, scan: PhantomScan, defect: Defect, said: str
+) -> None:
     write_scan(source / "a.img", scan, defects=(defect,))
     before = digests(source)
     result = inveon("convert", source, out)
@@ -201,7 +205,7 @@ def test_a_ct_without_a_time_has_empty_dates(source: Path, out: Path, defect: De
 
 
 @pytest.mark.parametrize(("scan", "defect", "said"), defects_and_scans(REFUSED))
-def test_the_api_raises_the_same_line(source: Path, out: Path, scan: Scan, defect: Defect, said: str) -> None:
+def test_the_api_raises_the_same_line(source: Path, out: Path, scan: PhantomScan, defect: Defect, said: str) -> None:
     write_scan(source / "a.img", scan, defects=(defect,))
     with pytest.raises(InveonError, match=said) as caught:
         convert(source, out)
@@ -535,7 +539,7 @@ def test_ctrl_c_ends_with_130_and_leaves_nothing(
     assert "interrupted" in refused(study, out, code=130)
 
 
-@pytest.mark.parametrize(("module", "where"), [(writing, "slopes_of"), (survey, "extent_of"), (writing, "quantise")])
+@pytest.mark.parametrize(("module", "where"), [(writing, "slopes_of"), (summary, "extent_of"), (writing, "quantise")])
 def test_ctrl_c_while_reading_leaves_nothing(
     study: Path, out: Path, monkeypatch: pytest.MonkeyPatch, module: ModuleType, where: str
 ) -> None:

@@ -26,14 +26,14 @@ from inveonimaging.inveon.hdr.enums import DataType
 from inveonimaging.inveon.hdr.fields import MAIN
 from inveonimaging.inveon.hdr.values import TEXT
 from inveonimaging.inveon.pairs import Pair
-from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Scan, frames_of, write_scan
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, PhantomScan, frames_of, write_scan
 from inveonimaging.study.image import LARGEST_HEADER
 
 # Any header of any kind, in any form.
 
 TINY = {"shape": (3, 2, 2), "spacing_mm": (9.0, 12.0, 40.0)}
 PET = replace(PET_SCAN, frames=frames_of(60.0), **TINY)  # type: ignore[arg-type]  # shape and spacing
-KINDS: dict[str, Scan] = {
+KINDS: dict[str, PhantomScan] = {
     "CT": replace(CT_SCAN, **TINY),  # type: ignore[arg-type]  # likewise
     "PET": PET,
     "dynamic": replace(PET, frames=frames_of(15.0, 60.0), data_type=DataType.INT16_BE),

@@ -20,7 +20,7 @@ from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.modules.header_text import header_bytes
 from inveonimaging.dicom.pixels import Compression
 from inveonimaging.inveon.hdr.model import GateBins
-from inveonimaging.phantom import SPECT_SCAN, Scan, frames_of, write_scan
+from inveonimaging.phantom import SPECT_SCAN, PhantomScan, frames_of, write_scan
 
 SPECT = replace(SPECT_SCAN, shape=(9, 8, 7), spacing_mm=(2.5, 2.75, 8.0))
 DYNAMIC = replace(PET, frames=frames_of(10, 20, 40, 80))  # four volumes of six slices
@@ -41,7 +41,7 @@ def form(request: pytest.FixtureRequest) -> Form:
     return Form(request.param)
 
 
-def size_for(data: Path, scan: Scan, slices: int) -> int:
+def size_for(data: Path, scan: PhantomScan, slices: int) -> int:
     """Return the size of an object into which so many slices fit, and not one more.
 
     An object is bounded from above: 64 KiB, twice the header, and for each slice its pixels and 4 KiB.
@@ -50,7 +50,9 @@ def size_for(data: Path, scan: Scan, slices: int) -> int:
     return 64 * 1024 + 2 * header + slices * (scan.shape[0] * scan.shape[1] * 2 + 4096)
 
 
-def objects(folder: Path, scan: Scan, form: Form, slices: int | None = None, **options: object) -> list[FileDataset]:
+def objects(
+    folder: Path, scan: PhantomScan, form: Form, slices: int | None = None, **options: object
+) -> list[FileDataset]:
     """Convert a scan into objects of at most so many slices; return them in the order of their files."""
     folder.mkdir(exist_ok=True)
     data = folder / "mouse.img"

@@ -260,7 +260,7 @@ def test_a_codec_that_is_not_installed_is_wrong_usage_before_any_work(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, *, dry_run: bool
 ) -> None:
     monkeypatch.setattr(Encoder, "is_available", property(lambda _: False))
-    monkeypatch.setattr("inveonimaging.conversion.job.survey_of", lambda _: pytest.fail("voxels are read"))
+    monkeypatch.setattr("inveonimaging.conversion.job.data_summaries", lambda _: pytest.fail("voxels are read"))
     arguments = ["convert", study, tmp_path / "new" / "out", "--compress", name, *(["-n"] if dry_run else [])]
     done = inveon(*arguments)
     line = assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2)

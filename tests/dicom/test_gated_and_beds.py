@@ -36,7 +36,7 @@ from inveonimaging.dicom.iods import Form
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.inveon.hdr.model import GateBins, GateDescription
-from inveonimaging.phantom import Mouse, Scan, frames_of, write_scan
+from inveonimaging.phantom import Mouse, PhantomScan, frames_of, write_scan
 from inveonimaging.study.corrections import BedDirection
 from truth import Truth, truth_of
 
@@ -67,7 +67,7 @@ def converted(tmp_path: Path) -> Converted:
     """Return a function that writes a scan, converts it and reads what was written."""
     numbers = iter(range(100))
 
-    def convert_scan(scan: Scan, change: Change | None = None, **options: object) -> Study:
+    def convert_scan(scan: PhantomScan, change: Change | None = None, **options: object) -> Study:
         folder = tmp_path / str(next(numbers))
         folder.mkdir()
         write_scan(folder / "a.img", scan, change=change)
@@ -334,7 +334,9 @@ def with_the_second_like_the_first(header: Header) -> Header:
 
 GATED_DYNAMIC = replace(CARDIAC, gates=3, frames=frames_of(60.0, 540.0))
 SAME = r"frames 0 and 1 have the same frame_start, gate, bed and energy_window"
-INCOMPLETE: dict[str, tuple[Scan, Change, list[tuple[int, ...]], str]] = {  # the frames of each series, and the finding
+INCOMPLETE: dict[
+    str, tuple[PhantomScan, Change, list[tuple[int, ...]], str]
+] = {  # the frames of each series, and the finding
     "a gate of a time frame is missing": (GATED_DYNAMIC, without_the_last_block, [(0, 3), (1, 4), (2,)], ""),
     "a time frame of a bed is missing": (BEDS, without_the_last_block, [(0, 1), (2,)], ""),
     "an energy window of a time frame is missing": (
@@ -397,7 +399,7 @@ def test_blocks_decide_and_counts_that_differ_are_findings(tmp_path: Path, name:
     assert verify(pair.data, tmp_path / "out").same
 
 
-ALIKE: dict[str, tuple[Scan, Change]] = {
+ALIKE: dict[str, tuple[PhantomScan, Change]] = {
     "two time frames": (PET, with_the_second_like_the_first),
     "two gates": (CARDIAC, with_the_second_like_the_first),
     "two beds": (replace(BEDS, frames=STATIC), with_the_second_like_the_first),
@@ -446,7 +448,7 @@ def test_dciodvfy_finds_no_error_in_any_product(
         assert not errors_in(validated(dciodvfy, file, *options))
 
 
-def write_and_convert(folder: Path, scan: Scan, form: Form) -> tuple[StudyResult, ...]:
+def write_and_convert(folder: Path, scan: PhantomScan, form: Form) -> tuple[StudyResult, ...]:
     write_scan(folder / "a.img", scan)
     return convert(folder / "a.img", folder / "out", Options(form=form))
 

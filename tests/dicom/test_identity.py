@@ -18,7 +18,7 @@ from inveonimaging.dicom.codes import Code, CodeTable
 from inveonimaging.inveon.hdr.enums import Modality, Orientation
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
 from inveonimaging.physics.quantification import Policy
-from inveonimaging.study.registration import Space
+from inveonimaging.study.registration import RegistrationPolicy
 
 CT = replace(CT_SCAN, shape=(4, 3, 2), spacing_mm=(6.0, 6.0, 30.0))
 PET = replace(PET_SCAN, shape=(4, 3, 2), spacing_mm=(6.0, 6.0, 30.0), frames=frames_of(60.0, 60.0))
@@ -67,7 +67,7 @@ OTHER_OPTIONS = {
     "description": Options(study_description="Other"),
     "orientation": Options(orientation=Orientation.HFS),
     "flip": Options(flip="x"),
-    "frame of reference": Options(frame_of_reference=Space.SEPARATE),
+    "frame of reference": Options(frame_of_reference=RegistrationPolicy.SEPARATE),
     "rescale": Options(rescale=Policy.SLICE),
     "codes": Options(codes=CodeTable({"F-18": Code("C-111A1", "SNM3", "^18^Fluorine")})),
     "random": Options(uids=Uids.RANDOM),

@@ -14,7 +14,7 @@ from contract import errors_in, files_of, validated
 from helpers import header_text
 from inveonimaging import InveonError, Options, convert
 from inveonimaging.dicom.iods import Form
-from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Scan, frames_of, write_scan
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, PhantomScan, frames_of, write_scan
 
 STATIC = frames_of(600.0)
 EMISSION = {"injection_time": "Thu Mar  5 09:20:30 2015"}
@@ -113,7 +113,7 @@ def test_enhanced_pet_without_its_tracer_is_refused(tmp_path: Path, key: str) ->
 
 TINY_CT = replace(CT_SCAN, shape=(1, 1, 1))
 TINY_PET = replace(PET_SCAN, shape=(1, 1, 1), frames=STATIC)
-SCANS: dict[str, tuple[Scan, Form]] = {
+SCANS: dict[str, tuple[PhantomScan, Form]] = {
     "CT": (replace(TINY_CT, gates=2, gate_description="ECG"), Form.ENHANCED),
     "PET": (replace(TINY_PET, gates=2, gate_description="ECG"), Form.ENHANCED),
     "PET of a moving bed": (replace(TINY_PET, continuous=True), Form.ENHANCED),

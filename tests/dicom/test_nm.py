@@ -40,7 +40,7 @@ from inveonimaging.dicom.iods import Form
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import AcquisitionMode, FileType, GantryRotation, RotationDirection
 from inveonimaging.inveon.hdr.model import Indexed
-from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Scan, frames_of, write_scan
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, PhantomScan, frames_of, write_scan
 from truth import Truth, truth_of
 
 DYNAMIC = replace(SPECT, frames=frames_of(600.0, 1200.0))
@@ -162,7 +162,7 @@ class TestNmOfGates(NmContract):
         assert ds.AcquisitionDate + ds.AcquisitionTime == f"{case.truth.scan_time:%Y%m%d%H%M%S}"
 
 
-def converted(folder: Path, scan: Scan, **options: Any) -> tuple[Truth, list[list[FileDataset]]]:
+def converted(folder: Path, scan: PhantomScan, **options: Any) -> tuple[Truth, list[list[FileDataset]]]:
     """Return the truth of a scan, and its series."""
     write_scan(folder / "a.img", scan)
     (study,) = convert(folder / "a.img", folder / "out", Options(**options))

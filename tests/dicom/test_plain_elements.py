@@ -16,7 +16,7 @@ from helpers import CT, PET
 from inveonimaging import Options, convert
 from inveonimaging.dicom.codes import Code, CodeTable
 from inveonimaging.dicom.iods import Form
-from inveonimaging.phantom import SPECT_SCAN, Scan, frames_of, write_scan
+from inveonimaging.phantom import SPECT_SCAN, PhantomScan, frames_of, write_scan
 from inveonimaging.redaction.request import request_of
 from inveonimaging.sheet.reading import read_sheet
 from sheet.test_sheet_convert import FULL, LONG, sheet_of
@@ -25,7 +25,7 @@ UNREADABLE = {"UC", "UR", "UV"}
 SITE = CodeTable({"Zr-89": Code("99000000000000000089", "99LAB", "long"), "F-18": Code("9" * 20, "99LAB", "long")})
 COMPOUND = "a compound with a name of more than sixteen characters"
 SMALL_SPECT = replace(SPECT_SCAN, shape=(8, 7, 6), frames=frames_of(60.0))
-SCANS: dict[str, Scan] = {
+SCANS: dict[str, PhantomScan] = {
     "CT": CT,
     "PET": PET,
     "gated PET": replace(PET, frames=frames_of(60.0), gates=3, gate_description="ECG R-wave"),
@@ -43,7 +43,7 @@ def unreadable_in(folder: Path) -> set[str]:
     }
 
 
-def written(folder: Path, scan: Scan, **options: Any) -> Path:
+def written(folder: Path, scan: PhantomScan, **options: Any) -> Path:
     """Convert a scan with all that a sheet can say, long codes, and a region that has no code."""
     (folder / "in").mkdir(parents=True)
     subject = replace(scan.subject, scan_region="a region with a name that is long")
@@ -56,7 +56,7 @@ def written(folder: Path, scan: Scan, **options: Any) -> Path:
 
 @pytest.mark.parametrize("form", Form)
 @pytest.mark.parametrize("scan", SCANS.values(), ids=SCANS)
-def test_no_form_has_an_element_that_programs_stumble_over(tmp_path: Path, scan: Scan, form: Form) -> None:
+def test_no_form_has_an_element_that_programs_stumble_over(tmp_path: Path, scan: PhantomScan, form: Form) -> None:
     assert unreadable_in(written(tmp_path, scan, form=form)) == set()
 
 

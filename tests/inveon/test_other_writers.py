@@ -19,7 +19,7 @@ from conftest import Tool
 from helpers import ROOT
 from inveonimaging import HeaderError, Options, convert, read, verify
 from inveonimaging.inveon.hdr.enums import Modality
-from inveonimaging.phantom import CT_SCAN, PET_SCAN, Scan, frames_of, write_scan
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, PhantomScan, frames_of, write_scan
 
 R4_MAIN = r"""#
 # Header file for data file r4scan.img
@@ -156,7 +156,7 @@ MEDCON_SCANS = {
 }
 
 
-def by_medcon(folder: Path, tool: Tool, scan: Scan) -> Path:
+def by_medcon(folder: Path, tool: Tool, scan: PhantomScan) -> Path:
     """Let (X)MedCon make DICOM of a scan; return the folder in which it is."""
     write_scan(folder / "a.img", scan)
     (folder / "out").mkdir()

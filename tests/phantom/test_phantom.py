@@ -29,7 +29,7 @@ from inveonimaging.phantom import (
     Defect,
     Ellipsoid,
     Mouse,
-    Scan,
+    PhantomScan,
     frames_of,
     header_of,
     write_scan,
@@ -85,7 +85,7 @@ NUMPY_TYPES = {
 LPS = {"L": (1, 0, 0), "R": (-1, 0, 0), "P": (0, 1, 0), "A": (0, -1, 0), "H": (0, 0, 1), "F": (0, 0, -1)}
 
 
-def centres(scan: Scan) -> npt.NDArray[np.float64]:
+def centres(scan: PhantomScan) -> npt.NDArray[np.float64]:
     """Return (nz, ny, nx, 3) voxel centres, LPS mm."""
     points = np.zeros((*scan.shape[::-1], 3))
     for axis, letter in enumerate(DIRECTIONS[scan.orientation]):
@@ -97,7 +97,7 @@ def centres(scan: Scan) -> npt.NDArray[np.float64]:
     return points
 
 
-def truth_of(scan: Scan, frame: int = 0) -> npt.NDArray[np.float64]:
+def truth_of(scan: PhantomScan, frame: int = 0) -> npt.NDArray[np.float64]:
     """Return (nz, ny, nx) HU or Bq/mL."""
     if scan.modality is Modality.CT:
         return MOUSE.hounsfield(centres(scan))
@@ -105,7 +105,7 @@ def truth_of(scan: Scan, frame: int = 0) -> npt.NDArray[np.float64]:
     return MOUSE.activity(centres(scan), start, start + duration)
 
 
-def assert_holds_truth(image: Image, scan: Scan) -> None:
+def assert_holds_truth(image: Image, scan: PhantomScan) -> None:
     for index, frame in enumerate(image.frames):
         assert frame.scale_factor is not None
         per_stored = frame.scale_factor * (1 if scan.modality is Modality.CT else FACTOR)
@@ -118,7 +118,9 @@ def assert_holds_truth(image: Image, scan: Scan) -> None:
 
 @pytest.mark.parametrize("orientation", Orientation)
 @pytest.mark.parametrize("scan", [PET, CT], ids=["PET", "CT"])
-def test_truth_stands_at_the_voxels_in_every_posture(tmp_path: Path, scan: Scan, orientation: Orientation) -> None:
+def test_truth_stands_at_the_voxels_in_every_posture(
+    tmp_path: Path, scan: PhantomScan, orientation: Orientation
+) -> None:
     turned = replace(scan, orientation=orientation)
     image = read(write_scan(tmp_path / "a.img", turned).data)
     assert_holds_truth(image, turned)
@@ -126,7 +128,7 @@ def test_truth_stands_at_the_voxels_in_every_posture(tmp_path: Path, scan: Scan,
 
 @pytest.mark.parametrize("data_type", DataType)
 @pytest.mark.parametrize("scan", [PET, CT], ids=["PET", "CT"])
-def test_truth_is_held_by_every_data_type(tmp_path: Path, scan: Scan, data_type: DataType) -> None:
+def test_truth_is_held_by_every_data_type(tmp_path: Path, scan: PhantomScan, data_type: DataType) -> None:
     typed = replace(scan, data_type=data_type)
     image = read(write_scan(tmp_path / "a.img", typed).data)
     assert image.header.array.data_type is data_type
@@ -388,7 +390,7 @@ def test_folders_that_cannot_be_written_are_typed_errors(tmp_path: Path) -> None
         replace(MU_MAP, gates=2),
     ],
 )
-def test_scans_that_cannot_be_are_typed_errors_and_leave_nothing(tmp_path: Path, scan: Scan) -> None:
+def test_scans_that_cannot_be_are_typed_errors_and_leave_nothing(tmp_path: Path, scan: PhantomScan) -> None:
     with pytest.raises(OptionError, match="expected"):
         write_scan(tmp_path / "a.img", scan)
     assert not list(tmp_path.iterdir())
@@ -408,7 +410,7 @@ def by_hand(pair: Pair) -> tuple[Header, npt.NDArray[np.generic], npt.NDArray[np
 
 
 @pytest.mark.parametrize("scan", KINDS.values(), ids=KINDS)
-def test_every_kind_of_scan_is_read_as_it_was_written(tmp_path: Path, scan: Scan) -> None:
+def test_every_kind_of_scan_is_read_as_it_was_written(tmp_path: Path, scan: PhantomScan) -> None:
     pair = write_scan(tmp_path / "a.img", replace(scan, gap=32))
     header, _, _ = by_hand(pair)
     assert header == replace(header_of(replace(scan, gap=32)), file_name="a.img")
@@ -422,7 +424,7 @@ def test_every_kind_of_scan_is_read_as_it_was_written(tmp_path: Path, scan: Scan
 
 @pytest.mark.parametrize("data_type", [DataType.FLOAT32_LE, DataType.INT16_LE, DataType.INT8], ids=str)
 @pytest.mark.parametrize("scan", KINDS.values(), ids=KINDS)
-def test_no_two_blocks_are_alike(tmp_path: Path, scan: Scan, data_type: DataType) -> None:
+def test_no_two_blocks_are_alike(tmp_path: Path, scan: PhantomScan, data_type: DataType) -> None:
     _, stored, scaled = by_hand(write_scan(tmp_path / "a.img", replace(scan, data_type=data_type)))
     for values in (stored, scaled):
         assert len({block.tobytes() for block in values}) == len(values)
@@ -680,7 +682,9 @@ def test_defects_add_up(tmp_path: Path) -> None:
         (CT, Defect.NO_CALIBRATION),
     ],
 )
-def test_a_defect_that_does_not_fit_is_an_error_and_leaves_nothing(tmp_path: Path, scan: Scan, defect: Defect) -> None:
+def test_a_defect_that_does_not_fit_is_an_error_and_leaves_nothing(
+    tmp_path: Path, scan: PhantomScan, defect: Defect
+) -> None:
     with pytest.raises(OptionError, match=defect.name):
         write_scan(tmp_path / "a.img", scan, defects=[defect])
     assert not list(tmp_path.iterdir())
@@ -773,7 +777,7 @@ def test_labels_on_a_grid_are_labels_of_its_points(tmp_path: Path) -> None:
     ],
     ids=lambda scan: f"{scan.modality.name}-{scan.data_type.name}-{len(scan.frames)}-{scan.gap}",
 )
-def test_medcon_reads_the_same_values(tmp_path: Path, tool: Tool, scan: Scan) -> None:
+def test_medcon_reads_the_same_values(tmp_path: Path, tool: Tool, scan: PhantomScan) -> None:
     pair = write_scan(tmp_path / "a.img", scan)
     options = ["-fb-conc", "-n", "-qc", "-c", "nifti", "-o", "out"]  # -n keeps what is below 0, -qc uses all factors
     subprocess.run([tool("medcon"), "-f", pair.header.name, *options], cwd=tmp_path, check=True, capture_output=True)

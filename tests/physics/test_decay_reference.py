@@ -16,7 +16,7 @@ from helpers import PET, inveon
 from inveonimaging import Options, convert, read, suv
 from inveonimaging.dicom.iods import Form
 from inveonimaging.inveon.hdr import Header
-from inveonimaging.phantom import Scan, frames_of, write_scan
+from inveonimaging.phantom import PhantomScan, frames_of, write_scan
 from inveonimaging.reports.curves import decay_checks, dose_at_start_bq
 from inveonimaging.study.suv import suv_factor
 
@@ -43,7 +43,7 @@ def injected_an_hour_before(times: float, stated: float) -> Callable[[Header], H
 
 
 def written(
-    folder: Path, scan: Scan, change: Callable[[Header], Header], form: Form = Form.CLASSIC
+    folder: Path, scan: PhantomScan, change: Callable[[Header], Header], form: Form = Form.CLASSIC
 ) -> list[pydicom.Dataset]:
     data = write_scan(folder / "m.img", scan, change=change).data
     convert(data, folder / "dicom", Options(form=form))

@@ -11,7 +11,7 @@ from helpers import CT as SMALL_CT
 from helpers import PET as SMALL_PET
 from helpers import header_text, inveon, write_small_study
 from inveonimaging.inveon.hdr import parse
-from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Scan, write_scan
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, PhantomScan, write_scan
 from inveonimaging.physics.geometry import grid_of
 
 # An Inveon PET: 80 crystals of 1.592 mm along the axis, 127.36 mm; slices of 0.796 mm; a ring of 161 mm.
@@ -158,7 +158,7 @@ def test_slips_are_told(case: str) -> None:
 
 
 @pytest.mark.parametrize("scan", [CT_SCAN, PET_SCAN, SPECT_SCAN, SMALL_CT, SMALL_PET], ids=lambda scan: str(scan.shape))
-def test_the_phantom_is_sound(scan: Scan, tmp_path: Path) -> None:
+def test_the_phantom_is_sound(scan: PhantomScan, tmp_path: Path) -> None:
     header, _ = parse(write_scan(tmp_path / "m.img", scan).header.read_bytes())
     assert "voxel-size-implausible" not in {each.code for each in grid_of(header)[1]}
 

@@ -18,7 +18,7 @@ from helpers import CT, PET, assert_harmless, assert_one_line_error, digests, in
 from inveonimaging import Options, convert
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import ActivityUnits, FileType, LengthUnits, WeightUnits
-from inveonimaging.phantom import SPECT_SCAN, Scan, frames_of, write_scan
+from inveonimaging.phantom import SPECT_SCAN, PhantomScan, frames_of, write_scan
 from inveonimaging.phantom.scan import FDG
 from inveonimaging.sheet.reading import read_sheet
 
@@ -175,7 +175,7 @@ def test_a_single_file_is_a_sheet_of_one_row(archive: Path, tmp_path: Path) -> N
 # Formulas.
 
 
-def hostile(folder: Path, scan: Scan = CT) -> Path:
+def hostile(folder: Path, scan: PhantomScan = CT) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for number, text in enumerate(HOSTILE):
         place = folder / str(number)

@@ -44,7 +44,7 @@ from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.modules.header_text import header_bytes
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.inveon.hdr.model import GateBins
-from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Scan, frames_of, write_scan
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, PhantomScan, frames_of, write_scan
 from inveonimaging.physics.quantification import Policy
 from readers.test_readers import half_slope, voxels
 from truth import Float, Truth, truth_of
@@ -66,7 +66,7 @@ class Object:
     file: Path
 
 
-def written(folder: Path, scan: Scan, options: Options) -> list[Path]:
+def written(folder: Path, scan: PhantomScan, options: Options) -> list[Path]:
     """Write a scan and convert it; return the files of its series."""
     folder.mkdir(exist_ok=True)
     data = folder / "mouse.img"
@@ -85,7 +85,7 @@ def object_of(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Return a function that writes a scan as one object, each once: its readers change nothing."""
 
     @functools.cache
-    def made(scan: Scan, form: Form, rescale: Policy = Policy.SERIES) -> Object:
+    def made(scan: PhantomScan, form: Form, rescale: Policy = Policy.SERIES) -> Object:
         folder = tmp_path_factory.mktemp("object")
         [file] = written(folder, scan, Options(form=form, rescale=rescale))
         return Object(truth_of(folder / "mouse.img"), file)
@@ -201,7 +201,7 @@ def check_image(image: sitk.Image, truth: Truth, frame: int = 0) -> None:
 
 @pytest.mark.parametrize("scan", [CT, STATIC], ids=["CT", "PET"])
 def test_simpleitk_reads_one_volume_at_its_place_with_its_values(
-    object_of: Made, orientation: Orientation, form: Form, scan: Scan
+    object_of: Made, orientation: Orientation, form: Form, scan: PhantomScan
 ) -> None:
     made = object_of(replace(scan, orientation=orientation), form)
     check_image(sitk.ReadImage(str(made.file)), made.truth)
@@ -214,7 +214,7 @@ def test_simpleitk_reads_nm_at_its_place_with_its_values(object_of: Made, orient
 
 @pytest.mark.parametrize("scan", [DYNAMIC, GATED], ids=["dynamic", "gated"])
 def test_simpleitk_reads_all_time_frames_one_above_the_other(
-    object_of: Made, orientation: Orientation, form: Form, scan: Scan
+    object_of: Made, orientation: Orientation, form: Form, scan: PhantomScan
 ) -> None:
     """Each as a volume at the place of the first one, once the slices above it are cut off."""
     made = object_of(replace(scan, orientation=orientation), form)
@@ -269,7 +269,7 @@ def check_nifti(image: nibabel.Nifti1Image, truth: Truth) -> None:
 
 @pytest.mark.parametrize("scan", [CT, STATIC, DYNAMIC, GATED], ids=["CT", "PET", "dynamic PET", "gated PET"])
 def test_dcm2niix_converts_it(
-    object_of: Made, tmp_path: Path, orientation: Orientation, form: Form, scan: Scan
+    object_of: Made, tmp_path: Path, orientation: Orientation, form: Form, scan: PhantomScan
 ) -> None:
     made = object_of(replace(scan, orientation=orientation), form)
     image, sidecar = nifti(made.file, tmp_path / "nifti")

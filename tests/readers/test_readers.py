@@ -17,7 +17,7 @@ import SimpleITK as sitk
 from conftest import Tool
 from inveonimaging import convert
 from inveonimaging.inveon.hdr.enums import DataType, Modality, Orientation
-from inveonimaging.phantom import CT_SCAN, PET_SCAN, Scan, frames_of, write_scan
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, PhantomScan, frames_of, write_scan
 from truth import Float, Truth, truth_of
 
 CT = replace(CT_SCAN, shape=(11, 10, 9), spacing_mm=(2.6, 2.4, 8.0))
@@ -38,7 +38,7 @@ class Study:
         return [str(file) for file in sorted((self.dicom / series).iterdir())]
 
 
-def study_of(folder: Path, orientation: Orientation, ct: Scan = CT, pet: Scan = PET) -> Study:
+def study_of(folder: Path, orientation: Orientation, ct: PhantomScan = CT, pet: PhantomScan = PET) -> Study:
     source = folder / "in"
     source.mkdir()
     truths = {}

@@ -17,7 +17,17 @@ from PIL import Image as Png
 import inveonimaging
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Orientation
-from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Ellipsoid, Mouse, Scan, Tissue, frames_of, write_scan
+from inveonimaging.phantom import (
+    CT_SCAN,
+    PET_SCAN,
+    SPECT_SCAN,
+    Ellipsoid,
+    Mouse,
+    PhantomScan,
+    Tissue,
+    frames_of,
+    write_scan,
+)
 from inveonimaging.physics.quantification import Unit
 from inveonimaging.reports.curves import curves_of, decay_checks
 from inveonimaging.reports.draw import Layer, Picture, planes_picture
@@ -39,7 +49,7 @@ POSTURES = [code for code in Orientation if code]
 
 
 def written(
-    folder: Path, scan: Scan, mouse: Mouse | None = None, change: Callable[[Header], Header] | None = None
+    folder: Path, scan: PhantomScan, mouse: Mouse | None = None, change: Callable[[Header], Header] | None = None
 ) -> Image:
     write_scan(folder / "a.img", scan, mouse=mouse or Mouse(), change=change)
     return inveonimaging.read(folder / "a.img")

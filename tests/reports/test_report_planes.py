@@ -15,7 +15,7 @@ import SimpleITK as sitk
 import inveonimaging
 from inveonimaging.inveon.frame_groups import frame_groups_of
 from inveonimaging.inveon.hdr.enums import Orientation
-from inveonimaging.phantom import CT_SCAN, PET_SCAN, Scan, frames_of, write_scan
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, PhantomScan, frames_of, write_scan
 from inveonimaging.reports.pictures import on_plane
 from inveonimaging.reports.planes import Plane, View, stored_axis
 from inveonimaging.reports.posture import posture_drawing
@@ -37,7 +37,7 @@ RIGHT = {Plane.CORONAL: (0, 1), Plane.AXIAL: (0, 1), Plane.SAGITTAL: (1, 1)}
 CLOSE_MM = 1e-6
 
 
-def written(folder: Path, scan: Scan, name: str = "a.img") -> tuple[Image, Truth]:
+def written(folder: Path, scan: PhantomScan, name: str = "a.img") -> tuple[Image, Truth]:
     write_scan(folder / name, scan)
     return inveonimaging.read(folder / name), truth_of(folder / name)
 
@@ -174,7 +174,7 @@ def test_memory_does_not_grow_with_the_frames(tmp_path: Path) -> None:
     assert peak < 8 * frame  # slabs of 28 slices as they are read, as float64 and float32, and planes
 
 
-def written_only(folder: Path, scan: Scan) -> tuple[Image, None]:
+def written_only(folder: Path, scan: PhantomScan) -> tuple[Image, None]:
     write_scan(folder / "a.img", scan)
     return inveonimaging.read(folder / "a.img"), None
 

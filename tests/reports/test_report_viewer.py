@@ -32,7 +32,7 @@ from inveonimaging import extras
 from inveonimaging.errors import OptionError
 from inveonimaging.inveon.hdr.enums import DataType, Orientation
 from inveonimaging.inveon.pairs import Pair
-from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Mouse, Scan, frames_of, write_scan
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Mouse, PhantomScan, frames_of, write_scan
 from inveonimaging.reports import viewer
 from inveonimaging.reports.contents import contents_of
 from inveonimaging.reports.page import write_report
@@ -64,12 +64,12 @@ NOTHING_FROM_ELSEWHERE = (
 )
 
 
-def written(folder: Path, scan: Scan, name: str) -> Path:
+def written(folder: Path, scan: PhantomScan, name: str) -> Path:
     write_scan(folder / name, scan)
     return folder / name
 
 
-def image_of(folder: Path, scan: Scan, name: str = "scan.img") -> Image:
+def image_of(folder: Path, scan: PhantomScan, name: str = "scan.img") -> Image:
     return inveonimaging.read(written(folder, scan, name))
 
 
@@ -421,7 +421,7 @@ def test_names_are_text(screen: Screen, study: Path) -> None:
     ],
     ids=["gated", "one slice", "SPECT", "mu map"],
 )
-def test_other_scans_are_shown(screen: Screen, tmp_path: Path, scan: Scan, label: str) -> None:
+def test_other_scans_are_shown(screen: Screen, tmp_path: Path, scan: PhantomScan, label: str) -> None:
     image = image_of(tmp_path, scan)
     truth = truth_of(tmp_path / "scan.img")
     screen.open(page(tmp_path / "page.html", [image]))

@@ -24,7 +24,7 @@ from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.modules.header_text import header_bytes
 from inveonimaging.errors import InputError
 from inveonimaging.inveon.hdr.enums import ActivityUnits
-from inveonimaging.phantom import SPECT_SCAN, Scan, frames_of, write_scan
+from inveonimaging.phantom import SPECT_SCAN, PhantomScan, frames_of, write_scan
 from inveonimaging.phantom.scan import FDG
 from inveonimaging.sheet.reading import read_sheet
 from inveonimaging.storage.staging import MANIFEST
@@ -82,13 +82,13 @@ def sheet_of(folder: Path, *rows: dict[str, str], name: str = "subjects.csv") ->
     return path
 
 
-def one_scan(folder: Path, scan: Scan = PET) -> Path:
+def one_scan(folder: Path, scan: PhantomScan = PET) -> Path:
     (folder / "in").mkdir(parents=True)
     write_scan(folder / "in" / "m1.img", scan)
     return folder / "in"
 
 
-def converted(folder: Path, row: dict[str, str], scan: Scan = PET, **options: Any) -> Dataset:
+def converted(folder: Path, row: dict[str, str], scan: PhantomScan = PET, **options: Any) -> Dataset:
     """Return the first instance of a scan that is converted with a sheet of one row."""
     source = one_scan(folder, scan)
     sheet = read_sheet(sheet_of(folder, {"file": "m1.img", **row}))
@@ -227,7 +227,7 @@ def test_the_original_header_stays_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", Form)
 @pytest.mark.parametrize("scan", [CT, PET, SPECT], ids=["CT", "PET", "SPECT"])
 def test_dciodvfy_finds_no_error_in_any_sop_class(
-    tmp_path: Path, dciodvfy: str, scan: Scan, form: Form, *, unlimited_text: bool
+    tmp_path: Path, dciodvfy: str, scan: PhantomScan, form: Form, *, unlimited_text: bool
 ) -> None:
     converted(tmp_path, {**FULL, **ONE}, scan, form=form, unlimited_text=unlimited_text)
     without = one_scan(tmp_path / "without", scan)
@@ -247,7 +247,7 @@ def test_dciodvfy_finds_no_error_in_any_sop_class(
 @pytest.mark.parametrize("form", Form)
 @pytest.mark.parametrize("scan", [CT, PET, SPECT], ids=["CT", "PET", "SPECT"])
 def test_dicom_validator_finds_nothing_new(
-    tmp_path: Path, dicom_edition: Path, scan: Scan, form: Form, *, unlimited_text: bool
+    tmp_path: Path, dicom_edition: Path, scan: PhantomScan, form: Form, *, unlimited_text: bool
 ) -> None:
     from dicom_validator.spec_reader.edition_reader import EditionReader
     from dicom_validator.validator.iod_validator import IODValidator
@@ -327,7 +327,7 @@ def test_parts_of_a_file_keep_their_names(tmp_path: Path) -> None:
 # The dose. Half-life of F-18 in the phantom: 6586.2 s.
 
 
-def dose_of(folder: Path, row: dict[str, str], scan: Scan = PET) -> float:
+def dose_of(folder: Path, row: dict[str, str], scan: PhantomScan = PET) -> float:
     return float(tracer_of(converted(folder, row, scan)).RadionuclideTotalDose)
 
 

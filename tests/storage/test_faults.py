@@ -32,7 +32,7 @@ from helpers import (
     write_small_study,
 )
 from inveonimaging import DataError, Options, OutputError, convert
-from inveonimaging.conversion import job, survey
+from inveonimaging.conversion import job, summary
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
 from inveonimaging.physics.quantification import extent_of
 from inveonimaging.storage import staging as output
@@ -784,11 +784,11 @@ def changing(
         if number >= {"while written": 1, "in the end": total}.get(moment, total + 1):
             once()
 
-    surveys = job._surveys
+    surveys = job._summaries
     if moment == "while surveyed":
-        monkeypatch.setattr(survey, "extent_of", surveying)
+        monkeypatch.setattr(summary, "extent_of", surveying)
     elif moment == "after the survey":
-        monkeypatch.setattr(job, "_surveys", surveyed)
+        monkeypatch.setattr(job, "_summaries", surveyed)
     return progress
 
 

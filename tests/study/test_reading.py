@@ -16,7 +16,7 @@ from inveonimaging import Corrections, InveonError, Options, Severity, read_stud
 from inveonimaging.conversion.plan import StudyPlan, plan
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.model import GateBins
-from inveonimaging.phantom import Scan, frames_of, write_scan
+from inveonimaging.phantom import PhantomScan, frames_of, write_scan
 from inveonimaging.reports.contents import contents_of
 
 NOW = datetime(2026, 1, 1)
@@ -34,7 +34,7 @@ def without_units(header: Header) -> Header:
     return replace(header, array=replace(header.array, x=None))
 
 
-def pair_of_scans(pet: Scan, change: Callable[[Header], Header] | None = None) -> Callable[[Path], None]:
+def pair_of_scans(pet: PhantomScan, change: Callable[[Header], Header] | None = None) -> Callable[[Path], None]:
     def write(folder: Path) -> None:
         write_scan(folder / "m.ct.img", CT)
         write_scan(folder / "m.pet.img", pet, change=change)
@@ -71,10 +71,14 @@ def test_all_show_the_same_series(tmp_path: Path, name: str) -> None:
     (folder := tmp_path / "in").mkdir()
     write(folder)
     study = read_study(folder, corrections)
-    expected = [(each.number, each.image.pair.name, each.image.part_name, each.space) for each in study.series]
+    expected = [
+        (each.number, each.image.pair.name, each.image.part_name, each.frame_of_reference) for each in study.series
+    ]
     assert [number for number, *_ in expected] == list(range(1, len(expected) + 1))
     for series in (planned(folder, corrections).series, contents_of(study, NOW).series):
-        assert [(each.number, each.image.pair.name, each.image.part_name, each.space) for each in series] == expected
+        assert [
+            (each.number, each.image.pair.name, each.image.part_name, each.frame_of_reference) for each in series
+        ] == expected
     (converted,) = inveonimaging.convert(folder, tmp_path / "out", Options(**corrections.values))
     assert [(int(each.folder), Path(each.source).name, each.part) for each in converted.series] == [
         (number, f"{file}.hdr", part) for number, file, part, _ in expected

@@ -19,7 +19,7 @@ from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
 from inveonimaging.reports.contents import contents_of
 from inveonimaging.study.reading import read_study
-from inveonimaging.study.registration import Space, spaces_of
+from inveonimaging.study.registration import RegistrationPolicy, frames_of_reference
 
 SHIFTED = {"image_ref_shift": "0 0 1.5"}
 
@@ -38,7 +38,7 @@ def header(values: Mapping[str, str]) -> Header:
     ],
 )
 def test_registered_series_share_a_space(one: Mapping[str, str], other: Mapping[str, str], why: str) -> None:
-    spaces, [finding] = spaces_of([header(one), header(other)], Space.AUTO)
+    spaces, [finding] = frames_of_reference([header(one), header(other)], RegistrationPolicy.AUTO)
     assert spaces == (1, 1)
     assert finding.code == "space-shared"
     assert why in finding.message
@@ -61,30 +61,35 @@ def test_registered_series_share_a_space(one: Mapping[str, str], other: Mapping[
 def test_series_that_no_header_shows_to_be_registered_are_apart(
     one: Mapping[str, str], other: Mapping[str, str]
 ) -> None:
-    spaces, [finding] = spaces_of([header(one), header(other)], Space.AUTO)
+    spaces, [finding] = frames_of_reference([header(one), header(other)], RegistrationPolicy.AUTO)
     assert (spaces, finding.code) == ((1, 2), "space-separate")
 
 
 def test_one_series_needs_no_finding() -> None:
-    assert spaces_of([header({})], Space.AUTO) == ((1,), ())
+    assert frames_of_reference([header({})], RegistrationPolicy.AUTO) == ((1,), ())
 
 
 def test_a_third_series_joins_the_one_that_it_is_registered_with() -> None:
     headers = [header({}), header({"spatial_identifier": "a"}), header({}), header({"spatial_identifier": "a"})]
-    spaces, findings = spaces_of(headers, Space.AUTO)
+    spaces, findings = frames_of_reference(headers, RegistrationPolicy.AUTO)
     assert spaces == (1, 2, 3, 2)
     assert [finding.code for finding in findings] == ["space-separate", "space-separate", "space-shared"]
 
 
-@pytest.mark.parametrize(("policy", "spaces"), [(Space.SHARED, (1, 1, 1)), (Space.SEPARATE, (1, 2, 3))])
-def test_a_user_decides_without_findings(policy: Space, spaces: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    ("policy", "spaces"), [(RegistrationPolicy.SHARED, (1, 1, 1)), (RegistrationPolicy.SEPARATE, (1, 2, 3))]
+)
+def test_a_user_decides_without_findings(policy: RegistrationPolicy, spaces: tuple[int, ...]) -> None:
     headers = [header(SHIFTED), header(SHIFTED), header({})]
-    assert spaces_of(headers, policy) == (spaces, ())
+    assert frames_of_reference(headers, policy) == (spaces, ())
 
 
-@pytest.mark.parametrize(("policy", "count"), [(Space.AUTO, 1), (Space.SHARED, 1), (Space.SEPARATE, 2)])
+@pytest.mark.parametrize(
+    ("policy", "count"),
+    [(RegistrationPolicy.AUTO, 1), (RegistrationPolicy.SHARED, 1), (RegistrationPolicy.SEPARATE, 2)],
+)
 def test_ct_and_pet_of_one_bed_have_the_frame_of_reference_uids_of_the_policy(
-    tmp_path: Path, policy: Space, count: int
+    tmp_path: Path, policy: RegistrationPolicy, count: int
 ) -> None:
     source = tmp_path / "in"
     source.mkdir()
@@ -106,7 +111,7 @@ FFS, HFP, UNKNOWN = ({**SHIFTED, "subject_orientation": code} for code in "320")
     ("one", "other"), [(FFS, HFP), (UNKNOWN, HFP), (HFP, UNKNOWN), ({**SHIFTED, "subject_orientation": "4"}, HFP)]
 )
 def test_one_bed_holds_one_posture(one: Mapping[str, str], other: Mapping[str, str]) -> None:
-    spaces, [note, warning] = spaces_of([header(one), header(other)], Space.AUTO)
+    spaces, [note, warning] = frames_of_reference([header(one), header(other)], RegistrationPolicy.AUTO)
     assert spaces == (1, 2)
     assert (note.code, warning.code) == ("space-separate", "postures-disagree")
     assert "HFP (head first, prone)" in warning.message
@@ -114,29 +119,35 @@ def test_one_bed_holds_one_posture(one: Mapping[str, str], other: Mapping[str, s
 
 
 def test_an_unknown_posture_is_that_which_it_is_placed_like() -> None:
-    spaces, findings = spaces_of([header(UNKNOWN), header(FFS)], Space.AUTO)
+    spaces, findings = frames_of_reference([header(UNKNOWN), header(FFS)], RegistrationPolicy.AUTO)
     assert spaces == (1, 1)
     assert [each.code for each in findings] == ["space-shared"]
 
 
 def test_an_orientation_that_is_given_is_that_of_all() -> None:
-    spaces, findings = spaces_of([header(FFS), header(HFP)], Space.AUTO, orientation=Orientation.HFP)
+    spaces, findings = frames_of_reference(
+        [header(FFS), header(HFP)], RegistrationPolicy.AUTO, orientation=Orientation.HFP
+    )
     assert spaces == (1, 1)
     assert [each.code for each in findings] == ["space-shared"]
 
 
 def test_postures_of_images_that_nothing_joins_may_differ() -> None:
     alone = [header({"subject_orientation": code}) for code in "32"]
-    assert [each.code for each in spaces_of(alone, Space.AUTO)[1]] == ["space-separate"]
+    assert [each.code for each in frames_of_reference(alone, RegistrationPolicy.AUTO)[1]] == ["space-separate"]
 
 
-@pytest.mark.parametrize(("policy", "spaces"), [(Space.SHARED, (1, 1)), (Space.COMPATIBLE, (1, 2))])
-def test_a_contradiction_is_shared_only_on_request_and_never_silently(policy: Space, spaces: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    ("policy", "spaces"), [(RegistrationPolicy.SHARED, (1, 1)), (RegistrationPolicy.COMPATIBLE, (1, 2))]
+)
+def test_a_contradiction_is_shared_only_on_request_and_never_silently(
+    policy: RegistrationPolicy, spaces: tuple[int, ...]
+) -> None:
     for one, other in ((FFS, HFP), (at("Mar 4 14:05:09"), at("Mar 25 14:05:09"))):
-        found, findings = spaces_of([header(one), header(other)], policy)
+        found, findings = frames_of_reference([header(one), header(other)], policy)
         assert found == spaces
         (warning,) = [each for each in findings if each.severity is Severity.WARNING]
-        assert ("as was asked for" in warning.message) is (policy is Space.SHARED)
+        assert ("as was asked for" in warning.message) is (policy is RegistrationPolicy.SHARED)
 
 
 def at(moment: str, **more: str) -> dict[str, str]:
@@ -155,20 +166,20 @@ def at(moment: str, **more: str) -> dict[str, str]:
     ],
 )
 def test_scans_of_two_sessions_lie_in_two_spaces(moments: tuple[str, ...], spaces: tuple[int, ...]) -> None:
-    found, findings = spaces_of([header(at(each)) for each in moments], Space.AUTO)
+    found, findings = frames_of_reference([header(at(each)) for each in moments], RegistrationPolicy.AUTO)
     assert found == spaces
     assert ("several-sessions" in {each.code for each in findings}) is (len(set(spaces)) > 1)
 
 
 def test_a_long_scan_ends_where_its_last_frame_does() -> None:
     long = parse(header_text(at("Mar 4 18:00:00"), [{"frame_duration": "28800"}]).encode())[0]  # 8 h, to 2 o'clock
-    assert spaces_of([long, header(at("Mar 5 07:00:00"))], Space.AUTO)[0] == (1, 1)
-    assert spaces_of([long, header(at("Mar 5 08:30:00"))], Space.AUTO)[0] == (1, 2)
+    assert frames_of_reference([long, header(at("Mar 5 07:00:00"))], RegistrationPolicy.AUTO)[0] == (1, 1)
+    assert frames_of_reference([long, header(at("Mar 5 08:30:00"))], RegistrationPolicy.AUTO)[0] == (1, 2)
 
 
 def test_a_spatial_identifier_counts_for_more_than_a_session() -> None:
     days = [header(at(day, spatial_identifier="atlas")) for day in ("Mar 4 14:05:09", "Mar 25 14:05:09")]
-    spaces, findings = spaces_of(days, Space.AUTO)
+    spaces, findings = frames_of_reference(days, RegistrationPolicy.AUTO)
     assert spaces == (1, 1)
     assert [each.code for each in findings] == ["space-shared", "several-sessions"]
 
@@ -179,9 +190,9 @@ def test_a_scan_without_a_time_is_of_the_one_session_there_is() -> None:
         header({**SHIFTED, "scan_time": ""}),
         header(at("Mar 25 14:05:09")),
     )
-    assert spaces_of([undated, first], Space.AUTO)[0] == (1, 1)
-    assert spaces_of([undated, first, later], Space.AUTO)[0] == (1, 2, 3)
-    assert spaces_of([undated, first], Space.AUTO, scan_time=datetime(2014, 3, 25))[0] == (1, 2)
+    assert frames_of_reference([undated, first], RegistrationPolicy.AUTO)[0] == (1, 1)
+    assert frames_of_reference([undated, first, later], RegistrationPolicy.AUTO)[0] == (1, 2, 3)
+    assert frames_of_reference([undated, first], RegistrationPolicy.AUTO, scan_time=datetime(2014, 3, 25))[0] == (1, 2)
 
 
 @pytest.mark.parametrize(("day", "is_related"), [("Mar 4 10:00:00", True), ("Feb 4 10:00:00", False)])
@@ -202,6 +213,6 @@ def test_a_report_keeps_apart_what_a_conversion_does(tmp_path: Path) -> None:
         (tmp_path / f"{name}.img.hdr").write_text(header_text(values))
         (tmp_path / f"{name}.img").write_bytes(bytes(4 * 3 * 2 * 2))
     study = contents_of(read_study(tmp_path), datetime(2026, 1, 1))
-    assert [each.space for each in study.series] == [1, 2]
+    assert [each.frame_of_reference for each in study.series] == [1, 2]
     assert "several-sessions" in {each.code for each in study.findings}
-    assert [each.space for each in plan(tmp_path, tmp_path / "out", Options())[0].series] == [1, 2]
+    assert [each.frame_of_reference for each in plan(tmp_path, tmp_path / "out", Options())[0].series] == [1, 2]

@@ -28,14 +28,14 @@ from inveonimaging.dicom_reading.series import read_series
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import CalibrationUnits, WeightUnits
 from inveonimaging.inveon.hdr.model import Calibration
-from inveonimaging.phantom import SPECT_SCAN, Scan, frames_of, write_scan
+from inveonimaging.phantom import SPECT_SCAN, PhantomScan, frames_of, write_scan
 from inveonimaging.phantom.scan import FDG, SUBJECT
 from inveonimaging.study.suv import suv_factor
 
 JS = ROOT / "tests" / "js"
 START = datetime(2014, 6, 17, 0, 20, 0)
 STATIC = replace(PET, frames=frames_of(600.0))
-CASES: dict[str, tuple[Scan, Form]] = {
+CASES: dict[str, tuple[PhantomScan, Form]] = {
     "static": (STATIC, Form.CLASSIC),
     "dynamic": (PET, Form.CLASSIC),
     "late first frame": (replace(PET, frames=frames_of(10.0, 20.0, 40.0)[1:]), Form.CLASSIC),
@@ -66,7 +66,7 @@ CASES: dict[str, tuple[Scan, Form]] = {
 }
 
 
-def image_of(folder: Path, scan: Scan = STATIC, **changes: Callable[[Header], Header]) -> inveonimaging.Image:
+def image_of(folder: Path, scan: PhantomScan = STATIC, **changes: Callable[[Header], Header]) -> inveonimaging.Image:
     return read(write_scan(folder / "m.pet.img", scan, **changes).data)  # type: ignore[arg-type]
 
 
@@ -133,7 +133,7 @@ def test_all_that_is_missing_is_named_at_once(tmp_path: Path) -> None:
     ("scan", "what"),
     [(CT, "CT"), (replace(SPECT_SCAN, shape=(4, 4, 4)), "SPECT"), (replace(STATIC, mu_map=True), "a mu map")],
 )
-def test_only_a_pet_has_suv(tmp_path: Path, scan: Scan, what: str) -> None:
+def test_only_a_pet_has_suv(tmp_path: Path, scan: PhantomScan, what: str) -> None:
     with pytest.raises(InputError, match=f"this is {what}"):
         inveonimaging.suv(image_of(tmp_path, scan))
 
@@ -206,7 +206,7 @@ def metadata(dataset: Dataset) -> dict[str, Any]:
     return found
 
 
-def converted(folder: Path, scan: Scan, form: Form) -> list[Path]:
+def converted(folder: Path, scan: PhantomScan, form: Form) -> list[Path]:
     convert(write_scan(folder / "m.pet.img", scan).data, folder / "dicom", Options(form=form))
     return sorted((folder / "dicom").rglob("*.dcm"))
 

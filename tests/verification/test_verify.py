@@ -28,7 +28,7 @@ from inveonimaging.dicom.pixels import Compression
 from inveonimaging.errors import InputError, OptionError
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Modality, Orientation
-from inveonimaging.phantom import Scan, frames_of, write_scan
+from inveonimaging.phantom import PhantomScan, frames_of, write_scan
 from inveonimaging.physics.quantification import Policy, quantise
 from inveonimaging.study.corrections import BedDirection, Corrections
 from inveonimaging.verification import (
@@ -51,7 +51,9 @@ CODE_TABLES = Path(verification.__file__).parents[1] / "dicom" / "code_tables"
 NAMES = {Modality.PET: "m.pet.img", Modality.CT: "m.ct.img", Modality.SPECT: "m.spect.img"}
 
 
-def written(folder: Path, *scans: Scan, change: Callable[[Header], Header] | None = None, **options: Any) -> Path:
+def written(
+    folder: Path, *scans: PhantomScan, change: Callable[[Header], Header] | None = None, **options: Any
+) -> Path:
     """Write scans into `in` and convert them into `out`; return the folder of both."""
     (folder / "in").mkdir(parents=True)
     for scan in scans:
@@ -70,7 +72,7 @@ def codes(result: Verification) -> set[str]:
 
 # What is right passes.
 
-Varied = dict[str, tuple[Scan, dict[str, Any]]]
+Varied = dict[str, tuple[PhantomScan, dict[str, Any]]]
 
 
 def unsized(header: Header) -> Header:
@@ -78,7 +80,7 @@ def unsized(header: Header) -> Header:
     return replace(header, gating=replace(header.gating, bins=()))
 
 
-def _varied() -> Iterator[tuple[str, Scan, dict[str, Any]]]:
+def _varied() -> Iterator[tuple[str, PhantomScan, dict[str, Any]]]:
     for orientation in Orientation:
         yield f"PET {orientation.name}", replace(contract.PET, orientation=orientation), {}
     for name, cases in (("PET", {**contract.TIMES, **contract.GATES, **contract.CALIBRATIONS}), ("CT", contract.TYPES)):

@@ -83,7 +83,10 @@ OF_ANIMALS = frozenset(Animal.__dataclass_fields__) - {"sources"}
 
 
 def animal_of(
-    headers: Sequence[Header], given: GivenSubject, told: SheetValues = NO_SHEET_VALUES, files: Sequence[str] = ()
+    headers: Sequence[Header],
+    given: GivenSubject,
+    sheet_values: SheetValues = NO_SHEET_VALUES,
+    files: Sequence[str] = (),
 ) -> tuple[Animal, tuple[Finding, ...]]:
     """Return the one animal of a study's headers: for each value the first header that gives it.
 
@@ -93,30 +96,30 @@ def animal_of(
     Args:
         headers: of all scans.
         given: on the command line; wins over all else.
-        told: by a sheet, of the study; wins over the headers.
+        sheet_values: by a sheet, of the study; wins over the headers.
         files: the headers' file names, for the sources; the first names an animal that nothing else names.
     """
-    findings: list[Finding] = list(several_animals(headers, given, told))
+    findings: list[Finding] = list(several_animals(headers, given, sheet_values))
     typed = dict.fromkeys(given.unknown) | {
         name: value for name in _GIVEN if (value := getattr(given, name)) is not None
     }
-    said = {name: cell.value for name, cell in told.cells.items() if name in OF_ANIMALS}
+    said = {name: cell.value for name, cell in sheet_values.cells.items() if name in OF_ANIMALS}
     known, sources = _known(headers, {**said, **typed}, files, findings)
     if "birth_date" in typed and typed["birth_date"] != known.get("birth_date"):
         known.pop("age", None)  # that of another birth date
     known |= {**said, **typed}
-    unnamed = {} if "id" in told.cells else _named_by_file(known, files)  # a sheet may want it to be empty
+    unnamed = {} if "id" in sheet_values.cells else _named_by_file(known, files)  # a sheet may want it to be empty
     known |= unnamed
     findings += birth_findings(known.get("birth_date"), headers)
     if known.get("responsible_organization") == known.get("institution"):
         known.pop("responsible_organization", None)  # which it is without being said
-    sources |= {name: told.origin(name) for name in said} | dict.fromkeys(typed, Origin(Source.COMMAND_LINE))
+    sources |= {name: sheet_values.origin(name) for name in said} | dict.fromkeys(typed, Origin(Source.COMMAND_LINE))
     if unnamed:
         sources |= dict.fromkeys(unnamed, Origin(Source.FILE_NAME, files[0]))
         findings.append(_unnamed_finding(files[0], unnamed))
     if "id" in sources:
         sources.setdefault("name", sources["id"])
-    if known.get("id") and not known.get("name") and "name" not in told.cells:
+    if known.get("id") and not known.get("name") and "name" not in sheet_values.cells:
         known["name"] = known["id"]
     derived = None if known.get("age") else _age_at_scan(known.get("birth_date"), headers)
     if derived:
@@ -166,14 +169,14 @@ def _subjects(headers: Sequence[Header]) -> list[str]:
 
 
 def several_animals(
-    headers: Sequence[Header], given: GivenSubject, told: SheetValues = NO_SHEET_VALUES
+    headers: Sequence[Header], given: GivenSubject, sheet_values: SheetValues = NO_SHEET_VALUES
 ) -> Iterator[Finding]:
     """Yield that headers are those of several animals, unless the user names the one.
 
     They have other identifiers, or other places in a group that a program cut apart; or none has an identifier, and
     they differ in what an animal keeps.
     """
-    if given.id or told.get("id"):
+    if given.id or sheet_values.get("id"):
         return
     subjects, numbers = _subjects(headers), list(dict.fromkeys(filter(None, map(animal_number_of, headers))))
     kept: dict[str, list[Any]] = {

@@ -27,7 +27,7 @@ _MM_PER_M = 1e3
 
 
 def completed_headers(
-    headers: Sequence[Header], told: Sequence[SheetValues], given: GivenSubject | None = None
+    headers: Sequence[Header], sheet_values: Sequence[SheetValues], given: GivenSubject | None = None
 ) -> tuple[tuple[Header, ...], tuple[tuple[Finding, ...], ...]]:
     """Return the headers of a study, each with weight, length and age if all others that give one give the same.
 
@@ -37,17 +37,17 @@ def completed_headers(
 
     Args:
         headers: with what a sheet says of their scans.
-        told: what the sheet says of each; what it takes away is not filled in.
+        sheet_values: what the sheet says of each; what it takes away is not filled in.
         given: on the command line.
     """
-    named = next((each for each in told if each.get("id")), NO_SHEET_VALUES)
+    named = next((each for each in sheet_values if each.get("id")), NO_SHEET_VALUES)
     if any(several_animals(headers, given or GivenSubject(), named)):
         return tuple(headers), ((),) * len(headers)
     weight, length = _only(each.subject.weight_kg for each in headers), _only(each.subject.length_m for each in headers)
     age = _only(each.subject.age for each in headers if age_of(each.subject.age or ""))
     filled: list[Header] = []
     findings: list[tuple[Finding, ...]] = []
-    for header, said in zip(headers, told, strict=True):
+    for header, said in zip(headers, sheet_values, strict=True):
         subject, found = header.subject, tuple[Finding, ...]()
         if weight and not subject.weight_kg and "weight_kg" not in said.cells:
             subject = replace(subject, weight=weight, weight_units=WeightUnits.KILOGRAM)
@@ -80,7 +80,7 @@ def animals_of_scans(
     animal: Animal,
     headers: Sequence[Header],
     given: GivenSubject,
-    told: Sequence[SheetValues],
+    sheet_values: Sequence[SheetValues],
     files: Sequence[str] = (),
 ) -> tuple[Animal, ...]:
     """Return the animal as it was at each scan.
@@ -89,11 +89,13 @@ def animals_of_scans(
         animal: of the study, from `animal_of`.
         headers: of all scans, completed.
         given: on the command line.
-        told: by a sheet, of each scan.
+        sheet_values: by a sheet, of each scan.
         files: the headers' file names, for the sources.
     """
     names = files or ("",) * len(headers)
-    owns = [animal_of([each], given, said, [file])[0] for each, said, file in zip(headers, told, names, strict=True)]
+    owns = [
+        animal_of([each], given, said, [file])[0] for each, said, file in zip(headers, sheet_values, names, strict=True)
+    ]
     return tuple(_at_scan(animal, own) for own in owns)
 
 

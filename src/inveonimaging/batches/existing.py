@@ -12,10 +12,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from inveonimaging.conversion.manifest import SCHEMA, told
+from inveonimaging.conversion.manifest import SCHEMA, recorded_options
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import StudyPlan
-from inveonimaging.conversion.survey import digest_of
+from inveonimaging.conversion.summary import digest_of
 from inveonimaging.conversion.uids import StudyNames
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.storage.digest import sha256_of
@@ -169,5 +169,5 @@ def is_the_same(study: ExistingStudy, planned: StudyPlan, options: Options) -> b
         (each["folder"], [file["name"] for file in each["files"]], each["series_instance_uid"]) for each in study.listed
     ]
     uids = document["study_instance_uid"], document["frames_of_reference"]
-    spaces = sorted({str(names.space(each)) for each in planned.series})
-    return document["options"] == told(options) and series == stands and uids == (names.study.uid, spaces)
+    spaces = sorted({str(names.frame_of_reference_uid(each)) for each in planned.series})
+    return document["options"] == recorded_options(options) and series == stands and uids == (names.study.uid, spaces)

@@ -120,7 +120,7 @@ class _Work:
     @property
     def _rows(self) -> tuple[int, ...]:
         """Rows of the sheet that are about a study that stands; the same as before if there is no need of a plan."""
-        return self._plan.told.rows if self._plan else self._before.rows if self._before else ()
+        return self._plan.sheet_values.rows if self._plan else self._before.rows if self._before else ()
 
     def _files(self) -> _Files:
         with _read():

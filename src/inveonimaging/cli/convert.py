@@ -123,7 +123,7 @@ def _of_sheet(studies: tuple[StudyPlan, ...], options: Options) -> tuple[Finding
 
     return (
         *options.corrections.sheet.findings,
-        *unused_rows(options.corrections.sheet, (row for each in studies for row in each.told.rows)),
+        *unused_rows(options.corrections.sheet, (row for each in studies for row in each.sheet_values.rows)),
     )
 
 

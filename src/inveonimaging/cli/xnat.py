@@ -73,7 +73,7 @@ def xnat(
         from inveonimaging.conversion.options import Options, suffixes
         from inveonimaging.dicom.codes import CodeTable, read_code_table
         from inveonimaging.inveon.hdr.enums import Modality
-        from inveonimaging.study.registration import Space
+        from inveonimaging.study.registration import RegistrationPolicy
 
         table = _inside(source, code_table) if code_table else None
         options = Options(
@@ -87,7 +87,9 @@ def xnat(
             xnat_route=route_of(xnat_route) if xnat_route else None,
             prefixes={Modality.CT: ct_prefix, Modality.PET: pet_prefix, Modality.SPECT: "NM-"},
             codes=read_code_table(table) if table else CodeTable(),
-            frame_of_reference=Space.COMPATIBLE if frame_of_reference == "shared" else Space(frame_of_reference),
+            frame_of_reference=RegistrationPolicy.COMPATIBLE
+            if frame_of_reference == "shared"
+            else RegistrationPolicy(frame_of_reference),
             refuse_strays=True,
             ignored_suffixes=None if ignore_all_extra_files else suffixes(_words(ignore_file_with_ext)),
         )

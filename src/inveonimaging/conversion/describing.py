@@ -26,7 +26,7 @@ def descriptions_of(series: Sequence[SeriesPlan], *, specified: bool) -> tuple[s
     words = [_words(each, specified=specified) for each in series]
     if specified:
         return tuple(lo(each) for each in words)
-    free = [n for n, each in enumerate(series) if not each.told.get("series_description")]
+    free = [n for n, each in enumerate(series) if not each.sheet_values.get("series_description")]
     apart = told_apart([words[n] for n in free], [[detail(series[n]) for detail in _DETAILS] for n in free])
     for n, description in zip(free, apart, strict=True):
         words[n] = description
@@ -63,7 +63,7 @@ def _joined(word: str, details: Sequence[str]) -> str:
 
 def _words(planned: SeriesPlan, *, specified: bool) -> str:
     image = planned.image
-    told = planned.told.get("series_description")
+    told = planned.sheet_values.get("series_description")
     if not told:
         mode = image.header.acquisition_mode or AcquisitionMode.UNKNOWN
         told = ACQUISITIONS[mode] if specified else _kind(image.header, image.modality)

@@ -1,4 +1,4 @@
-"""The conversion itself: plan, survey the voxels, quantise, encode, write."""
+"""The conversion itself: plan, look at the voxels, quantise, encode, write."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from inveonimaging.conversion.describing import descriptions_of
 from inveonimaging.conversion.manifest import SeriesDone, manifest_of
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import SeriesPlan, StudyPlan, plan
-from inveonimaging.conversion.survey import Survey, survey_of
+from inveonimaging.conversion.summary import DataSummary, data_summaries
 from inveonimaging.conversion.uids import StudyNames
 from inveonimaging.conversion.writing import series_of, slope_findings, work_of
 from inveonimaging.dicom.pixels import transfer_syntax_of
@@ -134,13 +134,13 @@ def _convert_study(study: StudyPlan, options: Options, counter: _Counter) -> Stu
     with staged(study.output, may_be_used=options.overwrite or options.beside_others) as stage:
         replaced = _giving_way(study, options)
         seen = [_identity(planned.image) for planned in study.series]
-        surveys = tuple(_surveys(study.series))
-        named = StudyNames(study, [survey.digest for survey in surveys], options)
+        summaries = tuple(_summaries(study.series))
+        named = StudyNames(study, [summary.digest for summary in summaries], options)
         described = descriptions_of(study.series, specified=options.specified)
-        series = [series_of(*each, named, options) for each in zip(study.series, surveys, described, strict=True)]
+        series = [series_of(*each, named, options) for each in zip(study.series, summaries, described, strict=True)]
         odd = [
             (*s.findings, *slope_findings(each, s, p.iod))
-            for p, s, each in zip(study.series, surveys, series, strict=True)
+            for p, s, each in zip(study.series, summaries, series, strict=True)
         ]
         if options.fail_on_warnings:
             _refuse_warnings(finding for findings in odd for finding in findings)
@@ -151,7 +151,7 @@ def _convert_study(study: StudyPlan, options: Options, counter: _Counter) -> Stu
         written = [work.write(counter.step) for work in works]
         _refuse_changed(study, seen)
         if options.manifest:
-            done = [SeriesDone(*each) for each in zip(study.series, surveys, odd, written, strict=True)]
+            done = [SeriesDone(*each) for each in zip(study.series, summaries, odd, written, strict=True)]
             stage.write(MANIFEST, manifest_of(study, named, done, options))
         stage.commit(replaced)
     results = tuple(_result(*each) for each in zip(study.series, series, odd, strict=True))
@@ -161,14 +161,14 @@ def _convert_study(study: StudyPlan, options: Options, counter: _Counter) -> Stu
         study_instance_uid=named.study.uid,
         series=results,
         findings=study.findings,
-        rows=study.told.rows,
+        rows=study.sheet_values.rows,
     )
 
 
-def _surveys(series: Sequence[SeriesPlan]) -> Iterator[Survey]:
-    """Yield the survey of each series; the parts of a file are surveyed together."""
+def _summaries(series: Sequence[SeriesPlan]) -> Iterator[DataSummary]:
+    """Yield the summary of each series; the frame groups of a file are read together."""
     for _, parts in groupby(series, key=lambda each: each.image.pair):
-        yield from survey_of([planned.image for planned in parts])
+        yield from data_summaries([planned.image for planned in parts])
 
 
 def _identity(image: Image) -> tuple[object, ...]:

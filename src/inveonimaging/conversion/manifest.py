@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import SeriesPlan, StudyPlan
 from inveonimaging.conversion.provenance import study_origins
-from inveonimaging.conversion.survey import Survey
+from inveonimaging.conversion.summary import DataSummary
 from inveonimaging.conversion.uids import StudyNames
 from inveonimaging.findings import Finding
 from inveonimaging.sheet.application import origins
@@ -45,7 +45,7 @@ class SeriesDone(NamedTuple):
     """A series that was written, with all that was odd in it."""
 
     planned: SeriesPlan
-    survey: Survey
+    summary: DataSummary
     findings: tuple[Finding, ...]
     files: tuple[Written, ...]
 
@@ -57,7 +57,7 @@ def manifest_of(study: StudyPlan, named: StudyNames, series: Sequence[SeriesDone
         "program": "inveonimaging",
         "version": __version__,
         "study_instance_uid": named.study.uid,
-        "frames_of_reference": sorted({named.space(each.planned) for each in series}),
+        "frames_of_reference": sorted({named.frame_of_reference_uid(each.planned) for each in series}),
         "options": _options(options),
         "sources": _sources(study, series),
         "subjects": _sheet(options),
@@ -68,7 +68,7 @@ def manifest_of(study: StudyPlan, named: StudyNames, series: Sequence[SeriesDone
     return (json.dumps(document, indent=1, ensure_ascii=True, default=_plain) + "\n").encode()
 
 
-def told(options: Options) -> dict[str, Any]:
+def recorded_options(options: Options) -> dict[str, Any]:
     """Return the options as they stand in a manifest once it is read."""
     found: dict[str, Any] = json.loads(json.dumps(_options(options), default=_plain))
     return found
@@ -98,11 +98,11 @@ def _sheet(options: Options) -> dict[str, Any] | None:
 def _sources(study: StudyPlan, series: Sequence[SeriesDone]) -> list[dict[str, Any]]:
     """Return the files that were read, each once, by their names inside the study's folder."""
     found: dict[str, dict[str, Any]] = {}
-    for planned, survey, *_ in series:
+    for planned, summary, *_ in series:
         pair, header = planned.image.pair, planned.image.header_bytes
         text, data = study.inside(pair.header), study.inside(pair.data)
         found[text] = _source(text, len(header), hashlib.sha256(header).hexdigest())
-        found[data] = _source(data, survey.data_size, survey.data_sha256)
+        found[data] = _source(data, summary.data_size, summary.data_sha256)
     return list(found.values())
 
 
@@ -112,7 +112,7 @@ def _source(name: str, size: int, sha256: str) -> dict[str, Any]:
 
 def _series(
     planned: SeriesPlan,
-    survey: Survey,
+    summary: DataSummary,
     findings: tuple[Finding, ...],
     files: tuple[Written, ...],
     source: str,
@@ -127,14 +127,15 @@ def _series(
         "sop_class": planned.iod.name,
         "sop_class_uid": planned.iod.sop_class,
         "series_instance_uid": named.series(planned),
-        "frame_of_reference_uid": named.space(planned),
+        "frame_of_reference_uid": named.frame_of_reference_uid(planned),
         "shape": image.grid.shape,
         "frames": len(image.frames),
         "unit": image.scaling.unit,
-        "lowest": survey.lowest,
-        "highest": survey.highest,
+        "lowest": summary.lowest,
+        "highest": summary.highest,
         "values": {
-            name: str(origin) for name, origin in origins(image.header, planned.told, image.pair.header.name).items()
+            name: str(origin)
+            for name, origin in origins(image.header, planned.sheet_values, image.pair.header.name).items()
         },
         "findings": [_finding(each) for each in (*image.findings, *findings)],
         "files": [vars(each) for each in files],

@@ -68,9 +68,9 @@ class StudyPlan:
         return self.study.animal
 
     @property
-    def told(self) -> SheetValues:
+    def sheet_values(self) -> SheetValues:
         """What a sheet says of the study."""
-        return self.study.told
+        return self.study.sheet_values
 
     @property
     def id(self) -> str:

@@ -17,15 +17,15 @@ def study_origins(study: StudyPlan, options: Options) -> dict[str, Origin]:
     for name in _ROUTE:
         if options.xnat_route:
             found[name] = Origin(Source.COMMAND_LINE)
-        elif study.told.get(name):
-            found[name] = study.told.origin(name)
+        elif study.sheet_values.get(name):
+            found[name] = study.sheet_values.origin(name)
     return found
 
 
 def _description(study: StudyPlan, options: Options) -> Origin | None:
     if options.study_description:
         return Origin(Source.COMMAND_LINE)
-    if study.told.get("study_description"):
-        return study.told.origin("study_description")
+    if study.sheet_values.get("study_description"):
+        return study.sheet_values.origin("study_description")
     first = next((each.image for each in study.series if each.image.header.study), None)
     return None if first is None else Origin(Source.HEADER, first.pair.header.name, first.header.line_of("study"))

@@ -31,7 +31,7 @@ class StudyNames:
             start=planned.start,
             animal=planned.animal,
             deidentified=options.deidentify.dates if options.deidentify else None,
-            comments=comments_of(planned.told, options),
+            comments=comments_of(planned.sheet_values, options),
             unlimited_text=options.unlimited_text,
             specified=options.specified,
         )
@@ -41,9 +41,9 @@ class StudyNames:
         form = (planned.iod.sop_class,) if isinstance(planned.iod, MultiFrameIod) else ()
         return self.uids.uid("series", self.study.uid, planned.number, *form)
 
-    def space(self, planned: SeriesPlan) -> UID:
+    def frame_of_reference_uid(self, planned: SeriesPlan) -> UID:
         """Return a Frame of Reference UID."""
-        return self.uids.uid("frame of reference", self.study.uid, planned.space)
+        return self.uids.uid("frame of reference", self.study.uid, planned.frame_of_reference)
 
     def attenuation(self, planned: SeriesPlan) -> UID | None:
         """Return the UID of the series that the attenuation was corrected with, if it is in the study."""
@@ -83,19 +83,19 @@ def _identity(study: StudyPlan, options: Options) -> str:
     series = [
         (
             each.start,
-            each.space,
+            each.frame_of_reference,
             each.image.grid,
             each.image.scaling,
             each.gating,
             *_of_tracer(each),
             (each.animal.weight_kg, each.animal.length_m, each.animal.age),
-            *(each.told.get(name) for name in ("series_description", "protocol")),
+            *(each.sheet_values.get(name) for name in ("series_description", "protocol")),
             options.codes.radionuclide(each.image.header.tracer.isotope or ""),
         )
         for each in study.series
     ]
     animal = replace(study.animal, sources={})
-    route = tuple(filter(None, (comments_of(study.told, options),)))
+    route = tuple(filter(None, (comments_of(study.sheet_values, options),)))
     hidden = () if options.deidentify is None else ("deidentified", options.deidentify.dates.value)
     unlimited = ("unlimited text",) if options.unlimited_text else ()
     specified = ("specified",) if options.specified else ()
@@ -109,9 +109,9 @@ def _of_tracer(planned: SeriesPlan) -> tuple[object, ...]:
     return (None if tracer.dose_bq is None else f"{tracer.dose_bq:.12g}", tracer.injected_at)
 
 
-def comments_of(told: SheetValues, options: Options) -> str:
+def comments_of(sheet_values: SheetValues, options: Options) -> str:
     """Return the text of Patient Comments (0010,4000), which XNAT files a study by; empty if nobody says where."""
     if options.xnat_route:
         return options.xnat_route.comments
     labels = {"Project": "project", "Subject": "xnat_subject", "Session": "xnat_session"}
-    return " ".join(f"{label}: {told.get(name)}" for label, name in labels.items() if told.get(name))
+    return " ".join(f"{label}: {sheet_values.get(name)}" for label, name in labels.items() if sheet_values.get(name))

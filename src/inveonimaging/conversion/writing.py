@@ -14,7 +14,7 @@ import numpy.typing as npt
 from inveonimaging.conversion.ahead import ahead
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import SeriesPlan
-from inveonimaging.conversion.survey import Survey
+from inveonimaging.conversion.summary import DataSummary
 from inveonimaging.conversion.uids import StudyNames
 from inveonimaging.dicom.iods import Iod, MultiFrameIod
 from inveonimaging.dicom.pixels import Compression, transfer_syntax_of
@@ -131,7 +131,9 @@ def _counted(planes: Iterable[npt.NDArray[np.int16]], step: Step) -> Iterator[np
         yield plane
 
 
-def series_of(planned: SeriesPlan, survey: Survey, description: str, named: StudyNames, options: Options) -> Series:
+def series_of(
+    planned: SeriesPlan, summary: DataSummary, description: str, named: StudyNames, options: Options
+) -> Series:
     """Return a planned series with its description, UIDs, times and slopes."""
     image, study = planned.image, replace(named.study, animal=planned.animal)
     turns = planned.iod.points_to_head and image.grid.points_to_feet
@@ -142,7 +144,7 @@ def series_of(planned: SeriesPlan, survey: Survey, description: str, named: Stud
     return Series(
         study=study,
         uid=named.series(planned),
-        frame_of_reference_uid=named.space(planned),
+        frame_of_reference_uid=named.frame_of_reference_uid(planned),
         number=planned.number,
         image=replace(image, grid=image.grid.with_columns_reversed()) if turns else image,
         start=planned.start,
@@ -150,26 +152,26 @@ def series_of(planned: SeriesPlan, survey: Survey, description: str, named: Stud
         frame_reference_times_ms=_reference_times_ms(image),
         gating=planned.gating,
         slopes=slopes_of(
-            survey.extents,
+            summary.extents,
             image.scaling.factors,
             policy,
             enough=enough_steps(image.scaling.unit),
             slices_share=planned.iod.holds_one_time_frame,
         ),
-        window=survey.window,
+        window=summary.window,
         uids=named.uids,
         attenuation_series_uid=named.attenuation(planned),
         codes=options.codes,
         description=description,
-        protocol=planned.told.get("protocol") or "",
+        protocol=planned.sheet_values.get("protocol") or "",
         has_columns_reversed=turns,
     )
 
 
-def slope_findings(series: Series, survey: Survey, iod: Iod) -> tuple[Finding, ...]:
+def slope_findings(series: Series, summary: DataSummary, iod: Iod) -> tuple[Finding, ...]:
     """Return what the slopes cost: values that lose their grey levels, and programs that read one slope only."""
     helps = "" if iod.holds_one_time_frame else "--rescale slice keeps those of other slices"
-    lost = lost_values(series.image, survey.extents, series.slopes, helps)
+    lost = lost_values(series.image, summary.extents, series.slopes, helps)
     return (*lost, *_several_slopes(series, iod))
 
 

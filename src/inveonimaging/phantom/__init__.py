@@ -9,7 +9,7 @@ as `Defect`s.
 from inveonimaging.phantom.defects import Defect
 from inveonimaging.phantom.files import header_of, write_scan, write_study
 from inveonimaging.phantom.mouse import Ellipsoid, Exponential, Mouse, Tissue
-from inveonimaging.phantom.scan import CT_SCAN, PET_SCAN, SPECT_SCAN, Block, FrameTime, Scan, frames_of
+from inveonimaging.phantom.scan import CT_SCAN, PET_SCAN, SPECT_SCAN, Block, FrameTime, PhantomScan, frames_of
 
 __all__ = [
     "CT_SCAN",
@@ -21,7 +21,7 @@ __all__ = [
     "Exponential",
     "FrameTime",
     "Mouse",
-    "Scan",
+    "PhantomScan",
     "Tissue",
     "frames_of",
     "header_of",

@@ -12,7 +12,7 @@ import numpy as np
 
 from inveonimaging.errors import OptionError
 from inveonimaging.inveon.pairs import Pair
-from inveonimaging.phantom.scan import Scan
+from inveonimaging.phantom.scan import PhantomScan
 
 _ABOVE_SIGNED = 2**31
 
@@ -141,7 +141,7 @@ class Defect(Enum):
     NO_WEIGHT = "subject_weight is 0: nobody has entered it", _set("subject_weight", "0")
 
 
-def on_scan(scan: Scan, defects: Collection[Defect]) -> Scan:
+def on_scan(scan: PhantomScan, defects: Collection[Defect]) -> PhantomScan:
     """Return the scan with those defects that are a matter of its layout.
 
     Raises:
@@ -167,21 +167,21 @@ def on_header(text: bytes, defects: Collection[Defect]) -> bytes:
     return text
 
 
-def on_files(pair: Pair, scan: Scan, defects: Collection[Defect]) -> None:
+def on_files(pair: Pair, scan: PhantomScan, defects: Collection[Defect]) -> None:
     """Put those defects into written files that are neither in the layout nor in the header's text."""
     for defect in defects:
         if defect in _ON_FILES:
             _ON_FILES[defect](pair, scan)
 
 
-def _not_finite(pair: Pair, scan: Scan) -> None:
+def _not_finite(pair: Pair, scan: PhantomScan) -> None:
     values = np.array([np.nan, np.inf, -np.inf], scan.dtype)
     with pair.data.open("r+b") as file:
         file.seek(-values.nbytes, os.SEEK_END)
         file.write(values.tobytes())
 
 
-_ON_FILES: dict[Defect, Callable[[Pair, Scan], None]] = {
+_ON_FILES: dict[Defect, Callable[[Pair, PhantomScan], None]] = {
     Defect.NO_DATA: lambda pair, _: pair.data.unlink(),
     Defect.EMPTY_DATA: lambda pair, _: os.truncate(pair.data, 0),
     Defect.SHORT_DATA: lambda pair, _: os.truncate(pair.data, pair.data.stat().st_size - 1),

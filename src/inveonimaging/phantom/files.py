@@ -23,7 +23,7 @@ from inveonimaging.phantom.defects import Defect
 from inveonimaging.phantom.dialect import genuine, laid_out
 from inveonimaging.phantom.header import SINGLES_BLOCKS, main_of
 from inveonimaging.phantom.mouse import AIR_HU, Float, Labels, Mouse
-from inveonimaging.phantom.scan import CT_SCAN, PET_SCAN, Block, FrameTime, Scan
+from inveonimaging.phantom.scan import CT_SCAN, PET_SCAN, Block, FrameTime, PhantomScan
 from inveonimaging.physics.geometry import Grid, grid_of
 from inveonimaging.physics.timing import decay_factor
 
@@ -43,7 +43,7 @@ STUDY = {
 
 def write_scan(
     path: Path,
-    scan: Scan,
+    scan: PhantomScan,
     *,
     mouse: Mouse = MOUSE,
     defects: Collection[Defect] = (),
@@ -94,7 +94,7 @@ def write_study(folder: Path, *, mouse: Mouse = MOUSE) -> tuple[Pair, ...]:
     return tuple(write_scan(folder / name, scan, mouse=mouse) for name, scan in STUDY.items())
 
 
-def _named(header: Header, name: str, scan: Scan) -> Header:
+def _named(header: Header, name: str, scan: PhantomScan) -> Header:
     """Return the header with the data file's name, and its pointers in the form that the scan asks for."""
     if not scan.one_token_pointers:
         return replace(header, file_name=name)
@@ -105,7 +105,7 @@ def _named(header: Header, name: str, scan: Scan) -> Header:
     return replace(header, file_name=name, frames=tuple(frames))
 
 
-def _write_frames(file: BinaryIO, contents: Contents, scan: Scan) -> None:
+def _write_frames(file: BinaryIO, contents: Contents, scan: PhantomScan) -> None:
     """Write frame after frame, plane after plane; what lies between them stays zero."""
     for offset, labels, stored in zip(scan.offsets, contents.labels, contents.stored, strict=True):
         file.seek(offset)
@@ -159,7 +159,7 @@ class _View:
     voxels: npt.NDArray[Any]
 
 
-def header_of(scan: Scan, mouse: Mouse = MOUSE) -> Header:
+def header_of(scan: PhantomScan, mouse: Mouse = MOUSE) -> Header:
     """Return the header that goes with a scan of a mouse; its blocks' extremes and counts are those of the voxels.
 
     Raises:
@@ -169,7 +169,7 @@ def header_of(scan: Scan, mouse: Mouse = MOUSE) -> Header:
     return contents_of(scan, mouse).header
 
 
-def contents_of(scan: Scan, mouse: Mouse = MOUSE) -> Contents:
+def contents_of(scan: PhantomScan, mouse: Mouse = MOUSE) -> Contents:
     """Return header and voxels of a scan of a mouse; errors as `header_of`."""
     main = main_of(scan, mouse)
     grid, blocks = grid_of(main)[0], scan.blocks
@@ -184,7 +184,7 @@ def contents_of(scan: Scan, mouse: Mouse = MOUSE) -> Contents:
     return Contents(header, tuple(view.labels for view in seen), tuple(stored for _, stored in filled))
 
 
-def _view(scan: Scan, mouse: Mouse, grid: Grid, bed: int, gate: int) -> _View:
+def _view(scan: PhantomScan, mouse: Mouse, grid: Grid, bed: int, gate: int) -> _View:
     x, y, z = grid.shift_mm
     place = replace(grid, shift_mm=(x, y, z + (scan.beds[bed] - scan.beds[0])))
     breathing = mouse.in_gate(gate)
@@ -193,7 +193,7 @@ def _view(scan: Scan, mouse: Mouse, grid: Grid, bed: int, gate: int) -> _View:
     return _View(breathing, labels, np.sum([np.bincount(plane.ravel(), minlength=number) for plane in labels], axis=0))
 
 
-def _frame(scan: Scan, block: Block, view: _View) -> tuple[Frame, npt.NDArray[Any]]:
+def _frame(scan: PhantomScan, block: Block, view: _View) -> tuple[Frame, npt.NDArray[Any]]:
     """Return a frame block, without its index and its place in the file, and the stored value of each label."""
     truth, present = _truth(scan, block, view.mouse), view.voxels > 0
     per_scaled = _bqml_per_scaled(scan) if scan.is_emission else 1.0
@@ -219,7 +219,7 @@ def _frame(scan: Scan, block: Block, view: _View) -> tuple[Frame, npt.NDArray[An
     return (_counted(frame, scan, block.time, float(truth @ view.voxels)) if scan.is_emission else frame), stored
 
 
-def _truth(scan: Scan, block: Block, mouse: Mouse) -> Float:
+def _truth(scan: PhantomScan, block: Block, mouse: Mouse) -> Float:
     """Return (n + 1,) HU, 1/cm or Bq/mL of each label; the mouse is that of the block's gate."""
     hounsfield, time = mouse.hounsfield_of_labels(), block.time
     if scan.modality is Modality.CT:
@@ -232,7 +232,7 @@ def _truth(scan: Scan, block: Block, mouse: Mouse) -> Float:
     return np.asarray(activity * left * scattered**block.window)
 
 
-def _counted(frame: Frame, scan: Scan, time: FrameTime, bqml_voxels: float) -> Frame:
+def _counted(frame: Frame, scan: PhantomScan, time: FrameTime, bqml_voxels: float) -> Frame:
     """Return a frame with its corrections and counts; `bqml_voxels` is the sum over the voxels, in Bq/mL."""
     seconds = _seconds(scan, time)
     becquerel = bqml_voxels * math.prod(scan.spacing_mm) * _ML_PER_MM3
@@ -257,7 +257,7 @@ def _counted(frame: Frame, scan: Scan, time: FrameTime, bqml_voxels: float) -> F
     )
 
 
-def _scale_factor(scan: Scan, time: FrameTime, largest: float) -> float:
+def _scale_factor(scan: PhantomScan, time: FrameTime, largest: float) -> float:
     """Return a block's scale factor; integers get the one that stores `largest` as their type's largest number."""
     if scan.scale_factor is not None:
         return scan.scale_factor
@@ -280,7 +280,7 @@ def _stored(values: Float, present: npt.NDArray[np.bool_], dtype: np.dtype[Any])
     return held.astype(dtype)
 
 
-def _bqml_per_scaled(scan: Scan) -> float:
+def _bqml_per_scaled(scan: PhantomScan) -> float:
     """Return Bq/mL of a `stored * scale_factor` of 1; 1 without calibration."""
     unit = {CalibrationUnits.NCI_PER_CC: _BQ_PER_NCI, CalibrationUnits.BQ_PER_CC: 1.0}
     becquerel = unit.get(scan.calibration.units or CalibrationUnits.UNKNOWN, 0.0) * (scan.calibration.factor or 0.0)
@@ -288,20 +288,20 @@ def _bqml_per_scaled(scan: Scan) -> float:
     return becquerel / (fraction if 0 < fraction <= 1 else 1.0) or 1.0
 
 
-def _seconds(scan: Scan, time: FrameTime) -> float:
+def _seconds(scan: PhantomScan, time: FrameTime) -> float:
     """Return for how long a gate is measured in a time frame, s."""
     return (time.duration_s or 1.0) / scan.gates
 
 
-def _decay(scan: Scan, time: FrameTime) -> float:
+def _decay(scan: PhantomScan, time: FrameTime) -> float:
     """Return the factor from the mean activity of a time frame to that at the start of the scan."""
     half_life = scan.tracer.half_life_s
     return decay_factor(time.start_s, time.duration_s, half_life) if half_life else 1.0
 
 
-def _decay_correction(scan: Scan, time: FrameTime) -> float:
+def _decay_correction(scan: PhantomScan, time: FrameTime) -> float:
     return _decay(scan, time) if scan.decay_corrected else 1.0
 
 
-def _deadtime(scan: Scan, time: FrameTime) -> float:
+def _deadtime(scan: PhantomScan, time: FrameTime) -> float:
     return 1.0 if scan.modality is Modality.SPECT else round(1.013 + 0.041 * math.exp(-time.start_s / 900.0), 6)

@@ -27,12 +27,12 @@ from inveonimaging.inveon.hdr.model import (
     Tracer,
 )
 from inveonimaging.phantom.mouse import Mouse
-from inveonimaging.phantom.scan import NOT_CALIBRATED, Scan
+from inveonimaging.phantom.scan import NOT_CALIBRATED, PhantomScan
 
 SINGLES_BLOCKS = 4
 
 
-def main_of(scan: Scan, mouse: Mouse) -> Header:
+def main_of(scan: PhantomScan, mouse: Mouse) -> Header:
     """Return the main block of the header that goes with a scan of a mouse.
 
     Raises:
@@ -71,7 +71,7 @@ def main_of(scan: Scan, mouse: Mouse) -> Header:
     return _OF_MODALITY[scan.modality](common, scan, mouse)
 
 
-def _check(scan: Scan) -> None:
+def _check(scan: PhantomScan) -> None:
     """Raise OptionError for a scan that cannot be."""
     if scan.modality not in _OF_MODALITY:
         raise OptionError(f"the phantom has no {scan.modality.label}", expected="PET, CT or SPECT")
@@ -83,7 +83,7 @@ def _check(scan: Scan) -> None:
         raise OptionError("the scan cannot be a mu map", expected="a PET with one time frame and one gate")
 
 
-def _gating(scan: Scan) -> Gating:
+def _gating(scan: PhantomScan) -> Gating:
     if scan.gates == 1:
         return Gating()
     return Gating(
@@ -93,7 +93,7 @@ def _gating(scan: Scan) -> Gating:
     )
 
 
-def _pet(header: Header, scan: Scan, mouse: Mouse) -> Header:
+def _pet(header: Header, scan: PhantomScan, mouse: Mouse) -> Header:
     if scan.mu_map:
         return _mu_map(header)
     return replace(
@@ -109,7 +109,7 @@ def _pet(header: Header, scan: Scan, mouse: Mouse) -> Header:
     )
 
 
-def _pet_mode(scan: Scan) -> AcquisitionMode:
+def _pet_mode(scan: PhantomScan) -> AcquisitionMode:
     """Return the one mode that a PET's header can name: the first of these that fits."""
     modes = {
         AcquisitionMode.CONTINUOUS_BED: scan.continuous,
@@ -137,7 +137,7 @@ def _mu_map(header: Header) -> Header:
     )
 
 
-def _ct(header: Header, scan: Scan, _mouse: Mouse) -> Header:
+def _ct(header: Header, scan: PhantomScan, _mouse: Mouse) -> Header:
     seconds = int(sum(time.duration_s for time in scan.frames))
     return replace(
         header,
@@ -152,7 +152,7 @@ def _ct(header: Header, scan: Scan, _mouse: Mouse) -> Header:
     )
 
 
-def _spect(header: Header, scan: Scan, mouse: Mouse) -> Header:
+def _spect(header: Header, scan: PhantomScan, mouse: Mouse) -> Header:
     """Return a SPECT's header; no public source knows a `modality_configuration` of the platform's SPECT.
 
     The gantry makes one revolution for each time frame of each bed position; the durations of the projections, in s,
@@ -189,14 +189,14 @@ def _gantry(projections: int, revolutions: float, durations: tuple[Indexed, ...]
     )
 
 
-_OF_MODALITY: dict[Modality, Callable[[Header, Scan, Mouse], Header]] = {
+_OF_MODALITY: dict[Modality, Callable[[Header, PhantomScan, Mouse], Header]] = {
     Modality.PET: _pet,
     Modality.CT: _ct,
     Modality.SPECT: _spect,
 }
 
 
-def _geometry(scan: Scan) -> Geometry:
+def _geometry(scan: PhantomScan) -> Geometry:
     x, y, z = scan.spacing_mm
     return Geometry(
         rotation_deg=0.0,
@@ -219,7 +219,7 @@ def _geometry(scan: Scan) -> Geometry:
     )
 
 
-def _injected(scan: Scan, mouse: Mouse) -> Tracer:
+def _injected(scan: PhantomScan, mouse: Mouse) -> Tracer:
     before, tracer = mouse.injected_before_s, scan.tracer
     decayed = 2 ** (before / tracer.half_life_s) if tracer.half_life_s else None
     return replace(

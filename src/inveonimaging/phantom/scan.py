@@ -93,7 +93,7 @@ SUBJECT = Subject(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scan:
+class PhantomScan:
     """What a pair of files is to say.
 
     Attributes:
@@ -182,14 +182,14 @@ class Scan:
         return tuple(self.first_offset + n * step for n in range(len(self.blocks)))
 
 
-PET_SCAN = Scan(
+PET_SCAN = PhantomScan(
     modality=Modality.PET,
     shape=(64, 64, 98),
     spacing_mm=(0.776383, 0.776383, 0.796),
     shift_mm=(-0.63, 1.17, -1.31),
     frames=frames_of(*[15.0] * 4, *[60.0] * 4, *[300.0] * 5, *[600.0] * 3),
 )
-CT_SCAN = Scan(
+CT_SCAN = PhantomScan(
     modality=Modality.CT,
     shape=(160, 160, 320),
     spacing_mm=(0.25, 0.25, 0.25),
@@ -198,7 +198,7 @@ CT_SCAN = Scan(
     frames=(FrameTime(0.0, 372.0),),
     scan_time=_CT_START,
 )
-SPECT_SCAN = Scan(
+SPECT_SCAN = PhantomScan(
     modality=Modality.SPECT,
     shape=(64, 64, 64),
     spacing_mm=(0.5, 0.5, 0.5),

@@ -123,17 +123,17 @@ def _of_study(root: Path, study: Study, findings: list[Finding]) -> Iterator[_Sc
     Scans of several subjects have rows of their own: what a conversion refuses is a warning here.
     """
     given, headers = study.corrections.subject, study.headers
-    animal, found = animal_of(headers, given, study.told)
+    animal, found = animal_of(headers, given, study.sheet_values)
     is_one = not any(each.severity is Severity.ERROR for each in found)
     description = next((header.study for header in headers if header.study), None)
     if headers and not is_one:
         errors = (each for each in found if each.severity is Severity.ERROR)
         folder = str(study.scans[0].pair.data.parent)
         findings += [replace(each, severity=Severity.WARNING, path=folder) for each in errors]
-    at_scans = animals_of_scans(animal, headers, given, [scan.told for scan in study.scans])
+    at_scans = animals_of_scans(animal, headers, given, [scan.sheet_values for scan in study.scans])
     for scan, at_scan in zip(study.scans, at_scans, strict=True):
         header, data = scan.image.header, scan.pair.data
-        who = at_scan if is_one else animal_of([header], given, scan.told)[0]
+        who = at_scan if is_one else animal_of([header], given, scan.sheet_values)[0]
         path = data.relative_to(root).as_posix() if root in data.parents else data.name
         yield _Scan(
             _pattern(path),

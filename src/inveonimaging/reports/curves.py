@@ -11,7 +11,7 @@ from inveonimaging.physics.quantification import Unit
 from inveonimaging.physics.timing import expected_decay_factor, factor_to_injection
 from inveonimaging.reports.planes import Float
 from inveonimaging.reports.scales import unit_of
-from inveonimaging.reports.voxel_pass import Survey, activity_mbq
+from inveonimaging.reports.voxel_pass import VoxelSurvey, activity_mbq
 from inveonimaging.study.image import Image
 
 _MBQ = 1e6
@@ -59,7 +59,7 @@ class DecayCheck:
         return None if self.difference is None else abs(self.difference) <= _SAME_FACTOR
 
 
-def curves_of(image: Image, survey: Survey) -> tuple[Curve, ...]:
+def curves_of(image: Image, survey: VoxelSurvey) -> tuple[Curve, ...]:
     """Return the curves of a dynamic scan; none if its frames differ by something else than time, or have no times."""
     frames = image.frames
     if len(frames) == 1 or (image.part and image.part.is_gated) or image.scaling.unit in (Unit.HU, Unit.PER_CM):
@@ -76,7 +76,7 @@ def curves_of(image: Image, survey: Survey) -> tuple[Curve, ...]:
     return (Curve(whole.title, whole.unit, *times, whole.values[order], whole.reference, whole.reference_name), hot)
 
 
-def _whole(image: Image, survey: Survey) -> Curve:
+def _whole(image: Image, survey: VoxelSurvey) -> Curve:
     """Return the activity in the field of view, with the dose if the values are decay corrected to the scan's start."""
     nothing = np.zeros(0)
     if image.scaling.unit is not Unit.BQML:

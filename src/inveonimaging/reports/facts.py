@@ -18,7 +18,7 @@ from inveonimaging.physics.geometry import ASSUMED, DIRECTIONS
 from inveonimaging.physics.quantification import Unit
 from inveonimaging.reports.curves import DecayCheck, decay_checks
 from inveonimaging.reports.pictures import suv_per_value
-from inveonimaging.reports.voxel_pass import Survey
+from inveonimaging.reports.voxel_pass import VoxelSurvey
 from inveonimaging.sheet.application import origins
 from inveonimaging.study.image import Image
 from inveonimaging.units import S_PER_MINUTE, plain
@@ -102,10 +102,10 @@ def _from(fact: Fact, origin: Origin | None) -> Fact:
     return fact if origin is None or fact.value is None else replace(fact, source=printable(origin, _LONGEST))
 
 
-def series_facts(image: Image, told: SheetValues = NO_SHEET_VALUES) -> tuple[Fact, ...]:
+def series_facts(image: Image, sheet_values: SheetValues = NO_SHEET_VALUES) -> tuple[Fact, ...]:
     """Return what a series is: kind, times, place, unit; and where came from what a sheet may tell."""
     header = image.header
-    known = origins(header, told, image.pair.header.name)
+    known = origins(header, sheet_values, image.pair.header.name)
     labels = {"Dose": "dose", "Injected": "injection_time"}
     mode = (header.acquisition_mode.label,) if header.acquisition_mode else ()
     kind = "mu map" if is_mu_map(header) else image.modality.label
@@ -114,9 +114,9 @@ def series_facts(image: Image, told: SheetValues = NO_SHEET_VALUES) -> tuple[Fac
         *_given("Part", image.part_name),
         *(
             _from(fact, known.get("series_description"))
-            for fact in _given("Description", told.get("series_description"))
+            for fact in _given("Description", sheet_values.get("series_description"))
         ),
-        *(_from(fact, known.get("protocol")) for fact in _given("Protocol", told.get("protocol"))),
+        *(_from(fact, known.get("protocol")) for fact in _given("Protocol", sheet_values.get("protocol"))),
         *_given("Scanner", header.model and header.model.label),
         *_given("Study", header.study),
         _needed("Scan start", header.acquisition.started_at),
@@ -168,7 +168,7 @@ def posture_words(image: Image) -> str:
     return words
 
 
-def voxel_facts(survey: Survey) -> tuple[Fact, ...]:
+def voxel_facts(survey: VoxelSurvey) -> tuple[Fact, ...]:
     """Return what the voxels tell."""
     facts: list[Fact] = []
     if survey.hottest:
@@ -184,7 +184,7 @@ def voxel_facts(survey: Survey) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def frame_rows(image: Image, survey: Survey) -> tuple[FrameRow, ...]:
+def frame_rows(image: Image, survey: VoxelSurvey) -> tuple[FrameRow, ...]:
     """Return the frames of a scan with several, or with a decay factor to check."""
     checks = decay_checks(image)
     if len(image.frames) == 1 and not checks:

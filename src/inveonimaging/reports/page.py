@@ -162,7 +162,7 @@ def _series(each: Series, drawing: Any, *, has_own_weight: bool) -> dict[str, An
 
     image, number = each.image, each.number
     weight = facts.weight_words(each.animal.weight_kg) if has_own_weight else None
-    shown = (*facts.series_facts(image, each.told), *((facts.Fact("Weight", weight),) if weight else ()))
+    shown = (*facts.series_facts(image, each.sheet_values), *((facts.Fact("Weight", weight),) if weight else ()))
     rows = facts.frame_rows(image, drawing.survey) if drawing else ()
     return {
         "number": number,

@@ -20,7 +20,7 @@ from inveonimaging.reports.curves import curves_of
 from inveonimaging.reports.draw import Layer, Picture, contact_sheet, planes_picture
 from inveonimaging.reports.planes import HALF_A_VOXEL, Plane, View, between, index_at, resampled, stored_axis
 from inveonimaging.reports.scales import Scale, scale_of
-from inveonimaging.reports.voxel_pass import Survey, survey_of
+from inveonimaging.reports.voxel_pass import VoxelSurvey, survey_of
 from inveonimaging.storage.whole_files import file_name, write_all
 from inveonimaging.study.image import Image
 from inveonimaging.study.reading import Series
@@ -35,17 +35,17 @@ class Drawn:
     """A series with what was found in its voxels, and its pictures."""
 
     series: Series
-    survey: Survey
+    survey: VoxelSurvey
     pictures: tuple[Picture, ...]
 
 
 def drawn(contents: Contents) -> Iterator[Drawn]:
     """Yield the series of a study with their pictures, one after the other, the first `MOST_SERIES` of them."""
     shown = contents.series[:MOST_SERIES]
-    bases = {series.space: series for series in reversed(shown) if series.image.modality is Modality.CT}
+    bases = {series.frame_of_reference: series for series in reversed(shown) if series.image.modality is Modality.CT}
     surveys = {base.number: survey_of(base.image) for base in bases.values() if _is_wanted(base, shown)}
     for series in shown:
-        base = bases.get(series.space) if _may_lie_on_ct(series) else None
+        base = bases.get(series.frame_of_reference) if _may_lie_on_ct(series) else None
         under = surveys[base.number] if base else None
         survey = surveys.get(series.number) or survey_of(series.image, _wanted(series.image, under))
         fused = _fused(series.image, survey, under) if under else ()
@@ -53,7 +53,7 @@ def drawn(contents: Contents) -> Iterator[Drawn]:
 
 
 def _is_wanted(base: Series, shown: tuple[Series, ...]) -> bool:
-    return any(_may_lie_on_ct(series) and series.space == base.space for series in shown)
+    return any(_may_lie_on_ct(series) and series.frame_of_reference == base.frame_of_reference for series in shown)
 
 
 def _may_lie_on_ct(series: Series) -> bool:
@@ -68,7 +68,7 @@ def suv_per_value(image: Image) -> float | None:
         return None
 
 
-def _planes(image: Image, survey: Survey) -> Iterator[Picture]:
+def _planes(image: Image, survey: VoxelSurvey) -> Iterator[Picture]:
     unit, suv, words = image.scaling.unit, suv_per_value(image), frames_in_words(image, survey.shown)
     still = Layer(survey.middle, scale_of(unit, survey), suv_per_value=suv)
     highest = Layer(survey.highest, scale_of(unit, survey, projection=True), suv_per_value=suv)
@@ -78,7 +78,7 @@ def _planes(image: Image, survey: Survey) -> Iterator[Picture]:
     yield _told(planes_picture("mip", [highest], told, projection=True), words)
 
 
-def _more(image: Image, survey: Survey) -> Iterator[Picture]:
+def _more(image: Image, survey: VoxelSurvey) -> Iterator[Picture]:
     curves = curves_of(image, survey)
     if curves and survey.hottest:
         yield _told(curves_picture("curves", curves, "Time-activity curves; a frame is as wide as it is long"), "")
@@ -122,7 +122,7 @@ def frames_in_words(image: Image, shown: tuple[int, ...]) -> str:
     return f"{what} from {min(starts) / _S_PER_MIN:.3g} to {stop / _S_PER_MIN:.3g} min"
 
 
-def _labels(image: Image, survey: Survey) -> Mapping[int, str]:
+def _labels(image: Image, survey: VoxelSurvey) -> Mapping[int, str]:
     """Return what stands above the pictures of a contact sheet: the gate, or when the frame starts."""
     if _is_gated(image):
         return {index: f"gate {image.frames[index].gate}" for index in survey.tiles}
@@ -136,14 +136,14 @@ def _start(image: Image, index: int) -> str:
     return f"{start:g} s" if abs(start) < 2 * _S_PER_MIN else f"{start / _S_PER_MIN:.3g} min"
 
 
-def _wanted(image: Image, under: Survey | None) -> list[tuple[Plane, int]]:
+def _wanted(image: Image, under: VoxelSurvey | None) -> list[tuple[Plane, int]]:
     """Return between which planes of an image those of a CT lie."""
     if under is None:
         return []
     return [(plane, index) for plane in Plane for index in {*_between(image, under, plane)[:2]}]
 
 
-def _between(image: Image, under: Survey, plane: Plane) -> tuple[int, int, float]:
+def _between(image: Image, under: VoxelSurvey, plane: Plane) -> tuple[int, int, float]:
     """Return the two planes of an image beside a CT's middle plane, and how far it is from the first; else NaN."""
     count = image.grid.shape[stored_axis(image.grid, plane.normal)]
     place = index_at(image.grid, plane, under.middle[plane].at_mm)
@@ -154,7 +154,7 @@ def _between(image: Image, under: Survey, plane: Plane) -> tuple[int, int, float
     return first, min(first + 1, count - 1), held - first
 
 
-def _fused(image: Image, survey: Survey, under: Survey) -> Iterator[Picture]:
+def _fused(image: Image, survey: VoxelSurvey, under: VoxelSurvey) -> Iterator[Picture]:
     """Yield the emission image on the CT's planes and projections, sampled where the CT's voxels are."""
     planes = {plane: on_plane(image, survey, under, plane) for plane in Plane}
     highest = {plane: resampled(survey.highest[plane], under.highest[plane]) for plane in Plane}
@@ -169,11 +169,11 @@ def _fused(image: Image, survey: Survey, under: Survey) -> Iterator[Picture]:
     yield _told(planes_picture("on-ct-mip", layers, told, projection=True), words)
 
 
-def _ct_scale(under: Survey, *, projection: bool) -> Scale:
+def _ct_scale(under: VoxelSurvey, *, projection: bool) -> Scale:
     return scale_of(Unit.HU, under, projection=projection)
 
 
-def on_plane(image: Image, survey: Survey, under: Survey, plane: Plane) -> View:
+def on_plane(image: Image, survey: VoxelSurvey, under: VoxelSurvey, plane: Plane) -> View:
     """Return an image on the pixels of a CT's middle plane: linear between voxels, NaN outside the image."""
     first, second, fraction = _between(image, under, plane)
     onto = under.middle[plane]

@@ -9,7 +9,7 @@ import numpy as np
 
 from inveonimaging.physics.quantification import Unit
 from inveonimaging.reports.planes import Values
-from inveonimaging.reports.voxel_pass import Survey
+from inveonimaging.reports.voxel_pass import VoxelSurvey
 
 _CT_HU = (-500.0, 1000.0)  # from lung to dense bone
 _CT_HIGHEST_HU = (-200.0, 1500.0)  # of a projection: bone stands out
@@ -41,7 +41,7 @@ class Scale:
     is_cut: bool = False
 
 
-def scale_of(unit: Unit, survey: Survey, *, projection: bool = False) -> Scale:
+def scale_of(unit: Unit, survey: VoxelSurvey, *, projection: bool = False) -> Scale:
     """Return the scale of a series' pictures."""
     if unit is Unit.HU:
         return _hounsfield(survey, _CT_HIGHEST_HU if projection else _CT_HU)
@@ -68,7 +68,7 @@ def _raised(power: int) -> str:
     return str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
 
 
-def _hounsfield(survey: Survey, window: tuple[float, float]) -> Scale:
+def _hounsfield(survey: VoxelSurvey, window: tuple[float, float]) -> Scale:
     """Return the usual window, or one of what there is if hardly anything lies in it: these are no HU then."""
     planes = [view.values for view in survey.middle.values()]
     low, high = (float(np.percentile(np.concatenate([each.ravel() for each in planes]), p)) for p in (1, 99))
@@ -77,7 +77,7 @@ def _hounsfield(survey: Survey, window: tuple[float, float]) -> Scale:
     return Scale(*window, Unit.HU.value)
 
 
-def _end(survey: Survey) -> float:
+def _end(survey: VoxelSurvey) -> float:
     """Return a round number below which most of what is not faint lies, in the projections."""
     values = np.concatenate([view.values.ravel() for view in survey.highest.values()])
     return rounded_up(_percentile(values))

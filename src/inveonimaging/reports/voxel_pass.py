@@ -35,7 +35,7 @@ class Region:
 
 
 @dataclass(frozen=True)
-class Survey:
+class VoxelSurvey:
     """What a pass over the voxels found, in the image's unit.
 
     Attributes:
@@ -82,7 +82,7 @@ def shown_frames(image: Image) -> tuple[tuple[int, ...], Float]:
     return tuple(indices), weights / weights.sum()
 
 
-def survey_of(image: Image, wanted: Sequence[tuple[Plane, int]] = ()) -> Survey:
+def survey_of(image: Image, wanted: Sequence[tuple[Plane, int]] = ()) -> VoxelSurvey:
     """Read a series once.
 
     Args:
@@ -151,11 +151,11 @@ class _Gathering:
             if self._hottest:
                 self._hottest.add(mean)
 
-    def done(self) -> Survey:
+    def done(self) -> VoxelSurvey:
         """Return what was gathered."""
         gated = self._image.part is not None and self._image.part.is_gated
         region = self._hottest.region(self._image) if self._hottest else None
-        return Survey(
+        return VoxelSurvey(
             shown=self._shown,
             middle={plane: stack.view(stack.kept) for plane, stack in self._planes.items()},
             highest={plane: stack.view(stack.highest) for plane, stack in self._planes.items()},

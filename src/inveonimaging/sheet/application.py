@@ -43,24 +43,26 @@ _OF_DOSE = ("dose_mbq", "residual_mbq")
 _BQ = {ActivityUnits.MCI: units.MBQ_PER_MCI, ActivityUnits.MBQ: units.ONE}
 
 
-def applied(header: Header, told: SheetValues) -> Header:
+def with_sheet_values(header: Header, sheet_values: SheetValues) -> Header:
     """Return a header with what a sheet says of its scan.
 
     Raises:
         InputError: a dose of which a part is missing, or of which nothing would be left; with the row.
     """
-    if not told.cells:
+    if not sheet_values.cells:
         return header
     changed = replace(
         header,
-        subject=replace(header.subject, **_subject(header.subject, told)),
-        study=told.get("study_description") if "study_description" in told.cells else header.study,
+        subject=replace(header.subject, **_subject(header.subject, sheet_values)),
+        study=sheet_values.get("study_description") if "study_description" in sheet_values.cells else header.study,
     )
-    if "investigator" in told.cells:
-        changed = replace(changed, acquisition=replace(header.acquisition, investigator=told.get("investigator")))
+    if "investigator" in sheet_values.cells:
+        changed = replace(
+            changed, acquisition=replace(header.acquisition, investigator=sheet_values.get("investigator"))
+        )
     if has_tracer(header):
-        changed = replace(changed, tracer=_tracer(header.tracer, told))
-    replaced = {key for name in told.cells for key in _KEYS.get(name, ())}
+        changed = replace(changed, tracer=_tracer(header.tracer, sheet_values))
+    replaced = {key for name in sheet_values.cells for key in _KEYS.get(name, ())}
     return replace(changed, source=tuple(line for line in header.source if line.key not in replaced))
 
 
@@ -69,34 +71,38 @@ def has_tracer(header: Header) -> bool:
     return modality_of(header)[0] is not Modality.CT and not is_transmission(header)
 
 
-def _subject(subject: Subject, told: SheetValues) -> dict[str, Any]:
+def _subject(subject: Subject, sheet_values: SheetValues) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, attribute in _SUBJECT.items():
-        if name in told.cells:
-            value = told.get(name)
+        if name in sheet_values.cells:
+            value = sheet_values.get(name)
             values[attribute] = None if value is None else str(value)
     born = birth_date_of(subject.date_of_birth or "")
-    if "birth_date" in told.cells and told.get("birth_date") != born:
+    if "birth_date" in sheet_values.cells and sheet_values.get("birth_date") != born:
         values["age"] = None  # that of another birth date
-    if "weight_kg" in told.cells:
-        values |= {"weight": told.get("weight_kg"), "weight_units": WeightUnits.KILOGRAM}
+    if "weight_kg" in sheet_values.cells:
+        values |= {"weight": sheet_values.get("weight_kg"), "weight_units": WeightUnits.KILOGRAM}
     return values
 
 
-def _tracer(tracer: Tracer, told: SheetValues) -> Tracer:
+def _tracer(tracer: Tracer, sheet_values: SheetValues) -> Tracer:
     """Return a tracer with what a sheet says, and with nothing of the header that its cells stand for."""
-    if "injection_time" in told.cells:
-        tracer = replace(tracer, injection_time=told.get("injection_time"))
+    if "injection_time" in sheet_values.cells:
+        tracer = replace(tracer, injection_time=sheet_values.get("injection_time"))
     for part, whole in (("dose_time", "dose_mbq"), ("residual_time", "residual_mbq")):
-        if told.get(part) and told.get(whole) is None:
-            raise _error(told, part, f"{whole.removesuffix('_mbq')}_MBq beside it")
-    if "dose_mbq" in told.cells:
-        tracer = _activities(tracer, dose=told.get("dose_mbq"), dose_units=ActivityUnits.MBQ)
-    tracer = replace(tracer, **{key: None for name, key in _ACTIVITY.items() if name in told.cells})
-    if told.get("dose_mbq") is not None and "dose_time" in told.cells and told.get("dose_time") is None:
-        raise _error(told, "dose_time", "a time, or an empty cell if the dose is that at the injection")
-    has_residual = told.get("residual_mbq") is not None
-    return _measured(tracer, told) if has_residual or told.get("dose_time") else tracer
+        if sheet_values.get(part) and sheet_values.get(whole) is None:
+            raise _error(sheet_values, part, f"{whole.removesuffix('_mbq')}_MBq beside it")
+    if "dose_mbq" in sheet_values.cells:
+        tracer = _activities(tracer, dose=sheet_values.get("dose_mbq"), dose_units=ActivityUnits.MBQ)
+    tracer = replace(tracer, **{key: None for name, key in _ACTIVITY.items() if name in sheet_values.cells})
+    if (
+        sheet_values.get("dose_mbq") is not None
+        and "dose_time" in sheet_values.cells
+        and sheet_values.get("dose_time") is None
+    ):
+        raise _error(sheet_values, "dose_time", "a time, or an empty cell if the dose is that at the injection")
+    has_residual = sheet_values.get("residual_mbq") is not None
+    return _measured(tracer, sheet_values) if has_residual or sheet_values.get("dose_time") else tracer
 
 
 def _activities(tracer: Tracer, **values: Any) -> Tracer:
@@ -104,46 +110,46 @@ def _activities(tracer: Tracer, **values: Any) -> Tracer:
     return replace(tracer, **{**dict.fromkeys(_DOSE), **values})
 
 
-def _measured(tracer: Tracer, told: SheetValues) -> Tracer:
+def _measured(tracer: Tracer, sheet_values: SheetValues) -> Tracer:
     """Return a tracer whose dose is that of the syringe less what was left in it."""
-    name = "residual_mbq" if told.get("residual_mbq") is not None else "dose_time"
-    before, at = told.get("dose_mbq"), told.get("dose_time") or tracer.injected_at
+    name = "residual_mbq" if sheet_values.get("residual_mbq") is not None else "dose_time"
+    before, at = sheet_values.get("dose_mbq"), sheet_values.get("dose_time") or tracer.injected_at
     if before is None:
         factor = _BQ.get(tracer.activity_units or ActivityUnits.UNKNOWN)
         at = tracer.activity_before_injection_time
         if not tracer.activity_before_injection or factor is None or at is None:
-            raise _error(told, name, "dose_MBq beside it")
+            raise _error(sheet_values, name, "dose_MBq beside it")
         before = units.convert(tracer.activity_before_injection, factor)
-    residual = told.get("residual_mbq") or 0.0
-    if residual and not told.get("residual_time"):
-        raise _error(told, name, "residual_time beside it")
+    residual = sheet_values.get("residual_mbq") or 0.0
+    if residual and not sheet_values.get("residual_time"):
+        raise _error(sheet_values, name, "residual_time beside it")
     if tracer.injected_at is None or not tracer.half_life_s:
-        raise _error(told, name, "injection_time, and a half-life in the header, to reckon the decay")
+        raise _error(sheet_values, name, "injection_time, and a half-life in the header, to reckon the decay")
     measured = _activities(
         tracer,
         activity_units=ActivityUnits.MBQ,
         activity_before_injection=before,
         activity_before_injection_time=at,
         residual_activity=residual,
-        residual_activity_time=told.get("residual_time") or at,
+        residual_activity_time=sheet_values.get("residual_time") or at,
     )
     if (measured.measured_dose_bq or 0.0) <= 0:
-        raise _error(told, name, "less than the dose: at the injection nothing would be left")
+        raise _error(sheet_values, name, "less than the dose: at the injection nothing would be left")
     return measured
 
 
-def _error(told: SheetValues, name: str, expected: str) -> InputError:
-    cell = told.cells[name]
+def _error(sheet_values: SheetValues, name: str, expected: str) -> InputError:
+    cell = sheet_values.cells[name]
     what = "unknown" if cell.value is None else "given"
-    return InputError(f"{cell.title} is {what}", path=told.path, line=cell.row, expected=expected)
+    return InputError(f"{cell.title} is {what}", path=sheet_values.path, line=cell.row, expected=expected)
 
 
-def origins(header: Header, told: SheetValues, file: str) -> dict[str, Origin]:
+def origins(header: Header, sheet_values: SheetValues, file: str) -> dict[str, Origin]:
     """Return where the values of a scan came from that a sheet can give.
 
     Args:
         header: as it was read, or with the sheet's values.
-        told: what the sheet says.
+        sheet_values: what the sheet says.
         file: the header's name.
     """
 
@@ -154,12 +160,12 @@ def origins(header: Header, told: SheetValues, file: str) -> dict[str, Origin]:
     tracer = header.tracer
     if has_tracer(header) and tracer.dose_bq:
         key = "activity_before_injection" if (tracer.measured_dose_bq or 0.0) > 0 else "dose"
-        given = next((name for name in _OF_DOSE if told.get(name) is not None), None)
-        found["dose"] = told.origin(given) if given else of_key(key)
+        given = next((name for name in _OF_DOSE if sheet_values.get(name) is not None), None)
+        found["dose"] = sheet_values.origin(given) if given else of_key(key)
     if has_tracer(header) and tracer.injected_at:
-        is_told = told.get("injection_time") is not None
-        found["injection_time"] = told.origin("injection_time") if is_told else of_key("injection_time")
+        is_in_sheet = sheet_values.get("injection_time") is not None
+        found["injection_time"] = sheet_values.origin("injection_time") if is_in_sheet else of_key("injection_time")
     for name in ("protocol", "series_description"):
-        if told.get(name) is not None:
-            found[name] = told.origin(name)
+        if sheet_values.get(name) is not None:
+            found[name] = sheet_values.origin(name)
     return found

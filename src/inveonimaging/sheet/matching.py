@@ -21,7 +21,6 @@ from inveonimaging.sheet.needs import refuse_incomplete
 _WILD = frozenset("*?[")
 _NAMED = 8
 Rank = tuple[int, int, int]
-Scan = tuple[Pair, Header]
 
 
 class Row(NamedTuple):
@@ -110,7 +109,7 @@ class Sheet:
         """Return the numbers of the rows that match a scan, whatever they say of it."""
         return tuple(sorted(row.number for _, row in self._ranked(pair, header)))
 
-    def of_study(self, told: Iterable[SheetValues]) -> SheetValues:
+    def of_study(self, sheet_values: Iterable[SheetValues]) -> SheetValues:
         """Return what is said of a study as a whole by what is said of its scans; a weight only if all say the same.
 
         Raises:
@@ -119,7 +118,7 @@ class Sheet:
         cells: dict[str, Cell] = {}
         rows: set[int] = set()
         differing: set[str] = set()
-        for each in told:
+        for each in sheet_values:
             rows |= set(each.rows)
             for name, cell in each.only(STUDY_NAMES).cells.items():
                 found = cells.setdefault(name, cell)
@@ -187,7 +186,9 @@ def _shown(cell: Cell) -> str:
     return f"'{printable(cell.text, 40)}'"
 
 
-def sheet_values_of(sheet: Sheet | None, scans: Sequence[Scan]) -> tuple[tuple[SheetValues, ...], SheetValues]:
+def sheet_values_of(
+    sheet: Sheet | None, scans: Sequence[tuple[Pair, Header]]
+) -> tuple[tuple[SheetValues, ...], SheetValues]:
     """Return what a sheet says of each scan of a study, with what it says of the study, and that alone.
 
     Raises:
@@ -201,9 +202,9 @@ def sheet_values_of(sheet: Sheet | None, scans: Sequence[Scan]) -> tuple[tuple[S
     return tuple(SheetValues(each.path, {**each.cells, **whole.cells}, each.rows) for each in of_scans), whole
 
 
-def unmatched_scan(sheet: Sheet, told: SheetValues) -> tuple[Finding, ...]:
+def unmatched_scan(sheet: Sheet, sheet_values: SheetValues) -> tuple[Finding, ...]:
     """Return a finding if no row is about a scan."""
-    if told.rows:
+    if sheet_values.rows:
         return ()
     return (Finding("scan-not-in-sheet", f"no row of {printable(sheet.name)} matches this scan"),)
 

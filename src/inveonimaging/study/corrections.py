@@ -26,7 +26,7 @@ from inveonimaging.given import (
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.sheet.matching import Sheet
 from inveonimaging.sheet.reading import read_sheet
-from inveonimaging.study.registration import Space
+from inveonimaging.study.registration import RegistrationPolicy
 
 _LONGEST_CYCLE_MS = 60_000
 _NOT_IN_A_MANIFEST = {"subject", "sheet"}
@@ -80,7 +80,9 @@ class Corrections:
     scan_time: Given[datetime | str | None, datetime | None] = Given(optional(local_time), None)
     apply_hounsfield: Given[bool | None, bool | None] = Given(optional(switch), None)
     allow_long_data: Given[bool | None, bool | None] = Given(optional(switch), None)
-    frame_of_reference: Given[Space | str, Space] = Given(choice(Space), Space.AUTO)
+    frame_of_reference: Given[RegistrationPolicy | str, RegistrationPolicy] = Given(
+        choice(RegistrationPolicy), RegistrationPolicy.AUTO
+    )
     subject: Given[GivenSubject | Mapping[str, Any] | None, GivenSubject] = Given(subject_given, None)
     sheet: Given[Sheet | PathLike | None, Sheet | None] = Given(
         optional(kept_or_read(Sheet, read_sheet, "the path of a sheet, or what read_sheet returns")), None
@@ -100,7 +102,9 @@ class Corrections:
     def shown(self) -> dict[str, str]:
         """Those that are not left to the headers, as text."""
         values = {name: value for name, value in self.values.items() if name not in _NOT_IN_A_MANIFEST}
-        values["frame_of_reference"] = None if self.frame_of_reference is Space.AUTO else self.frame_of_reference
+        values["frame_of_reference"] = (
+            None if self.frame_of_reference is RegistrationPolicy.AUTO else self.frame_of_reference
+        )
         values |= {f"subject.{name}": value for name, value in vars(self.subject).items()}
         values["subjects"] = self.sheet and self.sheet.name
         return {name: printable(_text(value)) for name, value in values.items() if value}

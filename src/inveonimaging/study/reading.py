@@ -19,12 +19,12 @@ from inveonimaging.inveon.modality import refuse_unconvertible
 from inveonimaging.inveon.pairs import Folder, Pair, no_pairs, pair_of, reason_of, scan_folder
 from inveonimaging.physics.gating import Gating
 from inveonimaging.redaction.request import Deidentify
-from inveonimaging.sheet.application import applied
+from inveonimaging.sheet.application import with_sheet_values
 from inveonimaging.sheet.matching import sheet_values_of, unmatched_scan
 from inveonimaging.study.corrections import BedDirection, Corrections
 from inveonimaging.study.image import Image, locate, read_pair, series_groups, split, with_header
 from inveonimaging.study.redacting import StudyRedaction, study_redaction_of
-from inveonimaging.study.registration import spaces_of
+from inveonimaging.study.registration import frames_of_reference
 from inveonimaging.study.sessions import sessions_of
 
 _HALF = "half of a pair: the other of .img and .img.hdr is missing"
@@ -41,10 +41,10 @@ class Scan:
         groups: the frame groups, each an image that becomes a series.
         gating: of frames that differ by gate.
         findings: on the frame groups; those of the file are the image's.
-        told: what a sheet says of the scan.
+        sheet_values: what a sheet says of the scan.
         animal: as it was at the scan, with the weight of that day.
-        refusal: nothing tells the frame blocks apart, so that each is a group of its own here; None if they can be told
-            apart.
+        refusal: why the frame blocks cannot be distinguished, so that each is a group of its own here; None if they can
+            be.
     """
 
     pair: Pair
@@ -53,7 +53,7 @@ class Scan:
     groups: tuple[Image, ...]
     gating: Gating | None
     findings: tuple[Finding, ...]
-    told: SheetValues = NO_SHEET_VALUES
+    sheet_values: SheetValues = NO_SHEET_VALUES
     animal: Animal = field(default_factory=Animal)
     refusal: InveonError | None = None
 
@@ -70,14 +70,14 @@ class Series:
     Attributes:
         image: the frames of the group.
         number: Series Number, from 1.
-        space: number of the first series whose frame of reference it shares.
+        frame_of_reference: number of the first series whose frame of reference it shares.
         attenuation: number of the series that its attenuation was corrected with, if it is in the study.
         scan: the pair of files.
     """
 
     image: Image
     number: int
-    space: int
+    frame_of_reference: int
     attenuation: int | None
     scan: Scan
 
@@ -92,9 +92,9 @@ class Series:
         return self.scan.gating
 
     @property
-    def told(self) -> SheetValues:
+    def sheet_values(self) -> SheetValues:
         """What a sheet says of its scan; the image's header says it, too."""
-        return self.scan.told
+        return self.scan.sheet_values
 
     @property
     def animal(self) -> Animal:
@@ -112,7 +112,7 @@ class Study:
         scans: in the order of their names; those that can be read.
         series: in the order of their numbers.
         animal: whose headers these are.
-        told: what a sheet says of the study.
+        sheet_values: what a sheet says of the study.
         findings: on the frames of reference, the animal and the redaction; an error among them is why the scans make no
             study.
         errors: why pairs cannot be read, or hold no image.
@@ -125,7 +125,7 @@ class Study:
     scans: tuple[Scan, ...]
     series: tuple[Series, ...]
     animal: Animal
-    told: SheetValues
+    sheet_values: SheetValues
     findings: tuple[Finding, ...]
     errors: Mapping[Pair, InveonError]
     raw: tuple[Image, ...]
@@ -211,12 +211,19 @@ def read_pairs(
     redaction = study_redaction_of(ordered, corrections, deidentify)
     corrections = redaction.corrections
     files, raw, errors = _read_all(ordered, redaction)
-    if redaction.told:
-        told, of_study = tuple(redaction.told[0][each.number] for each in files), redaction.told[1]
+    if redaction.sheet_values:
+        sheet_values, of_study = (
+            tuple(redaction.sheet_values[0][each.number] for each in files),
+            redaction.sheet_values[1],
+        )
     else:
-        told, of_study = sheet_values_of(corrections.sheet, [(each.image.pair, each.image.header) for each in files])
-    scans = list(_scans(_completed(_with_sheet(files, told, errors, corrections), corrections), corrections, errors))
-    headers, said = [each.image.header for each in scans], [each.told for each in scans]
+        sheet_values, of_study = sheet_values_of(
+            corrections.sheet, [(each.image.pair, each.image.header) for each in files]
+        )
+    scans = list(
+        _scans(_completed(_with_sheet(files, sheet_values, errors, corrections), corrections), corrections, errors)
+    )
+    headers, said = [each.image.header for each in scans], [each.sheet_values for each in scans]
     names = [each.image.pair.header.name for each in scans]
     animal, found = animal_of(headers, corrections.subject, of_study, names) if scans else (Animal(), ())
     animals = animals_of_scans(animal, headers, corrections.subject, said, names)
@@ -229,7 +236,7 @@ def read_pairs(
         scans=tuple(scans),
         series=series,
         animal=animal,
-        told=of_study,
+        sheet_values=of_study,
         findings=(
             *(replace(finding, path=str(source)) for finding in shared),
             *redaction.findings,
@@ -254,7 +261,7 @@ class _File:
     pair: Pair
     number: int
     image: Image
-    told: SheetValues = NO_SHEET_VALUES
+    sheet_values: SheetValues = NO_SHEET_VALUES
 
 
 def _read(pair: Pair, redaction: StudyRedaction, number: int) -> _File:
@@ -290,17 +297,20 @@ def _read_all(
 
 
 def _with_sheet(
-    files: Sequence[_File], told: Sequence[SheetValues], errors: dict[Pair, InveonError], corrections: Corrections
+    files: Sequence[_File],
+    sheet_values: Sequence[SheetValues],
+    errors: dict[Pair, InveonError],
+    corrections: Corrections,
 ) -> Iterator[_File]:
     """Yield files whose headers say what the sheet says; what makes no sense in it is an error."""
-    for each, said in zip(files, told, strict=True):
+    for each, said in zip(files, sheet_values, strict=True):
         image, sheet = each.image, corrections.sheet
         try:
             if sheet is not None:
                 unmatched = (locate(one, image.pair.header, image.header) for one in unmatched_scan(sheet, said))
-                image = with_header(image, applied(image.header, said))
+                image = with_header(image, with_sheet_values(image.header, said))
                 image = replace(image, findings=(*image.findings, *unmatched))
-            yield replace(each, image=image, told=said)
+            yield replace(each, image=image, sheet_values=said)
         except InveonError as error:
             errors[each.pair] = error.at(each.pair.header)
 
@@ -309,7 +319,7 @@ def _completed(files: Iterator[_File], corrections: Corrections) -> Iterator[_Fi
     """Yield files whose headers have what only other headers of the study say of the animal, with notes on it."""
     known = list(files)
     headers, found = completed_headers(
-        [each.image.header for each in known], [each.told for each in known], corrections.subject
+        [each.image.header for each in known], [each.sheet_values for each in known], corrections.subject
     )
     for each, header, notes in zip(known, headers, found, strict=True):
         located = (locate(note, each.image.pair.header, header) for note in notes)
@@ -341,7 +351,7 @@ def _scan(file: _File, corrections: Corrections) -> Scan:
         groups=groups,
         gating=gating,
         findings=tuple(locate(each, image.pair.header, image.header) for each in findings),
-        told=file.told,
+        sheet_values=file.sheet_values,
         refusal=refusal and refusal.at(file.pair.header),
     )
 
@@ -372,7 +382,7 @@ def _series(scans: Sequence[Scan], corrections: Corrections) -> tuple[tuple[Seri
     """Return the series of a study, and findings on the frames of reference that they share."""
     headers = [each.image.header for each in scans]
     firsts = [1 + sum(len(scan.groups) for scan in scans[:index]) for index in range(len(scans))]
-    spaces, findings = spaces_of(
+    frames, findings = frames_of_reference(
         headers,
         corrections.frame_of_reference,
         firsts,
@@ -380,8 +390,8 @@ def _series(scans: Sequence[Scan], corrections: Corrections) -> tuple[tuple[Seri
         scan_time=corrections.scan_time,
     )
     series = tuple(
-        Series(image=image, number=number, space=space, attenuation=None, scan=scan)
-        for scan, first, space in zip(scans, firsts, spaces, strict=True)
+        Series(image=image, number=number, frame_of_reference=frame_of_reference, attenuation=None, scan=scan)
+        for scan, first, frame_of_reference in zip(scans, firsts, frames, strict=True)
         for number, image in enumerate(scan.groups, first)
     )
     sessions = sessions_of(headers, corrections.scan_time)

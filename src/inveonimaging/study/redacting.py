@@ -38,15 +38,15 @@ class StudyRedaction:
         corrections: with their dates shifted as those of the headers.
         instead: names and text of each pair; None for the pair as it is.
         findings: on what was removed.
-        told: what a sheet says of each scan and of the study, which only the true names and headers tell; None if
-            nothing is de-identified.
+        sheet_values: what a sheet says of each scan and of the study, by the true names and headers; None if nothing
+            is de-identified.
         several: errors on headers that are of several animals, where the text that is left does not show it.
     """
 
     corrections: Corrections
     instead: tuple[RedactedSource | None, ...]
     findings: tuple[Finding, ...] = ()
-    told: tuple[tuple[SheetValues, ...], SheetValues] | None = None
+    sheet_values: tuple[tuple[SheetValues, ...], SheetValues] | None = None
     several: tuple[Finding, ...] = ()
 
 
@@ -61,7 +61,7 @@ def study_redaction_of(
     if deidentify is None:
         return StudyRedaction(corrections, (None,) * len(pairs))
     texts = [header_bytes(pair.header) for pair in pairs]
-    told, whole = _told(pairs, texts, corrections.sheet)
+    sheet_values, whole = _sheet_values(pairs, texts, corrections.sheet)
     start = corrections.scan_time.date() if corrections.scan_time else None
     patient_id = corrections.subject.id or whole.get("id")
     cover = redaction_context_of(list(zip(pairs, texts, strict=True)), deidentify, patient_id, start)
@@ -75,7 +75,7 @@ def study_redaction_of(
         named = neutral(number)
         instead.append(RedactedSource(named, text))
         findings += [replace(each, path=str(named.header)) for each in found]
-    covered_told = tuple(_shifted_told(each, cover) for each in told), _shifted_told(whole, cover)
+    shifted = tuple(_shifted_values(each, cover) for each in sheet_values), _shifted_values(whole, cover)
     headers = [parsed(pair, text) for pair, text in zip(pairs, texts, strict=True)]
     several = tuple(
         each for each in several_animals(headers, corrections.subject, whole) if each.key == "animal_number"
@@ -84,7 +84,7 @@ def study_redaction_of(
         patient_id = deidentify.pseudonym(stem_of(pairs[0].header.name))
         corrections = replace(corrections, subject=replace(corrections.subject, id=patient_id))
         findings.append(Finding("subject-unknown", _UNNAMED, key="subject_identifier"))
-    return StudyRedaction(_shifted(corrections, cover), tuple(instead), tuple(findings), covered_told, several)
+    return StudyRedaction(_shifted(corrections, cover), tuple(instead), tuple(findings), shifted, several)
 
 
 def without_paths(findings: Sequence[Finding], redaction: StudyRedaction) -> tuple[Finding, ...]:
@@ -102,7 +102,7 @@ def _shifted(corrections: Corrections, cover: RedactionContext) -> Corrections:
     return replace(corrections, scan_time=_moved(corrections.scan_time, cover), subject=subject, sheet=sheet)
 
 
-def _told(
+def _sheet_values(
     pairs: Sequence[Pair], texts: Sequence[bytes], sheet: Sheet | None
 ) -> tuple[tuple[SheetValues, ...], SheetValues]:
     """Return what a sheet says of each scan, and of the study, by their true names and headers."""
@@ -111,15 +111,15 @@ def _told(
     return sheet_values_of(sheet, [(pair, parsed(pair, text)) for pair, text in zip(pairs, texts, strict=True)])
 
 
-def _shifted_told(told: SheetValues, cover: RedactionContext) -> SheetValues:
+def _shifted_values(sheet_values: SheetValues, cover: RedactionContext) -> SheetValues:
     """Return what a sheet says, with its dates moved as those of the headers, and without the sheet's name."""
-    if told.path is None:
-        return told
+    if sheet_values.path is None:
+        return sheet_values
     cells = {
         name: cell._replace(value=_moved(cell.value, cover)) if isinstance(cell.value, date) else cell
-        for name, cell in told.cells.items()
+        for name, cell in sheet_values.cells.items()
     }
-    return replace(told, path=Path(_SHEET), cells=cells)
+    return replace(sheet_values, path=Path(_SHEET), cells=cells)
 
 
 def _moved(day: D, cover: RedactionContext) -> D:

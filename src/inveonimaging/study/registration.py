@@ -17,7 +17,7 @@ from inveonimaging.study.sessions import session_findings, sessions_of
 _NAMED = 8
 
 
-class Space(str, Enum):
+class RegistrationPolicy(str, Enum):
     """Who shares a frame of reference."""
 
     AUTO = "auto"
@@ -41,9 +41,9 @@ class _Scan:
         return self.posture or ASSUMED
 
 
-def spaces_of(
+def frames_of_reference(
     headers: Sequence[Header],
-    policy: Space,
+    policy: RegistrationPolicy,
     numbers: Sequence[int] | None = None,
     *,
     orientation: Orientation | None = None,
@@ -74,15 +74,19 @@ def spaces_of(
     return spaces, (*findings, *(replace(each, message=each.message + _as_asked(policy)) for each in warnings))
 
 
-def _as_asked(policy: Space) -> str:
-    return "; they share a Frame of Reference UID all the same, as was asked for" if policy is Space.SHARED else ""
+def _as_asked(policy: RegistrationPolicy) -> str:
+    return (
+        "; they share a Frame of Reference UID all the same, as was asked for"
+        if policy is RegistrationPolicy.SHARED
+        else ""
+    )
 
 
-def _shared(scans: Sequence[_Scan], policy: Space) -> tuple[tuple[int, ...], tuple[Finding, ...]]:
+def _shared(scans: Sequence[_Scan], policy: RegistrationPolicy) -> tuple[tuple[int, ...], tuple[Finding, ...]]:
     """Return the space of each scan, with notes on who shares and who does not, where the user did not decide."""
-    if policy is Space.SEPARATE:
+    if policy is RegistrationPolicy.SEPARATE:
         return tuple(each.number for each in scans), ()
-    if policy is Space.SHARED:
+    if policy is RegistrationPolicy.SHARED:
         return tuple(scans[0].number for _ in scans), ()
     spaces: list[int] = []
     findings: list[Finding] = []
@@ -91,7 +95,7 @@ def _shared(scans: Sequence[_Scan], policy: Space) -> tuple[tuple[int, ...], tup
         hindrance = "no header says that it is registered"
         for other, space in zip(scans[:index], spaces, strict=True):
             why = _why_registered(other.header, scan.header)
-            if why is None and policy is Space.AUTO:
+            if why is None and policy is RegistrationPolicy.AUTO:
                 continue
             members = [each for each, of_it in zip(scans, spaces, strict=False) if of_it == space]
             apart = next((why_not for each in members if (why_not := _why_apart(each, scan, scans))), None)
@@ -144,13 +148,16 @@ def _why_apart(one: _Scan, other: _Scan, scans: Sequence[_Scan]) -> str | None:
     return "the study has several sessions, and without scan_time it is not known which one is meant"
 
 
-def _postures(scans: Sequence[_Scan], policy: Space) -> Iterator[Finding]:
+def _postures(scans: Sequence[_Scan], policy: RegistrationPolicy) -> Iterator[Finding]:
     """Yield one warning if images of one session, in which the bed holds one posture, are placed by several."""
     pairs = [(one, other) for n, one in enumerate(scans) for other in scans[:n]]
     is_doubtful = any(
         one.placed is not other.placed
         and (one.session == other.session or None in (one.session, other.session))
-        and (policy in (Space.SHARED, Space.COMPATIBLE) or _why_registered(one.header, other.header))
+        and (
+            policy in (RegistrationPolicy.SHARED, RegistrationPolicy.COMPATIBLE)
+            or _why_registered(one.header, other.header)
+        )
         for one, other in pairs
     )
     if is_doubtful:

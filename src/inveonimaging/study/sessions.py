@@ -46,7 +46,7 @@ def _end_of(header: Header, start: datetime) -> datetime:
 def session_findings(
     headers: Sequence[Header], numbers: Sequence[int], sessions: Sequence[int | None], scan_time: datetime | None
 ) -> Iterator[Finding]:
-    """Yield one warning if a study holds scans of several sessions; arguments as `spaces_of` and `sessions_of`."""
+    """Yield one warning if a study holds scans of several sessions; arguments as of `frames_of_reference`."""
     firsts: dict[int, tuple[datetime, int]] = {}
     for header, number, session in zip(headers, numbers, sessions, strict=True):
         start = header.acquisition.started_at or scan_time

@@ -12,7 +12,7 @@ from inveonimaging.dicom_reading.times import number_of
 from inveonimaging.errors import printable
 from inveonimaging.verification.planes import Plane
 from inveonimaging.verification.result import Difference, Kind
-from inveonimaging.verification.source import Scan
+from inveonimaging.verification.source import SourceScan
 
 _RELATIVE = 1e-6
 _CUT = 64  # characters of a Long String
@@ -28,11 +28,11 @@ _FACTORS = {
     10.0: "ten times as much: mm taken for cm",
 }
 
-Excuse = Callable[[Scan, Plane, int, Any, Any], str | None]
+Excuse = Callable[[SourceScan, Plane, int, Any, Any], str | None]
 """What to note of a plane's frame instead of a difference, from what is found and what is true; None if it is one."""
 
 
-def no_excuse(_scan: Scan, _plane: Plane, _frame: int, _found: Any, _true: Any) -> None:
+def no_excuse(_scan: SourceScan, _plane: Plane, _frame: int, _found: Any, _true: Any) -> None:
     """Return that a difference is one."""
 
 
@@ -68,12 +68,12 @@ class Fact:
     code: str
     label: str
     found: Callable[[Plane], Any]
-    true: Callable[[Scan, int], Any]
+    true: Callable[[SourceScan, int], Any]
     _: KW_ONLY
     kind: Kind
     how: Comparison
     unit: str = ""
-    needed: Callable[[Scan, Plane], bool] = lambda _scan, _plane: True
+    needed: Callable[[SourceScan, Plane], bool] = lambda _scan, _plane: True
     is_noted: bool = False
     excuse: Excuse = no_excuse
 
@@ -99,7 +99,7 @@ class FactResults:
 
 
 def compare_facts(
-    facts: Sequence[Fact], planes: Sequence[Plane], frames: Sequence[int | None], scan: Scan
+    facts: Sequence[Fact], planes: Sequence[Plane], frames: Sequence[int | None], scan: SourceScan
 ) -> FactResults:
     """Compare all that planes state with what the header says.
 
@@ -116,7 +116,7 @@ def compare_facts(
 
 
 def _compare(
-    fact: Fact, planes: Sequence[Plane], frames: Sequence[int | None], scan: Scan, results: FactResults
+    fact: Fact, planes: Sequence[Plane], frames: Sequence[int | None], scan: SourceScan, results: FactResults
 ) -> None:
     tally = results.tallies.setdefault(fact.label, Tally())
     truths = [fact.true(scan, frame) for frame in range(len(scan.frames))]
@@ -149,7 +149,7 @@ def _compare(
     _report(fact, tally, worst, silent, scan, results)
 
 
-def _judged(fact: Fact, scan: Scan, plane: Plane, frame: int, found: Any, true: Any) -> tuple[float, str | None]:
+def _judged(fact: Fact, scan: SourceScan, plane: Plane, frame: int, found: Any, true: Any) -> tuple[float, str | None]:
     """Return how far what is found is from what is true, and what excuses it if that is too far."""
     away = math.inf if true is None else fact.how.away(found, true)
     return away, fact.excuse(scan, plane, frame, found, true) if away > fact.how.allowed else None
@@ -160,7 +160,7 @@ def _report(
     tally: Tally,
     worst: tuple[float, Plane, Any, Any] | None,
     silent: Plane | None,
-    scan: Scan,
+    scan: SourceScan,
     results: FactResults,
 ) -> None:
     if worst is not None:

@@ -18,7 +18,7 @@ from inveonimaging.redaction.free_text import folded
 from inveonimaging.verification.identity import KEPT, Name, Search, names_of
 from inveonimaging.verification.planes import Plane
 from inveonimaging.verification.result import Difference, Kind
-from inveonimaging.verification.source import Scan
+from inveonimaging.verification.source import SourceScan
 
 _MOST_DAYS = 100 * 366
 
@@ -48,7 +48,7 @@ class Hidden:
     names: tuple[Name, ...]
     pairs: dict[Pair, Pair]
 
-    def scan(self, scan: Scan) -> Scan:
+    def scan(self, scan: SourceScan) -> SourceScan:
         """Return a scan as it is after the de-identification."""
         days = timedelta(days=self.days)
         image = replace(scan.image, header=_moved(scan.header, days), pair=self.pairs[scan.image.pair])
@@ -86,7 +86,7 @@ class Hidden:
             yield Difference(code="dates-left", kind=Kind.IDENTITY, message=message, path=path)
 
 
-def hidden_of(scans: Sequence[Scan], series: Sequence[Series]) -> Hidden:
+def hidden_of(scans: Sequence[SourceScan], series: Sequence[Series]) -> Hidden:
     """Return what de-identified DICOM made of these scans must be."""
     is_moved = any(planes[0].get("LongitudinalTemporalInformationModified") == "MODIFIED" for planes in series)
     days = _days(scans, series) if is_moved else 0
@@ -94,7 +94,7 @@ def hidden_of(scans: Sequence[Scan], series: Sequence[Series]) -> Hidden:
     return Hidden(days, is_moved, _names(scans), pairs)
 
 
-def _days(scans: Sequence[Scan], series: Sequence[Series]) -> int:
+def _days(scans: Sequence[SourceScan], series: Sequence[Series]) -> int:
     """Return how many days the earliest series was moved by; the others, and all else, must agree."""
     true = [scan.start.date() for scan in scans if scan.start is not None]
     stated = [day for planes in series if (day := _day(planes[0]))]
@@ -107,7 +107,7 @@ def _day(plane: Plane) -> date | None:
     return moment.date() if moment else None
 
 
-def _names(scans: Sequence[Scan]) -> tuple[Name, ...]:
+def _names(scans: Sequence[SourceScan]) -> tuple[Name, ...]:
     """Return what must be gone, but for what was given anew."""
     given = [folded(str(getattr(scan.animal, name))) for scan in scans for name in _given(scan.animal)]
     lines = (line for scan in scans for line in scan.header.source)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from inveonimaging.errors import InputError
 from inveonimaging.verification.layout import AS_IT_IS, LAYOUTS, Layout
 from inveonimaging.verification.planes import Float, Plane
-from inveonimaging.verification.source import Scan
+from inveonimaging.verification.source import SourceScan
 
 _STEP = 1.0 + 1e-6  # of a slope: what cutting off instead of rounding gives at most
 _FITS = 0.75  # of a slope: half of it, and the rounding of the numbers that the fit is made from
@@ -41,10 +41,12 @@ class _Case:
     true: Float
     slope: float
     slot: tuple[int, int]
-    scan: Scan
+    scan: SourceScan
 
 
-def diagnosed(plane: Plane, slot: tuple[int, int], scan: Scan, layout: Layout, scale: tuple[float, float]) -> Diagnosis:
+def diagnosed(
+    plane: Plane, slot: tuple[int, int], scan: SourceScan, layout: Layout, scale: tuple[float, float]
+) -> Diagnosis:
     """Return what explains best why a plane is not what its slot of the source holds."""
     try:
         pixels = layout.undone(plane.pixels())

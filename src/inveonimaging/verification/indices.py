@@ -10,7 +10,7 @@ from inveonimaging.errors import printable
 from inveonimaging.verification.plane_matching import Placing, Slot
 from inveonimaging.verification.planes import Plane
 from inveonimaging.verification.result import Difference, Kind
-from inveonimaging.verification.source import Scan
+from inveonimaging.verification.source import SourceScan
 
 _Count = Callable[[int, int, int], int]
 _COUNTS: tuple[tuple[str, str, str, _Count], ...] = (  # of step in time, slice, and slices in all: from 0
@@ -21,7 +21,7 @@ _COUNTS: tuple[tuple[str, str, str, _Count], ...] = (  # of step in time, slice,
 _Placed = tuple[Plane, Slot]
 
 
-def compare_indices(planes: Sequence[Plane], scan: Scan, placing: Placing) -> Iterator[Difference]:
+def compare_indices(planes: Sequence[Plane], scan: SourceScan, placing: Placing) -> Iterator[Difference]:
     """Yield what planes are counted wrongly; slices may be counted from either end, all of them from the same."""
     placed = [(plane, slot) for plane, slot in zip(planes, placing.slots, strict=True) if slot is not None]
     for code, label, keyword, count in _COUNTS:
@@ -40,7 +40,7 @@ def compare_indices(planes: Sequence[Plane], scan: Scan, placing: Placing) -> It
 
 
 def _wrong(
-    stated: Sequence[_Placed], scan: Scan, keyword: str, count: _Count, from_the_end: bool
+    stated: Sequence[_Placed], scan: SourceScan, keyword: str, count: _Count, from_the_end: bool
 ) -> list[tuple[Plane, Any, int]]:
     slices = scan.image.grid.shape[2]
     expected = [

@@ -18,7 +18,7 @@ from inveonimaging.verification.pairing import paired
 from inveonimaging.verification.planes import Found, Plane, read_files, values_of
 from inveonimaging.verification.result import Difference, Kind, StudyCheck, Verification
 from inveonimaging.verification.series import check_series, sop_class_of
-from inveonimaging.verification.source import Scan, SourceStudy, read_source, scans_of
+from inveonimaging.verification.source import SourceScan, SourceStudy, read_source, scans_of
 from inveonimaging.verification.vendor import has_own_time, study_notes
 
 Progress = Callable[[int, int], None]
@@ -137,7 +137,7 @@ def _size(planes: Sequence[Plane]) -> tuple[int, int, int]:
 @dataclass(frozen=True)
 class _Comparison:
     study: SourceStudy
-    scans: tuple[Scan, ...]
+    scans: tuple[SourceScan, ...]
     found: Found
     manifest: Manifest
     name: Path
@@ -174,7 +174,7 @@ class _Comparison:
             assumed=given.shown,
         )
 
-    def _missing(self, scan: Scan) -> Difference:
+    def _missing(self, scan: SourceScan) -> Difference:
         message = f"{scan.name} has no series: {scan.planes} planes of {scan.modality} are missing"
         return Difference(
             code="series-missing",

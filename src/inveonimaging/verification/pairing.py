@@ -11,7 +11,7 @@ from inveonimaging.errors import InputError
 from inveonimaging.verification.correlation import correlation, sample
 from inveonimaging.verification.layout import LAYOUTS
 from inveonimaging.verification.planes import Plane
-from inveonimaging.verification.source import Scan
+from inveonimaging.verification.source import SourceScan
 
 SeriesOfPlanes = tuple[Plane, ...]
 
@@ -33,7 +33,9 @@ class Pairs(NamedTuple):
     extra: tuple[int, ...]
 
 
-def paired(series: Sequence[SeriesOfPlanes], scans: Sequence[Scan], sources: Mapping[str, tuple[str, str]]) -> Pairs:
+def paired(
+    series: Sequence[SeriesOfPlanes], scans: Sequence[SourceScan], sources: Mapping[str, tuple[str, str]]
+) -> Pairs:
     """Return which scan each series was made from: by the manifest, else by what they have in common.
 
     Args:
@@ -63,7 +65,7 @@ def _doubtful(scores: Mapping[tuple[int, int], float]) -> list[tuple[int, int]]:
     ]
 
 
-def _score(planes: SeriesOfPlanes, scan: Scan, sources: Mapping[str, tuple[str, str]]) -> float:
+def _score(planes: SeriesOfPlanes, scan: SourceScan, sources: Mapping[str, tuple[str, str]]) -> float:
     first, grid = planes[0], scan.image.grid
     told = sources.get(str(first.get("SeriesInstanceUID")))
     if told == (scan.image.pair.header.name, scan.image.part_name):
@@ -77,7 +79,7 @@ def _score(planes: SeriesOfPlanes, scan: Scan, sources: Mapping[str, tuple[str, 
     return float(score + _START * _starts(planes, scan) + _PLACE * _lies(planes, scan))
 
 
-def _starts(planes: SeriesOfPlanes, scan: Scan) -> bool:
+def _starts(planes: SeriesOfPlanes, scan: SourceScan) -> bool:
     """Return whether the first plane was acquired when some frame of the scan began."""
     time, start = planes[0].acquired, scan.start
     if time is None or start is None:
@@ -86,7 +88,7 @@ def _starts(planes: SeriesOfPlanes, scan: Scan) -> bool:
     return any(abs(seconds - each) < _SECONDS for each in scan.starts_s)
 
 
-def _lies(planes: SeriesOfPlanes, scan: Scan) -> bool:
+def _lies(planes: SeriesOfPlanes, scan: SourceScan) -> bool:
     """Return whether the series fills the same range along the slice axis; beds differ in that."""
     grid = scan.image.grid
     along = [float(plane.position @ grid.axes[:, 2]) for plane in planes if plane.position is not None]
@@ -95,7 +97,7 @@ def _lies(planes: SeriesOfPlanes, scan: Scan) -> bool:
     return bool(along) and abs(min(along) - true.min()) < near and abs(max(along) - true.max()) < near
 
 
-def _agreement(planes: SeriesOfPlanes, scan: Scan) -> float:
+def _agreement(planes: SeriesOfPlanes, scan: SourceScan) -> float:
     """Return how much a few planes look like slices of the scan, whatever their order, 0 to 1."""
     slots = [(frame, k) for frame in sample(range(len(scan.frames)), _PROBES) for k in range(scan.image.grid.shape[2])]
     slots = sample(slots, _MOST_SLOTS)

@@ -18,7 +18,7 @@ from inveonimaging.errors import InputError
 from inveonimaging.verification.correlation import correlation, sample
 from inveonimaging.verification.layout import AS_IT_IS, LAYOUTS, Layout
 from inveonimaging.verification.planes import Float, Plane
-from inveonimaging.verification.source import Scan
+from inveonimaging.verification.source import SourceScan
 
 Slot = tuple[int, int]
 """Frame and slice of the source, both from 0, in the file's order."""
@@ -49,13 +49,13 @@ class Placing:
     doubles: frozenset[int] = field(default_factory=frozenset)
 
 
-def place(planes: Sequence[Plane], scan: Scan) -> Placing:
+def place(planes: Sequence[Plane], scan: SourceScan) -> Placing:
     """Return where the planes of a series belong in a scan."""
     return _Placer(planes, scan).placed()
 
 
 class _Placer:
-    def __init__(self, planes: Sequence[Plane], scan: Scan) -> None:
+    def __init__(self, planes: Sequence[Plane], scan: SourceScan) -> None:
         self.planes, self.scan = planes, scan
         self.frames = len(scan.frames)
         self.slices = scan.image.grid.shape[2]
@@ -235,7 +235,7 @@ class _Placer:
             empty.remove(best)
 
 
-def stated_layout(planes: Sequence[Plane], scan: Scan) -> Layout:
+def stated_layout(planes: Sequence[Plane], scan: SourceScan) -> Layout:
     """Return how rows and columns stand in the planes, if the stated corners are those of the source's slices.
 
     Planes whose corners lie elsewhere are taken to hold the pixels as the source has them.
@@ -268,7 +268,7 @@ def _along(plane: Plane) -> float | None:
     return float(plane.position @ np.cross(*plane.cosines))
 
 
-def _reference_ms(plane: Plane, scan: Scan) -> float | None:
+def _reference_ms(plane: Plane, scan: SourceScan) -> float | None:
     """Return Frame Reference Time, or what Frame Reference DateTime makes of it."""
     stated = plane.number("FrameReferenceTime")
     time = plane.local_moment("FrameReferenceDateTime")

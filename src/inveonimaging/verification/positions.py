@@ -13,7 +13,7 @@ from inveonimaging.verification.plane_matching import Placing
 from inveonimaging.verification.planes import Float, Plane
 from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.sop_classes import NM
-from inveonimaging.verification.source import Scan
+from inveonimaging.verification.source import SourceScan
 
 ALLOWED_MM = 1e-3  # a thousandth of a millimetre: what three decimals give
 _COSINES = 1e-4
@@ -53,7 +53,7 @@ _LABELS = {
 }
 
 
-def compare_positions(planes: Sequence[Plane], scan: Scan, placing: Placing) -> Placed:
+def compare_positions(planes: Sequence[Plane], scan: SourceScan, placing: Placing) -> Placed:
     """Compare where planes say that they are with where the source's slices are."""
     result = Placed()
     wrong: dict[str, _Wrong] = {}
@@ -82,7 +82,7 @@ def compare_positions(planes: Sequence[Plane], scan: Scan, placing: Placing) -> 
     return result
 
 
-def _expected(scan: Scan, layout: Layout) -> tuple[Float, Float, Float]:
+def _expected(scan: SourceScan, layout: Layout) -> tuple[Float, Float, Float]:
     """Return directions of rows and columns, Pixel Spacing, and distance of slices."""
     grid = scan.image.grid
     x, y, z = grid.spacing_mm
@@ -91,7 +91,7 @@ def _expected(scan: Scan, layout: Layout) -> tuple[Float, Float, Float]:
     return np.asarray(directions + 0.0), spacing, np.array([z])
 
 
-def _corner(scan: Scan, layout: Layout, k: int) -> Float:
+def _corner(scan: SourceScan, layout: Layout, k: int) -> Float:
     """Return where the first pixel of a slice's plane is, LPS mm."""
     grid = scan.image.grid
     i, j = layout.first(grid.shape[0], grid.shape[1])
@@ -120,14 +120,14 @@ def _look(
             each.moved.append(np.asarray(found - true))
 
 
-def _posture(wrong: dict[str, _Wrong], plane: Plane, scan: Scan) -> None:
+def _posture(wrong: dict[str, _Wrong], plane: Plane, scan: SourceScan) -> None:
     stated, true = plane.get("PatientPosition"), scan.image.grid.orientation
     if stated and true and stated != true.name:
         wrong.setdefault("patient-position", _Wrong(plane, str(stated), true.name)).planes += 1
 
 
 def _corners_away(
-    plane: Plane, position: Float, directions: Float, spacing: Float, scan: Scan, layout: Layout
+    plane: Plane, position: Float, directions: Float, spacing: Float, scan: SourceScan, layout: Layout
 ) -> float | None:
     """Return how far the farthest corner of a plane is from where it should be, mm."""
     if plane.position is None or plane.cosines is None or plane.spacing is None:

@@ -16,7 +16,7 @@ from inveonimaging.verification.plane_matching import Placing, place
 from inveonimaging.verification.planes import Plane, values_of
 from inveonimaging.verification.positions import Placed, compare_positions
 from inveonimaging.verification.result import Agreement, Check, Difference, Kind, SeriesCheck
-from inveonimaging.verification.source import Scan
+from inveonimaging.verification.source import SourceScan
 from inveonimaging.verification.values import Compared, compare_values
 from inveonimaging.verification.vendor import series_notes
 
@@ -30,7 +30,7 @@ _CONSTANT = {  # what is the same in a series: code and label
 }
 
 
-def check_series(planes: Sequence[Plane], scan: Scan, step: Callable[[], None]) -> SeriesCheck:
+def check_series(planes: Sequence[Plane], scan: SourceScan, step: Callable[[], None]) -> SeriesCheck:
     """Compare a series with the scan that it was made from.
 
     Args:
@@ -68,7 +68,7 @@ def sop_class_of(plane: Plane) -> str:
     return printable(UID(str(plane.get("SOPClassUID") or "")).name.removesuffix(" Storage") or "no SOP class")
 
 
-def _instances(planes: Sequence[Plane], scan: Scan, placing: Placing) -> Iterator[Difference]:
+def _instances(planes: Sequence[Plane], scan: SourceScan, placing: Placing) -> Iterator[Difference]:
     """Yield what is missing, too much, or there twice."""
     taken = set(placing.slots)
     slots = [(f, k) for f in range(len(scan.frames)) for k in range(scan.image.grid.shape[2])]
@@ -123,7 +123,7 @@ def _uids(planes: Sequence[Plane]) -> Iterator[Difference]:
         )
 
 
-def _ways(placing: Placing, scan: Scan, *, is_same: bool) -> Iterator[str]:
+def _ways(placing: Placing, scan: SourceScan, *, is_same: bool) -> Iterator[str]:
     """Yield how planes were told apart, if not by what they should state."""
     if not placing.by_position:
         yield "positions do not show which slice a plane is; matched by order and values"
@@ -136,7 +136,7 @@ def _ways(placing: Placing, scan: Scan, *, is_same: bool) -> Iterator[str]:
 
 def _checks(
     planes: Sequence[Plane],
-    scan: Scan,
+    scan: SourceScan,
     results: tuple[Compared, Placed, FactResults],
     differences: Sequence[Difference],
 ) -> Iterator[Check]:

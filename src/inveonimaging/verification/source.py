@@ -22,8 +22,7 @@ from inveonimaging.inveon.modality import is_mu_map, is_transmission
 from inveonimaging.physics.gating import gating_of
 from inveonimaging.study.corrections import BedDirection, Corrections
 from inveonimaging.study.image import Image, split
-from inveonimaging.study.reading import Scan as ReadScan
-from inveonimaging.study.reading import Study, read_study
+from inveonimaging.study.reading import Scan, Study, read_study
 
 Float = npt.NDArray[np.float64]
 
@@ -35,8 +34,8 @@ MODALITIES = {Modality.CT: "CT", Modality.PET: "PT", Modality.SPECT: "NM"}
 
 
 @dataclass(frozen=True)
-class Scan:
-    """A file, or a part of it, that should be one series.
+class SourceScan:
+    """A scan, or a frame group of it, that should be one series.
 
     Attributes:
         image: header, voxels and geometry.
@@ -265,7 +264,7 @@ Size = tuple[int, int, int]
 """Columns, rows and number of planes of a series."""
 
 
-def scans_of(source: SourceStudy, sizes: Sequence[Size]) -> tuple[Scan, ...]:
+def scans_of(source: SourceStudy, sizes: Sequence[Size]) -> tuple[SourceScan, ...]:
     """Return what should be a series each.
 
     Args:
@@ -276,12 +275,12 @@ def scans_of(source: SourceStudy, sizes: Sequence[Size]) -> tuple[Scan, ...]:
         InveonError: the frames of a file do not fit together.
     """
     study = source.study
-    corrections, found = study.corrections, list[Scan]()
+    corrections, found = study.corrections, list[SourceScan]()
     for scan, animal in zip(study.scans, _animals(source), strict=True):
         if scan.refusal:
             raise scan.refusal
         groups = _groups(scan, sizes, corrections)
-        found += [Scan(image, animal, scan.start, _cycle_ms(image, corrections)) for image in groups]
+        found += [SourceScan(image, animal, scan.start, _cycle_ms(image, corrections)) for image in groups]
     return tuple(found)
 
 
@@ -291,16 +290,16 @@ def _animals(source: SourceStudy) -> tuple[Animal, ...]:
     The name of the first file stands for a missing subject only where all files of the study are known.
     """
     study, given = source.study, source.study.corrections.subject
-    told = [scan.told for scan in study.scans]
+    sheet_values = [scan.sheet_values for scan in study.scans]
     names = [scan.image.pair.header.name for scan in study.scans]
-    whole, found = animal_of(study.headers, given, study.told, names if source.is_whole else [])
+    whole, found = animal_of(study.headers, given, study.sheet_values, names if source.is_whole else [])
     if any(finding.severity is Severity.ERROR for finding in found):
-        alone = zip(study.headers, told, names, strict=True)
+        alone = zip(study.headers, sheet_values, names, strict=True)
         return tuple(animal_of([header], given, said, [name])[0] for header, said, name in alone)
-    return animals_of_scans(whole, study.headers, given, told, names if source.is_whole else [])
+    return animals_of_scans(whole, study.headers, given, sheet_values, names if source.is_whole else [])
 
 
-def _groups(scan: ReadScan, sizes: Sequence[Size], corrections: Corrections) -> tuple[Image, ...]:
+def _groups(scan: Scan, sizes: Sequence[Size], corrections: Corrections) -> tuple[Image, ...]:
     """Return the images of a scan; gates of an unknown cycle may have been written as one series, or as one each."""
     image = scan.image
     together = frame_groups_of(image.header, separate=bool(corrections.separate_frames))

@@ -19,7 +19,7 @@ from inveonimaging.verification.diagnosis import Diagnosis, diagnosed
 from inveonimaging.verification.plane_matching import Placing, Slot
 from inveonimaging.verification.planes import Float, Plane
 from inveonimaging.verification.result import Difference, Kind
-from inveonimaging.verification.source import Scan
+from inveonimaging.verification.source import SourceScan
 from inveonimaging.verification.vendor import is_cut_off
 
 HALF = 0.5 + 1e-6  # of a slope, and the rounding of the comparison itself
@@ -67,7 +67,7 @@ class _Failure:
     scale: tuple[float, float]
 
 
-def compare_values(planes: Sequence[Plane], scan: Scan, placing: Placing, step: Callable[[], None]) -> Compared:
+def compare_values(planes: Sequence[Plane], scan: SourceScan, placing: Placing, step: Callable[[], None]) -> Compared:
     """Compare every voxel of the planes that have a place in the source.
 
     Args:
@@ -130,7 +130,9 @@ def scale_of(plane: Plane) -> tuple[float, float]:
     return 1.0 if slope is None else slope, intercept or 0.0
 
 
-def _compared(plane: Plane, slot: Slot, pixels: npt.NDArray[Any], scan: Scan, result: Compared) -> _Failure | None:
+def _compared(
+    plane: Plane, slot: Slot, pixels: npt.NDArray[Any], scan: SourceScan, result: Compared
+) -> _Failure | None:
     true = scan.plane(*slot)
     if pixels.shape != true.shape:
         return _Failure(plane, slot, true.size, float("inf"), scale_of(plane))
@@ -166,7 +168,7 @@ def _mapped(
     return _Failure(plane, slot, wrong, float(away.max()), (slope, intercept)) if wrong else None
 
 
-def _explained(failures: Sequence[_Failure], scan: Scan, placing: Placing) -> list[Difference]:
+def _explained(failures: Sequence[_Failure], scan: SourceScan, placing: Placing) -> list[Difference]:
     """Return one difference for each way in which planes are wrong, from a look at some of them."""
     groups: dict[str, list[tuple[_Failure, Diagnosis]]] = defaultdict(list)
     for failure in sample(failures, _DIAGNOSED):
@@ -183,7 +185,7 @@ def _difference(
     code: str,
     group: Sequence[tuple[_Failure, Diagnosis]],
     failures: Sequence[_Failure],
-    scan: Scan,
+    scan: SourceScan,
     *,
     share: float,
     is_only: bool,
@@ -199,7 +201,7 @@ def _difference(
     return Difference(code=code, kind=Kind.VOXELS, message=message, path=str(first.plane.file.path), planes=count)
 
 
-def _note(result: Compared, scan: Scan) -> None:
+def _note(result: Compared, scan: SourceScan) -> None:
     step, largest = result.cut_off
     if step:
         unit = scan.image.scaling.unit.value

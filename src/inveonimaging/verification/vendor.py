@@ -21,7 +21,7 @@ from inveonimaging.inveon.hdr.fields import MAIN
 from inveonimaging.verification.comparison import Comparison, Fact, number_or_text
 from inveonimaging.verification.planes import WORKSTATION, Float, Plane, values_of
 from inveonimaging.verification.result import Kind
-from inveonimaging.verification.source import Scan
+from inveonimaging.verification.source import SourceScan
 
 _SIX_DIGITS = 1e-5
 _MS = 1.0
@@ -59,7 +59,7 @@ def _private(key: str) -> Callable[[Plane], Any]:
     return found
 
 
-def _of_header(key: str) -> Callable[[Scan, int], Any]:
+def _of_header(key: str) -> Callable[[SourceScan, int], Any]:
     value = attrgetter(MAIN[key].attribute)
     return lambda scan, _frame: value(scan.header)
 
@@ -67,7 +67,7 @@ def _of_header(key: str) -> Callable[[Scan, int], Any]:
 # Excuses: (scan, plane, frame, found, true) -> what to note instead of a difference; None if it is one.
 
 
-def middle_of_frame(scan: Scan, plane: Plane, frame: int, found: Any, _true: Any) -> str | None:
+def middle_of_frame(scan: SourceScan, plane: Plane, frame: int, found: Any, _true: Any) -> str | None:
     """Frame Reference Time: the middle of the frame."""
     middles = [
         1000 * (start + (block.duration_s or 0.0) / 2) for start, block in zip(scan.starts_s, scan.frames, strict=True)
@@ -82,7 +82,7 @@ def middle_of_frame(scan: Scan, plane: Plane, frame: int, found: Any, _true: Any
     )
 
 
-def six_digits(_scan: Scan, plane: Plane, _frame: int, found: Any, true: Any) -> str | None:
+def six_digits(_scan: SourceScan, plane: Plane, _frame: int, found: Any, true: Any) -> str | None:
     """Decay Factor: six digits of it."""
     value = number_of(found)
     if not is_vendors(plane) or value is None or true is None or f"{value:.6g}" != f"{true:.6g}":
@@ -90,7 +90,7 @@ def six_digits(_scan: Scan, plane: Plane, _frame: int, found: Any, true: Any) ->
     return "Decay Factor has six digits, as the vendor's workstation writes it"
 
 
-def randoms_not_named(_scan: Scan, plane: Plane, _frame: int, found: Any, true: Any) -> str | None:
+def randoms_not_named(_scan: SourceScan, plane: Plane, _frame: int, found: Any, true: Any) -> str | None:
     """Corrected Image: all but RAN."""
     if not is_vendors(plane) or true is None or true - found != {"RAN"}:
         return None
@@ -100,7 +100,7 @@ def randoms_not_named(_scan: Scan, plane: Plane, _frame: int, found: Any, true: 
     )
 
 
-def name_of_file(scan: Scan, plane: Plane, _frame: int, found: Any, _true: Any) -> str | None:
+def name_of_file(scan: SourceScan, plane: Plane, _frame: int, found: Any, _true: Any) -> str | None:
     """Patient ID and name: the name of the data file without `.img`."""
     if not is_vendors(plane) or str(found) != scan.image.pair.name.removesuffix(".img"):
         return None
@@ -110,14 +110,14 @@ def name_of_file(scan: Scan, plane: Plane, _frame: int, found: Any, _true: Any) 
     )
 
 
-def sex_not_known(_scan: Scan, plane: Plane, _frame: int, found: Any, true: Any) -> str | None:
+def sex_not_known(_scan: SourceScan, plane: Plane, _frame: int, found: Any, true: Any) -> str | None:
     """Patient's Sex: O."""
     if not is_vendors(plane) or found != "O" or true is not None:
         return None
     return "Patient's Sex is O, which the vendor's workstation writes where the header has none; nobody entered it"
 
 
-def mm_as_cm(_scan: Scan, plane: Plane, _frame: int, found: Any, true: Any) -> str | None:
+def mm_as_cm(_scan: SourceScan, plane: Plane, _frame: int, found: Any, true: Any) -> str | None:
     """Distance Source to Detector and to Patient: ten times as much."""
     value = number_of(found)
     if not is_vendors(plane) or value is None or true is None or abs(value / (10 * true) - 1) > _SAME:

@@ -8,11 +8,11 @@ from typing import Any
 from inveonimaging.dicom_reading.times import number_of
 from inveonimaging.verification.planes import Plane
 from inveonimaging.verification.sop_classes import ENHANCED, LEGACY, NM
-from inveonimaging.verification.source import Scan
+from inveonimaging.verification.source import SourceScan
 
 Found = Callable[[Plane], Any]
 """What a plane states; None if it does not. What cannot be read is its text, which then differs from what is true."""
-Expected = Callable[[Scan, int], Any]
+Expected = Callable[[SourceScan, int], Any]
 """What the header says, of a frame; None if it does not."""
 
 
@@ -64,25 +64,25 @@ def number_or_text(value: Any) -> Any:
 # For which scans a value is expected.
 
 
-def of_pet(value: Callable[[Scan], Any]) -> Expected:
+def of_pet(value: Callable[[SourceScan], Any]) -> Expected:
     """Expect it of PET alone."""
     return lambda scan, _frame: value(scan) if scan.modality == "PT" else None
 
 
-def of_ct(value: Callable[[Scan], Any]) -> Expected:
+def of_ct(value: Callable[[SourceScan], Any]) -> Expected:
     """Expect it of CT alone."""
     return lambda scan, _frame: value(scan) if scan.modality == "CT" else None
 
 
-def of_emission(value: Callable[[Scan], Any]) -> Expected:
+def of_emission(value: Callable[[SourceScan], Any]) -> Expected:
     """Expect it of PET and SPECT of a tracer in the animal."""
     return lambda scan, _frame: value(scan) if scan.has_tracer else None
 
 
-def of_scan(value: Callable[[Scan], Any]) -> Expected:
+def of_scan(value: Callable[[SourceScan], Any]) -> Expected:
     """Expect it of every scan; an empty text is none."""
 
-    def expected(scan: Scan, _frame: int) -> Any:
+    def expected(scan: SourceScan, _frame: int) -> Any:
         found = value(scan)
         return None if found == "" else found
 
@@ -97,41 +97,41 @@ def positive(value: float | None) -> float | None:
 # Which planes must state a value that the header gives.
 
 
-def always(_scan: Scan, _plane: Plane) -> bool:
+def always(_scan: SourceScan, _plane: Plane) -> bool:
     """Every plane."""
     return True
 
 
-def never(_scan: Scan, _plane: Plane) -> bool:
+def never(_scan: SourceScan, _plane: Plane) -> bool:
     """No plane."""
     return False
 
 
-def pet(scan: Scan, _plane: Plane) -> bool:
+def pet(scan: SourceScan, _plane: Plane) -> bool:
     """PET."""
     return scan.modality == "PT"
 
 
-def traced_pet(scan: Scan, _plane: Plane) -> bool:
+def traced_pet(scan: SourceScan, _plane: Plane) -> bool:
     """PET of a tracer in the animal."""
     return scan.modality == "PT" and scan.has_tracer
 
 
-def plain_pet(scan: Scan, plane: Plane) -> bool:
+def plain_pet(scan: SourceScan, plane: Plane) -> bool:
     """PET Image and Legacy Converted Enhanced PET, which have the attributes of a PET Image."""
     return scan.modality == "PT" and plane.get("SOPClassUID") not in ENHANCED | NM
 
 
-def enhanced_pet(scan: Scan, plane: Plane) -> bool:
+def enhanced_pet(scan: SourceScan, plane: Plane) -> bool:
     """Enhanced PET."""
     return scan.modality == "PT" and plane.get("SOPClassUID") in ENHANCED
 
 
-def enhanced(_scan: Scan, plane: Plane) -> bool:
+def enhanced(_scan: SourceScan, plane: Plane) -> bool:
     """Enhanced CT and PET."""
     return plane.get("SOPClassUID") in ENHANCED
 
 
-def functional(_scan: Scan, plane: Plane) -> bool:
+def functional(_scan: SourceScan, plane: Plane) -> bool:
     """Whatever has functional groups."""
     return plane.get("SOPClassUID") in ENHANCED | LEGACY

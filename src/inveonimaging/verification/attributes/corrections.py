@@ -18,7 +18,7 @@ from inveonimaging.verification.attributes.columns import (
 from inveonimaging.verification.comparison import MOMENT, ONE_OF, RELATIVE, TERMS, Fact
 from inveonimaging.verification.planes import Plane
 from inveonimaging.verification.result import Kind
-from inveonimaging.verification.source import Scan
+from inveonimaging.verification.source import SourceScan
 from inveonimaging.verification.vendor import randoms_not_named, six_digits
 
 _FLAGS = {
@@ -32,13 +32,13 @@ _FLAGS = {
 """Terms of Corrected Image (0028,0051), and what Enhanced PET has instead (PS3.3 C.8.22.4)."""
 
 
-def _decay_correction(scan: Scan) -> tuple[str]:
+def _decay_correction(scan: SourceScan) -> tuple[str]:
     if not scan.is_decay_corrected:
         return ("NONE",)
     return ("ADMIN",) if scan.is_corrected_to_injection else ("START",)
 
 
-def _decay_factor(scan: Scan, frame: int) -> float | None:
+def _decay_factor(scan: SourceScan, frame: int) -> float | None:
     return scan.decay_factor(frame) if scan.modality == "PT" else None
 
 
@@ -54,7 +54,7 @@ def _corrected(plane: Plane) -> Any:
     return frozenset(there | {f"not {term}" for term in _FLAGS.keys() - there})
 
 
-def _to_be_corrected(scan: Scan) -> Any:
+def _to_be_corrected(scan: SourceScan) -> Any:
     known = {} if scan.is_mu_map else {term: done for term, done in scan.corrected.items() if done is not None}
     return frozenset(term if done else f"not {term}" for term, done in known.items()) or None
 

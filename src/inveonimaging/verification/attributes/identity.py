@@ -14,11 +14,11 @@ from inveonimaging.verification.concepts import same_species
 from inveonimaging.verification.planes import Plane
 from inveonimaging.verification.result import Kind
 from inveonimaging.verification.sop_classes import OF_MODALITY
-from inveonimaging.verification.source import Scan
+from inveonimaging.verification.source import SourceScan
 from inveonimaging.verification.vendor import name_of_file, sex_not_known
 
 
-def _born(scan: Scan) -> str | None:
+def _born(scan: SourceScan) -> str | None:
     return None if scan.animal.birth_date is None else scan.animal.birth_date.strftime("%Y%m%d")
 
 

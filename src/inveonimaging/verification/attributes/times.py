@@ -23,7 +23,7 @@ from inveonimaging.verification.comparison import MOMENT, TEXT, Comparison, Fact
 from inveonimaging.verification.planes import Plane
 from inveonimaging.verification.result import Kind
 from inveonimaging.verification.sop_classes import CLASSIC
-from inveonimaging.verification.source import Scan
+from inveonimaging.verification.source import SourceScan
 from inveonimaging.verification.vendor import middle_of_frame
 
 _A_MILLISECOND = Comparison(numbers, 1.0)
@@ -41,30 +41,30 @@ def _begun(*, is_single: bool) -> Found:
     return lambda plane: found(plane) if (plane.get("SOPClassUID") in CLASSIC) is is_single else None
 
 
-def _first_start(scan: Scan) -> datetime | None:
+def _first_start(scan: SourceScan) -> datetime | None:
     return None if scan.start is None else scan.start + timedelta(seconds=min(scan.starts_s))
 
 
-def _reference_moment(scan: Scan, frame: int) -> datetime | None:
+def _reference_moment(scan: SourceScan, frame: int) -> datetime | None:
     return None if scan.start is None else scan.start + timedelta(milliseconds=scan.reference_times_ms[frame])
 
 
-def _reference_ms(scan: Scan, frame: int) -> float | None:
+def _reference_ms(scan: SourceScan, frame: int) -> float | None:
     return scan.reference_times_ms[frame] if scan.modality == "PT" else None
 
 
-def _duration_ms(scan: Scan, frame: int) -> float | None:
+def _duration_ms(scan: SourceScan, frame: int) -> float | None:
     duration = scan.frames[frame].duration_s
     return 1000.0 * duration if duration else None
 
 
-def _pet_duration_ms(scan: Scan, frame: int) -> float | None:
+def _pet_duration_ms(scan: SourceScan, frame: int) -> float | None:
     return _duration_ms(scan, frame) if scan.modality == "PT" else None
 
 
 _moment = partial(Fact, kind=Kind.TIMES, how=MOMENT)
 _duration = partial(Fact, kind=Kind.TIMES, how=_ROUNDED, unit="ms")
-_delay = partial(Fact, kind=Kind.TIMES, how=_A_MILLISECOND, unit="ms", true=Scan.trigger_ms, needed=never)
+_delay = partial(Fact, kind=Kind.TIMES, how=_A_MILLISECOND, unit="ms", true=SourceScan.trigger_ms, needed=never)
 
 TIMES = (
     _moment(
@@ -74,11 +74,11 @@ TIMES = (
         of_scan(lambda scan: scan.start),
         needed=pet,
     ),
-    _moment("acquisition-time", "Acquisition Date and Time", _acquired, Scan.started, needed=pet),
+    _moment("acquisition-time", "Acquisition Date and Time", _acquired, SourceScan.started, needed=pet),
     _moment(
         "acquisition-datetime", "Acquisition DateTime", _begun(is_single=False), of_scan(_first_start), needed=enhanced
     ),
-    _moment("acquisition-datetime", "Acquisition DateTime", _begun(is_single=True), Scan.started, needed=never),
+    _moment("acquisition-datetime", "Acquisition DateTime", _begun(is_single=True), SourceScan.started, needed=never),
     Fact(
         "time-zone",
         "Timezone Offset From UTC",

@@ -23,7 +23,7 @@ from inveonimaging.verification.concepts import ISOTOPE_CODES, isotope, same_com
 from inveonimaging.verification.planes import Plane
 from inveonimaging.verification.result import Kind
 from inveonimaging.verification.sop_classes import NM
-from inveonimaging.verification.source import Scan
+from inveonimaging.verification.source import SourceScan
 
 _UNKNOWN = "261665006"  # SNOMED CT: unknown
 _BQ_PER_MBQ = 1e6
@@ -76,12 +76,12 @@ _OF_TRACER = (
 )
 
 
-def _fraction(scan: Scan) -> float | None:
+def _fraction(scan: SourceScan) -> float | None:
     value = scan.header.tracer.branching_fraction
     return value if scan.has_tracer and value is not None and 0 < value <= 1 else None
 
 
-def _clock(scan: Scan) -> time | None:
+def _clock(scan: SourceScan) -> time | None:
     return None if scan.injection_time is None else scan.injection_time.time()
 
 

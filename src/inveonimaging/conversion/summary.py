@@ -24,7 +24,7 @@ _WIDEST = 2.0**62  # beyond, programs that count in 64 bits see no window
 
 
 @dataclass(frozen=True)
-class Survey:
+class DataSummary:
     """What the voxels of an image are like.
 
     Attributes:
@@ -47,7 +47,7 @@ class Survey:
     findings: tuple[Finding, ...]
 
 
-def survey_of(images: Sequence[Image]) -> tuple[Survey, ...]:
+def data_summaries(images: Sequence[Image]) -> tuple[DataSummary, ...]:
     """Read a data file once, from its begin to its end, a slab at a time.
 
     Args:
@@ -73,7 +73,7 @@ def survey_of(images: Sequence[Image]) -> tuple[Survey, ...]:
     extents = [[Extent.joined(slabs[place]) for place in of_image] for of_image in places]
     odd = _value_findings(images, frames, collector)
     return tuple(
-        _survey(*each, odd, first=part == 0, data=data)
+        _summary(*each, odd, first=part == 0, data=data)
         for part, each in enumerate(zip(images, extents, frames, strict=True))
     )
 
@@ -95,7 +95,7 @@ def _value_findings(
     return tuple(locate(finding, images[0].pair.header, header) for finding in found)
 
 
-def _survey(
+def _summary(
     image: Image,
     extents: Sequence[Extent],
     frames: Sequence[Distribution],
@@ -103,12 +103,12 @@ def _survey(
     *,
     first: bool,
     data: tuple[int, str],
-) -> Survey:
+) -> DataSummary:
     spans = list(zip(extents, image.scaling.factors, strict=True))
     lowest = min(float(extent.lowest.min()) * factor for extent, factor in spans) + image.scaling.intercept
     highest = max(float(extent.highest.max()) * factor for extent, factor in spans) + image.scaling.intercept
     data_size, data_sha256 = data
-    return Survey(
+    return DataSummary(
         extents=tuple(
             replace(extent, usual=each.usual, has_wild=each.has_wild)
             for extent, each in zip(extents, frames, strict=True)
