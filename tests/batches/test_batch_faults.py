@@ -27,6 +27,7 @@ from inveonimaging.batches import ledger as batch_ledger
 from inveonimaging.batches.engine import Done, cleared
 from inveonimaging.batches.study import Job, Outcome, Planned, PreviousRecord
 from inveonimaging.phantom import CT_SCAN, write_scan
+from inveonimaging.storage import jsonl
 from storage import test_interruptions
 from storage.test_faults import assert_all_end, posix
 from storage.test_interruptions import is_interrupted
@@ -87,7 +88,8 @@ HOLDING = """
 import os, sys, time
 from pathlib import Path
 from inveonimaging.batches import work
-from inveonimaging.storage.staging import MANIFEST, Stage
+from inveonimaging.storage.manifests import MANIFEST
+from inveonimaging.storage.staging import Stage
 
 folder, place, held = Path({folder!r}), {place!r}, {held!r}
 if "write" not in globals():  # Dask loads it anew
@@ -270,7 +272,8 @@ def test_an_interruption_at_any_line_leaves_ledger_and_engine_in_order(
         def close(self) -> None:
             in_use.clear()
 
-    monkeypatch.setattr(test_interruptions, "TRACED", {batch_ledger.__file__, batch_job.__file__})
+    traced = {batch_ledger.__file__, batch_job.__file__, jsonl.__file__}
+    monkeypatch.setattr(test_interruptions, "TRACED", traced)
     monkeypatch.setattr(batch_job, "Local", Closing)
     source = tmp_path / "in"
     source.mkdir()

@@ -27,7 +27,7 @@ from inveonimaging.inveon.hdr.enums import ActivityUnits
 from inveonimaging.phantom import SPECT_SCAN, PhantomScan, frames_of, write_scan
 from inveonimaging.phantom.scan import FDG
 from inveonimaging.sheet.reading import read_sheet
-from inveonimaging.storage.staging import MANIFEST
+from inveonimaging.storage.manifests import MANIFEST
 
 INJECTED = datetime(2014, 6, 17, 13, 51, 37)  # of the phantom
 SPECT = replace(SPECT_SCAN, shape=(8, 7, 6), spacing_mm=(3.5, 4.0, 9.0), frames=frames_of(60.0))

@@ -18,7 +18,8 @@ import pytest
 
 from inveonimaging.storage import staging as output
 from inveonimaging.storage.interruptions import SIGNALS, Interruptions
-from inveonimaging.storage.staging import MANIFEST, staged, sweep, write_file
+from inveonimaging.storage.manifests import MANIFEST
+from inveonimaging.storage.staging import staged, sweep, write_file
 from storage.test_faults import PARTIAL, tree
 
 pytestmark = pytest.mark.faults

@@ -26,7 +26,7 @@ from inveonimaging.dicom.pixels import Compression
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Defect, frames_of, write_scan
 from inveonimaging.physics.quantification import Policy
-from inveonimaging.storage.staging import MANIFEST
+from inveonimaging.storage.manifests import MANIFEST
 from inveonimaging.study.corrections import BedDirection
 from inveonimaging.version import __version__
 from truth import truth_of

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -19,11 +18,9 @@ from inveonimaging.conversion.summary import digest_of
 from inveonimaging.conversion.uids import StudyNames
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.storage.digest import sha256_of
-from inveonimaging.storage.staging import MANIFEST, PARTIAL, sweep
+from inveonimaging.storage.manifests import is_series_folder, read_manifest
+from inveonimaging.storage.staging import PARTIAL, sweep
 from inveonimaging.study.image import Image
-
-_LONGEST = 256 * 1024 * 1024
-_SERIES = re.compile("[1-9][0-9]{0,8}")
 
 
 @dataclass(frozen=True)
@@ -63,23 +60,20 @@ def standing(output: Path) -> ExistingStudy | None:
     What a killed run left there is taken back first; while another run works there, nothing stands.
     """
     sweep(output)
-    path = output / MANIFEST
-    try:
-        status = path.lstat()
-        if is_busy(output) or not stat.S_ISREG(status.st_mode) or status.st_size > _LONGEST:
-            return None
-        content = path.read_bytes()
-        found = ExistingStudy(json.loads(content), sha256(content).hexdigest())
-        is_ours = _is_ours(found)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    read = None if is_busy(output) else read_manifest(output)
+    if read is None:
         return None
-    return found if is_ours else None
+    found = ExistingStudy(read[0], sha256(read[1]).hexdigest())
+    try:
+        return found if _has_all(found) else None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
 
 
-def _is_ours(found: ExistingStudy) -> bool:
-    """Return whether a manifest is of this program, and has all that is read from it; else it may raise."""
+def _has_all(found: ExistingStudy) -> bool:
+    """Return whether a manifest has all that is read from it; else it may raise."""
     document = found.document
-    is_ours = document["program"] == "inveonimaging" and document["schema"] == SCHEMA and bool(document["version"])
+    is_ours = document["schema"] == SCHEMA and bool(document["version"])
     told = document["study_instance_uid"], document["options"], document["frames_of_reference"]
     has_all = all(told) and bool(found.sources and found.series) and found.findings is not None
     return is_ours and has_all and all(map(_is_plain, found.listed))
@@ -93,7 +87,7 @@ def is_busy(output: Path) -> bool:
 def _is_plain(series: Mapping[str, Any]) -> bool:
     """Return whether a series of a manifest names files inside its folder, and nothing else."""
     names = [file["name"] for file in series["files"]]
-    return bool(_SERIES.fullmatch(series["folder"])) and all(name == Path(name).name and name for name in names)
+    return is_series_folder(series["folder"]) and all(name == Path(name).name and name for name in names)
 
 
 def is_whole(output: Path, study: ExistingStudy, *, by_digest: bool) -> bool:

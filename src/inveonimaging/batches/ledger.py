@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
-import os
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, BinaryIO
-
-from filelock import FileLock, Timeout
+from typing import Any
 
 from inveonimaging.batches.names import LEDGER
 from inveonimaging.batches.study import SCHEMA, PreviousRecord, Record
 from inveonimaging.errors import OutputError
 from inveonimaging.storage.interruptions import Interruptions
+from inveonimaging.storage.jsonl import append, locked, whole_lines
 
 _LOCK = ".inveon-batch.lock"
 _DRAFT = ".batch.jsonl.draft"
-_PIECE = 64 * 1024
 _TEXTS = ("output", "source", *(each.name for each in fields(PreviousRecord) if each.name != "rows"))
 
 
@@ -29,10 +25,8 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._appended = path.open("ab", buffering=0)
-        _cut(path)
-        self._read = path.open("rb")
-        self._begins: dict[str, int] = dict(_indexed(self._read))
+        self._file = path.open("a+b")
+        self._begins = {line["output"]: begin for begin, text in whole_lines(self._file) if (line := _read(text))}
         self._seen: set[str] = set()
 
     @property
@@ -57,10 +51,9 @@ class Ledger:
         before = None if record.manifest else self.before(record.output)
         if before is not None:
             record = replace(record, manifest=before.manifest, made_from=before.made_from)
-        begin, line = self._appended.seek(0, os.SEEK_END), _line(record)
-        if self._appended.write(line) != len(line):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
-        self._begins[record.output] = begin
+        document = {"schema": SCHEMA, **{each.name: getattr(record, each.name) for each in fields(record)}}
+        document["instances"] = record.instances
+        self._begins[record.output] = append(self._file, document)
         self._seen.add(record.output)
 
     def compact(self) -> None:
@@ -73,12 +66,12 @@ class Ledger:
 
     def close(self) -> None:
         """Close the file."""
-        self._read.close()
-        self._appended.close()
+        with contextlib.suppress(OSError):  # of a full disk: it was heard when the line was written
+            self._file.close()
 
     def _line(self, output: str) -> bytes:
-        self._read.seek(self._begins[output])
-        return self._read.readline()
+        self._file.seek(self._begins[output])
+        return self._file.readline()
 
 
 @contextlib.contextmanager
@@ -112,19 +105,16 @@ def kept(output: Path) -> Iterator[Ledger]:
 
 @contextlib.contextmanager
 def _opened(output: Path) -> Iterator[Ledger]:
-    with _alone(output):
+    busy = OutputError("another batch is at work here", path=output, hint="wait for its end")
+    with locked(output / _LOCK, busy):
         ledger = Ledger(output / LEDGER)
         try:
             yield ledger
         finally:
             ledger.close()
-            _drop_empty(ledger.path)
-
-
-def _drop_empty(path: Path) -> None:
-    with contextlib.suppress(OSError):
-        if not path.stat().st_size:
-            path.unlink()
+            with contextlib.suppress(OSError):
+                if not ledger.path.stat().st_size:
+                    ledger.path.unlink()
 
 
 def said(output: Path) -> dict[str, str]:
@@ -136,64 +126,13 @@ def said(output: Path) -> dict[str, str]:
         return {}
 
 
-@contextlib.contextmanager
-def _alone(output: Path) -> Iterator[None]:
-    lock = FileLock(output / _LOCK, thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise OutputError("another batch is at work here", path=output, hint="wait for its end") from error
-    is_gone = False
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):
-            (output / _LOCK).unlink()
-            is_gone = True
-        lock.release()
-        if not is_gone:  # Windows keeps the lock's file while it is open
-            with contextlib.suppress(OSError):
-                (output / _LOCK).unlink()
-
-
-def _cut(path: Path) -> None:
-    """Cut off what a kill left of the last line."""
-    with path.open("r+b") as file:
-        size = end = file.seek(0, os.SEEK_END)
-        while end:
-            begin = max(0, end - _PIECE)
-            file.seek(begin)
-            found = file.read(end - begin).rfind(b"\n") + 1
-            end = begin + found
-            if found:
-                break
-        if end < size:
-            file.truncate(end)
-
-
-def _indexed(file: BinaryIO) -> Iterator[tuple[str, int]]:
-    """Yield each study with where its line begins."""
-    begin = 0
-    for text in file:
-        if line := _read(text):
-            yield line["output"], begin
-        begin += len(text)
-
-
 def _read(text: bytes) -> dict[str, Any] | None:
     """Return a line if it is about a study; a damaged one is none."""
     try:
         line = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    is_whole = isinstance(line, dict) and all(isinstance(line.get(name), str) for name in _TEXTS)
-    return line if is_whole and _is_rows(line.get("rows")) else None
-
-
-def _is_rows(rows: object) -> bool:
-    return isinstance(rows, list) and all(type(row) is int for row in rows)
-
-
-def _line(record: Record) -> bytes:
-    document = {"schema": SCHEMA, **{each.name: getattr(record, each.name) for each in fields(record)}}
-    return (json.dumps(document | {"instances": record.instances}, ensure_ascii=True) + "\n").encode()
+    if not isinstance(line, dict) or not all(isinstance(line.get(name), str) for name in _TEXTS):
+        return None
+    rows = line.get("rows")
+    return line if isinstance(rows, list) and all(type(row) is int for row in rows) else None

@@ -7,10 +7,10 @@ import unicodedata
 from collections.abc import Collection, Sequence
 from hashlib import sha256
 
-from inveonimaging.storage.staging import MANIFEST, REPORT
+from inveonimaging.storage.manifests import MANIFEST, is_series_folder
+from inveonimaging.storage.staging import REPORT
 
 LEDGER = "batch.jsonl"
-_SERIES = re.compile("[1-9][0-9]{0,8}")
 _NOT_PLAIN = re.compile("[^A-Za-z0-9-]+")
 _LONGEST = 40
 _SUFFIX = 10  # hexadecimal digits: among a hundred thousand studies two share one by chance once in 200 times
@@ -55,12 +55,7 @@ def _kept(name: str, names: Sequence[str], standing: Collection[str]) -> str | N
 
 
 def _is_taken(name: str, taken: set[str], *, is_study: bool) -> bool:
-    return _folded(name) in taken or (is_study and is_of_series(name))
-
-
-def is_of_series(name: str) -> bool:
-    """Return whether a name is one that the folders of series have."""
-    return bool(_SERIES.fullmatch(name))
+    return _folded(name) in taken or (is_study and is_series_folder(name))
 
 
 def _folded(name: str) -> str:

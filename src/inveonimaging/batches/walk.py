@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from inveonimaging.batches.names import is_of_series, names_below
+from inveonimaging.batches.names import names_below
 from inveonimaging.errors import InputError
 from inveonimaging.inveon.pairs import Folder, scan_folder
-from inveonimaging.storage.staging import MANIFEST
+from inveonimaging.storage.manifests import MANIFEST, is_series_folder
 
 
 @dataclass
@@ -79,7 +79,7 @@ def _standing(place: Path, *, is_study: bool) -> set[str]:
             names = {entry.name for entry in entries if entry.is_dir()}
     except OSError:
         return set()
-    return {name for name in names if not (is_study and is_of_series(name)) or _is_of_studies(place / name)}
+    return {name for name in names if not (is_study and is_series_folder(name)) or _is_of_studies(place / name)}
 
 
 def _is_of_studies(folder: Path) -> bool:

@@ -20,7 +20,8 @@ from inveonimaging.dicom.pixels import transfer_syntax_of
 from inveonimaging.dicom.series import Series
 from inveonimaging.errors import DataError, InputError, OutputError
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.storage.staging import MANIFEST, free_names, refuse_settled, refuse_used, staged, written_before
+from inveonimaging.storage.manifests import MANIFEST
+from inveonimaging.storage.staging import free_names, refuse_settled, refuse_used, staged, written_before
 from inveonimaging.study.image import Image
 
 Progress = Callable[[int, int], None]

@@ -20,6 +20,7 @@ from inveonimaging.conversion.summary import DataSummary
 from inveonimaging.conversion.uids import StudyNames
 from inveonimaging.findings import Finding
 from inveonimaging.sheet.application import origins
+from inveonimaging.storage.manifests import PROGRAM
 from inveonimaging.storage.staging import Written
 from inveonimaging.version import __version__
 
@@ -54,7 +55,7 @@ def manifest_of(study: StudyPlan, named: StudyNames, series: Sequence[SeriesDone
     """Return the manifest of a study whose series were written, as JSON in UTF-8."""
     document = {
         "schema": SCHEMA,
-        "program": "inveonimaging",
+        "program": PROGRAM,
         "version": __version__,
         "study_instance_uid": named.study.uid,
         "frames_of_reference": sorted({named.frame_of_reference_uid(each.planned) for each in series}),

@@ -15,9 +15,8 @@ from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
 
-from filelock import FileLock, Timeout
-
 from inveonimaging.errors import OptionError, OutputError
+from inveonimaging.storage.jsonl import append, locked, whole_lines
 
 _PROGRAM = "inveon send"
 _SCHEMA = 1
@@ -53,10 +52,8 @@ class Journal:
             OutputError: it cannot be written.
         """
         self._known[uid] = (digest, state)
-        line = json.dumps({"sop_instance_uid": uid, "sha256": digest, "state": state.value})
         try:
-            self._file.write(line.encode() + b"\n")
-            self._file.flush()
+            append(self._file, {"sop_instance_uid": uid, "sha256": digest, "state": state.value})
         except OSError as error:
             raise _failed(Path(self._file.name), error) from error
 
@@ -68,21 +65,15 @@ def opened(path: Path, target: str) -> Iterator[Journal]:
     Raises:
         OutputError: it cannot be written, is something else, is of another target, or another run writes it.
     """
-    lock = FileLock(path.with_name(path.name + ".lock"), thread_local=False)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout as error:
-        raise OutputError("another inveon send writes this journal", path=path, hint="wait for its end") from error
-    except OSError as error:
-        raise _failed(path, error) from error
-    try:
-        file, known = _open(path, target)
-        with file:
-            yield Journal(file, known)
-    finally:
-        lock.release()
-        with contextlib.suppress(OSError):
-            Path(lock.lock_file).unlink()
+    busy = OutputError("another inveon send writes this journal", path=path, hint="wait for its end")
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path.with_name(path.name + ".lock"), busy))
+            file = stack.enter_context(path.open("a+b"))
+            known = _begun(file, path, target)
+        except OSError as error:
+            raise _failed(path, error) from error
+        yield Journal(file, known)
 
 
 def refuse_among_input(path: Path, paths: Iterable[str | os.PathLike[str]]) -> None:
@@ -98,56 +89,34 @@ def refuse_among_input(path: Path, paths: Iterable[str | os.PathLike[str]]) -> N
             raise OptionError("the journal lies in what is sent", path=path, hint="name a place elsewhere")
 
 
-def _open(path: Path, target: str) -> tuple[BinaryIO, dict[str, tuple[str, State]]]:
-    """Open a journal at its end, and return what it says."""
-    try:
-        file = path.open("a+b")
-    except OSError as error:
-        raise _failed(path, error) from error
-    try:
-        file.seek(0)
-        first = json.dumps({"program": _PROGRAM, "schema": _SCHEMA, "target": target}).encode() + b"\n"
-        known, end = _read(file, path, first)
-        file.truncate(end)  # what a killed run left half-written
-        if not end:
-            file.write(first)
-            file.flush()
-    except OSError as error:
-        file.close()
-        raise _failed(path, error) from error
-    except BaseException:
-        file.close()
-        raise
-    return file, known
-
-
-def _read(file: BinaryIO, path: Path, first: bytes) -> tuple[dict[str, tuple[str, State]], int]:
-    """Return what is known of each instance, and where the last whole line ends."""
+def _begun(file: BinaryIO, path: Path, target: str) -> dict[str, tuple[str, State]]:
+    """Return what a journal says of each instance; begin it if it is empty."""
+    ours = {"program": _PROGRAM, "schema": _SCHEMA, "target": target}
     known: dict[str, tuple[str, State]] = {}
-    end = 0
-    for number, line in enumerate(file):
-        if not line.endswith(b"\n") and (number or first.startswith(line)):
-            break
-        try:
-            if number == 0:
-                _refuse_other(line, first, path)
-            else:
-                document = json.loads(line)
-                known[document["sop_instance_uid"]] = (document["sha256"], State(document["state"]))
-        except (ValueError, LookupError, TypeError, RecursionError) as error:
-            hint = "name another file, or a new one"
-            raise OutputError("is not a journal of inveon send", path=path, line=number + 1, hint=hint) from error
-        end += len(line)
-    return known, end
+    file.seek(0)
+    first, number = file.readline(), 1
+    try:
+        if first.endswith(b"\n") or not json.dumps(ours).encode().startswith(first):
+            found = json.loads(first)
+            if (found["program"], found["schema"]) != (_PROGRAM, _SCHEMA):
+                raise _other(path, 1)
+            if found["target"] != target:
+                raise OutputError("is the journal of another target", path=path, hint="name another file, or a new one")
+        for number, (begin, line) in enumerate(whole_lines(file), 1):  # noqa: B007 - an error names it
+            if not begin:
+                continue
+            document = json.loads(line)
+            known[document["sop_instance_uid"]] = (document["sha256"], State(document["state"]))
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        raise _other(path, number) from error
+    if not file.seek(0, os.SEEK_END):
+        append(file, ours)
+    return known
 
 
-def _refuse_other(line: bytes, first: bytes, path: Path) -> None:
-    """Refuse a first line that is not ours (ValueError and the like), or is of another target."""
-    document, ours = json.loads(line), json.loads(first)
-    if (document["program"], document["schema"]) != (ours["program"], ours["schema"]):
-        raise ValueError
-    if document["target"] != ours["target"]:
-        raise OutputError("is the journal of another target", path=path, hint="name another file, or a new one")
+def _other(path: Path, line: int) -> OutputError:
+    hint = "name another file, or a new one"
+    return OutputError("is not a journal of inveon send", path=path, line=line, hint=hint)
 
 
 def _failed(path: Path, error: OSError) -> OutputError:

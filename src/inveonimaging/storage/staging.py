@@ -15,7 +15,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import shutil
 import stat
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -28,16 +27,14 @@ from filelock import BaseFileLock, FileLock, Timeout
 from inveonimaging.errors import OutputError
 from inveonimaging.storage.interruptions import Interruptions
 from inveonimaging.storage.litter import is_litter
+from inveonimaging.storage.manifests import MANIFEST, is_series_folder, read_manifest
 
-MANIFEST = "inveon-manifest.json"
 REPORT = "report.html"
 _OF_OURS = b'<meta name="generator" content="inveonimaging '
 _HEAD = 1024
 PARTIAL = ".inveon-partial"
 _JOURNAL = "journal"
 _TRIES = 5
-_LONGEST_MANIFEST = 256 * 1024 * 1024
-_SERIES = re.compile("[1-9][0-9]{0,8}")
 
 
 class BusyError(OutputError):
@@ -192,7 +189,7 @@ def written_before(output: Path) -> tuple[str, ...]:
     def place_of(name: str) -> Path:
         return next((place / name for place in places if os.path.lexists(place / name)), output / name)
 
-    listed = {place_of(name): files for name, files in _listed(place_of(MANIFEST)).items()}
+    listed = {place_of(name): files for name, files in _listed(place_of(MANIFEST).parent).items()}
     folders = [path for path in listed if path.is_dir() and not path.is_symlink()]
     try:
         for folder in folders:
@@ -234,18 +231,14 @@ def _refuse_foreign(folder: Path, files: Collection[str]) -> None:
             raise OutputError("is of no earlier conversion", path=path, hint=hint)
 
 
-def _listed(manifest: Path) -> dict[str, set[str]]:
+def _listed(output: Path) -> dict[str, set[str]]:
     """Return the folders that a manifest lists, with the files that it lists in each; none if it is not ours."""
+    document, _ = read_manifest(output) or ({}, b"")
     try:
-        status = manifest.lstat()
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _LONGEST_MANIFEST:
-            return {}
-        document = json.loads(manifest.read_bytes())
         series = {each["folder"]: {file["name"] for file in each["files"]} for each in document["series"]}
-        is_ours = document["program"] == "inveonimaging" and all(map(_SERIES.fullmatch, series))
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return series if all(map(is_series_folder, series)) else {}
+    except (LookupError, TypeError):
         return {}
-    return series if is_ours else {}
 
 
 @contextlib.contextmanager

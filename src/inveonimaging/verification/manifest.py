@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,10 +10,9 @@ from typing import Any
 
 from inveonimaging.errors import printable
 from inveonimaging.inveon.hdr.enums import Orientation
+from inveonimaging.storage.manifests import read_manifest
 from inveonimaging.study.corrections import Corrections
 
-MANIFEST = "inveon-manifest.json"
-_LARGEST_MANIFEST = 256 * 1024 * 1024
 _DIRECTIONS = ("forward", "reverse")
 
 
@@ -40,21 +38,11 @@ def manifest_beside(paths: Iterable[Path]) -> Manifest:
     """
     for path in paths:
         for folder in (path, path.parent, path.parent.parent):
-            document = _document(folder / MANIFEST)
-            if document:
+            if found := read_manifest(folder, follow=True):
+                document, _ = found
                 sheet = _sheet(document.get("subjects"))
                 return Manifest(_corrections(document.get("options")), _sources(document.get("series")), sheet)
     return Manifest()
-
-
-def _document(path: Path) -> dict[str, Any]:
-    try:
-        if not path.is_file() or path.stat().st_size > _LARGEST_MANIFEST:
-            return {}
-        document = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return document if isinstance(document, dict) and document.get("program") == "inveonimaging" else {}
 
 
 def _corrections(options: Any) -> Corrections:
