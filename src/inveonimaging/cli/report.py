@@ -60,7 +60,7 @@ def refuse_reports(studies: tuple[StudyPlan, ...]) -> None:
     Raises:
         InveonError: something else has the report's name.
     """
-    from inveonimaging.reports.after_convert import refuse_report
+    from inveonimaging.reports.page import refuse_report
 
     for study in studies:
         refuse_report(study.output)
@@ -72,7 +72,7 @@ def write_reports(
     """Write a report beside each study that was converted; return their paths."""
     from datetime import datetime
 
-    from inveonimaging.reports.after_convert import write_beside
+    from inveonimaging.reports.page import write_beside
 
     now = datetime.now()
     return tuple(str(write_beside(study, result, options, now)) for study, result in zip(studies, results, strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -66,7 +66,7 @@ def contents_of(study: Study, now: datetime) -> Contents:
     unread: set[Path] = set()
     for scan in study.scans:
         try:
-            found, ready = check_image(scan.image, (*scan.all_findings, *_alike(scan)), now)
+            found, ready = check_image(scan.image, [*scan.all_findings, *_alike(scan)], now)
         except InveonError as error:
             errors.append(error.at(scan.pair.header))
             unread.add(scan.pair.header)
@@ -108,11 +108,10 @@ def planned_contents(planned: StudyPlan, found: Iterable[Finding], now: datetime
     return Contents(planned.study, source, _sorted(findings), (), readiness)
 
 
-def _alike(scan: Scan) -> tuple[Finding, ...]:
-    """Return why frame blocks are shown one by one."""
-    if scan.refusal is None:
-        return ()
-    return (Finding("frames-alike", scan.refusal.sentence, line=scan.refusal.line, path=str(scan.image.pair.header)),)
+def _alike(scan: Scan) -> Iterator[Finding]:
+    """Yield why frame blocks are shown one by one."""
+    if scan.refusal:
+        yield Finding("frames-alike", scan.refusal.sentence, line=scan.refusal.line, path=str(scan.image.pair.header))
 
 
 def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:

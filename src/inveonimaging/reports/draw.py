@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import matplotlib as mpl
@@ -40,7 +40,7 @@ _BLACK = withStroke(linewidth=3, foreground="black")
 
 @dataclass(frozen=True)
 class Panel:
-    """Where a view stands in its picture.
+    """Where a view is in its picture.
 
     Attributes:
         view: what is shown.
@@ -106,18 +106,13 @@ class Layer:
     suv_per_value: float | None = None
 
 
-@dataclass(frozen=True)
 class _Sheet:
     """A figure in pixels, from the top left."""
 
-    width: int
-    height: int
-    figure: Figure = field(init=False)
-
-    def __post_init__(self) -> None:
-        figure = Figure(figsize=(self.width / _DPI, self.height / _DPI), dpi=_DPI, facecolor=_DARK)
-        FigureCanvasAgg(figure)
-        object.__setattr__(self, "figure", figure)
+    def __init__(self, width: int, height: int) -> None:
+        self.width, self.height = width, height
+        self.figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor=_DARK)
+        FigureCanvasAgg(self.figure)
 
     def axes(self, left: float, top: float, width: float, height: float) -> Axes:
         """Return axes at a place."""
@@ -148,40 +143,35 @@ def png_of(figure: Figure) -> bytes:
     return file.getvalue()
 
 
-def planes_picture(name: str, layers: Sequence[Layer], words: str, *, projection: bool = False) -> Picture:
+@mpl.rc_context(mpl.rcParamsDefault)
+def planes_picture(
+    name: str, layers: Sequence[Layer], words: str, caption: str = "", *, projection: bool = False
+) -> Picture:
     """Return the three planes side by side, at one scale, with letters, scale bar and colour bars.
 
     Args:
         name: of the picture.
         layers: from the lowest up; the first one gives the frame.
         words: what is shown, for people.
+        caption: what else is to be known.
         projection: whether these are projections, which have no place.
     """
-    with mpl.rc_context(mpl.rcParamsDefault):
-        return _planes_picture(name, layers, words, projection=projection)
-
-
-def _planes_picture(name: str, layers: Sequence[Layer], words: str, *, projection: bool) -> Picture:
-    views = layers[0].views
-    coronal, sagittal, axial, sheet = _laid_out(
-        views, keys=len(layers), suv=sum(layer.suv_per_value is not None for layer in layers)
-    )
+    suv = sum(layer.suv_per_value is not None for layer in layers)
+    coronal, sagittal, axial, sheet = _laid_out(layers[0].views, keys=len(layers), suv=suv)
     panels = (coronal, sagittal, axial)
     for panel in panels:
-        _draw_panel(sheet, panel, layers)
-        place = "projection" if projection else _signed(panel.view.plane.normal_name, panel.view.at_mm)
-        sheet.text(panel.left, panel.top - 9, panel.view.plane.value, va="bottom")
+        plane = panel.view.plane
+        _draw_panel(sheet, panel, layers, _FONT)
+        place = f"{'xyz'[plane.normal]} {panel.view.at_mm:+.1f} mm".replace("-", "\N{MINUS SIGN}")
+        place = "projection" if projection else place
+        sheet.text(panel.left, panel.top - 9, plane.value, va="bottom")
         sheet.text(panel.left + panel.width, panel.top - 9, place, va="bottom", ha="right", color=_DIM, fontsize=13)
     bar = _bar_in(coronal)
     sheet.bar(bar)
     below = float(axial.top + axial.height + 40)
     for layer in layers:
         below = _draw_key(sheet, axial.left, below, layer)
-    return Picture(name, png_of(sheet.figure), sheet.width, sheet.height, words, panels=panels, bar=bar)
-
-
-def _signed(name: str, value: float) -> str:
-    return f"{name} {value:+.1f} mm".replace("-", "\N{MINUS SIGN}")
+    return Picture(name, png_of(sheet.figure), sheet.width, sheet.height, words, caption, panels, bar)
 
 
 def _laid_out(views: Mapping[Plane, View], keys: int, suv: int) -> tuple[Panel, Panel, Panel, _Sheet]:
@@ -194,12 +184,9 @@ def _laid_out(views: Mapping[Plane, View], keys: int, suv: int) -> tuple[Panel, 
     stacked = (_HEIGHT - _TITLE - _FOOT - below) / axial[1]
     scale = min(across, with_key, high, stacked, _MOST_PX_PER_MM)
 
-    def sized(size: tuple[float, float]) -> tuple[int, int]:
-        return max(_SMALLEST, round(size[0] * scale)), max(_SMALLEST, round(size[1] * scale))
-
     left, panels = _GAP, []
     for plane, size in ((Plane.CORONAL, coronal), (Plane.SAGITTAL, sagittal), (Plane.AXIAL, axial)):
-        width, height = sized(size)
+        width, height = (max(_SMALLEST, round(mm * scale)) for mm in size)
         panels.append(Panel(views[plane], left, _TITLE, width, height))
         left += width + _GAP
     width = max(left, panels[2].left + _KEY_WIDTH + _GAP)
@@ -207,45 +194,34 @@ def _laid_out(views: Mapping[Plane, View], keys: int, suv: int) -> tuple[Panel, 
     return panels[0], panels[1], panels[2], _Sheet(width, height + _FOOT)
 
 
-def _draw_panel(sheet: _Sheet, panel: Panel, layers: Sequence[Layer]) -> None:
+def _draw_panel(sheet: _Sheet, panel: Panel, layers: Sequence[Layer], letters: float = 0.0) -> None:
+    """Show a panel's plane of all layers, with the letters of its sides in a font size; few voxels are drawn smooth."""
     axes = sheet.axes(panel.left, panel.top, panel.width, panel.height)
     axes.set_axis_off()
     for layer in layers:
-        _show(axes, layer.views[panel.view.plane], layer)
+        view, scale = layer.views[panel.view.plane], layer.scale
+        colours: Colormap = mpl.colormaps[scale.colours]
+        axes.imshow(
+            np.ma.masked_invalid(view.values),
+            cmap=see_through(colours) if layer.over else colours,
+            norm=Normalize(scale.low, scale.high),
+            extent=view.extent_mm,
+            interpolation="antialiased" if scale.colours == "gray" else "bilinear",
+        )
     left, right, bottom, top = panel.view.extent_mm
     axes.set(xlim=(left, right), ylim=(bottom, top), aspect="auto")
-    _write_letters(axes, panel.view)
+    how: dict[str, Any] = {"color": _INK, "fontsize": letters, "fontweight": "bold", "path_effects": [_BLACK]}
+    for side, (place, shift, across, down) in _SIDES.items() if letters else ():
+        letter = panel.view.letters[side]
+        axes.annotate(letter, place, shift, "axes fraction", "offset pixels", ha=across, va=down, **how)
 
 
-def _write_letters(axes: Axes, view: View, *, smaller: float = 0.0) -> None:
-    """Write the letters of a view's sides at the edges of its axes."""
-    for side, (x, y) in _SIDES.items():
-        how: dict[str, Any] = {"color": _INK, "fontsize": _FONT - smaller, "fontweight": "bold", **_ALIGNED[side]}
-        place, shift = (x, y), _SHIFTS[side]
-        axes.annotate(view.letters[side], place, shift, "axes fraction", "offset pixels", path_effects=[_BLACK], **how)
-
-
-_SIDES = {"left": (0.0, 0.5), "right": (1.0, 0.5), "top": (0.5, 1.0), "bottom": (0.5, 0.0)}
-_SHIFTS = {"left": (9, 0), "right": (-9, 0), "top": (0, -6), "bottom": (0, 6)}
-_ALIGNED: dict[str, dict[str, Any]] = {
-    "left": {"ha": "left", "va": "center"},
-    "right": {"ha": "right", "va": "center"},
-    "top": {"ha": "center", "va": "top"},
-    "bottom": {"ha": "center", "va": "bottom"},
+_SIDES = {  # where its letter is: fraction of the axes, px from there, alignment across and down
+    "left": ((0.0, 0.5), (9, 0), "left", "center"),
+    "right": ((1.0, 0.5), (-9, 0), "right", "center"),
+    "top": ((0.5, 1.0), (0, -6), "center", "top"),
+    "bottom": ((0.5, 0.0), (0, 6), "center", "bottom"),
 }
-
-
-def _show(axes: Axes, view: View, layer: Layer) -> None:
-    """Show a view; few voxels are drawn smooth, many are averaged."""
-    scale = layer.scale
-    colours: Colormap = mpl.colormaps[scale.colours]
-    axes.imshow(
-        np.ma.masked_invalid(view.values),
-        cmap=see_through(colours) if layer.over else colours,
-        norm=Normalize(scale.low, scale.high),
-        extent=view.extent_mm,
-        interpolation="antialiased" if scale.colours == "gray" else "bilinear",
-    )
 
 
 def see_through(colours: Colormap) -> Colormap:
@@ -280,37 +256,31 @@ def _draw_key(sheet: _Sheet, left: float, top: float, layer: Layer) -> float:
         extend="max" if scale.is_cut else "neither",
     )
     bar.outline.set_visible(False)
-    axes.tick_params(colors=_INK, labelsize=13, length=4)
-    axes.locator_params(nbins=4)
+    scales = [axes]
     sheet.text(left + _KEY_WIDTH, top + _KEY_HEIGHT + 34, scale.unit, color=_DIM, fontsize=13, ha="right")
     if suv:
         upper = axes.twiny()
         upper.set_xlim(scale.low * suv, scale.high * suv)
-        upper.tick_params(colors=_INK, labelsize=13, length=4)
-        upper.locator_params(nbins=4)
-        for spine in upper.spines.values():
-            spine.set_visible(False)
+        upper.spines[:].set_visible(False)
+        scales.append(upper)
         sheet.text(left + _KEY_WIDTH, top - 28, "SUV", color=_DIM, fontsize=13, ha="right", va="bottom")
+    for each in scales:
+        each.tick_params(colors=_INK, labelsize=13, length=4)
+        each.locator_params(nbins=4)
     return top + _KEY_HEIGHT + 76
 
 
+@mpl.rc_context(mpl.rcParamsDefault)
 def contact_sheet(name: str, tiles: Mapping[int, View], labels: Mapping[int, str], scale: Scale, words: str) -> Picture:
     """Return small pictures of one plane, frame after frame, under one scale.
 
     Args:
         name: of the picture.
         tiles: views of one plane and size, by frame.
-        labels: what stands above each.
+        labels: what is above each.
         scale: of all of them.
         words: what is shown, for people.
     """
-    with mpl.rc_context(mpl.rcParamsDefault):
-        return _contact_sheet(name, tiles, labels, scale, words)
-
-
-def _contact_sheet(
-    name: str, tiles: Mapping[int, View], labels: Mapping[int, str], scale: Scale, words: str
-) -> Picture:
     first = next(iter(tiles.values()))
     width_mm, height_mm = first.size_mm
     columns = min(len(tiles), _COLUMNS if len(tiles) <= 2 * _COLUMNS else _MORE_COLUMNS)
@@ -323,12 +293,7 @@ def _contact_sheet(
     for place, (frame, view) in enumerate(tiles.items()):
         down, across = divmod(place, columns)
         panel = Panel(view, _GAP + across * cell, _GAP + down * row + 22, width, height)
-        axes = sheet.axes(panel.left, panel.top, width, height)
-        axes.set_axis_off()
-        _show(axes, view, Layer({}, scale))
-        axes.set(aspect="auto")
-        if not panels:
-            _write_letters(axes, view, smaller=4.0)
+        _draw_panel(sheet, panel, [Layer({view.plane: view}, scale)], 0.0 if panels else _FONT - 4.0)
         sheet.text(panel.left, panel.top - 5, labels[frame], fontsize=12, va="bottom", color=_DIM)
         panels.append(panel)
     bottom = rows * row + _GAP + 18

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,20 +14,19 @@ from inveonimaging.errors import InputError
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.modality import is_mu_map
 from inveonimaging.physics.quantification import Unit
-from inveonimaging.reports.charts import curves_picture, histogram_picture
 from inveonimaging.reports.contents import Contents
-from inveonimaging.reports.curves import curves_of
+from inveonimaging.reports.curves import curves_of, curves_picture, histogram_picture
 from inveonimaging.reports.draw import Layer, Picture, contact_sheet, planes_picture
 from inveonimaging.reports.planes import HALF_A_VOXEL, Plane, View, between, index_at, resampled, stored_axis
-from inveonimaging.reports.scales import Scale, scale_of
-from inveonimaging.reports.voxel_pass import VoxelSurvey, survey_of
+from inveonimaging.reports.scales import scale_of
+from inveonimaging.reports.voxel_pass import VoxelSurvey, is_gated, span_s, survey_of
 from inveonimaging.storage.whole_files import file_name, write_all
 from inveonimaging.study.image import Image
 from inveonimaging.study.reading import Series
 from inveonimaging.study.suv import suv_factor
+from inveonimaging.units import S_PER_MINUTE
 
 MOST_SERIES = 40  # of which pictures are drawn
-_S_PER_MIN = 60.0
 
 
 @dataclass(frozen=True)
@@ -43,17 +42,15 @@ def drawn(contents: Contents) -> Iterator[Drawn]:
     """Yield the series of a study with their pictures, one after the other, the first `MOST_SERIES` of them."""
     shown = contents.series[:MOST_SERIES]
     bases = {series.frame_of_reference: series for series in reversed(shown) if series.image.modality is Modality.CT}
-    surveys = {base.number: survey_of(base.image) for base in bases.values() if _is_wanted(base, shown)}
+    on_ct = {series.frame_of_reference for series in shown if _may_lie_on_ct(series)}
+    surveys = {base.number: survey_of(base.image) for base in bases.values() if base.frame_of_reference in on_ct}
     for series in shown:
+        image = series.image
         base = bases.get(series.frame_of_reference) if _may_lie_on_ct(series) else None
         under = surveys[base.number] if base else None
-        survey = surveys.get(series.number) or survey_of(series.image, _wanted(series.image, under))
-        fused = _fused(series.image, survey, under) if under else ()
-        yield Drawn(series, survey, (*_planes(series.image, survey), *fused, *_more(series.image, survey)))
-
-
-def _is_wanted(base: Series, shown: tuple[Series, ...]) -> bool:
-    return any(_may_lie_on_ct(series) and series.frame_of_reference == base.frame_of_reference for series in shown)
+        survey = surveys.get(series.number) or survey_of(image, _wanted(image, under) if under else ())
+        fused = _fused(image, survey, under) if under else ()
+        yield Drawn(series, survey, (*_planes(image, survey), *fused, *_more(image, survey)))
 
 
 def _may_lie_on_ct(series: Series) -> bool:
@@ -70,76 +67,54 @@ def suv_per_value(image: Image) -> float | None:
 
 def _planes(image: Image, survey: VoxelSurvey) -> Iterator[Picture]:
     unit, suv, words = image.scaling.unit, suv_per_value(image), frames_in_words(image, survey.shown)
-    still = Layer(survey.middle, scale_of(unit, survey), suv_per_value=suv)
+    middle = Layer(survey.middle, scale_of(unit, survey), suv_per_value=suv)
     highest = Layer(survey.highest, scale_of(unit, survey, projection=True), suv_per_value=suv)
     kind = image.modality.label
-    yield _told(planes_picture("slices", [still], f"{kind}: the planes through the middle of the volume"), words)
-    told = f"{kind}: maximum intensity projections"
-    yield _told(planes_picture("mip", [highest], told, projection=True), words)
+    yield planes_picture("slices", [middle], f"{kind}: the planes through the middle of the volume", words)
+    yield planes_picture("mip", [highest], f"{kind}: maximum intensity projections", words, projection=True)
 
 
 def _more(image: Image, survey: VoxelSurvey) -> Iterator[Picture]:
     curves = curves_of(image, survey)
     if curves and survey.hottest:
-        yield _told(curves_picture("curves", curves, "Time-activity curves; a frame is as wide as it is long"), "")
+        yield curves_picture("curves", curves, "Time-activity curves; a frame is as wide as it is long")
     if survey.tiles:
-        what = (
-            "the middle coronal plane of each gate"
-            if _is_gated(image)
-            else "coronal projection of each frame, with its start"
-        )
-        yield contact_sheet(
-            "frames",
-            survey.tiles,
-            _labels(image, survey),
-            scale_of(image.scaling.unit, survey),
-            what[0].upper() + what[1:],
-        )
+        gates = "The middle coronal plane of each gate"
+        what = gates if is_gated(image) else "Coronal projection of each frame, with its start"
+        labels = {index: _label(image, index) for index in survey.tiles}
+        yield contact_sheet("frames", survey.tiles, labels, scale_of(image.scaling.unit, survey), what)
     if image.modality is Modality.CT:
         yield histogram_picture("histogram", survey.histogram, "Histogram of all voxels; air and water are marked")
-
-
-def _told(picture: Picture, words: str) -> Picture:
-    return replace(picture, caption=words)
-
-
-def _is_gated(image: Image) -> bool:
-    return image.part is not None and image.part.is_gated
 
 
 def frames_in_words(image: Image, shown: tuple[int, ...]) -> str:
     """Return which frames a still picture is the mean of; empty for a single frame."""
     if len(image.frames) == 1:
         return ""
-    if _is_gated(image):
+    if is_gated(image):
         return f"mean of {len(shown)} gates"
-    frames = [image.frames[index] for index in shown]
-    starts = [frame.start_s for frame in frames if frame.start_s is not None]
-    if len(starts) < len(frames):
+    span = span_s([image.frames[index] for index in shown])
+    if span is None:
         return f"mean of {len(shown)} frames"
-    stop = max((frame.start_s or 0.0) + (frame.duration_s or 0.0) for frame in frames)
     what = "frame" if len(shown) == 1 else f"mean of the {len(shown)} frames"
-    return f"{what} from {min(starts) / _S_PER_MIN:.3g} to {stop / _S_PER_MIN:.3g} min"
+    return f"{what} from {span[0] / S_PER_MINUTE:.3g} to {span[1] / S_PER_MINUTE:.3g} min"
 
 
-def _labels(image: Image, survey: VoxelSurvey) -> Mapping[int, str]:
-    """Return what stands above the pictures of a contact sheet: the gate, or when the frame starts."""
-    if _is_gated(image):
-        return {index: f"gate {image.frames[index].gate}" for index in survey.tiles}
-    return {index: _start(image, index) for index in survey.tiles}
+def _label(image: Image, index: int) -> str:
+    """Return what is above a picture of a contact sheet: the gate, or when the frame starts."""
+    frame = image.frames[index]
+    if is_gated(image):
+        return f"gate {frame.gate}"
+    return f"frame {index}" if frame.start_s is None else time_words(frame.start_s, 3)
 
 
-def _start(image: Image, index: int) -> str:
-    start = image.frames[index].start_s
-    if start is None:
-        return f"frame {index}"
-    return f"{start:g} s" if abs(start) < 2 * _S_PER_MIN else f"{start / _S_PER_MIN:.3g} min"
+def time_words(seconds: float, digits: int) -> str:
+    """Return a time in s, or from two minutes on in min."""
+    return f"{seconds:g} s" if abs(seconds) < 2 * S_PER_MINUTE else f"{seconds / S_PER_MINUTE:.{digits}g} min"
 
 
-def _wanted(image: Image, under: VoxelSurvey | None) -> list[tuple[Plane, int]]:
+def _wanted(image: Image, under: VoxelSurvey) -> list[tuple[Plane, int]]:
     """Return between which planes of an image those of a CT lie."""
-    if under is None:
-        return []
     return [(plane, index) for plane in Plane for index in {*_between(image, under, plane)[:2]}]
 
 
@@ -162,15 +137,10 @@ def _fused(image: Image, survey: VoxelSurvey, under: VoxelSurvey) -> Iterator[Pi
         return
     kind, words, suv = image.modality.label, frames_in_words(image, survey.shown), suv_per_value(image)
     over = Layer(planes, scale_of(image.scaling.unit, survey), over=True, suv_per_value=suv)
-    ct = Layer(under.middle, _ct_scale(under, projection=False))
-    yield _told(planes_picture("on-ct", [ct, over], f"{kind} on CT: the planes through the middle of the CT"), words)
-    ct = Layer(under.highest, _ct_scale(under, projection=True))
-    layers, told = [ct, replace(over, views=highest)], f"{kind} on CT: maximum intensity projections"
-    yield _told(planes_picture("on-ct-mip", layers, told, projection=True), words)
-
-
-def _ct_scale(under: VoxelSurvey, *, projection: bool) -> Scale:
-    return scale_of(Unit.HU, under, projection=projection)
+    layers = [Layer(under.middle, scale_of(Unit.HU, under)), over]
+    yield planes_picture("on-ct", layers, f"{kind} on CT: the planes through the middle of the CT", words)
+    layers = [Layer(under.highest, scale_of(Unit.HU, under, projection=True)), replace(over, views=highest)]
+    yield planes_picture("on-ct-mip", layers, f"{kind} on CT: maximum intensity projections", words, projection=True)
 
 
 def on_plane(image: Image, survey: VoxelSurvey, under: VoxelSurvey, plane: Plane) -> View:
@@ -195,12 +165,9 @@ def write_pictures(contents: Contents, folder: str | os.PathLike[str], *, overwr
         DataError: a data file cannot be read any more.
     """
     named = [
-        (f"{_file_name(each.series, picture)}.png", picture.png)
+        (f"{file_name(str(each.series.number), image.pair.name, image.part_name, picture.name)}.png", picture.png)
         for each in drawn(contents)
+        for image in [each.series.image]
         for picture in each.pictures
     ]
     return write_all(Path(folder), named, overwrite=overwrite)
-
-
-def _file_name(series: Series, picture: Picture) -> str:
-    return file_name(str(series.number), series.image.pair.name, series.image.part_name, picture.name)

@@ -34,11 +34,6 @@ class Plane(str, Enum):
         return {Plane.SAGITTAL: 0, Plane.CORONAL: 1, Plane.AXIAL: 2}[self]
 
     @property
-    def normal_name(self) -> str:
-        """The letter of that axis."""
-        return "xyz"[self.normal]
-
-    @property
     def right(self) -> Float:
         """Where the picture's right lies, LPS: the animal's left; in a sagittal plane its back."""
         return np.array((0.0, 1.0, 0.0) if self is Plane.SAGITTAL else (1.0, 0.0, 0.0))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from inveonimaging.physics.quantification import Unit
-from inveonimaging.reports.planes import Values
 from inveonimaging.reports.voxel_pass import VoxelSurvey
 
 _CT_HU = (-500.0, 1000.0)  # from lung to dense bone
@@ -17,6 +16,7 @@ _MU_PER_CM = (0.0, 0.15)  # water is 0.096
 _LONG = 3  # powers of ten, from which on a unit has them
 _SATURATED = 95.0  # per cent of what is not faint lies below the window's end
 _FAINT = 0.02
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _PREFIXES = (("G", 1e9), ("M", 1e6), ("k", 1e3))
 _STEPS = (1.0, 1.2, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
 
@@ -53,19 +53,13 @@ def scale_of(unit: Unit, survey: VoxelSurvey, *, projection: bool = False) -> Sc
 
 def unit_of(unit: Unit, high: float) -> tuple[str, float]:
     """Return the unit in which values up to a highest one are shown, kBq/mL, and how many of the image's it is."""
-    if unit is not Unit.BQML:
-        power = 3 * math.floor(math.log10(high) / 3) if high > 0 else 0
-        return (
-            (unit.value, 1.0)
-            if abs(power) < _LONG
-            else (f"{unit.value} \N{MULTIPLICATION SIGN} 10{_raised(power)}", 10.0**power)
-        )
-    prefix, divisor = next(((name, size) for name, size in _PREFIXES if high >= size), ("", 1.0))
-    return prefix + unit.value, divisor
-
-
-def _raised(power: int) -> str:
-    return str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    if unit is Unit.BQML:
+        prefix, divisor = next(((name, size) for name, size in _PREFIXES if high >= size), ("", 1.0))
+        return prefix + unit.value, divisor
+    power = 3 * math.floor(math.log10(high) / 3) if high > 0 else 0
+    if abs(power) < _LONG:
+        return unit.value, 1.0
+    return f"{unit.value} \N{MULTIPLICATION SIGN} 10{str(power).translate(_RAISED)}", 10.0**power
 
 
 def _hounsfield(survey: VoxelSurvey, window: tuple[float, float]) -> Scale:
@@ -80,14 +74,8 @@ def _hounsfield(survey: VoxelSurvey, window: tuple[float, float]) -> Scale:
 def _end(survey: VoxelSurvey) -> float:
     """Return a round number below which most of what is not faint lies, in the projections."""
     values = np.concatenate([view.values.ravel() for view in survey.highest.values()])
-    return rounded_up(_percentile(values))
-
-
-def _percentile(values: Values) -> float:
     top = float(values.max())
-    if top <= 0:
-        return 1.0
-    return float(np.percentile(values[values > _FAINT * top], _SATURATED))
+    return rounded_up(float(np.percentile(values[values > _FAINT * top], _SATURATED))) if top > 0 else 1.0
 
 
 def rounded_up(value: float) -> float:

@@ -11,15 +11,12 @@ The page says so. Nothing but one frame of what is shown, and one slab of what i
 from __future__ import annotations
 
 import base64
-import html
 import importlib.resources
-import json
 import math
-import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +27,11 @@ from inveonimaging.inveon.hdr import Frame
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.modality import is_mu_map
 from inveonimaging.physics.quantification import Unit
+from inveonimaging.reports.facts import kind_of
 from inveonimaging.study.image import Image
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 BUDGET = 42 * 1024 * 1024
 """Bytes of voxels in a page, before packing; gzip takes a tenth of noise away and base64 adds a third: 50 MB."""
@@ -57,20 +58,30 @@ def fragment(images: Sequence[Image], budget: int = BUDGET) -> str:
         DataError: a data file cannot be read any more.
     """
     refuse_without_extra("--viewer", "viewer", {"nibabel": "nibabel"})
-    volumes, packed = [], []
-    for volume in _fitted([Volume(image) for image in images], budget):
-        described, voxels = _packed(volume)
-        volumes.append(described)
-        packed.append(voxels)
-    parts = {
-        "STYLE": _own("viewer.css"),
-        "LICENCE": html.escape(_own("niivue/LICENSE")),
-        "VOLUMES": _json(volumes),
-        "VOXELS": "\n".join(_block("text/plain", f"inveon-voxels-{n}", text) for n, text in enumerate(packed)),
-        "NIIVUE": _block("text/plain", "inveon-niivue", _gzip_base64([_own("niivue/niivue.umd.js").encode()])),
-        "SCRIPT": _own("viewer.js"),
-    }
-    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], _own("viewer.html"))
+    packed = [_packed(volume) for volume in _fitted([Volume(image) for image in images], budget)]
+    page = templates().from_string(own("viewer.html"))
+    return page.render(
+        style=own("viewer.css"),
+        licence=own("niivue/LICENSE"),
+        volumes=[described for described, _ in packed],
+        voxels=[voxels for _, voxels in packed],
+        niivue=_gzip_base64([own("niivue/niivue.umd.js").encode()]),
+        script=own("viewer.js"),
+    )
+
+
+def templates() -> Environment:
+    """Return what fills this package's templates: all that is put into them is escaped, and nothing may be missing."""
+    from jinja2 import Environment, StrictUndefined
+
+    made = Environment(autoescape=True, undefined=StrictUndefined)
+    made.policies["json.dumps_kwargs"] = {"allow_nan": False}
+    return made
+
+
+def own(name: str) -> str:
+    """Return a file of this package."""
+    return (importlib.resources.files("inveonimaging.reports") / name).read_text("utf-8")
 
 
 @dataclass(frozen=True)
@@ -156,7 +167,8 @@ def _packed(volume: Volume) -> tuple[dict[str, Any], str]:
         for index in range(len(volume.image.frames)):
             voxels, factor = _frame(volume, index)
             factors.append(factor)
-            brightest.append(_bright(voxels) * factor)
+            sample = voxels.reshape(-1)[:: 1 + voxels.size // _SAMPLES]
+            brightest.append(float(np.percentile(sample, _PAST_THE_REST)) * factor)
             yield voxels.tobytes()
 
     packed = _gzip_base64(frames())
@@ -203,12 +215,6 @@ def _mean(block: Floats, steps: tuple[int, int, int]) -> Floats:
     return np.asarray(plane[np.newaxis])
 
 
-def _bright(voxels: npt.NDArray[Any]) -> float:
-    """Return the value that nearly all of a frame's voxels lie below, of a sample of them."""
-    values = voxels.reshape(-1)
-    return float(np.percentile(values[:: 1 + values.size // _SAMPLES], _PAST_THE_REST))
-
-
 def _gzip_base64(pieces: Iterator[bytes] | Sequence[bytes]) -> str:
     packer = zlib.compressobj(level=6, wbits=31)
     packed = bytearray()
@@ -217,15 +223,16 @@ def _gzip_base64(pieces: Iterator[bytes] | Sequence[bytes]) -> str:
     return base64.b64encode(packed + packer.flush()).decode("ascii")
 
 
-# What the script is told of a volume.
+# What the script gets of a volume.
 
 
 def _description(volume: Volume, factors: list[float], bright: float) -> dict[str, Any]:
     image = volume.image
     is_ct = image.scaling.unit is Unit.HU
+    name = (f"{kind_of(image)}:", image.pair.name, image.part_name)
     low, high = _HU_SHOWN if is_ct else (0.0, bright if bright > 0 else 1.0)
     return {
-        "name": _name(image),
+        "name": printable(" ".join(filter(None, name)), _LONGEST_NAME),
         "unit": image.scaling.unit.value,
         "emission": image.modality is not Modality.CT and not is_mu_map(image.header),
         "shape": volume.shape,
@@ -240,24 +247,16 @@ def _description(volume: Volume, factors: list[float], bright: float) -> dict[st
     }
 
 
-def _name(image: Image) -> str:
-    kind = "mu map" if is_mu_map(image.header) else image.modality.label
-    return printable(" ".join(filter(None, (f"{kind}:", image.pair.name, image.part_name))), _LONGEST_NAME)
-
-
 def _frame_label(image: Image, index: int) -> str:
     frame: Frame = image.frames[index]
-    places = {"gate": frame.gate, "bed": frame.bed, "window": frame.energy_window}
-    several = {
-        name: number for name, number in places.items() if len({getattr(f, _FIELD[name]) for f in image.frames}) > 1
-    }
-    words = [f"{name} {number}" for name, number in several.items() if number is not None]
+    words = [
+        f"{name} {getattr(frame, key)}"
+        for name, key in {"gate": "gate", "bed": "bed", "window": "energy_window"}.items()
+        if getattr(frame, key) is not None and len({getattr(each, key) for each in image.frames}) > 1
+    ]
     if frame.start_s is not None and frame.duration_s is not None:
         words.append(f"{frame.start_s:g} to {frame.start_s + frame.duration_s:g} s")
     return ", ".join(words)
-
-
-_FIELD = {"gate": "gate", "bed": "bed", "window": "energy_window"}
 
 
 def _notes(volume: Volume) -> list[str]:
@@ -284,20 +283,3 @@ def nifti_header(volume: Volume) -> bytes:
     header.set_slope_inter(1.0, 0.0)
     header["vox_offset"] = 352
     return bytes(header.binaryblock) + bytes(4)
-
-
-# Text for the page.
-
-
-def _own(name: str) -> str:
-    return (importlib.resources.files("inveonimaging.reports") / name).read_text("utf-8")
-
-
-def _block(kind: str, identifier: str, text: str) -> str:
-    return f'<script type="{kind}" id="{identifier}">{text}</script>'
-
-
-def _json(document: object) -> str:
-    """Return JSON that stands in a script element and cannot end it."""
-    text = json.dumps(document, ensure_ascii=True, allow_nan=False)
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -13,15 +13,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from inveonimaging.inveon.hdr import Frame
 from inveonimaging.physics.geometry import Grid
 from inveonimaging.physics.quantification import Unit
 from inveonimaging.reports.planes import Float, Plane, Values, View, stored_axis, view_of
 from inveonimaging.study.image import Image
 
-MOST_TILES = 48
+MOST_TILES = 48  # of a contact sheet: all frames, or evenly chosen ones
 HOT_MM = 3.0  # side of the box whose mean is the largest
 HISTOGRAM_HU = (-1200.0, 3000.0, 10.0)  # first edge, last edge, width of a bin
-_ML_PER_MM3 = 1e-3
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,19 @@ class VoxelSurvey:
     not_finite: int
 
 
+def is_gated(image: Image) -> bool:
+    """Return whether the frames differ by gate, and not by time."""
+    return image.part is not None and image.part.is_gated
+
+
+def span_s(frames: Sequence[Frame]) -> tuple[float, float] | None:
+    """Return when the first frame starts and the last one ends, s after the scan's start; None if one has no start."""
+    starts = [frame.start_s for frame in frames if frame.start_s is not None]
+    if len(starts) < len(frames):
+        return None
+    return min(starts), max((frame.start_s or 0.0) + (frame.duration_s or 0.0) for frame in frames)
+
+
 def shown_frames(image: Image) -> tuple[tuple[int, ...], Float]:
     """Return the frames that a still picture is the mean of, and their weights, which sum to 1.
 
@@ -70,13 +83,11 @@ def shown_frames(image: Image) -> tuple[tuple[int, ...], Float]:
     """
     frames = image.frames
     indices = list(range(len(frames)))
-    starts = [frame.start_s for frame in frames if frame.start_s is not None]
-    is_gated = image.part is not None and image.part.is_gated
-    if len(starts) == len(frames) > 1 and not is_gated:
-        stop = max((frame.start_s or 0.0) + (frame.duration_s or 0.0) for frame in frames)
-        half = (min(starts) + stop) / 2
+    span = span_s(frames)
+    if span and len(frames) > 1 and not is_gated(image):
+        half = sum(span) / 2
         late = [index for index, frame in enumerate(frames) if (frame.start_s or 0.0) >= half]
-        indices = late or [int(np.argmax(starts))]
+        indices = late or [max(indices, key=lambda index: frames[index].start_s or 0.0)]
     durations = np.array([frames[index].duration_s or 0.0 for index in indices])
     weights = durations if np.all(durations > 0) else np.ones(len(indices))
     return tuple(indices), weights / weights.sum()
@@ -93,14 +104,10 @@ def survey_of(image: Image, wanted: Sequence[tuple[Plane, int]] = ()) -> VoxelSu
         DataError: the file cannot be read any more.
     """
     gathering = _Gathering(image, tuple(wanted))
-    for first, stop in _slabs(image):
-        gathering.add(first, stop)
-    return gathering.done()
-
-
-def _slabs(image: Image) -> list[tuple[int, int]]:
     slices, step = image.source.shape[0], image.slices_in_slab
-    return [(first, min(first + step, slices)) for first in range(0, slices, step)]
+    for first in range(0, slices, step):
+        gathering.add(first, min(first + step, slices))
+    return gathering.done()
 
 
 def values_of(image: Image, frame: int, first: int, stop: int) -> tuple[Values, int]:
@@ -110,8 +117,8 @@ def values_of(image: Image, frame: int, first: int, stop: int) -> tuple[Values, 
         values = np.multiply(stored, image.scaling.factors[frame], dtype=np.float64).astype(np.float32)
     if image.scaling.intercept:
         values += np.float32(image.scaling.intercept)
-    odd = values.size - int(np.count_nonzero(np.isfinite(values)))
-    return (np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0) if odd else values), odd
+    bad = values.size - int(np.count_nonzero(np.isfinite(values)))
+    return (np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0) if bad else values), bad
 
 
 class _Gathering:
@@ -124,7 +131,8 @@ class _Gathering:
         counts = len(image.frames)
         self._planes = {plane: _Stack(image.grid, plane) for plane in Plane}
         self._wanted = {each: _Stack(image.grid, each[0], each[1]) for each in wanted}
-        self._tiles = {frame: _Stack(image.grid, Plane.CORONAL) for frame in tile_frames(counts)}
+        tiles = range(0, counts, math.ceil(counts / MOST_TILES)) if counts > 1 else ()
+        self._tiles = {frame: _Stack(image.grid, Plane.CORONAL) for frame in tiles}
         self._sums = np.zeros(counts)
         self._hottest = None if image.scaling.unit in (Unit.HU, Unit.PER_CM) else _Hottest(image.grid)
         low, high, width = HISTOGRAM_HU
@@ -135,8 +143,8 @@ class _Gathering:
         """Take the slices from first to stop of all frames."""
         mean: Values | None = None
         for frame in range(len(self._image.frames)):
-            values, odd = values_of(self._image, frame, first, stop)
-            self._not_finite += odd
+            values, bad = values_of(self._image, frame, first, stop)
+            self._not_finite += bad
             self._sums[frame] += values.sum(dtype=np.float64)
             if self._image.scaling.unit is Unit.HU:
                 self._histogram += _histogram(values)
@@ -153,7 +161,7 @@ class _Gathering:
 
     def done(self) -> VoxelSurvey:
         """Return what was gathered."""
-        gated = self._image.part is not None and self._image.part.is_gated
+        gated = is_gated(self._image)
         region = self._hottest.region(self._image) if self._hottest else None
         return VoxelSurvey(
             shown=self._shown,
@@ -167,13 +175,6 @@ class _Gathering:
             histogram=self._histogram,
             not_finite=self._not_finite,
         )
-
-
-def tile_frames(count: int) -> tuple[int, ...]:
-    """Return which of so many frames a contact sheet shows: all, or evenly chosen ones; none for a single frame."""
-    if count == 1:
-        return ()
-    return tuple(range(0, count, math.ceil(count / MOST_TILES)))
 
 
 class _Stack:
@@ -217,8 +218,7 @@ class _Hottest:
     running: Float | float = 0.0
 
     def __post_init__(self) -> None:
-        sizes = (_odd(HOT_MM / mm, n) for mm, n in zip(self.grid.spacing_mm, self.grid.shape, strict=True))
-        i, j, k = sizes
+        i, j, k = (_odd(HOT_MM / mm, n) for mm, n in zip(self.grid.spacing_mm, self.grid.shape, strict=True))
         self.box = (k, j, i)
         self.slices = deque(maxlen=k)
 
@@ -278,8 +278,3 @@ def _histogram(values: Values) -> npt.NDArray[np.int64]:
     bins = round((high - low) / width)
     places = np.clip((values - np.float32(low)) * np.float32(1 / width), 0, bins - 1).astype(np.int32)
     return np.bincount(places.ravel(), minlength=bins).astype(np.int64)
-
-
-def activity_mbq(image: Image, sums: Float) -> Float:
-    """Return (frames,) the activity in the field of view, MBq, from the sums of frames in Bq/mL."""
-    return np.asarray(sums * math.prod(image.grid.spacing_mm) * _ML_PER_MM3 / 1e6)
