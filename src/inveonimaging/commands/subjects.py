@@ -13,8 +13,7 @@ from inveonimaging.batches.walk import Found, walk
 from inveonimaging.errors import InputError, InveonError
 from inveonimaging.findings import Finding
 from inveonimaging.inveon.pairs import Pair, pair_of
-from inveonimaging.prefill.sheet import filled_by_scan, filled_by_subject
-from inveonimaging.prefill.writing import refuse_kind, sheet_bytes
+from inveonimaging.prefill import filled_by_scan, filled_by_subject, refuse_kind, sheet_bytes
 from inveonimaging.storage.whole_files import refuse_taken, write_whole
 from inveonimaging.study.corrections import Corrections
 

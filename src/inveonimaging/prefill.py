@@ -1,10 +1,12 @@
-"""A sheet pre-filled from headers: one row a scan, or a subject, with what a conversion takes from them.
+"""A sheet of subjects pre-filled from headers: one row a scan, or a subject, with what a conversion takes from them.
 
 A cell is filled only if reading it back gives the very same value, so that a sheet that nobody edits changes nothing.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,11 +21,13 @@ from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.modality import modality_of
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.sheet.application import has_tracer
+from inveonimaging.sheet.books import book_of, refuse_without_openpyxl
 from inveonimaging.sheet.columns import COLUMNS, NOTE, Column, Scope
 from inveonimaging.sheet.escape import escaped, unescaped
 from inveonimaging.sheet.matching import harmless, plain_subject
+from inveonimaging.sheet.tables import refuse_other_kind
 from inveonimaging.study.corrections import Corrections
-from inveonimaging.study.reading import Study, read_pairs
+from inveonimaging.study.reading import Study, below, read_pairs
 
 Cells = dict[str, str]
 Looked = Iterable[Sequence[Pair] | InputError]
@@ -79,18 +83,38 @@ def filled_by_subject(root: Path, looked: Looked, corrections: Corrections) -> F
         subjects.setdefault(plain_subject(each.header.subject.identifier), []).append(each)
     nameless = subjects.pop("", [])
     note = f"{NOTE} scans"
-    rows = tuple(_of_subject(note, group) for group in subjects.values())
+    rows = []
+    for group in subjects.values():
+        first, *others = (_cells(OF_SUBJECT, each) for each in group)
+        agreed = {title: text for title, text in first.items() if all(other.get(title) == text for other in others)}
+        subject = escaped(harmless(str(group[0].header.subject.identifier)))
+        rows.append({"subject": subject, note: str(len(group)), **agreed})
     if nameless:
         message = f"{len(nameless)} scans have no subject_identifier, and so no row: {nameless[0].file} is the first"
         findings = (*findings, Finding("scan-without-subject", message, key="subject_identifier"))
-    return Filled(("subject", note, *(each.title for each in OF_SUBJECT)), rows, findings, errors)
+    return Filled(("subject", note, *(each.title for each in OF_SUBJECT)), tuple(rows), findings, errors)
 
 
-def _of_subject(note: str, scans: Sequence[_Scan]) -> Cells:
-    first, *others = (_cells(OF_SUBJECT, each) for each in scans)
-    agreed = {title: text for title, text in first.items() if all(other.get(title) == text for other in others)}
-    subject = harmless(str(scans[0].header.subject.identifier))
-    return {"subject": escaped(subject), note: str(len(scans)), **agreed}
+def refuse_kind(path: Path) -> None:
+    """Refuse a file's name that tells no kind of sheet, and a kind that cannot be written here.
+
+    Raises:
+        OptionError: what the name should end in, or which package is missing.
+    """
+    refuse_other_kind(path)
+    if path.suffix.lower() == ".xlsx":
+        refuse_without_openpyxl()
+
+
+def sheet_bytes(filled: Filled, path: Path) -> bytes:
+    """Return what a sheet's file holds, .csv, .tsv or .xlsx by its name; `refuse_kind` comes first."""
+    kind = path.suffix.lower()
+    rows = [[row.get(title, "") for title in filled.titles] for row in filled.rows]
+    if kind == ".xlsx":
+        return book_of(filled.titles, rows)
+    text = io.StringIO(newline="")
+    csv.writer(text, delimiter="\t" if kind == ".tsv" else ",").writerows([filled.titles, *rows])
+    return text.getvalue().encode("utf-8-sig")  # without the mark, Excel takes it for its old encoding
 
 
 def _scans(
@@ -132,18 +156,17 @@ def _of_study(root: Path, study: Study, findings: list[Finding]) -> Iterator[_Sc
         findings += [replace(each, severity=Severity.WARNING, path=folder) for each in errors]
     at_scans = animals_of_scans(animal, headers, given, [scan.sheet_values for scan in study.scans])
     for scan, at_scan in zip(study.scans, at_scans, strict=True):
-        header, data = scan.image.header, scan.pair.data
+        header = scan.image.header
         who = at_scan if is_one else animal_of([header], given, scan.sheet_values)[0]
-        path = data.relative_to(root).as_posix() if root in data.parents else data.name
         yield _Scan(
-            _pattern(path),
+            _pattern(below(scan.pair.data, root)),
             header,
             {**_of_animal(who), "study_description": description if is_one else header.study, **_of_scan(header)},
         )
 
 
 def _pattern(path: str) -> str:
-    """Return a path as a cell can hold it: a pattern, if names in it have characters that a cell cannot say."""
+    """Return a path as a cell can hold it: a pattern, if names in it have characters that a cell cannot hold."""
     if path.isprintable() and "\\" not in path:
         return path
     return "".join(c if c.isprintable() and c != "\\" else "?" for c in path.replace("[", "[[]"))
@@ -198,5 +221,5 @@ def _cell(column: Column, value: Any) -> str:
 
 
 def _notes(titles: Sequence[str], header: Header) -> Cells:
-    said = (modality_of(header)[0].label, header.acquisition.started_at, header.subject.identifier)
-    return {title: escaped(harmless(str(text or ""))) for title, text in zip(titles, said, strict=True)}
+    texts = (modality_of(header)[0].label, header.acquisition.started_at, header.subject.identifier)
+    return {title: escaped(harmless(str(text or ""))) for title, text in zip(titles, texts, strict=True)}

@@ -1,1 +1,0 @@
-"""A sheet of subjects to fill in, from headers."""
