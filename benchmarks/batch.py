@@ -61,25 +61,21 @@ except SystemExit as end:
 # A batch of studies that are planned, submitted and recorded, but not converted: what the first process alone costs.
 PLANNED = """
 import sys, time
+from concurrent.futures import Future
 from inveonimaging.batches import Outcome, Record, Watch, job, run_batch
-from inveonimaging.batches.engine import Done
 
 class Nobody:
     def __init__(self, *_):
-        self.done, self.first = [], None
-    @property
-    def room(self):
-        return 2 - len(self.done)
+        self.most, self.first = 2, None
     def submit(self, study, before):
         self.first = self.first or time.perf_counter() - start
         series = [{"folder": str(n), "modality": "PET", "sop_class": "PET Image",
                    "series_instance_uid": "2.25." + "1" * 39, "instances": 100} for n in (1, 2)]
         finding = {"code": "x", "severity": "note", "message": "m" * 120, "file": "f" * 30, "line": 1}
-        self.done.append(Done(study, Record(source=study.source, output=study.output, result=Outcome.CONVERTED,
-                                            series=tuple(series), findings=(finding,) * 5, files="0" * 64)))
-    def wait(self, _):
-        found, self.done = self.done, []
-        return found
+        done = Future()
+        done.set_result(Record(source=study.source, output=study.output, result=Outcome.CONVERTED,
+                               series=tuple(series), findings=(finding,) * 5, files="0" * 64))
+        return done
     def close(self):
         global first
         first = self.first

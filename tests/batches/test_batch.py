@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -35,10 +36,9 @@ from inveonimaging.batches import (
     work,
 )
 from inveonimaging.batches import job as batch_job
-from inveonimaging.batches.engine import Done, failed
 from inveonimaging.batches.names import name_of, names_below
 from inveonimaging.batches.pace import Pace
-from inveonimaging.batches.study import Job, PreviousRecord
+from inveonimaging.batches.study import Job, PreviousRecord, failed
 from inveonimaging.cli.batch_progress import _Lines, sentence, telling
 from inveonimaging.conversion.job import convert_planned
 from inveonimaging.dicom.iods import Form
@@ -74,19 +74,12 @@ class Here:
     """Converts in this process, which starts at once; other tests show that processes do the same."""
 
     def __init__(self, job: Job, _jobs: int) -> None:
-        self._job = job
-        self._done: list[Done] = []
+        self._job, self.most = job, 1
 
-    @property
-    def room(self) -> int:
-        return 1 - len(self._done)
-
-    def submit(self, study: Study, before: PreviousRecord | None) -> None:
-        self._done.append(Done(study, work.done(self._job, study, before)))
-
-    def wait(self, _timeout_s: float) -> list[Done]:
-        found, self._done = self._done, []
-        return found
+    def submit(self, study: Study, before: PreviousRecord | None) -> Future[Record]:
+        record = Future[Record]()
+        record.set_result(work.done(self._job, study, before))
+        return record
 
     def close(self) -> None:
         pass
@@ -1141,7 +1134,7 @@ def test_a_study_whose_process_is_lost_has_its_rows(
 ) -> None:
     (tmp_path / "subjects.csv").write_text("file,sex\na/m1.pet.img,F\nnowhere/m1.pet.img,F\n")
     sheet = read_sheet(tmp_path / "subjects.csv")
-    monkeypatch.setattr(work, "done", lambda _job, study, _before: failed(study, "ProcessEnded", "it ended").record)
+    monkeypatch.setattr(work, "done", lambda _job, study, _before: failed(study, "ProcessEnded", "it ended"))
     result = run_batch(root, out, Options(sheet=sheet), alone())
     assert outcome(result) == (0, 0, 3)
     assert [each.message for each in result.sheet] == ["1 of 2 rows match no scan: 3"]

@@ -292,7 +292,7 @@ def test_ctrl_c_ends_it_and_the_next_run_goes_on(
 # What Dask says of a study.
 
 
-class SheetValues:
+class Ended:
     """A future that has ended, with an error or a result; what it gives it may raise, too."""
 
     key = ""
@@ -300,7 +300,7 @@ class SheetValues:
     def __init__(self, error: BaseException | None, result: object) -> None:
         self._error, self._result = error, result
 
-    def add_done_callback(self, call: Callable[[SheetValues], None]) -> None:
+    def add_done_callback(self, call: Callable[[Ended], None]) -> None:
         call(self)
 
     def exception(self) -> BaseException | None:
@@ -317,11 +317,11 @@ class Telling:
 
     status = "running"
 
-    def __init__(self, future: SheetValues) -> None:
+    def __init__(self, future: Ended) -> None:
         self._future = future
         self.sent: list[bytes] = []
 
-    def submit(self, *task: object, key: str, **__: object) -> SheetValues:
+    def submit(self, *task: object, key: str, **__: object) -> Ended:
         self._future.key = key
         self.sent.append(pickle.dumps(task))
         return self._future
@@ -329,15 +329,15 @@ class Telling:
 
 @pytest.mark.parametrize(
     "future",
-    [SheetValues(CancelledError(), None), SheetValues(None, CancelledError()), SheetValues(None, OSError("closed"))],
+    [Ended(CancelledError(), None), Ended(None, CancelledError()), Ended(None, OSError("closed"))],
     ids=["before", "while it is fetched", "and nobody answers"],
 )
-def test_a_scheduler_that_is_gone_with_a_record_is_one_line(future: SheetValues) -> None:
+def test_a_scheduler_that_is_gone_with_a_record_is_one_line(future: Ended) -> None:
     job = Job(output=Path("out"), options=Options(), asked="", version=__version__)
     engine = OnDask(job, cast("Client", Telling(future)))
-    engine.submit(Study("a", "a"), None)
+    record = engine.submit(Study("a", "a"), None)
     with pytest.raises(InveonError, match="the Dask scheduler is gone"):
-        engine.wait(0)
+        record.result(0)
 
 
 def test_a_sheet_is_packed_once_and_unpacked_once_by_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -352,7 +352,7 @@ def test_a_sheet_is_packed_once_and_unpacked_once_by_a_worker(tmp_path: Path, mo
     monkeypatch.setattr(Sheet, "__getstate__", counting)
     sheet = read_sheet(tmp_path / "subjects.csv")
     job = Job(output=tmp_path, options=Options(sheet=sheet), asked="", version=__version__)
-    client = Telling(SheetValues(None, None))
+    client = Telling(Ended(None, None))
     engine = OnDask(job, cast("Client", client))
     names = ["a", "b", "c"]
     for name in names:

@@ -12,6 +12,7 @@ import subprocess
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -24,7 +25,7 @@ from inveonimaging import Options, convert
 from inveonimaging.batches import Batch, Record, Study, Watch, run_batch
 from inveonimaging.batches import job as batch_job
 from inveonimaging.batches import ledger as batch_ledger
-from inveonimaging.batches.engine import Done, cleared
+from inveonimaging.batches.local import cleared
 from inveonimaging.batches.study import Job, Outcome, Planned, PreviousRecord
 from inveonimaging.phantom import CT_SCAN, write_scan
 from inveonimaging.storage import jsonl
@@ -265,9 +266,9 @@ def test_an_interruption_at_any_line_leaves_ledger_and_engine_in_order(
     in_use: list[Closing] = []
 
     class Closing(Instant):
-        def submit(self, study: Study, before: PreviousRecord | None) -> None:
+        def submit(self, study: Study, before: PreviousRecord | None) -> Future[Record]:
             in_use.append(self)
-            super().submit(study, before)
+            return super().submit(study, before)
 
         def close(self) -> None:
             in_use.clear()
@@ -458,19 +459,16 @@ class Instant:
     """Has done everything at once."""
 
     def __init__(self, _job: Job, _jobs: int) -> None:
-        self._done: list[Done] = []
+        pass
 
     @property
-    def room(self) -> int:
-        return 2 - len(self._done)
+    def most(self) -> int:
+        return 2
 
-    def submit(self, study: Study, _before: PreviousRecord | None) -> None:
-        record = Record(source=study.source, output=study.output, result=Outcome.CONVERTED, files="0" * 64)
-        self._done.append(Done(study, record))
-
-    def wait(self, _timeout_s: float) -> list[Done]:
-        found, self._done = self._done, []
-        return found
+    def submit(self, study: Study, _before: PreviousRecord | None) -> Future[Record]:
+        record = Future[Record]()
+        record.set_result(Record(source=study.source, output=study.output, result=Outcome.CONVERTED, files="0" * 64))
+        return record
 
     def close(self) -> None:
         pass
@@ -489,8 +487,8 @@ def test_ten_thousand_studies_take_little_memory(tmp_path: Path, out: Path, monk
 
     class Late(Instant):
         @property
-        def room(self) -> int:
-            return room[0] - len(self._done)
+        def most(self) -> int:
+            return room[0]
 
     monkeypatch.setattr(batch_job, "plan_batch", many)
     monkeypatch.setattr(batch_job, "Local", Late)

@@ -10,27 +10,25 @@ import contextlib
 import json
 import logging
 import pickle
-import queue
 import time
 import uuid
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import CancelledError
-from functools import lru_cache
+from concurrent.futures import CancelledError, Future
+from functools import lru_cache, partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from inveonimaging.batches.engine import Done, failed
-from inveonimaging.batches.study import Job, PreviousRecord, Record, Study
+from inveonimaging.batches.study import Job, PreviousRecord, Record, Study, failed
 from inveonimaging.batches.work import done
 from inveonimaging.errors import InveonError, OptionError, OutputError, printable
 from inveonimaging.extras import refuse_without_extra
 from inveonimaging.version import __version__
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client
 
 _CLUSTERS = {
     **dict.fromkeys(
@@ -80,60 +78,45 @@ class OnDask:
     def __init__(self, job: Job, client: Client) -> None:
         self._job, self._client = zlib.compress(pickle.dumps(job), level=1), client
         self._run = uuid.uuid4().hex
-        self._ended: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
-        self._studies: dict[str, Study] = {}
-        self._futures: dict[str, Future[Any]] = {}
-        self._threads, self._looked = 0, 0.0
+        self._tasks: dict[str, Any] = {}  # a task that nobody holds is forgotten by the scheduler
+        self._most, self._looked = _LEAST, -_LOOK_S
 
     @property
-    def room(self) -> int:
+    def most(self) -> int:
         """As of `Engine`."""
         now = time.monotonic()
-        if not self._looked or now - self._looked > _LOOK_S:
+        if now - self._looked >= _LOOK_S:
             self._looked = now
             with contextlib.suppress(OSError, ValueError):
-                self._threads = sum(self._client.nthreads().values())
-        return max(0, max(_LEAST, _WAITING_FOR_EACH * self._threads) - len(self._futures))
+                self._most = max(_LEAST, _WAITING_FOR_EACH * sum(self._client.nthreads().values()))
+        return self._most
 
-    def submit(self, study: Study, before: PreviousRecord | None) -> None:
+    def submit(self, study: Study, before: PreviousRecord | None) -> Future[Record]:
         """As of `Engine`."""
-        key = f"inveon-{self._run}-{study.output}"
-        self._studies[key] = study
-        future = self._client.submit(converted, self._job, study, before, key=key, pure=False)
-        self._futures[key] = future
-        future.add_done_callback(self._ended.put)
-
-    def wait(self, timeout_s: float) -> list[Done]:
-        """As of `Engine`."""
-        found: list[Done] = []
-        with contextlib.suppress(queue.Empty):
-            found.append(self._done(self._ended.get(timeout=timeout_s) if timeout_s else self._ended.get_nowait()))
-            while True:
-                found.append(self._done(self._ended.get_nowait()))
-        if not found and self._client.status not in {"running", "connecting"}:
-            raise _gone()
-        return found
+        key, record = f"inveon-{self._run}-{study.output}", Future[Record]()
+        task = self._tasks[key] = self._client.submit(converted, self._job, study, before, key=key, pure=False)
+        task.add_done_callback(partial(self._fetch, study, record))
+        return record
 
     def close(self) -> None:
         """As of `Engine`; what a worker is at it finishes, and the next run finds it."""
         with contextlib.suppress(Exception):  # the scheduler may be gone
-            self._client.cancel(list(self._futures.values()), force=True)
-        self._futures.clear()
+            self._client.cancel(list(self._tasks.values()), force=True)
 
-    def _done(self, future: Future[Any]) -> Done:
+    def _fetch(self, study: Study, record: Future[Record], task: Any) -> None:
         """Fetch a record; if its worker is lost, and the record with it, wait for another worker to make it."""
-        key = str(future.key)
-        study = self._studies.pop(key)
-        del self._futures[key]
         try:
-            error = future.exception()
-            if error is None:
-                return Done(study, future.result())
-        except (CancelledError, OSError) as lost:
-            raise _gone() from lost
-        if isinstance(error, CancelledError):
-            raise _gone()
-        return failed(study, *_cause(error))
+            error = task.exception()
+            if isinstance(error, CancelledError):
+                raise error  # noqa: TRY301 - as the next line may
+            record.set_result(task.result() if error is None else failed(study, *_cause(error)))
+        except (CancelledError, OSError):
+            hint = "run the same command again: it goes on where it stopped"
+            record.set_exception(InveonError("the Dask scheduler is gone", hint=hint))
+        except Exception as other:  # noqa: BLE001 - raised where the record is awaited
+            record.set_exception(other)
+        finally:
+            self._tasks.pop(str(task.key), None)
 
 
 def converted(job: bytes, study: Study, before: PreviousRecord | None) -> Record:
@@ -163,11 +146,7 @@ def _quiet() -> Iterator[None]:
             logging.getLogger(name).setLevel(level)
 
 
-def _gone() -> InveonError:
-    return InveonError("the Dask scheduler is gone", hint="run the same command again: it goes on where it stopped")
-
-
-def _cause(error: BaseException | None) -> tuple[str, str]:
+def _cause(error: BaseException) -> tuple[str, str]:
     """Return kind and message of what Dask says of a study."""
     kind = type(error).__name__
     if kind == "KilledWorker":

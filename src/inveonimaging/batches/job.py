@@ -7,10 +7,11 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
-from inveonimaging.batches.engine import Done, Engine
 from inveonimaging.batches.fingerprint import fingerprint
 from inveonimaging.batches.ledger import Ledger, kept
 from inveonimaging.batches.local import Local
@@ -18,7 +19,7 @@ from inveonimaging.batches.pace import Pace, Progress
 from inveonimaging.batches.plan import Batch, plan_batch
 from inveonimaging.batches.pseudonyms import told
 from inveonimaging.batches.rows import rows_of
-from inveonimaging.batches.study import Job, Outcome, Planned, Record, Study
+from inveonimaging.batches.study import Job, Outcome, Planned, PreviousRecord, Record, Study
 from inveonimaging.batches.summary import BatchResult, Tally
 from inveonimaging.batches.walk import SkippedCounts
 from inveonimaging.conversion.options import Options
@@ -32,6 +33,20 @@ from inveonimaging.version import __version__
 
 _LOOK_S = 0.2
 _PATIENCE_S = 600.0
+
+
+class Engine(Protocol):
+    """Who converts: processes of this computer, or the workers of a Dask scheduler."""
+
+    @property
+    def most(self) -> int:
+        """How many studies may be submitted at a time: bounds what is held for those that wait."""
+
+    def submit(self, study: Study, before: PreviousRecord | None) -> Future[Record]:
+        """Take a study; its future raises InveonError if no study can be converted any more."""
+
+    def close(self) -> None:
+        """End whatever is still at work."""
 
 
 class Watch:
@@ -143,7 +158,7 @@ class _Run:
         self._waiting: deque[Study] = deque()
         self._pace = Pace(time.monotonic())
         self._told = 0.0
-        self._submitted = 0
+        self._at_work: dict[Future[Record], Study] = {}
         self._is_found = False
         self.found = 0
         self.tally = Tally()
@@ -158,10 +173,6 @@ class _Run:
                 self._hear(_LOOK_S if self._is_found else 0.0)
             self._tell()
         self._tell(is_last=True)
-
-    @property
-    def _at_work(self) -> int:
-        return self._submitted - self.tally.done
 
     def _search(self) -> None:
         """Look at one more folder."""
@@ -178,14 +189,15 @@ class _Run:
             self._watch.unread(planned)
 
     def _submit(self) -> None:
-        while self._waiting and self._engine.room:
+        while self._waiting and len(self._at_work) < self._engine.most:
             study = self._waiting.popleft()
-            self._submitted += 1
-            self._engine.submit(study, self._ledger.before(study.output))
+            self._at_work[self._engine.submit(study, self._ledger.before(study.output))] = study
 
     def _hear(self, timeout_s: float) -> None:
-        for done in self._engine.wait(timeout_s):
-            record = _with_rows(done, self._options)
+        for future in wait(self._at_work, timeout_s, FIRST_COMPLETED).done:
+            study, record, sheet = self._at_work.pop(future), future.result(), self._options.corrections.sheet
+            if sheet is not None and record.result is Outcome.FAILED and not record.rows:
+                record = replace(record, rows=rows_of(sheet, study))
             self._ledger.append(told(self._options, record))
             self.tally.count(record)
             self._pace.ended(time.monotonic())
@@ -200,11 +212,3 @@ class _Run:
         failed = self.tally.outcomes[Outcome.FAILED]
         progress = Progress(self.tally.done, failed, self.found, self._is_found, self._pace.per_minute(), left)
         self._watch.progress(progress)
-
-
-def _with_rows(done: Done, options: Options) -> Record:
-    """Return the record of a study; that of a failed one with the rows of the sheet that are about it."""
-    record = done.record
-    if options.corrections.sheet is None or record.result is not Outcome.FAILED or record.rows:
-        return record
-    return replace(record, rows=rows_of(options.corrections.sheet, done.study))

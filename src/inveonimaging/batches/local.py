@@ -1,6 +1,7 @@
 """Processes of this computer, each with one study at a time, so that the end of one tells which study it had.
 
-They are started afresh on every system, hear no Ctrl-C, and end with this process however it ends.
+A thread hands a study to a process and waits for its record. The processes are started afresh on every system, receive
+no Ctrl-C, and end with this process however it ends.
 """
 
 from __future__ import annotations
@@ -9,146 +10,120 @@ import contextlib
 import multiprocessing
 import os
 import signal
-from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass
+import threading
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import SpawnProcess
 
-from inveonimaging.batches.engine import Done, cleared, failed
-from inveonimaging.batches.processes import end_with_the_first, hear_signals, signals_held_back
-from inveonimaging.batches.study import Job, PreviousRecord, Study
+from inveonimaging.batches.study import Job, PreviousRecord, Record, Study, failed
 from inveonimaging.errors import OutputError
+from inveonimaging.storage.interruptions import SIGNALS
+from inveonimaging.storage.staging import sweep
 
-_MOST_ON_WINDOWS = 60  # it waits for no more at a time
-_TRIES = 2
+_TRIES = 2  # the system may have run out of memory at the first only
 _STARTS = 4  # in a row that come to nothing
-_READY = "ready"
 
-_Task = tuple[Study, PreviousRecord | None]
-
-
-@dataclass
-class _Slot:
-    """A process, its pipe, and what it works at."""
-
-    process: SpawnProcess
-    pipe: Connection
-    task: _Task | None = None
-    is_ready: bool = False
+_Worker = tuple[SpawnProcess, Connection]
 
 
 class Local:
-    """Processes of this computer, at most so many."""
+    """Processes of this computer, at most so many; as of `Engine`."""
 
     def __init__(self, job: Job, jobs: int) -> None:
-        wanted = jobs or processors()
+        self.most = jobs or processors()
         self._job = job
-        self._most = min(wanted, _MOST_ON_WINDOWS) if os.name == "nt" else wanted
-        self._slots: list[_Slot] = []
-        self._again: deque[_Task] = deque()
-        self._tries: dict[str, int] = {}
-        self._lost_starts = 0
+        self._threads = ThreadPoolExecutor(self.most, initializer=_block_signals)
+        self._workers: set[_Worker] = set()
+        self._idle: list[_Worker] = []
+        self._one_at_a_time = threading.Lock()  # for what changes processes
+        self._lost_starts, self._is_closed = 0, False
 
-    @property
-    def room(self) -> int:
+    def submit(self, study: Study, before: PreviousRecord | None) -> Future[Record]:
         """As of `Engine`."""
-        at_work = sum(slot.task is not None for slot in self._slots)
-        return max(0, self._most - at_work - len(self._again))
-
-    def submit(self, study: Study, before: PreviousRecord | None) -> None:
-        """As of `Engine`."""
-        idle = next((slot for slot in self._slots if slot.task is None), None)
-        slot = idle or self._started()
-        slot.task = study, before
-        with contextlib.suppress(OSError):  # its end is heard from the pipe
-            slot.pipe.send(slot.task)
-
-    def wait(self, timeout_s: float) -> list[Done]:
-        """As of `Engine`."""
-        while self._again and self.room + len(self._again) > 0:
-            self.submit(*self._again.popleft())
-        heard = wait_for([slot.pipe for slot in self._slots if slot.task], timeout_s)
-        found = [self._heard(slot) for slot in list(self._slots) if slot.pipe in heard]
-        return [each for each in found if each is not None]
+        return self._threads.submit(self._record, study, before)
 
     def close(self) -> None:
         """As of `Engine`; nothing half-written is left behind."""
-        for slot in self._slots:
-            slot.process.kill()
-        for slot in self._slots:
-            slot.process.join()
-            slot.pipe.close()
-        for study in [slot.task[0] for slot in self._slots if slot.task] + [task[0] for task in self._again]:
-            cleared(self._job, study)
-        self._slots.clear()
-        self._again.clear()
+        with self._one_at_a_time:
+            self._is_closed = True
+            for process, _ in self._workers:
+                process.kill()
+        self._threads.shutdown(cancel_futures=True)
+        for worker in list(self._workers):
+            self._end_of(worker)
 
-    def _started(self) -> _Slot:
-        spawning = multiprocessing.get_context("spawn")
-        with signals_held_back():
-            pipe, its_end = spawning.Pipe()
-            process = spawning.Process(target=_serve, args=(its_end, self._job), daemon=True)
-            with its_end, _explained():
-                process.start()
-            slot = _Slot(process, pipe)
-            self._slots.append(slot)
-        return slot
+    # In the threads.
 
-    def _heard(self, slot: _Slot) -> Done | None:
-        """Take what a process says, or its end."""
-        try:
-            said = slot.pipe.recv()
-        except (EOFError, OSError):
-            return self._ended(slot)
-        if said == _READY:
-            slot.is_ready, self._lost_starts = True, 0
-            return None
-        assert slot.task is not None  # noqa: S101 - it answers only what it was asked
-        done, slot.task = Done(slot.task[0], said), None
-        self._tries.pop(done.study.output, None)
-        return done
-
-    def _ended(self, slot: _Slot) -> Done | None:
-        """Give its study to another process, once: the system may have run out of memory only then."""
-        slot.process.join()
-        slot.pipe.close()
-        self._slots.remove(slot)
-        assert slot.task is not None  # noqa: S101 - it is listened to only while it works
-        study, before = slot.task
-        if not slot.is_ready:
-            self._again.append(slot.task)
-            self._count_lost_start()
-            return None
-        tries = self._tries[study.output] = self._tries.get(study.output, 0) + 1
-        if tries < _TRIES:
-            self._again.append((study, before))
-            return None
-        cleared(self._job, study)
-        del self._tries[study.output]
-        how = _how(slot.process.exitcode)
+    def _record(self, study: Study, before: PreviousRecord | None) -> Record:
+        how = ""
+        for _ in range(_TRIES):
+            worker = self._idle.pop() if self._idle else self._started()
+            try:
+                worker[1].send((study, before))
+                record: Record = worker[1].recv()
+            except (EOFError, OSError):
+                how = self._end_of(worker)
+                cleared(self._job, study)
+            else:
+                self._idle.append(worker)
+                return record
         hint = "is there memory for it? Fewer --jobs leave more for each"
         return failed(study, "ProcessEnded", f"the process that converted it {how}, twice; {hint}")
 
-    def _count_lost_start(self) -> None:
-        """Give up if no process comes to life.
+    def _started(self) -> _Worker:
+        """Return a process that has come to life.
 
         Raises:
-            OutputError: so many in a row did not.
+            CancelledError: this is closed.
+            OutputError: the system starts none, or too many in a row ended while they started.
         """
-        self._lost_starts += 1
-        if self._lost_starts >= _STARTS:
-            hint = 'is there memory for it? A script needs the guard `if __name__ == "__main__":`'
-            raise OutputError("processes that convert come to an end while they start", hint=hint)
+        spawning = multiprocessing.get_context("spawn")
+        while self._lost_starts < _STARTS:
+            with self._one_at_a_time:
+                if self._is_closed:
+                    raise CancelledError
+                pipe, its_end = spawning.Pipe()
+                process = spawning.Process(target=_serve, args=(its_end, self._job), daemon=True)
+                with its_end:
+                    try:
+                        process.start()
+                    except OSError as error:
+                        message = f"a process cannot be started: {error.strerror or error}"
+                        raise OutputError(message, hint="try fewer --jobs") from error
+                self._workers.add((process, pipe))
+            try:
+                pipe.recv()
+            except (EOFError, OSError):
+                self._end_of((process, pipe))
+                self._lost_starts += 1
+            else:
+                self._lost_starts = 0
+                return process, pipe
+        hint = 'is there memory for it? A script needs the guard `if __name__ == "__main__":`'
+        raise OutputError("processes that convert come to an end while they start", hint=hint)
+
+    def _end_of(self, worker: _Worker) -> str:
+        """Wait for the end of a process, and return how it ended."""
+        process, pipe = worker
+        with self._one_at_a_time:
+            process.join()
+            self._workers.discard(worker)
+        pipe.close()
+        code = process.exitcode
+        if code is not None and code < 0:
+            with contextlib.suppress(ValueError):
+                return f"was ended by {signal.Signals(-code).name}"
+        return f"ended with code {code}"
 
 
-@contextlib.contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"a process cannot be started: {error.strerror or error}", hint="try fewer --jobs") from error
+def _block_signals() -> None:
+    """Block signals in this thread, and in processes that it starts until these allow them."""
+    if os.name != "nt":
+        from multiprocessing import resource_tracker
+
+        resource_tracker.ensure_running()  # its start unblocks them
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
 def processors() -> int:
@@ -158,25 +133,38 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def _how(code: int | None) -> str:
-    if code is not None and code < 0:
-        with contextlib.suppress(ValueError):
-            return f"was ended by {signal.Signals(-code).name}"
-    return f"ended with code {code}"
+def cleared(job: Job, study: Study) -> None:
+    """Remove what a process that was killed left of a study."""
+    folder = job.output / study.output
+    sweep(folder)
+    with contextlib.suppress(OSError):  # the first that is not empty
+        while folder != job.output and job.output in folder.parents:
+            with contextlib.suppress(FileNotFoundError):  # it had come to make the folders above
+                folder.rmdir()
+            folder = folder.parent
 
 
 # In the other processes.
 
 
 def _serve(pipe: Connection, job: Job) -> None:
-    """Do what is asked for, until nobody asks any more."""
-    for each in (signal.SIGINT, signal.SIGTERM):  # the first process says when to end
+    """Convert what is asked for, until nobody asks any more."""
+    for each in SIGNALS:  # the first process says when to end
         signal.signal(each, signal.SIG_IGN)
-    hear_signals()
-    end_with_the_first()
+    if os.name != "nt":
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+    threading.Thread(target=_end_with_the_first, daemon=True).start()
     from inveonimaging.batches.work import done
 
     with contextlib.suppress(EOFError, OSError):
-        pipe.send(_READY)
+        pipe.send("ready")
         while True:
             pipe.send(done(job, *pipe.recv()))
+
+
+def _end_with_the_first() -> None:
+    """End this process as soon as the one that started it has ended, however."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for([parent.sentinel])
+        os._exit(1)

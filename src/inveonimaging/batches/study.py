@@ -130,3 +130,9 @@ class Record:
     def instances(self) -> int:
         """How many files there are."""
         return sum(int(each["instances"]) for each in self.series)
+
+
+def failed(study: Study, kind: str, message: str) -> Record:
+    """Return the record of a study whose process cannot say what became of it."""
+    error = {"kind": kind, "message": message, "path": study.source, "line": None}
+    return Record(source=study.source, output=study.output, result=Outcome.FAILED, error=error)

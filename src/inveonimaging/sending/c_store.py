@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection, Iterator, Sequence
 from itertools import count
 
@@ -20,10 +19,10 @@ from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.status import code_to_category
 
 from inveonimaging.errors import printable
-from inveonimaging.sending.association import MOST_CONTEXTS, Connector
-from inveonimaging.sending.pynetdicom_link import OVER, Link
+from inveonimaging.sending.association import MOST_CONTEXTS, connect, echo
+from inveonimaging.sending.pynetdicom_link import OVER, Link, Server
 from inveonimaging.sending.result import Fate, Item, LostError, Verdict
-from inveonimaging.sending.status import told
+from inveonimaging.sending.status import coded
 
 Pair = tuple[str, str]
 """SOP Class UID and Transfer Syntax UID."""
@@ -36,12 +35,12 @@ class Storer:
     """Sends items with C-STORE.
 
     Args:
-        connector: makes the associations.
+        server: to be reached.
         items: all that will be sent; their presentation contexts are negotiated together, 128 at a time.
     """
 
-    def __init__(self, connector: Connector, items: Sequence[Item]) -> None:
-        self._connector = connector
+    def __init__(self, server: Server, items: Sequence[Item]) -> None:
+        self._server = server
         self._groups = _groups(items)
         self._link: Link | None = None
         self._negotiated: set[Pair] = set()
@@ -56,8 +55,8 @@ class Storer:
             yield [item]
 
     def check(self) -> None:
-        """Ask the server whether it is there; as `Connector.connect`."""
-        self._connector.echo()
+        """Ask the server whether it is there; as `connect`."""
+        echo(self._server)
 
     def send(self, batch: Sequence[Item]) -> list[Verdict]:
         """Send one item.
@@ -77,7 +76,9 @@ class Storer:
             self._drop()
             if self._is_heard:
                 raise
-            raise self._unheard(lost) from lost
+            self._broken += 1  # some servers take no C-STORE from a title that they do not know
+            hint = f"does it know the calling AE title {self._server.target.calling}?"
+            raise LostError(lost.reason, hint=hint, is_lasting=self._broken > 1) from lost
         except BaseException:
             self._drop()
             raise
@@ -88,49 +89,46 @@ class Storer:
             self._link.end()
         self._link = None
 
-    def _unheard(self, lost: LostError) -> LostError:
-        """Return what a loss at the first C-STORE means: some servers take none from a title that they do not know."""
-        self._broken += 1
-        hint = f"does it know the calling AE title {self._connector.calling}?"
-        return LostError(lost.reason, hint=hint, is_lasting=self._broken > 1)
-
     def _drop(self) -> None:
         if self._link is not None:
             self._link.drop()
         self._link = None
 
     def _open(self, pair: Pair) -> Link:
-        """Return an association in which the contexts of a pair were negotiated, new or as it stands."""
+        """Return an association in which the contexts of a pair were negotiated, a new one if need be."""
         link = self._link
-        is_over = link is not None and not link.stands and bool(link.association.accepted_contexts)
+        is_over = link is not None and not link.is_established and bool(link.association.accepted_contexts)
         if link is None or pair not in self._negotiated or is_over:
             self.close()
             group = next(group for group in self._groups if pair in group)
-            link = self._link = self._connector.connect(_contexts(group))
+            link = self._link = connect(self._server, _contexts(group))
             self._negotiated = set(group)
         return link
 
     def _store(self, association: Association, item: Item) -> Verdict:
         accepted = {(str(each.abstract_syntax), str(each.transfer_syntax[0])) for each in association.accepted_contexts}
         if (item.sop_class, item.syntax) in accepted:
-            with _as_it_is():
-                return self._asked(association, item, None)
+            return self._stored(association, item, None)
         if item.syntax in _CONVERTIBLE and (item.sop_class, str(ImplicitVRLittleEndian)) in accepted:
             try:
                 dataset = dcmread(item.path)
             except Exception as error:  # noqa: BLE001 - pydicom raises all sorts of errors for damaged files
                 return Verdict(item, Fate.FAILED, f"is damaged: {error}")
-            return self._asked(association, item, dataset)
+            return self._stored(association, item, dataset)
         return Verdict(item, Fate.FAILED, _why_refused(item, accepted))
 
-    def _asked(self, association: Association, item: Item, dataset: Dataset | None) -> Verdict:
+    def _stored(self, association: Association, item: Item, dataset: Dataset | None) -> Verdict:
+        """Send a dataset, or else the file's bytes part by part, without decoding them."""
         number = next(self._ids) % _LAST_ID + 1
+        before, _config.STORE_SEND_CHUNKED_DATASET = _config.STORE_SEND_CHUNKED_DATASET, dataset is None
         try:
             status = association.send_c_store(item.path if dataset is None else dataset, msg_id=number)
         except (RuntimeError, ValueError, AttributeError) as error:
             if not association.is_established:
                 raise LostError(OVER) from error
             return Verdict(item, Fate.FAILED, f"cannot be sent: {error}")
+        finally:
+            _config.STORE_SEND_CHUNKED_DATASET = before
         if "Status" not in status:
             raise LostError("broke off the connection, or gave no answer in time")
         self._is_heard = True
@@ -156,17 +154,6 @@ def _contexts(pairs: Sequence[Pair]) -> list[PresentationContext]:
     return [build_context(UID(each), UID(syntax)) for each, syntax in dict.fromkeys([*pairs, *fallback])]
 
 
-@contextlib.contextmanager
-def _as_it_is() -> Iterator[None]:
-    """Let pynetdicom send a file's bytes part by part, without decoding them."""
-    before = _config.STORE_SEND_CHUNKED_DATASET
-    _config.STORE_SEND_CHUNKED_DATASET = True
-    try:
-        yield
-    finally:
-        _config.STORE_SEND_CHUNKED_DATASET = before
-
-
 def _why_refused(item: Item, accepted: Collection[Pair]) -> str:
     name, syntax = named(item.sop_class), named(item.syntax)
     if (item.sop_class, str(ImplicitVRLittleEndian)) not in accepted:
@@ -184,7 +171,7 @@ def _verdict(item: Item, status: Dataset) -> Verdict:
     category = code_to_category(code)
     if category == "Success":
         return Verdict(item, Fate.ACCEPTED)
-    said = told("status", code, printable(status.get("ErrorComment") or ""))
+    reason = coded("status", code, printable(status.get("ErrorComment") or ""))
     if category == "Warning":
-        return Verdict(item, Fate.ACCEPTED, f"was accepted with a warning: {said}")
-    return Verdict(item, Fate.FAILED, f"the server refused it: {said}")
+        return Verdict(item, Fate.ACCEPTED, f"was accepted with a warning: {reason}")
+    return Verdict(item, Fate.FAILED, f"the server refused it: {reason}")

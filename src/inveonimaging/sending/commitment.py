@@ -17,10 +17,10 @@ from pynetdicom import AE, evt
 from pynetdicom.presentation import build_context
 
 from inveonimaging.errors import OutputError, TargetError
-from inveonimaging.sending.association import VERIFICATION, Connector
-from inveonimaging.sending.pynetdicom_link import Link, asking
+from inveonimaging.sending.association import VERIFICATION, connect
+from inveonimaging.sending.pynetdicom_link import Link, Server, asking
 from inveonimaging.sending.result import Fate, Item, LostError, Verdict
-from inveonimaging.sending.status import told
+from inveonimaging.sending.status import coded
 from inveonimaging.sending.target import DicomTarget
 
 _PUSH_MODEL = UID("1.2.840.10008.1.20.1")  # PS3.4 J.3.5
@@ -31,92 +31,81 @@ _TICK_S = 0.2
 
 
 class _Answers:
-    """What the server said, by transaction and SOP Instance UID; nothing for what it keeps, else why not."""
+    """Why the server does not keep an instance, by transaction and SOP Instance UID; empty for what it keeps."""
 
     def __init__(self) -> None:
         self._arrived = threading.Condition()
-        self._said: dict[str, dict[str, str]] = {}
+        self._reasons: dict[str, dict[str, str]] = {}
 
     def handle(self, event: evt.Event) -> tuple[int, None]:
-        """Take an N-EVENT-REPORT."""
-        said = _said(event.event_information)
+        """Take an N-EVENT-REPORT (PS3.4 Table J.3-2)."""
+        report = event.event_information
+        reasons = {str(each.get("ReferencedSOPInstanceUID")): "" for each in report.get("ReferencedSOPSequence") or ()}
+        for each in report.get("FailedSOPSequence") or ():
+            code = coded("reason", int(each.get("FailureReason") or 0))
+            reasons[str(each.get("ReferencedSOPInstanceUID"))] = f"the server does not commit to keep it: {code}"
         with self._arrived:
-            transaction = str(event.event_information.get("TransactionUID", ""))
-            self._said[transaction] = said
+            self._reasons[str(report.get("TransactionUID", ""))] = reasons
             self._arrived.notify_all()
         return 0x0000, None
 
     def wait(self, transaction: str, timeout_s: float, link: Link, *, is_listening: bool) -> dict[str, str]:
-        """Return what the server said of a transaction.
+        """Return what the server answered to a transaction.
 
         Raises:
             LostError: it says nothing in time, or cannot any more.
         """
         end_at = time.monotonic() + timeout_s
         with self._arrived:
-            while transaction not in self._said and time.monotonic() < end_at:
-                if not is_listening and not link.stands:
+            while transaction not in self._reasons and time.monotonic() < end_at:
+                if not is_listening and not link.is_established:
                     raise LostError("ended the association before it committed; does it answer to a --commit-port?")
                 self._arrived.wait(_TICK_S)
-            if transaction not in self._said:
+            if transaction not in self._reasons:
                 hint = "does it know where we listen?" if is_listening else "does it answer to a --commit-port?"
                 raise LostError(f"did not commit within {timeout_s:g} s; {hint}")
-            return self._said.pop(transaction)
+            return self._reasons.pop(transaction)
 
 
-class Committer:
-    """Asks a server to commit to what it has.
+def commit(server: Server, port: int | None, tls: ssl.SSLContext | None, items: Sequence[Item]) -> Iterator[Verdict]:
+    """Ask a server to commit to what it has, and yield what it says of each item.
 
     Args:
-        target: the server.
-        connector: makes the association of the request.
-        timeout_s: how long to wait for the answer.
-        port: where to listen for it, or None.
+        server: to be asked.
+        port: where this side listens for the answer, or None.
         tls: what this side shows to a server that connects, or None.
+        items: that it has.
+
+    Raises:
+        TargetError: the server has no storage commitment, or does not want this side.
+        LostError: the server is not there, or does not answer.
+        OutputError: this side cannot listen.
     """
+    answers = _Answers()
+    with _listening(server.target, port, answers, tls):
+        for first in range(0, len(items), _AT_ONCE):
+            yield from _ask(server, items[first : first + _AT_ONCE], answers, is_listening=port is not None)
 
-    def __init__(
-        self,
-        target: DicomTarget,
-        connector: Connector,
-        timeout_s: float,
-        port: int | None = None,
-        tls: ssl.SSLContext | None = None,
-    ) -> None:
-        self._target, self._connector, self._timeout_s = target, connector, timeout_s
-        self._port, self._tls = port, tls
 
-    def commit(self, items: Sequence[Item]) -> Iterator[Verdict]:
-        """Yield what the server says of each item.
-
-        Raises:
-            TargetError: the server has no storage commitment, or does not want this side.
-            LostError: the server is not there, or does not answer.
-            OutputError: this side cannot listen.
-        """
-        answers = _Answers()
-        with _listening(self._target, self._port, answers, self._tls):
-            for first in range(0, len(items), _AT_ONCE):
-                yield from self._ask(items[first : first + _AT_ONCE], answers)
-
-    def _ask(self, items: Sequence[Item], answers: _Answers) -> list[Verdict]:
-        link = self._connector.connect([build_context(_PUSH_MODEL)], [(evt.EVT_N_EVENT_REPORT, answers.handle)])
-        try:
-            if not link.stands:
-                raise TargetError("has no storage commitment", path=str(self._target), hint="send without --commit")
-            request = _request(items)
-            with asking():
-                status, _ = link.association.send_n_action(request, _PUSH, _PUSH_MODEL, _INSTANCE)
-            if "Status" not in status:
-                raise LostError("gave no answer to the request to commit; does it know this side's AE title?")
-            if status.Status:
-                reason = f"refused to commit: status {status.Status:04X}"
-                raise TargetError(reason, path=str(self._target), hint="does it know this side's AE title?")
-            transaction = str(request.TransactionUID)
-            said = answers.wait(transaction, self._timeout_s, link, is_listening=self._port is not None)
-        finally:
-            link.end()
-        return [_verdict(item, said) for item in items]
+def _ask(server: Server, items: Sequence[Item], answers: _Answers, *, is_listening: bool) -> list[Verdict]:
+    link = connect(server, [build_context(_PUSH_MODEL)], [(evt.EVT_N_EVENT_REPORT, answers.handle)])
+    try:
+        if not link.is_established:
+            raise TargetError("has no storage commitment", path=str(server.target), hint="send without --commit")
+        request = _request(items)
+        with asking():
+            status, _ = link.association.send_n_action(request, _PUSH, _PUSH_MODEL, _INSTANCE)
+        if "Status" not in status:
+            raise LostError("gave no answer to the request to commit; does it know this side's AE title?")
+        if status.Status:
+            reason = f"refused to commit: status {status.Status:04X}"
+            raise TargetError(reason, path=str(server.target), hint="does it know this side's AE title?")
+        reasons = answers.wait(str(request.TransactionUID), server.timeout_s, link, is_listening=is_listening)
+    finally:
+        link.end()
+    unknown = "the server did not say whether it commits to keep it"
+    found = [(item, reasons.get(item.uid, unknown)) for item in items]
+    return [Verdict(item, Fate.FAILED if reason else Fate.ACCEPTED, reason) for item, reason in found]
 
 
 def _request(items: Sequence[Item]) -> Dataset:
@@ -129,21 +118,6 @@ def _request(items: Sequence[Item]) -> Dataset:
         reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = item.sop_class, item.uid
         request.ReferencedSOPSequence.append(reference)
     return request
-
-
-def _said(report: Dataset) -> dict[str, str]:
-    """Return what a report (PS3.4 Table J.3-2) says of each instance."""
-    said = {str(each.get("ReferencedSOPInstanceUID")): "" for each in report.get("ReferencedSOPSequence") or ()}
-    for each in report.get("FailedSOPSequence") or ():
-        code = int(each.get("FailureReason") or 0)
-        why = f"the server does not commit to keep it: {told('reason', code)}"
-        said[str(each.get("ReferencedSOPInstanceUID"))] = why
-    return said
-
-
-def _verdict(item: Item, said: dict[str, str]) -> Verdict:
-    reason = said.get(item.uid, "the server did not say whether it commits to keep it")
-    return Verdict(item, Fate.FAILED if reason else Fate.ACCEPTED, reason)
 
 
 @contextlib.contextmanager

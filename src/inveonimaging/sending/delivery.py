@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
@@ -29,16 +30,8 @@ class Carrier(Protocol):
         """End the connection."""
 
 
-class StoppedError(Exception):
-    """There is no use in going on: the server is lost."""
-
-
 def deliver(
-    carrier: Carrier,
-    items: Sequence[Item],
-    options: SendOptions,
-    before: Callable[[Sequence[Item]], None],
-    wait: Callable[[float], None],
+    carrier: Carrier, items: Sequence[Item], options: SendOptions, before: Callable[[Sequence[Item]], None]
 ) -> Iterator[Verdict]:
     """Send items; yield what became of each as soon as it is known, each once.
 
@@ -46,11 +39,10 @@ def deliver(
         carrier: the way.
         items: what is sent.
         options: how often and how soon to try again.
-        before: is told what is sent next.
-        wait: waits so many seconds.
+        before: is called with what is sent next.
 
     Raises:
-        StoppedError: the server does not come back. What was not yielded was not sent, or it is not known.
+        LostError: the server does not come back. What was not yielded was not sent, or it is not known.
         TargetError: the server does not want us any more; likewise.
     """
     waiting = deque(carrier.batches(items))
@@ -63,27 +55,18 @@ def deliver(
         except LostError as lost:
             tries += 1
             if tries <= options.retries and not lost.is_lasting:
-                wait(max(lost.wait_s, min(options.first_wait_s * 2 ** (tries - 1), _LONGEST_WAIT_S)))
+                time.sleep(max(lost.wait_s, min(options.first_wait_s * 2 ** (tries - 1), _LONGEST_WAIT_S)))
                 continue
             broken += 1
             if lost.while_connecting or broken == _MOST_BROKEN:
-                raise StoppedError(_why(lost, 1)) from lost
-            verdicts = _spoiled(batch, _why(lost, tries))
+                raise LostError("; ".join(filter(None, (lost.reason, lost.hint)))) from lost
+            reason = lost.reason + (f", {tries} times" if tries > 1 else "")
+            failed = Verdict(batch[0], Fate.FAILED, "; ".join(filter(None, (reason, lost.hint))))
+            # of several items it is not known which one breaks the connection
+            verdicts = [failed] if len(batch) == 1 else [Verdict(item, Fate.UNDECIDED) for item in batch]
         else:
             broken = 0
         tries = 0
         waiting.popleft()
         waiting.extendleft([each.item] for each in reversed(verdicts) if each.fate is Fate.UNDECIDED)
         yield from (each for each in verdicts if each.fate is not Fate.UNDECIDED)
-
-
-def _why(lost: LostError, tries: int) -> str:
-    often = f", {tries} times" if tries > 1 else ""
-    return "; ".join(filter(None, (lost.reason + often, lost.hint)))
-
-
-def _spoiled(batch: Sequence[Item], reason: str) -> list[Verdict]:
-    """Return that an item breaks the connection; of several it is not known which."""
-    if len(batch) == 1:
-        return [Verdict(batch[0], Fate.FAILED, reason)]
-    return [Verdict(item, Fate.UNDECIDED) for item in batch]

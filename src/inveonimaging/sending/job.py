@@ -8,10 +8,11 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from inveonimaging.errors import InveonError, OptionError, TargetError
 from inveonimaging.extras import refuse_without_extra
-from inveonimaging.sending.delivery import Carrier, StoppedError, deliver
+from inveonimaging.sending.delivery import Carrier, deliver
 from inveonimaging.sending.files import survey
 from inveonimaging.sending.journal import opened, refuse_among_input
 from inveonimaging.sending.ledger import Ledger
@@ -20,7 +21,7 @@ from inveonimaging.sending.result import Failure, Item, LostError, SendResult, V
 from inveonimaging.sending.target import DicomTarget, Target, WebTarget, target_of
 
 Progress = Callable[[int, int], None]
-"""Is told how many instances are done, of how many."""
+"""Called with how many instances are done, of how many."""
 
 Way = tuple[Callable[[Sequence[Item]], Carrier], Callable[[Sequence[Item]], Iterator[Verdict]] | None]
 """What makes the carrier of items, and what asks the server to commit, if it is asked."""
@@ -59,7 +60,7 @@ def send(
         paths: files and folders.
         target: `dicom://CALLING@CALLED:host:port` or `https://host/dicom-web`.
         options: how.
-        progress: is told how many instances are done.
+        progress: is called with how many instances are done.
         environment: variables with credentials, instead of the process's.
 
     Returns:
@@ -112,7 +113,7 @@ def send_planned(planned: Sending, progress: Progress | None = None) -> SendResu
         committed=ledger.committed if options.is_commitment_asked else None,
         failures=tuple(ledger.failures),
         warnings=tuple(ledger.warnings),
-        unsent=tuple(str(item.path) for item in left if item.uid not in ledger.told),
+        unsent=tuple(str(item.path) for item in left if item.uid not in ledger.answered),
         stopped=stopped,
     )
 
@@ -129,21 +130,17 @@ def way_to(target: Target, options: SendOptions, environment: Mapping[str, str])
 
 
 def _dimse(target: DicomTarget, options: SendOptions) -> Way:
-    from inveonimaging.sending.association import Connector
     from inveonimaging.sending.c_store import Storer
-    from inveonimaging.sending.commitment import Committer
+    from inveonimaging.sending.commitment import commit
+    from inveonimaging.sending.pynetdicom_link import Server
     from inveonimaging.sending.tls import context_of, listening_context
 
     tls = (context_of(options), options.tls_name or target.host) if options.is_encrypted else None
-    connector = Connector(target, tls, options.timeout_s)
-
-    def carrier(items: Sequence[Item]) -> Storer:
-        return Storer(connector, items)
-
+    server = Server(target, tls, options.timeout_s)
     if not options.is_commitment_asked:
-        return carrier, None
+        return partial(Storer, server), None
     listening = listening_context(options) if tls and options.commit_port is not None else None
-    return carrier, Committer(target, connector, options.timeout_s, options.commit_port, listening).commit
+    return partial(Storer, server), partial(commit, server, options.commit_port, listening)
 
 
 def _web(target: WebTarget, options: SendOptions, environment: Mapping[str, str]) -> Way:
@@ -167,14 +164,17 @@ def _send(planned: Sending, left: Sequence[Item], ledger: Ledger, progress: Prog
     """Send items; return why it stopped before the end, if it did."""
     carrier = planned.way[0](left)
     try:
-        _check(planned, carrier)
         try:
-            for verdict in deliver(carrier, left, planned.options, ledger.prepare, time.sleep):
+            carrier.check()
+        except LostError as lost:
+            raise TargetError(lost.reason, path=str(planned.target)) from lost
+        try:
+            for verdict in deliver(carrier, left, planned.options, ledger.prepare):
                 ledger.add(verdict)
                 if progress is not None:
-                    progress(len(ledger.told), len(left))
-        except (StoppedError, TargetError) as error:
-            return error.message or "" if isinstance(error, InveonError) else str(error)
+                    progress(len(ledger.answered), len(left))
+        except (LostError, TargetError) as error:
+            return error.reason if isinstance(error, LostError) else error.message or ""
     finally:
         carrier.close()
     return ""
@@ -187,13 +187,6 @@ def _quiet() -> Iterator[None]:
         for category in (UserWarning, ResourceWarning):
             warnings.simplefilter("ignore", category)
         yield
-
-
-def _check(planned: Sending, carrier: Carrier) -> None:
-    try:
-        carrier.check()
-    except LostError as lost:
-        raise TargetError(lost.reason, path=str(planned.target)) from lost
 
 
 def _commit(planned: Sending, ledger: Ledger) -> str:

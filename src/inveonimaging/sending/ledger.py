@@ -22,7 +22,7 @@ class Ledger:
     committed: int = 0
     failures: list[Failure] = field(default_factory=list)
     warnings: list[Failure] = field(default_factory=list)
-    told: set[str] = field(default_factory=set)
+    answered: set[str] = field(default_factory=set)
     _digests: dict[str, str] = field(default_factory=dict)
 
     def left(self, items: Sequence[Item], *, is_commitment_asked: bool) -> list[Item]:
@@ -49,7 +49,7 @@ class Ledger:
     def add(self, verdict: Verdict) -> None:
         """Take what the server said of an item that was sent."""
         item = verdict.item
-        self.told.add(item.uid)
+        self.answered.add(item.uid)
         failure = Failure(str(item.path), item.uid, verdict.reason)
         if verdict.fate is Fate.FAILED:
             self.failures.append(failure)

@@ -50,16 +50,12 @@ class Multipart:
 def _content(item: Item) -> Iterator[bytes]:
     left = item.size
     try:
-        file = item.path.open("rb")
+        with item.path.open("rb") as file:
+            while left:
+                part = file.read(min(_STEP, left))
+                if not part:
+                    raise UnreadableError(item, "became shorter while it was sent")
+                left -= len(part)
+                yield part
     except OSError as error:
         raise UnreadableError(item, f"cannot be read: {error.strerror or error}") from error
-    with file:
-        while left:
-            try:
-                part = file.read(min(_STEP, left))
-            except OSError as error:
-                raise UnreadableError(item, f"cannot be read: {error.strerror or error}") from error
-            if not part:
-                raise UnreadableError(item, "became shorter while it was sent")
-            left -= len(part)
-            yield part

@@ -12,6 +12,7 @@ import queue
 import socket
 import ssl
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pynetdicom import AE, evt
@@ -29,13 +30,26 @@ OVER = "broke off the connection"
 Handlers = Sequence[tuple[Any, ...]]
 
 
+@dataclass(frozen=True)
+class Server:
+    """A DICOM server and how it is reached.
+
+    Attributes:
+        target: its address and the AE titles.
+        tls: what encrypts, and the name that the server's certificate must have; None for no encryption.
+        timeout_s: how long it may be silent.
+    """
+
+    target: DicomTarget
+    tls: tuple[ssl.SSLContext, str] | None
+    timeout_s: float
+
+
 class Link:
-    """An association that was asked for; `association` tells whether it was made.
+    """An association that was requested; `is_established` says whether it was made and still is.
 
     Args:
-        target: the server.
-        tls: what encrypts, or None, and the name that the server's certificate must have.
-        timeout_s: how long the server may be silent.
+        server: to be reached.
         contexts: presentation contexts.
         handlers: for what the server asks.
 
@@ -43,37 +57,33 @@ class Link:
         OSError: the server cannot be reached.
     """
 
-    def __init__(
-        self,
-        target: DicomTarget,
-        tls: tuple[ssl.SSLContext, str] | None,
-        timeout_s: float,
-        contexts: Sequence[PresentationContext],
-        handlers: Handlers = (),
-    ) -> None:
+    def __init__(self, server: Server, contexts: Sequence[PresentationContext], handlers: Handlers = ()) -> None:
         self._sockets: list[socket.socket] = []
+        target = server.target
         entity = AE(target.calling)
-        entity.acse_timeout = entity.dimse_timeout = entity.connection_timeout = timeout_s
+        entity.acse_timeout = entity.dimse_timeout = entity.connection_timeout = server.timeout_s
         entity.network_timeout = None  # of idle associations
         self.association: Association = entity.associate(
             target.host,
             target.port,
             list(contexts),
             target.called,
-            tls_args=tls,
+            tls_args=server.tls,
             evt_handlers=[*handlers, (evt.EVT_CONN_OPEN, self._opened), (evt.EVT_PDU_SENT, _acknowledge)],
         )
         if self.association.is_established:
-            _bound(self.association, timeout_s)
+            outbox = _Outbox(self.association, server.timeout_s)  # nothing is under way yet
+            self.association.dul.to_provider_queue = outbox
+            self.association.bind(evt.EVT_CONN_CLOSE, outbox.close)
             _leave_answers(self.association)
 
     @property
-    def stands(self) -> bool:
-        """Whether it is established."""
+    def is_established(self) -> bool:
+        """Whether it was made, and is not over."""
         return bool(self.association.is_established)
 
     def end(self) -> None:
-        """End it: in good order if it still stands and nothing is under way, else at once."""
+        """Release it if it is established and nothing is under way, else abort it."""
         with contextlib.suppress(Exception):  # whatever is left of it
             if self.association.is_established and not self.association.dul.to_provider_queue.qsize():
                 self.association.release()
@@ -136,13 +146,6 @@ def asking() -> Iterator[None]:
         yield
     except RuntimeError as error:  # pynetdicom's
         raise LostError(OVER, while_connecting=True) from error
-
-
-def _bound(association: Association, silence_s: float) -> None:
-    """Let sending wait for the network; nothing is under way yet."""
-    outbox = _Outbox(association, silence_s)
-    association.dul.to_provider_queue = outbox
-    association.bind(evt.EVT_CONN_CLOSE, outbox.close)
 
 
 def _leave_answers(association: Association) -> None:

@@ -14,14 +14,16 @@ from http import HTTPStatus
 
 import requests
 from dicomweb_client.web import DICOMwebClient
+from pydicom.config import disable_value_validation
+from pydicom.dataset import Dataset
 from requests.utils import get_environ_proxies
 
 from inveonimaging.errors import TargetError
-from inveonimaging.sending.answer import Answer, read_answer, verdicts
 from inveonimaging.sending.credentials import PASSWORD, TOKEN, USER, Credentials
 from inveonimaging.sending.multipart import Multipart, UnreadableError
 from inveonimaging.sending.options import SendOptions
 from inveonimaging.sending.result import Fate, Item, LostError, Verdict
+from inveonimaging.sending.status import coded
 from inveonimaging.sending.target import WebTarget
 
 _AT_ONCE = 500  # instances of a request: after a kill they are sent again
@@ -30,6 +32,12 @@ _LONGEST_WAIT_S = 60.0
 _PASSING = {408, 425, 429, 502, 503, 504}
 _NO_SEARCH = {400, 405, 406, 501}  # it is there, but has no QIDO-RS
 _WHOLE = {400, 409, 413, 415, 422, 500}  # one instance may have spoiled the whole request
+_OK, _NOT_ALL, _TOO_LARGE = 200, 202, 413
+_JSON = ("application/dicom+json", "application/json")
+_DICOM = ("application/dicom+json", "application/dicom+xml")
+
+Answer = dict[str, tuple[Fate, str]]
+"""What became of instances, by SOP Instance UID: accepted, with a warning or none, or failed, and why."""
 
 
 class Stower:
@@ -96,12 +104,14 @@ class Stower:
         try:
             status, answer = self._post(Multipart(batch, uuid.uuid4().hex))
         except UnreadableError as error:
-            return [_undecided(item, error) for item in batch]
+            failed = Verdict(error.item, Fate.FAILED, error.reason)
+            return [failed if item == error.item else Verdict(item, Fate.UNDECIDED) for item in batch]
         except requests.RequestException as error:
             raise self._failure(error) from None
         if not answer and status not in _WHOLE:
             self._refuse(status)
-        return verdicts(batch, status, answer)
+        unnamed = _fate_of_unnamed(status, answer, is_alone=len(batch) == 1)
+        return [Verdict(item, *(answer or {}).get(item.uid, unnamed)) for item in batch]
 
     def close(self) -> None:
         """End all connections."""
@@ -119,8 +129,12 @@ class Stower:
         ) as response:
             if response.status_code in _PASSING:
                 raise LostError(f"answered with {_named(response.status_code)}", wait_s=_wait_s(response))
-            content = b"".join(_limited(response))
-            return response.status_code, read_answer(content, response.headers.get("Content-Type", ""))
+            content = bytearray()
+            for part in response.iter_content(2**16):
+                content += part
+                if len(content) > _LONGEST_ANSWER:
+                    raise LostError("answered without an end")
+            return response.status_code, _read_answer(bytes(content), response.headers.get("Content-Type", ""))
 
     def _refuse(self, status: int) -> None:
         """Raise for a status that tells of the service, not of an instance."""
@@ -145,9 +159,8 @@ class Stower:
     def _failure(self, error: requests.RequestException) -> Exception:
         """Return what a failed request means; its own text is not shown."""
         if isinstance(error, requests.exceptions.SSLError):
-            untrusted = "CERTIFICATE_VERIFY_FAILED" in str(error)
-            wrong = "the server's certificate is not trusted, or is of another name"
-            if untrusted:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                wrong = "the server's certificate is not trusted, or is of another name"
                 return self._error(wrong, "--tls-ca names the file of the authority that signed it")
             return self._error("does not answer in TLS, or wants a certificate of this side", "is it http://?")
         if isinstance(error, requests.TooManyRedirects):
@@ -178,17 +191,44 @@ def _session(
     return session
 
 
-def _limited(response: requests.Response) -> Iterator[bytes]:
-    left = _LONGEST_ANSWER
-    for part in response.iter_content(2**16):
-        left -= len(part)
-        if left < 0:
-            raise LostError("answered without an end")
-        yield part
+def _read_answer(content: bytes, media_type: str) -> Answer | None:
+    """Return what a response (PS3.18 10.5.3) says of instances, if anything; None if it is not one of DICOMweb."""
+    kind = media_type.partition(";")[0].strip().lower()
+    if kind in _JSON:
+        try:
+            with disable_value_validation():
+                dataset = Dataset.from_json(content.decode())
+                if "ReferencedSOPSequence" in dataset or "FailedSOPSequence" in dataset:
+                    return dict(_fates(dataset))
+        except Exception:  # noqa: BLE001, S110 - whatever a server sends
+            pass
+    return {} if kind in _DICOM else None
 
 
-def _undecided(item: Item, error: UnreadableError) -> Verdict:
-    return Verdict(item, Fate.FAILED, error.reason) if item == error.item else Verdict(item, Fate.UNDECIDED)
+def _fates(dataset: Dataset) -> Iterator[tuple[str, tuple[Fate, str]]]:
+    for each in dataset.get("ReferencedSOPSequence") or ():
+        reason = each.get("WarningReason")
+        warning = f"was accepted with a warning: {coded('reason', int(reason))}" if reason else ""
+        yield str(each.ReferencedSOPInstanceUID), (Fate.ACCEPTED, warning)
+    for each in dataset.get("FailedSOPSequence") or ():
+        reason = coded("reason", int(each.get("FailureReason") or 0))
+        yield str(each.ReferencedSOPInstanceUID), (Fate.FAILED, f"the server refused it: {reason}")
+
+
+def _fate_of_unnamed(status: int, answer: Answer | None, *, is_alone: bool) -> tuple[Fate, str]:
+    """Return what became of an item that an answer does not name.
+
+    If the answer names none, 200 means that all are stored; without an answer it means nothing: any web page has it.
+    """
+    unconfirmed = Fate.FAILED, "the server did not confirm it"
+    if status == _OK and not answer:
+        return unconfirmed if answer is None else (Fate.ACCEPTED, "")
+    if not is_alone:
+        return Fate.UNDECIDED, ""
+    if status in {_OK, _NOT_ALL}:
+        return unconfirmed
+    hint = ": too large for it" if status == _TOO_LARGE else ""
+    return Fate.FAILED, f"the server refused it with HTTP status {status}{hint}"
 
 
 def _named(status: int) -> str:
@@ -201,8 +241,8 @@ def _named(status: int) -> str:
 
 def _wait_s(response: requests.Response) -> float:
     """Return how long a server asks to wait (RFC 9110 10.2.3), at most a minute; 0 if it does not say."""
-    told = response.headers.get("Retry-After", "")
-    return min(float(told), _LONGEST_WAIT_S) if told.isdecimal() and told.isascii() else 0.0
+    text = response.headers.get("Retry-After", "")
+    return min(float(text), _LONGEST_WAIT_S) if text.isdecimal() and text.isascii() else 0.0
 
 
 def _no_connection(error: BaseException) -> str:
