@@ -37,7 +37,8 @@ from inveonimaging.inveon.hdr.enums import (
     ReconAlgorithm,
     WeightUnits,
 )
-from inveonimaging.inveon.hdr.model import Calibration, GateBins
+from inveonimaging.inveon.hdr.model import Calibration
+from inveonimaging.inveon.hdr.values import GateBins
 from inveonimaging.inveon.pairs import Pair, pair_of
 from inveonimaging.phantom import PET_SCAN, SPECT_SCAN, Defect, FrameTime, PhantomScan, frames_of, write_scan
 from inveonimaging.phantom.scan import NCI_PER_CC

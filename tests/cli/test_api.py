@@ -22,7 +22,7 @@ from inveonimaging.conversion.options import Uids
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.pixels import Compression
 from inveonimaging.inveon.hdr.enums import Modality, Orientation
-from inveonimaging.inveon.hdr.model import GateBins
+from inveonimaging.inveon.hdr.values import GateBins
 from inveonimaging.phantom import PET_SCAN, SPECT_SCAN, PhantomScan, frames_of, write_scan
 from inveonimaging.physics.quantification import Policy
 from inveonimaging.redaction.request import Dates, Deidentify

@@ -38,7 +38,7 @@ from helpers import (
 from inveonimaging.cli import progress
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Orientation
-from inveonimaging.inveon.hdr.model import GateBins
+from inveonimaging.inveon.hdr.values import GateBins
 from inveonimaging.phantom import Defect, files, frames_of, write_scan
 
 HOSTILE = "M1 \x1b[31mred\x1b[0m [red]x[/red] \u202etxt\u2028\x9b2J\x07\r."

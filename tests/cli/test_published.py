@@ -52,8 +52,8 @@ from inveonimaging.inveon.hdr.enums import (
     Model,
     ReconAlgorithm,
 )
-from inveonimaging.inveon.hdr.model import Filter
 from inveonimaging.inveon.hdr.parse import parse
+from inveonimaging.inveon.hdr.values import Filter
 from inveonimaging.phantom import Defect, write_scan
 
 BARE = [f"1/{n:06}.dcm" for n in range(1, 7)] + [f"2/{n:06}.dcm" for n in range(1, 13)]

@@ -19,7 +19,7 @@ from inveonimaging.conversion.options import Uids
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.modules.header_text import header_bytes
 from inveonimaging.dicom.pixels import Compression
-from inveonimaging.inveon.hdr.model import GateBins
+from inveonimaging.inveon.hdr.values import GateBins
 from inveonimaging.phantom import SPECT_SCAN, PhantomScan, frames_of, write_scan
 
 SPECT = replace(SPECT_SCAN, shape=(9, 8, 7), spacing_mm=(2.5, 2.75, 8.0))

@@ -35,7 +35,7 @@ from inveonimaging.conversion.plan import plan
 from inveonimaging.dicom.iods import Form
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Orientation
-from inveonimaging.inveon.hdr.model import GateBins, GateDescription
+from inveonimaging.inveon.hdr.values import GateBins, GateDescription
 from inveonimaging.phantom import Mouse, PhantomScan, frames_of, write_scan
 from inveonimaging.study.corrections import BedDirection
 from truth import Truth, truth_of

@@ -39,7 +39,7 @@ from inveonimaging import Options, UnsupportedError, convert
 from inveonimaging.dicom.iods import Form
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import AcquisitionMode, FileType, GantryRotation, RotationDirection
-from inveonimaging.inveon.hdr.model import Indexed
+from inveonimaging.inveon.hdr.values import Indexed
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, PhantomScan, frames_of, write_scan
 from truth import Truth, truth_of
 

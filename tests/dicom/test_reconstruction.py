@@ -11,8 +11,9 @@ import pytest
 from inveonimaging.dicom.modules.reconstruction import ct_kernel, pet_kernel, reconstruction_method
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import FilterWindow, Rebinning, ReconAlgorithm
-from inveonimaging.inveon.hdr.model import Filter, Reconstruction
+from inveonimaging.inveon.hdr.model import Reconstruction
 from inveonimaging.inveon.hdr.parse import parse
+from inveonimaging.inveon.hdr.values import Filter
 
 NONE, RAMP, HANN, SHEPP = FilterWindow.NONE, FilterWindow.RAMP, FilterWindow.HANN, FilterWindow.SHEPP
 FIRST, SECOND = FilterWindow.BUTTERWORTH1, FilterWindow.BUTTERWORTH2

@@ -25,7 +25,8 @@ from inveonimaging.errors import HeaderError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Frame, Header, enums, lexer, parse, values, write
 from inveonimaging.inveon.hdr.fields import FRAME, MAIN, Field
-from inveonimaging.inveon.hdr.model import Extra, Filter, GateBins, GateDescription, Indexed, Singles, User
+from inveonimaging.inveon.hdr.model import Extra
+from inveonimaging.inveon.hdr.values import Filter, GateBins, GateDescription, Indexed, Singles, User
 
 BOOKKEEPING = {"frames", "extras", "source", "encoding"}
 ATTRIBUTES = [(Header, table, key) for table in (MAIN,) for key in table] + [(Frame, FRAME, key) for key in FRAME]

@@ -20,7 +20,8 @@ from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Header, enums, parse
 from inveonimaging.inveon.hdr import write as spelled
 from inveonimaging.inveon.hdr.enums import AcquisitionMode, BedMotion, CalibrationUnits, DataType, Modality, Orientation
-from inveonimaging.inveon.hdr.model import Calibration, GateBins, GateDescription, Gating, Tracer
+from inveonimaging.inveon.hdr.model import Calibration, Gating, Tracer
+from inveonimaging.inveon.hdr.values import GateBins, GateDescription
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.phantom import (
     CT_SCAN,

@@ -43,7 +43,7 @@ from inveonimaging import Options, convert
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.modules.header_text import header_bytes
 from inveonimaging.inveon.hdr.enums import Orientation
-from inveonimaging.inveon.hdr.model import GateBins
+from inveonimaging.inveon.hdr.values import GateBins
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, PhantomScan, frames_of, write_scan
 from inveonimaging.physics.quantification import Policy
 from readers.test_readers import half_slope, voxels

@@ -28,7 +28,8 @@ from vtk.util.numpy_support import vtk_to_numpy
 from conftest import Tool
 from inveonimaging import Options, convert
 from inveonimaging.inveon.hdr.enums import FilterWindow, Modality, Orientation, ReconAlgorithm
-from inveonimaging.inveon.hdr.model import Filter, GateBins, Header
+from inveonimaging.inveon.hdr.model import Header
+from inveonimaging.inveon.hdr.values import Filter, GateBins
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, frames_of, write_scan
 from readers.test_readers import half_slope, voxels
 from truth import Float, Truth, truth_of

@@ -19,7 +19,7 @@ from browser import WAIT_S, browser, console, opened, resize
 from helpers import PET, assert_one_line_error, digests, inveon, python, write_small_study
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Orientation
-from inveonimaging.inveon.hdr.model import User
+from inveonimaging.inveon.hdr.values import User
 from inveonimaging.phantom import CT_SCAN, SPECT_SCAN, frames_of, write_scan
 from inveonimaging.reports import pictures
 from inveonimaging.reports.contents import contents_of

@@ -15,7 +15,7 @@ from helpers import CT, PET, inveon
 from inveonimaging import Corrections, InveonError, Options, Severity, read_study
 from inveonimaging.conversion.plan import StudyPlan, plan
 from inveonimaging.inveon.hdr import Header
-from inveonimaging.inveon.hdr.model import GateBins
+from inveonimaging.inveon.hdr.values import GateBins
 from inveonimaging.phantom import PhantomScan, frames_of, write_scan
 from inveonimaging.reports.contents import contents_of
 

@@ -15,8 +15,8 @@ from dataclasses import replace
 from inveonimaging.inveon.hdr import Header, enums
 from inveonimaging.inveon.hdr.fields import FRAME, MAIN, Field
 from inveonimaging.inveon.hdr.lexer import END, Line, encode, lex
-from inveonimaging.inveon.hdr.model import Calibration, Corrections, Filter, Indexed, Smoothing
-from inveonimaging.inveon.hdr.values import TEXT
+from inveonimaging.inveon.hdr.model import Calibration, Corrections, Smoothing
+from inveonimaging.inveon.hdr.values import TEXT, Filter, Indexed
 
 _BEDS = 2
 _OVERLAP = 0.3  # of what a bed position shows, which the next one shows, too

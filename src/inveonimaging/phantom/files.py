@@ -16,7 +16,8 @@ from inveonimaging.errors import OptionError, OutputError
 from inveonimaging.inveon import hdr
 from inveonimaging.inveon.hdr import Frame, Header
 from inveonimaging.inveon.hdr.enums import CalibrationUnits, DataType, EventType, Modality
-from inveonimaging.inveon.hdr.model import Extra, Singles
+from inveonimaging.inveon.hdr.model import Extra
+from inveonimaging.inveon.hdr.values import Singles
 from inveonimaging.inveon.pairs import HEADER_SUFFIX, Pair
 from inveonimaging.phantom import defects as spoil
 from inveonimaging.phantom.defects import Defect

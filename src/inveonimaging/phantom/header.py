@@ -16,16 +16,13 @@ from inveonimaging.inveon.hdr.model import (
     Corrections,
     Ct,
     Detector,
-    Filter,
     Gantry,
-    GateBins,
-    GateDescription,
     Gating,
     Geometry,
-    Indexed,
     Reconstruction,
     Tracer,
 )
+from inveonimaging.inveon.hdr.values import Filter, GateBins, GateDescription, Indexed
 from inveonimaging.phantom.mouse import Mouse
 from inveonimaging.phantom.scan import NOT_CALIBRATED, PhantomScan
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from inveonimaging.inveon.hdr import enums
 from inveonimaging.inveon.hdr.enums import DataType, Modality, Orientation
-from inveonimaging.inveon.hdr.model import Calibration, GateBins, Subject, Tracer
+from inveonimaging.inveon.hdr.model import Calibration, Subject, Tracer
+from inveonimaging.inveon.hdr.values import GateBins
 from inveonimaging.inveon.voxels import DTYPES
 from inveonimaging.phantom.mouse import INJECTED_BQ, WEIGHT_G
 

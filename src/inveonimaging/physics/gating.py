@@ -14,7 +14,7 @@ from enum import Enum
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Header
-from inveonimaging.inveon.hdr.model import GateBins
+from inveonimaging.inveon.hdr.values import GateBins
 from inveonimaging.units import MS_PER_S
 
 

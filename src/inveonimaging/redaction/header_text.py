@@ -15,9 +15,8 @@ from inveonimaging.findings import Finding
 from inveonimaging.inveon.hdr import fields
 from inveonimaging.inveon.hdr.lexer import END, Line, lex
 from inveonimaging.inveon.hdr.lexer import FRAME as OPENING
-from inveonimaging.inveon.hdr.model import GateDescription
 from inveonimaging.inveon.hdr.redaction import Redaction
-from inveonimaging.inveon.hdr.values import ctime, spell_ctime
+from inveonimaging.inveon.hdr.values import GateDescription, ctime, spell_ctime
 from inveonimaging.redaction.context import RedactionContext, stem
 from inveonimaging.redaction.free_text import folded, is_dated_number, is_nuclide, tells_more
 

@@ -8,7 +8,7 @@ from inveonimaging.dicom.encode import SH, ds, lo, sh
 from inveonimaging.dicom.series import Series
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import FilterWindow, Rebinning, ReconAlgorithm
-from inveonimaging.inveon.hdr.model import Filter
+from inveonimaging.inveon.hdr.values import Filter
 
 _TO_2D = {Rebinning.SSRB, Rebinning.FORE}
 _WITH_MAP = {ReconAlgorithm.OSEM3D_MAP, ReconAlgorithm.MAPTR, ReconAlgorithm.MAP3D}

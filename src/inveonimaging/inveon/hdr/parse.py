@@ -13,24 +13,9 @@ from inveonimaging.inveon.hdr import fields, model
 from inveonimaging.inveon.hdr.lexer import END, Block, Line, lex
 from inveonimaging.inveon.hdr.values import Codec
 
-GROUPS: dict[str, type[Any]] = {
-    "bed": model.Bed,
-    "tracer": model.Tracer,
-    "calibration": model.Calibration,
-    "smoothing": model.Smoothing,
-    "corrections": model.Corrections,
-    "detector": model.Detector,
-    "array": model.Array,
-    "reconstruction": model.Reconstruction,
-    "geometry": model.Geometry,
-    "acquisition": model.Acquisition,
-    "gating": model.Gating,
-    "subject": model.Subject,
-    "gantry": model.Gantry,
-    "ct": model.Ct,
-}
 _NAMED = 8
 _LIKE_EACH_OTHER = 16
+_EMPTY = model.Header()
 
 
 class _Findings:
@@ -149,7 +134,7 @@ def _grouped(values: Mapping[str, Any]) -> dict[str, Any]:
     for attribute, value in values.items():
         group, _, name = attribute.rpartition(".")
         (grouped.setdefault(group, {}) if group else top)[name] = value
-    return top | {group: GROUPS[group](**members) for group, members in grouped.items()}
+    return top | {group: replace(getattr(_EMPTY, group), **members) for group, members in grouped.items()}
 
 
 def _check_whole(blocks: tuple[Block, ...], findings: _Findings) -> None:

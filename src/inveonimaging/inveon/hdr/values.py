@@ -7,11 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from inveonimaging import units
 from inveonimaging.inveon.hdr.enums import E, FilterWindow, Labelled
-from inveonimaging.inveon.hdr.model import DeltaElements, Filter, GateBins, GateDescription, Indexed, Singles, User
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -20,6 +19,61 @@ _LONGEST_INTEGER = 20
 _INTEGER = re.compile(rf"[+-]?\d{{1,{_LONGEST_INTEGER}}}", re.ASCII)
 _LOW = 0xFFFFFFFF
 _COUNTS_WRITTEN = 3
+
+
+Xyz = tuple[float, float, float]
+
+
+class Filter(NamedTuple):
+    """hdr `x_filter`, `y_filter`, `z_filter`: window and cutoff (0.5 is the Nyquist frequency)."""
+
+    window: FilterWindow
+    cutoff: float | None
+
+
+class GateBins(NamedTuple):
+    """hdr `gate_bins`: gate input, bins a cycle, shortest and longest cycle (a negative limit is open)."""
+
+    input: int
+    bins: int
+    minimum_s: float
+    maximum_s: float
+
+
+class GateDescription(NamedTuple):
+    """hdr `gate_description`: gate input and its text."""
+
+    input: int
+    text: str
+
+
+class Indexed(NamedTuple):
+    """An index and a value, for keys that occur many times."""
+
+    number: int
+    value: float
+
+
+class Singles(NamedTuple):
+    """hdr `singles`, of a frame: block, singles per second, raw singles per second."""
+
+    block: int
+    rate: float
+    raw_rate: float | None
+
+
+class DeltaElements(NamedTuple):
+    """hdr `delta_elements`: ring difference (or similar) and the number of elements there."""
+
+    dimension: int
+    elements: int
+
+
+class User(NamedTuple):
+    """hdr `user`: a free key and its value."""
+
+    key: str
+    value: str
 
 
 @dataclass(frozen=True)
@@ -161,3 +215,20 @@ GATE_DESCRIPTION = Codec(_gate_description, lambda g: f"{g.input} {g.text}".stri
 USER = Codec(
     lambda text: User(*_head_and_text(text)), lambda user: f"{user.key} {user.value}".strip(), "a key and a text"
 )
+
+OF_TYPE: dict[Any, Codec] = {
+    str: TEXT,
+    int: INT,
+    float: FLOAT,
+    bool: FLAG,
+    datetime: DATE,
+    Xyz: XYZ,
+    Filter: FILTER,
+    Indexed: INDEXED,
+    GateBins: GATE_BINS,
+    GateDescription: GATE_DESCRIPTION,
+    Singles: SINGLES,
+    DeltaElements: DELTAS,
+    User: USER,
+}
+"""How values are read and spelled that have a type of their own; codes have their enumeration's."""
