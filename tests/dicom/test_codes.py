@@ -12,7 +12,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from inveonimaging.dicom.codes import Code, CodeTable, isotope_of, item, radiopharmaceutical, read_code_table, species
+from inveonimaging.animal.sheet_values import Code
+from inveonimaging.dicom.codes import CodeTable, isotope_of, item, radiopharmaceutical, read_code_table, species
 from inveonimaging.errors import OptionError
 
 # CID 4020 PET Radionuclide, written out from PS3.16: isotope, element, scheme and code. The values of three that

@@ -13,8 +13,9 @@ import pytest
 
 from inveonimaging import Options, convert
 from inveonimaging.animal import GivenSubject
+from inveonimaging.animal.sheet_values import Code
 from inveonimaging.conversion.options import Uids
-from inveonimaging.dicom.codes import Code, CodeTable
+from inveonimaging.dicom.codes import CodeTable
 from inveonimaging.inveon.hdr.enums import Modality, Orientation
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
 from inveonimaging.physics.quantification import Policy

@@ -14,7 +14,8 @@ import pytest
 
 from helpers import CT, PET
 from inveonimaging import Options, convert
-from inveonimaging.dicom.codes import Code, CodeTable
+from inveonimaging.animal.sheet_values import Code
+from inveonimaging.dicom.codes import CodeTable
 from inveonimaging.dicom.iods import Form
 from inveonimaging.phantom import SPECT_SCAN, PhantomScan, frames_of, write_scan
 from inveonimaging.redaction.request import request_of

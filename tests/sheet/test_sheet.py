@@ -19,7 +19,7 @@ from openpyxl import Workbook
 
 from helpers import ROOT, assert_harmless, header_text
 from inveonimaging import extras
-from inveonimaging.animal import Concept
+from inveonimaging.animal import Code
 from inveonimaging.animal.sheet_values import Origin, SheetValues, Source
 from inveonimaging.errors import InputError, InveonError, OptionError
 from inveonimaging.inveon.hdr import Header, parse
@@ -200,7 +200,7 @@ def test_codes_and_several_values(sheet: Make) -> None:
         )
     )
     assert values(found) == {
-        "strain_codes": (Concept("3028467", "MGI", "C57BL/6J"), Concept("X", "99LAB", "black 6")),
+        "strain_codes": (Code("3028467", "MGI", "C57BL/6J"), Code("X", "99LAB", "black 6")),
         "modifications": ("Apoe<tm1Unc>, hom", "Ldlr<tm1Her>"),
         "breed_registry": "American Canine Association",
     }

@@ -19,8 +19,9 @@ import pytest
 
 from helpers import CT, PET, assert_one_line_error, digests, files_below, held_by, inveon, python, write_small_study
 from inveonimaging import Options, OutputError, convert
+from inveonimaging.animal.sheet_values import Code
 from inveonimaging.conversion.options import Uids
-from inveonimaging.dicom.codes import Code, CodeTable
+from inveonimaging.dicom.codes import CodeTable
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.pixels import Compression
 from inveonimaging.inveon.hdr.enums import Orientation

@@ -2,14 +2,13 @@
 
 from inveonimaging.animal.animal import Animal, animal_number_of, animal_of, birth_findings, several_animals, stem_of
 from inveonimaging.animal.at_scan import animals_of_scans, completed_headers
-from inveonimaging.animal.concepts import Concept
 from inveonimaging.animal.free_text import age_of, birth_date_of, sex_of
 from inveonimaging.animal.given import GivenSubject, given_subject
-from inveonimaging.animal.sheet_values import Origin, Source
+from inveonimaging.animal.sheet_values import Code, Origin, Source
 
 __all__ = [
     "Animal",
-    "Concept",
+    "Code",
     "GivenSubject",
     "Origin",
     "Source",

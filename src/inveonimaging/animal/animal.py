@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from inveonimaging.animal.concepts import Concept
 from inveonimaging.animal.free_text import LONGEST_AGE, birth_date_of, sex_of, text_of
 from inveonimaging.animal.from_header import FROM_HEADER, first
 from inveonimaging.animal.given import GivenSubject
-from inveonimaging.animal.sheet_values import NO_SHEET_VALUES, Origin, SheetValues, Source
+from inveonimaging.animal.sheet_values import NO_SHEET_VALUES, Code, Origin, SheetValues, Source
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Header
@@ -55,19 +54,19 @@ class Animal:
     neutered: bool | None = None
     age: str | None = None
     species: str | None = None
-    species_code: Concept | None = None
+    species_code: Code | None = None
     strain: str | None = None
     strain_nomenclature: str | None = None
-    strain_codes: tuple[Concept, ...] = ()
+    strain_codes: tuple[Code, ...] = ()
     strain_stock: str | None = None
     strain_source: str | None = None
-    strain_registry: Concept | str | None = None
+    strain_registry: Code | str | None = None
     breed: str | None = None
     breed_registration: str | None = None
-    breed_registry: Concept | str | None = None
+    breed_registry: Code | str | None = None
     modifications: tuple[str, ...] = ()
     modifications_nomenclature: str | None = None
-    modifications_codes: tuple[Concept, ...] = ()
+    modifications_codes: tuple[Code, ...] = ()
     weight_kg: float | None = None
     length_m: float | None = None
     investigator: str | None = None

@@ -1,4 +1,4 @@
-"""What a sheet says of a scan, and where each value of a study came from."""
+"""What a sheet gives for a scan, and where each value of a study came from."""
 
 from __future__ import annotations
 
@@ -31,6 +31,14 @@ class Origin(NamedTuple):
         if not self.file:
             return self.source.value
         return self.file if self.line is None else f"{self.file}:{self.line}"
+
+
+class Code(NamedTuple):
+    """A coded concept: value, coding scheme and meaning."""
+
+    value: str
+    scheme: str
+    meaning: str
 
 
 class Cell(NamedTuple):

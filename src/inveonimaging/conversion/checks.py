@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from inveonimaging.animal import Animal, Source
-from inveonimaging.animal.concepts import Concept
 from inveonimaging.animal.several import names_of, several_in, texts_of
+from inveonimaging.animal.sheet_values import Code
 from inveonimaging.dicom.codes import CodeTable, is_long, isotope_of, radiopharmaceutical, registry, species
 from inveonimaging.dicom.iods import IODS, LEGACY_PET_IMAGE, PET_IMAGE, Form, Iod
 from inveonimaging.dicom.modules.patient import is_non_human
@@ -110,7 +110,7 @@ def _unreadable(animal: Animal) -> Iterator[Finding]:
     for name in _OF_CODES:
         given = getattr(animal, name)
         for code in given if name == "strain_codes" else (given,):
-            if isinstance(code, Concept) and is_long(code):
+            if isinstance(code, Code) and is_long(code):
                 yield _left_out(name, code.value)
 
 

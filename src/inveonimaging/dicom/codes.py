@@ -11,11 +11,11 @@ from functools import cache
 from hashlib import sha256
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydicom.dataset import Dataset
 
-from inveonimaging.animal.concepts import Concept
+from inveonimaging.animal.sheet_values import Code
 from inveonimaging.dicom.encode import LT, SH, lo, text
 from inveonimaging.errors import OptionError, printable
 
@@ -25,32 +25,24 @@ _LABEL = re.compile(r"\^(\d+m?)\^([A-Za-z]{1,2})\b|\b([A-Z][a-z]?)\^(\d+m?)\^")
 _KEYS = ("key", "code", "meaning", "system")
 
 
-class Code(NamedTuple):
-    """A coded concept."""
-
-    value: str
-    scheme: str
-    meaning: str
-
-
 UNKNOWN = Code("261665006", "SCT", "Unknown")
 LOCAL_SCHEME = "99INVEON"  # what was typed at a console, as its own code
 _BEGINNING, _SUM = 9, 6  # of a text's code: how many characters of the text, and of its checksum
 
 
-def is_long(code: Code | Concept) -> bool:
+def is_long(code: Code) -> bool:
     """Return whether a code needs Long Code Value (0008,0119), whose VR, UC, several programs cannot read."""
     return len(code.value) > SH
 
 
-def items(code: Code | Concept | None, *, unlimited: bool) -> list[Dataset]:
+def items(code: Code | None, *, unlimited: bool) -> list[Dataset]:
     """Return the items of a Code Sequence of at most one code; none for a long code, unless that may be written.
 
     Args:
         code: if there is one.
         unlimited: whether elements of VR UC may be written.
     """
-    return [] if code is None or (is_long(code) and not unlimited) else [item(Code(*code))]
+    return [] if code is None or (is_long(code) and not unlimited) else [item(code)]
 
 
 def item(code: Code) -> Dataset:
@@ -140,15 +132,15 @@ def species(typed: str) -> Code | None:
     return _species().get(" ".join(typed.lower().split()))
 
 
-def registry(table: str, given: Concept | str | None) -> Code | None:
+def registry(table: str, given: Code | str | None) -> Code | None:
     """Return the code of a registry: as it is given, or by its name in a table; None if it is not there.
 
     Args:
         table: `breed_registry` (CID 7481) or `strain_source_registry` (CID 7490).
         given: a code or a name.
     """
-    if isinstance(given, Concept):
-        return Code(*given)
+    if isinstance(given, Code):
+        return given
     name = " ".join((given or "").split()).casefold()
     return next((code for code, _ in _table(table) if code.meaning.casefold() == name), None)
 

@@ -105,18 +105,10 @@ def merged(modules: Iterable[Dataset]) -> Dataset:
     return whole
 
 
-def complete(values: Dataset, *keywords: str) -> Dataset:
-    """Return a dataset if it has a value for all these attributes of type 1, else an empty one."""
-    return (
-        values
-        if all(keyword in values and values[keyword].value not in (None, "") for keyword in keywords)
-        else Dataset()
-    )
-
-
-def group(keyword: str, item: Dataset) -> Dataset:
-    """Return a functional group: a sequence of one item; nothing if the item is empty."""
-    return dataset(**{keyword: [item]}) if item else Dataset()
+def group(keyword: str, item: Dataset, *needed: str) -> Dataset:
+    """Return a functional group: a sequence of one item; nothing if it is empty, or lacks a needed value (type 1)."""
+    is_complete = all(each in item and item[each].value not in (None, "") for each in needed)
+    return dataset(**{keyword: [item]}) if item and is_complete else Dataset()
 
 
 def dataset(**values: object) -> Dataset:

@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
+import re
+
 from inveonimaging.dicom.encode import LT, lo, text
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import AcquisitionMode, FilterWindow, ModalityConfiguration, Model
 
-MODELS = {
-    Model.UNKNOWN: "unknown",
-    Model.PRIMATE: "Primate",
-    Model.RODENT: "Rodent",
-    Model.MICROPET2: "microPET2",
-    Model.FOCUS_220: "Focus_220",
-    Model.FOCUS_120: "Focus_120",
-    Model.MCAT: "mCAT",
-    Model.MCAT2: "mCATII",
-    Model.MSPECT: "mSPECT",
-    Model.INVEON_PET: "Inveon_Dedicated_PET",
-    Model.INVEON_MM: "Inveon_MM_Platform",
-    Model.MR_PET_HEAD: "MR_PET_Head_Insert",
-    Model.TUEBINGEN: "Tuebingen_PET_MR",
+_OLDER = {  # scanners by their label; the others are their label, with `_` for blanks and hyphens
+    "microPET P4": "Primate",
+    "microPET R4": "Rodent",
+    "microPET II": "microPET2",
+    "microPET Focus 220": "Focus_220",
+    "microPET Focus 120": "Focus_120",
+    "microCAT": "mCAT",
+    "microCAT II": "mCATII",
+    "microSPECT": "mSPECT",
 }
-CONFIGURATIONS = {
-    ModalityConfiguration.UNKNOWN: "Unknown",
-    ModalityConfiguration.MCAT: "mCAT",
-    ModalityConfiguration.MCAT2: "mCATII",
-    ModalityConfiguration.MM_STD_CT: "Inveon_MM_Std_CT",
-    ModalityConfiguration.MM_HIRES_STD_CT: "Inveon_MM_HiRes_Std_CT",
-    ModalityConfiguration.MM_STD_LFOV_CT: "Inveon_MM_Std_LFOV_CT",
-    ModalityConfiguration.MM_HIRES_LFOV_CT: "Inveon_MM_HiRes_LFOV_CT",
-    ModalityConfiguration.PRIMATE: "Primate",
-    ModalityConfiguration.RODENT: "Rodent",
-    ModalityConfiguration.MICROPET2: "microPET2",
-    ModalityConfiguration.FOCUS_220: "Focus_220",
-    ModalityConfiguration.FOCUS_120: "Focus_120",
-    ModalityConfiguration.INVEON_PET: "Inveon_Dedicated_PET",
-    ModalityConfiguration.MM_PET: "Inveon_MM_PET",
+
+
+def _scanner(label: str) -> str:
+    return _OLDER.get(label) or re.sub("[ -]", "_", label)
+
+
+MODELS = {each: _scanner(each.label) for each in Model}
+CONFIGURATIONS = {each: _scanner(each.label) for each in ModalityConfiguration} | {
+    ModalityConfiguration.UNKNOWN: "Unknown"
 }
 ACQUISITIONS = {
     AcquisitionMode.UNKNOWN: "Unknown acquisition mode",

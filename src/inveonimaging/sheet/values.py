@@ -10,8 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from inveonimaging import units
-from inveonimaging.animal.concepts import Concept
 from inveonimaging.animal.free_text import birth_date_of, sex_of
+from inveonimaging.animal.sheet_values import Code
 from inveonimaging.animal.xnat_route import checked_label
 from inveonimaging.errors import OptionError
 
@@ -139,18 +139,18 @@ def _role(text: str) -> str:
     return text.upper()
 
 
-def _code(text: str) -> Concept:
+def _code(text: str) -> Code:
     parts = [line(LO)(part) for part in text.split("^")]
     if len(parts) != _PARTS or not all(parts) or len(parts[1]) > SH:
         raise ValueError("a code as VALUE^SCHEME^MEANING, such as 3028467^MGI^C57BL/6J")
-    return Concept(*parts)
+    return Code(*parts)
 
 
-def _spell_code(code: Concept | str) -> str:
+def _spell_code(code: Code | str) -> str:
     return code if isinstance(code, str) else "^".join(code)
 
 
-def _code_or_name(text: str) -> Concept | str:
+def _code_or_name(text: str) -> Code | str:
     return _code(text) if "^" in text else line(LO)(text)
 
 

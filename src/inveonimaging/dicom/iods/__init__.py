@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from enum import Enum
 
-from inveonimaging.dicom.iods.ct import CT_IMAGE
-from inveonimaging.dicom.iods.enhanced import ENHANCED_CT_IMAGE, ENHANCED_PET_IMAGE
-from inveonimaging.dicom.iods.iod import Iod, MultiFrameIod, SingleFrameIod
+from inveonimaging.dicom.iods.declarations import CT_IMAGE, ENHANCED_CT_IMAGE, ENHANCED_PET_IMAGE, NM_IMAGE, PET_IMAGE
+from inveonimaging.dicom.iods.iod import Iod, MultiFrameIod
 from inveonimaging.dicom.iods.legacy import LEGACY_CT_IMAGE, LEGACY_PET_IMAGE
-from inveonimaging.dicom.iods.nm import NM_IMAGE
-from inveonimaging.dicom.iods.pet import PET_IMAGE
 from inveonimaging.inveon.hdr.enums import Modality
 
 
@@ -28,17 +25,4 @@ IODS: dict[Form, dict[Modality, Iod]] = {
 }
 
 
-__all__ = [
-    "CT_IMAGE",
-    "ENHANCED_CT_IMAGE",
-    "ENHANCED_PET_IMAGE",
-    "IODS",
-    "LEGACY_CT_IMAGE",
-    "LEGACY_PET_IMAGE",
-    "NM_IMAGE",
-    "PET_IMAGE",
-    "Form",
-    "Iod",
-    "MultiFrameIod",
-    "SingleFrameIod",
-]
+__all__ = ["IODS", "LEGACY_PET_IMAGE", "PET_IMAGE", "Form", "Iod", "MultiFrameIod"]

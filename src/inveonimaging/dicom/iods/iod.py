@@ -9,6 +9,8 @@ from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
 from inveonimaging.dicom.encode import merged
+from inveonimaging.dicom.modules.deidentification import safe_private
+from inveonimaging.dicom.modules.header_text import original_header
 from inveonimaging.dicom.series import Instance, MultiFrame, Series
 from inveonimaging.physics.quantification import Slope
 
@@ -84,13 +86,12 @@ class Group(Parts):
 
 @dataclass(frozen=True, kw_only=True)
 class Iod(Parts):
-    """A SOP class, and what its instances, or their frames, are made of.
+    """A SOP class, and what its instances, or their frames, are made of: by itself, an instance for each slice.
 
     Attributes:
         name: as people say it.
         sop_class: SOP Class UID.
         constant: modules that are the same in all instances of a series.
-        of_first: modules of the first instance of a series alone.
         may_be_concatenated: whether several objects may hold one series (PS3.3 C.7.6.16).
         holds_one_time_frame: whether a multi-frame object holds one time frame, or all gates of it, with one slope.
         is_in_spatial_order: whether slices stand in the order of time or gate and, in it, along the row x column
@@ -101,7 +102,6 @@ class Iod(Parts):
     name: str
     sop_class: UID
     constant: Constant
-    of_first: Constant = ()
     may_be_concatenated: bool = False
     holds_one_time_frame: bool = False
     is_in_spatial_order: bool = False
@@ -115,12 +115,7 @@ class Iod(Parts):
 
     def first_part(self, series: Series) -> Dataset:
         """Return the attributes of the first instance of a series alone."""
-        return merged(module(series) for module in self.of_first)
-
-
-@dataclass(frozen=True, kw_only=True)
-class SingleFrameIod(Iod):
-    """An IOD of one instance for each slice of each frame (PS3.3 A.3, A.21)."""
+        return merged(module(series) for module in (original_header, safe_private))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +132,8 @@ class MultiFrameIod(Iod):
 
     by_object: tuple[Callable[[Series, MultiFrame], Dataset], ...]
     shared: Constant = ()
+    may_be_concatenated: bool = True
+    is_in_spatial_order: bool = True
 
     def object_part(self, series: Series, multi_frame: MultiFrame) -> Dataset:
         """Return the attributes of one object alone, without those of its slices and their pixels."""

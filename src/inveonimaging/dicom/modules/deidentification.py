@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydicom.dataset import Dataset
 
+from inveonimaging.animal.sheet_values import Code
 from inveonimaging.dicom import codes
 from inveonimaging.dicom.encode import dataset
 from inveonimaging.dicom.modules.header_text import CREATOR, GROUP
@@ -13,14 +14,14 @@ from inveonimaging.redaction.request import Dates
 METHOD = "inveonimaging --deidentify"  # the profile is documented in docs/how-to/deidentify.md
 
 _OPTIONS = (  # CID 7050
-    codes.Code("113100", "DCM", "Basic Application Confidentiality Profile"),
-    codes.Code("113105", "DCM", "Clean Descriptors Option"),
-    codes.Code("113108", "DCM", "Retain Patient Characteristics Option"),
-    codes.Code("113111", "DCM", "Retain Safe Private Option"),
+    Code("113100", "DCM", "Basic Application Confidentiality Profile"),
+    Code("113105", "DCM", "Clean Descriptors Option"),
+    Code("113108", "DCM", "Retain Patient Characteristics Option"),
+    Code("113111", "DCM", "Retain Safe Private Option"),
 )
 _OF_DATES = {
-    Dates.KEEP: codes.Code("113106", "DCM", "Retain Longitudinal Temporal Information Full Dates Option"),
-    Dates.SHIFT: codes.Code("113107", "DCM", "Retain Longitudinal Temporal Information Modified Dates Option"),
+    Dates.KEEP: Code("113106", "DCM", "Retain Longitudinal Temporal Information Full Dates Option"),
+    Dates.SHIFT: Code("113107", "DCM", "Retain Longitudinal Temporal Information Modified Dates Option"),
 }
 _TEMPORAL = {Dates.KEEP: "UNMODIFIED", Dates.SHIFT: "MODIFIED"}
 _METHOD_OF_DATES = {Dates.KEEP: "dates kept", Dates.SHIFT: "dates shifted by whole days"}

@@ -4,18 +4,12 @@ from __future__ import annotations
 
 from pydicom.dataset import Dataset
 
+from inveonimaging.animal.sheet_values import Code
 from inveonimaging.dicom import codes
-from inveonimaging.dicom.encode import complete, dataset, ds, dt, group, lo, merged, put, whole
+from inveonimaging.dicom.encode import dataset, ds, dt, group, lo, merged, put, whole
 from inveonimaging.dicom.modules.general import UNKNOWN
-from inveonimaging.dicom.modules.multi_frame import DERIVED, ORIGINAL, enhanced_image, frame_type, is_told
-from inveonimaging.dicom.modules.pet import (
-    corrected_image,
-    counts_source,
-    decay_factor_of,
-    energy_window,
-    randoms,
-)
-from inveonimaging.dicom.modules.position import centres
+from inveonimaging.dicom.modules.multi_frame import DERIVED, ORIGINAL, centres, enhanced_image, frame_type, is_told
+from inveonimaging.dicom.modules.pet import corrected_image, counts_source, decay_factor_of, energy_window, randoms
 from inveonimaging.dicom.modules.reconstruction import reconstruction_diameter
 from inveonimaging.dicom.modules.synchronization import synchronization
 from inveonimaging.dicom.series import Series
@@ -25,7 +19,7 @@ from inveonimaging.inveon.hdr.model import Detector
 from inveonimaging.physics.quantification import branching_fraction
 from inveonimaging.physics.timing import factor_to_injection
 
-_AXIAL = codes.Code("24422004", "SCT", "Axial")
+_AXIAL = Code("24422004", "SCT", "Axial")
 _LARGEST_US = 65535
 _AGENT = 1  # there is one radiopharmaceutical
 _MOTION = {
@@ -124,13 +118,12 @@ def enhanced_pet_acquisition(series: Series) -> Dataset:
 
 
 def _detectors(detector: Detector) -> dict[str, object]:
-    energies = detector.lower_energy_kev, detector.upper_energy_kev
     blocks, crystals, pitch = detector.axial_blocks, detector.axial_crystals_per_block, detector.axial_crystal_pitch_mm
     return {
         "TransverseDetectorSeparation": detector.radius_mm and 2 * detector.radius_mm,
         "AxialDetectorDimension": blocks and crystals and pitch and blocks * crystals * pitch,
         "CoincidenceWindowWidth": detector.timing_window_ns and ds(detector.timing_window_ns),
-        "EnergyWindowRangeSequence": [energy_window(*energies)] if energies[0] and energies[1] else None,
+        "EnergyWindowRangeSequence": energy_window(detector),
     }
 
 
@@ -143,6 +136,7 @@ def enhanced_pet_corrections(series: Series) -> Dataset:
         **{keyword: "YES" if term in applied else "NO" for keyword, term in _FLAGS.items()},
     )
     attenuation, scatter = header.corrections.attenuation, header.corrections.scatter
+    corrected_to = header.tracer.injected_at if factor_to_injection(header) else series.start
     if "ATTN" in applied and attenuation:
         module.AttenuationCorrectionSource = _SOURCE.get(attenuation, "POSITRON SOURCE")
         module.AttenuationCorrectionTemporalRelationship = "SEPARATE"
@@ -150,15 +144,8 @@ def enhanced_pet_corrections(series: Series) -> Dataset:
         module,
         RandomsCorrectionMethod=randoms(header) if "RAN" in applied else None,
         ScatterCorrectionMethod=lo(scatter.label) if "SCAT" in applied and scatter else None,
-        DecayCorrectionDateTime=_decay_corrected_to(series) if "DECY" in applied else None,
+        DecayCorrectionDateTime=dt(corrected_to) if "DECY" in applied and corrected_to else None,
     )
-
-
-def _decay_corrected_to(series: Series) -> str | None:
-    """Return Decay Correction DateTime (0018,9701): the start of the scan, or the injection if factors contain it."""
-    header = series.image.header
-    moment = header.tracer.injected_at if factor_to_injection(header) else series.start
-    return dt(moment) if moment else None
 
 
 def radiopharmaceutical_usage(series: Series) -> Dataset:
@@ -179,32 +166,32 @@ def pet_frame_acquisition(series: Series) -> Dataset:
         TableHeight=None if height is None else ds(height),
         DataCollectionDiameter=field and ds(field),
     )
-    return group("PETFrameAcquisitionSequence", complete(item, "TableHeight", "DataCollectionDiameter"))
+    return group("PETFrameAcquisitionSequence", item, "TableHeight", "DataCollectionDiameter")
 
 
 def pet_position(series: Series) -> Dataset:
     """PET Position Macro (PS3.3 C.8.22.5.4)."""
-    return group("PETPositionSequence", complete(centres(series), "TablePosition"))
+    return group("PETPositionSequence", centres(series), "TablePosition")
 
 
 def pet_reconstruction(series: Series) -> Dataset:
     """PET Reconstruction Macro (PS3.3 C.8.22.5.6)."""
     header = series.image.header
     algorithm = header.reconstruction.algorithm or ReconAlgorithm.UNKNOWN
-    is_iterative = algorithm not in _ANALYTIC
+    is_iterative, is_rebinned = algorithm not in _ANALYTIC, header.reconstruction.rebinning_type in _REBINNED
     iterations, subsets = _counts(header)
     item = put(
         dataset(
             IterativeReconstructionMethod="YES" if is_iterative else "NO",
             ReconstructionDiameter=reconstruction_diameter(series),
-            ReconstructionType=_reconstruction_type(header),
+            ReconstructionType="3D_REBINNED" if is_rebinned else "3D" if algorithm in _IN_3D else "2D",
         ),
         ReconstructionAlgorithm=_ALGORITHM.get(algorithm),
         NumberOfIterations=iterations,
         NumberOfSubsets=subsets,
     )
     needed = ("NumberOfIterations", "NumberOfSubsets") if is_iterative else ()
-    return group("PETReconstructionSequence", complete(item, "ReconstructionAlgorithm", *needed))
+    return group("PETReconstructionSequence", item, "ReconstructionAlgorithm", *needed)
 
 
 def pet_table_dynamics(series: Series) -> Dataset:
@@ -229,9 +216,7 @@ def pet_frame_correction_factors(series: Series, frame: int) -> Dataset:
         DecayFactor=decay_factor_of(series.image.header, block),
         DeadTimeFactor=block.deadtime_correction and ds(block.deadtime_correction),
     )
-    return group(
-        "PETFrameCorrectionFactorsSequence", complete(item, "PrimaryPromptsCountsAccumulated", "DeadTimeFactor")
-    )
+    return group("PETFrameCorrectionFactorsSequence", item, "PrimaryPromptsCountsAccumulated", "DeadTimeFactor")
 
 
 def _origin(series: Series) -> str:
@@ -247,12 +232,6 @@ def _origin(series: Series) -> str:
     is_ring = not header.gantry.rotation
     is_complete = is_ring and all(groups) and all(_detectors(header.detector).values())
     return ORIGINAL if is_complete and is_told(series) else DERIVED
-
-
-def _reconstruction_type(header: Header) -> str:
-    if header.reconstruction.rebinning_type in _REBINNED:
-        return "3D_REBINNED"
-    return "3D" if header.reconstruction.algorithm in _IN_3D else "2D"
 
 
 def _counts(header: Header) -> tuple[int | None, int | None]:

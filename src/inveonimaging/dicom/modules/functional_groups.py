@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
+from inveonimaging.animal.sheet_values import Code
 from inveonimaging.dicom import codes
 from inveonimaging.dicom.encode import dataset, dt, lo, put, sh
 from inveonimaging.dicom.modules.general import is_unpaired, region_of
-from inveonimaging.dicom.modules.image import image_plane, image_position, rescale, voi_lut
+from inveonimaging.dicom.modules.image import image_plane, rescale, voi_lut
 from inveonimaging.dicom.modules.pet import UNITS
 from inveonimaging.dicom.series import Instance, Series
 from inveonimaging.physics.quantification import HIGHEST, LOWEST, Slope, Unit
@@ -19,10 +20,10 @@ from inveonimaging.units import MS_PER_S
 
 _STACK = "1"
 _UCUM = {
-    Unit.BQML: codes.Code("Bq/ml", "UCUM", "Becquerels/milliliter"),
-    Unit.HU: codes.Code("[hnsf'U]", "UCUM", "Hounsfield unit"),
-    Unit.PROPCNTS: codes.Code("{propcounts}", "UCUM", "Proportional to counts"),
-    Unit.PER_CM: codes.Code("/cm", "UCUM", "/Centimeter"),
+    Unit.BQML: Code("Bq/ml", "UCUM", "Becquerels/milliliter"),
+    Unit.HU: Code("[hnsf'U]", "UCUM", "Hounsfield unit"),
+    Unit.PROPCNTS: Code("{propcounts}", "UCUM", "Proportional to counts"),
+    Unit.PER_CM: Code("/cm", "UCUM", "/Centimeter"),
 }
 _NOTHING_TO_SEE = dataset(WindowCenter="0.5", WindowWidth="1")
 
@@ -38,11 +39,6 @@ def plane_orientation(series: Series) -> Dataset:
     """Plane Orientation (Patient) Macro (PS3.3 C.7.6.16.2.4), in each frame: if shared, dcm2niix mixes them."""
     cosines = image_plane(series).ImageOrientationPatient
     return dataset(PlaneOrientationSequence=[dataset(ImageOrientationPatient=cosines)])
-
-
-def plane_position(series: Series, k: int) -> dict[str, list[str]]:
-    """Plane Position (Patient) Macro (PS3.3 C.7.6.16.2.3)."""
-    return image_position(series, k)
 
 
 def frame_voi_lut(series: Series) -> Dataset:
@@ -66,10 +62,11 @@ def known_frame_anatomy(series: Series) -> Dataset:
 def frame_content_of_frame(series: Series, frame: int) -> Dataset:
     """Frame Content Macro (PS3.3 C.7.6.16.2.2): when."""
     start, duration = series.frame_start(frame), series.image.frames[frame].duration_s
+    after = timedelta(milliseconds=series.frame_reference_times_ms[frame])
     return put(
         dataset(FrameAcquisitionNumber=frame + 1, TemporalPositionIndex=series.steps[frame] + 1),
         FrameAcquisitionDateTime=dt(start) if start else None,
-        FrameReferenceDateTime=dt(_reference(series, series.start, frame)) if series.start else None,
+        FrameReferenceDateTime=dt(series.start + after) if series.start else None,
         FrameAcquisitionDuration=duration * MS_PER_S if duration else None,
     )
 
@@ -82,10 +79,6 @@ def frame_content_of_slice(series: Series, k: int) -> dict[str, str | int]:
 def dimension_index_values(series: Series, instance: Instance) -> dict[str, list[int]]:
     """Dimension Index Values (0020,9157) of the Frame Content Macro: stack, slice, time or gate."""
     return {"DimensionIndexValues": [1, series.along_normal(instance.k), series.steps[instance.frame] + 1]}
-
-
-def _reference(series: Series, start: datetime, frame: int) -> datetime:
-    return start + timedelta(milliseconds=series.frame_reference_times_ms[frame])
 
 
 def irradiation_event(series: Series, frame: int) -> Dataset:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydicom.dataset import Dataset
 
+from inveonimaging.animal.sheet_values import Code
 from inveonimaging.dicom import codes, specified
 from inveonimaging.dicom.encode import ST, cs, da, dataset, lo, pn, put, sh, text, tm, zone
 from inveonimaging.dicom.modules.patient import is_non_human
@@ -31,7 +32,7 @@ UNKNOWN = "UNKNOWN"
 _SIEMENS = "Siemens"
 _INVEON = {Model.INVEON_PET, Model.INVEON_MM}
 _INVEON_PARTS = {each for each in ModalityConfiguration if "Inveon" in each.label}
-_PROCESSING = codes.Code("109102", "DCM", "Processing Equipment")
+_PROCESSING = Code("109102", "DCM", "Processing Equipment")
 
 
 def general_study(series: Series) -> Dataset:

@@ -112,3 +112,19 @@ def frame_type(origin: str) -> Dataset:
 def image_type(origin: str) -> list[str]:
     """Return Image Type (0008,0008) or Frame Type (0008,9007) of a volume (PS3.3 C.8.16.1)."""
     return [origin, "PRIMARY", "VOLUME", "NONE"]
+
+
+def centres(series: Series) -> Dataset:
+    """CT and PET Position Macro (PS3.3 C.8.15.3.5, C.8.22.5.4): bed offset, and centres of gantry and volume, LPS mm.
+
+    A volume of joined bed positions has no one table position.
+    """
+    grid = series.image.grid
+    gantry = grid.axes @ (0.0, 0.0, grid.bed_mm)
+    volume = gantry + grid.axes @ grid.shift_mm
+    item = dataset(
+        DataCollectionCenterPatient=(gantry + 0.0).tolist(), ReconstructionTargetCenterPatient=(volume + 0.0).tolist()
+    )
+    return put(
+        item, TablePosition=None if beds_are_joined(series.image.header) else series.image.frames[0].bed_offset_mm
+    )

@@ -76,12 +76,9 @@ def nm_values(series: Series, multi_frame: MultiFrame) -> Dataset:
 def nm_isotope(series: Series) -> Dataset:
     """NM Isotope Module (PS3.3 C.8.4.10): total dose in MBq; the energy window if the file has one only."""
     header = series.image.header
-    tracer, detector = header.tracer, header.detector
-    energies = detector.lower_energy_kev, detector.upper_energy_kev
+    tracer = header.tracer
     is_one_of_several = series.image.part is not None and series.image.part.place.energy_window is not None
-    window = Dataset()
-    if energies[0] and energies[1] and not is_one_of_several:
-        window.EnergyWindowRangeSequence = [energy_window(*energies)]
+    window = [] if is_one_of_several else energy_window(header.detector)
     nuclide = series.codes.radionuclide(tracer.isotope) if tracer.isotope else None
     injected = header.tracer.injected_at
     item = put(
@@ -91,7 +88,8 @@ def nm_isotope(series: Series) -> Dataset:
         RadionuclideTotalDose=tracer.dose_bq and ds(tracer.dose_bq / float(BQ_PER_MBQ)),
     )
     return dataset(
-        EnergyWindowInformationSequence=[window] if window else [], RadiopharmaceuticalInformationSequence=[item]
+        EnergyWindowInformationSequence=[dataset(EnergyWindowRangeSequence=window)] if window else [],
+        RadiopharmaceuticalInformationSequence=[item],
     )
 
 

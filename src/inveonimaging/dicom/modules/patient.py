@@ -68,10 +68,13 @@ def _organism(animal: Animal, *, unlimited: bool) -> Dataset:
     species = animal.species_code or codes.species(animal.species or "")
     coded = codes.items(species, unlimited=unlimited)
     registry = codes.items(codes.registry("breed_registry", animal.breed_registry), unlimited=unlimited)
+    registration = dataset(
+        BreedRegistrationNumber=lo(animal.breed_registration or ""), BreedRegistryCodeSequence=registry
+    )
     module = dataset(
         PatientBreedDescription=lo(animal.breed or ""),
         PatientBreedCodeSequence=[],
-        BreedRegistrationSequence=[_registration(animal, registry)] if registry else [],
+        BreedRegistrationSequence=[registration] if registry else [],
         ResponsiblePerson="",
         ResponsibleOrganization=lo(animal.institution or ""),
     )
@@ -82,11 +85,6 @@ def _organism(animal: Animal, *, unlimited: bool) -> Dataset:
         GeneticModificationsSequence=_modifications(animal) if unlimited else [],
         **_strain(animal, unlimited=unlimited),
     )
-
-
-def _registration(animal: Animal, registry: list[Dataset]) -> Dataset:
-    number = lo(animal.breed_registration or "")
-    return dataset(BreedRegistrationNumber=number, BreedRegistryCodeSequence=registry)
 
 
 def _strain(animal: Animal, *, unlimited: bool) -> dict[str, object]:
@@ -117,6 +115,6 @@ def _modifications(animal: Animal) -> list[Dataset]:
             GeneticModificationsNomenclature=lo(animal.modifications_nomenclature or ""),
         )
         if animal.modifications_codes:
-            item.GeneticModificationsCodeSequence = [codes.item(codes.Code(*animal.modifications_codes[number]))]
+            item.GeneticModificationsCodeSequence = [codes.item(animal.modifications_codes[number])]
         items.append(item)
     return items

@@ -6,14 +6,11 @@ from pydicom.dataset import Dataset
 
 from inveonimaging.dicom import codes
 from inveonimaging.dicom.encode import dataset, ds, dt, lo, put, tm, whole
-from inveonimaging.dicom.modules.reconstruction import (
-    pet_kernel,
-    reconstruction_diameter,
-    reconstruction_method,
-)
+from inveonimaging.dicom.modules.reconstruction import pet_kernel, reconstruction_diameter, reconstruction_method
 from inveonimaging.dicom.series import Instance, Series
 from inveonimaging.inveon.hdr import Frame, Header
 from inveonimaging.inveon.hdr.enums import AcquisitionMode, CalibrationUnits, EventType, GantryRotation, Labelled
+from inveonimaging.inveon.hdr.model import Detector
 from inveonimaging.inveon.modality import is_mu_map, is_transmission
 from inveonimaging.physics.quantification import Unit, branching_fraction
 from inveonimaging.physics.timing import expected_decay_factor, factor_to_injection
@@ -43,7 +40,6 @@ def pet_series(series: Series) -> Dataset:
         CollimatorType="NONE",
         **_steps(series),
     )
-    energies = detector.lower_energy_kev, detector.upper_energy_kev
     return put(
         module,
         RandomsCorrectionMethod=randoms(header),
@@ -54,7 +50,7 @@ def pet_series(series: Series) -> Dataset:
         ConvolutionKernel=pet_kernel(header),
         TypeOfDetectorMotion=_MOTION.get(header.gantry.rotation) if header.gantry.rotation is not None else None,
         CoincidenceWindowWidth=detector.timing_window_ns and ds(detector.timing_window_ns),
-        EnergyWindowRangeSequence=[energy_window(*energies)] if energies[0] and energies[1] else None,
+        EnergyWindowRangeSequence=energy_window(detector),
         SecondaryCountsType="DLYD" if header.frames[0].delays is not None else None,
     )
 
@@ -153,13 +149,12 @@ def pet_image_of_frame(series: Series, frame: int) -> Dataset:
 
 
 def pet_image_of_instance(series: Series, instance: Instance) -> dict[str, int]:
-    """PET Image Module (PS3.3 C.8.9.4), what differs by frame and slice, but for the rescale slope."""
-    return {"ImageIndex": image_index(series, instance)}
+    """PET Image Module (PS3.3 C.8.9.4), what differs by frame and slice, but for the rescale slope: Image Index.
 
-
-def image_index(series: Series, instance: Instance) -> int:
-    """Image Index (0054,1330), PS3.3 C.8.9.4.1.9: slices count along the normal, in each time slice or gate."""
-    return series.steps[instance.frame] * series.image.grid.shape[2] + series.along_normal(instance.k)
+    It is step * slices + slice, which counts from 1 along the normal in each time slice or gate (C.8.9.4.1.9).
+    """
+    first = series.steps[instance.frame] * series.image.grid.shape[2]
+    return {"ImageIndex": first + series.along_normal(instance.k)}
 
 
 def series_type(series: Series) -> str:
@@ -212,11 +207,8 @@ def decay_factor_of(header: Header, frame: Frame) -> str | None:
 def randoms(header: Header) -> str | None:
     """Randoms Correction Method (0054,1100): trues are prompts less delays."""
     kinds = {frame.event_type for frame in header.frames}
-    return (
-        {EventType.TRUES: "DLYD", EventType.PROMPTS: "NONE"}.get(kinds.pop() or EventType.UNKNOWN)
-        if len(kinds) == 1
-        else None
-    )
+    kind = kinds.pop() if len(kinds) == 1 else None
+    return {EventType.TRUES: "DLYD", EventType.PROMPTS: "NONE"}.get(kind or EventType.UNKNOWN)
 
 
 def named(correction: Labelled | None) -> str | None:
@@ -226,6 +218,7 @@ def named(correction: Labelled | None) -> str | None:
     return lo(correction.label) if correction else "NONE"
 
 
-def energy_window(lower: float | None, upper: float | None) -> Dataset:
-    """Return an item of Energy Window Range Sequence (0054,0013), keV."""
-    return dataset(EnergyWindowLowerLimit=ds(lower or 0), EnergyWindowUpperLimit=ds(upper or 0))
+def energy_window(detector: Detector) -> list[Dataset]:
+    """Energy Window Range Sequence (0054,0013), keV; empty if a limit is missing."""
+    lower, upper = detector.lower_energy_kev, detector.upper_energy_kev
+    return [dataset(EnergyWindowLowerLimit=ds(lower), EnergyWindowUpperLimit=ds(upper))] if lower and upper else []
