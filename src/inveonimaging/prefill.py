@@ -96,7 +96,7 @@ def filled_by_subject(root: Path, looked: Looked, corrections: Corrections) -> F
 
 
 def refuse_kind(path: Path) -> None:
-    """Refuse a file's name that tells no kind of sheet, and a kind that cannot be written here.
+    """Refuse a file's name of no kind of sheet, and a kind that cannot be written here.
 
     Raises:
         OptionError: what the name should end in, or which package is missing.

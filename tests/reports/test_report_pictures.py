@@ -137,14 +137,11 @@ def test_curves_are_those_of_the_stored_voxels(tmp_path: Path) -> None:
     assert whole.starts_s.tolist() == [0, 15, 60, 300]
     assert whole.durations_s.tolist() == [15, 45, 240, 600]
     assert whole.reference == pytest.approx(7.03 * 2 ** (-30 / 6586.2), rel=1e-6)  # injected 30 s before the start
-    place = tuple(
-        int(each) for each in np.unravel_index(truth.values[3].argmax(), truth.values[3].shape)
-    )  # a box of 3 mm is one voxel here
+    k, j, i = map(int, np.unravel_index(truth.values[3].argmax(), truth.values[3].shape))  # 3 mm are one voxel here
     assert survey.hottest is not None
-    assert survey.hottest.first == place
+    assert [side.start for side in survey.hottest.box] == [k, j, i]
     assert hot.unit == "MBq/mL"
-    assert np.allclose(hot.values, truth.values[(slice(None), *place)] / 1e6, rtol=1e-6)
-    k, j, i = place
+    assert np.allclose(hot.values, truth.values[:, k, j, i] / 1e6, rtol=1e-6)
     assert survey.hottest.centre_mm == pytest.approx(truth.position(i, j, k).tolist())
 
 
@@ -158,8 +155,8 @@ def test_the_hottest_region_is_the_box_with_the_largest_mean(tmp_path: Path) -> 
         (k, j, i): values[k, j : j + 3, i : i + 3].mean() for k in range(16) for j in range(16) for i in range(18)
     }  # 3 mm are 3 x 3 x 1 voxels
     assert region is not None
-    k, j, i = region.first
-    assert region.stop == (k + 1, j + 3, i + 3)
+    k, j, i = (side.start for side in region.box)
+    assert [side.stop for side in region.box] == [k + 1, j + 3, i + 3]
     assert sums[k, j, i] == pytest.approx(max(sums.values()), rel=1e-6)
 
 

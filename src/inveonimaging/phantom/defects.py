@@ -54,7 +54,7 @@ class Defect(Enum):
     NO_DATA = "the data file is missing"
     EMPTY_DATA = "the data file has no bytes"
     SHORT_DATA = "the data file ends one byte early"
-    LONG_DATA = "the data file has 1024 bytes more than the header says"
+    LONG_DATA = "the data file has 1024 bytes more than the header gives"
     NAN_VOXELS = "the last frame ends with NaN, +infinity and -infinity (float data only)"
     # the header file as a whole
     NO_HEADER = "the header file is missing"
@@ -113,7 +113,7 @@ class Defect(Enum):
     )
     ZERO_PIXEL_SIZE = "the voxel size in x is 0", _set("pixel_size_x", "0")
     PIXEL_SIZES_DISAGREE = (
-        "pixel_size says 45 mm, and pixel_size_x something else",
+        "pixel_size is 45 mm, and pixel_size_x something else",
         _drop("pixel_size"),
         _before_end("pixel_size 4.5"),
     )
@@ -134,7 +134,7 @@ class Defect(Enum):
     )
     UNKNOWN_MODALITY = "modality is a code that nobody knows", _set("modality", "7")
     SINOGRAM = (
-        "file_type says that the data are a sinogram, and no reconstruction is named",
+        "file_type means that the data are a sinogram, and no reconstruction is named",
         _set("file_type", "2"),
         _set("recon_algorithm", "0"),
     )

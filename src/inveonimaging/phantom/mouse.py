@@ -299,7 +299,7 @@ class Mouse:
         """Return the mouse as a gate shows it, gate 0 being the mouse at rest.
 
         Per gate the organs at the diaphragm are 0.37 mm further towards the feet, and every activity but theirs and
-        the syringe's is 2 % of itself higher. The latter is made up: it tells gates apart where voxels are larger than
+        the syringe's is 2 % of itself higher. The latter is made up: by it gates differ where voxels are larger than
         the movement, even if integers are scaled to the largest value of their frame.
         """
         return replace(self, anatomy=tuple(_in_gate(each, gate) for each in self.anatomy)) if gate else self

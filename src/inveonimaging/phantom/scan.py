@@ -95,7 +95,7 @@ SUBJECT = Subject(
 
 @dataclass(frozen=True, kw_only=True)
 class PhantomScan:
-    """What a pair of files is to say.
+    """What a pair of files is to hold.
 
     Attributes:
         modality: PET, CT or SPECT.
@@ -105,7 +105,7 @@ class PhantomScan:
         orientation: the animal's posture.
         data_type: type and byte order of the stored values.
         frames: start and duration of each time frame.
-        gates: number of gates per time frame; `Mouse.in_gate` tells what changes from gate to gate.
+        gates: number of gates per time frame; `Mouse.in_gate` has what changes from gate to gate.
         gate_bins: of a gated scan; when empty, one input with as many bins as there are gates.
         gate_description: of a gated scan: what its one input is.
         beds: horizontal bed offset of each bed position, mm. Position n shows what lies `beds[n] - beds[0]` mm further

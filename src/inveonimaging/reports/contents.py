@@ -55,7 +55,7 @@ def contents_of(study: Study, now: datetime) -> Contents:
 
     Args:
         study: what was read.
-        now: local time, to tell times in the future.
+        now: local time, to recognise times in the future.
 
     Raises:
         InveonError: nothing can be shown.
@@ -91,7 +91,7 @@ def planned_contents(planned: StudyPlan, found: Iterable[Finding], now: datetime
     Args:
         planned: the study.
         found: what was found while it was converted.
-        now: local time, to tell times in the future.
+        now: local time, to recognise times in the future.
         redacted: whether names and dates are not those of the headers.
 
     Raises:

@@ -96,7 +96,7 @@ def series_facts(image: Image, sheet_values: SheetValues, weight: str | None) ->
 
     Args:
         image: the series.
-        sheet_values: what a sheet says of it.
+        sheet_values: what a sheet gives of it.
         weight: of the animal, where it differs between series.
     """
     header, grid = image.header, image.grid

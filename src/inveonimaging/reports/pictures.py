@@ -58,7 +58,7 @@ def _may_lie_on_ct(series: Series) -> bool:
 
 
 def suv_per_value(image: Image) -> float | None:
-    """Return the SUV of 1 Bq/mL, None if the header does not tell."""
+    """Return the SUV of 1 Bq/mL, None if the header does not give what it takes."""
     try:
         return suv_factor(image)
     except InputError:

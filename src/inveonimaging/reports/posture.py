@@ -1,7 +1,7 @@
 """The animal in the bore as a small drawing: from the side, and from where the bed comes out.
 
 Seen from the front, the stored i axis runs to the viewer's right, j downwards and k towards the viewer; so the letters
-of `geometry.DIRECTIONS` are what stands at these sides. The drawing is of constants only: no text of a file is in it.
+of `geometry.DIRECTIONS` are those of these sides. The drawing is of constants only: no text of a file is in it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _END = (
 
 
 def posture_drawing(orientation: Orientation) -> str:
-    """Return an SVG of the animal in the bore; a question mark stands on it if the posture is not known."""
+    """Return an SVG of the animal in the bore; with a question mark if the posture is not known."""
     letters = DIRECTIONS[orientation or ASSUMED]
     label = orientation.label if orientation else f"not known; taken as {ASSUMED.label}"
     unknown = "" if orientation else '<text class="unknown" x="134" y="92">?</text>'
@@ -58,7 +58,7 @@ def _from_the_side(letters: str) -> str:
 
 
 def _from_the_front(letters: str) -> str:
-    """Draw the animal as who stands before the bore sees it; its legs point to A."""
+    """Draw the animal as seen by someone in front of the bore; its legs point to A."""
     right, down = letters[0], letters[1]
     turn = {("A", True): 0, ("P", True): 180, ("A", False): -90, ("P", False): 90}
     angle = turn[(down, True)] if down in "AP" else turn[(right, False)]

@@ -47,7 +47,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def fragment(images: Sequence[Image], budget: int = BUDGET) -> str:
-    """Return markup, style, voxels and scripts of a viewer of images: one piece of HTML, which stands alone.
+    """Return markup, style, voxels and scripts of a viewer of images: one piece of HTML, which needs nothing else.
 
     Args:
         images: what can be shown, in the order in which it is offered; all in the same patient's space.

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,14 +25,12 @@ HOT_MM = 3.0  # side of the box whose mean is the largest
 HISTOGRAM_HU = (-1200.0, 3000.0, 10.0)  # first edge, last edge, width of a bin
 
 
-@dataclass(frozen=True)
-class Region:
-    """A box of voxels: first and last index along k, j and i, and its middle, LPS mm."""
+class Region(NamedTuple):
+    """A box of voxels: where it is in an array (k, j, i); its middle, LPS mm; its size along i, j and k, mm."""
 
-    first: tuple[int, int, int]
-    stop: tuple[int, int, int]
-    centre_mm: tuple[float, float, float]
-    size_mm: tuple[float, float, float]
+    box: tuple[slice, ...]
+    centre_mm: tuple[float, ...]
+    size_mm: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -162,7 +161,7 @@ class _Gathering:
     def done(self) -> VoxelSurvey:
         """Return what was gathered."""
         gated = is_gated(self._image)
-        region = self._hottest.region(self._image) if self._hottest else None
+        region = self._hottest.region() if self._hottest else None
         return VoxelSurvey(
             shown=self._shown,
             middle={plane: stack.view(stack.kept) for plane, stack in self._planes.items()},
@@ -205,47 +204,37 @@ class _Stack:
         return view_of(values, self._grid, self._plane, self._index)
 
 
-@dataclass
 class _Hottest:
     """The box with the largest mean, found as slices come in: sums in the plane, then a running sum across."""
 
-    grid: Grid
-    best: float = -math.inf
-    place: tuple[int, int, int] = (0, 0, 0)
-    number: int = 0
-    box: tuple[int, int, int] = field(init=False)
-    slices: deque[Float] = field(init=False)
-    running: Float | float = 0.0
-
-    def __post_init__(self) -> None:
-        i, j, k = (_odd(HOT_MM / mm, n) for mm, n in zip(self.grid.spacing_mm, self.grid.shape, strict=True))
-        self.box = (k, j, i)
-        self.slices = deque(maxlen=k)
+    def __init__(self, grid: Grid) -> None:
+        i, j, k = (_odd(HOT_MM / mm, n) for mm, n in zip(grid.spacing_mm, grid.shape, strict=True))
+        self.grid, self.size = grid, (k, j, i)
+        self.best, self.first, self.number = -math.inf, (0, 0, 0), 0
+        self.slices: deque[Float] = deque(maxlen=k)
+        self.running: Float | float = 0.0
 
     def add(self, slab: Values) -> None:
         """Take the next slices."""
+        depth, rows, columns = self.size
         for plane in slab:
-            if len(self.slices) == self.box[0]:
+            if len(self.slices) == depth:
                 self.running = self.running - self.slices[0]
-            self.slices.append(_box_sums(_box_sums(plane.astype(np.float64), self.box[1], 0), self.box[2], 1))
+            self.slices.append(_box_sums(_box_sums(plane.astype(np.float64), rows, 0), columns, 1))
             self.running = self.running + self.slices[-1]
             self.number += 1
-            if len(self.slices) == self.box[0]:
-                self._look(np.asarray(self.running))
+            sums = np.asarray(self.running)
+            place = int(np.argmax(sums))
+            if len(self.slices) == depth and sums.flat[place] > self.best:
+                j, i = np.unravel_index(place, sums.shape)
+                self.best, self.first = float(sums.flat[place]), (self.number - depth, int(j), int(i))
 
-    def _look(self, sums: Float) -> None:
-        place = int(np.argmax(sums))
-        if sums.flat[place] > self.best:
-            j, i = np.unravel_index(place, sums.shape)
-            self.best, self.place = float(sums.flat[place]), (self.number - self.box[0], int(j), int(i))
-
-    def region(self, image: Image) -> Region:
+    def region(self) -> Region:
         """Return the box."""
-        stop = tuple(first + size for first, size in zip(self.place, self.box, strict=True))
-        middle = [(first + last - 1) / 2 for first, last in zip(self.place, stop, strict=True)][::-1]
-        x, y, z = (image.grid.affine @ [*middle, 1.0])[:3]
-        i, j, k = (n * mm for n, mm in zip(self.box[::-1], image.grid.spacing_mm, strict=True))
-        return Region(self.place, (stop[0], stop[1], stop[2]), (float(x), float(y), float(z)), (i, j, k))
+        box = tuple(slice(first, first + size) for first, size in zip(self.first, self.size, strict=True))
+        middle = [(part.start + part.stop - 1) / 2 for part in box[::-1]]
+        size_mm = tuple(n * mm for n, mm in zip(self.size[::-1], self.grid.spacing_mm, strict=True))
+        return Region(box, tuple((self.grid.affine @ [*middle, 1.0])[:3].tolist()), size_mm)
 
 
 def _odd(wanted: float, most: int) -> int:
@@ -265,12 +254,9 @@ def _box_sums(values: Float, size: int, axis: int) -> Float:
 
 def _means(image: Image, region: Region) -> Float:
     """Return (frames,) the mean of a region's values in each frame."""
-    (k, j, i), (k_stop, j_stop, i_stop) = region.first, region.stop
-    means = []
-    for frame in range(len(image.frames)):
-        values, _ = values_of(image, frame, k, k_stop)
-        means.append(values[:, j:j_stop, i:i_stop].mean(dtype=np.float64))
-    return np.array(means)
+    depth, *plane = region.box
+    slabs = (values_of(image, frame, depth.start, depth.stop)[0] for frame in range(len(image.frames)))
+    return np.array([slab[(slice(None), *plane)].mean(dtype=np.float64) for slab in slabs])
 
 
 def _histogram(values: Values) -> npt.NDArray[np.int64]:
