@@ -23,9 +23,9 @@ from inveonimaging.inveon.pairs import Pair
 from inveonimaging.sheet.application import has_tracer
 from inveonimaging.sheet.books import book_of, refuse_without_openpyxl
 from inveonimaging.sheet.columns import COLUMNS, NOTE, Column, Scope
-from inveonimaging.sheet.escape import escaped, unescaped
 from inveonimaging.sheet.matching import harmless, plain_subject
-from inveonimaging.sheet.tables import refuse_other_kind
+from inveonimaging.sheet.reading import refuse_other_kind
+from inveonimaging.sheet.values import escaped, unescaped
 from inveonimaging.study.corrections import Corrections
 from inveonimaging.study.reading import Study, below, read_pairs
 

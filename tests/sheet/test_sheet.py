@@ -25,9 +25,9 @@ from inveonimaging.errors import InputError, InveonError, OptionError
 from inveonimaging.inveon.hdr import Header, parse
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.sheet.columns import COLUMNS, Scope
-from inveonimaging.sheet.escape import escaped, unescaped
 from inveonimaging.sheet.matching import Sheet, sheet_values_of, unused_rows
 from inveonimaging.sheet.reading import read_sheet
+from inveonimaging.sheet.values import escaped, unescaped
 
 Make = Callable[..., Path]
 

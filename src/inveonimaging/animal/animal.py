@@ -1,23 +1,31 @@
-"""The one animal of a study, put together from all that is said of it."""
+"""The one animal of a study, put together from all that is known of it; and as it was on the day of each scan."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
-from inveonimaging.animal.free_text import LONGEST_AGE, birth_date_of, sex_of, text_of
+from inveonimaging.animal.free_text import LONGEST_AGE, age_of, birth_date_of, sex_of, text_of
 from inveonimaging.animal.from_header import FROM_HEADER, first
 from inveonimaging.animal.given import GivenSubject
 from inveonimaging.animal.sheet_values import NO_SHEET_VALUES, Code, Origin, SheetValues, Source
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import LengthUnits, Modality, WeightUnits
+from inveonimaging.inveon.modality import is_mu_map, modality_of
+from inveonimaging.units import plain
+
+T = TypeVar("T")
 
 _GIVEN = ("name", "id", "birth_date", "sex")
 _IDENTIFIER = "subject_identifier"
+_OF_A_SCAN = ("weight_kg", "length_m", "age")  # as the animal was on that day: each series has its own header's
+_G_PER_KG = 1e3
+_MM_PER_M = 1e3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +86,7 @@ class Animal:
 
 
 OF_ANIMALS = frozenset(Animal.__dataclass_fields__) - {"sources"}
-"""What can be said of an animal."""
+"""What can be known of an animal."""
 
 
 def animal_of(
@@ -89,7 +97,7 @@ def animal_of(
 ) -> tuple[Animal, tuple[Finding, ...]]:
     """Return the one animal of a study's headers: for each value the first header that gives it.
 
-    A DICOM study has one patient: headers that disagree are a finding, and the first counts unless the user says it.
+    A DICOM study has one patient: headers that disagree are a finding, and the first counts unless the user gives it.
     Headers of several subjects are a finding that is an error, unless the user names the one.
 
     Args:
@@ -102,17 +110,19 @@ def animal_of(
     typed = dict.fromkeys(given.unknown) | {
         name: value for name in _GIVEN if (value := getattr(given, name)) is not None
     }
-    said = {name: cell.value for name, cell in sheet_values.cells.items() if name in OF_ANIMALS}
-    known, sources = _known(headers, {**said, **typed}, files, findings)
+    of_sheet = {name: cell.value for name, cell in sheet_values.cells.items() if name in OF_ANIMALS}
+    known, sources = _known(headers, {**of_sheet, **typed}, files, findings)
     if "birth_date" in typed and typed["birth_date"] != known.get("birth_date"):
         known.pop("age", None)  # that of another birth date
-    known |= {**said, **typed}
+    known |= {**of_sheet, **typed}
     unnamed = {} if "id" in sheet_values.cells else _named_by_file(known, files)  # a sheet may want it to be empty
     known |= unnamed
     findings += birth_findings(known.get("birth_date"), headers)
     if known.get("responsible_organization") == known.get("institution"):
-        known.pop("responsible_organization", None)  # which it is without being said
-    sources |= {name: sheet_values.origin(name) for name in said} | dict.fromkeys(typed, Origin(Source.COMMAND_LINE))
+        known.pop("responsible_organization", None)  # which it is anyway
+    sources |= {name: sheet_values.origin(name) for name in of_sheet} | dict.fromkeys(
+        typed, Origin(Source.COMMAND_LINE)
+    )
     if unnamed:
         sources |= dict.fromkeys(unnamed, Origin(Source.FILE_NAME, files[0]))
         findings.append(_unnamed_finding(files[0], unnamed))
@@ -129,15 +139,16 @@ def animal_of(
 
 
 def _known(
-    headers: Sequence[Header], said: Mapping[str, Any], files: Sequence[str], findings: list[Finding]
+    headers: Sequence[Header], instead: Mapping[str, Any], files: Sequence[str], findings: list[Finding]
 ) -> tuple[dict[str, Any], dict[str, Origin]]:
-    """Return what the headers say, and where; what is `said` instead raises no findings."""
-    known: dict[str, Any] = _identity(headers, said.get("id"))
-    sources = dict.fromkeys(known, _origin(headers, _first_named(headers), _IDENTIFIER, files))
-    if known.get("name") == said.get("id"):
+    """Return what the headers hold, and where; what is given `instead` raises no findings."""
+    known: dict[str, Any] = _identity(headers, instead.get("id"))
+    named = next((number for number, each in enumerate(headers) if text_of(each.subject.identifier)), 0)
+    sources = dict.fromkeys(known, _origin(headers, named, _IDENTIFIER, files))
+    if known.get("name") == instead.get("id"):
         sources.pop("name", None)  # of several subjects it is the given ID
     for name, key, from_header in FROM_HEADER:
-        value, number = first(headers, key, from_header, [] if name in said else findings)
+        value, number = first(headers, key, from_header, [] if name in instead else findings)
         if value is not None:
             known[name], sources[name] = value, _origin(headers, number, key, files)
     return known, sources
@@ -147,10 +158,6 @@ def _origin(headers: Sequence[Header], number: int, key: str, files: Sequence[st
     file = files[number] if number < len(files) else ""
     line = headers[number].line_of(key) if number < len(headers) else None
     return Origin(Source.HEADER, file, line)
-
-
-def _first_named(headers: Sequence[Header]) -> int:
-    return next((number for number, each in enumerate(headers) if text_of(each.subject.identifier)), 0)
 
 
 def _identity(headers: Sequence[Header], given_id: str | None) -> dict[str, Any]:
@@ -178,13 +185,15 @@ def several_animals(
     if given.id or sheet_values.get("id"):
         return
     subjects, numbers = _subjects(headers), list(dict.fromkeys(filter(None, map(animal_number_of, headers))))
-    kept: dict[str, list[Any]] = {
-        "subject_sex": [] if given.sex else _sexes(headers),
-        "subject_date_of_birth": [] if given.birth_date else _births(headers),
-    }
-    differing: dict[str, list[Any]] = {_IDENTIFIER: subjects, "animal_number": numbers, **({} if subjects else kept)}
-    for key, values in differing.items():
-        if len(values) > 1:
+    differing: dict[str, Iterable[Any]] = {_IDENTIFIER: subjects, "animal_number": numbers}
+    if not subjects and not given.sex:
+        differing["subject_sex"] = filter(None, (sex_of(each.subject.sex or "") for each in headers))
+    if not subjects and not given.birth_date:
+        differing["subject_date_of_birth"] = filter(
+            None, (birth_date_of(each.subject.date_of_birth or "") for each in headers)
+        )
+    for key, each_own in differing.items():
+        if len(values := list(dict.fromkeys(each_own))) > 1:
             shown = ", ".join(f"'{printable(value, 30)}'" for value in values)
             without = "" if subjects or numbers else ", and no header names the subject"
             message = f"{key} differs within the study: {shown}{without}"
@@ -197,14 +206,6 @@ def animal_number_of(header: Header) -> str | None:
     if header.subject.animal_number is not None:
         return str(header.subject.animal_number)
     return next((text for each in header.extras if each.key == "animal_number" and (text := text_of(each.value))), None)
-
-
-def _sexes(headers: Sequence[Header]) -> list[str]:
-    return list(dict.fromkeys(sex for each in headers if (sex := sex_of(each.subject.sex or ""))))
-
-
-def _births(headers: Sequence[Header]) -> list[date]:
-    return list(dict.fromkeys(born for each in headers if (born := birth_date_of(each.subject.date_of_birth or ""))))
 
 
 def _named_by_file(known: Mapping[str, Any], files: Sequence[str]) -> dict[str, Any]:
@@ -245,3 +246,86 @@ def _age_at_scan(birth: object, headers: Sequence[Header]) -> str | None:
         return None
     days = (scan.date() - birth).days
     return f"{days:03}D" if 0 <= days <= LONGEST_AGE else None
+
+
+def completed_headers(
+    headers: Sequence[Header], sheet_values: Sequence[SheetValues], given: GivenSubject | None = None
+) -> tuple[tuple[Header, ...], tuple[tuple[Finding, ...], ...]]:
+    """Return the headers of a study, each with weight, length and age if all others that give one give the same.
+
+    The second are findings on each: a weight that SUV is computed from, and that another header gives.
+
+    Headers of several animals stay as they are.
+
+    Args:
+        headers: with what a sheet says of their scans.
+        sheet_values: what the sheet says of each; what it takes away is not filled in.
+        given: on the command line.
+    """
+    named = next((each for each in sheet_values if each.get("id")), NO_SHEET_VALUES)
+    if any(several_animals(headers, given or GivenSubject(), named)):
+        return tuple(headers), ((),) * len(headers)
+    weight, length = _only(each.subject.weight_kg for each in headers), _only(each.subject.length_m for each in headers)
+    age = _only(each.subject.age for each in headers if age_of(each.subject.age or ""))
+    filled: list[Header] = []
+    findings: list[tuple[Finding, ...]] = []
+    for header, of_scan in zip(headers, sheet_values, strict=True):
+        subject, found = header.subject, tuple[Finding, ...]()
+        if weight and not subject.weight_kg and "weight_kg" not in of_scan.cells:
+            subject = replace(subject, weight=weight, weight_units=WeightUnits.KILOGRAM)
+            found = _weight_taken(header, weight)
+        if length and not subject.length_m:
+            subject = replace(subject, length=length * _MM_PER_M, length_units=LengthUnits.MM)
+        if age and not age_of(subject.age or "") and "birth_date" not in of_scan.cells:
+            subject = replace(subject, age=age)
+        filled.append(header if subject is header.subject else replace(header, subject=subject))
+        findings.append(found)
+    return tuple(filled), tuple(findings)
+
+
+def _only(values: Iterable[T | None]) -> T | None:
+    found = dict.fromkeys(value for value in values if value)
+    return next(iter(found)) if len(found) == 1 else None
+
+
+def _weight_taken(header: Header, weight_kg: float) -> tuple[Finding, ...]:
+    if modality_of(header)[0] is Modality.CT or is_mu_map(header):
+        return ()
+    message = (
+        f"this header gives no weight; taken is {plain(weight_kg * _G_PER_KG)} g, the only one that the headers of "
+        "this study give"
+    )
+    return (Finding("weight-of-study", message, Severity.INFO, key="subject_weight"),)
+
+
+def animals_of_scans(
+    animal: Animal,
+    headers: Sequence[Header],
+    given: GivenSubject,
+    sheet_values: Sequence[SheetValues],
+    files: Sequence[str] = (),
+) -> tuple[Animal, ...]:
+    """Return the animal as it was at each scan.
+
+    Args:
+        animal: of the study, from `animal_of`.
+        headers: of all scans, completed.
+        given: on the command line.
+        sheet_values: by a sheet, of each scan.
+        files: the headers' file names, for the sources.
+    """
+    names = files or ("",) * len(headers)
+    owns = [
+        animal_of([each], given, of_scan, [file])[0]
+        for each, of_scan, file in zip(headers, sheet_values, names, strict=True)
+    ]
+    return tuple(_at_scan(animal, own) for own in owns)
+
+
+def _at_scan(animal: Animal, own: Animal) -> Animal:
+    values: dict[str, Any] = {name: getattr(own, name) for name in _OF_A_SCAN}
+    values["age"] = own.age or animal.age
+    differing = [name for name, value in values.items() if value != getattr(animal, name)]
+    sources = {name: origin for name, origin in animal.sources.items() if name not in differing}
+    sources |= {name: own.sources[name] for name in differing if name in own.sources}
+    return replace(animal, **values, sources=sources)

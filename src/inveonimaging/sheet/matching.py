@@ -16,10 +16,15 @@ from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.sheet.columns import OF_A_DAY, STUDY_NAMES
-from inveonimaging.sheet.needs import refuse_incomplete
 
 _WILD = frozenset("*?[")
 _NAMED = 8
+_TOGETHER = (  # DICOM has them as one item, all of type 1
+    ("breed_registration", "breed_registry"),
+    ("modifications", "modifications_nomenclature"),
+    ("strain_stock", "strain_source", "strain_registry"),
+)
+_TITLES = {"modifications": "genetic_modifications", "modifications_nomenclature": "genetic_modifications_nomenclature"}
 Rank = tuple[int, int, int]
 
 
@@ -198,8 +203,34 @@ def sheet_values_of(
         return (NO_SHEET_VALUES,) * len(scans), NO_SHEET_VALUES
     of_scans = [sheet.of_scan(*scan) for scan in scans]
     whole = sheet.of_study(of_scans)
-    refuse_incomplete(sheet.path, whole, [header for _, header in scans])
+    _refuse_incomplete(sheet.path, whole, [header for _, header in scans])
     return tuple(SheetValues(each.path, {**each.cells, **whole.cells}, each.rows) for each in of_scans), whole
+
+
+def _refuse_incomplete(path: Path, sheet_values: SheetValues, headers: Sequence[Header]) -> None:
+    """Refuse a part of what DICOM has as a whole.
+
+    Raises:
+        InputError: with the row that gives the part, and what is missing.
+    """
+    for names in _TOGETHER:
+        given = [name for name in names if sheet_values.get(name)]
+        missing = [name for name in names if not sheet_values.get(name)]
+        if given and missing:
+            raise _needs(path, sheet_values, given[0], f"{_TITLES.get(missing[0], missing[0])} beside it")
+    codes, modifications = sheet_values.get("modifications_codes") or (), sheet_values.get("modifications") or ()
+    if codes and len(codes) != len(modifications):
+        raise _needs(
+            path, sheet_values, "modifications_codes", f"as many as genetic_modifications: {len(modifications)}"
+        )
+    known = sheet_values.get("investigator") or any(header.acquisition.investigator for header in headers)
+    if sheet_values.get("responsible_role") and not known:
+        raise _needs(path, sheet_values, "responsible_role", "responsible_person beside it")
+
+
+def _needs(path: Path, sheet_values: SheetValues, name: str, what: str) -> InputError:
+    cell = sheet_values.cells[name]
+    return InputError(f"{cell.title} is given", path=path, line=cell.row, expected=what)
 
 
 def unmatched_scan(sheet: Sheet, sheet_values: SheetValues) -> tuple[Finding, ...]:

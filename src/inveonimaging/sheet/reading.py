@@ -1,23 +1,40 @@
-"""A sheet's file -> `Sheet`: titles through the table of columns, cells through their codecs."""
+"""A sheet's file -> `Sheet`: titles through the table of columns, cells through their codecs.
+
+Rows count as a spreadsheet shows them: the titles are row 1.
+"""
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import os
 import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from inveonimaging.animal.free_text import NOT_GIVEN
 from inveonimaging.animal.sheet_values import Cell
 from inveonimaging.errors import OptionError, printable
+from inveonimaging.findings import Finding, Severity
+from inveonimaging.sheet.books import read_book
 from inveonimaging.sheet.columns import NOTE, Column, Scope, column_of, meant
-from inveonimaging.sheet.escape import unescaped
 from inveonimaging.sheet.matching import Row, Sheet, parts_of_path
-from inveonimaging.sheet.tables import LARGEST, Raw, Table, read_table
+from inveonimaging.sheet.values import unescaped
 
 TAKEN_AWAY = "unknown"
 _DECIMAL_COMMA = re.compile(r"(\d+),(\d+)", re.ASCII)
 _EMPTY = "an empty cell, which leaves it to the header, or unknown, which takes the header's value away"
+LARGEST = 32 * 1024 * 1024
+MOST_ROWS = 100_000
+_SEPARATORS = (",", ";", "\t")
+_LISTS = {".json", ".yaml", ".yml"}
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+Texts = tuple[tuple[str, str], ...]
+"""Title and text of each cell of a row that is not empty."""
 
 
 def read_sheet(path: str | os.PathLike[str]) -> Sheet:
@@ -35,39 +52,39 @@ def read_sheet(path: str | os.PathLike[str]) -> Sheet:
         raise OptionError(f"the sheet cannot be read: {error.strerror or error}", path=path) from error
     if len(data) > LARGEST:
         raise OptionError("the sheet is too large", path=path, expected=f"at most {LARGEST} bytes")
-    table = read_table(path, data)
-    rows = tuple(_row(path, raw, table) for raw in table.rows)
+    table = _read_table(path, data)
+    rows = tuple(_row(path, *row, table) for row in table.rows)
     if not rows:
         raise OptionError("the sheet has no rows", path=path, expected="titles, and a row for each subject or scan")
     return Sheet(path, hashlib.sha256(data).hexdigest(), rows, table.findings)
 
 
-def _row(path: Path, raw: Raw, table: Table) -> Row:
+def _row(path: Path, number: int, texts: Texts, table: _Table) -> Row:
     matched: dict[str, str] = {}
     cells: dict[str, Cell] = {}
-    for title, content in raw.cells:
+    for title, content in texts:
         if title.startswith(NOTE):
             continue
         column = column_of(title)
         if column is None:
             message = f"there is no column '{printable(title, 40)}'"
-            raise OptionError(message, path=path, line=raw.number, hint=meant(title))
+            raise OptionError(message, path=path, line=number, hint=meant(title))
         if column.name in cells:
             other = cells[column.name].title
-            raise OptionError(f"{other} and {column.title} are given, expected one", path=path, line=raw.number)
+            raise OptionError(f"{other} and {column.title} are given, expected one", path=path, line=number)
         if column.scope is Scope.MATCH:
-            matched[column.name] = _pattern(path, raw.number, column, content)
+            matched[column.name] = _pattern(path, number, column, content)
         else:
-            value = _value(path, raw.number, column, content, table)
-            cells[column.name] = Cell(value, raw.number, column.title, content)
+            value = _value(path, number, column, content, table)
+            cells[column.name] = Cell(value, number, column.title, content)
     if not matched:
         hint = "fill one of file, folder and subject"
-        raise OptionError("the row does not say what scans it is about", path=path, line=raw.number, hint=hint)
+        raise OptionError("the row does not say what scans it is about", path=path, line=number, hint=hint)
     file, folder, subject = (matched.get(name, "") for name in ("file", "folder", "subject"))
-    return Row(raw.number, file, folder, subject, cells)
+    return Row(number, file, folder, subject, cells)
 
 
-def _value(path: Path, number: int, column: Column, content: str, table: Table) -> object:
+def _value(path: Path, number: int, column: Column, content: str, table: _Table) -> object:
     if content.lower() == TAKEN_AWAY:
         return None
     expected: str | None = None
@@ -81,7 +98,7 @@ def _value(path: Path, number: int, column: Column, content: str, table: Table) 
     raise OptionError(path=path, line=number, key=column.title, got=content, expected=expected)
 
 
-def _with_point(content: str, column: Column, table: Table) -> str:
+def _with_point(content: str, column: Column, table: _Table) -> str:
     """Return a number with a point, in a file whose numbers have commas."""
     match = _DECIMAL_COMMA.fullmatch(content) if column.is_number and table.has_decimal_comma else None
     return f"{match[1]}.{match[2]}" if match else content
@@ -98,3 +115,126 @@ def _pattern(path: Path, number: int, column: Column, content: str) -> str:
         expected = "the end of a path, such as mouse7/*.pet.img"
         raise OptionError(path=path, line=number, key=column.title, got=content, expected=expected)
     return plain
+
+
+@dataclass(frozen=True)
+class _Table:
+    """A file's rows.
+
+    Attributes:
+        rows: number and texts of those that are not empty.
+        has_decimal_comma: a comma is a decimal mark, since columns are parted by semicolons.
+        findings: how the file was read, if that is to be known.
+    """
+
+    rows: tuple[tuple[int, Texts], ...]
+    has_decimal_comma: bool = False
+    findings: tuple[Finding, ...] = ()
+
+
+def refuse_other_kind(path: Path) -> None:
+    """Refuse a file whose name ends in no kind of sheet; OptionError says which there are."""
+    suffix = path.suffix.lower()
+    if suffix not in _READERS:
+        hint = "use .csv, which every spreadsheet program reads and writes" if suffix in _LISTS else None
+        message, expected = f"the sheet's name ends in '{printable(suffix)}'", f"one of {', '.join(_READERS)}"
+        raise OptionError(message, path=path, expected=expected, hint=hint)
+
+
+def _read_table(path: Path, data: bytes) -> _Table:
+    """Return the rows of a sheet.
+
+    Raises:
+        OptionError: it is of no kind that is read, a package is missing, or it is damaged; with the row.
+    """
+    refuse_other_kind(path)
+    table = _READERS[path.suffix.lower()](path, data)
+    if len(table.rows) > MOST_ROWS:
+        raise OptionError(f"the sheet has {len(table.rows)} rows", path=path, expected=f"at most {MOST_ROWS}")
+    return table
+
+
+def _rows(path: Path, lines: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[int, Texts]]:
+    """Yield the rows below the titles, which are the first row that is not empty.
+
+    Raises:
+        OptionError: a title stands twice, or a row has cells where there is no title.
+    """
+    titles: list[str] | None = None
+    for number, cells in lines:
+        if not any(cell.strip() for cell in cells):
+            continue
+        if titles is None:
+            titles = [cell.strip() for cell in cells]
+            _refuse_twice(path, number, titles)
+            continue
+        yield number, tuple(_titled(path, number, titles, cells))
+
+
+def _titled(path: Path, number: int, titles: list[str], cells: list[str]) -> Iterator[tuple[str, str]]:
+    for at, cell in enumerate(cells):
+        content = cell.strip()
+        if content:
+            if at >= len(titles) or not titles[at]:
+                message = f"cell {at + 1} is '{printable(content)}', and its column has no title"
+                raise OptionError(message, path=path, line=number, hint=f"{NOTE} as a title: the column is not read")
+            yield titles[at], content
+
+
+def _refuse_twice(path: Path, number: int, titles: list[str]) -> None:
+    seen: dict[str, str] = {}
+    for title in titles:
+        column = column_of(title)
+        if column and column.title in seen:
+            message = f"two columns are {column.title}: '{printable(seen[column.title])}' and '{printable(title)}'"
+            raise OptionError(message, path=path, line=number)
+        if column:
+            seen[column.title] = title
+
+
+def _separated(separator: str | None, path: Path, data: bytes) -> _Table:
+    text, findings = _decoded(path, data)
+    first, _, rest = text.partition("\n")
+    marker = first.strip().strip('"')
+    skipped = 0
+    if marker.lower().startswith("sep=") and len(marker) == len("sep=,"):  # how Excel is told the separator
+        separator, text, skipped = marker[-1], rest, 1
+    chosen = separator or _likely(text)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=chosen, strict=True)
+    try:
+        rows = tuple(_rows(path, enumerate(reader, 1 + skipped)))
+    except csv.Error as error:
+        raise OptionError(f"cannot be read as text in columns: {error}", path=path, line=reader.line_num) from error
+    return _Table(rows, chosen == ";", findings)
+
+
+def _decoded(path: Path, data: bytes) -> tuple[str, tuple[Finding, ...]]:
+    """Return the text of UTF-8, of UTF-16 with its mark, else of Windows-1252, as Excel saves in the West."""
+    try:
+        return data.decode("utf-16" if data.startswith(_UTF16) else "utf-8-sig"), ()
+    except UnicodeDecodeError:
+        pass
+    try:
+        text = data.decode("cp1252")
+    except UnicodeDecodeError as error:
+        message = f"byte {error.start} is in no encoding that is known"
+        raise OptionError(message, path=path, expected="UTF-8", hint="save it as 'CSV UTF-8'") from error
+    message = "is not UTF-8; read as Windows-1252: look at the letters beyond a to z"
+    return text, (Finding("sheet-encoding", message, Severity.INFO, path=str(path)),)
+
+
+def _likely(text: str) -> str:
+    """Return the separator that makes most titles of the first line that is not empty."""
+    line = next((line for line in text.splitlines() if line.strip()), "")
+
+    def titles(separator: str) -> int:
+        return sum(column_of(cell) is not None for row in csv.reader([line], delimiter=separator) for cell in row)
+
+    return max(_SEPARATORS, key=titles)
+
+
+_READERS: dict[str, Callable[[Path, bytes], _Table]] = {
+    ".csv": partial(_separated, None),
+    ".tsv": partial(_separated, "\t"),
+    ".xlsx": lambda path, data: _Table(tuple(_rows(path, read_book(path, data)))),
+}

@@ -36,6 +36,8 @@ _YES = frozenset({"yes", "y", "true", "1", "neutered", "altered", "castrated", "
 _NO = frozenset({"no", "n", "false", "0", "intact", "unaltered"})
 _GROUPS, _COMPONENTS = 3, 5  # of a Person Name, PS3.5 6.2
 _PARTS = 3  # of a code
+_AT_RISK = re.compile(r"""((?:^|[,;\t"])\s*)(?='*[=+\-@])""")
+_ESCAPED = re.compile(r"""((?:^|[,;\t"])\s*)'(?='*[=+\-@])""")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,20 @@ class Codec:
     parse: Callable[[str], Any]
     spell: Callable[[Any], str]
     example: str
+
+
+def escaped(text: str) -> str:
+    """Return text in which nothing can start a formula; `unescaped` gives it back.
+
+    Spreadsheets run what starts with `=`, `+`, `-` or `@`; a file that they split in another place than we did may
+    start a cell after any comma, semicolon, tab or quotation mark. An apostrophe before it makes it text.
+    """
+    return _AT_RISK.sub(r"\1'", text)
+
+
+def unescaped(text: str) -> str:
+    """Return what was escaped; all other text as it is."""
+    return _ESCAPED.sub(r"\1", text)
 
 
 def line(longest: int) -> Callable[[str], str]:
@@ -150,10 +166,6 @@ def _spell_code(code: Code | str) -> str:
     return code if isinstance(code, str) else "^".join(code)
 
 
-def _code_or_name(text: str) -> Code | str:
-    return _code(text) if "^" in text else line(LO)(text)
-
-
 def _label(text: str) -> str:
     try:
         return checked_label(text)
@@ -177,5 +189,5 @@ SEX = Codec(_sex, str, "F")
 YES_OR_NO = Codec(_yes_or_no, lambda value: "yes" if value else "no", "no")
 ROLE = Codec(_role, str, "VETERINARIAN")
 CODE = Codec(_code, _spell_code, "3028467^MGI^C57BL/6J")
-REGISTRY = Codec(_code_or_name, _spell_code, "ILCR")
+REGISTRY = Codec(lambda text: _code(text) if "^" in text else line(LO)(text), _spell_code, "ILCR")
 LABEL = Codec(_label, str, "FDG_pilot")
