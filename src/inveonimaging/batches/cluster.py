@@ -133,7 +133,7 @@ def _unpacked(job: bytes) -> Job:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Let Dask log nothing: what matters is told in one line."""
+    """Let Dask log nothing: what matters is shown in one line."""
     import_module("distributed")  # which gives its loggers their levels
     names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in _LOGGERS]
     levels = {name: logging.getLogger(name).level for name in names}

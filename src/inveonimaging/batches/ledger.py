@@ -46,7 +46,7 @@ class Ledger:
     def append(self, record: Record) -> None:
         """Write a line; it is in the system's hands when this returns.
 
-        If the study failed, its line goes on telling what made that which stands there.
+        If the study failed, its line keeps what made its existing output.
         """
         before = None if record.manifest else self.before(record.output)
         if before is not None:
@@ -117,7 +117,7 @@ def _opened(output: Path) -> Iterator[Ledger]:
                     ledger.path.unlink()
 
 
-def said(output: Path) -> dict[str, str]:
+def last_results(output: Path) -> dict[str, str]:
     """Return the last result of each study in a ledger, by output; nothing is written."""
     try:
         with (output / LEDGER).open("rb") as file:

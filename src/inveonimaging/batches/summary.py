@@ -1,8 +1,8 @@
-"""What became of all studies of a batch, in numbers that do not grow with it."""
+"""What became of all studies of a batch, in numbers that do not grow with it, and how fast they are done."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +12,8 @@ from inveonimaging.errors import InputError
 from inveonimaging.findings import Finding
 
 _REMEMBERED = 100
+_LATELY = 200  # studies; what was quickly skipped before them does not count
+_SECONDS_PER_MINUTE = 60.0
 _GRAVEST_FIRST = ("error", "warning", "note")
 
 
@@ -72,7 +74,7 @@ class BatchResult:
     @property
     def per_minute(self) -> float:
         """How many studies were converted in a minute."""
-        return self.converted * 60 / self.seconds if self.seconds else 0.0
+        return self.converted * _SECONDS_PER_MINUTE / self.seconds if self.seconds else 0.0
 
 
 @dataclass
@@ -123,3 +125,44 @@ def message_of(error: Mapping[str, object] | None) -> str:
 
 def _severity(severity: str) -> int:
     return _GRAVEST_FIRST.index(severity) if severity in _GRAVEST_FIRST else len(_GRAVEST_FIRST)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a batch is.
+
+    Attributes:
+        done, failed: studies so far.
+        found: studies so far; all of them once `is_found`.
+        is_found: whether the search is over.
+        per_minute: studies in a minute lately; None at first.
+        left_s: seconds until the end, if it goes on like that; None while that cannot be known.
+    """
+
+    done: int
+    failed: int
+    found: int
+    is_found: bool
+    per_minute: float | None
+    left_s: float | None
+
+
+class Pace:
+    """Counts studies as they end; the clock comes in as an argument, in seconds."""
+
+    def __init__(self, now_s: float) -> None:
+        self._ended: deque[float] = deque([now_s], maxlen=_LATELY + 1)
+
+    def ended(self, now_s: float) -> None:
+        """Count a study."""
+        self._ended.append(now_s)
+
+    def per_minute(self) -> float | None:
+        """Return how many studies ended in a minute lately."""
+        span = self._ended[-1] - self._ended[0]
+        return (len(self._ended) - 1) * _SECONDS_PER_MINUTE / span if span > 0 else None
+
+    def left_s(self, studies: int) -> float | None:
+        """Return how long so many studies will take."""
+        rate = self.per_minute()
+        return None if rate is None else studies * _SECONDS_PER_MINUTE / rate

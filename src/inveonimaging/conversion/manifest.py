@@ -70,7 +70,7 @@ def manifest_of(study: StudyPlan, named: StudyNames, series: Sequence[SeriesDone
 
 
 def recorded_options(options: Options) -> dict[str, Any]:
-    """Return the options as they stand in a manifest once it is read."""
+    """Return the options as a manifest that is read back has them."""
     found: dict[str, Any] = json.loads(json.dumps(_options(options), default=_plain))
     return found
 
@@ -79,16 +79,16 @@ def _options(options: Options) -> dict[str, Any]:
     """Return the options that decide what instances say."""
     named = (each.name for each in fields(options) if each.name not in _NOT_OF_THE_CONTENT)
     prefixes = {modality.label: prefix for modality, prefix in options.prefixes.items()}
-    said = {name: getattr(options, name) for name in named}
-    said |= {"prefixes": prefixes, "codes": options.codes.by_key, "flip": options.flip or ""}
-    said |= {name: bool(said[name]) for name in _SWITCHES}
+    found = {name: getattr(options, name) for name in named}
+    found |= {"prefixes": prefixes, "codes": options.codes.by_key, "flip": options.flip or ""}
+    found |= {name: bool(found[name]) for name in _SWITCHES}
     if options.deidentify:  # neither the secret, nor by how much, nor a true date
-        said |= {"deidentify": {"dates": options.deidentify.dates.value}, "scan_time": None}
-    return said
+        found |= {"deidentify": {"dates": options.deidentify.dates.value}, "scan_time": None}
+    return found
 
 
 def _sheet(options: Options) -> dict[str, Any] | None:
-    """Return which sheet of subjects was read; its values stand in the instances alone."""
+    """Return which sheet of subjects was read; its values are in the instances alone."""
     if options.corrections.sheet and options.deidentify:  # its name may be somebody's, and its digest tells who has it
         return {"name": "sheet", "sha256": None}
     if options.corrections.sheet is None or options.deidentify:
