@@ -64,19 +64,13 @@ def existing_study(output: Path) -> ExistingStudy | None:
     if read is None:
         return None
     found = ExistingStudy(read[0], sha256(read[1]).hexdigest())
-    try:
-        return found if _has_all(found) else None
+    try:  # whether it has all that is read from it
+        stated = [found.document[name] for name in ("version", "study_instance_uid", "options", "frames_of_reference")]
+        has_all = all(stated) and found.sources and found.series and found.findings is not None
+        is_ours = found.document["schema"] == SCHEMA and has_all and all(map(_is_plain, found.listed))
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
-
-
-def _has_all(found: ExistingStudy) -> bool:
-    """Return whether a manifest has all that is read from it; else it may raise."""
-    document = found.document
-    is_ours = document["schema"] == SCHEMA and bool(document["version"])
-    stated = document["study_instance_uid"], document["options"], document["frames_of_reference"]
-    has_all = all(stated) and bool(found.sources and found.series) and found.findings is not None
-    return is_ours and has_all and all(map(_is_plain, found.listed))
+    return found if is_ours else None
 
 
 def is_busy(output: Path) -> bool:

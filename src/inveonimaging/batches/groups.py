@@ -83,12 +83,9 @@ def _key_of(path: Path, start: datetime | None) -> Key | None:
     identifier = text_of(header.subject.identifier)
     if scanned is None or identifier is None:
         return None
-    return Key(_scanner(header), _plain(identifier), scanned.date().isoformat())
-
-
-def _scanner(header: Header) -> str:
     model = "" if header.model is None else str(int(header.model))
-    return f"{model} {_plain(header.institution)}".strip()
+    scanner = f"{model} {_plain(header.institution)}".strip()
+    return Key(scanner, _plain(identifier), scanned.date().isoformat())
 
 
 def _plain(text: str | None) -> str:
@@ -147,7 +144,7 @@ def without_copies(pairs: Iterable[Pair], source: Path) -> tuple[tuple[Pair, ...
     findings = []
     for pair in sorted(pairs, key=lambda each: each.data.as_posix()):
         alike = kept.setdefault(pair.name, [])
-        original = next((each for each in alike if _are_alike(pair, each)), None)
+        original = next((each for each in alike if _is_copy(pair, each)), None)
         if original is None:
             alike.append(pair)
         else:
@@ -157,5 +154,5 @@ def without_copies(pairs: Iterable[Pair], source: Path) -> tuple[tuple[Pair, ...
     return tuple(pair for alike in kept.values() for pair in alike), tuple(findings)
 
 
-def _are_alike(one: Pair, other: Pair) -> bool:
+def _is_copy(one: Pair, other: Pair) -> bool:
     return filecmp.cmp(one.header, other.header, shallow=False) and filecmp.cmp(one.data, other.data, shallow=False)

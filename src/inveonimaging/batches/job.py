@@ -23,7 +23,6 @@ from inveonimaging.batches.walk import SkippedCounts
 from inveonimaging.conversion.options import Options
 from inveonimaging.dicom.pixels import transfer_syntax_of
 from inveonimaging.errors import InputError
-from inveonimaging.findings import Finding
 from inveonimaging.inveon.pairs import no_pairs
 from inveonimaging.sheet.matching import unused_rows
 from inveonimaging.storage.interruptions import Interruptions
@@ -91,7 +90,7 @@ def run_batch(
     with kept(target) as ledger, _engine(target, options, batch) as engine:
         run = _Run(planned, ledger, engine, watch or Watch(), options)
         run.go()
-    tally = run.tally
+    tally, sheet = run.tally, options.corrections.sheet
     if not run.found and not tally.unread:
         raise no_pairs(source, "below it")
     return BatchResult(
@@ -105,17 +104,10 @@ def run_batch(
         oddities=tally.oddities(),
         failures=tuple(tally.failures),
         passed=passed,
-        sheet=_of_sheet(options, tally),
+        sheet=() if sheet is None else (*sheet.findings, *unused_rows(sheet, tally.rows)),
         gone=ledger.unseen,
         ledger=str(ledger.path),
     )
-
-
-def _of_sheet(options: Options, tally: Tally) -> tuple[Finding, ...]:
-    """Return how the sheet of subjects was read, and which of its rows no study matched."""
-    if options.corrections.sheet is None:
-        return ()
-    return (*options.corrections.sheet.findings, *unused_rows(options.corrections.sheet, tally.rows))
 
 
 @contextlib.contextmanager

@@ -11,7 +11,6 @@ from hashlib import sha256
 
 from inveonimaging.batches.study import Record, Study
 from inveonimaging.conversion.options import Options
-from inveonimaging.errors import OptionError
 from inveonimaging.storage.manifests import MANIFEST, is_series_folder
 from inveonimaging.storage.staging import REPORT
 
@@ -81,19 +80,6 @@ def name_of(label: str, identity: str) -> str:
 
 
 # Of a batch that de-identifies.
-
-
-def refuse_without_key(options: Options) -> None:
-    """Refuse to name the studies of a de-identification without a secret.
-
-    Raises:
-        OptionError: there is none.
-    """
-    if options.deidentify is not None and options.deidentify.key is None:
-        hint = "give it in a file (--key-file) or in the variable INVEON_DEIDENTIFY_KEY"
-        raise OptionError(
-            "a batch that de-identifies needs a secret, which names the folders of the studies", hint=hint
-        )
 
 
 def folder_name(options: Options, place: str) -> str:

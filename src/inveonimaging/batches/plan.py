@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 from inveonimaging.batches.groups import grouped
-from inveonimaging.batches.names import folder_name, refuse_without_key
+from inveonimaging.batches.names import folder_name
 from inveonimaging.batches.study import Check, Planned, Study
 from inveonimaging.batches.walk import Found, SkippedCounts, Step, walk
 from inveonimaging.conversion.options import Options
@@ -74,10 +74,12 @@ def plan_batch(root: Path, output: Path, options: Options, group: Grouping, pass
 
     Raises:
         InputError: the root is no folder, or cannot be read.
-        OptionError: the output is the root, or the root lies in it.
+        OptionError: the output is the root, or the root lies in it; or a secret for the names of studies is missing.
     """
     _refuse(root, output)
-    refuse_without_key(options)
+    if options.deidentify is not None and options.deidentify.key is None:
+        message = "a batch that de-identifies needs a secret, which names the folders of the studies"
+        raise OptionError(message, hint="give it in a file (--key-file) or in the variable INVEON_DEIDENTIFY_KEY")
     steps = _checked(walk(root, output, passed), root)
     if group is Grouping.HEADER:
         planned = grouped(steps, root, options.corrections.scan_time, passed)

@@ -14,7 +14,7 @@ from inveonimaging.findings import Finding
 _REMEMBERED = 100
 _LATELY = 200  # studies; what was quickly skipped before them does not count
 _SECONDS_PER_MINUTE = 60.0
-_GRAVEST_FIRST = ("error", "warning", "note")
+_MOST_SEVERE_FIRST = ("error", "warning", "note")
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,8 @@ class Tally:
     def oddities(self) -> tuple[Oddity, ...]:
         """Return the findings, the most severe and most frequent first."""
         found = [Oddity(code, severity, studies) for (code, severity), studies in self._codes.items()]
-        return tuple(sorted(found, key=lambda each: (_severity(each.severity), -each.studies, each.code)))
+        order = {severity: number for number, severity in enumerate(_MOST_SEVERE_FIRST)}
+        return tuple(sorted(found, key=lambda each: (order.get(each.severity, len(order)), -each.studies, each.code)))
 
     def _remember(self, failure: Failure) -> None:
         if len(self.failures) < _REMEMBERED:
@@ -121,10 +122,6 @@ def message_of(error: Mapping[str, object] | None) -> str:
     """Return an error of a record as one line, which begins with where."""
     message, path = str((error or {}).get("message", "")), (error or {}).get("path")
     return message if path is None or str(path) in message else f"{path}: {message}"
-
-
-def _severity(severity: str) -> int:
-    return _GRAVEST_FIRST.index(severity) if severity in _GRAVEST_FIRST else len(_GRAVEST_FIRST)
 
 
 @dataclass(frozen=True)

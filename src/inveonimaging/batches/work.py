@@ -49,18 +49,14 @@ def done(job: Job, study: Study, before: PreviousRecord | None) -> Record:
     record = Record(source=study.source, output=study.output, result=Outcome.FAILED)
     work = _Work(job, study, before)
     try:
-        _refuse_another_version(job)
+        if job.version != __version__:
+            hint = "install the same version everywhere"
+            raise InputError(f"a worker has inveonimaging {__version__}, expected {job.version}", hint=hint)  # noqa: TRY301
         record = work.done()
     except Exception as error:  # noqa: BLE001 - one bad study stops no other
         record = replace(record, error=error_document(error))
     finished = datetime.now(timezone.utc).isoformat(timespec="seconds")
     return replace(record, seconds=round(time.perf_counter() - start, 3), finished=finished)
-
-
-def _refuse_another_version(job: Job) -> None:
-    if job.version != __version__:
-        hint = "install the same version everywhere"
-        raise InputError(f"a worker has inveonimaging {__version__}, expected {job.version}", hint=hint)
 
 
 def error_document(error: Exception) -> dict[str, Any]:
@@ -158,13 +154,11 @@ class _Work:
             planned = self._planned(files)
         except InveonError:
             return False
-        return (is_known or is_made_from(existing, planned)) and (is_asked or self._is_the_same(existing, planned))
-
-    def _is_the_same(self, existing: ExistingStudy, planned: StudyPlan) -> bool:
-        """Return whether other options than before make no difference, as far as what was written can tell."""
-        options = self._options
+        if not (is_known or is_made_from(existing, planned)):
+            return False
+        options = self._options  # others than before may make no difference, as far as what was written shows
         is_decidable = options.uids is Uids.CONTENT and not options.fail_on_warnings and not options.refuse_strays
-        return is_decidable and is_the_same(existing, planned, options)
+        return is_asked or (is_decidable and is_the_same(existing, planned, options))
 
     def _converted(self, files: _Files, existing: ExistingStudy | None) -> Record:
         planned = self._planned(files)

@@ -89,26 +89,22 @@ def _options(options: Options) -> dict[str, Any]:
 
 def _sheet(options: Options) -> dict[str, Any] | None:
     """Return which sheet of subjects was read; its values are in the instances alone."""
-    if options.corrections.sheet and options.deidentify:  # its name may be somebody's, and its digest tells who has it
-        return {"name": "sheet", "sha256": None}
-    if options.corrections.sheet is None or options.deidentify:
+    sheet = options.corrections.sheet
+    if sheet is None:
         return None
-    return {"name": options.corrections.sheet.name, "sha256": options.corrections.sheet.sha256}
+    if options.deidentify:  # its name may be somebody's, and its digest tells who has it
+        return {"name": "sheet", "sha256": None}
+    return {"name": sheet.name, "sha256": sheet.sha256}
 
 
 def _sources(study: StudyPlan, series: Sequence[SeriesDone]) -> list[dict[str, Any]]:
     """Return the files that were read, each once, by their names inside the study's folder."""
-    found: dict[str, dict[str, Any]] = {}
-    for planned, summary, *_ in series:
+    found = {}
+    for planned, survey, *_ in series:
         pair, header = planned.image.pair, planned.image.header_bytes
-        text, data = study.inside(pair.header), study.inside(pair.data)
-        found[text] = _source(text, len(header), hashlib.sha256(header).hexdigest())
-        found[data] = _source(data, summary.data_size, summary.data_sha256)
-    return list(found.values())
-
-
-def _source(name: str, size: int, sha256: str) -> dict[str, Any]:
-    return {"name": name, "size": size, "sha256": sha256}
+        found[study.inside(pair.header)] = len(header), hashlib.sha256(header).hexdigest()
+        found[study.inside(pair.data)] = survey.data_size, survey.data_sha256
+    return [{"name": name, "size": size, "sha256": sha256} for name, (size, sha256) in found.items()]
 
 
 def _series(
