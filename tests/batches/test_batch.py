@@ -37,7 +37,7 @@ from inveonimaging.batches import (
 )
 from inveonimaging.batches import job as batch_job
 from inveonimaging.batches.names import name_of, names_below
-from inveonimaging.batches.study import Job, PreviousRecord, failed
+from inveonimaging.batches.study import Job, failed
 from inveonimaging.batches.summary import Pace
 from inveonimaging.cli.batch_progress import _Lines, sentence, telling
 from inveonimaging.conversion.job import convert_planned
@@ -76,7 +76,7 @@ class Here:
     def __init__(self, job: Job, _jobs: int) -> None:
         self._job, self.most = job, 1
 
-    def submit(self, study: Study, before: PreviousRecord | None) -> Future[Record]:
+    def submit(self, study: Study, before: Record | None) -> Future[Record]:
         record = Future[Record]()
         record.set_result(work.done(self._job, study, before))
         return record

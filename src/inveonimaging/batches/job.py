@@ -17,7 +17,7 @@ from inveonimaging.batches.ledger import Ledger, kept
 from inveonimaging.batches.local import Local
 from inveonimaging.batches.names import pseudonymous
 from inveonimaging.batches.plan import Batch, plan_batch
-from inveonimaging.batches.study import Job, Outcome, Planned, PreviousRecord, Record, Study, fingerprint
+from inveonimaging.batches.study import Job, Outcome, Planned, Record, Study, fingerprint
 from inveonimaging.batches.summary import BatchResult, Pace, Progress, Tally
 from inveonimaging.batches.walk import SkippedCounts
 from inveonimaging.conversion.options import Options
@@ -39,7 +39,7 @@ class Engine(Protocol):
     def most(self) -> int:
         """How many studies may be submitted at a time: bounds what is held for those that wait."""
 
-    def submit(self, study: Study, before: PreviousRecord | None) -> Future[Record]:
+    def submit(self, study: Study, before: Record | None) -> Future[Record]:
         """Take a study; its future raises InveonError if no study can be converted any more."""
 
     def close(self) -> None:

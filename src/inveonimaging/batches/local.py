@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import SpawnProcess
 
-from inveonimaging.batches.study import Job, PreviousRecord, Record, Study, failed
+from inveonimaging.batches.study import Job, Record, Study, failed
 from inveonimaging.errors import OutputError
 from inveonimaging.storage.interruptions import SIGNALS
 from inveonimaging.storage.staging import sweep
@@ -39,7 +39,7 @@ class Local:
         self._one_at_a_time = threading.Lock()  # for what changes processes
         self._lost_starts, self._is_closed = 0, False
 
-    def submit(self, study: Study, before: PreviousRecord | None) -> Future[Record]:
+    def submit(self, study: Study, before: Record | None) -> Future[Record]:
         """As of `Engine`."""
         return self._threads.submit(self._record, study, before)
 
@@ -55,7 +55,7 @@ class Local:
 
     # In the threads.
 
-    def _record(self, study: Study, before: PreviousRecord | None) -> Record:
+    def _record(self, study: Study, before: Record | None) -> Record:
         how = ""
         for _ in range(_TRIES):
             worker = self._idle.pop() if self._idle else self._started()

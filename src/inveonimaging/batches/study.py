@@ -59,18 +59,6 @@ Planned = Study | InputError | None
 
 
 @dataclass(frozen=True)
-class PreviousRecord:
-    """What the ledger says of a study from an earlier run; the fields are those of `Record`."""
-
-    result: str
-    options: str
-    manifest: str
-    made_from: str
-    files: str
-    rows: tuple[int, ...]
-
-
-@dataclass(frozen=True)
 class Job:
     """What is the same for all studies of a batch.
 

@@ -23,7 +23,7 @@ from inveonimaging.batches.existing import (
 )
 from inveonimaging.batches.groups import without_copies
 from inveonimaging.batches.names import source_name
-from inveonimaging.batches.study import Check, Job, Outcome, PreviousRecord, Record, Study
+from inveonimaging.batches.study import Check, Job, Outcome, Record, Study
 from inveonimaging.conversion.job import convert_planned
 from inveonimaging.conversion.options import Uids
 from inveonimaging.conversion.plan import StudyPlan, plan_pairs, strays_of
@@ -37,13 +37,13 @@ _LOOK_S = 0.5
 _LONGEST_MESSAGE = 500
 
 
-def done(job: Job, study: Study, before: PreviousRecord | None) -> Record:
+def done(job: Job, study: Study, before: Record | None) -> Record:
     """Convert a study unless it is there, complete and unchanged; whatever goes wrong is in its record.
 
     Args:
         job: what is the same for all studies.
         study: which one.
-        before: what the ledger says of it.
+        before: what the ledger has of it, with the fields that `Ledger.before` fills.
     """
     start = time.perf_counter()
     record = Record(source=study.source, output=study.output, result=Outcome.FAILED)
@@ -86,7 +86,7 @@ class _Files:
 
 
 class _Work:
-    def __init__(self, job: Job, study: Study, before: PreviousRecord | None) -> None:
+    def __init__(self, job: Job, study: Study, before: Record | None) -> None:
         self._job, self._study, self._before = job, study, before
         self._source, self._output = Path(study.source), job.output / study.output
         self._options = replace(job.options, overwrite=True, manifest=True, recursive=True)

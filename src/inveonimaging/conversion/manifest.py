@@ -63,7 +63,7 @@ def manifest_of(study: StudyPlan, named: StudyNames, series: Sequence[SeriesDone
         "sources": _sources(study, series),
         "subjects": _sheet(options),
         "values": {name: str(origin) for name, origin in sorted(study_origins(study, options).items())},
-        "series": [_series(*each, study.inside(each.planned.image.pair.header), named) for each in series],
+        "series": [_series(each, study.inside(each.planned.image.pair.header), named) for each in series],
         "findings": [_finding(each, of_folder=each.path == str(study.source)) for each in study.findings],
     }
     return (json.dumps(document, indent=1, ensure_ascii=True, default=_plain) + "\n").encode()
@@ -107,14 +107,8 @@ def _sources(study: StudyPlan, series: Sequence[SeriesDone]) -> list[dict[str, A
     return [{"name": name, "size": size, "sha256": sha256} for name, (size, sha256) in found.items()]
 
 
-def _series(
-    planned: SeriesPlan,
-    summary: DataSummary,
-    findings: tuple[Finding, ...],
-    files: tuple[Written, ...],
-    source: str,
-    named: StudyNames,
-) -> dict[str, Any]:
+def _series(done: SeriesDone, source: str, named: StudyNames) -> dict[str, Any]:
+    planned, summary, findings, files = done
     image = planned.image
     return {
         "folder": str(planned.number),

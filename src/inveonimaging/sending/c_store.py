@@ -134,10 +134,10 @@ class Storer:
         code = int(status.Status)
         category = code_to_category(code)
         reason = coded("status", code, printable(status.get("ErrorComment") or ""))
-        if category in {"Success", "Warning"}:
-            return Verdict(
-                item, Fate.ACCEPTED, f"was accepted with a warning: {reason}" if category == "Warning" else ""
-            )
+        if category == "Success":
+            return Verdict(item, Fate.ACCEPTED)
+        if category == "Warning":
+            return Verdict(item, Fate.ACCEPTED, f"was accepted with a warning: {reason}")
         return Verdict(item, Fate.FAILED, f"the server refused it: {reason}")
 
 
