@@ -14,7 +14,9 @@ from helpers import assert_one_line_error, inveon
 from inveonimaging import Options, convert, verify
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.pixels import Compression
-from inveonimaging.dicom_reading.series import dicom_files, read_instance, read_plane, read_planes, read_series
+from inveonimaging.dicom_reading.pixels import read_plane, read_planes
+from inveonimaging.dicom_reading.planes import Reader
+from inveonimaging.dicom_reading.series import dicom_files, read_series
 from inveonimaging.errors import InputError
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
 
@@ -34,7 +36,7 @@ def study(folder: Path, form: Form = Form.CLASSIC, compression: Compression = Co
 @pytest.mark.parametrize("compression", [Compression.NONE, Compression.RLE, Compression.DEFLATED])
 def test_pixels_are_those_that_pydicom_reads(tmp_path: Path, form: Form, compression: Compression) -> None:
     for series in read_series([study(tmp_path, form, compression)]):
-        for instance in series.instances:
+        for instance in series.files:
             ds = pydicom.dcmread(instance.path)
             expected = ds.pixel_array.reshape(-1, ds.Rows, ds.Columns)
             found = list(instance.pixels())
@@ -51,8 +53,8 @@ def test_implicit_vr_is_read_as_well(tmp_path: Path) -> None:
     expected = ds.pixel_array.copy()
     ds.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
     ds.save_as(file, implicit_vr=True, little_endian=True)
-    (found,) = read_instance(file).pixels()
-    assert read_instance(file).native is not None
+    (found,) = Reader().read(file).pixels()
+    assert Reader().read(file).native is not None
     assert np.array_equal(found, expected)
 
 
@@ -60,9 +62,9 @@ def test_series_stand_in_the_order_of_their_files(tmp_path: Path) -> None:
     out = study(tmp_path)
     (out / "notes.txt").write_text("no DICOM")
     ct, pet = read_series([out])
-    assert [len(each.instances) for each in (ct, pet)] == [4, 6]
-    assert [each.path for each in pet.instances] == sorted((out / "2").iterdir())
-    assert {each.header.SeriesInstanceUID for each in pet.instances} == {pet.uid}
+    assert [len(each.files) for each in (ct, pet)] == [4, 6]
+    assert [each.path for each in pet.files] == sorted((out / "2").iterdir())
+    assert len({each.values["SeriesInstanceUID"] for each in pet.files}) == 1
     assert (ct.first.get("Modality"), pet.first.get("Modality")) == ("CT", "PT")
     assert len(dicom_files([out])) == 10
 
@@ -70,13 +72,14 @@ def test_series_stand_in_the_order_of_their_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", [Form.ENHANCED, Form.LEGACY])
 def test_attributes_of_a_frame_are_those_of_its_groups(tmp_path: Path, form: Form) -> None:
     _, pet = read_series([study(tmp_path, form)])
-    (instance,) = pet.instances
+    (instance,) = pet.files
     ds = pydicom.dcmread(instance.path)
     assert len(instance.planes) == 6
     for plane, groups in zip(instance.planes, ds.PerFrameFunctionalGroupsSequence, strict=True):
-        assert plane.get("ImagePositionPatient") == groups.PlanePositionSequence[0].ImagePositionPatient
+        assert plane.get("ImagePositionPatient") == tuple(groups.PlanePositionSequence[0].ImagePositionPatient)
         assert plane.get("RescaleSlope") == groups.PixelValueTransformationSequence[0].RescaleSlope
-        assert plane.get("PixelSpacing") == ds.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing
+        measures = ds.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0]
+        assert plane.get("PixelSpacing") == tuple(measures.PixelSpacing)
         assert plane.get("PatientID") == "M0042"
         assert plane.get("Units") == ("BQML" if form is Form.LEGACY else None)
 
@@ -99,10 +102,10 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     whole = file.read_bytes()
     file.write_bytes(whole[:-20])
     with pytest.raises(InputError, match=r"CT-000002.dcm: the pixels cannot be read: plane 1 of 1 ends early"):
-        list(read_instance(file).pixels())
+        list(Reader().read(file).pixels())
     file.write_bytes(b"no DICOM at all")
     with pytest.raises(InputError, match=r"CT-000002.dcm: is not a DICOM file"):
-        read_instance(file)
+        Reader().read(file)
     with pytest.raises(InputError, match="no DICOM files here"):
         read_series([tmp_path / "in"])
     with pytest.raises(InputError, match="no such file or folder"):

@@ -21,8 +21,8 @@ import inveonimaging
 from conftest import Measures, Tool, skip_or_fail
 from helpers import CT, PET, ROOT
 from inveonimaging import InputError, Options, convert, read
+from inveonimaging.checks.checked import check_series
 from inveonimaging.checks.readiness import SuvVerdict
-from inveonimaging.checks.series import check_series
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom_reading.series import read_series
 from inveonimaging.inveon.hdr import Header

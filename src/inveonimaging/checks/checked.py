@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from inveonimaging.checks.dicom_scene import scene_of_series
-from inveonimaging.checks.facts import is_pet
-from inveonimaging.checks.from_dicom import is_pet_series
+from inveonimaging.checks.facts import facts_of, is_pet
+from inveonimaging.checks.from_dicom import facts_of_series, is_pet_series, suv_issues_of_series
+from inveonimaging.checks.header import header_findings
 from inveonimaging.checks.marker import OrientationTest, Side, orientation_test
-from inveonimaging.checks.readiness import Readiness
-from inveonimaging.checks.scene import scene_of
-from inveonimaging.checks.series import check_series, name_of
-from inveonimaging.checks.source import check_image
+from inveonimaging.checks.readiness import Readiness, readiness_of
+from inveonimaging.checks.scene import scene_of, scene_of_series
+from inveonimaging.checks.suv_issues import Item, SuvIssue, is_suv, suv_issues_of
+from inveonimaging.checks.values import value_findings
+from inveonimaging.checks.vendor import vendor_findings
 from inveonimaging.dicom_reading.series import Series
 from inveonimaging.errors import InveonError, UnsupportedError, printable
 from inveonimaging.findings import Finding, Severity
+from inveonimaging.inveon.frame_groups import FrameGroup, frame_groups_of
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.pairs import Pair
+from inveonimaging.study.image import Image, locate
 from inveonimaging.study.reading import Scan
 
 
@@ -44,56 +47,126 @@ class Checked:
     orientation_test: OrientationTest | None = None
 
 
-def check_scan(scan: Scan, told: Sequence[Finding], now: datetime, side: Side | None = None) -> Checked:
+def check_scan(scan: Scan, known: Sequence[Finding], now: datetime, side: Side | None = None) -> Checked:
     """Return what is wrong in a scan, and the SUV readiness of a PET.
 
     Args:
         scan: what was read.
-        told: what planning a conversion found beyond what reading found.
+        known: what planning a conversion found beyond what reading found.
         now: local time, to tell times in the future.
         side: of the animal on which a marker should lie; None looks for none.
     """
     image, path = scan.image, str(scan.pair.header)
     try:
-        found, suv = check_image(image, (*scan.all_findings, *told), now)
+        found, suv = check_image(image, (*scan.all_findings, *known), now)
         seen = is_pet(image) or image.modality is Modality.CT
         test = orientation_test(image.pair.name, scene_of(image), side) if side and seen else None
     except InveonError as error:
-        return unreadable(scan.pair, error, (*scan.all_findings, *told))
+        return unreadable(scan.pair, error, (*scan.all_findings, *known))
     return Checked(image.pair.name, path, image.modality.label, _with(found, test, path), suv, test)
 
 
-def unreadable(pair: Pair, error: InveonError, told: Sequence[Finding] = ()) -> Checked:
+def unreadable(pair: Pair, error: InveonError, known: Sequence[Finding] = ()) -> Checked:
     """Return that a pair cannot be read, with what was found before."""
     code = "not-convertible" if isinstance(error, UnsupportedError) else "unreadable"
     finding = Finding(code, error.sentence, Severity.ERROR, line=error.line, path=error.path or str(pair.header))
-    return Checked(pair.name, str(pair.header), "", (*told, finding))
+    return Checked(pair.name, str(pair.header), "", (*known, finding))
 
 
 def check_dicom(series: Series, side: Side | None = None) -> Checked:
     """Return problems in a series, of what SUV needs; and whether left is left, if a side is given."""
-    path = str(series.instances[0].path)
+    path = str(series.files[0].path)
     try:
-        return _series(series, path, side)
+        name, kind = name_of(series), str(series.first.get("Modality") or "")
+        found, suv = check_series(series)
+        seen = kind == "CT" or is_pet_series(series)
+        test = orientation_test(name, scene_of_series(series), side) if side and seen else None
+        return Checked(name, path, kind, _with(found, test, path), suv, test)
     except InveonError as error:
-        told = error.sentence
+        message = error.sentence
     except _DAMAGED as error:  # what pydicom raises for values that are none
-        told = f"the file is damaged: {printable(error, _LONGEST)}"
-    return Checked(Path(path).name, path, "", (Finding("unreadable", told, Severity.ERROR, path=path),))
+        message = f"the file is damaged: {printable(error, _LONGEST)}"
+    return Checked(Path(path).name, path, "", (Finding("unreadable", message, Severity.ERROR, path=path),))
 
 
 _DAMAGED = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
 _LONGEST = 200
 
 
-def _series(series: Series, path: str, side: Side | None) -> Checked:
-    name, kind = name_of(series), str(series.first.get("Modality") or "")
-    found, suv = check_series(series)
-    seen = side is not None and (kind == "CT" or is_pet_series(series))
-    test = orientation_test(name, scene_of_series(series), side) if side and seen else None
-    return Checked(name, path, kind, _with(found, test, path), suv, test)
-
-
 def _with(found: tuple[Finding, ...], test: OrientationTest | None, path: str) -> tuple[Finding, ...]:
     finding = test and test.finding(path)
     return (*found, finding) if finding else found
+
+
+_OF_ITEM = {
+    "decay-factor-disagrees": Item.DECAY,
+    "activity-exceeds-dose": Item.DOSE,
+    "activity-before-injection": Item.INJECTED,
+    "dose-disagrees": Item.DOSE,
+    "dose-residual-odd": Item.DOSE,
+    "branching-fraction-odd": Item.UNITS,
+    "data-type-implausible": Item.UNITS,
+}
+_SAME_IN_OTHER_WORDS = {"weight-unknown": "subject-value-odd"}  # of the same key
+
+
+def check_image(image: Image, known: Sequence[Finding], now: datetime) -> tuple[tuple[Finding, ...], Readiness | None]:
+    """Return all problems in an image, and the SUV readiness of a PET.
+
+    Args:
+        image: the whole file.
+        known: what reading and planning a conversion found; it is not repeated. An error among it is why a conversion
+            refuses the image, and so it is not ready for SUV.
+        now: local time, to tell times in the future.
+
+    Raises:
+        DataError: the data file cannot be read, or ends early.
+    """
+    found = [*known, *header_findings(image, _parts(image), now), *value_findings(image)]
+    located = [locate(finding, image.pair.header, image.header) for finding in found]
+    if not is_pet(image):
+        return tuple(dict.fromkeys(located)), None
+    facts = facts_of(image)
+    issues = [issue for issue in suv_issues_of(facts) if not _is_known(issue.finding, located)]
+    located += [locate(issue.finding, image.pair.header, image.header) for issue in issues]
+    more = tuple(SuvIssue(_OF_ITEM[finding.code], finding) for finding in located if finding.code in _OF_ITEM)
+    refused = tuple(finding for finding in located if finding.severity is Severity.ERROR)
+    readiness = readiness_of(image.pair.name, facts, more, refused)
+    return tuple(dict.fromkeys(located)), readiness
+
+
+def _is_known(finding: Finding, known: Sequence[Finding]) -> bool:
+    """Return whether a finding repeats another one, with the same code or in other words."""
+    other = _SAME_IN_OTHER_WORDS.get(finding.code)
+    return any(each.code == finding.code or (each.code == other and each.key == finding.key) for each in known)
+
+
+def _parts(image: Image) -> tuple[FrameGroup, ...]:
+    """Return the parts of an image; all of it as one where they do not fit, which the conversion refuses by itself."""
+    try:
+        return frame_groups_of(image.header)
+    except InveonError:
+        return (FrameGroup(tuple(range(len(image.frames)))),)
+
+
+def check_series(series: Series) -> tuple[tuple[Finding, ...], Readiness | None]:
+    """Return problems in a series, and the SUV readiness of a PET; of others, what the workstation wrote."""
+    path = str(series.files[0].path)
+    vendors = tuple(replace(finding, path=path) for finding in vendor_findings(series))
+    if not is_pet_series(series):
+        return vendors, None
+    facts = facts_of_series(series)
+    more = suv_issues_of_series(series, facts)
+    if is_suv(facts):  # nothing hangs on the others
+        more = tuple(issue for issue in more if issue.item is Item.UNITS)
+    found = [issue.finding for issue in (*suv_issues_of(facts), *more)]
+    located = (replace(finding, key=None, path=finding.path or path) for finding in found)
+    return (*dict.fromkeys(located), *vendors), readiness_of(name_of(series), facts, more)
+
+
+def name_of(series: Series) -> str:
+    """Return what people know a series by: its number, modality and description."""
+    first = series.first
+    number, kind, description = (first.get(word) for word in ("SeriesNumber", "Modality", "SeriesDescription"))
+    words = (f"series {number}" if number is not None else "series", f"({kind})" if kind else "", description or "")
+    return printable(" ".join(str(word) for word in words if word), 100)

@@ -1,4 +1,4 @@
-"""What an SUV is computed from, whether it stands in Inveon headers or in DICOM of any program."""
+"""What an SUV is computed from, from Inveon headers or from DICOM of any program."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _UNITS = {Unit.BQML: "BQML", Unit.PROPCNTS: "PROPCNTS"}
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """A PET series; None is what nobody tells.
+    """A PET series; None is what is missing.
 
     Attributes:
         units: Units (0054,1001).

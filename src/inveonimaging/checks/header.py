@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import PureWindowsPath
@@ -81,12 +81,13 @@ def _sex(header: Header) -> Iterator[Finding]:
         yield Finding("sex-unknown", "subject_sex is missing or not known", Severity.INFO, key="subject_sex")
 
 
-def _birth(header: Header) -> Iterator[Finding]:
-    yield from birth_findings(birth_date_of(header.subject.date_of_birth or ""), [header])
-
-
 def _is_given(text: str | None) -> bool:
     return (text or "").strip().lower() not in _NOT_GIVEN
 
 
-_SUBJECT: tuple[Callable[[Header], Iterator[Finding]], ...] = (_species, _sex, _birth, dose_findings)
+_SUBJECT: tuple[Callable[[Header], Iterable[Finding]], ...] = (
+    _species,
+    _sex,
+    lambda header: birth_findings(birth_date_of(header.subject.date_of_birth or ""), [header]),
+    dose_findings,
+)

@@ -83,7 +83,7 @@ class OrientationTest:
         side: the one that was given.
         outcome: of the test.
         certain: whether nothing else lies beside the animal, and the marker lies on one of four sides and not between.
-        told: why, one line.
+        reason: why, one line.
         marker: what was taken for it.
     """
 
@@ -91,15 +91,15 @@ class OrientationTest:
     side: Side
     outcome: Outcome
     certain: bool
-    told: str
+    reason: str
     marker: Marker | None
 
     def finding(self, path: str) -> Finding | None:
         """Return what is to be done about the file, None if all is well."""
         if self.outcome is Outcome.CONTRADICTS:
-            return Finding("left-right-wrong", self.told, Severity.ERROR, path=path)
+            return Finding("left-right-wrong", self.reason, Severity.ERROR, path=path)
         if self.outcome is Outcome.UNCLEAR:
-            return Finding("left-right-unclear", self.told, path=path)
+            return Finding("left-right-unclear", self.reason, path=path)
         return None
 
 
@@ -107,23 +107,23 @@ def orientation_test(name: str, scene: Scene, side: Side) -> OrientationTest:
     """Return whether a marker that lies on a side of the animal does so in the image."""
     found = sorted(markers_of(scene), key=lambda marker: -marker.weight)
     if not found:
-        told = "nothing lies beside the animal that could be the marker: it may touch it, or be outside the image"
-        return OrientationTest(name, side, Outcome.UNCLEAR, certain=False, told=told, marker=None)
+        reason = "nothing lies beside the animal that could be the marker: it may touch it, or be outside the image"
+        return OrientationTest(name, side, Outcome.UNCLEAR, certain=False, reason=reason, marker=None)
     best, *others = found
     letters = {best.letter, *(other.letter for other in others if other.weight > _RIVAL * best.weight)}
     if len(letters) > 1:
         places = " and ".join(_WORDS[letter] for letter in sorted(letters))
-        told = f"things lie beside the animal {places}: which of them is the marker?"
-        return OrientationTest(name, side, Outcome.UNCLEAR, certain=False, told=told, marker=best)
+        reason = f"things lie beside the animal {places}: which of them is the marker?"
+        return OrientationTest(name, side, Outcome.UNCLEAR, certain=False, reason=reason, marker=best)
     outcome = Outcome.AGREES if best.letter == side.value[0].upper() else Outcome.CONTRADICTS
     certain = not others and best.is_to_one_side
-    return OrientationTest(name, side, outcome, certain=certain, told=_told(best, side), marker=best)
+    return OrientationTest(name, side, outcome, certain=certain, reason=_reason(best, side), marker=best)
 
 
 _WORDS = {"L": "on its left", "R": "on its right", "A": "at its belly", "P": "at its back"}
 
 
-def _told(marker: Marker, side: Side) -> str:
+def _reason(marker: Marker, side: Side) -> str:
     x, y, _ = marker.offset_mm
     where = f"the marker lies {max(abs(x), abs(y)):.3g} mm from the middle of the animal, {_WORDS[marker.letter]}"
     if marker.letter == side.value[0].upper():

@@ -88,8 +88,9 @@ def readiness_of(
 
 
 def _row(item: Item, facts: Facts, issues: list[SuvIssue]) -> SuvAttribute:
-    classic, enhanced, value = _ATTRIBUTES[item]
-    name, tag = enhanced if facts.is_enhanced else classic
+    name, tag, value = _ATTRIBUTES[item]
+    if facts.is_enhanced:
+        name, tag = _OF_ENHANCED.get(item, (name, tag))
     state = State.PRESENT
     if any(issue.finding.severity is not Severity.INFO for issue in issues):
         state = State.MISSING if any(issue.stops for issue in issues) else State.DOUBTFUL
@@ -118,56 +119,35 @@ def _quantity(value: float | None, unit: str) -> str:
 
 _REFUSED_BY_VIEWERS = {"attenuation-not-corrected"}  # the formula holds
 _ENOUGH_BY_OTHERS = {Item.INJECTED_TIME}  # viewers take the one with a date
-_Named = tuple[str, str]
-_ATTRIBUTES: dict[Item, tuple[_Named, _Named, Callable[[Facts], str]]] = {
-    Item.UNITS: (
-        ("Units", "(0054,1001)"),
-        ("Measurement Units Code Sequence", "(0040,08EA)"),
-        lambda facts: facts.units or "",
-    ),
-    Item.CORRECTED: (
-        ("Corrected Image", "(0028,0051)"),
-        ("Attenuation Corrected, Decay Corrected", "(0018,9759) (0018,9758)"),
-        lambda facts: " ".join(facts.corrected or ()),
-    ),
-    Item.DECAY: (
-        ("Decay Correction", "(0054,1102)"),
-        ("Decay Correction DateTime", "(0018,9701)"),
-        lambda facts: facts.decay_correction or "",
-    ),
+_ATTRIBUTES: dict[Item, tuple[str, str, Callable[[Facts], str]]] = {
+    Item.UNITS: ("Units", "(0054,1001)", lambda facts: facts.units or ""),
+    Item.CORRECTED: ("Corrected Image", "(0028,0051)", lambda facts: " ".join(facts.corrected or ())),
+    Item.DECAY: ("Decay Correction", "(0054,1102)", lambda facts: facts.decay_correction or ""),
     Item.START: (
-        ("Series Date and Time", "(0008,0021) (0008,0031)"),
-        ("Series Date and Time", "(0008,0021) (0008,0031)"),
+        "Series Date and Time",
+        "(0008,0021) (0008,0031)",
         lambda facts: _time(facts.series_start or (facts.start if facts.is_enhanced else None)),
     ),
     Item.ACQUISITION: (
-        ("Acquisition Date and Time", "(0008,0022) (0008,0032)"),
-        ("Frame Acquisition DateTime", "(0018,9074)"),
+        "Acquisition Date and Time",
+        "(0008,0022) (0008,0032)",
         lambda facts: _time(facts.first),
     ),
-    Item.INJECTED: (
-        ("Radiopharmaceutical Start DateTime", "(0018,1078)"),
-        ("Radiopharmaceutical Start DateTime", "(0018,1078)"),
-        lambda facts: _time(facts.injection),
-    ),
+    Item.INJECTED: ("Radiopharmaceutical Start DateTime", "(0018,1078)", lambda facts: _time(facts.injection)),
     Item.INJECTED_TIME: (
-        ("Radiopharmaceutical Start Time", "(0018,1072)"),
-        ("", ""),
+        "Radiopharmaceutical Start Time",
+        "(0018,1072)",
         lambda facts: str(facts.injected_time or ""),
     ),
-    Item.DOSE: (
-        ("Radionuclide Total Dose", "(0018,1074)"),
-        ("Radionuclide Total Dose", "(0018,1074)"),
-        lambda facts: _quantity(facts.dose_bq, "Bq"),
-    ),
-    Item.HALF_LIFE: (
-        ("Radionuclide Half Life", "(0018,1075)"),
-        ("Radionuclide Half Life", "(0018,1075)"),
-        lambda facts: _quantity(facts.half_life_s, "s"),
-    ),
-    Item.WEIGHT: (
-        ("Patient's Weight", "(0010,1030)"),
-        ("Patient's Weight", "(0010,1030)"),
-        lambda facts: _quantity(facts.weight_kg, "kg"),
-    ),
+    Item.DOSE: ("Radionuclide Total Dose", "(0018,1074)", lambda facts: _quantity(facts.dose_bq, "Bq")),
+    Item.HALF_LIFE: ("Radionuclide Half Life", "(0018,1075)", lambda facts: _quantity(facts.half_life_s, "s")),
+    Item.WEIGHT: ("Patient's Weight", "(0010,1030)", lambda facts: _quantity(facts.weight_kg, "kg")),
 }
+_OF_ENHANCED = {
+    Item.UNITS: ("Measurement Units Code Sequence", "(0040,08EA)"),
+    Item.CORRECTED: ("Attenuation Corrected, Decay Corrected", "(0018,9759) (0018,9758)"),
+    Item.DECAY: ("Decay Correction DateTime", "(0018,9701)"),
+    Item.ACQUISITION: ("Frame Acquisition DateTime", "(0018,9074)"),
+    Item.INJECTED_TIME: ("", ""),
+}
+"""What an Enhanced PET has instead: name and tag."""

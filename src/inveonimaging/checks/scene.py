@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from inveonimaging.dicom_reading.planes import Plane
+from inveonimaging.dicom_reading.series import Series
+from inveonimaging.errors import InputError
 from inveonimaging.study.image import Image
 
 _COARSE_MM = 0.7  # a syringe is a few millimetres wide
@@ -93,3 +96,50 @@ def _blocks_of(shape: tuple[int, int, int], spacing_mm: Float) -> tuple[int, int
         if math.prod(math.ceil(n / block) for n, block in zip(shape, (x, y, z), strict=True)) <= _MOST_VOXELS:
             return x, y, z
         size *= 1.25
+
+
+_SAME_MM = 0.01
+
+
+def scene_of_series(series: Series) -> Scene:
+    """Return the scene of a series of parallel slices; slices at one place are averaged. Reads a plane at a time.
+
+    Raises:
+        InputError: the planes have no places, are not parallel, or cannot be decoded.
+    """
+    planes = series.planes
+    places = [round(_along_normal_mm(plane) / _SAME_MM) for plane in planes]
+    numbers = {place: k for k, place in enumerate(sorted(set(places)))}
+    first = series.first
+    coarse = Coarse((int(first.get("Columns")), int(first.get("Rows")), len(numbers)), _affine(planes, places))
+    stored = (pixels for file in series.files for pixels in file.pixels())
+    for plane, place, pixels in zip(planes, places, stored, strict=True):
+        slope, offset = float(plane.get("RescaleSlope") or 1.0), float(plane.get("RescaleIntercept") or 0.0)
+        coarse.add((numbers[place],), pixels[np.newaxis], slope, offset)
+    return coarse.scene(is_ct=first.get("Modality") == "CT")
+
+
+def _affine(planes: Sequence[Plane], places: Sequence[int]) -> Float:
+    """Return (4, 4) voxel index (i, j, k, 1) -> LPS mm, k along the normal; `places` are along it, too."""
+    low, high = (planes[places.index(end)] for end in (min(places), max(places)))
+    along_row, along_column = _known(low, "ImageOrientationPatient", low.cosines)
+    down, right = _known(low, "PixelSpacing", low.spacing)
+    affine = np.eye(4)
+    affine[:3, 0], affine[:3, 1], affine[:3, 3] = along_row * right, along_column * down, _position(low)
+    steps = len(set(places)) - 1
+    affine[:3, 2] = (_position(high) - _position(low)) / steps if steps else np.cross(along_row, along_column)
+    return affine
+
+
+def _along_normal_mm(plane: Plane) -> float:
+    return float(np.cross(*_known(plane, "ImageOrientationPatient", plane.cosines)) @ _position(plane))
+
+
+def _position(plane: Plane) -> Float:
+    return _known(plane, "ImagePositionPatient", plane.position)
+
+
+def _known(plane: Plane, keyword: str, value: Float | None) -> Float:
+    if value is None:
+        raise InputError(f"has no {keyword}", path=plane.file.path, expected="planes with their places")
+    return value

@@ -123,7 +123,7 @@ def _times(facts: Facts) -> Iterator[SuvIssue]:
 def _injection(facts: Facts) -> Iterator[SuvIssue]:
     injected = facts.injection
     if injected is None:
-        if facts.injected_day is None:  # else it is told with what stands there
+        if facts.injected_day is None:  # else it is reported with the value itself
             message = "injection_time is missing; SUV cannot be computed"
             yield SuvIssue(Item.INJECTED, Finding("injection-time-unknown", message, key="injection_time"), stops=True)
         return
@@ -230,8 +230,8 @@ def _positrons(facts: Facts) -> Iterator[SuvIssue]:
     if known is None or known.positrons is None:
         return
     if abs((facts.positrons or 1.0) / known.positrons - 1) > _SAME_FRACTION:
-        told = f"{facts.positrons:g}" if facts.positrons else "missing, and counted as 1"
-        message = f"the branching fraction is {told}, but that of {known.name} is {known.positrons:g}"
+        shown = f"{facts.positrons:g}" if facts.positrons else "missing, and counted as 1"
+        message = f"the branching fraction is {shown}, but that of {known.name} is {known.positrons:g}"
         yield SuvIssue(Item.UNITS, Finding("branching-fraction-disagrees", message, key="isotope_branching_fraction"))
 
 

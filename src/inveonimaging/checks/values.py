@@ -76,7 +76,7 @@ def _before_injection(image: Image) -> frozenset[int]:
     late = (injected - start).total_seconds()
     ends = [(frame.start_s or 0.0) + max(frame.duration_s or 0.0, 0.0) for frame in image.frames]
     early = frozenset(number for number, end in enumerate(ends) if end <= late)
-    return early if len(early) < len(ends) else frozenset()  # else the injection is after the end, which is told
+    return early if len(early) < len(ends) else frozenset()  # else the injection is after the end, which is reported
 
 
 def summary_of(image: Image, frame: int, collector: Collector) -> Summary:
@@ -124,10 +124,10 @@ def _lost(image: Image, extents: Sequence[Extent]) -> tuple[Finding, ...]:
 
 
 def _not_finite(image: Image, frames: Sequence[Summary]) -> Iterator[Finding]:
-    odd = [number for number, frame in enumerate(frames) if frame.not_finite]
-    if odd:
+    wrong = [number for number, frame in enumerate(frames) if frame.not_finite]
+    if wrong:
         count = sum(frame.not_finite for frame in frames)
-        message = f"{count} voxels are NaN or infinite (frames {_named(odd)}); a conversion writes them as 0"
+        message = f"{count} voxels are NaN or infinite (frames {_named(wrong)}); a conversion writes them as 0"
         yield Finding("not-finite", message, path=str(image.pair.data))
 
 
@@ -160,7 +160,7 @@ def _extremes(image: Image, frames: Sequence[Summary]) -> Iterator[Finding]:
             continue
         scale = max(abs(found.lowest), abs(found.highest))
         pairs = ((frame.minimum, found.lowest), (frame.maximum, found.highest))
-        if any(said is not None and abs(said - true) > _SAME_EXTREME * scale for said, true in pairs):
+        if any(stated is not None and abs(stated - true) > _SAME_EXTREME * scale for stated, true in pairs):
             message = (
                 f"minimum and maximum of frame {number} are said to be {_shown(frame.minimum)} and "
                 f"{_shown(frame.maximum)}, but are {plain(found.lowest)} and {plain(found.highest)}"
@@ -174,10 +174,10 @@ def _negative(image: Image, frames: Sequence[Summary]) -> Iterator[Finding]:
         return
     limit = 1.0 if image.header.reconstruction.algorithm in _ANALYTIC else _NEGATIVE
     early = _before_injection(image)
-    odd = [n for n, frame in enumerate(frames) if frame.lowest < -limit * max(frame.highest, 0.0) and n not in early]
-    if odd:
-        lowest = min(frames[number].lowest * image.scaling.factors[number] for number in odd)
-        message = f"values of frames {_named(odd)} go down to {plain(lowest, 4)} {image.scaling.unit.value}"
+    wrong = [n for n, frame in enumerate(frames) if frame.lowest < -limit * max(frame.highest, 0.0) and n not in early]
+    if wrong:
+        lowest = min(frames[number].lowest * image.scaling.factors[number] for number in wrong)
+        message = f"values of frames {_named(wrong)} go down to {plain(lowest, 4)} {image.scaling.unit.value}"
         yield Finding("activity-negative", message, path=str(image.pair.data))
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from inveonimaging.checks.from_dicom import facts_of_series
-from inveonimaging.dicom_reading.series import Plane, Series
-from inveonimaging.dicom_reading.workstation import workstation_values
+from inveonimaging.dicom_reading.planes import Plane
+from inveonimaging.dicom_reading.private import WORKSTATION
+from inveonimaging.dicom_reading.series import Series
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr.fields import MAIN
@@ -23,11 +24,11 @@ def vendor_findings(series: Series) -> Iterator[Finding]:
     """Yield what is worth knowing of a series; nothing of other programs' series, but for images that are lost."""
     yield from _lost(series)
     plane = series.first
-    values = workstation_values(plane.instance.header)
+    values = plane.get(WORKSTATION)
     if values is None:
         return
-    told = ", ".join(f"{key} {_shown(key, text)}" for key, text in values.items())
-    message = f"written by the vendor's workstation{_program(plane)}; of the header it says: {told}"
+    shown = ", ".join(f"{key} {_shown(key, text)}" for key, text in values.items())
+    message = f"written by the vendor's workstation{_program(plane)}; of the header it says: {shown}"
     yield Finding("vendor-dicom", message, Severity.INFO)
     for message in (*_stretched(plane), *_distances(plane), *_reference_time(series), *_randoms(plane)):
         yield Finding("vendor-known", message, Severity.INFO)
@@ -36,7 +37,7 @@ def vendor_findings(series: Series) -> Iterator[Finding]:
 
 def vendor_study_findings(series: Sequence[Series]) -> Iterator[Finding]:
     """Yield what is worth knowing of several series that the workstation wrote."""
-    planes = [each.first for each in series if workstation_values(each.first.instance.header) is not None]
+    planes = [each.first for each in series if each.first.get(WORKSTATION) is not None]
     spaces = {str(plane.get("FrameOfReferenceUID")) for plane in planes}
     if len(planes) > 1 and len(spaces) == len(planes):
         message = (
@@ -47,17 +48,16 @@ def vendor_study_findings(series: Sequence[Series]) -> Iterator[Finding]:
 
 
 def _lost(series: Series) -> Iterator[Finding]:
-    said = _number(series.first, "NumberOfSeriesRelatedInstances") or 0
-    if said > len(series.instances) > 1:  # a single file may have been asked for
-        message = f"the series says that it has {said:g} images, and {len(series.instances)} are here"
+    stated = series.first.number("NumberOfSeriesRelatedInstances") or 0
+    if stated > len(series.files) > 1:  # a single file may have been asked for
+        message = f"the series says that it has {stated:g} images, and {len(series.files)} are here"
         yield Finding("images-missing", message)
 
 
 def _program(plane: Plane) -> str:
-    for item in plane.get("ContributingEquipmentSequence") or ():
-        words = (item.get("ManufacturerModelName"), item.get("SoftwareVersions"))
-        return "".join(f" {printable(str(word), 40)}" for word in words if word)
-    return ""
+    item = plane.get("ContributingEquipmentSequence") or {}
+    words = (item.get("ManufacturerModelName"), item.get("SoftwareVersions"))
+    return "".join(f" {printable(str(word), 40)}" for word in words if word)
 
 
 def _shown(key: str, text: str) -> str:
@@ -71,7 +71,7 @@ def _shown(key: str, text: str) -> str:
 
 
 def _stretched(plane: Plane) -> Iterator[str]:
-    slope = _number(plane, "RescaleSlope")
+    slope = plane.number("RescaleSlope")
     if plane.get("Modality") == "CT" and slope is not None and slope != 1:
         yield (
             f"HU are stretched to 16 bits with slope {slope:.9g}, and cut off: they are less than {slope:.3g} HU from "
@@ -80,15 +80,15 @@ def _stretched(plane: Plane) -> Iterator[str]:
 
 
 def _distances(plane: Plane) -> Iterator[str]:
-    distance = _number(plane, "DistanceSourceToDetector") or 0.0
+    distance = plane.number("DistanceSourceToDetector") or 0.0
     if distance > _NO_SCANNER_MM:
         yield f"Distance Source to Detector is {distance:g} mm, ten times what it is: mm were taken for cm"
 
 
 def _reference_time(series: Series) -> Iterator[str]:
-    one = Series(series.uid, series.instances[:1])
+    one = Series(series.files[:1])
     facts = facts_of_series(one)
-    time, duration = _number(one.first, "FrameReferenceTime"), _number(one.first, "ActualFrameDuration")
+    time, duration = one.first.number("FrameReferenceTime"), one.first.number("ActualFrameDuration")
     if time is None or duration is None or facts.start is None or facts.first is None:
         return
     begun = 1000 * (facts.first - facts.start).total_seconds()
@@ -107,11 +107,3 @@ def _names(plane: Plane) -> Iterator[Finding]:
     if stated and stated == description:
         message = f"Patient ID is the file's name, '{printable(stated, 60)}': PET and CT of one animal are two patients"
         yield Finding("vendor-identity", message)
-
-
-def _number(plane: Plane, keyword: str) -> float | None:
-    """Return a value as a number; None if it is none, which is no matter of the workstation's."""
-    try:
-        return float(plane.get(keyword))
-    except (TypeError, ValueError):
-        return None

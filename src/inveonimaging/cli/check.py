@@ -133,7 +133,7 @@ def _show_test(name: str, test: OrientationTest) -> None:
 
     how = "" if test.marker is None else " (clearly)" if test.certain else " (perhaps)"
     outcome = test.outcome.value, _OUTCOMES[test.outcome.value]
-    say(f"Left and right of {name}: ", outcome, f"{how}: {test.told}")
+    say(f"Left and right of {name}: ", outcome, f"{how}: {test.reason}")
 
 
 def _document(kind: str, general: Sequence[Finding], files: Sequence[Checked]) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def _of_test(test: OrientationTest) -> dict[str, Any]:
         "side": test.side,
         "outcome": test.outcome,
         "certain": test.certain,
-        "message": test.told,
+        "message": test.reason,
         "marker_offset_mm": marker and list(marker.offset_mm),
         "marker_volume_mm3": marker and marker.volume_mm3,
     }

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
+from inveonimaging.checks.checked import check_image
 from inveonimaging.checks.readiness import Readiness
-from inveonimaging.checks.source import check_image
 from inveonimaging.conversion.plan import StudyPlan
 from inveonimaging.errors import InveonError
 from inveonimaging.findings import Finding, Severity

@@ -6,16 +6,21 @@ import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import date, datetime, time
+from functools import cached_property
 from typing import Any, NamedTuple
 
+from pydicom.datadict import dictionary_description, dictionary_VR, tag_for_keyword
+
+from inveonimaging.dicom_reading.planes import Plane
+from inveonimaging.dicom_reading.private import WORKSTATION
 from inveonimaging.dicom_reading.times import number_of
 from inveonimaging.errors import printable
-from inveonimaging.verification.planes import Plane
 from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import SourceScan
 
 _RELATIVE = 1e-6
 _CUT = 64  # characters of a Long String
+_NUMBERS = {"DS", "FD", "FL", "IS", "SL", "SS", "UL", "US"}  # value representations (PS3.5 6.2)
 _FACTORS = {
     1e-3: "a thousandth",
     1e3: "a thousand times as much",
@@ -28,12 +33,9 @@ _FACTORS = {
     10.0: "ten times as much: mm taken for cm",
 }
 
-Excuse = Callable[[SourceScan, Plane, int, Any, Any], str | None]
-"""What to note of a plane's frame instead of a difference, from what is found and what is true; None if it is one."""
-
-
-def no_excuse(_scan: SourceScan, _plane: Plane, _frame: int, _found: Any, _true: Any) -> None:
-    """Return that a difference is one."""
+Excuse = Callable[[SourceScan, int, Any, Any], str | None]
+"""What to note of a frame that the vendor's workstation wrote instead of a difference, from what is found and what is
+true; None if it is one."""
 
 
 class Comparison(NamedTuple):
@@ -53,29 +55,62 @@ class Fact:
     """Something that planes state and the header tells.
 
     Attributes:
-        code: of the difference.
-        label: what people call it.
-        found: what a plane states; None if it does not.
-        true: what the header says, of a frame; None if it does not.
         kind: of comparison.
-        how: they are compared.
+        code: of the difference.
+        attribute: keyword of the DICOM attribute, or what people call what is no single attribute.
+        true: what the header says, of a frame; None or an empty text if it does not.
+        of: the scans for which it is expected.
+        found: what a plane states; None if it does not. By default the value of the attribute.
+        how: they are compared; by default as the attribute's VR asks for.
         unit: of both.
         needed: whether a plane must state it if the header tells it.
         is_noted: whether it is worth a note if only one of both tells it.
-        excuse: what a program that is known to write something else is to be excused for.
+        excuse: what the vendor's workstation, which is known to write something else, is excused for.
     """
 
+    kind: Kind
     code: str
-    label: str
-    found: Callable[[Plane], Any]
+    attribute: str
     true: Callable[[SourceScan, int], Any]
     _: KW_ONLY
-    kind: Kind
-    how: Comparison
+    of: Callable[[SourceScan], bool] = lambda _scan: True
+    found: Callable[[Plane], Any] | None = None
+    how: Comparison | None = None
     unit: str = ""
     needed: Callable[[SourceScan, Plane], bool] = lambda _scan, _plane: True
     is_noted: bool = False
-    excuse: Excuse = no_excuse
+    excuse: Excuse | None = None
+
+    @cached_property
+    def vr(self) -> str:
+        """Value representation of the attribute (PS3.6); empty if it is no single one."""
+        return dictionary_VR(self.attribute) if tag_for_keyword(self.attribute) else ""
+
+    @property
+    def label(self) -> str:
+        """What people call it."""
+        return dictionary_description(self.attribute) if self.vr else self.attribute
+
+    @property
+    def comparison(self) -> Comparison:
+        """How what is found is compared with what is true."""
+        return self.how or (MOMENT if self.vr == "DT" else RELATIVE if self.vr in _NUMBERS else TEXT)
+
+    def stated(self, plane: Plane) -> Any:
+        """Return what a plane states; what cannot be read is its text, which then differs from what is true."""
+        if self.found is not None:
+            return self.found(plane)
+        value: Any = None
+        if self.vr == "DT":
+            value = plane.local_moment(self.attribute)
+        elif self.vr in _NUMBERS:
+            value = plane.number(self.attribute)
+        return plane.get(self.attribute) if value is None else value
+
+    def expected(self, scan: SourceScan, frame: int) -> Any:
+        """Return what the header says, of a frame; None if it does not."""
+        value = self.true(scan, frame) if self.of(scan) else None
+        return None if value == "" else value
 
 
 @dataclass
@@ -86,7 +121,7 @@ class Tally:
     largest: float = 0.0
     differing: int = 0
     missing: int = 0
-    untold: int = 0
+    unexpected: int = 0
 
 
 @dataclass
@@ -119,14 +154,14 @@ def _compare(
     fact: Fact, planes: Sequence[Plane], frames: Sequence[int | None], scan: SourceScan, results: FactResults
 ) -> None:
     tally = results.tallies.setdefault(fact.label, Tally())
-    truths = [fact.true(scan, frame) for frame in range(len(scan.frames))]
+    truths = [fact.expected(scan, frame) for frame in range(len(scan.frames))]
     known: dict[Hashable, tuple[float, str | None]] = {}
     worst: tuple[float, Plane, Any, Any] | None = None
     silent: Plane | None = None
     for plane, frame in zip(planes, frames, strict=True):
         if frame is None:
             continue
-        found, true = fact.found(plane), truths[frame]
+        found, true = fact.stated(plane), truths[frame]
         if found is None:
             tally.missing += true is not None
             silent = silent or (plane if true is not None else None)
@@ -136,13 +171,13 @@ def _compare(
             known[key] = _judged(fact, scan, plane, frame, found, true)
         away, note = known[key]
         tally.compared += true is not None
-        tally.untold += true is None and note is None
+        tally.unexpected += true is None and note is None
         if note is not None:
             results.notes.append(note)
         if note is not None or true is None:
             continue
         tally.largest = max(tally.largest, away)
-        if away > fact.how.allowed:
+        if away > fact.comparison.allowed:
             tally.differing += 1
             if worst is None or away > worst[0]:
                 worst = (away, plane, found, true)
@@ -151,8 +186,10 @@ def _compare(
 
 def _judged(fact: Fact, scan: SourceScan, plane: Plane, frame: int, found: Any, true: Any) -> tuple[float, str | None]:
     """Return how far what is found is from what is true, and what excuses it if that is too far."""
-    away = math.inf if true is None else fact.how.away(found, true)
-    return away, fact.excuse(scan, plane, frame, found, true) if away > fact.how.allowed else None
+    away = math.inf if true is None else fact.comparison.away(found, true)
+    if fact.excuse is None or away <= fact.comparison.allowed or plane.get(WORKSTATION) is None:
+        return away, None
+    return away, fact.excuse(scan, frame, found, true)
 
 
 def _report(
@@ -172,20 +209,18 @@ def _report(
         results.differences.append(_difference(fact, message, plane, tally.differing))
     if silent is not None:
         many = f" in {tally.missing} planes" if tally.missing > 1 else ""
-        true = next(value for frame in range(len(scan.frames)) if (value := fact.true(scan, frame)) is not None)
+        true = next(value for frame in range(len(scan.frames)) if (value := fact.expected(scan, frame)) is not None)
         message = f"{fact.label} is not stated{many}, expected {_shown(true, fact)}"
         if fact.needed(scan, silent):
             results.differences.append(_difference(fact, message, silent, tally.missing, "-missing"))
         elif fact.is_noted and not tally.compared:
             results.notes.append(message)
-    if fact.is_noted and tally.untold and not tally.compared:
+    if fact.is_noted and tally.unexpected and not tally.compared:
         results.notes.append(f"{fact.label} is stated, but missing in the header")
 
 
 def _difference(fact: Fact, message: str, plane: Plane, planes: int, suffix: str = "") -> Difference:
-    return Difference(
-        code=fact.code + suffix, kind=fact.kind, message=message, path=str(plane.file.path), planes=planes
-    )
+    return Difference(fact.code + suffix, fact.kind, message, str(plane.file.path), planes)
 
 
 def _shown(value: Any, fact: Fact) -> str:
@@ -248,19 +283,9 @@ def number_or_text(found: Any, true: Any) -> float:
     return 0.0 if found == true else math.inf
 
 
-def same_text(found: Any, true: Any) -> float:
-    """Return whether texts are the same, in the form that DICOM can hold."""
-    return 0.0 if plain(found) == plain(true) else math.inf
-
-
-def one_of(found: Any, true: Any) -> float:
-    """Return whether a value is one of those that may be."""
-    return 0.0 if found in true else math.inf
-
-
-def all_of(found: Any, true: Any) -> float:
-    """Compare terms with those that are to be there (`X`) and those that are not (`not X`)."""
-    return 0.0 if true <= found else math.inf
+def same_by(is_same: Callable[[Any, Any], bool]) -> Comparison:
+    """Compare by whether two values are the same."""
+    return Comparison(lambda found, true: 0.0 if is_same(found, true) else math.inf)
 
 
 def plain(text: Any) -> str:
@@ -271,6 +296,6 @@ def plain(text: Any) -> str:
 
 MOMENT = Comparison(seconds, 1e-3 + 1e-6)
 RELATIVE = Comparison(relative, _RELATIVE)  # Decimal Strings have ten digits and more
-TEXT = Comparison(same_text)
-ONE_OF = Comparison(one_of)
-TERMS = Comparison(all_of)
+TEXT = same_by(lambda found, true: plain(found) == plain(true))  # in the form that DICOM can hold
+ONE_OF = same_by(lambda found, true: found in true)
+TERMS = same_by(lambda found, true: true <= found)  # `X` is to be there, and `not X` is not

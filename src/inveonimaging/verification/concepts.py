@@ -8,34 +8,7 @@ from inveonimaging.checks.animals import ANY, limits_of
 from inveonimaging.checks.nuclides import NUCLIDES, nuclide_of
 from inveonimaging.verification.comparison import plain
 
-ISOTOPE_CODES = {  # CID 18 and 4020: SNOMED CT, and one of DICOM's own
-    "40565003": "C-11",
-    "21576001": "N-13",
-    "129504001": "O-15",
-    "77004003": "F-18",
-    "71633006": "Na-22",
-    "126600": "Sc-44",
-    "37225000": "Mn-52",
-    "425364008": "Cu-60",
-    "71425003": "Cu-61",
-    "422934004": "Cu-62",
-    "3932008": "Cu-64",
-    "2008008": "Ga-67",
-    "35337001": "Ga-68",
-    "53315004": "Ge-68",
-    "79523006": "Br-76",
-    "79197006": "Rb-82",
-    "10738001": "Y-86",
-    "63360001": "Zr-89",
-    "72454006": "Tc-99m",
-    "56609000": "In-111",
-    "21572004": "I-123",
-    "40937006": "I-124",
-    "68630002": "I-125",
-    "1368003": "I-131",
-    "447553000": "Lu-177",
-    "60057003": "Tl-201",
-}
+ISOTOPE_CODES = {each.code: each.name for each in NUCLIDES if each.code}
 _NAMES = (
     ("ammonia", "nh3"),
     ("edotreotide", "dotatoc"),

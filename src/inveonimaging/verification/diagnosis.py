@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inveonimaging.dicom_reading.planes import Float, Plane
 from inveonimaging.errors import InputError
 from inveonimaging.verification.layout import AS_IT_IS, LAYOUTS, Layout
-from inveonimaging.verification.planes import Float, Plane
 from inveonimaging.verification.source import SourceScan
 
 _STEP = 1.0 + 1e-6  # of a slope: what cutting off instead of rounding gives at most
@@ -199,7 +199,7 @@ def _wrong(case: _Case) -> npt.NDArray[np.bool_]:
 
 
 def _is_single(case: _Case) -> bool:
-    """Return whether one voxel is wrong, or those of one value by a step: no rule can be told from these alone."""
+    """Return whether one voxel is wrong, or those of one value by a step: no rule follows from these alone."""
     wrong, away = _wrong(case), np.abs(case.found - case.true)
     if not wrong.any() or wrong.all():
         return False

@@ -6,25 +6,30 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+from pydicom.uid import UID
+
+from inveonimaging.dicom_reading.planes import File, Plane, Reader, values_of
 from inveonimaging.dicom_reading.series import dicom_files
-from inveonimaging.errors import printable
+from inveonimaging.errors import InputError, printable
 from inveonimaging.inveon.pairs import no_pairs, scan_folder
 from inveonimaging.study.corrections import Corrections
-from inveonimaging.verification.deidentified import DEIDENTIFIED, Hidden, hidden_of, is_deidentified
-from inveonimaging.verification.manifest import Manifest, manifest_beside
+from inveonimaging.verification.deidentified import DEIDENTIFIED, hidden_of, is_deidentified
+from inveonimaging.verification.manifest import manifest_beside
 from inveonimaging.verification.pairing import paired
-from inveonimaging.verification.planes import Found, Plane, read_files, values_of
 from inveonimaging.verification.result import Difference, Kind, StudyCheck, Verification
 from inveonimaging.verification.series import check_series, sop_class_of
-from inveonimaging.verification.source import SourceScan, SourceStudy, read_source, scans_of
+from inveonimaging.verification.source import SourceScan, read_source, scans_of
 from inveonimaging.verification.vendor import has_own_time, study_notes
 
 Progress = Callable[[int, int], None]
 """Called with how many files and planes are done, and how many there are as far as is known."""
 
 _NAMED = 3
+_SERIES = ("SeriesInstanceUID", "Modality", "Rows", "Columns")
 
 
 def _no_progress(_done: int, _total: int) -> None:
@@ -59,7 +64,14 @@ def verify(
     outputs = [output for _, output in places]
     return Verification(
         studies=tuple(
-            compare(each, [output], corrections or Corrections(), counter, _inside(output, outputs), name=output)
+            compare(
+                each,
+                [output],
+                corrections or Corrections(),
+                counter,
+                {other for other in outputs if output in other.parents},
+                name=output,
+            )
             for each, output in places
         )
     )
@@ -82,11 +94,6 @@ class _Counter:
     def step(self) -> None:
         self._done += 1
         self._progress(self._done, max(self._total, self._done))
-
-
-def _inside(folder: Path, others: Iterable[Path]) -> set[Path]:
-    """Return those of the folders that are below this one."""
-    return {other for other in others if folder in other.parents}
 
 
 def _below(source: Path, dicom: Path) -> Iterator[tuple[Path, Path]]:
@@ -114,121 +121,141 @@ def compare(
         corrections: those of the conversion.
         counter: of progress.
         others: folders of other studies, which are left out.
-        name: what stands for `paths`.
+        name: what `paths` are called.
     """
     manifest = manifest_beside([name, *paths])
     given = corrections.completed(manifest.corrections)
     study = read_source(source, given)
     files = [file for file in dicom_files(paths) if not any(other in file.parents for other in others)]
     counter.expect(len(files))
-    found = read_files(files, counter.step)
-    scans = scans_of(study, [_size(planes) for planes in found.series])
-    if not is_deidentified(found.series):
-        return _Comparison(study, scans, found, manifest, name, counter).check(given)
-    hidden = hidden_of(scans, found.series)
-    scans = tuple(map(hidden.scan, scans))
-    return _Comparison(study, scans, found, manifest, name, counter, hidden).check(given)
-
-
-def _size(planes: Sequence[Plane]) -> tuple[int, int, int]:
-    return int(planes[0].get("Columns")), int(planes[0].get("Rows")), len(planes)
+    found = _read(files, counter.step)
+    sizes = [(int(planes[0].get("Columns")), int(planes[0].get("Rows")), len(planes)) for planes in found.series]
+    scans = scans_of(study, sizes)
+    hidden = hidden_of(scans, found.series) if is_deidentified(found.series) else None
+    scans = tuple(map(hidden.scan, scans)) if hidden else scans
+    pairs = paired(found.series, scans, manifest.sources)
+    counter.expect(sum(len(found.series[n]) for n in pairs.made))
+    checks = {n: check_series(found.series[n], scans[m], counter.step) for n, m in pairs.made.items()}
+    made = [found.series[n] for n in pairs.made]
+    differences = [
+        *(_missing(scans[m]) for m in pairs.missing),
+        *(_extra(found.series[n]) for n in pairs.extra),
+        *_damaged(found.damaged),
+        *_doubled_uids(found.series),
+        *(_of_study(made) if study.is_whole else ()),
+        *_shared_uids(made),
+        *_study_time(made, [scan.start for scan in scans if scan.start is not None], is_whole=study.is_whole),
+        *(hidden.left(found.series) if hidden else ()),
+    ]
+    return StudyCheck(
+        source=str(study.study.source),
+        dicom=str(name),
+        series=tuple(checks[n] for n, _ in sorted(pairs.made.items(), key=lambda pair: pair[1])),
+        differences=tuple(differences),
+        notes=(
+            *study.notes,
+            *manifest.note(given),
+            *_left_aside(found.others),
+            *study_notes(made),
+            *((DEIDENTIFIED,) if hidden else ()),
+        ),
+        assumed=given.shown,
+    )
 
 
 @dataclass(frozen=True)
-class _Comparison:
-    study: SourceStudy
-    scans: tuple[SourceScan, ...]
-    found: Found
-    manifest: Manifest
-    name: Path
-    counter: _Counter
-    hidden: Hidden | None = None
+class _Found:
+    """What was read: planes by series, and files that are no images or cannot be read."""
 
-    def check(self, given: Corrections) -> StudyCheck:
-        series = self.found.series
-        pairs = paired(series, self.scans, self.manifest.sources)
-        for n in pairs.made:
-            self.counter.expect(len(series[n]))
-        checks = {n: check_series(series[n], self.scans[m], self.counter.step) for n, m in pairs.made.items()}
-        differences = [
-            *(self._missing(self.scans[m]) for m in pairs.missing),
-            *(self._extra(series[n]) for n in pairs.extra),
-            *self._damaged(),
-            *_doubled_uids(series),
-            *self._study([series[n] for n in pairs.made]),
-            *self._study_time([series[n] for n in pairs.made]),
-            *(self.hidden.left(series) if self.hidden else ()),
-        ]
-        return StudyCheck(
-            source=str(self.study.study.source),
-            dicom=str(self.name),
-            series=tuple(checks[n] for n, _ in sorted(pairs.made.items(), key=lambda pair: pair[1])),
-            differences=tuple(differences),
-            notes=(
-                *self.study.notes,
-                *self.manifest.note(given),
-                *self._others(),
-                *study_notes([series[n] for n in pairs.made]),
-                *((DEIDENTIFIED,) if self.hidden else ()),
-            ),
-            assumed=given.shown,
-        )
+    series: tuple[tuple[Plane, ...], ...]
+    damaged: tuple[InputError, ...]
+    others: tuple[Path, ...]
 
-    def _missing(self, scan: SourceScan) -> Difference:
-        message = f"{scan.name} has no series: {scan.planes} planes of {scan.modality} are missing"
-        return Difference(
-            code="series-missing",
-            kind=Kind.INSTANCES,
-            message=message,
-            path=str(scan.image.pair.header),
-            planes=scan.planes,
-        )
 
-    def _extra(self, planes: Sequence[Plane]) -> Difference:
-        first = planes[0]
-        size = f"{len(planes)} planes of {first.get('Columns')} x {first.get('Rows')}"
-        message = f"a series that fits no scan: {size}, {sop_class_of(first)}"
-        path = str(first.file.path)
-        return Difference(code="series-extra", kind=Kind.INSTANCES, message=message, path=path, planes=len(planes))
+def _read(paths: Sequence[Path], step: Callable[[], None]) -> _Found:
+    """Read files but for their pixels, and call `step` after each.
 
-    def _damaged(self) -> Iterator[Difference]:
-        for error in self.found.damaged:
-            message = error.message or str(error)
-            yield Difference(code="file-unreadable", kind=Kind.INSTANCES, message=message, path=error.path)
+    Series are in the order in which files name them. Instances of several modalities or sizes that share a Series
+    Instance UID are kept apart.
+    """
+    reader = Reader()
+    series: dict[tuple[Any, ...], list[Plane]] = {}
+    damaged: list[InputError] = []
+    others: list[Path] = []
+    for path in paths:
+        try:
+            file = reader.read(path)
+            if not _is_image(file):
+                others.append(path)
+            else:
+                series.setdefault(tuple(map(file.values.get, _SERIES)), []).extend(file.planes)
+        except InputError as error:
+            damaged.append(error)
+        step()
+    return _Found(tuple(map(tuple, series.values())), tuple(damaged), tuple(others))
 
-    def _others(self) -> Iterator[str]:
-        if self.found.others:
-            names = ", ".join(printable(path.name, 40) for path in self.found.others[:_NAMED])
-            yield f"{len(self.found.others)} DICOM files without an image are left aside: {names}"
-        if self.hidden:
-            yield DEIDENTIFIED
 
-    def _study(self, series: Sequence[Sequence[Plane]]) -> Iterator[Difference]:
-        planes = [planes[0] for planes in series]
-        for code, label, keyword in (
-            ("study-uid", "Study Instance UID", "StudyInstanceUID"),
-            ("study-date-time", "Study Date", "StudyDate"),
-            ("study-date-time", "Study Time", "StudyTime"),
-        ):
-            is_known = code == "study-date-time" and all(map(has_own_time, planes))
-            if self.study.is_whole and not is_known and len(values_of(planes, keyword)) > 1:
-                message = f"the series have {len(values_of(planes, keyword))} different values of {label}, expected one"
-                yield Difference(code=code, kind=Kind.IDENTITY, message=message, path=str(planes[0].file.path))
-        yield from _shared_uids(series)
+def _is_image(file: File) -> bool:
+    """Return whether a file holds an image.
 
-    def _study_time(self, series: Sequence[Sequence[Plane]]) -> Iterator[Difference]:
-        starts = [scan.start for scan in self.scans if scan.start is not None]
-        if not starts:
+    Raises:
+        InputError: it should hold one.
+    """
+    if file.values.get("Rows") and file.values.get("Columns"):
+        return True
+    if "Image" in UID(file.values.get("MediaStorageSOPClassUID") or "").name:
+        raise InputError("ends before it says how large its image is", path=file.path)
+    return False
+
+
+def _missing(scan: SourceScan) -> Difference:
+    message = f"{scan.name} has no series: {scan.planes} planes of {scan.modality} are missing"
+    return Difference("series-missing", Kind.INSTANCES, message, str(scan.image.pair.header), scan.planes)
+
+
+def _extra(planes: Sequence[Plane]) -> Difference:
+    first = planes[0]
+    size = f"{len(planes)} planes of {first.get('Columns')} x {first.get('Rows')}"
+    message = f"a series that fits no scan: {size}, {sop_class_of(first)}"
+    return Difference("series-extra", Kind.INSTANCES, message, str(first.file.path), len(planes))
+
+
+def _damaged(errors: Iterable[InputError]) -> Iterator[Difference]:
+    for error in errors:
+        yield Difference("file-unreadable", Kind.INSTANCES, error.message or str(error), error.path)
+
+
+def _left_aside(others: Sequence[Path]) -> Iterator[str]:
+    if others:
+        names = ", ".join(printable(path.name, 40) for path in others[:_NAMED])
+        yield f"{len(others)} DICOM files without an image are left aside: {names}"
+
+
+def _of_study(series: Sequence[Sequence[Plane]]) -> Iterator[Difference]:
+    """Yield what is not the same in all series of a study."""
+    planes = [planes[0] for planes in series]
+    for code, label, keyword in (
+        ("study-uid", "Study Instance UID", "StudyInstanceUID"),
+        ("study-date-time", "Study Date", "StudyDate"),
+        ("study-date-time", "Study Time", "StudyTime"),
+    ):
+        is_known = code == "study-date-time" and all(map(has_own_time, planes))
+        count = len(values_of(planes, keyword))
+        if count > 1 and not is_known:
+            message = f"the series have {count} different values of {label}, expected one"
+            yield Difference(code, Kind.IDENTITY, message, str(planes[0].file.path))
+
+
+def _study_time(
+    series: Sequence[Sequence[Plane]], starts: Sequence[datetime], *, is_whole: bool
+) -> Iterator[Difference]:
+    """Yield one difference if a Study Date and Time is not the start of the first scan; of a part it may be earlier."""
+    for first in (planes[0] for planes in series if starts):
+        stated = None if has_own_time(first) else first.moment("StudyDate", "StudyTime")
+        if stated is not None and (stated != min(starts) if is_whole else stated > min(starts)):
+            message = f"Study Date and Time is {stated}, expected {min(starts)}, the start of the first scan"
+            yield Difference("study-time", Kind.TIMES, message, str(first.file.path))
             return
-        for planes in series:
-            if has_own_time(planes[0]):
-                continue
-            stated = planes[0].moment("StudyDate", "StudyTime")
-            is_wrong = stated is not None and (stated != min(starts) if self.study.is_whole else stated > min(starts))
-            if is_wrong:
-                message = f"Study Date and Time is {stated}, expected {min(starts)}, the start of the first scan"
-                yield Difference(code="study-time", kind=Kind.TIMES, message=message, path=str(planes[0].file.path))
-                return
 
 
 def _shared_uids(series: Sequence[Sequence[Plane]]) -> Iterator[Difference]:
@@ -238,7 +265,7 @@ def _shared_uids(series: Sequence[Sequence[Plane]]) -> Iterator[Difference]:
         uid = str(planes[0].get("SeriesInstanceUID"))
         if counts.pop(uid, 0) > 1:
             message = f"series of different kinds share the Series Instance UID {printable(uid)}"
-            yield Difference(code="series-uid", kind=Kind.IDENTITY, message=message, path=str(planes[0].file.path))
+            yield Difference("series-uid", Kind.IDENTITY, message, str(planes[0].file.path))
 
 
 def _doubled_uids(series: Iterable[Sequence[Plane]]) -> Iterator[Difference]:
@@ -252,6 +279,4 @@ def _doubled_uids(series: Iterable[Sequence[Plane]]) -> Iterator[Difference]:
         paths = next(iter(doubled.values()))
         names = " and ".join(printable(path.name, 40) for path in paths[:_NAMED])
         message = f"{len(doubled)} SOP Instance UIDs are those of several files: {names} have one"
-        yield Difference(
-            code="sop-instance-uid", kind=Kind.INSTANCES, message=message, path=str(paths[0]), planes=len(doubled)
-        )
+        yield Difference("sop-instance-uid", Kind.INSTANCES, message, str(paths[0]), len(doubled))

@@ -32,7 +32,7 @@ class Manifest:
 
 
 def manifest_beside(paths: Iterable[Path]) -> Manifest:
-    """Return the first manifest that stands in one of these folders, or in that above a file; else an empty one.
+    """Return the first manifest in one of these folders, or in that above a file; else an empty one.
 
     It is a hint, not evidence: what cannot be understood in it is left aside.
     """

@@ -7,10 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
+from inveonimaging.dicom_reading.planes import Plane
 from inveonimaging.errors import InputError
-from inveonimaging.verification.correlation import correlation, sample
-from inveonimaging.verification.layout import LAYOUTS
-from inveonimaging.verification.planes import Plane
+from inveonimaging.verification.layout import LAYOUTS, correlation, sample
 from inveonimaging.verification.source import SourceScan
 
 SeriesOfPlanes = tuple[Plane, ...]
@@ -41,7 +40,7 @@ def paired(
     Args:
         series: as they were read.
         scans: what the source holds.
-        sources: header file and part of each series, by Series Instance UID, as a manifest tells it.
+        sources: header file and part of each series, by Series Instance UID, as a manifest records it.
     """
     scores = {(n, m): _score(planes, scan, sources) for n, planes in enumerate(series) for m, scan in enumerate(scans)}
     for pair in _doubtful(scores):
@@ -67,8 +66,8 @@ def _doubtful(scores: Mapping[tuple[int, int], float]) -> list[tuple[int, int]]:
 
 def _score(planes: SeriesOfPlanes, scan: SourceScan, sources: Mapping[str, tuple[str, str]]) -> float:
     first, grid = planes[0], scan.image.grid
-    told = sources.get(str(first.get("SeriesInstanceUID")))
-    if told == (scan.image.pair.header.name, scan.image.part_name):
+    recorded = sources.get(str(first.get("SeriesInstanceUID")))
+    if recorded == (scan.image.pair.header.name, scan.image.part_name):
         return _BY_MANIFEST
     columns, rows = first.get("Columns"), first.get("Rows")
     if (columns, rows) not in (grid.shape[:2], grid.shape[1::-1]):

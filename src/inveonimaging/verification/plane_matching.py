@@ -7,17 +7,15 @@ are left over go to the slices that are left over, if their values say so.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from inveonimaging.dicom_reading.planes import Float, Plane
 from inveonimaging.errors import InputError
-from inveonimaging.verification.correlation import correlation, sample
-from inveonimaging.verification.layout import AS_IT_IS, LAYOUTS, Layout
-from inveonimaging.verification.planes import Float, Plane
+from inveonimaging.verification.layout import AS_IT_IS, LAYOUTS, Layout, correlation, sample
 from inveonimaging.verification.source import SourceScan
 
 Slot = tuple[int, int]
@@ -37,9 +35,9 @@ class Placing:
 
     Attributes:
         slots: of each plane; None for one that has none.
-        layout: how the source's rows and columns stand in the planes.
-        by_position: whether the stated positions told the slices; else their order did.
-        by_time: whether something stated told the frames; else their order did.
+        layout: which way the source's rows and columns run in the planes.
+        by_position: whether the stated positions identify the slices; else their order does.
+        by_time: whether something stated identifies the frames; else their order does.
     """
 
     slots: tuple[Slot | None, ...]
@@ -71,7 +69,7 @@ class _Placer:
         return Placing(tuple(slots), layout, by_position, by_time, frozenset(self._doubles(slots)))
 
     def _doubles(self, slots: list[Slot | None]) -> Iterator[int]:
-        """Yield, and take out of their slots, the planes that stand where an earlier one does."""
+        """Yield, and take out of their slots, the planes that are where an earlier one is."""
         taken: set[Slot] = set()
         for index, slot in enumerate(slots):
             if slot in taken:
@@ -97,9 +95,11 @@ class _Placer:
         if self.frames == 1:
             return [0] * len(self.planes), True
         ways = [way for way in self._ways() if any(each is not None for each in way)]
-        scores = [sum(min(count, self.slices) for count in _counted(way).values()) for way in ways]
+        counts = [Counter(frame for frame in way if frame is not None) for way in ways]
+        scores = [sum(min(count, self.slices) for count in each.values()) for each in counts]
         if not ways or max(scores) * 2 < len(self.planes):
-            return [min(rank // self.slices, self.frames - 1) for rank in _ranks(self._order())], False
+            ranks = {key: rank for rank, key in enumerate(sorted(self._order()))}
+            return [min(ranks[key] // self.slices, self.frames - 1) for key in self._order()], False
         order = sorted(range(len(ways)), key=lambda n: -scores[n])
         best = list(ways[order[0]])
         for index in (index for index, frame in enumerate(best) if frame is None):
@@ -125,13 +125,10 @@ class _Placer:
         yield _ranked([plane.vector("TimeSlotVector") for plane in self.planes], by_step)
         for keyword in ("TemporalPositionIndex", "TemporalPositionIdentifier"):
             yield _ranked([plane.number(keyword) for plane in self.planes], by_step)
-        yield self._numbered("ImageIndex", by_step.get)
+        indices = [plane.number("ImageIndex") for plane in self.planes]
+        yield [None if each is None else by_step.get((int(each) - 1) // self.slices) for each in indices]
         numbers = [plane.number("AcquisitionNumber") for plane in self.planes]
         yield _nearest(numbers, [frame + 1.0 for frame in range(self.frames)])
-
-    def _numbered(self, keyword: str, frame_of: Callable[[int], int | None]) -> list[int | None]:
-        found = [plane.number(keyword) for plane in self.planes]
-        return [None if each is None else frame_of((int(each) - 1) // self.slices) for each in found]
 
     def _by_likeness(
         self, frames: list[int | None], stated: list[int | None], layout: Layout
@@ -184,10 +181,7 @@ class _Placer:
             pixels = self.planes[index].pixels()
         except InputError:
             return 0.0
-        return correlation(layout.undone(pixels), self._true(slot))
-
-    def _true(self, slot: Slot) -> npt.NDArray[np.float64]:
-        return self.scan.plane(*slot)
+        return correlation(layout.undone(pixels), self.scan.plane(*slot))
 
     def _filled(self, frames: list[int | None], slices: list[int | None], layout: Layout) -> list[Slot | None]:
         """Return the slots, those left empty filled with planes left over whose values fit there."""
@@ -236,7 +230,7 @@ class _Placer:
 
 
 def stated_layout(planes: Sequence[Plane], scan: SourceScan) -> Layout:
-    """Return how rows and columns stand in the planes, if the stated corners are those of the source's slices.
+    """Return which way rows and columns run in the planes, if the stated corners are those of the source's slices.
 
     Planes whose corners lie elsewhere are taken to hold the pixels as the source has them.
     """
@@ -247,11 +241,16 @@ def stated_layout(planes: Sequence[Plane], scan: SourceScan) -> Layout:
     turned = probe.cosines @ grid.axes[:, :2]  # (row, column) against (i, j)
     for layout in LAYOUTS:
         if np.allclose(turned, layout.cosines, atol=_NEAR):
-            i, j = layout.first(grid.shape[0], grid.shape[1])
-            corner = grid.positions[0] + grid.axes[:, :2] @ (np.array([i, j]) * grid.spacing_mm[:2])
-            away = (probe.position - corner) @ grid.axes[:, :2]
+            away = (probe.position - corner_of(scan, layout, 0)) @ grid.axes[:, :2]
             return layout if np.all(np.abs(away) < np.array(grid.spacing_mm[:2]) / 2) else AS_IT_IS
     return AS_IT_IS
+
+
+def corner_of(scan: SourceScan, layout: Layout, k: int) -> Float:
+    """Return where the first pixel of a slice's plane is, LPS mm."""
+    grid = scan.image.grid
+    i, j = layout.first(grid.shape[0], grid.shape[1])
+    return np.asarray(grid.positions[k] + grid.axes[:, :2] @ (np.array([i, j]) * grid.spacing_mm[:2]))
 
 
 def _is_complete(frames: list[int | None], slices: list[int | None], frame_count: int, slice_count: int) -> bool:
@@ -299,14 +298,3 @@ def _ranked(found: Sequence[float | None], by_step: dict[int, int]) -> list[int 
     if len(ranks) != len(by_step):
         return []
     return [None if value is None else by_step[ranks[value]] for value in found]
-
-
-def _ranks(keys: Sequence[tuple[float, int]]) -> list[int]:
-    ranks = [0] * len(keys)
-    for rank, index in enumerate(sorted(range(len(keys)), key=keys.__getitem__)):
-        ranks[index] = rank
-    return ranks
-
-
-def _counted(frames: list[int | None]) -> Counter[int]:
-    return Counter(frame for frame in frames if frame is not None)

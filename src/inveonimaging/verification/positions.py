@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from inveonimaging.dicom_reading.planes import Float, Plane
 from inveonimaging.errors import printable
 from inveonimaging.verification.layout import Layout
-from inveonimaging.verification.plane_matching import Placing
-from inveonimaging.verification.planes import Float, Plane
+from inveonimaging.verification.plane_matching import Placing, corner_of
 from inveonimaging.verification.result import Difference, Kind
-from inveonimaging.verification.sop_classes import NM
-from inveonimaging.verification.source import SourceScan
+from inveonimaging.verification.source import NM, SourceScan
 
 ALLOWED_MM = 1e-3  # a thousandth of a millimetre: what three decimals give
 _COSINES = 1e-4
@@ -36,7 +35,7 @@ class _Wrong:
     """Planes that differ in one way: the first of them, what it states, what is true, how many, and how far away."""
 
     plane: Plane
-    found: Float | str
+    found: Float | str | None
     true: Float | str
     planes: int = 0
     largest: float = 0.0
@@ -57,26 +56,27 @@ def compare_positions(planes: Sequence[Plane], scan: SourceScan, placing: Placin
     """Compare where planes say that they are with where the source's slices are."""
     result = Placed()
     wrong: dict[str, _Wrong] = {}
-    silent: dict[str, _Wrong] = {}
     directions, spacing, thickness = _expected(scan, placing.layout)
     for plane, slot in zip(planes, placing.slots, strict=True):
         if slot is None:
             continue
-        position = _corner(scan, placing.layout, slot[1])
-        _look(silent, wrong, "position", plane, plane.position, position, ALLOWED_MM)
-        _look(silent, wrong, "orientation", plane, plane.cosines, directions, _COSINES)
-        _look(silent, wrong, "pixel-spacing", plane, plane.spacing, spacing, _SAME * float(spacing.max()))
+        position = corner_of(scan, placing.layout, slot[1])
+        _look(wrong, "position", plane, plane.position, position, ALLOWED_MM)
+        _look(wrong, "orientation", plane, plane.cosines, directions, _COSINES)
+        _look(wrong, "pixel-spacing", plane, plane.spacing, spacing, _SAME * float(spacing.max()))
         for code, keyword in (("slice-thickness", "SliceThickness"), ("slice-spacing", "SpacingBetweenSlices")):
             found = plane.number(keyword)
             if found is not None or (code == "slice-spacing" and plane.get("SOPClassUID") in NM):
                 array = None if found is None else np.array([found])
-                _look(silent, wrong, code, plane, array, thickness, _SAME * float(thickness[0]))
-        _posture(wrong, plane, scan)
+                _look(wrong, code, plane, array, thickness, _SAME * float(thickness[0]))
+        stated, posture = plane.get("PatientPosition"), scan.image.grid.orientation
+        if stated and posture and stated != posture.name:
+            wrong.setdefault("patient-position", _Wrong(plane, str(stated), posture.name)).planes += 1
         away = _corners_away(plane, position, directions, spacing, scan, placing.layout)
         result.planes += away is not None
         result.largest = max(result.largest, away or 0.0)
-    result.differences += [_difference(code, each) for code, each in wrong.items()]
-    result.differences += [_missing(code, each) for code, each in silent.items()]
+    in_order = sorted(wrong.items(), key=lambda pair: pair[0].endswith("-missing"))
+    result.differences += [_difference(code, each) for code, each in in_order]
     if not scan.image.grid.orientation:
         result.notes.append("the header does not tell the animal's posture; placed like feet first, supine")
     return result
@@ -91,39 +91,14 @@ def _expected(scan: SourceScan, layout: Layout) -> tuple[Float, Float, Float]:
     return np.asarray(directions + 0.0), spacing, np.array([z])
 
 
-def _corner(scan: SourceScan, layout: Layout, k: int) -> Float:
-    """Return where the first pixel of a slice's plane is, LPS mm."""
-    grid = scan.image.grid
-    i, j = layout.first(grid.shape[0], grid.shape[1])
-    offset = grid.axes[:, :2] @ (np.array([i, j]) * grid.spacing_mm[:2])
-    return np.asarray(grid.positions[k] + offset)
-
-
-def _look(
-    silent: dict[str, _Wrong],
-    wrong: dict[str, _Wrong],
-    code: str,
-    plane: Plane,
-    found: Float | None,
-    true: Float,
-    allowed: float,
-) -> None:
+def _look(wrong: dict[str, _Wrong], code: str, plane: Plane, found: Float | None, true: Float, allowed: float) -> None:
     if found is None:
-        silent.setdefault(code, _Wrong(plane, "", true)).planes += 1
-        return
-    away = float(np.abs(found - true).max())
-    if away > allowed:
+        wrong.setdefault(f"{code}-missing", _Wrong(plane, None, true)).planes += 1
+    elif float(np.abs(found - true).max()) > allowed:
         each = wrong.setdefault(code, _Wrong(plane, found, true))
         each.planes += 1
         each.largest = max(each.largest, float(np.linalg.norm(found - true)))
-        if code == "position":
-            each.moved.append(np.asarray(found - true))
-
-
-def _posture(wrong: dict[str, _Wrong], plane: Plane, scan: SourceScan) -> None:
-    stated, true = plane.get("PatientPosition"), scan.image.grid.orientation
-    if stated and true and stated != true.name:
-        wrong.setdefault("patient-position", _Wrong(plane, str(stated), true.name)).planes += 1
+        each.moved.append(np.asarray(found - true))
 
 
 def _corners_away(
@@ -144,7 +119,11 @@ def _corners_away(
 
 def _difference(code: str, wrong: _Wrong) -> Difference:
     many = f" in {wrong.planes} planes" if wrong.planes > 1 else ""
-    message = f"{_LABELS[code]} is {_shown(wrong.found)}, expected {_shown(wrong.true)}{many}"
+    label = _LABELS[code.removesuffix("-missing")]
+    if wrong.found is None:
+        message = f"{label} is not stated{many}, expected {_shown(wrong.true)}"
+    else:
+        message = f"{label} is {_shown(wrong.found)}, expected {_shown(wrong.true)}{many}"
     if code == "position":
         message += f"; up to {wrong.largest:.4g} mm away{_common_shift(wrong)}"
     if code == "pixel-spacing" and isinstance(wrong.found, np.ndarray) and isinstance(wrong.true, np.ndarray):
@@ -152,8 +131,7 @@ def _difference(code: str, wrong: _Wrong) -> Difference:
         message += "; rows and columns have changed places" if is_turned else ""
     if code == "orientation" and isinstance(wrong.found, np.ndarray) and isinstance(wrong.true, np.ndarray):
         message += _turned(wrong.found, wrong.true)
-    path = str(wrong.plane.file.path)
-    return Difference(code=code, kind=Kind.POSITIONS, message=message, path=path, planes=wrong.planes)
+    return Difference(code, Kind.POSITIONS, message, str(wrong.plane.file.path), wrong.planes)
 
 
 def _common_shift(wrong: _Wrong) -> str:
@@ -170,13 +148,6 @@ def _turned(found: Float, true: Float) -> str:
 
 
 _WAYS = ("", "mirrored", "rotated by 180 degrees")
-
-
-def _missing(code: str, wrong: _Wrong) -> Difference:
-    many = f" in {wrong.planes} planes" if wrong.planes > 1 else ""
-    message = f"{_LABELS[code]} is not stated{many}, expected {_shown(wrong.true)}"
-    path = str(wrong.plane.file.path)
-    return Difference(code=f"{code}-missing", kind=Kind.POSITIONS, message=message, path=path, planes=wrong.planes)
 
 
 def _shown(value: Float | str) -> str:

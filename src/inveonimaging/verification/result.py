@@ -28,7 +28,7 @@ class Agreement(str, Enum):
     NOT_STATED = "not stated"  # the header says it, the DICOM does not; or neither does
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Difference:
     """One thing that is not as the source has it.
 

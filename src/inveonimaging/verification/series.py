@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from pydicom.uid import UID
 
+from inveonimaging.dicom_reading.planes import Plane, values_of
 from inveonimaging.errors import listed, printable
-from inveonimaging.verification.attributes import FACTS
 from inveonimaging.verification.comparison import FactResults, compare_facts
-from inveonimaging.verification.indices import compare_indices
+from inveonimaging.verification.facts import FACTS
 from inveonimaging.verification.layout import AS_IT_IS, Layout
-from inveonimaging.verification.plane_matching import Placing, place
-from inveonimaging.verification.planes import Plane, values_of
+from inveonimaging.verification.plane_matching import Placing, Slot, place
 from inveonimaging.verification.positions import Placed, compare_positions
 from inveonimaging.verification.result import Agreement, Check, Difference, Kind, SeriesCheck
 from inveonimaging.verification.source import SourceScan
@@ -75,14 +76,8 @@ def _instances(planes: Sequence[Plane], scan: SourceScan, placing: Placing) -> I
     missing = [slot for slot in slots if slot not in taken]
     if missing:
         named = listed([f"frame {f} slice {k}" for f, k in missing], _NAMED)
-        message = f"{len(missing)} of {len(slots)} planes are missing: {named}{_said_itself(planes)}"
-        yield Difference(
-            code="instances-missing",
-            kind=Kind.INSTANCES,
-            message=message,
-            path=str(planes[0].file.path.parent),
-            planes=len(missing),
-        )
+        message = f"{len(missing)} of {len(slots)} planes are missing: {named}{_own_count(planes)}"
+        yield Difference("instances-missing", Kind.INSTANCES, message, str(planes[0].file.path.parent), len(missing))
     doubles = [planes[index] for index in sorted(placing.doubles)]
     if doubles:
         yield _about(doubles, "instances-double", "are where another plane of the same frame is")
@@ -91,17 +86,16 @@ def _instances(planes: Sequence[Plane], scan: SourceScan, placing: Placing) -> I
         yield _about(extra, "instances-extra", "fit no slice of the source")
 
 
-def _said_itself(planes: Sequence[Plane]) -> str:
+def _own_count(planes: Sequence[Plane]) -> str:
     """Return that the series says itself how many images it had, where these are more than there are."""
-    said = planes[0].number("NumberOfSeriesRelatedInstances") or 0.0
-    lost = said - len({id(plane.file) for plane in planes})
-    return f"; the series says itself that it has {said:g} images: {lost:g} were lost since" if lost > 0 else ""
+    stated = planes[0].number("NumberOfSeriesRelatedInstances") or 0.0
+    lost = stated - len({id(plane.file) for plane in planes})
+    return f"; the series says itself that it has {stated:g} images: {lost:g} were lost since" if lost > 0 else ""
 
 
 def _about(planes: Sequence[Plane], code: str, words: str) -> Difference:
     message = f"{len(planes)} planes {words}: {listed([printable(plane.name, 60) for plane in planes], _NAMED)}"
-    path = str(planes[0].file.path)
-    return Difference(code=code, kind=Kind.INSTANCES, message=message, path=path, planes=len(planes))
+    return Difference(code, Kind.INSTANCES, message, str(planes[0].file.path), len(planes))
 
 
 def _uids(planes: Sequence[Plane]) -> Iterator[Difference]:
@@ -111,20 +105,18 @@ def _uids(planes: Sequence[Plane]) -> Iterator[Difference]:
         path = str(planes[0].file.path)
         if len(values) > 1:
             message = f"the planes of the series have {len(values)} different values of {label}, expected one"
-            yield Difference(code=code, kind=Kind.IDENTITY, message=message, path=path, planes=len(planes))
+            yield Difference(code, Kind.IDENTITY, message, path, len(planes))
         elif values == (None,) and keyword != "SOPClassUID":
             message = f"{label} is not stated"
-            yield Difference(code=f"{code}-missing", kind=Kind.IDENTITY, message=message, path=path, planes=len(planes))
+            yield Difference(f"{code}-missing", Kind.IDENTITY, message, path, len(planes))
     wrong = list(dict.fromkeys(plane.file for plane in planes if plane.file.is_mislabelled)) if planes else []
     if wrong:
         message = f"SOP Class or SOP Instance UID of {len(wrong)} files is not that of their file meta information"
-        yield Difference(
-            code="file-meta", kind=Kind.IDENTITY, message=message, path=str(wrong[0].path), planes=len(wrong)
-        )
+        yield Difference("file-meta", Kind.IDENTITY, message, str(wrong[0].path), len(wrong))
 
 
 def _ways(placing: Placing, scan: SourceScan, *, is_same: bool) -> Iterator[str]:
-    """Yield how planes were told apart, if not by what they should state."""
+    """Yield how planes were identified, if not by what they should state."""
     if not placing.by_position:
         yield "positions do not show which slice a plane is; matched by order and values"
     if not placing.by_time:
@@ -158,12 +150,12 @@ def _checks(
     yield check(Kind.POSITIONS, f"corners of {_plural(placed.planes, 'plane')}", distance, something=placed.planes > 0)
     for kind in (Kind.TIMES, Kind.UNITS, Kind.TRACER, Kind.CORRECTIONS, Kind.IDENTITY, Kind.HEADER):
         facts = [fact for fact in FACTS if fact.kind is kind]
-        told = [fact for fact in facts if stated.tallies[fact.label].compared]
-        if told or kind in differing:
-            worst = [f for f in told if stated.tallies[f.label].differing]
-            compared = ", ".join(fact.label for fact in told)
+        compared_facts = [fact for fact in facts if stated.tallies[fact.label].compared]
+        if compared_facts or kind in differing:
+            worst = [f for f in compared_facts if stated.tallies[f.label].differing]
+            compared = ", ".join(fact.label for fact in compared_facts)
             shown = ", ".join(_largest(fact.label, stated.tallies[fact.label].largest) for fact in worst[:_NAMED])
-            yield check(kind, compared, shown, something=bool(told))
+            yield check(kind, compared, shown, something=bool(compared_facts))
 
 
 def _largest(label: str, away: float) -> str:
@@ -172,3 +164,59 @@ def _largest(label: str, away: float) -> str:
 
 def _plural(count: int, what: str) -> str:
     return f"{count:,} {what}" + ("" if count == 1 else "s")
+
+
+_Count = Callable[[int, int, int], int]
+_COUNTS: tuple[tuple[str, str, str, _Count], ...] = (  # of step in time, slice, and slices in all: from 0
+    ("image-index", "Image Index", "ImageIndex", lambda step, k, slices: step * slices + k + 1),
+    ("stack-position", "In-Stack Position Number", "InStackPositionNumber", lambda _step, k, _slices: k + 1),
+    ("temporal-position", "Temporal Position Index", "TemporalPositionIndex", lambda step, _k, _slices: step + 1),
+)
+_Placed = tuple[Plane, Slot]
+
+
+def compare_indices(planes: Sequence[Plane], scan: SourceScan, placing: Placing) -> Iterator[Difference]:
+    """Yield what planes are counted wrongly; slices may be counted from either end, all of them from the same."""
+    placed = [(plane, slot) for plane, slot in zip(planes, placing.slots, strict=True) if slot is not None]
+    for code, label, keyword, count in _COUNTS:
+        if keyword == "TemporalPositionIndex" and scan.is_gated:
+            continue  # other programs count times with it, and gates by their delays
+        stated = [each for each in placed if each[0].get(keyword) is not None]
+        wrong = min((_wrong(stated, scan, keyword, count, end) for end in (False, True)), key=len)
+        if wrong:
+            plane, found, true = wrong[0]
+            message = f"{label} is {printable(found)}, expected {true}"
+            yield _difference(code, message, plane, len(wrong))
+    alike = _alike(placed)
+    if alike:
+        message = f"Dimension Index Values are {_values(alike[0])}, as those of another slice of the same frame"
+        yield _difference("dimension-index", message, alike[0], len(alike))
+
+
+def _wrong(
+    stated: Sequence[_Placed], scan: SourceScan, keyword: str, count: _Count, from_the_end: bool
+) -> list[tuple[Plane, Any, int]]:
+    slices = scan.image.grid.shape[2]
+    expected = [
+        (plane, plane.get(keyword), count(scan.steps[frame], slices - 1 - k if from_the_end else k, slices))
+        for plane, (frame, k) in stated
+    ]
+    return [each for each in expected if each[1] != each[2]]
+
+
+def _alike(placed: Sequence[_Placed]) -> list[Plane]:
+    """Return planes whose Dimension Index Values, which are to tell slices apart, another one of their frame has."""
+    seen: dict[tuple[int, Any], list[Plane]] = defaultdict(list)
+    for plane, (frame, _k) in placed:
+        if plane.get("DimensionIndexValues") is not None:
+            seen[frame, plane.get("DimensionIndexValues")].append(plane)
+    return [plane for planes in seen.values() if len(planes) > 1 for plane in planes]
+
+
+def _values(plane: Plane) -> str:
+    return printable("\\".join(map(str, plane.get("DimensionIndexValues"))))
+
+
+def _difference(code: str, message: str, plane: Plane, planes: int) -> Difference:
+    many = f" in {planes} planes" if planes > 1 else ""
+    return Difference(code, Kind.INSTANCES, f"{message}{many}", str(plane.file.path), planes)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from pydicom import uid
 
 from inveonimaging.animal import Animal, animal_of, animals_of_scans
 from inveonimaging.errors import InputError, UnsupportedError, printable
@@ -30,12 +31,19 @@ _SHORT = 1e-5
 _NO_YEAR = 1970  # of times that nobody entered
 _CLOCKS_APART_S = 30  # local time and UTC are read one after the other
 _SAME_FACTOR, _MOST = 1e-3, 500.0  # headers print factors with 4 digits and more; bounds exponents
+# SOP classes by what they have in common: where in them attributes are, and which modality they are for.
+CLASSIC = frozenset({uid.CTImageStorage, uid.PositronEmissionTomographyImageStorage})
+ENHANCED = frozenset({uid.EnhancedCTImageStorage, uid.EnhancedPETImageStorage})
+LEGACY = frozenset({uid.LegacyConvertedEnhancedCTImageStorage, uid.LegacyConvertedEnhancedPETImageStorage})
+NM = frozenset({uid.NuclearMedicineImageStorage})
+_OF_CT = {uid.CTImageStorage, uid.EnhancedCTImageStorage, uid.LegacyConvertedEnhancedCTImageStorage}
+OF_MODALITY = {"CT": _OF_CT, "PT": (CLASSIC | ENHANCED | LEGACY) - _OF_CT, "NM": NM}
 MODALITIES = {Modality.CT: "CT", Modality.PET: "PT", Modality.SPECT: "NM"}
 
 
 @dataclass(frozen=True)
 class SourceScan:
-    """A scan, or a frame group of it, that should be one series.
+    """A file, or a part of it, that should be one series.
 
     Attributes:
         image: header, voxels and geometry.
@@ -287,16 +295,16 @@ def scans_of(source: SourceStudy, sizes: Sequence[Size]) -> tuple[SourceScan, ..
 def _animals(source: SourceStudy) -> tuple[Animal, ...]:
     """Return the animal of each scan: each its own where the headers are of several.
 
-    The name of the first file stands for a missing subject only where all files of the study are known.
+    The name of the first file is used for a missing subject only where all files of the study are known.
     """
     study, given = source.study, source.study.corrections.subject
-    sheet_values = [scan.sheet_values for scan in study.scans]
+    sheets = [scan.sheet_values for scan in study.scans]
     names = [scan.image.pair.header.name for scan in study.scans]
     whole, found = animal_of(study.headers, given, study.sheet_values, names if source.is_whole else [])
     if any(finding.severity is Severity.ERROR for finding in found):
-        alone = zip(study.headers, sheet_values, names, strict=True)
-        return tuple(animal_of([header], given, said, [name])[0] for header, said, name in alone)
-    return animals_of_scans(whole, study.headers, given, sheet_values, names if source.is_whole else [])
+        alone = zip(study.headers, sheets, names, strict=True)
+        return tuple(animal_of([header], given, sheet, [name])[0] for header, sheet, name in alone)
+    return animals_of_scans(whole, study.headers, given, sheets, names if source.is_whole else [])
 
 
 def _groups(scan: Scan, sizes: Sequence[Size], corrections: Corrections) -> tuple[Image, ...]:

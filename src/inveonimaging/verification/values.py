@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inveonimaging.dicom_reading.series import read_planes
+from inveonimaging.dicom_reading.pixels import read_planes
+from inveonimaging.dicom_reading.planes import Float, Plane
 from inveonimaging.dicom_reading.times import number_of
 from inveonimaging.errors import InputError
-from inveonimaging.verification.correlation import sample
 from inveonimaging.verification.diagnosis import Diagnosis, diagnosed
+from inveonimaging.verification.layout import sample
 from inveonimaging.verification.plane_matching import Placing, Slot
-from inveonimaging.verification.planes import Float, Plane
 from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import SourceScan
 from inveonimaging.verification.vendor import is_cut_off
@@ -58,11 +58,10 @@ class Compared:
 
 @dataclass(frozen=True)
 class _Failure:
-    """A plane with voxels that differ: how many, and by how much."""
+    """A plane with voxels that differ, and by how much."""
 
     plane: Plane
     slot: Slot
-    voxels: int
     largest: float
     scale: tuple[float, float]
 
@@ -88,11 +87,11 @@ def compare_values(planes: Sequence[Plane], scan: SourceScan, placing: Placing, 
     if broken:
         result.differences.append(
             Difference(
-                code="pixels-unreadable",
-                kind=Kind.VOXELS,
-                message=f"pixels of {_planes(len(lost))} cannot be read: {broken[0].message or broken[0]}",
-                path=broken[0].path,
-                planes=len(lost),
+                "pixels-unreadable",
+                Kind.VOXELS,
+                f"pixels of {_planes(len(lost))} cannot be read: {broken[0].message or broken[0]}",
+                broken[0].path,
+                len(lost),
             )
         )
     result.differences += _explained(failures, scan, placing)
@@ -124,10 +123,15 @@ def _read(
 def scale_of(plane: Plane) -> tuple[float, float]:
     """Return slope and intercept that a reader applies; those of Real World Value Mapping without others."""
     slope, intercept = plane.number("RescaleSlope"), plane.number("RescaleIntercept")
-    mapping = plane.get("RealWorldValueMappingSequence")
-    if slope is None and mapping is not None:
-        slope, intercept = number_of(mapping["RealWorldValueSlope"]), number_of(mapping["RealWorldValueIntercept"])
+    if slope is None and plane.get("RealWorldValueMappingSequence") is not None:
+        slope, intercept = _mapping(plane)
     return 1.0 if slope is None else slope, intercept or 0.0
+
+
+def _mapping(plane: Plane) -> tuple[float | None, float]:
+    """Return slope and intercept of Real World Value Mapping; the slope is None if there is none."""
+    item = plane.get("RealWorldValueMappingSequence") or {}
+    return number_of(item.get("RealWorldValueSlope")), number_of(item.get("RealWorldValueIntercept")) or 0.0
 
 
 def _compared(
@@ -135,7 +139,7 @@ def _compared(
 ) -> _Failure | None:
     true = scan.plane(*slot)
     if pixels.shape != true.shape:
-        return _Failure(plane, slot, true.size, float("inf"), scale_of(plane))
+        return _Failure(plane, slot, float("inf"), scale_of(plane))
     slope, intercept = scale_of(plane)
     away = np.abs(pixels.astype(np.float64) * slope + intercept - true)
     largest, highest, size = float(away.max()), float(np.abs(true).max()), abs(slope) or 1.0
@@ -148,24 +152,19 @@ def _compared(
         return None
     if largest <= allowed:
         return _mapped(plane, slot, pixels, true, (slope, intercept))
-    return _Failure(plane, slot, int(np.count_nonzero(away > allowed)), largest, (slope, intercept))
+    return _Failure(plane, slot, largest, (slope, intercept))
 
 
 def _mapped(
     plane: Plane, slot: Slot, pixels: npt.NDArray[Any], true: Float, scale: tuple[float, float]
 ) -> _Failure | None:
     """Compare by Real World Value Mapping, where it says other than Rescale Slope and Intercept."""
-    mapping = plane.get("RealWorldValueMappingSequence")
-    if mapping is None:
-        return None
-    slope = number_of(mapping["RealWorldValueSlope"])
-    intercept = number_of(mapping["RealWorldValueIntercept"]) or 0.0
+    slope, intercept = _mapping(plane)
     if slope is None or (slope, intercept) == scale:
         return None
-    away = np.abs(pixels.astype(np.float64) * slope + intercept - true)
+    largest = float(np.abs(pixels.astype(np.float64) * slope + intercept - true).max())
     allowed = HALF * abs(slope) + _RELATIVE * float(np.abs(true).max())
-    wrong = int(np.count_nonzero(away > allowed))
-    return _Failure(plane, slot, wrong, float(away.max()), (slope, intercept)) if wrong else None
+    return _Failure(plane, slot, largest, (slope, intercept)) if largest > allowed else None
 
 
 def _explained(failures: Sequence[_Failure], scan: SourceScan, placing: Placing) -> list[Difference]:
@@ -198,7 +197,7 @@ def _difference(
     size = "" if np.isinf(worst.largest) else f"; up to {worst.largest:.6g} {scan.image.scaling.unit.value} away"
     first = group[0][0]
     message = f"voxels of {about}{_planes(count)} differ{size}: {'; '.join(words[:_NAMED])}{more}"
-    return Difference(code=code, kind=Kind.VOXELS, message=message, path=str(first.plane.file.path), planes=count)
+    return Difference(code, Kind.VOXELS, message, str(first.plane.file.path), count)
 
 
 def _note(result: Compared, scan: SourceScan) -> None:

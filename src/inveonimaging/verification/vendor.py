@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from inveonimaging.dicom_reading.times import number_of
-from inveonimaging.dicom_reading.workstation import KEYS
+from inveonimaging.dicom_reading.planes import Float, Plane, values_of
+from inveonimaging.dicom_reading.private import KEYS, WORKSTATION
 from inveonimaging.errors import printable
 from inveonimaging.inveon.hdr.fields import MAIN
 from inveonimaging.verification.comparison import Comparison, Fact, number_or_text
-from inveonimaging.verification.planes import WORKSTATION, Float, Plane, values_of
 from inveonimaging.verification.result import Kind
 from inveonimaging.verification.source import SourceScan
 
@@ -38,11 +37,11 @@ def private_facts() -> Iterator[Fact]:
     """Yield what the private block repeats of the header."""
     for element, key in KEYS.items():
         yield Fact(
-            code="private-block",
-            kind=Kind.HEADER,
-            label=f"{key} in the private block (0079,10{element:02X})",
+            Kind.HEADER,
+            "private-block",
+            f"{key} in the private block (0079,10{element:02X})",
+            _of_header(key),
             found=_private(key),
-            true=_of_header(key),
             how=Comparison(number_or_text, _SIX_DIGITS),
             needed=lambda _scan, _plane: False,
         )
@@ -64,16 +63,15 @@ def _of_header(key: str) -> Callable[[SourceScan, int], Any]:
     return lambda scan, _frame: value(scan.header)
 
 
-# Excuses: (scan, plane, frame, found, true) -> what to note instead of a difference; None if it is one.
+# Excuses: (scan, frame, found, true) -> what to note instead of a difference; None if it is one.
 
 
-def middle_of_frame(scan: SourceScan, plane: Plane, frame: int, found: Any, _true: Any) -> str | None:
+def middle_of_frame(scan: SourceScan, frame: int, found: Any, _true: Any) -> str | None:
     """Frame Reference Time: the middle of the frame."""
     middles = [
         1000 * (start + (block.duration_s or 0.0) / 2) for start, block in zip(scan.starts_s, scan.frames, strict=True)
     ]
-    value = number_of(found)
-    if not is_vendors(plane) or value is None or abs(value - middles[frame]) > _MS:
+    if not isinstance(found, float) or abs(found - middles[frame]) > _MS:
         return None
     most = max(middle - mean for middle, mean in zip(middles, scan.reference_times_ms, strict=True))
     return (
@@ -82,17 +80,16 @@ def middle_of_frame(scan: SourceScan, plane: Plane, frame: int, found: Any, _tru
     )
 
 
-def six_digits(_scan: SourceScan, plane: Plane, _frame: int, found: Any, true: Any) -> str | None:
+def six_digits(_scan: SourceScan, _frame: int, found: Any, true: Any) -> str | None:
     """Decay Factor: six digits of it."""
-    value = number_of(found)
-    if not is_vendors(plane) or value is None or true is None or f"{value:.6g}" != f"{true:.6g}":
+    if not isinstance(found, float) or true is None or f"{found:.6g}" != f"{true:.6g}":
         return None
     return "Decay Factor has six digits, as the vendor's workstation writes it"
 
 
-def randoms_not_named(_scan: SourceScan, plane: Plane, _frame: int, found: Any, true: Any) -> str | None:
+def randoms_not_named(_scan: SourceScan, _frame: int, found: Any, true: Any) -> str | None:
     """Corrected Image: all but RAN."""
-    if not is_vendors(plane) or true is None or true - found != {"RAN"}:
+    if true is None or true - found != {"RAN"}:
         return None
     return (
         "Corrected Image does not name RAN, which the vendor's workstation never writes; the header says that the "
@@ -100,9 +97,9 @@ def randoms_not_named(_scan: SourceScan, plane: Plane, _frame: int, found: Any, 
     )
 
 
-def name_of_file(scan: SourceScan, plane: Plane, _frame: int, found: Any, _true: Any) -> str | None:
+def name_of_file(scan: SourceScan, _frame: int, found: Any, _true: Any) -> str | None:
     """Patient ID and name: the name of the data file without `.img`."""
-    if not is_vendors(plane) or str(found) != scan.image.pair.name.removesuffix(".img"):
+    if str(found) != scan.image.pair.name.removesuffix(".img"):
         return None
     return (
         f"Patient ID and Patient's Name are the file's name '{printable(found, 60)}', which the vendor's workstation "
@@ -110,17 +107,16 @@ def name_of_file(scan: SourceScan, plane: Plane, _frame: int, found: Any, _true:
     )
 
 
-def sex_not_known(_scan: SourceScan, plane: Plane, _frame: int, found: Any, true: Any) -> str | None:
+def sex_not_known(_scan: SourceScan, _frame: int, found: Any, true: Any) -> str | None:
     """Patient's Sex: O."""
-    if not is_vendors(plane) or found != "O" or true is not None:
+    if found != "O" or true is not None:
         return None
     return "Patient's Sex is O, which the vendor's workstation writes where the header has none; nobody entered it"
 
 
-def mm_as_cm(_scan: SourceScan, plane: Plane, _frame: int, found: Any, true: Any) -> str | None:
+def mm_as_cm(_scan: SourceScan, _frame: int, found: Any, true: Any) -> str | None:
     """Distance Source to Detector and to Patient: ten times as much."""
-    value = number_of(found)
-    if not is_vendors(plane) or value is None or true is None or abs(value / (10 * true) - 1) > _SAME:
+    if not isinstance(found, float) or true is None or abs(found / (10 * true) - 1) > _SAME:
         return None
     return (
         "Distance Source to Detector and Distance Source to Patient are ten times what they are: the vendor's "

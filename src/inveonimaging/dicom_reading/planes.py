@@ -1,0 +1,260 @@
+"""What DICOM files say of their planes, as plain Python values and without the rest of the files.
+
+Only pydicom, and nothing that writes, so that it can judge what is written. A plane is one two-dimensional image: an
+instance of its own, or a frame of a multi-frame object. What its file, or the groups that all its frames share, says is
+kept once.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pydicom import dcmread
+from pydicom.datadict import keyword_for_tag
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.multival import MultiValue
+from pydicom.sequence import Sequence as Sequences
+from pydicom.tag import BaseTag
+from pydicom.valuerep import DSdecimal, DSfloat
+
+from inveonimaging.dicom_reading.pixels import Native, native_of, read_plane, read_planes
+from inveonimaging.dicom_reading.private import private_values
+from inveonimaging.dicom_reading.times import local_moment, moment_of, number_of
+from inveonimaging.errors import InputError
+
+Float = npt.NDArray[np.float64]
+Values = Mapping[str, Any]
+"""By keyword: a number, a text, or a tuple of these; of codes the value and the meaning of the first one; of another
+sequence the values of its first item. A value that its VR does not allow is the text that it is."""
+
+_SMALL = 64 * 1024  # larger elements stay in the file until they are asked for
+_SHARED, _PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
+_MAPPING = "RealWorldValueMappingSequence"
+_OF_INSTANCE = ("DetectorInformationSequence", "RadiopharmaceuticalInformationSequence")
+"""Sequences whose first item tells of the whole instance: its values count as the instance's own."""
+
+
+@dataclass(frozen=True, eq=False)
+class File:
+    """One file: where its pixels are if they are not compressed, what it says of all its planes, and what of each."""
+
+    path: Path
+    native: Native | None
+    values: Values
+    own: tuple[Values, ...]
+
+    @cached_property
+    def planes(self) -> tuple[Plane, ...]:
+        """Its planes, in their order."""
+        return tuple(Plane(self, index) for index in range(len(self.own)))
+
+    @property
+    def is_mislabelled(self) -> bool:
+        """Whether the UIDs of the file's meta information are not those of its dataset."""
+        return any(self.values.get(f"MediaStorage{uid}") != self.values.get(uid) for uid in _UIDS)
+
+    def pixels(self) -> Iterator[npt.NDArray[Any]]:
+        """Yield the stored values of each plane, (rows, columns), one by one; InputError if they cannot be read."""
+        return read_planes(self.path, self.native)
+
+
+_UIDS = ("SOPClassUID", "SOPInstanceUID")
+
+
+@dataclass(frozen=True, eq=False)
+class Plane:
+    """One two-dimensional image: its number in its file, from 0."""
+
+    file: File
+    index: int
+
+    def get(self, keyword: str) -> Any:
+        """Return a value by keyword, see `Values`: of the frame's groups, the shared ones, the file; None if none."""
+        value = self.file.own[self.index].get(keyword)
+        return self.file.values.get(keyword) if value is None else value
+
+    def vector(self, keyword: str) -> Any:
+        """Return the value of an NM vector (PS3.3 C.8.4.8) for this plane."""
+        values = self.get(keyword)
+        values = values if isinstance(values, tuple) else (values,)
+        return values[self.index] if self.index < len(values) else None
+
+    def number(self, keyword: str) -> float | None:
+        """Return a value as a finite number; None if it is none."""
+        return number_of(self.get(keyword))
+
+    def moment(self, day: str, clock: str) -> datetime | None:
+        """Return the moment of a Date and a Time, by keyword; None if one is missing or senseless."""
+        return moment_of(self.get(day), self.get(clock))
+
+    def local_moment(self, keyword: str) -> datetime | None:
+        """Return a DateTime by the clock of the Dates and Times beside it; None if it is missing or senseless."""
+        return local_moment(self.get(keyword), self.get("TimezoneOffsetFromUTC"))
+
+    @property
+    def acquired(self) -> datetime | None:
+        """When its acquisition began."""
+        return self.local_moment("FrameAcquisitionDateTime") or self.moment("AcquisitionDate", "AcquisitionTime")
+
+    @property
+    def name(self) -> str:
+        """The file's name, and of several planes in it the number of this one, from 1."""
+        return self.file.path.name if len(self.file.own) == 1 else f"{self.file.path.name} frame {self.index + 1}"
+
+    def pixels(self) -> npt.NDArray[Any]:
+        """Return the stored values, (rows, columns); InputError if they cannot be read."""
+        return read_plane(self.file.path, self.file.native, self.index)
+
+    @cached_property
+    def cosines(self) -> Float | None:
+        """Directions of rows and of columns, (2, 3); None if they are not stated."""
+        values = _numbers(self.get("ImageOrientationPatient"), 6)
+        return None if values is None else values.reshape(2, 3)
+
+    @cached_property
+    def spacing(self) -> Float | None:
+        """Pixel Spacing: between rows, and between columns, mm."""
+        return _numbers(self.get("PixelSpacing"), 2)
+
+    @cached_property
+    def position(self) -> Float | None:
+        """Centre of the first pixel, LPS mm; of a plane of an NM stack from that of the first one (PS3.3 C.8.4.15)."""
+        first = _numbers(self.get("ImagePositionPatient"), 3)
+        order = self.vector("SliceVector")
+        if order is None or first is None:
+            return first
+        step = self.number("SpacingBetweenSlices")
+        if step is None or self.cosines is None:
+            return None
+        return np.asarray(first + (float(order) - 1) * step * np.cross(*self.cosines))
+
+
+class Reader:
+    """Reads files; what many of them say is decoded once."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[Any, ...], Any] = {}
+
+    def read(self, path: Path) -> File:
+        """Read one file but for its pixels.
+
+        Raises:
+            InputError: it cannot be read or is not DICOM.
+        """
+        try:
+            with path.open("rb") as file, warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                header = dcmread(file, defer_size=_SMALL, stop_before_pixels=True)
+                return self._file(path, header, native_of(file, header))
+        except InputError:
+            raise
+        except InvalidDicomError as error:
+            raise InputError("is not a DICOM file", path=path) from error
+        except OSError as error:
+            raise InputError(f"cannot be read: {error.strerror or error}", path=path) from error
+        except Exception as error:
+            raise InputError(f"is damaged: {error}", path=path) from error
+
+    def _file(self, path: Path, header: Dataset, native: Native | None) -> File:
+        values = _with_nested({**self._values(header.file_meta), **self._values(header)})
+        planes = max(1, int(values.get("NumberOfFrames") or 1))
+        if planes > path.stat().st_size:
+            raise InputError(f"says that it has {planes} frames, for which it is too small", path=path)
+        shared = [self._of_groups(groups) for groups in header.get(_SHARED) or ()][:1]
+        own = [self._of_groups(groups) for groups in header.get(_PER_FRAME) or ()][:planes]
+        own += [{} for _ in range(planes - len(own))]
+        return File(path, native, dict(values, **(shared[0] if shared else {})), tuple(own))
+
+    def _values(self, dataset: Dataset) -> dict[str, Any]:
+        charset = str(dataset.get("SpecificCharacterSet"))
+        values = {keyword: self._value(dataset, tag, charset) for tag, keyword in _named(dataset)}
+        return {**{keyword: value for keyword, value in values.items() if value is not None}, **private_values(dataset)}
+
+    def _value(self, dataset: Dataset, tag: BaseTag, charset: str) -> Any:
+        raw: object = dataset.get_item(tag)
+        if not isinstance(raw, RawDataElement) or raw.value is None:
+            return _decoded(dataset, tag)
+        key = (tag, raw.VR, charset, bytes(raw.value))
+        if key not in self._seen:
+            self._seen[key] = _decoded(dataset, tag)
+        return self._seen[key]
+
+    def _of_groups(self, groups: Dataset) -> dict[str, Any]:
+        """Return the values of functional groups, whatever group they are in (PS3.3 C.7.6.16); equal ones kept once."""
+        found: dict[str, Any] = {}
+        for keyword, item in _item(groups).items():
+            found.update(item if isinstance(item, dict) else {}, **({_MAPPING: item} if keyword == _MAPPING else {}))
+        known = {k: v if isinstance(v, dict) else self._seen.setdefault((k, v), v) for k, v in found.items()}
+        return _with_nested(known)
+
+
+def _with_nested(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values with those of sequences that tell of the whole instance."""
+    for keyword in _OF_INSTANCE:
+        values = {**(values.get(keyword) or {}), **values}
+    return values
+
+
+def _numbers(value: Any, count: int) -> Float | None:
+    """Return so many finite numbers; None if they are others."""
+    if not isinstance(value, tuple) or len(value) != count:
+        return None
+    found = [number_of(each) for each in value]
+    return None if None in found else np.array(found, dtype=float)
+
+
+_keyword = cache(keyword_for_tag)
+
+
+def _named(dataset: Dataset) -> Iterator[tuple[BaseTag, str]]:
+    """Yield the elements that the standard names, but for functional groups, which are read frame by frame."""
+    for tag in dataset.keys():  # noqa: SIM118 - a Dataset iterates over its elements, and decodes them
+        if (keyword := _keyword(tag)) and keyword not in (_SHARED, _PER_FRAME):
+            yield tag, keyword
+
+
+def _item(dataset: Dataset) -> dict[str, Any]:
+    """Return the values of an item of a sequence."""
+    values = {keyword: _decoded(dataset, tag) for tag, keyword in _named(dataset)}
+    return {keyword: value for keyword, value in values.items() if value is not None}
+
+
+def _decoded(dataset: Dataset, tag: BaseTag) -> Any:
+    """Return a value; one that its VR does not allow as the text that it is, which then differs from what is true."""
+    raw = getattr(dataset.get_item(tag), "value", None)
+    try:
+        return _plain(_keyword(tag), dataset[tag].value)
+    except Exception:  # noqa: BLE001 - pydicom raises all sorts of errors for damaged values
+        return raw.decode("latin-1").strip("\0 ") or None if isinstance(raw, bytes) else None
+
+
+def _plain(keyword: str, value: Any) -> Any:
+    """Return a value as Python's own types, see `Values`; None for an empty one, and for bytes."""
+    if isinstance(value, Sequences):
+        item = _item(value[0]) if value else None
+        is_code = item is not None and keyword.endswith("CodeSequence")
+        return (item.get("CodeValue"), item.get("CodeMeaning")) if item is not None and is_code else item
+    if isinstance(value, MultiValue | list | tuple):
+        return tuple(_plain(keyword, each) for each in value) or None
+    if isinstance(value, DSfloat | DSdecimal):
+        return float(value)
+    if isinstance(value, bool | float):
+        return value
+    if isinstance(value, int):
+        return int(value)
+    return None if value is None or isinstance(value, bytes) else str(value).strip() or None
+
+
+def values_of(planes: Iterable[Plane], keyword: str) -> tuple[Any, ...]:
+    """Return the different values that planes have of an attribute, in the order in which they are met."""
+    return tuple(dict.fromkeys(plane.get(keyword) for plane in planes))
