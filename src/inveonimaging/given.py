@@ -66,31 +66,23 @@ def optional(read: Reader[Kept]) -> Reader[Kept | None]:
 
 def choice(kind: type[E]) -> Reader[E]:
     """Return a reader of an enumeration of texts: a member, or its text in any case."""
-
-    def read(name: str, value: Any) -> E:
-        if isinstance(value, kind):
-            return value
-        typed = value.strip().lower() if isinstance(value, str) else None
-        for member in kind:
-            if typed == member.value:
-                return member
-        raise refused(name, value, f"one of {', '.join(str(member.value) for member in kind)}")
-
-    return read
+    return _member_of(kind, {str(member.value): member for member in kind}, has_codes=False)
 
 
 def named(kind: type[E]) -> Reader[E]:
     """Return a reader of an enumeration of codes: a member, its name in any case, or its code; 0 is no choice."""
-    names = {member.name: member for member in kind if member.value}
+    return _member_of(kind, {member.name: member for member in kind if member.value}, has_codes=True)
 
+
+def _member_of(kind: type[E], texts: Mapping[str, E], *, has_codes: bool) -> Reader[E]:
     def read(name: str, value: Any) -> E:
         if isinstance(value, kind):
             return value
-        typed = value.strip().upper() if isinstance(value, str) else None
-        for text, member in names.items():
-            if typed == text or (type(value) is int and value == member.value):
+        typed = value.strip().casefold() if isinstance(value, str) else None
+        for text, member in texts.items():
+            if typed == text.casefold() or (has_codes and type(value) is int and value == member.value):
                 return member
-        raise refused(name, value, f"one of {', '.join(names)}")
+        raise refused(name, value, f"one of {', '.join(texts)}")
 
     return read
 

@@ -19,10 +19,9 @@ from inveonimaging.dicom.iods import Form
 from inveonimaging.findings import Severity
 from inveonimaging.inveon.hdr import parse
 from inveonimaging.inveon.hdr.enums import Modality
-from inveonimaging.physics.data_type import data_type_findings
 from inveonimaging.physics.distribution import Collector, Distribution, distribution_of, physical, quantile
 from inveonimaging.physics.geometry import grid_of
-from inveonimaging.physics.hounsfield import hounsfield_findings, value_findings
+from inveonimaging.physics.plausibility import data_type_findings, hounsfield_findings, value_findings
 from inveonimaging.physics.quantification import Extent, Policy, extent_of, lost_steps, scaling_of, slopes_of
 from vendor import REAL
 

@@ -1,4 +1,4 @@
-"""What people type of an animal -> values: sex, birth date, age; words that stand for nothing."""
+"""What people type of an animal -> values: sex, birth date, age; words that mean "not known"."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _FIRST_YEAR, _LAST_YEAR = 1900, 2200  # two digits tell no century
 
 
 def text_of(text: str | None) -> str | None:
-    """Return text without blanks around it; None for the words that stand for nothing."""
+    """Return text without blanks around it; None for the words that mean "not known"."""
     return None if text is None or text.strip().lower() in NOT_GIVEN else text.strip()
 
 

@@ -30,14 +30,14 @@ def _history(header: Header) -> str | None:
     return "; ".join(f"{name}: {text}" for name, value in parts.items() if (text := text_of(value))) or None
 
 
-class OddValueError(Exception):
+class UnusableValueError(Exception):
     """A header's value that cannot be used: what it is, and what would be."""
 
 
 def _sex(header: Header) -> str | None:
     text = text_of(header.subject.sex)
     if text is not None and sex_of(text) is None:
-        raise OddValueError(f"subject_sex is '{printable(text)}', expected male or female; left empty")
+        raise UnusableValueError(f"subject_sex is '{printable(text)}', expected male or female; left empty")
     return text and sex_of(text)
 
 
@@ -46,7 +46,7 @@ def _birth_date(header: Header) -> date | None:
     if text is None or is_no_date(text):
         return None
     if birth_date_of(text) is None:
-        raise OddValueError(
+        raise UnusableValueError(
             f"subject_date_of_birth is '{printable(text)}', expected a date like 'Mar 4 2014'; left empty"
         )
     return birth_date_of(text)
@@ -55,19 +55,19 @@ def _birth_date(header: Header) -> date | None:
 def _age(header: Header) -> str | None:
     text = text_of(header.subject.age)
     if text is not None and age_of(text) is None:
-        raise OddValueError(f"subject_age is '{printable(text)}', expected an age like '12 weeks'; left out")
+        raise UnusableValueError(f"subject_age is '{printable(text)}', expected an age like '12 weeks'; left out")
     return age_of(text) if text else None
 
 
 def _weight(header: Header) -> float | None:
     if header.subject.weight is not None and header.subject.weight_kg is None:
-        raise OddValueError("subject_weight is 0 or has no unit; left out, SUV cannot be computed")
+        raise UnusableValueError("subject_weight is 0 or has no unit; left out, SUV cannot be computed")
     return header.subject.weight_kg
 
 
 def _length(header: Header) -> float | None:
     if header.subject.length and header.subject.length_m is None:
-        raise OddValueError("subject_length has no unit; left out")
+        raise UnusableValueError("subject_length has no unit; left out")
     return header.subject.length_m
 
 
@@ -100,15 +100,15 @@ def _shown(key: str, value: object) -> str:
 def first(
     headers: Sequence[Header], key: str, read: Callable[[Header], T], findings: list[Finding]
 ) -> tuple[T | None, int]:
-    """Return the first value that a header gives, and the number of the header; odd and other ones are findings."""
+    """Return the first value that a header gives, and that header's number; unusable and other ones are findings."""
     values: list[T] = []
     seen: set[object] = set()
     number = 0
     for index, header in enumerate(headers):
         try:
             value = read(header)
-        except OddValueError as odd:
-            findings.append(Finding("subject-value-odd", str(odd), key=key))
+        except UnusableValueError as reason:
+            findings.append(Finding("subject-value-odd", str(reason), key=key))
             continue
         plain = " ".join(value.split()).casefold() if isinstance(value, str) else value
         if value is not None and plain not in seen:

@@ -66,11 +66,11 @@ def given_subject(name: str | None, identifier: str | None, birth_date: str | No
     Raises:
         OptionError: a text is too long, the birth date is no date nor `unknown`, or the sex none of M, F, O and U.
     """
-    said = {
+    typed = {
         "birth_date": bool(birth_date) and text_of(birth_date) is None,
         "sex": bool(sex) and (text_of(sex) is None or str(sex).strip().lower() == "u"),
     }
-    unknown = frozenset(name for name, is_unknown in said.items() if is_unknown)
+    unknown = frozenset(name for name, is_unknown in typed.items() if is_unknown)
     return GivenSubject(
         name=name,
         id=identifier,
@@ -81,7 +81,7 @@ def given_subject(name: str | None, identifier: str | None, birth_date: str | No
 
 
 def subject_given(name: str, value: Any) -> GivenSubject:
-    """Read what is said of the animal: the object, or a mapping of its attributes; None says nothing."""
+    """Read what is given of the animal: the object, or a mapping of its attributes; None gives nothing."""
     if isinstance(value, GivenSubject):
         return value
     known = {each.name for each in fields(GivenSubject)} - {"unknown"}

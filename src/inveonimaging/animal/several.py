@@ -73,7 +73,7 @@ def tells_of_several(text: str | None) -> bool:
 
 
 def _alike(text: str, is_counted: Callable[[str], bool]) -> bool:
-    """Return whether one word stands before several numbers."""
+    """Return whether one word is before several numbers."""
     numbers: dict[str, set[int]] = {}
     for word, number in _NAME.findall(text):
         if is_counted(word):

@@ -42,7 +42,7 @@ class Code(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A value, None if it takes the header's away, with row and title that it stands under, and the text there."""
+    """A value, None if it takes the header's away, with its row, its title, and its text."""
 
     value: Any
     row: int
@@ -74,7 +74,7 @@ class SheetValues:
         return Origin(Source.SHEET, self.path.name if self.path else "", self.cells[name].row)
 
     def only(self, names: Container[str]) -> SheetValues:
-        """Return what is said under these names, in the same order."""
+        """Return the values of these names, in the same order."""
         return SheetValues(self.path, {name: cell for name, cell in self.cells.items() if name in names}, self.rows)
 
 

@@ -15,7 +15,7 @@ from inveonimaging.errors import listed
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr.enums import Modality, ReconAlgorithm
 from inveonimaging.physics.distribution import Collector
-from inveonimaging.physics.hounsfield import value_findings as scale_findings
+from inveonimaging.physics.plausibility import value_findings as scale_findings
 from inveonimaging.physics.quantification import Extent, Policy, Unit, enough_steps, extent_of, slopes_of
 from inveonimaging.study.grey_levels import lost_values
 from inveonimaging.study.image import Image

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from inveonimaging.conversion.ahead import ahead
 from inveonimaging.findings import Finding
 from inveonimaging.physics.distribution import CLASS, Collector, Distribution, physical, quantile
-from inveonimaging.physics.hounsfield import value_findings
+from inveonimaging.physics.plausibility import value_findings
 from inveonimaging.physics.quantification import Extent, Unit, extent_of
 from inveonimaging.study.image import Image, locate
 

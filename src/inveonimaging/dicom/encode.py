@@ -32,7 +32,7 @@ def sh(value: str) -> str:
 
 
 def pn(value: str) -> str:
-    """Return a Person Name: carets that part five components stay, each of three groups is cut to 64 characters."""
+    """Return a Person Name: carets that separate five components stay, each of three groups is cut to 64 characters."""
     groups = text(value, LT).split("=")
     if len(groups) > _COMPONENT_GROUPS:
         groups = [" ".join(groups)]
@@ -79,7 +79,7 @@ def tm(value: datetime) -> str:
 
 
 def dt(value: datetime) -> str:
-    """Return a DateTime; its zone is that of Timezone Offset From UTC, which stands beside it."""
+    """Return a DateTime; its zone is that of Timezone Offset From UTC, of the same dataset."""
     return da(value) + tm(value)
 
 

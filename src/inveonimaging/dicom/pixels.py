@@ -58,7 +58,7 @@ class TransferSyntax:
 
     Attributes:
         uid: Transfer Syntax UID.
-        file: of what stands before the pixels, the frames (each (rows, columns)), and their number; yields the file.
+        file: of what precedes the pixels, the frames (each (rows, columns)), and their number; yields the file.
     """
 
     uid: UID

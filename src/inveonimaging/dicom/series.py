@@ -1,4 +1,4 @@
-"""What the modules are made from: one study, its series, and where its instances stand."""
+"""What the modules are made from: one study, its series, and the place of its instances in it."""
 
 from __future__ import annotations
 

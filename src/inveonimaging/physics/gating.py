@@ -37,7 +37,7 @@ class Gating:
     """The gates of a scan.
 
     Attributes:
-        trigger: heart or breath, as `gate_description` tells.
+        trigger: heart or breath, by `gate_description`.
         description: `gate_description` of the gate input.
         slots: gates a cycle.
         cycle_ms: nominal length of a cycle.
@@ -98,8 +98,8 @@ def _findings(gating: Gating, *, is_given: bool) -> list[Finding]:
         )
         found.append(Finding("gate-times-nominal", message, Severity.INFO, key="gate_bins"))
     if gating.trigger is Trigger.UNKNOWN:
-        told = f"is '{printable(gating.description, 40)}'" if gating.description else "is missing"
-        message = f"gate_description {told}, which names neither heart nor breath"
+        found_text = f"is '{printable(gating.description, 40)}'" if gating.description else "is missing"
+        message = f"gate_description {found_text}, which names neither heart nor breath"
         found.append(Finding("gate-trigger-unknown", message, key="gate_description"))
     return found
 

@@ -148,8 +148,8 @@ def grid_of(header: Header, orientation: Orientation | None = None, flip: str = 
         orientation=posture,
         directions=turned,
     )
-    odd = voxel_size_findings(header, modality_of(header)[0], shape, spacing, source)
-    return grid, (*findings, *odd, *_rotation_findings(header, grid))
+    of_size = voxel_size_findings(header, modality_of(header)[0], shape, spacing, source)
+    return grid, (*findings, *of_size, *_rotation_findings(header, grid))
 
 
 def moved_along_bed(grid: Grid, distance_mm: float) -> Grid:

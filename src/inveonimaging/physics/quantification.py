@@ -83,11 +83,11 @@ def scaling_of(
 
 
 def _scaling(header: Header, unit: Unit, factors: tuple[float, ...]) -> Scaling:
-    odd = next((index for index, factor in enumerate(factors) if not 1 / _LARGEST <= factor <= _LARGEST), None)
-    if odd is not None:
+    beyond = next((index for index, factor in enumerate(factors) if not 1 / _LARGEST <= factor <= _LARGEST), None)
+    if beyond is not None:
         raise HeaderError(
-            f"a stored 1 in frame {odd} is {factors[odd]:g} {unit.value}",
-            line=header.frames[odd].line_of("scale_factor"),
+            f"a stored 1 in frame {beyond} is {factors[beyond]:g} {unit.value}",
+            line=header.frames[beyond].line_of("scale_factor"),
             expected=f"{1 / _LARGEST:g} to {_LARGEST:g}; see scale_factor and calibration_factor",
         )
     return Scaling(unit, factors)
@@ -200,12 +200,12 @@ def extent_of(stored: npt.NDArray[np.generic]) -> Extent:
     with np.errstate(invalid="ignore"):  # a signalling NaN
         lowest = np.array([plane.min() for plane in stored], dtype=np.float64)
         highest = np.array([plane.max() for plane in stored], dtype=np.float64)
-    odd = 0
+    not_finite = 0
     for k in np.flatnonzero(~(np.isfinite(lowest) & np.isfinite(highest))):
         finite = stored[k][np.isfinite(stored[k])]
-        odd += stored[k].size - finite.size
+        not_finite += stored[k].size - finite.size
         lowest[k], highest[k] = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
-    return Extent(lowest, highest, odd, whole=stored.dtype.kind == "i")
+    return Extent(lowest, highest, not_finite, whole=stored.dtype.kind == "i")
 
 
 @dataclass(frozen=True)

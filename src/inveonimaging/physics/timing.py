@@ -57,9 +57,9 @@ def expected_decay_factor(frame: Frame, half_life: float | None) -> float | None
 def factor_to_injection(header: Header) -> float | None:
     """Return the decay from the injection to the scan's start, if the frames' factors contain it; None if not.
 
-    They usually do not, and `injection_decay_correction` stands beside them. They do if each is that to the scan's
+    They usually do not, and `injection_decay_correction` is apart from them. They do if each is that to the scan's
     start times `injection_decay_correction`, and this is `2 ** ((scan_time - injection_time) / half-life)`: then the
-    values are those at the injection. A factor that is not to be told from 1 is none.
+    values are those at the injection. A factor that cannot be distinguished from 1 is none.
     """
     since, half_life = header.tracer.injection_decay_correction, header.tracer.half_life_s
     start, injected = header.acquisition.started_at, header.tracer.injected_at

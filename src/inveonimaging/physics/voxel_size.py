@@ -2,7 +2,7 @@
 
 The detector's own measures: half the axial crystal pitch is the distance of slices of a PET; the ring's diameter and
 length, or the CT detector as seen at the centre of rotation, bound what can be imaged. `zoom` is in the voxel size
-already. Slices may be rebinned, and images resliced or downsampled, so that only what nothing explains is told.
+already. Slices may be rebinned, and images resliced or downsampled, so that only what nothing explains is reported.
 """
 
 from __future__ import annotations
@@ -131,11 +131,11 @@ def _across(detector: _Detector, shape: tuple[int, int, int], sizes: Sizes) -> s
     if detector.width is None:
         return None
     width, count, size = max((n * each, n, each) for n, each in zip(shape[:2], sizes[:2], strict=True))
-    told = f"{count} voxels of {size:g} mm are {width:.4g} mm, but the {detector.name} is {detector.width:.4g} mm wide"
+    shown = f"{count} voxels of {size:g} mm are {width:.4g} mm, but the {detector.name} is {detector.width:.4g} mm wide"
     if width > detector.width * _WIDER:
-        return told
+        return shown
     is_tenth = detector.is_seen_whole and abs(width * _TEN / detector.width - 1) < _NEARLY
-    return f"{told}, ten times that: cm in a key of mm?" if is_tenth else None
+    return f"{shown}, ten times that: cm in a key of mm?" if is_tenth else None
 
 
 def _along(detector: _Detector, shape: tuple[int, int, int], sizes: Sizes) -> str | None:

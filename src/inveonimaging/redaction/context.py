@@ -32,10 +32,10 @@ class RedactionContext:
     Attributes:
         request: what is asked for.
         days: added to each date.
-        pseudonyms: what stands for each `subject_identifier`.
-        spaces: what stands for each `spatial_identifier`.
+        pseudonyms: the pseudonym of each `subject_identifier`.
+        spaces: the neutral name of each `spatial_identifier`.
         computed: the new name of the CT that an `attenuation_filename` names, by its stem.
-        names: finds what must not stand in text that is kept, as that is compared; None if the headers name nobody.
+        names: finds what must not be in text that is kept, as that is compared; None if the headers name nobody.
         scanned: the day of the earliest scan, to tell the age.
     """
 
@@ -69,7 +69,7 @@ def neutral(number: int) -> Pair:
 def redaction_context_of(
     sources: Sequence[tuple[Pair, bytes]], request: Deidentify, patient_id: str | None, start: date | None = None
 ) -> RedactionContext:
-    """Return what covers the headers of a study.
+    """Return the redaction of the headers of a study.
 
     Args:
         sources: each pair with its header's text, in the order of their numbers.

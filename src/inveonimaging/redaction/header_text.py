@@ -129,7 +129,7 @@ class _Text:
         return self._cover.pseudonyms.get(line.value, "")
 
     def space(self, line: Line, _field: fields.Field) -> str:
-        """Return what stands for a space."""
+        """Return the neutral name of a space."""
         return self._cover.spaces.get(line.value, "")
 
     def attenuation(self, line: Line, _field: fields.Field) -> str:

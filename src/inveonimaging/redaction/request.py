@@ -75,7 +75,7 @@ class Deidentify:
             )
 
     def pseudonym(self, subject: str) -> str:
-        """Return what stands for a subject, the same for each way of typing its case and blanks.
+        """Return the pseudonym of a subject, the same for each way of typing its case and blanks.
 
         Raises:
             OptionError: there is no key.

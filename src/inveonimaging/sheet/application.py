@@ -1,6 +1,6 @@
 """What a sheet says of a scan, put into its header, so that all that comes after sees one header.
 
-The lines of replaced keys are left out of `Header.source`: problems in a value of the sheet stands in no line of the
+The lines of replaced keys are left out of `Header.source`: a problem in a value of the sheet is in no line of the
 header. The bytes of the header file stay as they are.
 """
 
@@ -67,7 +67,7 @@ def with_sheet_values(header: Header, sheet_values: SheetValues) -> Header:
 
 
 def has_tracer(header: Header) -> bool:
-    """Return whether a dose can be meant for a scan: a row of a subject stands for its CT, too."""
+    """Return whether a dose can be meant for a scan: a row of a subject is about its CT, too."""
     return modality_of(header)[0] is not Modality.CT and not is_transmission(header)
 
 
@@ -86,7 +86,7 @@ def _subject(subject: Subject, sheet_values: SheetValues) -> dict[str, Any]:
 
 
 def _tracer(tracer: Tracer, sheet_values: SheetValues) -> Tracer:
-    """Return a tracer with what a sheet says, and with nothing of the header that its cells stand for."""
+    """Return a tracer with what a sheet says, and with nothing of the header that its cells replace."""
     if "injection_time" in sheet_values.cells:
         tracer = replace(tracer, injection_time=sheet_values.get("injection_time"))
     for part, whole in (("dose_time", "dose_mbq"), ("residual_time", "residual_mbq")):

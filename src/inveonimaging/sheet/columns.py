@@ -1,4 +1,4 @@
-"""The table of columns: title, what it is called here, how cells are read, whether it is said of a study or a scan."""
+"""The table of columns: title, what it is called here, how cells are read, whether it is about a study or a scan."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Column:
         name: the value's name in the program.
         codec: how cells are read.
         scope: see `Scope`.
-        meaning: one line; the key of the header that it stands for, and where it goes.
+        meaning: one line; the key of the header that it replaces, and where it goes.
         is_number: in files with a decimal comma, a comma is a point.
     """
 

@@ -115,7 +115,7 @@ class Sheet:
         return tuple(sorted(row.number for _, row in self._ranked(pair, header)))
 
     def of_study(self, sheet_values: Iterable[SheetValues]) -> SheetValues:
-        """Return what is said of a study as a whole by what is said of its scans; a weight only if all say the same.
+        """Return the values of a study as a whole from those of its scans; a weight only if all agree.
 
         Raises:
             InputError: rows say different things of it.

@@ -123,7 +123,7 @@ class _Table:
 
     Attributes:
         rows: number and texts of those that are not empty.
-        has_decimal_comma: a comma is a decimal mark, since columns are parted by semicolons.
+        has_decimal_comma: a comma is a decimal mark, since columns are separated by semicolons.
         findings: how the file was read, if that is to be known.
     """
 
@@ -158,7 +158,7 @@ def _rows(path: Path, lines: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[
     """Yield the rows below the titles, which are the first row that is not empty.
 
     Raises:
-        OptionError: a title stands twice, or a row has cells where there is no title.
+        OptionError: a title occurs twice, or a row has cells where there is no title.
     """
     titles: list[str] | None = None
     for number, cells in lines:

@@ -174,7 +174,7 @@ def _label(text: str) -> str:
 
 
 def several(codec: Codec) -> Codec:
-    """Return the codec of several values, parted by `|`."""
+    """Return the codec of several values, separated by `|`."""
 
     def parse(text: str) -> tuple[Any, ...]:
         return tuple(codec.parse(part.strip()) for part in text.split(SEPARATOR) if part.strip())

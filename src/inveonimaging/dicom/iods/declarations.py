@@ -15,7 +15,7 @@ from pydicom.uid import (
 )
 
 from inveonimaging.dicom.iods.iod import Constant, Group, Iod, MultiFrameIod
-from inveonimaging.dicom.modules import ct, enhanced_pet, functional_groups, general, image, multi_frame, nm, pet
+from inveonimaging.dicom.modules import ct, enhanced_pet, general, image, multi_frame, nm, pet
 from inveonimaging.dicom.modules.deidentification import deidentification
 from inveonimaging.dicom.modules.patient import patient, patient_study
 from inveonimaging.dicom.modules.synchronization import synchronization_of_frame
@@ -105,9 +105,9 @@ def with_functional_groups(
     """
     frame_content = Group(
         keyword="FrameContentSequence",
-        by_frame=(functional_groups.frame_content_of_frame,),
-        by_slice=(functional_groups.frame_content_of_slice,),
-        by_instance=(functional_groups.dimension_index_values,),
+        by_frame=(multi_frame.frame_content_of_frame,),
+        by_slice=(multi_frame.frame_content_of_slice,),
+        by_instance=(multi_frame.dimension_index_values,),
     )
     plane_position = Group(keyword="PlanePositionSequence", by_slice=(image.image_position,))  # C.7.6.16.2.3
     return MultiFrameIod(
@@ -115,10 +115,10 @@ def with_functional_groups(
         sop_class=sop_class,
         constant=constant,
         by_object=(multi_frame.multi_frame_functional_groups, multi_frame.sop_instance_of_object),
-        shared=(functional_groups.pixel_measures, functional_groups.frame_voi_lut, *shared),
-        repeated=(functional_groups.plane_orientation,),
+        shared=(multi_frame.pixel_measures, multi_frame.frame_voi_lut, *shared),
+        repeated=(multi_frame.plane_orientation,),
         by_frame=(synchronization_of_frame, *by_frame),
-        by_slope=(functional_groups.pixel_value_transformation, *by_slope),
+        by_slope=(multi_frame.pixel_value_transformation, *by_slope),
         groups=(frame_content, plane_position, *groups),
     )
 
@@ -135,9 +135,9 @@ ENHANCED_CT_IMAGE = with_functional_groups(  # PS3.3 A.38
     name="Enhanced CT Image",
     sop_class=EnhancedCTImageStorage,
     constant=(*_ENHANCED, ct.enhanced_ct_image),
-    shared=(functional_groups.frame_anatomy, ct.ct_image_frame_type, *ct.CT_ACQUISITION),
-    by_frame=(functional_groups.irradiation_event,),
-    by_slope=(functional_groups.real_world_value_mapping,),
+    shared=(multi_frame.frame_anatomy, ct.ct_image_frame_type, *ct.CT_ACQUISITION),
+    by_frame=(multi_frame.irradiation_event,),
+    by_slope=(multi_frame.real_world_value_mapping,),
 )
 
 ENHANCED_PET_IMAGE = with_functional_groups(  # PS3.3 A.56
@@ -152,7 +152,7 @@ ENHANCED_PET_IMAGE = with_functional_groups(  # PS3.3 A.56
         enhanced_pet.enhanced_pet_image,
     ),
     shared=(
-        functional_groups.frame_anatomy,
+        multi_frame.frame_anatomy,
         enhanced_pet.radiopharmaceutical_usage,
         enhanced_pet.pet_frame_type,
         enhanced_pet.pet_frame_acquisition,
@@ -161,5 +161,5 @@ ENHANCED_PET_IMAGE = with_functional_groups(  # PS3.3 A.56
         enhanced_pet.pet_table_dynamics,
     ),
     by_frame=(enhanced_pet.pet_frame_correction_factors,),
-    by_slope=(functional_groups.real_world_value_mapping,),
+    by_slope=(multi_frame.real_world_value_mapping,),
 )

@@ -24,7 +24,7 @@ class Parts:
     """Attributes of a slice of a frame, by what they depend on, so that each is encoded once.
 
     Attributes:
-        repeated: modules or functional groups that depend on neither, and yet stand in each.
+        repeated: modules or functional groups that depend on neither, and yet are in each.
         by_frame: those that depend on the frame (time, gate).
         by_slice: those that depend on the slice's place, k.
         by_slope: those that depend on the rescale slope.
@@ -94,7 +94,7 @@ class Iod(Parts):
         constant: modules that are the same in all instances of a series.
         may_be_concatenated: whether several objects may hold one series (PS3.3 C.7.6.16).
         holds_one_time_frame: whether a multi-frame object holds one time frame, or all gates of it, with one slope.
-        is_in_spatial_order: whether slices stand in the order of time or gate and, in it, along the row x column
+        is_in_spatial_order: whether slices are in the order of time or gate and, in it, along the row x column
             normal; else in the order of the file.
         points_to_head: whether columns are reversed where row x column would point towards the feet.
     """

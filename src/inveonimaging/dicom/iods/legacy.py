@@ -1,7 +1,7 @@
 """Legacy Converted Enhanced CT and PET Image IODs (PS3.3 A.70, A.72): conversions of our own single-frame instances.
 
 Whatever a single-frame instance holds is kept: at the top, in a functional group, or among the unassigned attributes,
-which are shared where all instances agree. Frames stand in the order of those of Enhanced objects.
+which are shared where all instances agree. Frames are in the order of those of Enhanced objects.
 """
 
 from __future__ import annotations
@@ -16,16 +16,18 @@ from pydicom.uid import LegacyConvertedEnhancedCTImageStorage, LegacyConvertedEn
 from inveonimaging.dicom.encode import dataset, merged
 from inveonimaging.dicom.iods.declarations import CT_IMAGE, MULTI_FRAME, PET_IMAGE, with_functional_groups
 from inveonimaging.dicom.iods.iod import Attributes, Constant, Group, Iod
-from inveonimaging.dicom.modules.functional_groups import (
+from inveonimaging.dicom.modules.general import body_part, patient_position, region_of
+from inveonimaging.dicom.modules.multi_frame import (
+    ORIGINAL,
+    enhanced_image,
+    frame_type,
     irradiation_event,
     known_frame_anatomy,
     real_world_value_mapping,
 )
-from inveonimaging.dicom.modules.general import body_part, patient_position, region_of
-from inveonimaging.dicom.modules.multi_frame import ORIGINAL, enhanced_image, frame_type
 from inveonimaging.dicom.series import Instance, Series
 
-_ELSEWHERE = frozenset(  # attributes of single-frame instances that stand in a macro, or are those of the object
+_ELSEWHERE = frozenset(  # attributes of single-frame instances that a macro holds, or that are those of the object
     Tag(keyword)
     for keyword in (
         "AcquisitionDate",
@@ -110,7 +112,7 @@ def _unknown_region(series: Series) -> Dataset:
 
 
 def _without(held: Dataset, tags: Collection[BaseTag]) -> Dataset:
-    """Return a dataset without some attributes, and without private ones, which stand at the top."""
+    """Return a dataset without some attributes, and without private ones, which are at the top."""
     rest = Dataset()
     rest.update({element.tag: element for element in held if element.tag not in tags and not element.tag.is_private})
     return rest

@@ -10,7 +10,14 @@ from pydicom.dataset import Dataset
 
 from inveonimaging.dicom.encode import dataset, ds, group, merged, put, sh, whole
 from inveonimaging.dicom.modules.general import UNKNOWN
-from inveonimaging.dicom.modules.multi_frame import DERIVED, ORIGINAL, centres, enhanced_image, frame_type, is_told
+from inveonimaging.dicom.modules.multi_frame import (
+    DERIVED,
+    ORIGINAL,
+    centres,
+    enhanced_image,
+    frame_type,
+    times_are_known,
+)
 from inveonimaging.dicom.modules.reconstruction import ct_kernel, reconstruction_diameter
 from inveonimaging.dicom.modules.synchronization import synchronization
 from inveonimaging.dicom.series import Series
@@ -109,7 +116,7 @@ def ct_acquisition_details(series: Series) -> Dataset:
 
 
 def ct_table_dynamics(series: Series) -> Dataset:
-    """CT Table Dynamics Macro (PS3.3 C.8.15.3.4): nothing to tell of a table that stands still."""
+    """CT Table Dynamics Macro (PS3.3 C.8.15.3.4): empty for a table that does not move."""
     moves = series.image.header.bed.motion is BedMotion.CONTINUOUS
     return Dataset() if moves else dataset(CTTableDynamicsSequence=[Dataset()])
 
@@ -180,7 +187,7 @@ def ct_x_ray_details(series: Series) -> Dataset:
 
 def _origin(series: Series) -> str:
     """Return ORIGINAL if all functional groups that an original must have are complete, else DERIVED."""
-    return ORIGINAL if is_told(series) and all(macro(series) for macro in CT_ACQUISITION) else DERIVED
+    return ORIGINAL if times_are_known(series) and all(macro(series) for macro in CT_ACQUISITION) else DERIVED
 
 
 CT_ACQUISITION = (

@@ -8,7 +8,14 @@ from inveonimaging.animal.sheet_values import Code
 from inveonimaging.dicom import codes
 from inveonimaging.dicom.encode import dataset, ds, dt, group, lo, merged, put, whole
 from inveonimaging.dicom.modules.general import UNKNOWN
-from inveonimaging.dicom.modules.multi_frame import DERIVED, ORIGINAL, centres, enhanced_image, frame_type, is_told
+from inveonimaging.dicom.modules.multi_frame import (
+    DERIVED,
+    ORIGINAL,
+    centres,
+    enhanced_image,
+    frame_type,
+    times_are_known,
+)
 from inveonimaging.dicom.modules.pet import corrected_image, counts_source, decay_factor_of, energy_window, randoms
 from inveonimaging.dicom.modules.reconstruction import reconstruction_diameter
 from inveonimaging.dicom.modules.synchronization import synchronization
@@ -207,7 +214,7 @@ def pet_table_dynamics(series: Series) -> Dataset:
 def pet_frame_correction_factors(series: Series, frame: int) -> Dataset:
     """PET Frame Correction Factors Macro (PS3.3 C.8.22.5.5).
 
-    Nothing is corrected slice by slice. How much of the counts was scatter no header tells; 0 stands for it.
+    Nothing is corrected slice by slice. No header gives the fraction of scattered counts; it is written as 0.
     """
     block = series.image.frames[frame]
     item = put(
@@ -231,7 +238,7 @@ def _origin(series: Series) -> str:
         groups.append(pet_table_dynamics(series))
     is_ring = not header.gantry.rotation
     is_complete = is_ring and all(groups) and all(_detectors(header.detector).values())
-    return ORIGINAL if is_complete and is_told(series) else DERIVED
+    return ORIGINAL if is_complete and times_are_known(series) else DERIVED
 
 
 def _counts(header: Header) -> tuple[int | None, int | None]:

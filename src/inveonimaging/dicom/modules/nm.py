@@ -1,6 +1,6 @@
 """Nuclear Medicine: reconstructed SPECT (PS3.3 C.8.4).
 
-The IOD has no rescale, so that readers that know only it see stored values; Rescale Slope stands beside it all the
+The IOD has no rescale, so that readers that know only it see stored values; Rescale Slope is written all the
 same (Standard Extended), and Real World Value Mapping, which any image may have.
 """
 
@@ -15,9 +15,9 @@ from pydicom.tag import Tag
 from inveonimaging.dicom import codes
 from inveonimaging.dicom.encode import dataset, ds, lo, put, tm, whole
 from inveonimaging.dicom.modules.ct import rotation_direction
-from inveonimaging.dicom.modules.functional_groups import real_world_value_mapping
 from inveonimaging.dicom.modules.general import general_acquisition
 from inveonimaging.dicom.modules.image import image_plane, image_position, rescale
+from inveonimaging.dicom.modules.multi_frame import real_world_value_mapping
 from inveonimaging.dicom.modules.pet import energy_window
 from inveonimaging.dicom.series import MultiFrame, Series
 from inveonimaging.inveon.hdr.model import Gantry

@@ -63,7 +63,7 @@ def _decay_correction(header: Header) -> str:
 
 
 def _steps(series: Series) -> dict[str, int]:
-    """Return the number of time slices, or of gates in the one cycle that stands for all."""
+    """Return the number of time slices, or of gates in the one nominal cycle."""
     frames = len(series.image.frames)
     if series.gating:
         return {"NumberOfRRIntervals": 1, "NumberOfTimeSlots": frames}

@@ -51,7 +51,7 @@ def pet_kernel(header: Header) -> str:
     """Convolution Kernel (0018,1210) of a PET: filter windows of x, y and z, then the cutoff; empty without a filter.
 
     One value of 16 characters, `Ramp/-/Hann 0.5`: dcm2niix and PET2BIDS fail on several values. Cutoffs that differ
-    stand behind each window. What is too long has shorter names; what is too long even so has no cutoffs.
+    follow each window. What is too long has shorter names; what is too long even so has no cutoffs.
     """
     made = header.reconstruction
     filters = [each or _NO_FILTER for each in (made.x_filter, made.y_filter, made.z_filter)]
@@ -121,5 +121,5 @@ def _counts(iterations: int | None, subsets: int | None) -> str:
     """Return `2i16s`; in words where one of them is not known, or PET2BIDS would read other numbers."""
     if iterations and subsets and 0 < iterations <= _MOST and 0 < subsets <= _MOST:
         return f"{iterations}i{subsets}s"
-    told = {"iterations": iterations or 0, "subsets": subsets or 0}
-    return ", ".join(f"{count} {name}" for name, count in told.items() if count > 0)
+    counts = {"iterations": iterations or 0, "subsets": subsets or 0}
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count > 0)
