@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
+import pytest
 import typer.testing
 from typer.testing import CliRunner, Result
 
@@ -133,11 +134,27 @@ def python(*arguments: object, **environment: str) -> subprocess.CompletedProces
 
 
 @contextlib.contextmanager
+def in_time() -> Iterator[None]:
+    """Fail what waits for a file that never ends or never begins."""
+
+    def late(*_: object) -> None:
+        pytest.fail("it waits")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(LAST_RESORT_S)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@contextlib.contextmanager
 def running_python(*arguments: object) -> Iterator[subprocess.Popen[str]]:
     """Run `python ARGUMENTS` as the first process of a group of its own, which is gone afterwards."""
     with subprocess.Popen(
         [sys.executable, *map(str, arguments)],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         encoding="utf-8",

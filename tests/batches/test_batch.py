@@ -37,8 +37,8 @@ from inveonimaging.batches import (
 )
 from inveonimaging.batches import job as batch_job
 from inveonimaging.batches.names import name_of, names_below
-from inveonimaging.batches.pace import Pace
-from inveonimaging.batches.study import Job, PreviousRecord, failed
+from inveonimaging.batches.study import Job, failed
+from inveonimaging.batches.summary import Pace
 from inveonimaging.cli.batch_progress import _Lines, sentence, telling
 from inveonimaging.conversion.job import convert_planned
 from inveonimaging.dicom.iods import Form
@@ -76,7 +76,7 @@ class Here:
     def __init__(self, job: Job, _jobs: int) -> None:
         self._job, self.most = job, 1
 
-    def submit(self, study: Study, before: PreviousRecord | None) -> Future[Record]:
+    def submit(self, study: Study, before: Record | None) -> Future[Record]:
         record = Future[Record]()
         record.set_result(work.done(self._job, study, before))
         return record
@@ -213,12 +213,12 @@ NAMES = [
     ([MANIFEST, "Report.html"], {"is_study": True}, [MANIFEST + "_", "Report.html_"]),
     ([LEDGER, MANIFEST], {"is_root": True}, [LEDGER + "_", MANIFEST]),
     (["Ma\u0308use", "M\u00e4use"], {}, ["Ma\u0308use", "M\u00e4use_"]),
-    (["A", "a"], {"standing": ["a"]}, ["A_", "a"]),  # what stands there keeps its name
-    (["A", "a"], {"standing": ["A", "a_"]}, ["A", "a_"]),
-    (["a"], {"standing": ["A", "a_"]}, ["a_"]),  # also when its neighbour is gone
-    (["a", "a_"], {"standing": ["A", "a_"]}, ["a", "a_"]),
-    (["a"], {"standing": ["a_"]}, ["a"]),
-    (["1", "2"], {"is_study": True, "standing": ["1"]}, ["1", "2_"]),
+    (["A", "a"], {"existing": ["a"]}, ["A_", "a"]),  # what is there keeps its name
+    (["A", "a"], {"existing": ["A", "a_"]}, ["A", "a_"]),
+    (["a"], {"existing": ["A", "a_"]}, ["a_"]),  # also when its neighbour is gone
+    (["a", "a_"], {"existing": ["A", "a_"]}, ["a", "a_"]),
+    (["a"], {"existing": ["a_"]}, ["a"]),
+    (["1", "2"], {"is_study": True, "existing": ["1"]}, ["1", "2_"]),
 ]
 
 

@@ -26,7 +26,7 @@ from inveonimaging.batches import Batch, Record, Study, Watch, run_batch
 from inveonimaging.batches import job as batch_job
 from inveonimaging.batches import ledger as batch_ledger
 from inveonimaging.batches.local import cleared
-from inveonimaging.batches.study import Job, Outcome, Planned, PreviousRecord
+from inveonimaging.batches.study import Job, Outcome, Planned
 from inveonimaging.phantom import CT_SCAN, write_scan
 from inveonimaging.storage import jsonl
 from storage import test_interruptions
@@ -266,7 +266,7 @@ def test_an_interruption_at_any_line_leaves_ledger_and_engine_in_order(
     in_use: list[Closing] = []
 
     class Closing(Instant):
-        def submit(self, study: Study, before: PreviousRecord | None) -> Future[Record]:
+        def submit(self, study: Study, before: Record | None) -> Future[Record]:
             in_use.append(self)
             return super().submit(study, before)
 
@@ -465,7 +465,7 @@ class Instant:
     def most(self) -> int:
         return 2
 
-    def submit(self, study: Study, _before: PreviousRecord | None) -> Future[Record]:
+    def submit(self, study: Study, _before: Record | None) -> Future[Record]:
         record = Future[Record]()
         record.set_result(Record(source=study.source, output=study.output, result=Outcome.CONVERTED, files="0" * 64))
         return record

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from pydicom.dataelem import DataElement
 
 from conftest import Measures
-from helpers import assert_harmless, files_below, header_text, inveon, python
+from helpers import assert_harmless, files_below, header_text, inveon, running_python
 from inveonimaging import HeaderError, InveonError, Options, Severity, convert
 from inveonimaging.conversion.job import StudyResult
 from inveonimaging.dicom.iods import Form
@@ -97,7 +98,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[bytes, by
     return {name: (pair.data.read_bytes(), pair.header.read_bytes()) for name, pair in written.items()}
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(kind=st.sampled_from(list(KINDS)), form=st.sampled_from(Form), changes=CHANGES, size=SIZES)
 def test_any_pair_ends_in_files_of_the_series_or_in_one_line(
     pairs: dict[str, tuple[bytes, bytes]], kind: str, form: Form, changes: list[tuple[float, Change]], size: float
@@ -135,13 +136,21 @@ def converted(source: Path, output: Path, form: Form) -> StudyResult | str:
 
 LONGEST_S = 60  # of the processor: it takes a second or two; waiting for other processes does not count
 LARGEST_MEMORY_MB = 300
-# runs a command and prints its time, in s, and the largest memory that a process of it had, in the system's unit
-MEASURE = """
-import resource, subprocess, sys
-code = subprocess.run(sys.argv[1:]).returncode
-used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(used.ru_utime + used.ru_stime, used.ru_maxrss, file=sys.stderr)
-sys.exit(code)
+# Imports once; each line of stdin is a command for a child, whose exit code, time in s and memory it prints.
+FORKING = """
+import json, os, sys
+import inveonimaging.conversion.job
+from inveonimaging.cli.main import app
+
+for line in sys.stdin:
+    arguments, stderr = json.loads(line)
+    child = os.fork()
+    if not child:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        os.dup2(os.open(stderr, os.O_WRONLY | os.O_CREAT), 2)
+        app(arguments, prog_name="inveon")
+    _, status, used = os.wait4(child, 0)
+    print(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, used.ru_maxrss, flush=True)
 """
 PER_MB = 2**20 if sys.platform == "darwin" else 2**10
 SMALL = header_text()
@@ -211,20 +220,30 @@ LONG: dict[str, tuple[Callable[[], str], int]] = {  # and how many findings
 }
 
 
-def measured(tmp_path: Path, header: str, measures: Measures) -> tuple[int, str]:
+Measured = Callable[[Path, str], tuple[int, str]]
+
+
+@pytest.fixture(scope="module")
+def measured(measures: Measures) -> Iterator[Measured]:
     """Convert in a process of its own, whose time and memory are bounded; return its exit code and its stderr."""
-    (tmp_path / "in").mkdir()
-    (tmp_path / "in" / "a.img").write_bytes(bytes(48))
-    (tmp_path / "in" / "a.img.hdr").write_text(header, "utf-8")
-    command = [sys.executable, "-m", "inveonimaging", "convert", str(tmp_path / "in"), str(tmp_path / "out")]
-    done = python("-c", MEASURE, *command)
-    *said, used = done.stderr.splitlines()
-    seconds, memory = used.split()
-    measures.largest("time for a hostile header, s", float(seconds))
-    measures.largest("memory for a hostile header, MiB", int(memory) / PER_MB)
-    assert float(seconds) < LONGEST_S
-    assert 10 < int(memory) / PER_MB < LARGEST_MEMORY_MB  # a Python with numpy has 10 and more
-    return done.returncode, "\n".join(said)
+    with running_python("-c", FORKING) as server:
+
+        def convert_measured(folder: Path, header: str) -> tuple[int, str]:
+            (folder / "in").mkdir()
+            (folder / "in" / "a.img").write_bytes(bytes(48))
+            (folder / "in" / "a.img.hdr").write_text(header, "utf-8")
+            arguments = ["convert", str(folder / "in"), str(folder / "out")]
+            assert server.stdin
+            assert server.stdout
+            print(json.dumps((arguments, str(folder / "stderr"))), file=server.stdin, flush=True)
+            code, seconds, memory = server.stdout.readline().split()
+            measures.largest("time for a hostile header, s", float(seconds))
+            measures.largest("memory for a hostile header, MiB", int(memory) / PER_MB)
+            assert float(seconds) < LONGEST_S
+            assert 10 < int(memory) / PER_MB < LARGEST_MEMORY_MB  # a Python with numpy has 10 and more
+            return int(code), (folder / "stderr").read_text("utf-8").removesuffix("\n")
+
+        yield convert_measured
 
 
 needs_measure = pytest.mark.skipif(sys.platform == "win32", reason="Windows does not tell the memory of a child")
@@ -232,9 +251,9 @@ needs_measure = pytest.mark.skipif(sys.platform == "win32", reason="Windows does
 
 @needs_measure
 @pytest.mark.parametrize("name", TOO_MUCH)
-def test_what_claims_too_much_is_refused_at_once(tmp_path: Path, measures: Measures, name: str) -> None:
+def test_what_claims_too_much_is_refused_at_once(tmp_path: Path, measured: Measured, name: str) -> None:
     header, message = TOO_MUCH[name]
-    code, said = measured(tmp_path, header(), measures)
+    code, said = measured(tmp_path, header())
     assert code == 1
     assert said.startswith("error: ")
     assert said.count("\n") == 0
@@ -252,18 +271,18 @@ COUNTS = {
 
 @needs_measure
 @pytest.mark.parametrize("name", COUNTS)
-def test_counts_that_claim_too_much_are_findings(tmp_path: Path, measures: Measures, name: str) -> None:
+def test_counts_that_claim_too_much_are_findings(tmp_path: Path, measured: Measured, name: str) -> None:
     key = next(iter(COUNTS[name]))
-    code, said = measured(tmp_path, header_text(COUNTS[name]), measures)
+    code, said = measured(tmp_path, header_text(COUNTS[name]))
     assert code == 0, said
     assert re.search(rf": {key} is 1000000000[, ]", said)
 
 
 @needs_measure
 @pytest.mark.parametrize("name", LONG)
-def test_what_is_long_and_harmless_is_converted(tmp_path: Path, measures: Measures, name: str) -> None:
+def test_what_is_long_and_harmless_is_converted(tmp_path: Path, measured: Measured, name: str) -> None:
     header, findings = LONG[name]
-    code, said = measured(tmp_path, header(), measures)
+    code, said = measured(tmp_path, header())
     assert code == 0, said
     assert 0 < len(said.splitlines()) < findings
     assert len(list((tmp_path / "out" / "1").iterdir())) == 2

@@ -67,9 +67,11 @@ def size_of(kernel: str) -> float | None:
 
 
 def test_every_kernel_fits_and_no_other_number_is_taken_for_a_cutoff() -> None:
-    cutoffs = (0.5, 1, 0.123456789, 12.0, 1e-7)
-    each = [(window, cutoff) for window in FilterWindow for cutoff in cutoffs]
-    for filters in itertools.product(each, repeat=3):
+    """All windows in three directions, with cutoffs that are equal and that differ."""
+    numbers = (0.5, 1, 0.123456789, 12.0, 1e-7)
+    cutoffs = [(a, b, c) for n, a in enumerate(numbers) for b, c in ((a, a), (numbers[n - 1], numbers[n - 2]))]
+    for windows, three in itertools.product(itertools.product(FilterWindow, repeat=3), cutoffs):
+        filters = tuple(zip(windows, three, strict=True))
         found = kernel(*filters)
         told = {cutoff for window, cutoff in filters if window}
         assert len(found) <= LONGEST

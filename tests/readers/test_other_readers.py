@@ -245,29 +245,43 @@ def test_medcon_reads_sizes_and_values(made: Made, tool: Tool, tmp_path: Path, s
 # ImageJ, which opens one file as a stack.
 
 MACRO = """
-open(getArgument());
-getVoxelSize(w, h, d, unit);
-getDimensions(columns, rows, channels, slices, times);
-print(columns, rows, channels * slices * times, w, h, d, unit);
-for (s = 1; s <= nSlices; s++) {
-    setSlice(s);
-    line = "";
-    for (y = 0; y < rows; y++) for (x = 0; x < columns; x++) line += d2s(calibrate(getPixel(x, y)), 6) + " ";
-    print(line);
+files = split(File.openAsString(getArgument()), "\\n");
+for (f = 0; f < files.length; f++) {
+    open(files[f]);
+    getVoxelSize(w, h, d, unit);
+    getDimensions(columns, rows, channels, slices, times);
+    print("file", columns, rows, channels * slices * times, w, h, d, unit);
+    for (s = 1; s <= nSlices; s++) {
+        setSlice(s);
+        line = "";
+        for (y = 0; y < rows; y++) for (x = 0; x < columns; x++) line += d2s(calibrate(getPixel(x, y)), 6) + " ";
+        print(line);
+    }
+    close();
 }
 """
+OPENED = [*VOLUMES, ("dynamic", "enhanced"), ("gated", "legacy")]
+
+
+@pytest.fixture(scope="module")
+def opened(made: Made, tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], list[str]]:
+    """Return what ImageJ, started once, prints about each file."""
+    folder = tmp_path_factory.mktemp("imagej")
+    (folder / "tell.ijm").write_text(MACRO)
+    (folder / "files").write_text("\n".join(str(made(*each).files[0]) for each in OPENED))
+    java = [tool("java"), "-cp", "/usr/share/java/ij.jar", "ij.ImageJ"]
+    macro = folder / "tell.ijm", folder / "files"
+    said = run(tool("xvfb-run"), "-a", *java, "-batch", *macro, HOME=str(folder))
+    return dict(zip(OPENED, (part.splitlines() for part in said.split("file ")[1:]), strict=True))
 
 
 @pytest.mark.debian
-@pytest.mark.parametrize(("scan", "form"), [*VOLUMES, ("dynamic", "enhanced"), ("gated", "legacy")])
+@pytest.mark.parametrize(("scan", "form"), OPENED)
 def test_imagej_opens_a_file_with_its_values_in_mm(
-    made: Made, tool: Tool, tmp_path: Path, scan: str, form: str
+    made: Made, opened: dict[tuple[str, str], list[str]], scan: str, form: str
 ) -> None:
     series = made(scan, form)
-    (tmp_path / "tell.ijm").write_text(MACRO)
-    java = [tool("java"), "-cp", "/usr/share/java/ij.jar", "ij.ImageJ"]
-    said = run(tool("xvfb-run"), "-a", *java, "-batch", tmp_path / "tell.ijm", series.files[0], HOME=str(tmp_path))
-    first, *lines = said.strip().splitlines()
+    first, *lines = opened[scan, form]
     *sizes, unit = first.split()
     expected = planes(series, form)[: 1 if form == "classic" and scan != "SPECT" else None]
     assert [float(size) for size in sizes] == pytest.approx([*expected.shape[::-1], *SCANS[scan].spacing_mm], abs=1e-3)

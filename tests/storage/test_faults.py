@@ -6,7 +6,6 @@ import contextlib
 import os
 import random
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from helpers import (
     assert_one_line_error,
     files_below,
     held_by,
+    in_time,
     inveon,
     running_python,
     write_small_study,
@@ -200,7 +200,7 @@ def assert_whole(out: Path, *allowed: dict[str, Tree]) -> None:
 
 
 @posix
-@pytest.mark.parametrize(("kills", "is_over"), [(5, False), (3, True)], ids=str)
+@pytest.mark.parametrize(("kills", "is_over"), [(3, False), (2, True)], ids=str)
 def test_who_is_killed_at_any_moment_leaves_nothing_half_written(
     long_study: Path, reference: Tree, older: Path, tmp_path: Path, kills: int, is_over: bool
 ) -> None:
@@ -663,22 +663,6 @@ SPECIAL: dict[str, Callable[[Path], None]] = {
     "terminal": lambda path: path.symlink_to("/dev/tty"),
     "socket": make_socket,
 }
-
-
-@contextlib.contextmanager
-def in_time() -> Iterator[None]:
-    """Fail what waits for a file that never ends or never begins."""
-
-    def late(*_: object) -> None:
-        pytest.fail("it waits")
-
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(LAST_RESORT_S)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 @posix

@@ -17,7 +17,18 @@ import numpy as np
 import pydicom
 import pytest
 
-from helpers import CT, PET, assert_one_line_error, digests, files_below, held_by, inveon, python, write_small_study
+from helpers import (
+    CT,
+    PET,
+    assert_one_line_error,
+    digests,
+    files_below,
+    held_by,
+    in_time,
+    inveon,
+    python,
+    write_small_study,
+)
 from inveonimaging import Options, OutputError, convert
 from inveonimaging.animal.sheet_values import Code
 from inveonimaging.conversion.options import Uids
@@ -33,7 +44,7 @@ from inveonimaging.version import __version__
 from truth import truth_of
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
-SHAPE: dict[str, Any] = {"shape": (6, 5, 4), "spacing_mm": (5.0, 5.0, 14.0)}
+SHAPE: dict[str, Any] = {"shape": (6, 5, 2), "spacing_mm": (5.0, 5.0, 28.0)}
 STATIC = frames_of(60.0)
 KINDS = {
     "a.ct": replace(CT_SCAN, **SHAPE),
@@ -45,7 +56,7 @@ KINDS = {
 FORMS: dict[str, dict[str, Any]] = {
     "classic": {},
     "enhanced": {"form": Form.ENHANCED},
-    "concatenations": {"form": Form.ENHANCED, "largest_object": 140_000},
+    "concatenations": {"form": Form.ENHANCED, "largest_object": 120_000},
     "legacy": {"form": Form.LEGACY},
     "compressed": {"compression": Compression.RLE},
 }
@@ -115,13 +126,13 @@ def test_the_same_study_elsewhere_gives_the_same_bytes(tmp_path: Path, form: str
     other = tmp_path / "elsewhere, with another name" / "Kopie"
     shutil.copytree(study, other, copy_function=shutil.copyfile)  # with other times
     trees = []
-    for seed, source, zone in (("1", study, "UTC"), ("2", other, "Pacific/Chatham"), ("3", other, "UTC")):
+    for seed, source, zone in (("1", study, "UTC"), ("2", other, "Pacific/Chatham")):
         output = tmp_path / f"out {seed}"
         arguments = ("-m", "inveonimaging", "convert", "--as", form, source, output)
-        done = python(*arguments, PYTHONHASHSEED=seed, TZ=zone, LC_ALL="C" if seed == "3" else "")
+        done = python(*arguments, PYTHONHASHSEED=seed, TZ=zone, LC_ALL="C" if seed == "2" else "")
         assert done.returncode == 0, done.stderr
         trees.append(tree(output))
-    assert trees[0] == trees[1] == trees[2]
+    assert trees[0] == trees[1]
     assert len(trees[0]) > 6
 
 
@@ -162,8 +173,11 @@ def test_the_manifest_has_no_path_of_this_computer_and_no_time(tmp_path: Path, d
 # What it tells.
 
 
-@pytest.mark.parametrize("uids", Uids)
-@pytest.mark.parametrize("options", FORMS.values(), ids=FORMS)
+@pytest.mark.parametrize(
+    ("options", "uids"),
+    [*((each, Uids.CONTENT) for each in FORMS.values()), (FORMS["classic"], Uids.RANDOM)],
+    ids=[*FORMS, "random UIDs"],
+)
 def test_it_lists_what_was_read_and_written(tmp_path: Path, options: dict[str, Any], uids: Uids) -> None:
     if "compression" in options:
         pytest.importorskip("rle")
@@ -198,8 +212,8 @@ def test_it_lists_what_was_read_and_written(tmp_path: Path, options: dict[str, A
         assert series["part"] == told.part
         assert study / series["source"] == Path(told.source)
         assert series["unit"] == told.unit
-        assert series["shape"] == [6, 5, 4]
-        assert sum(int(ds.get("NumberOfFrames", 1)) for ds in read) == 4 * series["frames"]
+        assert series["shape"] == [6, 5, 2]
+        assert sum(int(ds.get("NumberOfFrames", 1)) for ds in read) == 2 * series["frames"]
         assert series["modality"] == told.modality
         spaces.add(series["frame_of_reference_uid"])
     assert found["frames_of_reference"] == sorted(spaces)
@@ -426,8 +440,9 @@ def test_a_manifest_that_is_no_file_is_refused_without_waiting(study: Path, out:
         (out / MANIFEST).mkdir()
     else:
         (out / MANIFEST).symlink_to("../manifest")
-    done = python("-m", "inveonimaging", "convert", "--overwrite", study, out)  # within a minute
-    assert "is there already" in assert_one_line_error(done.returncode, done.stdout, done.stderr)
+    with in_time():
+        done = inveon("convert", "--overwrite", study, out)
+    assert "is there already" in assert_one_line_error(done.exit_code, done.stdout, done.stderr)
     assert len(files_below(out)) >= 18
 
 

@@ -110,10 +110,16 @@ def _varied() -> Iterator[tuple[str, PhantomScan, dict[str, Any]]]:
 
 VARIED: Varied = {name: (scan, options) for name, scan, options in _varied()}
 COMPRESSIONS = (Compression.NONE, Compression.RLE, Compression.DEFLATED)
+ALIKE = re.compile(r"(PET [HF]F|CT type|PET rescale|PET .*calibrated|rescale)")  # in any form: each in one, in turn
+CONVERTED = [
+    (name, form)
+    for number, name in enumerate(VARIED)
+    for index, form in enumerate(Form)
+    if not ALIKE.match(name) or index == number % len(Form)
+]
 
 
-@pytest.mark.parametrize("form", Form)
-@pytest.mark.parametrize("name", VARIED)
+@pytest.mark.parametrize(("name", "form"), CONVERTED)
 def test_what_is_converted_is_as_the_source_has_it(name: str, form: Form, tmp_path: Path) -> None:
     scan, options = VARIED[name]
     compression = COMPRESSIONS[(list(VARIED).index(name) + list(Form).index(form)) % len(COMPRESSIONS)]

@@ -1,10 +1,9 @@
 """Many studies at once: found below a folder, converted in parallel, each on its own, and not again unless changed."""
 
 from inveonimaging.batches.job import Watch, run_batch
-from inveonimaging.batches.pace import Progress
 from inveonimaging.batches.plan import Batch, Grouping, plan_batch
 from inveonimaging.batches.study import Check, Outcome, Record, Study
-from inveonimaging.batches.summary import BatchResult, Failure, Oddity
+from inveonimaging.batches.summary import BatchResult, Failure, Oddity, Progress
 from inveonimaging.batches.walk import SkippedCounts
 
 batch = run_batch

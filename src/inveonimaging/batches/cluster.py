@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from inveonimaging.batches.study import Job, PreviousRecord, Record, Study, failed
+from inveonimaging.batches.study import Job, Record, Study, failed
 from inveonimaging.batches.work import done
 from inveonimaging.errors import InveonError, OptionError, OutputError, printable
 from inveonimaging.extras import refuse_without_extra
@@ -91,7 +91,7 @@ class OnDask:
                 self._most = max(_LEAST, _WAITING_FOR_EACH * sum(self._client.nthreads().values()))
         return self._most
 
-    def submit(self, study: Study, before: PreviousRecord | None) -> Future[Record]:
+    def submit(self, study: Study, before: Record | None) -> Future[Record]:
         """As of `Engine`."""
         key, record = f"inveon-{self._run}-{study.output}", Future[Record]()
         task = self._tasks[key] = self._client.submit(converted, self._job, study, before, key=key, pure=False)
@@ -119,7 +119,7 @@ class OnDask:
             self._tasks.pop(str(task.key), None)
 
 
-def converted(job: bytes, study: Study, before: PreviousRecord | None) -> Record:
+def converted(job: bytes, study: Study, before: Record | None) -> Record:
     """Do a study on a worker."""
     return done(_unpacked(job), study, before)
 
@@ -133,7 +133,7 @@ def _unpacked(job: bytes) -> Job:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Let Dask log nothing: what matters is told in one line."""
+    """Let Dask log nothing: what matters is shown in one line."""
     import_module("distributed")  # which gives its loggers their levels
     names = [name for name in logging.root.manager.loggerDict if name.partition(".")[0] in _LOGGERS]
     levels = {name: logging.getLogger(name).level for name in names}

@@ -1,4 +1,4 @@
-"""What stands in a study's output, by its manifest, and whether it is what a conversion would write again."""
+"""Read an earlier conversion's manifest; decide whether its output is complete and up to date."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from inveonimaging.study.image import Image
 
 @dataclass(frozen=True)
 class ExistingStudy:
-    """A study that stands complete in its output: its manifest, and the manifest's SHA-256."""
+    """A study in its output: its manifest, and the manifest's SHA-256."""
 
     document: dict[str, Any]
     sha256: str
@@ -37,13 +37,13 @@ class ExistingStudy:
 
     @property
     def listed(self) -> list[dict[str, Any]]:
-        """The series as they stand in the manifest."""
+        """The series as the manifest lists them."""
         listed: list[dict[str, Any]] = self.document["series"]
         return listed
 
     @property
     def series(self) -> tuple[dict[str, Any], ...]:
-        """What a ledger tells of each series."""
+        """What a ledger has of each series."""
         names = ("folder", "modality", "sop_class", "series_instance_uid")
         return tuple({name: each[name] for name in names} | {"instances": len(each["files"])} for each in self.listed)
 
@@ -54,29 +54,23 @@ class ExistingStudy:
         return tuple({json.dumps(each, sort_keys=True): each for found in lists for each in found}.values())
 
 
-def standing(output: Path) -> ExistingStudy | None:
-    """Return what stands in a folder, None if there is no manifest of ours.
+def existing_study(output: Path) -> ExistingStudy | None:
+    """Return the study in a folder, None if there is no manifest of ours, or another run works there.
 
-    What a killed run left there is taken back first; while another run works there, nothing stands.
+    What a killed run left there is undone first.
     """
     sweep(output)
     read = None if is_busy(output) else read_manifest(output)
     if read is None:
         return None
     found = ExistingStudy(read[0], sha256(read[1]).hexdigest())
-    try:
-        return found if _has_all(found) else None
+    try:  # whether it has all that is read from it
+        stated = [found.document[name] for name in ("version", "study_instance_uid", "options", "frames_of_reference")]
+        has_all = all(stated) and found.sources and found.series and found.findings is not None
+        is_ours = found.document["schema"] == SCHEMA and has_all and all(map(_is_plain, found.listed))
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
-
-
-def _has_all(found: ExistingStudy) -> bool:
-    """Return whether a manifest has all that is read from it; else it may raise."""
-    document = found.document
-    is_ours = document["schema"] == SCHEMA and bool(document["version"])
-    told = document["study_instance_uid"], document["options"], document["frames_of_reference"]
-    has_all = all(told) and bool(found.sources and found.series) and found.findings is not None
-    return is_ours and has_all and all(map(_is_plain, found.listed))
+    return found if is_ours else None
 
 
 def is_busy(output: Path) -> bool:
@@ -114,12 +108,9 @@ def stamp(pairs: Iterable[Pair], source: Path) -> str:
         OSError: a file is not there.
     """
     files = sorted(path for pair in pairs for path in (pair.header, pair.data))
-    seen = [(os.path.relpath(path, source), *_identity(path.stat())) for path in files]
+    found = [(os.path.relpath(path, source), path.stat()) for path in files]
+    seen = [(name, status.st_size, status.st_mtime_ns, status.st_ctime_ns) for name, status in found]
     return sha256(repr(seen).encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def _identity(status: os.stat_result) -> tuple[int, int, int]:
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def is_made_from(study: ExistingStudy, planned: StudyPlan) -> bool:
@@ -150,18 +141,18 @@ def _sums(planned: StudyPlan, image: Image) -> Iterator[tuple[str, str]]:
 
 
 def is_the_same(study: ExistingStudy, planned: StudyPlan, options: Options) -> bool:
-    """Return whether a study is what a conversion of the same data would be: its options and its UIDs tell.
+    """Return whether a study is what a conversion of the same data would be, by its options and its UIDs.
 
-    UIDs are made from all that instances say. Random ones tell nothing, and never are the same.
+    UIDs are made from all that instances hold. Random ones say nothing, and are never the same.
     """
     sums = {name: content for name, (_, content) in study.sources.items()}
     digests = [digest_of(each.image, sums[planned.inside(each.image.pair.data)]) for each in planned.series]
     names = StudyNames(planned, digests, options)
     document = study.document
     series = [(str(each.number), list(each.files), str(names.series(each))) for each in planned.series]
-    stands = [
+    listed = [
         (each["folder"], [file["name"] for file in each["files"]], each["series_instance_uid"]) for each in study.listed
     ]
     uids = document["study_instance_uid"], document["frames_of_reference"]
     spaces = sorted({str(names.frame_of_reference_uid(each)) for each in planned.series})
-    return document["options"] == recorded_options(options) and series == stands and uids == (names.study.uid, spaces)
+    return document["options"] == recorded_options(options) and series == listed and uids == (names.study.uid, spaces)

@@ -1,7 +1,8 @@
-"""Pairs that belong to one study by what their headers say: one scanner, one subject, one day."""
+"""Pairs of one study: grouped by scanner, subject and day, without copies; rows of a sheet that are about them."""
 
 from __future__ import annotations
 
+import filecmp
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -13,10 +14,13 @@ from inveonimaging.animal.free_text import text_of
 from inveonimaging.batches.names import name_of
 from inveonimaging.batches.study import Planned, Study
 from inveonimaging.batches.walk import Found, SkippedCounts, Step
-from inveonimaging.errors import HeaderError
+from inveonimaging.errors import HeaderError, InputError, printable
+from inveonimaging.findings import Finding
 from inveonimaging.inveon.hdr import Header, parse
 from inveonimaging.inveon.hdr.lexer import END
+from inveonimaging.inveon.pairs import Pair, scan_folder
 from inveonimaging.inveon.voxels import file_size
+from inveonimaging.sheet.matching import Sheet
 from inveonimaging.study.image import LARGEST_HEADER
 
 _PIECE = 64 * 1024
@@ -79,12 +83,9 @@ def _key_of(path: Path, start: datetime | None) -> Key | None:
     identifier = text_of(header.subject.identifier)
     if scanned is None or identifier is None:
         return None
-    return Key(_scanner(header), _plain(identifier), scanned.date().isoformat())
-
-
-def _scanner(header: Header) -> str:
     model = "" if header.model is None else str(int(header.model))
-    return f"{model} {_plain(header.institution)}".strip()
+    scanner = f"{model} {_plain(header.institution)}".strip()
+    return Key(scanner, _plain(identifier), scanned.date().isoformat())
 
 
 def _plain(text: str | None) -> str:
@@ -107,3 +108,51 @@ def main_block(path: Path) -> bytes:
     except OSError as error:
         raise HeaderError(f"cannot be read: {error.strerror}", path=path) from error
     return data[: end.end()] if end else data
+
+
+def rows_of(sheet: Sheet, study: Study) -> tuple[int, ...]:
+    """Return the numbers of the rows that match scans of a study, whatever they say.
+
+    A header that cannot be read has no subject; rows that name its file or folder match it all the same.
+    """
+    return tuple(sorted({row for pair in _pairs_of(study) for row in sheet.rows_of(pair, _header_of(pair))}))
+
+
+def _pairs_of(study: Study) -> tuple[Pair, ...]:
+    try:
+        return study.pairs or scan_folder(Path(study.source)).pairs
+    except InputError:
+        return ()
+
+
+def _header_of(pair: Pair) -> Header:
+    try:
+        return parse(main_block(pair.header))[0]
+    except HeaderError:
+        return Header()
+
+
+def without_copies(pairs: Iterable[Pair], source: Path) -> tuple[tuple[Pair, ...], tuple[Finding, ...]]:
+    """Return pairs of which none is a copy of another, the first by path of each, and which were left aside.
+
+    A copy has the same name, the same bytes in the header and the same bytes in the data file.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    kept: dict[str, list[Pair]] = {}
+    findings = []
+    for pair in sorted(pairs, key=lambda each: each.data.as_posix()):
+        alike = kept.setdefault(pair.name, [])
+        original = next((each for each in alike if _is_copy(pair, each)), None)
+        if original is None:
+            alike.append(pair)
+        else:
+            path = original.data.relative_to(source) if source in original.data.parents else original.data
+            message = f"skipped: a copy of {printable(path.as_posix())}, header and data"
+            findings.append(Finding("skipped", message, path=str(pair.data)))
+    return tuple(pair for alike in kept.values() for pair in alike), tuple(findings)
+
+
+def _is_copy(one: Pair, other: Pair) -> bool:
+    return filecmp.cmp(one.header, other.header, shallow=False) and filecmp.cmp(one.data, other.data, shallow=False)

@@ -12,20 +12,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from inveonimaging.batches.fingerprint import fingerprint
+from inveonimaging.batches.groups import rows_of
 from inveonimaging.batches.ledger import Ledger, kept
 from inveonimaging.batches.local import Local
-from inveonimaging.batches.pace import Pace, Progress
+from inveonimaging.batches.names import pseudonymous
 from inveonimaging.batches.plan import Batch, plan_batch
-from inveonimaging.batches.pseudonyms import told
-from inveonimaging.batches.rows import rows_of
-from inveonimaging.batches.study import Job, Outcome, Planned, PreviousRecord, Record, Study
-from inveonimaging.batches.summary import BatchResult, Tally
+from inveonimaging.batches.study import Job, Outcome, Planned, Record, Study, fingerprint
+from inveonimaging.batches.summary import BatchResult, Pace, Progress, Tally
 from inveonimaging.batches.walk import SkippedCounts
 from inveonimaging.conversion.options import Options
 from inveonimaging.dicom.pixels import transfer_syntax_of
 from inveonimaging.errors import InputError
-from inveonimaging.findings import Finding
 from inveonimaging.inveon.pairs import no_pairs
 from inveonimaging.sheet.matching import unused_rows
 from inveonimaging.storage.interruptions import Interruptions
@@ -42,7 +39,7 @@ class Engine(Protocol):
     def most(self) -> int:
         """How many studies may be submitted at a time: bounds what is held for those that wait."""
 
-    def submit(self, study: Study, before: PreviousRecord | None) -> Future[Record]:
+    def submit(self, study: Study, before: Record | None) -> Future[Record]:
         """Take a study; its future raises InveonError if no study can be converted any more."""
 
     def close(self) -> None:
@@ -50,16 +47,16 @@ class Engine(Protocol):
 
 
 class Watch:
-    """What is told while a batch runs; here nothing is done with it."""
+    """Called while a batch runs; here nothing is done."""
 
     def record(self, record: Record) -> None:
-        """Hear what became of a study."""
+        """Take what became of a study."""
 
     def unread(self, error: InputError) -> None:
-        """Hear of a folder that cannot be read."""
+        """Take a folder that cannot be read."""
 
     def progress(self, progress: Progress) -> None:
-        """Hear how far the batch is; some times a second."""
+        """Take how far the batch is; some times a second."""
 
 
 def run_batch(
@@ -71,14 +68,14 @@ def run_batch(
 ) -> BatchResult:
     """Convert every study below a folder, each on its own, and keep `batch.jsonl` in the output.
 
-    Studies that stand complete and unchanged are skipped. A study that fails stops no other.
+    Studies that are complete and unchanged are skipped. A study that fails stops no other.
 
     Args:
         root: the folder, of any depth.
         output: where the studies go.
         options: of each conversion; `overwrite`, `manifest` and `recursive` do not count.
         batch: how many studies are done.
-        watch: hears what happens.
+        watch: is called with what happens.
 
     Raises:
         InveonError: nothing can be converted: the root cannot be read, the output not be written, another batch is at
@@ -93,7 +90,7 @@ def run_batch(
     with kept(target) as ledger, _engine(target, options, batch) as engine:
         run = _Run(planned, ledger, engine, watch or Watch(), options)
         run.go()
-    tally = run.tally
+    tally, sheet = run.tally, options.corrections.sheet
     if not run.found and not tally.unread:
         raise no_pairs(source, "below it")
     return BatchResult(
@@ -107,17 +104,10 @@ def run_batch(
         oddities=tally.oddities(),
         failures=tuple(tally.failures),
         passed=passed,
-        sheet=_of_sheet(options, tally),
+        sheet=() if sheet is None else (*sheet.findings, *unused_rows(sheet, tally.rows)),
         gone=ledger.unseen,
         ledger=str(ledger.path),
     )
-
-
-def _of_sheet(options: Options, tally: Tally) -> tuple[Finding, ...]:
-    """Return how the sheet of subjects was read, and which of its rows no study matched."""
-    if options.corrections.sheet is None:
-        return ()
-    return (*options.corrections.sheet.findings, *unused_rows(options.corrections.sheet, tally.rows))
 
 
 @contextlib.contextmanager
@@ -157,7 +147,7 @@ class _Run:
         self._options = options
         self._waiting: deque[Study] = deque()
         self._pace = Pace(time.monotonic())
-        self._told = 0.0
+        self._shown = 0.0
         self._at_work: dict[Future[Record], Study] = {}
         self._is_found = False
         self.found = 0
@@ -170,9 +160,9 @@ class _Run:
             if not self._is_found:
                 self._search()
             if self._at_work:
-                self._hear(_LOOK_S if self._is_found else 0.0)
-            self._tell()
-        self._tell(is_last=True)
+                self._take(_LOOK_S if self._is_found else 0.0)
+            self._show()
+        self._show(is_last=True)
 
     def _search(self) -> None:
         """Look at one more folder."""
@@ -193,21 +183,21 @@ class _Run:
             study = self._waiting.popleft()
             self._at_work[self._engine.submit(study, self._ledger.before(study.output))] = study
 
-    def _hear(self, timeout_s: float) -> None:
+    def _take(self, timeout_s: float) -> None:
         for future in wait(self._at_work, timeout_s, FIRST_COMPLETED).done:
             study, record, sheet = self._at_work.pop(future), future.result(), self._options.corrections.sheet
             if sheet is not None and record.result is Outcome.FAILED and not record.rows:
                 record = replace(record, rows=rows_of(sheet, study))
-            self._ledger.append(told(self._options, record))
+            self._ledger.append(pseudonymous(self._options, record))
             self.tally.count(record)
             self._pace.ended(time.monotonic())
             self._watch.record(record)
 
-    def _tell(self, *, is_last: bool = False) -> None:
+    def _show(self, *, is_last: bool = False) -> None:
         now = time.monotonic()
-        if now - self._told < _LOOK_S and not is_last:
+        if now - self._shown < _LOOK_S and not is_last:
             return
-        self._told = now
+        self._shown = now
         left = self._pace.left_s(self.found - self.tally.done) if self._is_found else None
         failed = self.tally.outcomes[Outcome.FAILED]
         progress = Progress(self.tally.done, failed, self.found, self._is_found, self._pace.per_minute(), left)

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from inveonimaging.batches.names import LEDGER
-from inveonimaging.batches.study import SCHEMA, PreviousRecord, Record
+from inveonimaging.batches.study import SCHEMA, Outcome, Record
 from inveonimaging.errors import OutputError
 from inveonimaging.storage.interruptions import Interruptions
 from inveonimaging.storage.jsonl import append, locked, whole_lines
 
 _LOCK = ".inveon-batch.lock"
 _DRAFT = ".batch.jsonl.draft"
-_TEXTS = ("output", "source", *(each.name for each in fields(PreviousRecord) if each.name != "rows"))
+_TEXTS = ("output", "source", "result", "options", "manifest", "made_from", "files")
 
 
 class Ledger:
@@ -34,19 +34,18 @@ class Ledger:
         """How many studies have a line of an earlier run only."""
         return len(self._begins.keys() - self._seen)
 
-    def before(self, output: str) -> PreviousRecord | None:
-        """Return what the last line about a study says, None if there is none."""
+    def before(self, output: str) -> Record | None:
+        """Return what a later run needs of the last line about a study, None if there is none."""
         line = _read(self._line(output)) if output in self._begins else None
         if line is None:
             return None
-        return PreviousRecord(
-            **{each.name: line[each.name] for each in fields(PreviousRecord)} | {"rows": tuple(line["rows"])}
-        )
+        texts = {name: line[name] for name in _TEXTS}
+        return Record(**texts | {"result": Outcome(line["result"]), "rows": tuple(line["rows"])})
 
     def append(self, record: Record) -> None:
         """Write a line; it is in the system's hands when this returns.
 
-        If the study failed, its line goes on telling what made that which stands there.
+        If the study failed, its line keeps what made its existing output.
         """
         before = None if record.manifest else self.before(record.output)
         if before is not None:
@@ -117,7 +116,7 @@ def _opened(output: Path) -> Iterator[Ledger]:
                     ledger.path.unlink()
 
 
-def said(output: Path) -> dict[str, str]:
+def last_results(output: Path) -> dict[str, str]:
     """Return the last result of each study in a ledger, by output; nothing is written."""
     try:
         with (output / LEDGER).open("rb") as file:
@@ -135,4 +134,5 @@ def _read(text: bytes) -> dict[str, Any] | None:
     if not isinstance(line, dict) or not all(isinstance(line.get(name), str) for name in _TEXTS):
         return None
     rows = line.get("rows")
-    return line if isinstance(rows, list) and all(type(row) is int for row in rows) else None
+    is_whole = line["result"] in list(Outcome) and isinstance(rows, list) and all(type(row) is int for row in rows)
+    return line if is_whole else None

@@ -16,7 +16,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.connection import wait as wait_for
 from multiprocessing.context import SpawnProcess
 
-from inveonimaging.batches.study import Job, PreviousRecord, Record, Study, failed
+from inveonimaging.batches.study import Job, Record, Study, failed
 from inveonimaging.errors import OutputError
 from inveonimaging.storage.interruptions import SIGNALS
 from inveonimaging.storage.staging import sweep
@@ -39,7 +39,7 @@ class Local:
         self._one_at_a_time = threading.Lock()  # for what changes processes
         self._lost_starts, self._is_closed = 0, False
 
-    def submit(self, study: Study, before: PreviousRecord | None) -> Future[Record]:
+    def submit(self, study: Study, before: Record | None) -> Future[Record]:
         """As of `Engine`."""
         return self._threads.submit(self._record, study, before)
 
@@ -55,10 +55,10 @@ class Local:
 
     # In the threads.
 
-    def _record(self, study: Study, before: PreviousRecord | None) -> Record:
+    def _record(self, study: Study, before: Record | None) -> Record:
         how = ""
         for _ in range(_TRIES):
-            worker = self._idle.pop() if self._idle else self._started()
+            worker = self._ready()
             try:
                 worker[1].send((study, before))
                 record: Record = worker[1].recv()
@@ -71,13 +71,15 @@ class Local:
         hint = "is there memory for it? Fewer --jobs leave more for each"
         return failed(study, "ProcessEnded", f"the process that converted it {how}, twice; {hint}")
 
-    def _started(self) -> _Worker:
-        """Return a process that has come to life.
+    def _ready(self) -> _Worker:
+        """Return an idle process, or a new one that has come to life.
 
         Raises:
             CancelledError: this is closed.
             OutputError: the system starts none, or too many in a row ended while they started.
         """
+        with contextlib.suppress(IndexError):
+            return self._idle.pop()
         spawning = multiprocessing.get_context("spawn")
         while self._lost_starts < _STARTS:
             with self._one_at_a_time:

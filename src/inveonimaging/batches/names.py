@@ -1,35 +1,40 @@
-"""Names of the folders that studies go to: those of their sources, or made from what headers say."""
+"""Names of the folders that studies go to: of their sources, made from what headers say, or pseudonyms."""
 
 from __future__ import annotations
 
+import hmac
 import re
 import unicodedata
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from hashlib import sha256
 
+from inveonimaging.batches.study import Record, Study
+from inveonimaging.conversion.options import Options
 from inveonimaging.storage.manifests import MANIFEST, is_series_folder
 from inveonimaging.storage.staging import REPORT
 
 LEDGER = "batch.jsonl"
 _NOT_PLAIN = re.compile("[^A-Za-z0-9-]+")
 _LONGEST = 40
+_DIGITS = 16  # of pseudonyms
 _SUFFIX = 10  # hexadecimal digits: among a hundred thousand studies two share one by chance once in 200 times
 
 
-def names_below(names: Sequence[str], standing: Collection[str] = (), *, is_root: bool, is_study: bool) -> list[str]:
+def names_below(names: Sequence[str], existing: Collection[str] = (), *, is_root: bool, is_study: bool) -> list[str]:
     """Return the names that the folders inside a folder have in the output: their own, unless these are taken.
 
-    Taken are names of what stands beside them: series and manifest of a study, and the ledger; and names that differ
+    Taken are names of what is beside them: series and manifest of a study, and the ledger; and names that differ
     from another one only by case, or by how accents are written, which is one name on some systems. Such a folder gets
-    `_` behind its name. Those that stand in the output keep their names, whatever comes or goes beside them.
+    `_` behind its name. Those that are in the output keep their names, whatever comes or goes beside them.
 
     Args:
         names: of the folders, sorted.
-        standing: names of the folders that stand in the output already, but for series.
-        is_root: whether they stand in the root of the batch.
-        is_study: whether they stand in the folder of a study.
+        existing: names of the folders in the output, but for series.
+        is_root: whether they are in the root of the batch.
+        is_study: whether they are in the folder of a study.
     """
-    given = {name: kept for name in names if (kept := _kept(name, names, standing))}
+    given = {name: kept for name in names if (kept := _kept(name, names, existing))}
     taken = {LEDGER} if is_root else set()
     taken |= {MANIFEST, REPORT} if is_study else set()
     taken |= set(map(_folded, given.values()))
@@ -45,12 +50,12 @@ def names_below(names: Sequence[str], standing: Collection[str] = (), *, is_root
     return [given[name] for name in names]
 
 
-def _kept(name: str, names: Sequence[str], standing: Collection[str]) -> str | None:
+def _kept(name: str, names: Sequence[str], existing: Collection[str]) -> str | None:
     """Return the name that a folder has in the output already; with `_` if what had its name first is there, too."""
-    if name in standing:
+    if name in existing:
         return name
     other = f"{name}_"
-    is_kept = other in standing and other not in names and _folded(name) in map(_folded, standing)
+    is_kept = other in existing and other not in names and _folded(name) in map(_folded, existing)
     return other if is_kept else None
 
 
@@ -72,3 +77,34 @@ def name_of(label: str, identity: str) -> str:
     plain = _NOT_PLAIN.sub("_", label).strip("_")[:_LONGEST].strip("_-") or "study"
     digest = sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()
     return f"{plain}-{digest[:_SUFFIX]}"
+
+
+# Of a batch that de-identifies.
+
+
+def folder_name(options: Options, place: str) -> str:
+    """Return the name of a study's folder: its place, or what only who has the secret can make from it."""
+    if options.deidentify is None or place == ".":
+        return place
+    return f"study-{_sealed(options, place)}"
+
+
+def source_name(options: Options, study: Study) -> str:
+    """Return what the ledger calls the source of a study."""
+    return study.source if options.deidentify is None else f"sealed {_sealed(options, study.source)}"
+
+
+def pseudonymous(options: Options, record: Record) -> Record:
+    """Return a record as the ledger has it."""
+    if options.deidentify is None:
+        return record
+    source = source_name(options, Study(record.source, record.output))
+    error = record.error and {"kind": record.error["kind"], "message": "shown on the terminal only"}
+    made_from = source if record.made_from else ""
+    return replace(record, source=source, made_from=made_from, error=error and {**error, "path": None, "line": None})
+
+
+def _sealed(options: Options, text: str) -> str:
+    key = (options.deidentify and options.deidentify.key) or b""
+    message = f"inveonimaging batch\0{text}".encode("utf-8", "surrogateescape")
+    return hmac.new(key, message, sha256).hexdigest()[:_DIGITS]

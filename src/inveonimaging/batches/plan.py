@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 from inveonimaging.batches.groups import grouped
-from inveonimaging.batches.pseudonyms import folder_told, refuse_without_key
+from inveonimaging.batches.names import folder_name
 from inveonimaging.batches.study import Check, Planned, Study
 from inveonimaging.batches.walk import Found, SkippedCounts, Step, walk
 from inveonimaging.conversion.options import Options
@@ -74,15 +74,17 @@ def plan_batch(root: Path, output: Path, options: Options, group: Grouping, pass
 
     Raises:
         InputError: the root is no folder, or cannot be read.
-        OptionError: the output is the root, or the root lies in it.
+        OptionError: the output is the root, or the root lies in it; or a secret for the names of studies is missing.
     """
     _refuse(root, output)
-    refuse_without_key(options)
+    if options.deidentify is not None and options.deidentify.key is None:
+        message = "a batch that de-identifies needs a secret, which names the folders of the studies"
+        raise OptionError(message, hint="give it in a file (--key-file) or in the variable INVEON_DEIDENTIFY_KEY")
     steps = _checked(walk(root, output, passed), root)
     if group is Grouping.HEADER:
         planned = grouped(steps, root, options.corrections.scan_time, passed)
         return (
-            replace(each, output=folder_told(options, each.output)) if isinstance(each, Study) else each
+            replace(each, output=folder_name(options, each.output)) if isinstance(each, Study) else each
             for each in planned
         )
     return _by_folder(steps, root, options)
@@ -94,7 +96,7 @@ def _by_folder(steps: Iterable[Step], root: Path, options: Options) -> Iterator[
             path = step.folder.path
             # names that are made with a secret do not meet each other, and need no `_`
             place = step.output if options.deidentify is None else path.relative_to(root).as_posix()
-            yield Study(str(path), folder_told(options, place))
+            yield Study(str(path), folder_name(options, place))
         else:
             yield step
 

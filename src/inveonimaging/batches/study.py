@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from enum import Enum
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,7 @@ from inveonimaging.errors import InputError
 from inveonimaging.inveon.pairs import Pair
 
 SCHEMA = 1
+_NOT_ASKED = {"overwrite", "manifest", "recursive"}  # of a batch they are always the same, or change nothing
 
 
 class Check(str, Enum):
@@ -36,7 +40,7 @@ class Study:
     Attributes:
         source: the folder below which the files lie.
         output: the study's folder inside the batch's output, with forward slashes; `.` for the output itself.
-        files: names of header and data file of each pair inside `source`; none for all pairs that stand in it.
+        files: names of header and data file of each pair inside `source`; none for all pairs in it.
     """
 
     source: str
@@ -52,18 +56,6 @@ class Study:
 
 Planned = Study | InputError | None
 """A study, a folder that cannot be read, or something else that was looked at."""
-
-
-@dataclass(frozen=True)
-class PreviousRecord:
-    """What the ledger says of a study from an earlier run; the fields are those of `Record`."""
-
-    result: str
-    options: str
-    manifest: str
-    made_from: str
-    files: str
-    rows: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -100,12 +92,12 @@ class Record:
         findings: problems in the data: `code`, `severity`, `message`, `file` and `line`, each once.
         seconds: how long it took.
         finished: when it ended, UTC.
-        study_instance_uid: of what stands in the output; empty if nothing does.
+        study_instance_uid: of the study in the output; empty if there is none.
         series: `folder`, `modality`, `sop_class`, `series_instance_uid` and `instances` of each.
         files: what names, sizes and times of the files that it was made from come to, as SHA-256.
         options: fingerprint of the options that it was made with.
         manifest: SHA-256 of the manifest.
-        made_from: the source of what stands in the output; of a study that failed, too, if an earlier batch made it.
+        made_from: the source of the study in the output; of a study that failed, too, if an earlier batch made it.
         version: of the program that made it.
         rows: of a sheet of subjects, that are about it.
     """
@@ -136,3 +128,25 @@ def failed(study: Study, kind: str, message: str) -> Record:
     """Return the record of a study whose process cannot say what became of it."""
     error = {"kind": kind, "message": message, "path": study.source, "line": None}
     return Record(source=study.source, output=study.output, result=Outcome.FAILED, error=error)
+
+
+def fingerprint(options: Options) -> str:
+    """Return the SHA-256 of all options that decide what is written, or refused; the same on every computer."""
+    values = {each.name: _canonical(getattr(options, each.name)) for each in fields(options)}
+    asked = {name: value for name, value in values.items() if name not in _NOT_ASKED}
+    return sha256(json.dumps(asked, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+def _canonical(value: Any) -> Any:
+    """Return a value as JSON has it, whatever it is made of."""
+    if isinstance(value, Enum):
+        return _canonical(value.value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return {each.name: _canonical(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Mapping):
+        return sorted(([_canonical(key), _canonical(each)] for key, each in value.items()), key=repr)
+    if isinstance(value, set | frozenset):
+        return sorted((_canonical(each) for each in value), key=repr)
+    if isinstance(value, list | tuple):
+        return [_canonical(each) for each in value]
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -1,8 +1,8 @@
-"""What became of all studies of a batch, in numbers that do not grow with it."""
+"""What became of all studies of a batch, in numbers that do not grow with it, and how fast they are done."""
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -12,7 +12,9 @@ from inveonimaging.errors import InputError
 from inveonimaging.findings import Finding
 
 _REMEMBERED = 100
-_GRAVEST_FIRST = ("error", "warning", "note")
+_LATELY = 200  # studies; what was quickly skipped before them does not count
+_SECONDS_PER_MINUTE = 60.0
+_MOST_SEVERE_FIRST = ("error", "warning", "note")
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class BatchResult:
     @property
     def per_minute(self) -> float:
         """How many studies were converted in a minute."""
-        return self.converted * 60 / self.seconds if self.seconds else 0.0
+        return self.converted * _SECONDS_PER_MINUTE / self.seconds if self.seconds else 0.0
 
 
 @dataclass
@@ -108,7 +110,8 @@ class Tally:
     def oddities(self) -> tuple[Oddity, ...]:
         """Return the findings, the most severe and most frequent first."""
         found = [Oddity(code, severity, studies) for (code, severity), studies in self._codes.items()]
-        return tuple(sorted(found, key=lambda each: (_severity(each.severity), -each.studies, each.code)))
+        order = {severity: number for number, severity in enumerate(_MOST_SEVERE_FIRST)}
+        return tuple(sorted(found, key=lambda each: (order.get(each.severity, len(order)), -each.studies, each.code)))
 
     def _remember(self, failure: Failure) -> None:
         if len(self.failures) < _REMEMBERED:
@@ -121,5 +124,42 @@ def message_of(error: Mapping[str, object] | None) -> str:
     return message if path is None or str(path) in message else f"{path}: {message}"
 
 
-def _severity(severity: str) -> int:
-    return _GRAVEST_FIRST.index(severity) if severity in _GRAVEST_FIRST else len(_GRAVEST_FIRST)
+@dataclass(frozen=True)
+class Progress:
+    """How far a batch is.
+
+    Attributes:
+        done, failed: studies so far.
+        found: studies so far; all of them once `is_found`.
+        is_found: whether the search is over.
+        per_minute: studies in a minute lately; None at first.
+        left_s: seconds until the end, if it goes on like that; None while that cannot be known.
+    """
+
+    done: int
+    failed: int
+    found: int
+    is_found: bool
+    per_minute: float | None
+    left_s: float | None
+
+
+class Pace:
+    """Counts studies as they end; the clock comes in as an argument, in seconds."""
+
+    def __init__(self, now_s: float) -> None:
+        self._ended: deque[float] = deque([now_s], maxlen=_LATELY + 1)
+
+    def ended(self, now_s: float) -> None:
+        """Count a study."""
+        self._ended.append(now_s)
+
+    def per_minute(self) -> float | None:
+        """Return how many studies ended in a minute lately."""
+        span = self._ended[-1] - self._ended[0]
+        return (len(self._ended) - 1) * _SECONDS_PER_MINUTE / span if span > 0 else None
+
+    def left_s(self, studies: int) -> float | None:
+        """Return how long so many studies will take."""
+        rate = self.per_minute()
+        return None if rate is None else studies * _SECONDS_PER_MINUTE / rate

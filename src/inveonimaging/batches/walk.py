@@ -64,7 +64,7 @@ def walk(root: Path, output: Path, passed: SkippedCounts) -> Iterator[Step]:
             continue
         children = _entered(folder, real_output, passed)
         is_study = bool(folder.pairs) or os.path.lexists(output / place / MANIFEST)
-        there = _standing(output / place, is_study=is_study) if children else set()
+        there = _existing(output / place, is_study=is_study) if children else set()
         names = names_below([child.name for child in children], there, is_root=path == root, is_study=is_study)
         places = [name if place == "." else f"{place}/{name}" for name in names]
         waiting += reversed(list(zip(children, places, strict=True)))
@@ -72,8 +72,8 @@ def walk(root: Path, output: Path, passed: SkippedCounts) -> Iterator[Step]:
         yield Found(folder, place) if folder.pairs else None
 
 
-def _standing(place: Path, *, is_study: bool) -> set[str]:
-    """Return the names of the folders that stand in a place of the output, but for the series of a study."""
+def _existing(place: Path, *, is_study: bool) -> set[str]:
+    """Return the names of the folders in a place of the output, but for the series of a study."""
     try:
         with os.scandir(place) as entries:
             names = {entry.name for entry in entries if entry.is_dir()}
@@ -105,7 +105,7 @@ def _entered(folder: Folder, output: Path, passed: SkippedCounts) -> list[Path]:
 
 
 def _is_junction(path: Path) -> bool:
-    """Return whether a folder of Windows stands elsewhere; Python before 3.12 cannot tell."""
+    """Return whether a folder of Windows is elsewhere; Python before 3.12 does not know."""
     tells = getattr(os.path, "isjunction", None)
     return bool(tells and tells(path))
 

@@ -11,19 +11,19 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import Any
 
-from inveonimaging.batches.copies import without_copies
 from inveonimaging.batches.existing import (
     ExistingStudy,
+    existing_study,
     has_scan_of,
     is_busy,
     is_made_from,
     is_the_same,
     is_whole,
     stamp,
-    standing,
 )
-from inveonimaging.batches.pseudonyms import source_told
-from inveonimaging.batches.study import Check, Job, Outcome, PreviousRecord, Record, Study
+from inveonimaging.batches.groups import without_copies
+from inveonimaging.batches.names import source_name
+from inveonimaging.batches.study import Check, Job, Outcome, Record, Study
 from inveonimaging.conversion.job import convert_planned
 from inveonimaging.conversion.options import Uids
 from inveonimaging.conversion.plan import StudyPlan, plan_pairs, strays_of
@@ -37,33 +37,29 @@ _LOOK_S = 0.5
 _LONGEST_MESSAGE = 500
 
 
-def done(job: Job, study: Study, before: PreviousRecord | None) -> Record:
-    """Convert a study unless it stands complete and unchanged; whatever goes wrong is told in its record.
+def done(job: Job, study: Study, before: Record | None) -> Record:
+    """Convert a study unless it is there, complete and unchanged; whatever goes wrong is in its record.
 
     Args:
         job: what is the same for all studies.
         study: which one.
-        before: what the ledger says of it.
+        before: what the ledger has of it, with the fields that `Ledger.before` fills.
     """
     start = time.perf_counter()
     record = Record(source=study.source, output=study.output, result=Outcome.FAILED)
     work = _Work(job, study, before)
     try:
-        _refuse_another_version(job)
+        if job.version != __version__:
+            hint = "install the same version everywhere"
+            raise InputError(f"a worker has inveonimaging {__version__}, expected {job.version}", hint=hint)  # noqa: TRY301
         record = work.done()
     except Exception as error:  # noqa: BLE001 - one bad study stops no other
-        record = replace(record, error=told(error))
+        record = replace(record, error=error_document(error))
     finished = datetime.now(timezone.utc).isoformat(timespec="seconds")
     return replace(record, seconds=round(time.perf_counter() - start, 3), finished=finished)
 
 
-def _refuse_another_version(job: Job) -> None:
-    if job.version != __version__:
-        hint = "install the same version everywhere"
-        raise InputError(f"a worker has inveonimaging {__version__}, expected {job.version}", hint=hint)
-
-
-def told(error: Exception) -> dict[str, Any]:
+def error_document(error: Exception) -> dict[str, Any]:
     """Return an error as a record has it."""
     if isinstance(error, InveonError):
         return {"kind": type(error).__name__, "message": str(error), "path": error.path, "line": error.line}
@@ -90,7 +86,7 @@ class _Files:
 
 
 class _Work:
-    def __init__(self, job: Job, study: Study, before: PreviousRecord | None) -> None:
+    def __init__(self, job: Job, study: Study, before: Record | None) -> None:
         self._job, self._study, self._before = job, study, before
         self._source, self._output = Path(study.source), job.output / study.output
         self._options = replace(job.options, overwrite=True, manifest=True, recursive=True)
@@ -105,13 +101,13 @@ class _Work:
         until = time.monotonic() + self._job.patience_s
         while True:
             self._plan, files = None, self._files()
-            stands = standing(self._output)
+            existing = existing_study(self._output)
             is_late = time.monotonic() > until
-            if stands is not None and self._is_done(stands, files):
-                return self._record(Outcome.SKIPPED, files, stands)
+            if existing is not None and self._is_done(existing, files):
+                return self._record(Outcome.SKIPPED, files, existing)
             try:
                 if is_late or not is_busy(self._output):
-                    return self._converted(files, stands)
+                    return self._converted(files, existing)
             except BusyError:
                 if is_late:
                     raise
@@ -119,7 +115,7 @@ class _Work:
 
     @property
     def _rows(self) -> tuple[int, ...]:
-        """Rows of the sheet that are about a study that stands; the same as before if there is no need of a plan."""
+        """Rows of the sheet that are about an existing study; the same as before if there is no need of a plan."""
         return self._plan.sheet_values.rows if self._plan else self._before.rows if self._before else ()
 
     def _files(self) -> _Files:
@@ -142,14 +138,14 @@ class _Work:
             self._plan = plan_pairs(pairs, self._source, self._output, self._options, findings)
         return self._plan
 
-    def _is_done(self, stands: ExistingStudy, files: _Files) -> bool:
-        """Return whether what stands there is what a conversion would write again."""
+    def _is_done(self, existing: ExistingStudy, files: _Files) -> bool:
+        """Return whether an existing study is what a conversion would write again."""
         by_digest = self._job.check is Check.DIGEST
         if self._before and self._before.result == Outcome.FAILED:
             return False
-        if stands.document["version"] != __version__ or not is_whole(self._output, stands, by_digest=by_digest):
+        if existing.document["version"] != __version__ or not is_whole(self._output, existing, by_digest=by_digest):
             return False
-        before = self._before if self._before and self._before.manifest == stands.sha256 else None
+        before = self._before if self._before and self._before.manifest == existing.sha256 else None
         is_asked = before is not None and before.options == self._job.asked
         is_known = before is not None and before.files == files.stamp and not by_digest
         if is_known and is_asked:
@@ -158,33 +154,31 @@ class _Work:
             planned = self._planned(files)
         except InveonError:
             return False
-        return (is_known or is_made_from(stands, planned)) and (is_asked or self._is_the_same(stands, planned))
+        if not (is_known or is_made_from(existing, planned)):
+            return False
+        options = self._options  # others than before may make no difference, as far as what was written shows
+        is_decidable = options.uids is Uids.CONTENT and not options.fail_on_warnings and not options.refuse_strays
+        return is_asked or (is_decidable and is_the_same(existing, planned, options))
 
-    def _is_the_same(self, stands: ExistingStudy, planned: StudyPlan) -> bool:
-        """Return whether other options than before make no difference, as far as what was written can tell."""
-        options = self._options
-        is_told = options.uids is Uids.CONTENT and not options.fail_on_warnings and not options.refuse_strays
-        return is_told and is_the_same(stands, planned, options)
-
-    def _converted(self, files: _Files, stands: ExistingStudy | None) -> Record:
+    def _converted(self, files: _Files, existing: ExistingStudy | None) -> Record:
         planned = self._planned(files)
-        self._refuse_another(planned, stands)
+        self._refuse_another(planned, existing)
         convert_planned((planned,), self._output, self._options)
-        written = standing(self._output)
+        written = existing_study(self._output)
         if written is None:
             raise OutputError("is gone already", path=self._output, hint="does something else write here?")
         record = self._record(Outcome.CONVERTED, files, written)
         return self._verified(record, planned) if self._job.verify else record
 
-    def _refuse_another(self, planned: StudyPlan, stands: ExistingStudy | None) -> None:
+    def _refuse_another(self, planned: StudyPlan, existing: ExistingStudy | None) -> None:
         """Refuse to replace a study that was made from quite other files.
 
         Raises:
-            OutputError: no scan of what stands there is here, and no earlier batch made it from here.
+            OutputError: no scan of the existing study is here, and no earlier batch made it from here.
         """
-        here, before = source_told(self._job.options, self._study), self._before
-        is_from_here = stands and before and (before.made_from, before.manifest) == (here, stands.sha256)
-        if stands and not is_from_here and not has_scan_of(stands, planned):
+        here, before = source_name(self._job.options, self._study), self._before
+        is_from_here = existing and before and (before.made_from, before.manifest) == (here, existing.sha256)
+        if existing and not is_from_here and not has_scan_of(existing, planned):
             hint = "name another OUTPUT, or remove it"
             raise OutputError("holds a study of other files", path=self._output, hint=hint)
 
@@ -201,19 +195,19 @@ class _Work:
         error = {"kind": "Differs", "message": printable(message, _LONGEST_MESSAGE), "path": first.path, "line": None}
         return replace(record, result=Outcome.FAILED, error=error)
 
-    def _record(self, result: Outcome, files: _Files, stands: ExistingStudy) -> Record:
+    def _record(self, result: Outcome, files: _Files, existing: ExistingStudy) -> Record:
         return Record(
             source=self._study.source,
             output=self._study.output,
             result=result,
-            findings=stands.findings,
-            study_instance_uid=stands.document["study_instance_uid"],
-            series=stands.series,
+            findings=existing.findings,
+            study_instance_uid=existing.document["study_instance_uid"],
+            series=existing.series,
             files=files.stamp,
             options=self._job.asked,
-            manifest=stands.sha256,
+            manifest=existing.sha256,
             made_from=self._study.source,
-            version=stands.document["version"],
+            version=existing.document["version"],
             rows=self._rows,
         )
 

@@ -128,10 +128,10 @@ def left_aside(passed: SkippedCounts, gone: int = 0) -> list[str]:
 def _list(root: Path, output: Path, options: Options, group: Grouping, *, as_json: bool) -> None:
     """List the studies as they are found."""
     from inveonimaging.batches import SkippedCounts, Study, plan_batch
-    from inveonimaging.batches.ledger import said
+    from inveonimaging.batches.ledger import last_results
     from inveonimaging.cli.messages import say_failure
 
-    passed, before = SkippedCounts(), said(output)
+    passed, before = SkippedCounts(), last_results(output)
     rows: list[dict[str, Any]] = []
     unread, count = 0, 0
     for planned in plan_batch(root, output, options, group, passed):

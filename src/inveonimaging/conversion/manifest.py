@@ -63,14 +63,14 @@ def manifest_of(study: StudyPlan, named: StudyNames, series: Sequence[SeriesDone
         "sources": _sources(study, series),
         "subjects": _sheet(options),
         "values": {name: str(origin) for name, origin in sorted(study_origins(study, options).items())},
-        "series": [_series(*each, study.inside(each.planned.image.pair.header), named) for each in series],
+        "series": [_series(each, study.inside(each.planned.image.pair.header), named) for each in series],
         "findings": [_finding(each, of_folder=each.path == str(study.source)) for each in study.findings],
     }
     return (json.dumps(document, indent=1, ensure_ascii=True, default=_plain) + "\n").encode()
 
 
 def recorded_options(options: Options) -> dict[str, Any]:
-    """Return the options as they stand in a manifest once it is read."""
+    """Return the options as a manifest that is read back has them."""
     found: dict[str, Any] = json.loads(json.dumps(_options(options), default=_plain))
     return found
 
@@ -79,46 +79,36 @@ def _options(options: Options) -> dict[str, Any]:
     """Return the options that decide what instances say."""
     named = (each.name for each in fields(options) if each.name not in _NOT_OF_THE_CONTENT)
     prefixes = {modality.label: prefix for modality, prefix in options.prefixes.items()}
-    said = {name: getattr(options, name) for name in named}
-    said |= {"prefixes": prefixes, "codes": options.codes.by_key, "flip": options.flip or ""}
-    said |= {name: bool(said[name]) for name in _SWITCHES}
+    found = {name: getattr(options, name) for name in named}
+    found |= {"prefixes": prefixes, "codes": options.codes.by_key, "flip": options.flip or ""}
+    found |= {name: bool(found[name]) for name in _SWITCHES}
     if options.deidentify:  # neither the secret, nor by how much, nor a true date
-        said |= {"deidentify": {"dates": options.deidentify.dates.value}, "scan_time": None}
-    return said
+        found |= {"deidentify": {"dates": options.deidentify.dates.value}, "scan_time": None}
+    return found
 
 
 def _sheet(options: Options) -> dict[str, Any] | None:
-    """Return which sheet of subjects was read; its values stand in the instances alone."""
-    if options.corrections.sheet and options.deidentify:  # its name may be somebody's, and its digest tells who has it
-        return {"name": "sheet", "sha256": None}
-    if options.corrections.sheet is None or options.deidentify:
+    """Return which sheet of subjects was read; its values are in the instances alone."""
+    sheet = options.corrections.sheet
+    if sheet is None:
         return None
-    return {"name": options.corrections.sheet.name, "sha256": options.corrections.sheet.sha256}
+    if options.deidentify:  # its name may be somebody's, and its digest tells who has it
+        return {"name": "sheet", "sha256": None}
+    return {"name": sheet.name, "sha256": sheet.sha256}
 
 
 def _sources(study: StudyPlan, series: Sequence[SeriesDone]) -> list[dict[str, Any]]:
     """Return the files that were read, each once, by their names inside the study's folder."""
-    found: dict[str, dict[str, Any]] = {}
-    for planned, summary, *_ in series:
+    found = {}
+    for planned, survey, *_ in series:
         pair, header = planned.image.pair, planned.image.header_bytes
-        text, data = study.inside(pair.header), study.inside(pair.data)
-        found[text] = _source(text, len(header), hashlib.sha256(header).hexdigest())
-        found[data] = _source(data, summary.data_size, summary.data_sha256)
-    return list(found.values())
+        found[study.inside(pair.header)] = len(header), hashlib.sha256(header).hexdigest()
+        found[study.inside(pair.data)] = survey.data_size, survey.data_sha256
+    return [{"name": name, "size": size, "sha256": sha256} for name, (size, sha256) in found.items()]
 
 
-def _source(name: str, size: int, sha256: str) -> dict[str, Any]:
-    return {"name": name, "size": size, "sha256": sha256}
-
-
-def _series(
-    planned: SeriesPlan,
-    summary: DataSummary,
-    findings: tuple[Finding, ...],
-    files: tuple[Written, ...],
-    source: str,
-    named: StudyNames,
-) -> dict[str, Any]:
+def _series(done: SeriesDone, source: str, named: StudyNames) -> dict[str, Any]:
+    planned, summary, findings, files = done
     image = planned.image
     return {
         "folder": str(planned.number),

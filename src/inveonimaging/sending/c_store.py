@@ -19,8 +19,7 @@ from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.status import code_to_category
 
 from inveonimaging.errors import printable
-from inveonimaging.sending.association import MOST_CONTEXTS, connect, echo
-from inveonimaging.sending.pynetdicom_link import OVER, Link, Server
+from inveonimaging.sending.association import MOST_CONTEXTS, OVER, Link, Server, connect, echo
 from inveonimaging.sending.result import Fate, Item, LostError, Verdict
 from inveonimaging.sending.status import coded
 
@@ -132,7 +131,14 @@ class Storer:
         if "Status" not in status:
             raise LostError("broke off the connection, or gave no answer in time")
         self._is_heard = True
-        return _verdict(item, status)
+        code = int(status.Status)
+        category = code_to_category(code)
+        reason = coded("status", code, printable(status.get("ErrorComment") or ""))
+        if category == "Success":
+            return Verdict(item, Fate.ACCEPTED)
+        if category == "Warning":
+            return Verdict(item, Fate.ACCEPTED, f"was accepted with a warning: {reason}")
+        return Verdict(item, Fate.FAILED, f"the server refused it: {reason}")
 
 
 def _groups(items: Sequence[Item]) -> list[list[Pair]]:
@@ -164,14 +170,3 @@ def _why_refused(item: Item, accepted: Collection[Pair]) -> str:
 def named(uid: str) -> str:
     """Return the name of a UID of the standard, else the UID."""
     return UID(uid).name
-
-
-def _verdict(item: Item, status: Dataset) -> Verdict:
-    code = int(status.Status)
-    category = code_to_category(code)
-    if category == "Success":
-        return Verdict(item, Fate.ACCEPTED)
-    reason = coded("status", code, printable(status.get("ErrorComment") or ""))
-    if category == "Warning":
-        return Verdict(item, Fate.ACCEPTED, f"was accepted with a warning: {reason}")
-    return Verdict(item, Fate.FAILED, f"the server refused it: {reason}")

@@ -17,8 +17,7 @@ from pynetdicom import AE, evt
 from pynetdicom.presentation import build_context
 
 from inveonimaging.errors import OutputError, TargetError
-from inveonimaging.sending.association import VERIFICATION, connect
-from inveonimaging.sending.pynetdicom_link import Link, Server, asking
+from inveonimaging.sending.association import VERIFICATION, Link, Server, asking, connect
 from inveonimaging.sending.result import Fate, Item, LostError, Verdict
 from inveonimaging.sending.status import coded
 from inveonimaging.sending.target import DicomTarget

@@ -44,15 +44,6 @@ def survey(paths: Iterable[str | os.PathLike[str]]) -> tuple[tuple[Item, ...], t
     return tuple(items.values()), tuple(failures), again
 
 
-def has_changed(item: Item) -> bool:
-    """Return whether a file is not as it was when it was looked at, or gone."""
-    try:
-        status = item.path.stat()
-    except OSError:
-        return True
-    return (status.st_size, status.st_mtime_ns) != (item.size, item.changed_ns)
-
-
 def _look(path: Path) -> Item | Failure | None:
     try:
         status = path.stat()

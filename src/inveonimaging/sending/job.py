@@ -6,22 +6,42 @@ import contextlib
 import os
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from inveonimaging.errors import InveonError, OptionError, TargetError
 from inveonimaging.extras import refuse_without_extra
-from inveonimaging.sending.delivery import Carrier, deliver
 from inveonimaging.sending.files import survey
-from inveonimaging.sending.journal import opened, refuse_among_input
-from inveonimaging.sending.ledger import Ledger
+from inveonimaging.sending.journal import Ledger, opened, refuse_among_input
 from inveonimaging.sending.options import SendOptions
-from inveonimaging.sending.result import Failure, Item, LostError, SendResult, Verdict
+from inveonimaging.sending.result import Failure, Fate, Item, LostError, SendResult, Verdict
 from inveonimaging.sending.target import DicomTarget, Target, WebTarget, target_of
+
+_LONGEST_WAIT_S = 30.0
+_MOST_BROKEN = 3  # items, one after the other, that each broke the connection again and again
 
 Progress = Callable[[int, int], None]
 """Called with how many instances are done, of how many."""
+
+
+class Carrier(Protocol):
+    """A way to a server."""
+
+    def batches(self, items: Sequence[Item]) -> Iterable[list[Item]]:
+        """Return what is sent at a time."""
+
+    def check(self) -> None:
+        """Find out whether the server is there and lets us in; TargetError, LostError."""
+
+    def send(self, batch: Sequence[Item]) -> list[Verdict]:
+        """Send what is sent at a time; TargetError, LostError."""
+
+    def close(self) -> None:
+        """End the connection."""
+
 
 Way = tuple[Callable[[Sequence[Item]], Carrier], Callable[[Sequence[Item]], Iterator[Verdict]] | None]
 """What makes the carrier of items, and what asks the server to commit, if it is asked."""
@@ -130,9 +150,9 @@ def way_to(target: Target, options: SendOptions, environment: Mapping[str, str])
 
 
 def _dimse(target: DicomTarget, options: SendOptions) -> Way:
+    from inveonimaging.sending.association import Server
     from inveonimaging.sending.c_store import Storer
     from inveonimaging.sending.commitment import commit
-    from inveonimaging.sending.pynetdicom_link import Server
     from inveonimaging.sending.tls import context_of, listening_context
 
     tls = (context_of(options), options.tls_name or target.host) if options.is_encrypted else None
@@ -169,7 +189,7 @@ def _send(planned: Sending, left: Sequence[Item], ledger: Ledger, progress: Prog
         except LostError as lost:
             raise TargetError(lost.reason, path=str(planned.target)) from lost
         try:
-            for verdict in deliver(carrier, left, planned.options, ledger.prepare):
+            for verdict in _deliver(carrier, left, planned.options, ledger.prepare):
                 ledger.add(verdict)
                 if progress is not None:
                     progress(len(ledger.answered), len(left))
@@ -178,6 +198,48 @@ def _send(planned: Sending, left: Sequence[Item], ledger: Ledger, progress: Prog
     finally:
         carrier.close()
     return ""
+
+
+def _deliver(
+    carrier: Carrier, items: Sequence[Item], options: SendOptions, before: Callable[[Sequence[Item]], None]
+) -> Iterator[Verdict]:
+    """Send items; yield what became of each as soon as it is known, each once.
+
+    Args:
+        carrier: the way.
+        items: what is sent.
+        options: how often and how soon to try again.
+        before: is called with what is sent next.
+
+    Raises:
+        LostError: the server does not come back. What was not yielded was not sent, or it is not known.
+        TargetError: the server does not want us any more; likewise.
+    """
+    waiting = deque(carrier.batches(items))
+    tries = broken = 0
+    while waiting:
+        batch = waiting[0]
+        before(batch)
+        try:
+            verdicts = carrier.send(batch)
+        except LostError as lost:
+            tries += 1
+            if tries <= options.retries and not lost.is_lasting:
+                time.sleep(max(lost.wait_s, min(options.first_wait_s * 2 ** (tries - 1), _LONGEST_WAIT_S)))
+                continue
+            broken += 1
+            if lost.while_connecting or broken == _MOST_BROKEN:
+                raise LostError("; ".join(filter(None, (lost.reason, lost.hint)))) from lost
+            reason = lost.reason + (f", {tries} times" if tries > 1 else "")
+            failed = Verdict(batch[0], Fate.FAILED, "; ".join(filter(None, (reason, lost.hint))))
+            # of several items it is not known which one breaks the connection
+            verdicts = [failed] if len(batch) == 1 else [Verdict(item, Fate.UNDECIDED) for item in batch]
+        else:
+            broken = 0
+        tries = 0
+        waiting.popleft()
+        waiting.extendleft([each.item] for each in reversed(verdicts) if each.fate is Fate.UNDECIDED)
+        yield from (each for each in verdicts if each.fate is not Fate.UNDECIDED)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""What a server confirmed, one line of JSON each, so that a later run goes on where an earlier one ended.
+"""What became of each item; and what a server confirmed, one line of JSON each, so that a later run goes on.
 
 The first line names the target. A line is written once the server has confirmed an instance, and names its SOP Instance
 UID and the SHA-256 of its file: a file that was changed since is sent again. A line that a killed run left half-written
@@ -10,12 +10,15 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
 
 from inveonimaging.errors import OptionError, OutputError
+from inveonimaging.sending.result import Failure, Fate, Item, Verdict
+from inveonimaging.storage.digest import sha256_of
 from inveonimaging.storage.jsonl import append, locked, whole_lines
 
 _PROGRAM = "inveon send"
@@ -34,15 +37,11 @@ class Journal:
     """The open journal of one target."""
 
     def __init__(self, file: BinaryIO, known: Mapping[str, tuple[str, State]]) -> None:
-        self._file, self._known = file, dict(known)
-
-    def knows(self, uid: str) -> bool:
-        """Return whether it says anything of an instance."""
-        return uid in self._known
+        self._file, self.known = file, dict(known)
 
     def state(self, uid: str, digest: str) -> State:
         """Return how far an instance came with a file of these bytes."""
-        known, state = self._known.get(uid, ("", State.LOST))
+        known, state = self.known.get(uid, ("", State.LOST))
         return state if known == digest else State.LOST
 
     def record(self, uid: str, digest: str, state: State) -> None:
@@ -51,7 +50,7 @@ class Journal:
         Raises:
             OutputError: it cannot be written.
         """
-        self._known[uid] = (digest, state)
+        self.known[uid] = (digest, state)
         try:
             append(self._file, {"sop_instance_uid": uid, "sha256": digest, "state": state.value})
         except OSError as error:
@@ -121,3 +120,87 @@ def _other(path: Path, line: int) -> OutputError:
 
 def _failed(path: Path, error: OSError) -> OutputError:
     return OutputError(f"cannot be written: {error.strerror or error}", path=path)
+
+
+@dataclass
+class Ledger:
+    """Counts; what the journal says of an item is bound to the digest of its file."""
+
+    journal: Journal | None = None
+    accepted: list[Item] = field(default_factory=list)
+    skipped: list[Item] = field(default_factory=list)
+    to_commit: list[Item] = field(default_factory=list)
+    committed: int = 0
+    failures: list[Failure] = field(default_factory=list)
+    warnings: list[Failure] = field(default_factory=list)
+    answered: set[str] = field(default_factory=set)
+    _digests: dict[str, str] = field(default_factory=dict)
+
+    def left(self, items: Sequence[Item], *, is_commitment_asked: bool) -> list[Item]:
+        """Return which items are to be sent: those that the journal does not have."""
+        left = []
+        for item in items:
+            is_known = self.journal is not None and item.uid in self.journal.known
+            state = (
+                self.journal.state(item.uid, _digest_or_none(item) or "") if self.journal and is_known else State.LOST
+            )
+            if state is State.LOST:
+                left.append(item)
+                continue
+            self.skipped.append(item)
+            if is_commitment_asked and state is State.SENT:
+                self.to_commit.append(item)
+            elif state is State.COMMITTED:
+                self.committed += 1
+        return left
+
+    def prepare(self, items: Sequence[Item]) -> None:
+        """Work out digests before items are sent, so that what is confirmed is written down at once."""
+        if self.journal is not None:
+            self._digests = {item.uid: found for item in items if (found := _digest_or_none(item))}
+
+    def add(self, verdict: Verdict) -> None:
+        """Take the verdict on an item that was sent."""
+        item = verdict.item
+        self.answered.add(item.uid)
+        failure = Failure(str(item.path), item.uid, verdict.reason)
+        if verdict.fate is Fate.FAILED:
+            self.failures.append(failure)
+        elif _has_changed(item):
+            self.failures.append(Failure(str(item.path), item.uid, "changed while it was sent; send it again"))
+        else:
+            self.accepted.append(item)
+            self.to_commit.append(item)
+            self.warnings += [failure] if verdict.reason else []
+            self._record(item, State.SENT)
+
+    def add_commitment(self, verdict: Verdict) -> None:
+        """Take whether the server commits to keep an item."""
+        item = verdict.item
+        self.prepare([item])
+        if verdict.fate is Fate.ACCEPTED:
+            self.committed += 1
+            self._record(item, State.COMMITTED)
+        else:
+            self.failures.append(Failure(str(item.path), item.uid, verdict.reason))
+            self._record(item, State.LOST)
+
+    def _record(self, item: Item, state: State) -> None:
+        if self.journal is not None and item.uid in self._digests:
+            self.journal.record(item.uid, self._digests[item.uid], state)
+
+
+def _digest_or_none(item: Item) -> str | None:
+    try:
+        return sha256_of(item.path)
+    except OSError:
+        return None  # it cannot be sent either
+
+
+def _has_changed(item: Item) -> bool:
+    """Return whether a file is not as it was when it was looked at, or gone."""
+    try:
+        status = item.path.stat()
+    except OSError:
+        return True
+    return (status.st_size, status.st_mtime_ns) != (item.size, item.changed_ns)

@@ -149,7 +149,7 @@ def staged(output: Path, *, may_be_used: bool = False) -> Iterator[Stage]:
         try:
             if not may_be_used:
                 refuse_used(output)
-            made = _missing_folders(output)
+            made = tuple(each for each in (output, *output.parents) if not each.exists())  # innermost first
             with _held(output, interruptions) as partial:
                 _clear(partial)
                 if not may_be_used:
@@ -345,11 +345,6 @@ def _clear(partial: Path) -> None:
             shutil.rmtree(path, ignore_errors=True)
         elif path.name != "lock":
             path.unlink(missing_ok=True)
-
-
-def _missing_folders(folder: Path) -> tuple[Path, ...]:
-    """Return the folders, innermost first, that making this folder makes."""
-    return tuple(each for each in (folder, *folder.parents) if not each.exists())
 
 
 def _remove_empty(folders: tuple[Path, ...]) -> None:
