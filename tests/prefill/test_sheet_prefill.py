@@ -15,7 +15,7 @@ import pytest
 from openpyxl import load_workbook
 
 from helpers import CT, PET, assert_harmless, assert_one_line_error, digests, inveon, write_small_study
-from inveonimaging import Options, convert
+from inveonimaging import Options, convert, subjects
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import ActivityUnits, FileType, LengthUnits, WeightUnits
 from inveonimaging.phantom import SPECT_SCAN, PhantomScan, frames_of, write_scan
@@ -335,3 +335,12 @@ def test_a_folder_that_cannot_be_read_is_an_error_and_the_others_have_rows(
     assert done.exit_code == 1
     assert f"error: {source / 'shut'}: cannot be read: Permission denied\n" in done.stderr
     assert len(read_rows(tmp_path / "s.csv")) == (4 if by == "scan" else 1)
+
+
+def test_progress_is_called_with_the_folders_looked_at(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        write_scan(tmp_path / name / "m.img", CT)
+    seen: list[tuple[int, int]] = []
+    subjects(tmp_path, tmp_path / "sheet.csv", progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 1), (2, 2), (3, 3)]  # the root, a and b; how many there are is known in the end

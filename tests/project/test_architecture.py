@@ -43,6 +43,7 @@ ROOMS = (
     "remedies",
     "findings",
     "units",
+    "progress",
     "extras",
     "errors",
     "version",

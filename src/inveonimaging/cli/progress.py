@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
-from inveonimaging.conversion.job import Progress, no_progress
+from inveonimaging.progress import Progress, no_progress
 
 
 @contextlib.contextmanager

@@ -33,9 +33,11 @@ def subjects(
 ) -> None:
     """Write a sheet pre-filled from the headers, to be corrected and given to inveon convert --subjects."""
     with one_line_errors():
+        from inveonimaging.cli.progress import bar
         from inveonimaging.commands.subjects import subjects as write
 
-        result = write(root, output, by=by, overwrite=overwrite, corrections=corrections())
+        with bar("Reading") as advance:
+            result = write(root, output, by=by, overwrite=overwrite, corrections=corrections(), progress=advance)
         if result.path:
             typer.echo(f"{shown(result.path)}: {result.rows} row{'' if result.rows == 1 else 's'}, one a {by}")
         for note in left_aside(result.passed):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -19,11 +19,9 @@ from inveonimaging.dicom_reading.series import read_series
 from inveonimaging.errors import InputError, InveonError, OptionError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.pairs import Folder, scan_folder
+from inveonimaging.progress import Progress, no_progress
 from inveonimaging.study.corrections import Corrections
 from inveonimaging.study.reading import Scan, Study, read_study
-
-Progress = Callable[[int, int], None]
-"""Called with how many files or series are done, and how many there are."""
 
 
 class Kind(str, Enum):
@@ -53,17 +51,13 @@ class CheckResult:
         return (*self.findings, *(finding for each in self.files for finding in each.findings))
 
 
-def _no_progress(_done: int, _total: int) -> None:
-    """Show no progress."""
-
-
 def check(
     path: str | os.PathLike[str],
     corrections: Corrections | None = None,
     *,
     orientation_test: Side | str | None = None,
     now: datetime | None = None,
-    progress: Progress = _no_progress,
+    progress: Progress = no_progress,
 ) -> CheckResult:
     """Check Inveon files, or DICOM: problems in the data, what SUV needs, and whether left is left.
 
@@ -74,7 +68,7 @@ def check(
         corrections: of Inveon files: what counts instead of the headers.
         orientation_test: side of the animal on which a marker, such as a syringe, lies: `"left"` or `"right"`.
         now: local time, to tell times in the future; None takes the clock's.
-        progress: see `Progress`; an exception that it raises ends the check.
+        progress: called with how many files or series are done, and how many there are.
 
     Raises:
         InputError: there is nothing to check.

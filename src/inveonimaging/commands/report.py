@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from inveonimaging.errors import InveonError, OptionError
 from inveonimaging.findings import Finding
+from inveonimaging.progress import Progress, no_progress
 from inveonimaging.reports.contents import contents_of
 from inveonimaging.storage.whole_files import refuse_taken
 from inveonimaging.study.corrections import Corrections
 from inveonimaging.study.reading import read_study
-
-Progress = Callable[[int, int], None]
-"""Called with how many parts of the work are done, and how many there are."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,10 +33,6 @@ class ReportResult:
     errors: tuple[InveonError, ...]
 
 
-def _no_progress(_done: int, _total: int) -> None:
-    """Show no progress."""
-
-
 def report(
     source: str | os.PathLike[str],
     page: str | os.PathLike[str] | None = None,
@@ -49,7 +42,7 @@ def report(
     overwrite: bool = False,
     corrections: Corrections | None = None,
     now: datetime | None = None,
-    progress: Progress = _no_progress,
+    progress: Progress = no_progress,
 ) -> ReportResult:
     """Show what is in Inveon files: one HTML page, and the single pictures as PNG files.
 
@@ -61,7 +54,8 @@ def report(
         overwrite: replace files of the same names.
         corrections: what counts instead of the headers.
         now: local time, to tell times in the future; None takes the clock's.
-        progress: see `Progress`; an exception that it raises ends the report, and nothing half is left.
+        progress: called with how many parts of the work are done, and how many there are; after an exception of it
+            nothing half is left.
 
     Raises:
         InveonError: nothing can be shown; a file is there already, or cannot be written.

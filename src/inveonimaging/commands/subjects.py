@@ -14,6 +14,7 @@ from inveonimaging.errors import InputError, InveonError
 from inveonimaging.findings import Finding
 from inveonimaging.inveon.pairs import Pair, pair_of
 from inveonimaging.prefill import filled_by_scan, filled_by_subject, refuse_kind, sheet_bytes
+from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.storage.whole_files import refuse_taken, write_whole
 from inveonimaging.study.corrections import Corrections
 
@@ -44,6 +45,7 @@ def subjects(
     by: Literal["scan", "subject"] = "scan",
     overwrite: bool = False,
     corrections: Corrections | None = None,
+    progress: Progress = no_progress,
 ) -> SheetResult:
     """Write a sheet filled in from the headers, to be corrected and given to a conversion.
 
@@ -55,6 +57,7 @@ def subjects(
         by: what a row is about.
         overwrite: replace a file of the same name.
         corrections: what counts instead of the headers.
+        progress: called with how many folders were looked at, twice: how many there are is known at the end only.
 
     Raises:
         InputError: there is no pair.
@@ -65,7 +68,7 @@ def subjects(
     refuse_kind(target)
     refuse_taken(target, overwrite=overwrite)
     fill = filled_by_scan if by == "scan" else filled_by_subject
-    filled = fill(place, _looked_at(place, target, passed), corrections or Corrections())
+    filled = fill(place, _looked_at(place, target, passed, StepCounter(progress)), corrections or Corrections())
     if filled.rows:
         write_whole(target, sheet_bytes(filled, target), overwrite=overwrite)
     return SheetResult(
@@ -77,11 +80,14 @@ def subjects(
     )
 
 
-def _looked_at(root: Path, output: Path, passed: SkippedCounts) -> Iterator[Sequence[Pair] | InputError]:
+def _looked_at(
+    root: Path, output: Path, passed: SkippedCounts, counter: StepCounter
+) -> Iterator[Sequence[Pair] | InputError]:
     """Yield the pairs of each folder that a batch would enter, and what cannot be read; or the one pair of a file."""
     if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         yield (pair_of(root),)
         return
     for step in walk(root, output, passed):
+        counter.step()
         if step is not None:
             yield step.folder.pairs if isinstance(step, Found) else step

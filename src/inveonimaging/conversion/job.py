@@ -3,33 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 
 from inveonimaging.conversion.describing import descriptions_of
-from inveonimaging.conversion.manifest import SeriesDone, manifest_of
+from inveonimaging.conversion.manifest import manifest_of
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import SeriesPlan, StudyPlan, plan
 from inveonimaging.conversion.summary import DataSummary, data_summaries
 from inveonimaging.conversion.uids import StudyNames
-from inveonimaging.conversion.writing import series_of, slope_findings, work_of
+from inveonimaging.conversion.writing import SeriesJob, job_of
 from inveonimaging.dicom.pixels import transfer_syntax_of
-from inveonimaging.dicom.series import Series
 from inveonimaging.errors import DataError, InputError, OutputError
 from inveonimaging.findings import Finding, Severity
+from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.storage.manifests import MANIFEST
 from inveonimaging.storage.staging import free_names, refuse_settled, refuse_used, staged, written_before
 from inveonimaging.study.image import Image
-
-Progress = Callable[[int, int], None]
-"""Called with the number of slices written and their total."""
-
-
-def no_progress(_done: int, _total: int) -> None:
-    """Show no progress."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +70,8 @@ def convert(
 ) -> tuple[StudyResult, ...]:
     """Convert a pair of files, a folder, or a tree of folders into DICOM studies below `output`.
 
-    Nothing is written when any input is refused, and a study appears whole or not at all.
+    Nothing is written when any input is refused, and a study appears whole or not at all. `progress` is called with how
+    many slices are written, and how many there are.
 
     Raises:
         InveonError: what is wrong, where, and what was expected, in one line.
@@ -93,7 +87,7 @@ def convert_planned(
     """Convert what was planned; as `convert`."""
     refuse_planned(studies, output, options)
     total = sum(series.slices for study in studies for series in study.series)
-    counter = _Counter(progress, total)
+    counter = StepCounter(progress, total)
     return tuple(_convert_study(study, options, counter) for study in studies)
 
 
@@ -103,12 +97,9 @@ def refuse_planned(studies: tuple[StudyPlan, ...], output: Path, options: Option
     Raises:
         InveonError: what stands in the way.
     """
-    if options.overwrite:
+    if options.overwrite or options.beside_others:
         for study in studies:
-            refuse_settled(study.output, partial(_refuse_kept_now, study))
-    elif options.beside_others:
-        for study in studies:
-            refuse_settled(study.output, partial(_refuse_taken, study))
+            refuse_settled(study.output, partial(_giving_way, study, options))
     else:
         refuse_used(output)
     transfer_syntax_of(options.compression)
@@ -122,45 +113,26 @@ def _refuse_warnings(findings: Iterable[Finding]) -> None:
             raise InputError(finding.message, path=finding.path, line=finding.line, hint="--strict fails on warnings")
 
 
-class _Counter:
-    def __init__(self, progress: Progress, total: int) -> None:
-        self._progress, self._total, self._done = progress, total, 0
-
-    def step(self, slices: int) -> None:
-        self._done += slices
-        self._progress(self._done, self._total)
-
-
-def _convert_study(study: StudyPlan, options: Options, counter: _Counter) -> StudyResult:
+def _convert_study(study: StudyPlan, options: Options, counter: StepCounter) -> StudyResult:
     with staged(study.output, may_be_used=options.overwrite or options.beside_others) as stage:
         replaced = _giving_way(study, options)
         seen = [_identity(planned.image) for planned in study.series]
         summaries = tuple(_summaries(study.series))
         named = StudyNames(study, [summary.digest for summary in summaries], options)
         described = descriptions_of(study.series, specified=options.specified)
-        series = [series_of(*each, named, options) for each in zip(study.series, summaries, described, strict=True)]
-        odd = [
-            (*s.findings, *slope_findings(each, s, p.iod))
-            for p, s, each in zip(study.series, summaries, series, strict=True)
-        ]
+        jobs = [job_of(*each, named, options) for each in zip(study.series, summaries, described, strict=True)]
         if options.fail_on_warnings:
-            _refuse_warnings(finding for findings in odd for finding in findings)
-        works = [
-            work_of(planned, each, named, options, stage.folder(str(planned.number)))
-            for planned, each in zip(study.series, series, strict=True)
-        ]
-        written = [work.write(counter.step) for work in works]
+            _refuse_warnings(finding for each in jobs for finding in each.findings)
+        done = [each.written(stage.folder(str(each.planned.number)), counter.step) for each in jobs]
         _refuse_changed(study, seen)
         if options.manifest:
-            done = [SeriesDone(*each) for each in zip(study.series, summaries, odd, written, strict=True)]
             stage.write(MANIFEST, manifest_of(study, named, done, options))
         stage.commit(replaced)
-    results = tuple(_result(*each) for each in zip(study.series, series, odd, strict=True))
     return StudyResult(
         source=str(study.source),
         output=str(study.output),
         study_instance_uid=named.study.uid,
-        series=results,
+        series=tuple(map(_result, done)),
         findings=study.findings,
         rows=study.sheet_values.rows,
     )
@@ -219,10 +191,6 @@ def _refuse_taken(study: StudyPlan) -> tuple[str, ...]:
     return free
 
 
-def _refuse_kept_now(study: StudyPlan) -> None:
-    _refuse_kept(study, written_before(study.output))
-
-
 def _refuse_kept(study: StudyPlan, replaced: Sequence[str]) -> None:
     """Refuse names that are taken by something that no earlier conversion wrote.
 
@@ -236,18 +204,18 @@ def _refuse_kept(study: StudyPlan, replaced: Sequence[str]) -> None:
             raise OutputError("is there already", path=path, hint=hint)
 
 
-def _result(planned: SeriesPlan, series: Series, odd: tuple[Finding, ...]) -> SeriesResult:
-    image = planned.image
+def _result(done: SeriesJob) -> SeriesResult:
+    planned, image = done.planned, done.planned.image
     return SeriesResult(
         source=str(image.pair.header),
         part=image.part_name,
         folder=str(planned.number),
         modality=image.modality.label,
         sop_class=planned.iod.name,
-        series_instance_uid=series.uid,
+        series_instance_uid=done.series.uid,
         instances=len(planned.files),
         frames=len(image.frames),
         unit=image.scaling.unit.value,
-        rescale_slopes=len({slope for frame in series.slopes for slope in frame}),
-        findings=(*image.findings, *odd),
+        rescale_slopes=len({slope for frame in done.series.slopes for slope in frame}),
+        findings=(*image.findings, *done.findings),
     )

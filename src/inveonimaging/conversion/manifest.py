@@ -11,17 +11,16 @@ from collections.abc import Sequence
 from dataclasses import fields
 from enum import Enum
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from inveonimaging.conversion.options import Options
-from inveonimaging.conversion.plan import SeriesPlan, StudyPlan
+from inveonimaging.conversion.plan import StudyPlan
 from inveonimaging.conversion.provenance import study_origins
-from inveonimaging.conversion.summary import DataSummary
 from inveonimaging.conversion.uids import StudyNames
+from inveonimaging.conversion.writing import SeriesJob
 from inveonimaging.findings import Finding
 from inveonimaging.sheet.application import origins
 from inveonimaging.storage.manifests import PROGRAM
-from inveonimaging.storage.staging import Written
 from inveonimaging.version import __version__
 
 SCHEMA = 1
@@ -42,16 +41,7 @@ _NOT_OF_THE_CONTENT = {
 _SWITCHES = ("separate_frames", "apply_hounsfield", "allow_long_data")
 
 
-class SeriesDone(NamedTuple):
-    """A series that was written, with all that was odd in it."""
-
-    planned: SeriesPlan
-    summary: DataSummary
-    findings: tuple[Finding, ...]
-    files: tuple[Written, ...]
-
-
-def manifest_of(study: StudyPlan, named: StudyNames, series: Sequence[SeriesDone], options: Options) -> bytes:
+def manifest_of(study: StudyPlan, named: StudyNames, series: Sequence[SeriesJob], options: Options) -> bytes:
     """Return the manifest of a study whose series were written, as JSON in UTF-8."""
     document = {
         "schema": SCHEMA,
@@ -63,7 +53,7 @@ def manifest_of(study: StudyPlan, named: StudyNames, series: Sequence[SeriesDone
         "sources": _sources(study, series),
         "subjects": _sheet(options),
         "values": {name: str(origin) for name, origin in sorted(study_origins(study, options).items())},
-        "series": [_series(each, study.inside(each.planned.image.pair.header), named) for each in series],
+        "series": [_series(each, study, named) for each in series],
         "findings": [_finding(each, of_folder=each.path == str(study.source)) for each in study.findings],
     }
     return (json.dumps(document, indent=1, ensure_ascii=True, default=_plain) + "\n").encode()
@@ -97,22 +87,21 @@ def _sheet(options: Options) -> dict[str, Any] | None:
     return {"name": sheet.name, "sha256": sheet.sha256}
 
 
-def _sources(study: StudyPlan, series: Sequence[SeriesDone]) -> list[dict[str, Any]]:
+def _sources(study: StudyPlan, series: Sequence[SeriesJob]) -> list[dict[str, Any]]:
     """Return the files that were read, each once, by their names inside the study's folder."""
     found = {}
-    for planned, survey, *_ in series:
-        pair, header = planned.image.pair, planned.image.header_bytes
+    for each in series:
+        pair, header = each.planned.image.pair, each.planned.image.header_bytes
         found[study.inside(pair.header)] = len(header), hashlib.sha256(header).hexdigest()
-        found[study.inside(pair.data)] = survey.data_size, survey.data_sha256
+        found[study.inside(pair.data)] = each.summary.data_size, each.summary.data_sha256
     return [{"name": name, "size": size, "sha256": sha256} for name, (size, sha256) in found.items()]
 
 
-def _series(done: SeriesDone, source: str, named: StudyNames) -> dict[str, Any]:
-    planned, summary, findings, files = done
-    image = planned.image
+def _series(done: SeriesJob, study: StudyPlan, named: StudyNames) -> dict[str, Any]:
+    planned, summary, image = done.planned, done.summary, done.planned.image
     return {
         "folder": str(planned.number),
-        "source": source,
+        "source": study.inside(image.pair.header),
         "part": image.part_name,
         "modality": image.modality.label,
         "sop_class": planned.iod.name,
@@ -128,8 +117,8 @@ def _series(done: SeriesDone, source: str, named: StudyNames) -> dict[str, Any]:
             name: str(origin)
             for name, origin in origins(image.header, planned.sheet_values, image.pair.header.name).items()
         },
-        "findings": [_finding(each) for each in (*image.findings, *findings)],
-        "files": [vars(each) for each in files],
+        "findings": [_finding(each) for each in (*image.findings, *done.findings)],
+        "files": [vars(each) for each in done.files],
     }
 
 

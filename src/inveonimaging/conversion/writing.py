@@ -36,93 +36,96 @@ Step = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class SeriesWork:
-    """All that it takes to write the files of a series.
+class SeriesJob:
+    """A series on its way to files.
 
     Attributes:
-        series: what they say.
-        iod: their SOP class.
-        objects: which slices, in their order, each holds.
-        files: their names.
-        instance_uid: gives the UID of a single-frame instance by its number.
-        multi_frames: the multi-frame objects; none if the instances are single frames.
+        planned: what is to be written.
+        summary: what its voxels are like.
+        series: what the files say.
+        findings: beyond those of its image.
+        named: gives their UIDs.
         compression: of the pixels.
-        folder: where they go.
+        files: that were written.
     """
 
+    planned: SeriesPlan
+    summary: DataSummary
     series: Series
-    iod: Iod
-    objects: tuple[range, ...]
-    files: tuple[str, ...]
-    instance_uid: Callable[[int], UID]
-    multi_frames: tuple[MultiFrame, ...]
+    findings: tuple[Finding, ...]
+    named: StudyNames
     compression: Compression
-    folder: Path
+    files: tuple[Written, ...] = ()
 
-    def write(self, step: Step) -> tuple[Written, ...]:
-        """Write the files.
+    def written(self, folder: Path, step: Step) -> SeriesJob:
+        """Write the files into a folder.
 
         Raises:
             InveonError: the data file cannot be read, or a codec cannot compress a slice.
             OSError: a file cannot be written.
         """
         syntax = transfer_syntax_of(self.compression)
-        instances = tuple(map(self._instance, range(self.objects[-1].stop)))
+        instances = tuple(map(self._instance, range(self.planned.objects[-1].stop)))
         written = []
         try:
             with ahead(_slabs(self.series, instances)) as slabs:
                 planes = _counted(chain.from_iterable(slabs), step)
-                for number, (held, name) in enumerate(zip(self.objects, self.files, strict=True)):
+                for number, (held, name) in enumerate(zip(self.planned.objects, self.planned.files, strict=True)):
                     head = self._head(number, instances[held.start : held.stop])
                     parts = syntax.file(head, islice(planes, len(held)), len(held))
-                    written.append(write_file(self.folder / name, parts))
+                    written.append(write_file(folder / name, parts))
         except InveonError as error:
             raise error.at(self.series.image.pair.header) from error
-        return tuple(written)
+        return replace(self, files=tuple(written))
 
     def _instance(self, position: int) -> Instance:
         """Return the slice at a position in the order in which they are written; it is numbered in the file's order."""
         at, within = divmod(position, len(self._ks))
         frame, k = self._frames[at], self._ks[within]
         number = frame * len(self._ks) + k + 1
-        return Instance(frame, k, number, self.instance_uid(number), self.series.slopes[frame][k])
+        return Instance(frame, k, number, self._instance_uid(number), self.series.slopes[frame][k])
+
+    @cached_property
+    def _instance_uid(self) -> Callable[[int], UID]:
+        return self.named.single_frames(self.planned)
+
+    @cached_property
+    def _multi_frames(self) -> tuple[MultiFrame, ...]:
+        return self.named.multi_frames(self.planned, self.series.uid)
 
     @cached_property
     def _frames(self) -> Sequence[int]:
         frames = range(len(self.series.image.frames))
-        return sorted(frames, key=self.series.steps.__getitem__) if self.iod.is_in_spatial_order else frames
+        return sorted(frames, key=self.series.steps.__getitem__) if self.planned.iod.is_in_spatial_order else frames
 
     @cached_property
     def _ks(self) -> Sequence[int]:
         ks = range(self.series.image.grid.shape[2])
-        return sorted(ks, key=self.series.along_normal) if self.iod.is_in_spatial_order else ks
+        return sorted(ks, key=self.series.along_normal) if self.planned.iod.is_in_spatial_order else ks
 
     def _head(self, number: int, instances: Sequence[Instance]) -> Head:
         """Return all that stands before the pixels of a file."""
         if isinstance(self._encoder, InstanceEncoder):
             return self._encoder.head(instances[0])
-        return self._encoder.head(self.multi_frames[number], instances)
+        return self._encoder.head(self._multi_frames[number], instances)
 
     @cached_property
     def _encoder(self) -> InstanceEncoder | MultiFrameEncoder:
         syntax = transfer_syntax_of(self.compression).uid
-        if isinstance(self.iod, MultiFrameIod):
-            return MultiFrameEncoder(self.iod, self.series, syntax)
-        return InstanceEncoder(self.iod, self.series, syntax)
+        if isinstance(self.planned.iod, MultiFrameIod):
+            return MultiFrameEncoder(self.planned.iod, self.series, syntax)
+        return InstanceEncoder(self.planned.iod, self.series, syntax)
 
 
-def work_of(planned: SeriesPlan, series: Series, named: StudyNames, options: Options, folder: Path) -> SeriesWork:
-    """Return what it takes to write a planned series into a folder."""
-    return SeriesWork(
-        series=series,
-        iod=planned.iod,
-        objects=planned.objects,
-        files=planned.files,
-        instance_uid=named.single_frames(planned),
-        multi_frames=named.multi_frames(planned, series.uid),
-        compression=options.compression,
-        folder=folder,
-    )
+def job_of(
+    planned: SeriesPlan, summary: DataSummary, description: str, named: StudyNames, options: Options
+) -> SeriesJob:
+    """Return what it takes to write a planned series, with what was found in its voxels."""
+    series = series_of(planned, summary, description, named, options)
+    helps = "" if planned.iod.holds_one_time_frame else "--rescale slice keeps those of other slices"
+    lost = lost_values(series.image, summary.extents, series.slopes, helps)
+    findings = (*summary.findings, *lost, *_several_slopes(series, planned.iod))
+    return SeriesJob(planned, summary, series, findings, named, options.compression)
 
 
 def _counted(planes: Iterable[npt.NDArray[np.int16]], step: Step) -> Iterator[npt.NDArray[np.int16]]:
@@ -166,13 +169,6 @@ def series_of(
         protocol=planned.sheet_values.get("protocol") or "",
         has_columns_reversed=turns,
     )
-
-
-def slope_findings(series: Series, summary: DataSummary, iod: Iod) -> tuple[Finding, ...]:
-    """Return what the slopes cost: values that lose their grey levels, and programs that read one slope only."""
-    helps = "" if iod.holds_one_time_frame else "--rescale slice keeps those of other slices"
-    lost = lost_values(series.image, summary.extents, series.slopes, helps)
-    return (*lost, *_several_slopes(series, iod))
 
 
 def _several_slopes(series: Series, iod: Iod) -> tuple[Finding, ...]:

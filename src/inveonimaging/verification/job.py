@@ -16,6 +16,7 @@ from inveonimaging.dicom_reading.planes import File, Plane, Reader, values_of
 from inveonimaging.dicom_reading.series import dicom_files
 from inveonimaging.errors import InputError, printable
 from inveonimaging.inveon.pairs import no_pairs, scan_folder
+from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.study.corrections import Corrections
 from inveonimaging.verification.deidentified import DEIDENTIFIED, hidden_of, is_deidentified
 from inveonimaging.verification.manifest import manifest_beside
@@ -25,15 +26,8 @@ from inveonimaging.verification.series import check_series, sop_class_of
 from inveonimaging.verification.source import SourceScan, read_source, scans_of
 from inveonimaging.verification.vendor import has_own_time, study_notes
 
-Progress = Callable[[int, int], None]
-"""Called with how many files and planes are done, and how many there are as far as is known."""
-
 _NAMED = 3
 _SERIES = ("SeriesInstanceUID", "Modality", "Rows", "Columns")
-
-
-def _no_progress(_done: int, _total: int) -> None:
-    """Show no progress."""
 
 
 def verify(
@@ -42,7 +36,7 @@ def verify(
     corrections: Corrections | None = None,
     *,
     recursive: bool = False,
-    progress: Progress = _no_progress,
+    progress: Progress = no_progress,
 ) -> Verification:
     """Compare DICOM with the Inveon files that it was made from.
 
@@ -52,7 +46,7 @@ def verify(
         corrections: those of the conversion; what they leave to the headers is taken from the manifest beside the
             DICOM files.
         recursive: sub-folders with pairs are compared with the sub-folders of the same names.
-        progress: see `Progress`.
+        progress: called with how many files and planes are done, and how many there are as far as is known.
 
     Raises:
         InveonError: the source cannot be read, or there is no DICOM.
@@ -60,7 +54,7 @@ def verify(
     places = [(Path(source), Path(dicom))]
     if recursive:
         places = list(_below(Path(source), Path(dicom)))
-    counter = _Counter(progress)
+    counter = StepCounter(progress)
     outputs = [output for _, output in places]
     return Verification(
         studies=tuple(
@@ -78,22 +72,10 @@ def verify(
 
 
 def verify_written(
-    source: Path, output: Path, folders: Sequence[Path], corrections: Corrections, progress: Progress = _no_progress
+    source: Path, output: Path, folders: Sequence[Path], corrections: Corrections, progress: Progress = no_progress
 ) -> StudyCheck:
     """Compare what was just written: the series in these folders of a study, and nothing else in its folder."""
-    return compare(source, folders, corrections, _Counter(progress), set(), name=output)
-
-
-class _Counter:
-    def __init__(self, progress: Progress) -> None:
-        self._progress, self._done, self._total = progress, 0, 0
-
-    def expect(self, steps: int) -> None:
-        self._total += steps
-
-    def step(self) -> None:
-        self._done += 1
-        self._progress(self._done, max(self._total, self._done))
+    return compare(source, folders, corrections, StepCounter(progress), set(), name=output)
 
 
 def _below(source: Path, dicom: Path) -> Iterator[tuple[Path, Path]]:
@@ -111,7 +93,13 @@ def _below(source: Path, dicom: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def compare(
-    source: Path, paths: Sequence[Path], corrections: Corrections, counter: _Counter, others: set[Path], *, name: Path
+    source: Path,
+    paths: Sequence[Path],
+    corrections: Corrections,
+    counter: StepCounter,
+    others: set[Path],
+    *,
+    name: Path,
 ) -> StudyCheck:
     """Compare one study.
 
