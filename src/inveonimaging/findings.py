@@ -12,7 +12,7 @@ class Severity(str, Enum):
     """How much a finding matters."""
 
     INFO = "info"  # worth knowing; nothing to do
-    WARNING = "warning"  # a value is missing or doubtful, and left out or taken as said in the message
+    WARNING = "warning"  # a value is missing or doubtful, and left out or taken as the message says
     ERROR = "error"  # not convertible unless an option says so
 
     @property
@@ -23,7 +23,7 @@ class Severity(str, Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """One oddity: a stable code, a sentence, and where it stands.
+    """One problem in the data: a stable code, a sentence, and its place.
 
     Attributes:
         code: stable, in kebab-case, for programs.

@@ -954,7 +954,7 @@ def test_json_is_one_document(root: Path, out: Path) -> None:
     told = document["batch"]
     assert (told["found"], told["converted"], told["failed"], told["instances"]) == (3, 2, 1, 36)
     assert told["failures"][0]["output"] == "a"
-    assert {"code": "space-shared", "severity": "note", "studies": 2} in told["oddities"]
+    assert {"code": "space-shared", "severity": "note", "studies": 2} in told["finding_counts"]
 
 
 @pytest.mark.parametrize("group", ["folder", "header"])

@@ -659,7 +659,7 @@ def test_milliamperes_are_written_only_if_they_are_whole(
     assert (ds.XRayTubeCurrentInuA, ds.ScanOptions) == (current, "ACQ MODE 9")
 
 
-def test_reconstructions_of_one_scan_are_told_apart(tmp_path: Path, out: Path) -> None:
+def test_reconstructions_of_one_scan_are_distinguished(tmp_path: Path, out: Path) -> None:
     for name, iterations in (("a", 18), ("b", 30), ("c", 30)):
 
         def change(header: Header, count: int = iterations) -> Header:

@@ -228,7 +228,7 @@ def test_every_table_names_its_context_group(file: str, cid: int) -> None:
         ("90Nb", "Nb-90"),
     ],
 )
-def test_look_alikes_are_told_apart(typed: str, isotope: str | None) -> None:
+def test_look_alikes_are_distinguished(typed: str, isotope: str | None) -> None:
     assert isotope_of(typed) == isotope
 
 

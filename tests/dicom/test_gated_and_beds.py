@@ -139,7 +139,7 @@ def test_enhanced_respiratory_gates_have_delay_percentage_and_interval(
         assert "CardiacSynchronizationSequence" not in groups
 
 
-def test_gates_of_who_knows_are_told_apart_by_position_in_time_alone(converted: Converted) -> None:
+def test_gates_of_who_knows_are_distinguished_by_position_in_time_alone(converted: Converted) -> None:
     study = converted(replace(GATED, gate_description="input A"), form=Form.ENHANCED)
     ((ds,),) = study.series
     assert "gate-trigger-unknown" in study.findings
@@ -251,7 +251,7 @@ def test_each_bed_position_is_a_series_at_its_own_place(
 
 @ORDERS
 @pytest.mark.parametrize("form", Form)
-def test_bed_positions_are_told_apart_by_their_keys(
+def test_bed_positions_are_distinguished_by_their_keys(
     converted: Converted, measures: Measures, form: Form, change: Change | None
 ) -> None:
     check_beds(converted(BEDS, change, form=form), 1, measures)

@@ -115,7 +115,7 @@ def test_another_address_is_wrong_usage_and_is_not_repeated(text: str, files: li
     assert SECRET not in line
 
 
-def test_a_password_in_the_address_is_told_apart(files: list[Path]) -> None:
+def test_a_password_in_the_address_is_distinguished(files: list[Path]) -> None:
     done = inveon("send", files[0], f"https://user:{SECRET}@host/dicom-web")
     assert "a user or password in it" in done.stderr
     assert "INVEON_USER and INVEON_PASSWORD" in done.stderr

@@ -974,7 +974,7 @@ def test_nonsense_is_refused() -> None:
 # Which series is which.
 
 
-def test_series_are_told_apart_without_a_manifest(tmp_path: Path) -> None:
+def test_series_are_distinguished_without_a_manifest(tmp_path: Path) -> None:
     folder = tmp_path / "study"
     (folder / "in").mkdir(parents=True)
     for name, orientation in (("a", Orientation.HFP), ("b", Orientation.FFS)):

@@ -3,7 +3,7 @@
 from inveonimaging.batches.job import Watch, run_batch
 from inveonimaging.batches.plan import Batch, Grouping, plan_batch
 from inveonimaging.batches.study import Check, Outcome, Record, Study
-from inveonimaging.batches.summary import BatchResult, Failure, Oddity, Progress
+from inveonimaging.batches.summary import BatchResult, Failure, FindingCount, Progress
 from inveonimaging.batches.walk import SkippedCounts
 
 batch = run_batch
@@ -13,8 +13,8 @@ __all__ = [
     "BatchResult",
     "Check",
     "Failure",
+    "FindingCount",
     "Grouping",
-    "Oddity",
     "Outcome",
     "Progress",
     "Record",

@@ -101,7 +101,7 @@ def run_batch(
         unread=tally.unread,
         instances=tally.instances,
         seconds=time.perf_counter() - start,
-        oddities=tally.oddities(),
+        finding_counts=tally.finding_counts(),
         failures=tuple(tally.failures),
         passed=passed,
         sheet=() if sheet is None else (*sheet.findings, *unused_rows(sheet, tally.rows)),

@@ -27,7 +27,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Oddity:
+class FindingCount:
     """A finding's code and severity, and how many studies have it."""
 
     code: str
@@ -44,7 +44,7 @@ class BatchResult:
         unread: number of folders that could not be read.
         instances: number of files that were written now.
         seconds: how long it took.
-        oddities: findings of all studies by code, the most severe and most frequent first.
+        finding_counts: findings of all studies by code, the most severe and most frequent first.
         failures: the first hundred; the ledger has all.
         passed: what was left aside.
         sheet: how the sheet of subjects was read, and which of its rows no study matched.
@@ -59,7 +59,7 @@ class BatchResult:
     unread: int
     instances: int
     seconds: float
-    oddities: tuple[Oddity, ...]
+    finding_counts: tuple[FindingCount, ...]
     failures: tuple[Failure, ...]
     passed: SkippedCounts
     sheet: tuple[Finding, ...]
@@ -107,9 +107,9 @@ class Tally:
         self.unread += 1
         self._remember(Failure(error.path or "", "", str(error)))
 
-    def oddities(self) -> tuple[Oddity, ...]:
+    def finding_counts(self) -> tuple[FindingCount, ...]:
         """Return the findings, the most severe and most frequent first."""
-        found = [Oddity(code, severity, studies) for (code, severity), studies in self._codes.items()]
+        found = [FindingCount(code, severity, studies) for (code, severity), studies in self._codes.items()]
         order = {severity: number for number, severity in enumerate(_MOST_SEVERE_FIRST)}
         return tuple(sorted(found, key=lambda each: (order.get(each.severity, len(order)), -each.studies, each.code)))
 

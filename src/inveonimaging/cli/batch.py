@@ -100,8 +100,8 @@ def _show(result: BatchResult) -> None:
     if result.unread:
         rows.append([("folders not read", _STYLES["failed"]), str(result.unread), ""])
     show(f"{result.found} studies in {result.seconds:.0f} s", ("Result", "Studies", ""), rows)
-    if result.oddities:
-        found = [[each.code, each.severity, str(each.studies)] for each in result.oddities]
+    if result.finding_counts:
+        found = [[each.code, each.severity, str(each.studies)] for each in result.finding_counts]
         show("Findings: inveon explain CODE says what to do", ("Finding", "Severity", "Studies"), found)
     for failure in result.failures[:_FAILURES_SHOWN]:
         typer.echo(f"failed: {shown(failure.message)}")
@@ -115,14 +115,14 @@ def _show(result: BatchResult) -> None:
 
 def left_aside(passed: SkippedCounts, gone: int = 0) -> list[str]:
     """Return what was passed over below a folder, a line each."""
-    told = {
+    counts = {
         "hidden folders were not entered": passed.hidden,
         "links to folders were not followed": passed.links,
         "folders hold halves of pairs, and no pair": passed.halves,
         "pairs without subject or scan time are grouped by folder": passed.not_grouped,
         "studies of earlier batches are not below ROOT any more; their DICOM stays": gone,
     }
-    return [f"{count} {what}" for what, count in told.items() if count]
+    return [f"{count} {what}" for what, count in counts.items() if count]
 
 
 def _list(root: Path, output: Path, options: Options, group: Grouping, *, as_json: bool) -> None:

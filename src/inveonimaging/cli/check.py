@@ -84,8 +84,8 @@ def _show(general: Sequence[Finding], files: Sequence[Checked], *, is_dicom: boo
         if each.orientation_test:
             _show_test(name, each.orientation_test)
     counts = Counter(finding.severity.label for finding in (*general, *(f for each in files for f in each.findings)))
-    told = [f"{counts[label]} {label}{'s' if counts[label] != 1 else ''}" for label in _STYLES]
-    say(", ".join(told))
+    totals = [f"{counts[label]} {label}{'s' if counts[label] != 1 else ''}" for label in _STYLES]
+    say(", ".join(totals))
 
 
 def _show_findings(name: str, findings: Sequence[Finding]) -> None:

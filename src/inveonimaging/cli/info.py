@@ -94,10 +94,10 @@ def _groups(image: Image) -> list[tuple[str, list[tuple[str, Cell]]]]:
             "What to do": image.findings and "see inveon check",
         },
     }
-    told = {
+    shown = {
         heading: [(name, _cell(value)) for name, value in facts.items() if value] for heading, facts in groups.items()
     }
-    return [(heading, facts) for heading, facts in told.items() if facts]
+    return [(heading, facts) for heading, facts in shown.items() if facts]
 
 
 def _cell(value: object) -> Cell:

@@ -1,4 +1,4 @@
-"""How all commands tell people what went wrong or is odd: one line each on stderr, and exit codes."""
+"""How all commands report errors and findings: one line each on stderr, and exit codes."""
 
 from __future__ import annotations
 

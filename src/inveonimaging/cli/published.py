@@ -31,7 +31,7 @@ def form_of(arguments: argparse.Namespace) -> Form:
 
 
 def convert_and_tell(source: str, output: str, options: Options) -> None:
-    """Convert, and print what was written and what was odd, as the published commands do."""
+    """Convert, and print what was written and the findings, as the published commands do."""
     for study in convert(source, output, options):
         say_findings(study.all_findings)
         for series in study.series:

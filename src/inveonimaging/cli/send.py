@@ -110,7 +110,7 @@ def refuse_target(target: str, options: SendOptions | None = None) -> None:
 
 
 def send_converted(studies: Sequence[StudyResult], target: str) -> SendResult:
-    """Send what was just converted; a server that cannot be reached is told by the result."""
+    """Send what was just converted; the result says if a server cannot be reached."""
     from inveonimaging.errors import TargetError
     from inveonimaging.sending.job import plan_sending
     from inveonimaging.sending.result import SendResult

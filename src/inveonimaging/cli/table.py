@@ -57,13 +57,13 @@ def show_or_list(title: str, titles: Sequence[str], rows: Sequence[Sequence[Cell
     if table.__rich_measure__(console, console.options.update(width=_WIDEST)).maximum <= console.width:
         console.print(table)
     else:
-        show_groups(title, [(row[0], _told(titles[1:], row[1:])) for row in rows])
+        show_groups(title, [(row[0], _labelled(titles[1:], row[1:])) for row in rows])
 
 
 _WIDEST = 100_000
 
 
-def _told(titles: Sequence[str], cells: Sequence[Cell]) -> list[tuple[str, Cell]]:
+def _labelled(titles: Sequence[str], cells: Sequence[Cell]) -> list[tuple[str, Cell]]:
     return [(name, cell) for name, cell in zip(titles, cells, strict=True) if _text(cell)]
 
 

@@ -93,8 +93,8 @@ def show_studies(studies: Sequence[StudyCheck]) -> None:
         titles = ("Series", "Compared", "What", "Largest difference", "Agreement")
         show(f"{shown(study.source)} and {shown(study.dicom)}", titles, _rows(study))
         if study.assumed:
-            told = ", ".join(f"{name} {value}" for name, value in study.assumed.items())
-            _say("note", f"corrections of the conversion: {told}")
+            assumed = ", ".join(f"{name} {value}" for name, value in study.assumed.items())
+            _say("note", f"corrections of the conversion: {assumed}")
         for each in study.series:
             for note in each.notes:
                 _say("note", f"{_name(each.source, each.part)}: {note}")

@@ -33,7 +33,7 @@ def plan_archive(source: Path, output: Path, options: Options, own: Collection[P
         own: files that are no strays either.
 
     Raises:
-        InveonError: no pair is there, or one thing stands in the way of converting all.
+        InveonError: there is no pair, or one cannot be converted.
     """
     folders = [folder for folder in _walk(source) if folder.pairs or folder.orphans]
     nested = replace(options, recursive=True)

@@ -91,9 +91,9 @@ def animal_findings(animal: Animal, *, unlimited: bool = False) -> Iterator[Find
         InputError: a registry has no code, without which DICOM cannot name it.
     """
     _refuse_uncoded(animal)
-    told = [name for name in _OF_SPECIES if name in animal.sources and animal.sources[name].source is Source.SHEET]
-    if told and not is_non_human(animal):
-        message = f"no species of an animal is known; left out what the sheet says of it: {', '.join(told)}"
+    given = [name for name in _OF_SPECIES if name in animal.sources and animal.sources[name].source is Source.SHEET]
+    if given and not is_non_human(animal):
+        message = f"no species of an animal is known; left out what the sheet says of it: {', '.join(given)}"
         yield Finding("species-needed", message, key="subject_genus")
     if is_non_human(animal) and not unlimited:
         yield from _unreadable(animal)

@@ -27,13 +27,13 @@ def descriptions_of(series: Sequence[SeriesPlan], *, specified: bool) -> tuple[s
     if specified:
         return tuple(lo(each) for each in words)
     free = [n for n, each in enumerate(series) if not each.sheet_values.get("series_description")]
-    apart = told_apart([words[n] for n in free], [[detail(series[n]) for detail in _DETAILS] for n in free])
+    apart = distinguished([words[n] for n in free], [[detail(series[n]) for detail in _DETAILS] for n in free])
     for n, description in zip(free, apart, strict=True):
         words[n] = description
     return tuple(lo(each) for each in words)
 
 
-def told_apart(words: Sequence[str], details: Sequence[Sequence[str]]) -> list[str]:
+def distinguished(words: Sequence[str], details: Sequence[Sequence[str]]) -> list[str]:
     """Return texts of at most 64 characters; to those that are equal, the first details that differ are added.
 
     Args:
@@ -63,11 +63,11 @@ def _joined(word: str, details: Sequence[str]) -> str:
 
 def _words(planned: SeriesPlan, *, specified: bool) -> str:
     image = planned.image
-    told = planned.sheet_values.get("series_description")
-    if not told:
+    kind = planned.sheet_values.get("series_description")
+    if not kind:
         mode = image.header.acquisition_mode or AcquisitionMode.UNKNOWN
-        told = ACQUISITIONS[mode] if specified else _kind(image.header, image.modality)
-    return ", ".join(filter(None, (told, image.part_name)))
+        kind = ACQUISITIONS[mode] if specified else _kind(image.header, image.modality)
+    return ", ".join(filter(None, (kind, image.part_name)))
 
 
 def _kind(header: Header, modality: Modality) -> str:
@@ -77,10 +77,10 @@ def _kind(header: Header, modality: Modality) -> str:
     if is_mu_map(header):
         return "mu map"
     name = modality.label
-    told = mode.label.removeprefix(f"{name} ") if mode else ""
+    kind = mode.label.removeprefix(f"{name} ") if mode else ""
     if is_transmission(header):
-        return f"{name} {told}"
-    return " ".join(filter(None, (name, told, header.tracer.isotope, header.tracer.compound)))
+        return f"{name} {kind}"
+    return " ".join(filter(None, (name, kind, header.tracer.isotope, header.tracer.compound)))
 
 
 def _method(planned: SeriesPlan) -> str:

@@ -12,7 +12,7 @@ from inveonimaging.study.image import Image
 
 DEFAULT_SIZE = 2**31
 SMALLEST_SIZE = 2**20
-_HEAD_BYTES = 64 * 1024  # what stands before the pixels, without the original header: bounds from above
+_HEAD_BYTES = 64 * 1024  # bytes before the pixels, without the original header: bounds from above
 _PER_SLICE_BYTES = 4 * 1024
 
 

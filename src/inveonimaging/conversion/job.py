@@ -95,7 +95,7 @@ def refuse_planned(studies: tuple[StudyPlan, ...], output: Path, options: Option
     """Refuse what can be refused before any voxel is read: a used output, and warnings if they are to fail.
 
     Raises:
-        InveonError: what stands in the way.
+        InveonError: why it cannot be converted.
     """
     if options.overwrite or options.beside_others:
         for study in studies:

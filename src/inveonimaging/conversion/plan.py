@@ -97,7 +97,7 @@ def plan(source: Path, output: Path, options: Options) -> tuple[StudyPlan, ...]:
     """Return the studies that a file, a folder, or a tree of folders becomes.
 
     Raises:
-        InveonError: one thing that stands in the way of converting all of it.
+        InveonError: the first reason why it cannot be converted as a whole.
     """
     if not os.path.isdir(source):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         return (plan_pairs((pair_of(source),), source, output, options),)
@@ -166,7 +166,7 @@ def plan_pairs(
     """Return the study that these pairs become; arguments as `read_pairs` and `plan_study`.
 
     Raises:
-        InveonError: one of them stands in the way of converting all; there is none.
+        InveonError: one of them cannot be converted; there is none.
     """
     return plan_study(read_pairs(pairs, source, options, options.deidentify), output, options, skipped)
 
@@ -181,7 +181,7 @@ def plan_study(study: Study, output: Path, options: Options, skipped: tuple[Find
         skipped: what was found beside the pairs.
 
     Raises:
-        InveonError: one thing that stands in the way of converting all of it.
+        InveonError: the first reason why it cannot be converted as a whole.
     """
     for error in study.errors.values():
         raise error
@@ -190,7 +190,7 @@ def plan_study(study: Study, output: Path, options: Options, skipped: tuple[Find
         if finding.severity is Severity.ERROR:
             raise InputError(finding.message, path=study.source, expected="one animal", hint=_SEVERAL_SUBJECTS_HINT)
     first = study.scans[0].image
-    odd = (
+    doubts = (
         locate(each, first.pair.header, first.header)
         for each in animal_findings(study.animal, unlimited=options.unlimited_text)
     )
@@ -199,7 +199,7 @@ def plan_study(study: Study, output: Path, options: Options, skipped: tuple[Find
         output=output,
         description=options.study_description or next((h.study for h in study.headers if h.study), ""),
         series=tuple(_planned(each, found.pop(each.scan.pair, ()), options) for each in study.series),  # each once
-        findings=without_paths((*skipped, *study.findings, *odd), study.redaction),
+        findings=without_paths((*skipped, *study.findings, *doubts), study.redaction),
     )
 
 

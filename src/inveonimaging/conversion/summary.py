@@ -71,9 +71,9 @@ def data_summaries(images: Sequence[Image]) -> tuple[DataSummary, ...]:
     places = [[(part, frame) for frame in range(len(image.frames))] for part, image in enumerate(images)]
     frames = [[collector[place] for place in of_image] for of_image in places]
     extents = [[Extent.joined(slabs[place]) for place in of_image] for of_image in places]
-    odd = _value_findings(images, frames, collector)
+    doubts = _value_findings(images, frames, collector)
     return tuple(
-        _summary(*each, odd, first=part == 0, data=data)
+        _summary(*each, doubts, first=part == 0, data=data)
         for part, each in enumerate(zip(images, extents, frames, strict=True))
     )
 
@@ -99,7 +99,7 @@ def _summary(
     image: Image,
     extents: Sequence[Extent],
     frames: Sequence[Distribution],
-    odd: tuple[Finding, ...],
+    doubts: tuple[Finding, ...],
     *,
     first: bool,
     data: tuple[int, str],
@@ -118,8 +118,8 @@ def _summary(
         digest=digest_of(image, data_sha256),
         lowest=lowest,
         highest=highest,
-        window=_window(image, frames, (lowest, highest), is_hu=image.scaling.unit is Unit.HU and not odd),
-        findings=(*(odd if first else ()), *_not_finite(image, extents)),
+        window=_window(image, frames, (lowest, highest), is_hu=image.scaling.unit is Unit.HU and not doubts),
+        findings=(*(doubts if first else ()), *_not_finite(image, extents)),
     )
 
 
@@ -159,9 +159,9 @@ def _window(
 
 
 def _not_finite(image: Image, extents: Sequence[Extent]) -> tuple[Finding, ...]:
-    odd = {frame: extent.not_finite for frame, extent in enumerate(extents) if extent.not_finite}
-    if not odd:
+    invalid = {frame: extent.not_finite for frame, extent in enumerate(extents) if extent.not_finite}
+    if not invalid:
         return ()
-    frames = ", ".join(map(str, list(odd)[:_NAMED]))
-    message = f"{sum(odd.values())} voxels are NaN or infinite and are written as 0 (frames {frames})"
+    frames = ", ".join(map(str, list(invalid)[:_NAMED]))
+    message = f"{sum(invalid.values())} voxels are NaN or infinite and are written as 0 (frames {frames})"
     return (Finding("not-finite", message, path=str(image.pair.data)),)

@@ -99,8 +99,18 @@ def _identity(study: StudyPlan, options: Options) -> str:
     hidden = () if options.deidentify is None else ("deidentified", options.deidentify.dates.value)
     unlimited = ("unlimited text",) if options.unlimited_text else ()
     specified = ("specified",) if options.specified else ()
-    said = (study.description, study.id, animal, options.rescale.value, series, *route, *hidden, *unlimited, *specified)
-    return repr((__version__, *said))
+    words = (
+        study.description,
+        study.id,
+        animal,
+        options.rescale.value,
+        series,
+        *route,
+        *hidden,
+        *unlimited,
+        *specified,
+    )
+    return repr((__version__, *words))
 
 
 def _of_tracer(planned: SeriesPlan) -> tuple[object, ...]:

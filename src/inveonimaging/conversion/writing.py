@@ -104,7 +104,7 @@ class SeriesJob:
         return sorted(ks, key=self.series.along_normal) if self.planned.iod.is_in_spatial_order else ks
 
     def _head(self, number: int, instances: Sequence[Instance]) -> Head:
-        """Return all that stands before the pixels of a file."""
+        """Return the bytes of a file before its pixels."""
         if isinstance(self._encoder, InstanceEncoder):
             return self._encoder.head(instances[0])
         return self._encoder.head(self._multi_frames[number], instances)

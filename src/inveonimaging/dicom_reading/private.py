@@ -34,10 +34,10 @@ KEYS = {  # element in the block: key of the header
 
 
 WORKSTATION = "workstation"
-"""Stands for a keyword: the text of each known element by the header's key, if the workstation wrote the file."""
+"""In the place of a keyword: the text of each known element by the header's key, if the workstation wrote the file."""
 
 GE_SCAN_TIME = "ge scan time"
-"""Stands for a keyword: the DateTime when a PET scan started, which GE keeps to itself."""
+"""In the place of a keyword: the DateTime when a PET scan started, which GE keeps to itself."""
 
 _GE_BLOCK = (0x0009, "GEMS_PETD_01")
 _GE_ELEMENT = 0x0D

@@ -1,4 +1,4 @@
-"""Which frame blocks belong together: time frames, gates, beds and energy windows, told apart by their own keys.
+"""Which frame blocks belong together: time frames, gates, beds and energy windows, distinguished by their own keys.
 
 A file holds one block for each time frame, gate, bed position and energy window. DICOM has a series for each bed
 position and energy window; in a series, frames differ by time or by gate, and not by both. What a file holds is decided
@@ -20,9 +20,9 @@ from inveonimaging.inveon.hdr.need import missing_in_frame
 
 
 class Place(NamedTuple):
-    """Where a block stands: hdr `bed`, `energy_window` and `gate`, and the number of its time frame, from 1.
+    """The place of a block: hdr `bed`, `energy_window` and `gate`, and the number of its time frame, from 1.
 
-    `block` is hdr `frame`, of blocks that are told apart by nothing else.
+    `block` is hdr `frame`, of blocks that nothing else distinguishes.
     """
 
     bed: int | None
@@ -104,7 +104,7 @@ def _grouped(header: Header, places: Mapping[int, Place], *, gated: bool) -> tup
 
 
 def _places(header: Header) -> tuple[Place, ...]:
-    """Return where each block stands."""
+    """Return the place of each block."""
     if len({frame.detector_panel for frame in header.frames}) > 1:
         line = header.line_of("total_frames")
         message = "frames differ by detector_panel, which is not converted"
@@ -172,10 +172,10 @@ def count_findings(header: Header) -> Iterator[Finding]:
     times = _most_times(header)
     if header.time_frames and header.time_frames not in (times, blocks):
         yield _stale("time_frames", header.time_frames, times, "time frame")
-    expected = _gates_said(header, gates)
+    expected = _stated_gates(header, gates)
     if expected and expected != gates:
         yield _stale("gate_bins", expected, gates, "gate")
-    positions = _beds_said(header)
+    positions = _stated_beds(header)
     if positions and positions > beds == 1:
         message = (
             f"number_of_bed_positions is {positions} and the file holds one: the bed positions were joined by the "
@@ -190,7 +190,7 @@ def beds_are_joined(header: Header) -> bool:
     """Return whether the volume was made of several bed positions: the bed stopped elsewhere than where it began."""
     first = header.frames[0]
     is_elsewhere = first.ending_bed_offset_mm not in (None, first.bed_offset_mm)
-    return is_elsewhere and (_beds_said(header) or 1) > 1 and header.bed.motion is not BedMotion.CONTINUOUS
+    return is_elsewhere and (_stated_beds(header) or 1) > 1 and header.bed.motion is not BedMotion.CONTINUOUS
 
 
 def _stale(key: str, number: int, found: int, noun: str) -> Finding:
@@ -205,7 +205,7 @@ def _most_times(header: Header) -> int:
     return max(counts.values(), default=0)
 
 
-def _gates_said(header: Header, found: int) -> int | None:
+def _stated_gates(header: Header, found: int) -> int | None:
     """Return the bins a cycle of the gate input that fits best; None if the scan is not gated or does not say."""
     bins = [each.bins for each in header.gating.bins if each.bins > 0]
     if not bins or (found == 1 and header.acquisition_mode is not AcquisitionMode.GATED):
@@ -213,7 +213,7 @@ def _gates_said(header: Header, found: int) -> int | None:
     return found if found in bins else bins[0]
 
 
-def _beds_said(header: Header) -> int | None:
+def _stated_beds(header: Header) -> int | None:
     """Return the number of bed positions; a bed that moves all the time has none."""
     is_continuous = header.acquisition_mode is AcquisitionMode.CONTINUOUS_BED
     return None if is_continuous else header.bed.positions

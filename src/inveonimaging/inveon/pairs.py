@@ -38,7 +38,7 @@ class Foreign:
 
 @dataclass(frozen=True)
 class Folder:
-    """What stands in one folder, each list sorted by name; what the system put there is in none of them."""
+    """What one folder holds, each list sorted by name; what the system put there is in none of them."""
 
     path: Path
     pairs: tuple[Pair, ...]
@@ -60,7 +60,7 @@ def no_pairs(path: Path, where: str = "here", hint: str | None = None) -> InputE
 
 
 def scan_folder(path: Path) -> Folder:
-    """Return what stands in a folder.
+    """Return what a folder holds.
 
     A header `NAME.img.hdr` or `NAME.hdr` belongs to `NAME.img`; upper and lower case of the suffixes do not matter.
 

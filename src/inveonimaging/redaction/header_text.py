@@ -21,7 +21,7 @@ from inveonimaging.redaction.context import RedactionContext, stem
 from inveonimaging.redaction.free_text import folded, is_dated_number, is_nuclide, tells_more
 
 UNREADABLE = "removed"
-"""Stands for a value that is not what its key should hold, so that reading the header finds the same fault."""
+"""Replaces a value that is not what its key should hold, so that reading the header finds the same fault."""
 
 _EPOCH_YEAR = 1970  # what a console writes for no time at all: shifted, it would tell by how much
 _LONGEST_CODE = 5
@@ -88,8 +88,8 @@ class _Text:
         is_numbered = isinstance(parsed, GateDescription) and 0 <= parsed.input <= _LARGEST_INPUT
         text = parsed.text if is_numbered else line.value
         names = self._cover.names
-        is_odd = len(line.value) > _LONGEST_WORDS or tells_more(text) or (names and names.search(folded(text)))
-        return None if is_odd else line.value
+        is_removed = len(line.value) > _LONGEST_WORDS or tells_more(text) or (names and names.search(folded(text)))
+        return None if is_removed else line.value
 
     def measure(self, line: Line, _field: fields.Field) -> str | None:
         """Return numbers, with a unit of glucose."""

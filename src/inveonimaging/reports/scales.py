@@ -11,7 +11,7 @@ from inveonimaging.physics.quantification import Unit
 from inveonimaging.reports.voxel_pass import VoxelSurvey
 
 _CT_HU = (-500.0, 1000.0)  # from lung to dense bone
-_CT_HIGHEST_HU = (-200.0, 1500.0)  # of a projection: bone stands out
+_CT_HIGHEST_HU = (-200.0, 1500.0)  # of a projection, in which bone is bright
 _MU_PER_CM = (0.0, 0.15)  # water is 0.096
 _LONG = 3  # powers of ten, from which on a unit has them
 _SATURATED = 95.0  # per cent of what is not faint lies below the window's end

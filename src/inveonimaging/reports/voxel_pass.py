@@ -238,7 +238,7 @@ class _Hottest:
 
 
 def _odd(wanted: float, most: int) -> int:
-    """Return the odd number of voxels nearest to a number, of which there are so many."""
+    """Return the odd number (2n + 1) of voxels nearest to a number, of which there are so many."""
     odd = max(1, 2 * round((wanted - 1) / 2) + 1)
     return odd if odd <= most else most - (1 - most % 2)
 

@@ -158,7 +158,7 @@ def asking() -> Iterator[None]:
 def _leave_answers(association: Association) -> None:
     """Leave answers to the one who asked: pynetdicom's own thread takes one now and then, and drops it.
 
-    It is to pause while a request is under way, but goes on if it looks just before it is told to. What it may take is
+    It is to pause while a request is under way, but goes on if it looks just before it is paused. What it may take is
     a request of the server's.
     """
     dimse = association.dimse

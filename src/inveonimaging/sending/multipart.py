@@ -22,7 +22,7 @@ class Multipart:
 
     Args:
         items: the files.
-        boundary: what stands between them and in none of them.
+        boundary: the text between parts, found in none of them.
     """
 
     def __init__(self, items: Sequence[Item], boundary: str) -> None:

@@ -40,7 +40,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the server said of one instance; `reason` of a failure, or of what was accepted with a warning."""
+    """The server's answer for one instance; `reason` of a failure, or of what was accepted with a warning."""
 
     item: Item
     fate: Fate
@@ -49,7 +49,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Failure:
-    """A file and what the server, or the look into the file, said of it."""
+    """A file, and the server's answer, or why it was not sent."""
 
     path: str
     sop_instance_uid: str

@@ -40,7 +40,7 @@ def read_book(path: Path, data: bytes) -> Iterator[tuple[int, list[str]]]:
     if sheet.merged_cells.ranges:
         where = min(str(each) for each in sheet.merged_cells.ranges)
         message = f"cells {where} are merged: a value would count for the first of their rows only"
-        raise OptionError(message, path=path, hint="part them, and fill each cell")
+        raise OptionError(message, path=path, hint="unmerge the cells and fill each one")
     for number, cells in enumerate(sheet.iter_rows(), 1):
         yield number, [_text(path, cell) for cell in cells]
 

@@ -65,7 +65,7 @@ def harmless(text: str) -> str:
 
 
 def parts_of_path(text: str) -> tuple[str, ...]:
-    """Return the parts of a pattern of a path, in lower case; slashes part them, and backslashes as well."""
+    """Return the parts of a pattern of a path, in lower case; slashes separate them, and backslashes as well."""
     return tuple(part for part in text.replace("\\", "/").casefold().split("/") if part not in ("", "."))
 
 

@@ -197,7 +197,7 @@ def _separated(separator: str | None, path: Path, data: bytes) -> _Table:
     first, _, rest = text.partition("\n")
     marker = first.strip().strip('"')
     skipped = 0
-    if marker.lower().startswith("sep=") and len(marker) == len("sep=,"):  # how Excel is told the separator
+    if marker.lower().startswith("sep=") and len(marker) == len("sep=,"):  # how Excel learns the separator
         separator, text, skipped = marker[-1], rest, 1
     chosen = separator or _likely(text)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=chosen, strict=True)

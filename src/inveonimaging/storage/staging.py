@@ -2,7 +2,7 @@
 
     OUTPUT/.inveon-partial/lock      held by the run that writes here
                            new/      what it writes
-                           old/      what --overwrite takes out of the way, until the new stands in its place
+                           old/      what --overwrite takes out of the way, until the new is in its place
                            journal   while folders get their names: which ones; whoever finds it undoes the renames
 
 A run that is killed leaves the hidden folder behind and loses the lock; the next run undoes what was begun, and takes
@@ -88,7 +88,7 @@ def refuse_settled(output: Path, refuse: Callable[[], object]) -> None:
 
 
 def _places(output: Path) -> set[tuple[str, int]]:
-    """Return what stands in an output and in its hidden folder, which changes with every rename of a commit."""
+    """Return the names in an output and in its hidden folder, which changes with every rename of a commit."""
     found = set()
     for folder in (output, output / PARTIAL, output / PARTIAL / "old"):
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
@@ -112,7 +112,7 @@ class Stage:
         return folder
 
     def write(self, name: str, content: bytes) -> None:
-        """Write a file that stands beside the series."""
+        """Write a file beside the series."""
         write_file(self._new / name, (content,))
 
     def commit(self, replaced: Collection[str] = ()) -> None:
@@ -177,7 +177,7 @@ def write_file(path: Path, parts: Iterable[bytes | memoryview]) -> Written:
 def written_before(output: Path) -> tuple[str, ...]:
     """Return the names that the manifest of an earlier run lists, its own, and that of a report, if these are ours.
 
-    What a killed run began to write is among them, and what it took out of the way counts as if it still stood there.
+    What a killed run began to write is among them, and what it took out of the way counts as if it were still there.
 
     Raises:
         OutputError: a folder that it lists holds a file that it does not list, which would be lost, or cannot be read.

@@ -32,7 +32,7 @@ _SLAB_VOXELS = 256 * 1024
 
 
 class RedactedSource(NamedTuple):
-    """What stands for the names of a pair's files and for its header's text."""
+    """New names of a pair's files, and its header's text, after redaction."""
 
     pair: Pair
     text: bytes
@@ -47,7 +47,7 @@ class Image:
 
     Attributes:
         pair: paths of header and data file, or what they are to be called; `source` has the data file's path.
-        header_bytes: the header file as it stands, or what is read instead.
+        header_bytes: the header file as it was read, or its redacted text.
         header: what it says.
         modality: PET, CT or SPECT.
         grid: where the voxels are.
@@ -257,9 +257,9 @@ def _bed_offset(image: Image, index: int) -> float:
 
 
 def _likely_cause(parsing: tuple[Finding, ...], error: InveonError) -> str | None:
-    """Return what parsing found odd first, on another line, which often is why something else cannot be."""
-    odd = next((each for each in parsing if each.severity is Severity.WARNING and each.line != error.line), None)
-    return f"line {odd.line}: {odd.message}" if odd else None
+    """Return the first warning of parsing, on another line, which often explains why something else cannot be read."""
+    warning = next((each for each in parsing if each.severity is Severity.WARNING and each.line != error.line), None)
+    return f"line {warning.line}: {warning.message}" if warning else None
 
 
 def with_header(image: Image, header: Header) -> Image:
@@ -281,7 +281,7 @@ def locate(finding: Finding, path: Path, header: Header) -> Finding:
 
 
 def header_bytes(path: Path) -> bytes:
-    """Return a header file as it stands.
+    """Return the bytes of a header file.
 
     Raises:
         HeaderError: it cannot be read, or is larger than any header.

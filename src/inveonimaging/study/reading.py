@@ -223,10 +223,10 @@ def read_pairs(
     scans = list(
         _scans(_completed(_with_sheet(files, sheet_values, errors, corrections), corrections), corrections, errors)
     )
-    headers, said = [each.image.header for each in scans], [each.sheet_values for each in scans]
+    headers, values = [each.image.header for each in scans], [each.sheet_values for each in scans]
     names = [each.image.pair.header.name for each in scans]
     animal, found = animal_of(headers, corrections.subject, of_study, names) if scans else (Animal(), ())
-    animals = animals_of_scans(animal, headers, corrections.subject, said, names)
+    animals = animals_of_scans(animal, headers, corrections.subject, values, names)
     scans = [replace(scan, animal=each) for scan, each in zip(scans, animals, strict=True)]
     series, shared = _series(scans, corrections)
     first = scans[0].image if scans else None
@@ -303,14 +303,14 @@ def _with_sheet(
     corrections: Corrections,
 ) -> Iterator[_File]:
     """Yield files whose headers say what the sheet says; what makes no sense in it is an error."""
-    for each, said in zip(files, sheet_values, strict=True):
+    for each, values in zip(files, sheet_values, strict=True):
         image, sheet = each.image, corrections.sheet
         try:
             if sheet is not None:
-                unmatched = (locate(one, image.pair.header, image.header) for one in unmatched_scan(sheet, said))
-                image = with_header(image, with_sheet_values(image.header, said))
+                unmatched = (locate(one, image.pair.header, image.header) for one in unmatched_scan(sheet, values))
+                image = with_header(image, with_sheet_values(image.header, values))
                 image = replace(image, findings=(*image.findings, *unmatched))
-            yield replace(each, image=image, sheet_values=said)
+            yield replace(each, image=image, sheet_values=values)
         except InveonError as error:
             errors[each.pair] = error.at(each.pair.header)
 

@@ -19,7 +19,7 @@ _TO_BYTES = {ord(letter): byte for byte, letter in _WINDOWS.items()}
 
 
 class Line(NamedTuple):
-    """One line as it stands; `key` is empty for a comment or an empty line, `raw` has no newline."""
+    """One line as it was read; `key` is empty for a comment or an empty line, `raw` has no newline."""
 
     number: int
     key: str

@@ -1,6 +1,6 @@
 """What a header says, typed and frozen; None is what it does not say (key absent, value empty or untypable).
 
-A name carries its unit (`half_life_s`, `pixel_size_mm`); the few values whose unit stands in another key keep the
+A name carries its unit (`half_life_s`, `pixel_size_mm`); the few values whose unit is in another key keep the
 number as it was written and give the converted one as a property (`dose` in `dose_units`, `dose_bq`).
 Each attribute is declared with the key that fills it; sources and doubts of every key: the header dictionary in
 `docs/reference/header.md`.
