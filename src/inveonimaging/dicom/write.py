@@ -189,7 +189,8 @@ def constant_part(iod: Iod, series: Series) -> Dataset:
     """Return what a series' instances share, with Specific Character Set where any text of the series needs it."""
     constant = iod.constant_part(series)
     image = series.image
-    if not (str(constant).isascii() and image.header_bytes.isascii() and image.pair.header.name.isascii()):
+    texts = (str(element.value) for element in constant.iterall() if element.VR != "SQ")
+    if not (all(map(str.isascii, texts)) and image.header_bytes.isascii() and image.pair.header.name.isascii()):
         constant.SpecificCharacterSet = UTF8
     return constant
 
