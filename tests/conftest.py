@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import math
 import os
 import shutil
 import signal
@@ -16,6 +18,9 @@ import pydicom.config
 import pytest
 from hypothesis import HealthCheck, settings
 
+from inveonimaging.phantom.mouse import Labels, Mouse
+from inveonimaging.physics.geometry import Grid
+
 if TYPE_CHECKING:
     from contract import Case, SopClassContract
 
@@ -25,6 +30,20 @@ settings.register_profile(  # and no measure of how fast data is made
     "repeatable", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("repeatable")
+
+labels_on = Mouse.labels_on
+known_labels_on = functools.lru_cache(maxsize=64)(labels_on)
+LARGE = 2_000_000  # voxels
+
+
+def labels_once(mouse: Mouse, grid: Grid) -> Labels:
+    """Return the tissues in a grid's voxels, which many tests ask for, and which take most of the time of a scan."""
+    labels = (labels_on if math.prod(grid.shape) > LARGE else known_labels_on)(mouse, grid)
+    labels.flags.writeable = False
+    return labels
+
+
+Mouse.labels_on = labels_once  # type: ignore[method-assign]
 
 gc.disable()  # until all is imported and collected: nothing of it is garbage, and looking for some takes a third of it
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import locale
 import time
 import types
@@ -65,9 +66,12 @@ def of_type(hint: Any) -> st.SearchStrategy[Any]:
     return st.builds(hint, *map(of_type, typing.get_type_hints(hint).values()))
 
 
+hints_of = functools.cache(typing.get_type_hints)
+
+
 def type_of(owner: type, path: str) -> Any:
     """Return the declared type of an attribute like `tracer.isotope`."""
-    return reduce(lambda kind, name: typing.get_type_hints(kind)[name], path.split("."), owner)
+    return reduce(lambda kind, name: hints_of(kind)[name], path.split("."), owner)
 
 
 def with_value(owner: Any, path: str, value: Any) -> Any:
@@ -119,7 +123,7 @@ HEADERS = st.builds(
 )
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(HEADERS, st.sampled_from(["\n", "\r\n"]))
 @example(
     Header(version=1.5, frames=(Frame(), Frame(index=3), Frame(extras=(Extra("frame", "x"), Extra("y", "1"))))), "\n"
@@ -131,10 +135,14 @@ def test_any_header_survives_being_written_and_read(header: Header, newline: str
     assert parse(write(header, newline=newline))[0] == header
 
 
+# One field of each codec and declared type: that each key has its own attribute is shown for every field further below.
+KINDS = {(id(table[key].codec), type_of(owner, table[key].attribute)): (owner, table, key) for owner, table, key in ATTRIBUTES}
+
+
 @pytest.mark.parametrize(
-    ("owner", "table", "key"), ATTRIBUTES, ids=lambda value: value if isinstance(value, str) else ""
+    ("owner", "table", "key"), KINDS.values(), ids=lambda value: value if isinstance(value, str) else ""
 )
-def test_every_field_survives_being_written_and_read(owner: type, table: dict[str, Field], key: str) -> None:
+def test_every_kind_of_field_survives_being_written_and_read(owner: type, table: dict[str, Field], key: str) -> None:
     attribute = table[key].attribute
 
     @settings(max_examples=15, deadline=None, database=None)
@@ -693,21 +701,23 @@ FIRST = {field.attribute: key for table in (FRAME, MAIN) for key, field in rever
 EDITS = [row for row in ATTRIBUTES if FIRST[row[1][row[2]].attribute] == row[2]]
 
 
-@pytest.fixture(scope="module")
-def full_text() -> bytes:
-    """A header with a line for every key of the table."""
+@functools.cache
+def full() -> tuple[bytes, Header]:
+    """Return a header with a line for every key of the table: its text, and as it is read."""
     main, frame = (
         [f"\t{key}  {spelling(field)[0]} " for key, field in table.items() if key in FIRST.values()]
         for table in (MAIN, FRAME)
     )
     frame.sort(key=lambda line: not line.startswith("\tframe "))
-    return "\n".join(["# all", *main, "END_of_header", *frame, "end_of_header", ""]).encode()
+    text = "\n".join(["# all", *main, "END_of_header", *frame, "end_of_header", ""]).encode()
+    header, findings = parse(text)
+    assert findings == ()
+    return text, header
 
 
 @pytest.mark.parametrize(("owner", "table", "key"), EDITS, ids=lambda value: value if isinstance(value, str) else "")
-def test_changing_one_value_changes_one_line(full_text: bytes, owner: type, table: dict[str, Field], key: str) -> None:
-    header, findings = parse(full_text)
-    assert findings == ()
+def test_changing_one_value_changes_one_line(owner: type, table: dict[str, Field], key: str) -> None:
+    full_text, header = full()
     text, value, spelled = spelling(table[key])
     if owner is Header:
         edited = with_value(header, table[key].attribute, value)
@@ -782,7 +792,7 @@ def test_the_index_of_a_frame_replaces_the_text_in_its_place() -> None:
     assert [frame.index for frame in parse(write(edited))[0].frames] == [0, 1]
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(
     some_values(Header, MAIN),
     some_values(Frame, FRAME),
@@ -837,16 +847,16 @@ def test_longest_line_is_read() -> None:
     "line", ["singles 1 2.5 3", "vendor_secret 1", "x_dimension 4", "x_dimension four", "x_dimension"]
 )
 def test_long_headers_take_linear_time(line: str) -> None:
-    data = ("version 1\nend_of_header\nframe 0\n" + f"{line}\n" * 30_000 + "end_of_header\n").encode()
-    start = time.perf_counter()
+    data = ("version 1\nend_of_header\nframe 0\n" + f"{line}\n" * 15_000 + "end_of_header\n").encode()
+    start = time.process_time()
     header = parse(data)[0]
     edited = replace(
         header, frames=(replace(header.frames[0], singles=(Singles(0, 1.0, None), *header.frames[0].singles)),)
     )
     assert write(header) == data
     assert parse(write(edited))[0] == edited
-    # 1 s on a slow core; a quadratic way takes minutes
-    assert time.perf_counter() - start < 15
+    # half a second on a slow core; a quadratic way takes minutes
+    assert time.process_time() - start < 6
 
 
 def outcome(data: bytes) -> tuple[Header, tuple[Finding, ...]] | None:
@@ -903,7 +913,7 @@ def check_outcome(data: bytes) -> None:
 FAST = timedelta(seconds=2)  # a realistic header takes milliseconds; the rest is for a busy machine
 
 
-@settings(max_examples=500, deadline=FAST)
+@settings(max_examples=250, deadline=FAST)
 @given(st.lists(EDIT, min_size=1, max_size=8))
 def test_mutated_headers(edits: list[tuple[str, int, bytes]]) -> None:
     check_outcome(mutated(REALISTIC, edits))
@@ -912,7 +922,7 @@ def test_mutated_headers(edits: list[tuple[str, int, bytes]]) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
 def test_truncated_headers(encoding: str) -> None:
     whole = REALISTIC.decode().encode(encoding)
-    for length in range(len(whole)):
+    for length in range(0, len(whole), 1 if encoding == "utf-8" else 3):
         check_outcome(whole[:length])
     assert outcome(whole[: whole.index(b"version") + 7]) is None
     cut = outcome(whole[:-5])
@@ -920,14 +930,14 @@ def test_truncated_headers(encoding: str) -> None:
     assert [finding.code for finding in cut[1]] == ["header-cut-off", "no-end-of-header"]
 
 
-@settings(max_examples=300, deadline=FAST)
+@settings(max_examples=150, deadline=FAST)
 @given(st.binary(max_size=300) | st.text(max_size=300).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_random_bytes(data: bytes) -> None:
     check_outcome(data)
     check_outcome(b"version 1\n" + data)
 
 
-@settings(max_examples=300, deadline=FAST)
+@settings(max_examples=150, deadline=FAST)
 @given(
     st.lists(
         st.tuples(st.sampled_from([*MAIN, *FRAME, lexer.END]), st.text("0123456789+-.,eE: #xNSunJ\t", max_size=30)),
@@ -938,7 +948,7 @@ def test_random_values(lines: list[tuple[str, str]]) -> None:
     check_outcome("\n".join(f"{key} {text}" for key, text in [("version", "1"), *lines]).encode())
 
 
-@settings(max_examples=300, deadline=FAST)
+@settings(max_examples=150, deadline=FAST)
 @given(st.text("0123456789+-.eE_nainf,x ", max_size=70))
 @example("9" * 64)
 @example("0." + "0" * 70)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -275,7 +276,7 @@ class Mouse:
     anatomy: tuple[Ellipsoid, ...] = ANATOMY
     injected_before_s: float = 30.0
 
-    @property
+    @cached_property
     def tissues(self) -> tuple[Tissue, ...]:
         """The tissues, each once; label n of `labels` and `labels_on` is tissue n - 1, and label 0 is air."""
         return tuple(dict.fromkeys(ellipsoid.tissue for ellipsoid in self.anatomy))
