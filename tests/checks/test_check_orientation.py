@@ -25,8 +25,8 @@ from inveonimaging.phantom.mouse import ANATOMY, PLASTIC, SYRINGE
 from inveonimaging.study.reading import read_study
 from truth import AXES
 
-PET = replace(PET_SCAN, shape=(48, 48, 80), spacing_mm=(1.0, 1.0, 1.0), frames=frames_of(600.0))
-CT = replace(CT_SCAN, shape=(96, 96, 160), spacing_mm=(0.5, 0.5, 0.5))
+PET = replace(PET_SCAN, shape=(48, 48, 40), spacing_mm=(1.0, 1.0, 2.0), frames=frames_of(600.0))
+CT = replace(CT_SCAN, shape=(64, 64, 60), spacing_mm=(0.75, 0.75, 1.35))
 POSTURES = [posture for posture in Orientation if posture]
 SCANS = {"PET": PET, "CT": CT}
 TRUE = [Orientation.HFP, Orientation.FFS, Orientation.FFDL, Orientation.HFDR]

@@ -136,7 +136,10 @@ def test_any_header_survives_being_written_and_read(header: Header, newline: str
 
 
 # One field of each codec and declared type: that each key has its own attribute is shown for every field further below.
-KINDS = {(id(table[key].codec), type_of(owner, table[key].attribute)): (owner, table, key) for owner, table, key in ATTRIBUTES}
+KINDS = {
+    (id(table[key].codec), type_of(owner, table[key].attribute)): (owner, table, key)
+    for owner, table, key in ATTRIBUTES
+}
 
 
 @pytest.mark.parametrize(

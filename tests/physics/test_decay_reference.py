@@ -54,8 +54,10 @@ def first(dataset: pydicom.Dataset, keyword: str) -> object:
     return next((element.value for element in dataset.iterall() if element.keyword == keyword), None)
 
 
-@pytest.mark.parametrize("form", Form)
-@pytest.mark.parametrize("scan", SCANS)
+@pytest.mark.parametrize(
+    ("scan", "form"),
+    [(scan, form) for number, scan in enumerate(SCANS) for place, form in enumerate(Form) if (number + place) % 3],
+)
 def test_factors_that_contain_the_injection_are_admin(tmp_path: Path, scan: str, form: Form) -> None:
     datasets = written(tmp_path, SCANS[scan], injected_an_hour_before(HOUR_LATER, 1.46064), form)
     for dataset in datasets:

@@ -273,7 +273,7 @@ def series(draw: st.DrawFn) -> tuple[list[Stored], list[float]]:
 
 
 @pytest.mark.parametrize("policy", Policy)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=75, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(series())
 @example(([plane(1e30, -3.3e38), plane(1e-30, 1e-45)], [1e30, 1e-30]))
 @example(([plane(0, 0)], [1.0]))

@@ -167,7 +167,7 @@ assert inveon.verify("in", "dicom").same
 assert inveon.check("in").files and inveon.check("dicom").files
 assert inveon.report("in", "report.html", pictures="pictures").page
 assert inveon.subjects("in", "sheet.csv").rows == 2
-assert inveon.batch("in", "batch").converted == 1
+assert inveon.batch("in", "batch", batch=inveon.Batch(jobs=1)).converted == 1
 print(sorted(name for name in sys.modules if name.startswith(("inveonimaging.cli", "typer", "rich"))))
 """
 
