@@ -43,7 +43,7 @@ def labels_once(mouse: Mouse, grid: Grid) -> Labels:
     return labels
 
 
-Mouse.labels_on = labels_once  # type: ignore[method-assign]
+setattr(Mouse, "labels_on", labels_once)  # noqa: B010 - an assignment is no method of that type
 
 gc.disable()  # until all is imported and collected: nothing of it is garbage, and looking for some takes a third of it
 

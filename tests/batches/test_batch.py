@@ -871,7 +871,7 @@ def test_a_torn_line_and_damaged_ones_are_tolerated(root: Path, out: Path) -> No
     assert results(out) == dict.fromkeys(("a", "a/deep/er", "b"), "skipped")
 
 
-DAMAGED = [
+DAMAGED: list[dict[str, Any]] = [
     {"source": 1},
     {"result": 2, "options": 3, "manifest": 4, "files": 5, "rows": 6},
     {"rows": None},
