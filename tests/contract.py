@@ -31,15 +31,15 @@ from inveonimaging.phantom.scan import FDG
 from inveonimaging.physics.quantification import Policy
 from truth import Float, Truth, truth_of
 
-CT = replace(CT_SCAN, shape=(9, 8, 5), spacing_mm=(3.1, 2.9, 13.7), shift_mm=(1.25, -0.75, 3.5))
+CT = replace(CT_SCAN, shape=(9, 8, 3), spacing_mm=(3.1, 2.9, 13.7), shift_mm=(1.25, -0.75, 3.5))
 PET = replace(
     PET_SCAN,
-    shape=(8, 9, 5),
+    shape=(8, 9, 3),
     spacing_mm=(3.5, 2.5, 13.5),
     shift_mm=(-0.63, 1.17, -1.31),
     frames=frames_of(15.0, 60.0, 600.0),
 )
-SPECT = replace(SPECT_SCAN, shape=(8, 9, 5), spacing_mm=(3.5, 2.5, 13.5), frames=frames_of(600.0))
+SPECT = replace(SPECT_SCAN, shape=(8, 9, 3), spacing_mm=(3.5, 2.5, 13.5), frames=frames_of(600.0))
 STATIC = frames_of(600.0)
 BEFORE_MIDNIGHT = datetime(2014, 6, 17, 23, 59, 30)
 NOT_CALIBRATED = Calibration(units=CalibrationUnits.UNKNOWN, factor=0.0)

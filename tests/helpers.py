@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import io
 import os
 import signal
 import subprocess
@@ -118,6 +119,23 @@ def inveon(*arguments: object, columns: int = 400) -> Result:
     """Run `inveon` in this process; an exception that it does not turn into an exit code fails the test."""
     runner = CliRunner(env={"COLUMNS": str(columns)})
     return runner.invoke(app, [str(each) for each in arguments], catch_exceptions=False)
+
+
+def draw_one_pixel(patch: pytest.MonkeyPatch) -> None:
+    """Put one pixel in place of each picture of a report."""
+    from PIL import Image as PixelPicture
+
+    from inveonimaging.reports import pictures
+    from inveonimaging.reports.draw import Picture
+
+    file = io.BytesIO()
+    PixelPicture.new("L", (1, 1)).save(file, "png")
+
+    def made(name: str, *_: object, **__: object) -> Picture:
+        return Picture(name, file.getvalue(), 1, 1, "")
+
+    for name in ("planes_picture", "contact_sheet", "curves_picture", "histogram_picture"):
+        patch.setattr(pictures, name, made)
 
 
 def python(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:

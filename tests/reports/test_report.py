@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from dataclasses import replace
@@ -10,20 +9,17 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from PIL import Image as PixelPicture
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from browser import WAIT_S, browser, console, opened, resize
-from helpers import PET, assert_one_line_error, digests, inveon, python, write_small_study
+from helpers import PET, assert_one_line_error, digests, draw_one_pixel, inveon, python, write_small_study
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.inveon.hdr.values import User
 from inveonimaging.phantom import CT_SCAN, SPECT_SCAN, frames_of, write_scan
-from inveonimaging.reports import pictures
 from inveonimaging.reports.contents import contents_of
-from inveonimaging.reports.draw import Picture
 from inveonimaging.reports.page import html_of, write_report
 from inveonimaging.study.reading import read_study
 
@@ -53,14 +49,7 @@ def page(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def blank(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put one pixel in place of each picture; `page`, --png and test_report_pictures.py have true ones."""
-    file = io.BytesIO()
-    PixelPicture.new("L", (1, 1)).save(file, "png")
-
-    def made(name: str, *_: object, **__: object) -> Picture:
-        return Picture(name, file.getvalue(), 1, 1, "")
-
-    for name in ("planes_picture", "contact_sheet", "curves_picture", "histogram_picture"):
-        monkeypatch.setattr(pictures, name, made)
+    draw_one_pixel(monkeypatch)
 
 
 blank_pictures = pytest.mark.usefixtures("blank")

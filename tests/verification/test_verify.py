@@ -42,8 +42,8 @@ from inveonimaging.verification import (
 )
 from truth import Truth, truth_of
 
-PET = replace(contract.PET, frames=frames_of(60.0, 300.0, 600.0))
-CT = contract.CT
+PET = replace(contract.PET, shape=(8, 9, 5), frames=frames_of(60.0, 300.0, 600.0))
+CT = replace(contract.CT, shape=(9, 8, 5))
 GATED = replace(contract.PET, frames=contract.STATIC, gates=3)
 SLICES, FRAMES = 5, 3
 CODE_TABLES = Path(verification.__file__).parents[1] / "dicom" / "code_tables"
