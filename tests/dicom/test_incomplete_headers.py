@@ -111,6 +111,19 @@ def test_enhanced_pet_without_its_tracer_is_refused(tmp_path: Path, key: str) ->
         converted(tmp_path, header_text({**EMISSION, key: None}), Form.ENHANCED)
 
 
+OF_THE_ANIMAL = b"subject_", b"study"
+OF_THE_BED = (
+    b"acquisition_mode",
+    b"axial",
+    b"bed",
+    b"continuous",
+    b"ending_bed",
+    b"frame",
+    b"number_of_bed",
+    b"vertical",
+)
+"""A key of the animal is missing alone in one scan only, and another one than of the bed not where the bed moves:
+their attributes are made alike for all."""
 TINY_CT = replace(CT_SCAN, shape=(1, 1, 1))
 TINY_PET = replace(PET_SCAN, shape=(1, 1, 1), frames=STATIC)
 SCANS: dict[str, tuple[PhantomScan, Form]] = {
@@ -131,6 +144,10 @@ def test_a_full_header_that_lacks_a_key_makes_an_object_without_errors(
     pair = write_scan(tmp_path / "a.img", scan)
     lines = pair.header.read_bytes().splitlines(keepends=True)
     keys = dict.fromkeys(map(key_of, lines)).keys() - {b"", b"#", b"frame"}
+    if name == "PET of a moving bed":
+        keys = {key for key in keys if key.startswith(OF_THE_BED)}
+    elif name != "PET":
+        keys = {key for key in keys if not key.startswith(OF_THE_ANIMAL)}
     origins: dict[str, int] = {}
     found: dict[str, list[str]] = {}
     seen, refused = set(), 0
@@ -148,9 +165,12 @@ def test_a_full_header_that_lacks_a_key_makes_an_object_without_errors(
             seen.add(structure)
             found[key.decode()] = errors_in(validated(dciodvfy, file, *options))
     assert not {key: errors for key, errors in found.items() if errors}
+    if name == "PET of a moving bed":
+        assert len(seen) > 5
+        return
     assert 5 < refused < 20
-    assert len(seen) > 20
-    assert origins["ORIGINAL"] > 80  # most keys tell what no object needs
+    assert len(seen) > 15
+    assert origins["ORIGINAL"] > 60  # most keys tell what no object needs
     assert (origins.get("DERIVED", 0) > 10) == (form is Form.ENHANCED)
 
 
