@@ -21,6 +21,7 @@ from helpers import (
     digests,
     files_below,
     header_text,
+    in_time,
     instances,
     inveon,
     python,
@@ -332,8 +333,9 @@ def test_a_pipe_is_refused_without_waiting_for_it(source: Path, out: Path, name:
     (source / name).unlink()
     os.mkfifo(source / name)
     arguments = [source / "a.img", *([out] if command == "convert" else [])]
-    done = python("-m", "inveonimaging", command, *arguments)  # within a minute
-    assert name in assert_one_line_error(done.returncode, done.stdout, done.stderr)
+    with in_time():
+        done = inveon(command, *arguments)
+    assert name in assert_one_line_error(done.exit_code, done.stdout, done.stderr)
     assert not out.parent.parent.exists()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from helpers import PET, inveon
+from helpers import PET, draw_one_pixel, inveon
 from inveonimaging import InputError, Options, convert, read, suv
 from inveonimaging.dicom.iods import Form
 from inveonimaging.inveon.hdr import Header
@@ -81,7 +81,8 @@ def test_nor_with_a_sheet_or_de_identified(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_commands_say_nothing_of_a_tracer(tmp_path: Path, kind: str) -> None:
+def test_commands_say_nothing_of_a_tracer(tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw_one_pixel(monkeypatch)
     data = written(tmp_path / "in", kind)
     assert json.loads(inveon("check", data, "--json").stdout)["files"][0]["suv"] is None
     convert(data, tmp_path / "out")
