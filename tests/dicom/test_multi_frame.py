@@ -56,8 +56,8 @@ CT_CASES: Cases = {
     "gates of a breath": {"gates": 2},
 }
 PET_CASES: Cases = {**POSTURES, **TYPES, **LAYOUTS, **TIMES, **CALIBRATIONS, **POLICIES, **GATES}
-LEGACY_CT_CASES = {name: case for name, case in CT_CASES.items() if name not in LAYOUTS}
-LEGACY_PET_CASES = {name: case for name, case in PET_CASES.items() if name not in LAYOUTS}
+LEGACY_CT_CASES = {name: case for name, case in CT_CASES.items() if name not in {**LAYOUTS, **TYPES}}
+LEGACY_PET_CASES = {name: case for name, case in PET_CASES.items() if name not in {**LAYOUTS, **TYPES}}
 UCUM = {"HU": "[hnsf'U]", "BQML": "Bq/ml", "PROPCNTS": "{propcounts}", "1CM": "/cm"}
 
 OTHER_TRIGGER = "<UNKNOWN> for value 1 of attribute <Respiratory Signal Source>"  # a pillow, which has no term

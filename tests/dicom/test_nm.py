@@ -156,7 +156,7 @@ class TestNmOfGates(NmContract):
         assert list(ds.FrameIncrementPointer) == [RR_INTERVAL_VECTOR, TIME_SLOT_VECTOR, SLICE_VECTOR]
         assert list(ds.RRIntervalVector) == [1] * gates * slices
         assert list(ds.TimeSlotVector) == [gate + 1 for gate in range(gates) for _ in range(slices)]
-        assert list(ds.SliceVector) == [1, 2, 3, 4, 5] * gates
+        assert list(ds.SliceVector) == [1, 2, 3] * gates
         assert (ds.NumberOfRRIntervals, ds.NumberOfTimeSlots) == (1, gates)
         assert ds.TriggerSourceOrType == case.scan.gate_description
         assert len(ds.GatedInformationSequence) == 1
