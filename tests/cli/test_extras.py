@@ -5,13 +5,15 @@ from __future__ import annotations
 import shlex
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from helpers import write_small_study
+from helpers import PET
 from inveonimaging import extras
 from inveonimaging.errors import OptionError
+from inveonimaging.phantom import frames_of, write_scan
 
 MODULES = (
     "dask_jobqueue",
@@ -76,7 +78,8 @@ def test_no_shell_takes_the_hint_apart(
 
 def test_conversions_and_reports_need_no_extra(tmp_path: Path) -> None:
     """In a process of its own, in which nothing can be imported that an extra brings."""
-    write_small_study(tmp_path / "in")
+    (tmp_path / "in").mkdir()
+    write_scan(tmp_path / "in" / "m.pet.img", replace(PET, frames=frames_of(60.0)))
     code = f"""if True:
         import sys
         sys.modules.update(dict.fromkeys({MODULES!r}))

@@ -14,7 +14,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
 from browser import WAIT_S, browser, console, opened, resize
-from helpers import PET, assert_one_line_error, digests, draw_one_pixel, inveon, python, write_small_study
+from helpers import PET, assert_one_line_error, digests, inveon, python, write_small_study
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.inveon.hdr.values import User
@@ -44,12 +44,6 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def page(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(contents_of(read_study(study), NOW), tmp_path_factory.mktemp("page") / "report.html")
-
-
-@pytest.fixture
-def blank(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put one pixel in place of each picture; `page`, --png and test_report_pictures.py have true ones."""
-    draw_one_pixel(monkeypatch)
 
 
 blank_pictures = pytest.mark.usefixtures("blank")

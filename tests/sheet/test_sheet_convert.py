@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,7 +15,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from contract import errors_in, unexpected_warnings, validated
-from helpers import CT, PET, assert_one_line_error, digests, files_below, inveon, write_small_study
+from helpers import CT, PET, assert_one_line_error, digests, files_below, instances, inveon, write_small_study
 from inveonimaging import Options, convert
 from inveonimaging.animal import GivenSubject
 from inveonimaging.animal.xnat_route import Route
@@ -591,7 +591,7 @@ def test_a_project_alone_is_written(tmp_path: Path) -> None:
 # Identity.
 
 
-def uids(found: Sequence[Dataset]) -> set[str]:
+def uids(found: Iterable[Dataset]) -> set[str]:
     return {uid for ds in found for uid in (ds.SOPInstanceUID, ds.SeriesInstanceUID, ds.StudyInstanceUID)}
 
 
@@ -601,8 +601,16 @@ def test_a_sheet_that_says_what_the_headers_say_changes_no_byte(tmp_path: Path) 
     assert digests(tmp_path / "sheet" / "out") == digests(tmp_path / "plain")
 
 
+@pytest.fixture(scope="module")
+def plain_uids(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
+    """Return the UIDs of the study without a sheet."""
+    folder = tmp_path_factory.mktemp("plain")
+    convert(write_small_study(folder / "in"), folder / "out")
+    return uids(instances(folder / "out"))
+
+
 @pytest.mark.parametrize("title", FULL)
-def test_each_value_that_takes_effect_gives_other_uids(tmp_path: Path, title: str) -> None:
+def test_each_value_that_takes_effect_gives_other_uids(tmp_path: Path, plain_uids: set[str], title: str) -> None:
     together = {
         "breed_registration": ("breed_registry",),
         "breed_registry": ("breed_registration",),
@@ -615,9 +623,12 @@ def test_each_value_that_takes_effect_gives_other_uids(tmp_path: Path, title: st
     }
     row = {name: FULL[name] for name in (title, *together.get(title, ()))}
     _, found = study_with(tmp_path, {"file": "*", **row})
-    convert(tmp_path / "in", tmp_path / "plain")
-    plain = [pydicom.dcmread(tmp_path / "plain" / file) for file in files_below(tmp_path / "plain")]
-    assert not uids(found) & uids(plain)
+    assert not uids(found) & plain_uids
+
+
+def test_a_study_elsewhere_has_the_same_uids(tmp_path: Path, plain_uids: set[str]) -> None:
+    convert(write_small_study(tmp_path / "in"), tmp_path / "out")
+    assert uids(instances(tmp_path / "out")) == plain_uids
 
 
 # The manifest, the report, the commands.
@@ -711,6 +722,7 @@ def test_check_takes_the_sheet(told: Path) -> None:
     assert {"weight-implausible", "dose-unknown", "scan-not-in-sheet"} <= codes
 
 
+@pytest.mark.usefixtures("blank")
 def test_reports_tell_where_values_came_from(told: Path, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     done = inveon("report", told / "in", "-o", page, "--subjects", told / "subjects.csv")

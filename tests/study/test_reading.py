@@ -65,6 +65,7 @@ def planned(folder: Path, corrections: Corrections) -> StudyPlan:
     return study
 
 
+@pytest.mark.usefixtures("blank")
 @pytest.mark.parametrize("name", STUDIES)
 def test_all_show_the_same_series(tmp_path: Path, name: str) -> None:
     write, corrections = STUDIES[name]
