@@ -346,6 +346,7 @@ def blocks_of(page: str) -> list[str]:
     return ["".join(line[4:] if line.strip() else "\n" for line in block.splitlines(keepends=True)) for block in found]
 
 
+@pytest.mark.usefixtures("blank")
 def test_the_code_of_the_page_runs_in_its_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
