@@ -49,10 +49,10 @@ from inveonimaging.physics.quantification import Policy
 from readers.test_readers import half_slope, voxels
 from truth import Float, Truth, truth_of
 
-CT = replace(CT_SCAN, shape=(11, 10, 9), spacing_mm=(2.6, 2.4, 8.0))
-STATIC = replace(PET_SCAN, shape=(10, 11, 9), spacing_mm=(2.75, 2.25, 7.5), frames=frames_of(60.0))
+CT = replace(CT_SCAN, shape=(11, 10, 5), spacing_mm=(2.6, 2.4, 8.0))
+STATIC = replace(PET_SCAN, shape=(10, 11, 5), spacing_mm=(2.75, 2.25, 7.5), frames=frames_of(60.0))
 DYNAMIC = replace(STATIC, frames=frames_of(15.0, 60.0, 600.0))
-SPECT = replace(SPECT_SCAN, shape=(9, 8, 7), spacing_mm=(2.5, 2.75, 8.0))
+SPECT = replace(SPECT_SCAN, shape=(9, 8, 5), spacing_mm=(2.5, 2.75, 8.0))
 BINS = (GateBins(1, 4, 0.8, 1.4),)
 GATED = replace(STATIC, gates=4, gate_bins=BINS)
 MULTI_FRAME = (Form.ENHANCED, Form.LEGACY)
