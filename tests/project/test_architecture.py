@@ -5,12 +5,14 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 import inveonimaging
-from helpers import write_small_study
+from helpers import CT, write_small_study
+from inveonimaging.phantom import write_scan
 
 ROOT = Path(inveonimaging.__file__).parent
 PACKAGE = ROOT.name
@@ -166,14 +168,15 @@ inveon.convert("in", "dicom")
 assert inveon.verify("in", "dicom").same
 assert inveon.check("in").files and inveon.check("dicom").files
 assert inveon.report("in", "report.html", pictures="pictures").page
-assert inveon.subjects("in", "sheet.csv").rows == 2
+assert inveon.subjects("in", "sheet.csv").rows == 1
 assert inveon.batch("in", "batch", batch=inveon.Batch(jobs=1)).converted == 1
 print(sorted(name for name in sys.modules if name.startswith(("inveonimaging.cli", "typer", "rich"))))
 """
 
 
 def test_what_commands_do_can_be_called_without_a_terminal(tmp_path: Path) -> None:
-    write_small_study(tmp_path / "in")
+    (tmp_path / "in").mkdir()
+    write_scan(tmp_path / "in" / "m.img", replace(CT, shape=(8, 7, 2), spacing_mm=(3.5, 4.0, 27.0)))
     code = [sys.executable, "-c", WITHOUT_A_TERMINAL]
     done = subprocess.run(code, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert (done.stdout.strip(), done.stderr) == ("[]", "")
