@@ -9,8 +9,6 @@ import os
 import pickle
 import shutil
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +20,8 @@ import pytest
 
 from batches.test_batch import Tree, ledger, results, tree
 from batches.test_batch_faults import STUDIES, Gate, batch, goes_on, lines, root, wait_until
-from helpers import LAST_RESORT_S, assert_one_line_error, inveon, python, running_python
+from forked import Running, run_forked, running_forked
+from helpers import LAST_RESORT_S, assert_one_line_error, inveon
 from inveonimaging import InveonError, OptionError, Options, convert, extras
 from inveonimaging.batches import cluster, work
 from inveonimaging.batches.cluster import OnDask, cluster_of
@@ -42,18 +41,14 @@ if TYPE_CHECKING:
 __all__ = ["root"]  # a fixture
 
 
-def command(name: str, *options: object) -> list[str]:
-    """Return the command of a part of Dask, of this Python."""
-    return [sys.executable, "-m", "distributed.cli.dask_" + name, *map(str, options)]
-
-
 class Cluster:
     """A scheduler and its workers."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
         self.folder, self.file = folder, folder / "scheduler.json"
-        self.workers: list[subprocess.Popen[bytes]] = []
-        self._environment = {**os.environ, **environment}
+        self.workers: list[Running] = []
+        self._environment = environment
+        self._running = contextlib.ExitStack()
         options = ("--host", "127.0.0.1", "--port", 0, "--no-dashboard", "--no-show", "--scheduler-file", self.file)
         self.scheduler = self._start("scheduler", *options)
         until = time.monotonic() + LAST_RESORT_S
@@ -63,15 +58,9 @@ class Cluster:
             time.sleep(0.02)
         self.address = address
 
-    def _start(self, name: str, *options: object) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            command(name, *options),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env=self._environment,
-            start_new_session=True,
-        )
+    def _start(self, name: str, *options: object) -> Running:
+        words = ("-m", f"distributed.cli.dask_{name}", *options)
+        return self._running.enter_context(running_forked(*words, forks=True, **self._environment))
 
     def _told_address(self) -> str | None:
         """Return what the scheduler's file says; None before it is whole."""
@@ -94,10 +83,7 @@ class Cluster:
 
     def end(self) -> None:
         """End all, and what they started."""
-        for process in (*self.workers, self.scheduler):
-            if process.poll() is None:  # else its number may be that of another one by now
-                os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
-            process.wait()
+        self._running.close()
 
 
 @pytest.fixture(scope="module")
@@ -143,12 +129,12 @@ class TestTwoWorkers:
     """What a scheduler with two workers does that nobody ends."""
 
     def test_the_result_is_that_of_this_computer(self, root: Path, out: Path, expected: Tree, two: Cluster) -> None:
-        done = python(*batch(root, out, "--dask", two.address))
+        done = run_forked(*batch(root, out, "--dask", two.address))
         assert (done.returncode, done.stderr) == (0, "")
         assert tree(out) == expected
         assert set(results(out).values()) == {"converted"}
         assert len(results(out)) == STUDIES
-        done = python(*batch(root, out, "--dask", two.file))  # the same scheduler, by its file
+        done = run_forked(*batch(root, out, "--dask", two.file))  # the same scheduler, by its file
         assert (done.returncode, done.stderr) == (0, "")
         assert set(results(out).values()) == {"skipped"}
         goes_on(root, out)  # and none
@@ -161,7 +147,7 @@ class TestTwoWorkers:
         copy = tmp_path / "root"
         shutil.copytree(root, copy)
         (copy / "g0" / "s2" / "m1.ct.img.hdr").write_bytes(b"")
-        done = python(*batch(copy, out, "--dask", two.address, "--as", "enhanced", "--ct-prefix", "X-"))
+        done = run_forked(*batch(copy, out, "--dask", two.address, "--as", "enhanced", "--ct-prefix", "X-"))
         assert done.returncode == 1
         found = ledger(out)
         assert found["g0/s2"]["error"]["kind"] == "HeaderError"
@@ -178,7 +164,7 @@ class TestTwoWorkers:
             from inveonimaging.cli.main import app
             app(["batch", {str(root)!r}, {str(out)!r}, "--dask", {two.address!r}], prog_name="inveon")
         """
-        done = python("-c", code)
+        done = run_forked("-c", code)
         line = assert_one_line_error(done.returncode, done.stdout, done.stderr)
         assert f"the Dask workers have inveonimaging {version}, expected 9.9" in line
         assert not out.exists()
@@ -198,7 +184,7 @@ def test_a_worker_that_is_killed_in_the_middle_loses_nothing(
     for _ in range(2):
         made.start_worker("--no-nanny", "--preload", gate.script)
     made.wait_for_workers(2)
-    with running_python(*batch(root, out, "--dask", made.address)) as process:
+    with running_forked(*batch(root, out, "--dask", made.address)) as process:
         wait_until(lambda: gate.held() and lines(out) >= 1, process)
         (worker,) = [worker for worker in made.workers if worker.pid in gate.held()]
         worker.kill()
@@ -236,7 +222,7 @@ def test_a_study_that_kills_every_worker_is_given_up(
     (tmp_path / "dying.py").write_text(DYING)
     made.start_worker("--nanny", "--preload", tmp_path / "dying.py")
     made.wait_for_workers(1)
-    done = python(*batch(root, out, "--dask", made.address))
+    done = run_forked(*batch(root, out, "--dask", made.address))
     assert done.returncode == 1
     error = ledger(out)["g0/s2"]["error"]
     assert error["kind"] == "ProcessEnded"
@@ -253,7 +239,7 @@ def test_a_scheduler_that_is_killed_is_one_line_and_the_next_run_goes_on(
     made, gate = own(), Gate(tmp_path / "gate")
     made.start_worker("--no-nanny", "--preload", gate.script)
     made.wait_for_workers(1)
-    with running_python(*batch(root, out, "--dask", made.address)) as process:
+    with running_forked(*batch(root, out, "--dask", made.address)) as process:
         wait_until(lambda: gate.held() and lines(out) >= 1, process)
         made.scheduler.kill()
         _, stderr = process.communicate(timeout=LAST_RESORT_S)
@@ -272,7 +258,7 @@ def test_ctrl_c_ends_it_and_the_next_run_goes_on(
     made, gate = own(), Gate(tmp_path / "gate", held="s2")
     made.start_worker("--no-nanny", "--preload", gate.script)
     made.wait_for_workers(1)
-    with running_python(*batch(root, out, "--dask", made.address)) as process:
+    with running_forked(*batch(root, out, "--dask", made.address)) as process:
         wait_until(lambda: gate.held() and lines(out) >= 1, process)
         os.killpg(process.pid, signal.SIGINT)
         stdout, stderr = process.communicate(timeout=LAST_RESORT_S)
@@ -280,7 +266,7 @@ def test_ctrl_c_ends_it_and_the_next_run_goes_on(
     assert not list(out.glob(".*"))
     made.start_worker()
     made.wait_for_workers(2)
-    with running_python(*batch(root, out, "--dask", made.address)) as process:
+    with running_forked(*batch(root, out, "--dask", made.address)) as process:
         wait_until(lambda: list(out.glob(".*")), process)  # it has begun
         gate.open()  # what a worker was at it may finish only now
         _, stderr = process.communicate(timeout=LAST_RESORT_S)
@@ -430,7 +416,7 @@ def test_a_scheduler_that_is_none_is_one_line(
         from inveonimaging.cli.main import app
         app(["batch", {str(root)!r}, {str(out)!r}, "--dask", {address!r}], prog_name="inveon")
     """
-    done = python("-c", script)
+    done = run_forked("-c", script)
     assert said in assert_one_line_error(done.returncode, done.stdout, done.stderr, code)
     assert not out.exists()
 
@@ -463,7 +449,7 @@ def test_a_cluster_is_started_from_a_file(root: Path, out: Path, expected: Tree,
         "death_timeout": LAST_RESORT_S,
     }
     (tmp_path / "cluster.yaml").write_text(json.dumps(document))
-    done = python(*batch(root, out, "--dask-cluster", tmp_path / "cluster.yaml"))
+    done = run_forked(*batch(root, out, "--dask-cluster", tmp_path / "cluster.yaml"))
     assert (done.returncode, done.stderr) == (0, "")
     assert tree(out) == expected
     assert set(results(out).values()) == {"converted"}
@@ -510,8 +496,8 @@ def test_a_cluster_that_cannot_be_made_is_one_line(root: Path, out: Path, tmp_pa
         ({"cores": 1, "memory": "x"}, 2, "LocalCluster"),
     ):
         path.write_text(json.dumps({"class": "LocalCluster", "arguments": arguments}))
-        done = python(*batch(root, out, "--dask-cluster", path))
+        done = run_forked(*batch(root, out, "--dask-cluster", path))
         assert said in assert_one_line_error(done.returncode, done.stdout, done.stderr, code)
-    done = python(*batch(root, out, "--dask-cluster", tmp_path / "missing.yaml"))
+    done = run_forked(*batch(root, out, "--dask-cluster", tmp_path / "missing.yaml"))
     assert "cannot be read" in assert_one_line_error(done.returncode, done.stdout, done.stderr, 2)
     assert not out.exists()

@@ -16,17 +16,20 @@ from concurrent.futures import Future
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
 from batches.test_batch import LEDGER, PARTIAL, Tree, ledger, results, tree
-from helpers import CT, LAST_RESORT_S, assert_one_line_error, inveon, python, running_python, write_small_study
+from forked import Running, run_forked, running_forked
+from helpers import CT, LAST_RESORT_S, assert_one_line_error, inveon, python, write_small_study
 from inveonimaging import Options, convert
 from inveonimaging.batches import Batch, Record, Study, Watch, run_batch
 from inveonimaging.batches import job as batch_job
 from inveonimaging.batches import ledger as batch_ledger
 from inveonimaging.batches.local import cleared
 from inveonimaging.batches.study import Job, Outcome, Planned
+from inveonimaging.batches.work import done
 from inveonimaging.phantom import CT_SCAN, write_scan
 from inveonimaging.storage import jsonl
 from storage import test_interruptions
@@ -67,13 +70,31 @@ def batch(root: Path, out: Path, *options: object) -> tuple[object, ...]:
     return ("-m", "inveonimaging", "batch", root, out, *options)
 
 
+class Here:
+    """Converts in this process."""
+
+    most = 1
+
+    def __init__(self, job: Job, _jobs: int) -> None:
+        self._job = job
+
+    def submit(self, study: Study, before: Record | None) -> Future[Record]:
+        record = Future[Record]()
+        record.set_result(done(self._job, study, before))
+        return record
+
+    def close(self) -> None:
+        pass
+
+
 def goes_on(root: Path, out: Path) -> None:
     """Run it once more, which finds no fault."""
-    done = inveon("batch", root, out, "-j", 1)
-    assert done.exit_code == 0, done.stderr
+    with mock.patch.object(batch_job, "Local", Here):
+        result = inveon("batch", root, out, "-j", 1)
+    assert result.exit_code == 0, result.stderr
 
 
-def wait_until(is_so: Callable[[], object], process: subprocess.Popen[str]) -> None:
+def wait_until(is_so: Callable[[], object], process: Running) -> None:
     """Wait for something that comes before the end of a process."""
     until = time.monotonic() + LAST_RESORT_S
     while True:
@@ -176,7 +197,7 @@ def test_a_batch_that_is_killed_at_any_moment_goes_on(
     chance = random.Random(place)  # noqa: S311 - repeatable
     after = chance.randrange(STUDIES)
     for number, gate in enumerate((Gate(tmp_path / "some"), Gate(tmp_path / "place", place))):
-        with running_python(*gate.batch(root, out, "-j", 2)) as process:
+        with running_forked(*gate.batch(root, out, "-j", 2), forks=True) as process:
             if number:
                 wait_until(gate.held, process)
             else:
@@ -224,7 +245,7 @@ def test_an_interrupted_batch_leaves_nothing_half_written(
     place: str,
 ) -> None:
     gate = Gate(tmp_path / "gate", place)
-    with running_python(*gate.batch(root, out, "-j", 2)) as process:
+    with running_forked(*gate.batch(root, out, "-j", 2)) as process:
         wait_until(lambda: gate.held() and lines(out) >= 2, process)
         send(process.pid, signal.Signals[sent])
         stdout, stderr = process.communicate(timeout=LAST_RESORT_S)
@@ -247,7 +268,7 @@ def test_an_interruption_while_it_starts_leaves_nothing(
     root: Path, out: Path, expected: Tree, tmp_path: Path, delay: float
 ) -> None:
     gate = Gate(tmp_path / "gate")
-    with running_python(*gate.batch(root, out, "-j", 2)) as process:
+    with running_forked(*gate.batch(root, out, "-j", 2)) as process:
         wait_until(out.exists, process)
         time.sleep(delay)
         os.killpg(process.pid, signal.SIGINT)
@@ -334,7 +355,7 @@ def test_a_study_that_ends_its_process_fails_alone(
 ) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT.format(how=how))
-    done = python(script, "s2,s3", "batch", root, out, "-j", 2)
+    done = run_forked(script, "s2,s3", "batch", root, out, "-j", 2, forks=True)
     assert done.returncode == 1
     found = ledger(out)
     failed = {name: line["error"] for name, line in found.items() if line["result"] == "failed"}
@@ -358,7 +379,7 @@ def test_processes_that_are_killed_at_any_moment_cost_nothing(
     chance = random.Random(11)  # noqa: S311 - repeatable
     for number in range(2):
         target, gate = out / str(number), Gate(tmp_path / str(number))
-        with running_python(*gate.batch(root, target, "-j", 2)) as process:
+        with running_forked(*gate.batch(root, target, "-j", 2), forks=True) as process:
             wait_until(lambda target=target: is_at_work(target), process)  # type: ignore[misc]
             time.sleep(chance.uniform(0, 0.1))
             os.kill(chance.choice(workers_of(process.pid)), signal.SIGKILL)
@@ -375,7 +396,7 @@ def test_a_process_that_is_killed_at_a_study_costs_nothing(
     root: Path, out: Path, expected: Tree, tmp_path: Path, place: str
 ) -> None:
     gate = Gate(tmp_path / "gate", place, "s2")
-    with running_python(*gate.batch(root, out, "-j", 2)) as process:
+    with running_forked(*gate.batch(root, out, "-j", 2), forks=True) as process:
         wait_until(gate.held, process)
         os.kill(gate.held()[0], signal.SIGKILL)
         gate.open()
@@ -409,7 +430,7 @@ def test_a_process_that_is_killed_while_it_starts_costs_nothing(
 ) -> None:
     script = tmp_path / "starting.py"
     script.write_text(STARTING)
-    with running_python(script, tmp_path, "batch", root, out, "-j", 2) as process:
+    with running_forked(script, tmp_path, "batch", root, out, "-j", 2) as process:
         wait_until(lambda: pids_in(tmp_path), process)
         os.kill(pids_in(tmp_path)[0], signal.SIGKILL)
         _, stderr = process.communicate(timeout=LAST_RESORT_S)
@@ -424,8 +445,8 @@ def pids_in(folder: Path) -> list[int]:
 
 def workers_of(group: int) -> list[int]:
     found = subprocess.run(["ps", "-A", "-o", "pid=,pgid=,args="], capture_output=True, check=True, text=True)
-    rows = [line.split(maxsplit=2) for line in found.stdout.splitlines() if "spawn_main" in line]
-    return [int(pid) for pid, of, _ in rows if int(of) == group]
+    rows = [line.split(maxsplit=2) for line in found.stdout.splitlines() if "resource_tracker" not in line]
+    return [int(pid) for pid, of, *_ in rows if int(of) == group != int(pid)]
 
 
 def test_a_script_without_the_guard_is_told(root: Path, out: Path, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from forked import Running
 from helpers import LAST_RESORT_S, assert_one_line_error, python, write_small_study
 from inveonimaging import convert
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
@@ -85,14 +85,14 @@ def test_the_systems_limit_of_a_file_is_one_line(study: Path, out: Path) -> None
 # Signals.
 
 
-def assert_interrupted(process: subprocess.Popen[str], code: int) -> None:
+def assert_interrupted(process: Running, code: int) -> None:
     stdout, stderr = process.communicate(timeout=LAST_RESORT_S)
     line = assert_one_line_error(process.returncode, stdout, stderr, code)
     assert line == "error: interrupted; nothing half-written is left behind\n"
     assert_all_end(process.pid)
 
 
-def held(out: Path, *arguments: object) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
+def held(out: Path, *arguments: object) -> contextlib.AbstractContextManager[Running]:
     """Run `inveon convert ARGUMENTS OUT` so that it is not over before a signal, however late that comes."""
     return running_held(out.parent.with_name("held.py"), LAST, "convert", *arguments, out)
 

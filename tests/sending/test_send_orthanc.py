@@ -26,7 +26,8 @@ from pydicom.uid import UID
 
 import orthanc
 from conftest import Measures, skip_or_fail
-from helpers import assert_one_line_error, inveon, running_python
+from forked import running_forked
+from helpers import assert_one_line_error, inveon
 from inveonimaging import Options, TargetError, convert
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.pixels import Compression
@@ -39,8 +40,8 @@ from servers import SILENCES_S, gate, write_instance
 pytestmark = [pytest.mark.faults, pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 
-SHAPE = (36, 33, 4)  # OpenJPEG takes 32 rows and columns and more
-SPACING = (1.5, 1.5, 9.0)
+SHAPE = (36, 33, 2)  # OpenJPEG takes 32 rows and columns and more
+SPACING = (1.5, 1.5, 18.0)
 SCANS = {
     "ct": replace(CT_SCAN, shape=SHAPE, spacing_mm=SPACING),
     "dynamic.pet": replace(PET_SCAN, shape=SHAPE, spacing_mm=SPACING, frames=frames_of(20, 40)),
@@ -60,7 +61,8 @@ CLASSES = {  # PS3.6 A
 }
 CREDENTIALS = {"INVEON_USER": orthanc.USER, "INVEON_PASSWORD": orthanc.PASSWORD}
 WAYS = ("C-STORE", "C-STORE over TLS", "STOW-RS")
-MANY = 260  # instances of a CT, more than two requests of STOW-RS of 1 MiB hold
+MANY = 70  # instances of a CT, more than two requests of STOW-RS of 1 MiB hold
+SIZE = 2**15  # bytes of the pixels of each
 WAIT_S = 300.0
 
 
@@ -132,7 +134,7 @@ def converted(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Callabl
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a CT of many small instances."""
     folder = tmp_path_factory.mktemp("many")
-    scan = replace(CT_SCAN, shape=(64, 64, MANY), spacing_mm=(0.6, 0.6, 0.3))
+    scan = replace(CT_SCAN, shape=(128, 128, MANY), spacing_mm=(0.3, 0.3, 1.0))
     (folder / "in").mkdir()
     write_scan(folder / "in" / "m1.ct.img", scan)
     convert(folder / "in", folder / "dicom")
@@ -347,7 +349,7 @@ def test_who_is_killed_in_the_middle_goes_on_where_it_ended(
     with gate(port, lambda: lines_of(journal) > 5, holds_answers=is_there) as before:
         target = way.target.replace(f":{port}", f":{before.port}")
         command = ["-m", "inveonimaging", "send", many, target, *way.arguments]
-        with running_python(*command, "--resume", journal, "--chunk-size", 1) as process:
+        with running_forked(*command, "--resume", journal, "--chunk-size", 1) as process:
             wait_until(lambda: before.is_holding.is_set() or process.poll() is not None)
             process.send_signal(sent)
             _, stderr = process.communicate(timeout=WAIT_S)
@@ -359,7 +361,7 @@ def test_who_is_killed_in_the_middle_goes_on_where_it_ended(
             assert f"note: {len(known)} of {len(files)} instances were answered for; " in stderr
         there = way.server.uids()
         assert set(known) <= there < set(files)  # what is confirmed is there; not all is
-        in_flight = 2**20 // 8192 if way.keeps_files else 1  # instances of a request, at most
+        in_flight = 2**20 // SIZE if way.keeps_files else 1  # instances of a request, at most
         assert len(there) - len(known) in (range(1, in_flight + 1) if is_there else [0])
         before.open()
         result = send([many], target, replace(way.options, journal=journal))
@@ -379,7 +381,7 @@ def test_a_server_that_dies_in_the_middle_and_stays_away_is_one_line(
     with orthanc.running(tmp_path / "server", program) as server:
         for target in (server.target, server.web):
             journal = tmp_path / f"{len(target)}.jsonl"
-            options = SendOptions(journal=journal, retries=1, first_wait_s=0.05, chunk_size=20_000)
+            options = SendOptions(journal=journal, retries=1, first_wait_s=0.05, chunk_size=3 * SIZE)
             result = interrupted(many, target, options, server.kill)
             assert result.stopped
             assert "nothing listens there" in result.stopped
@@ -413,7 +415,7 @@ def test_a_server_that_dies_in_the_middle_and_comes_back_gets_all(
 ) -> None:
     with orthanc.running(tmp_path / "server", program) as server:
         target = server.web if is_web else server.target
-        options = SendOptions(retries=20, first_wait_s=0.2, chunk_size=20_000)
+        options = SendOptions(retries=20, first_wait_s=0.2, chunk_size=3 * SIZE)
         threads: list[Thread] = []
 
         def restart() -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
+from forked import Running, running_forked
 from helpers import (
     CT,
     LAST_RESORT_S,
@@ -28,7 +29,6 @@ from helpers import (
     held_by,
     in_time,
     inveon,
-    running_python,
     write_small_study,
 )
 from inveonimaging import DataError, Options, OutputError, convert
@@ -121,9 +121,9 @@ def test_the_studies_are_what_the_tests_here_take_them_for(reference: Tree, olde
 # Real processes.
 
 
-def running(*arguments: object) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
-    """Run `inveon ARGUMENTS`; as `running_python`."""
-    return running_python("-m", "inveonimaging", *arguments)
+def running(*arguments: object) -> contextlib.AbstractContextManager[Running]:
+    """Run `inveon ARGUMENTS`; as `running_forked`."""
+    return running_forked("-m", "inveonimaging", *arguments)
 
 
 HELD = """
@@ -143,12 +143,10 @@ if __name__ == "__main__":
 """
 
 
-def running_held(
-    script: Path, last: str, *arguments: object
-) -> contextlib.AbstractContextManager[subprocess.Popen[str]]:
+def running_held(script: Path, last: str, *arguments: object) -> contextlib.AbstractContextManager[Running]:
     """Run `inveon ARGUMENTS` so that whoever is to write the last file waits there: it is never over by itself."""
     script.write_text(HELD.format(last=last, seconds=10 * LAST_RESORT_S))
-    return running_python(script, *arguments)
+    return running_forked(script, *arguments)
 
 
 def is_alive(group: int) -> bool:
@@ -174,7 +172,7 @@ def assert_all_end(group: int, seconds: float = LAST_RESORT_S) -> None:
         time.sleep(0.01)
 
 
-def wait_for(path: Path, process: subprocess.Popen[str]) -> None:
+def wait_for(path: Path, process: Running) -> None:
     """Wait until there is a file or folder, or the process has ended."""
     until = time.monotonic() + LAST_RESORT_S
     while not path.exists() and process.poll() is None:
@@ -270,8 +268,17 @@ DIE_AT = """if True:
 
 @posix
 @pytest.mark.parametrize("is_over", [False, True], ids=["plain", "overwrite"])
-def test_who_is_killed_between_two_renames_is_undone(study: Path, older: Path, tmp_path: Path, is_over: bool) -> None:
+def test_who_is_killed_between_two_renames_is_undone(tmp_path: Path, is_over: bool) -> None:
     """Killed before each of the steps of a commit, and in the same way while the next run undoes it."""
+    study, older = tmp_path / "in", tmp_path / "older"
+    ct, pet = (replace(scan, shape=(8, 7, 2), frames=scan.frames[:1]) for scan in (CT, PET))
+    for name, scan in (("m1.ct.img", ct), ("m1.pet.img", pet), ("m2.ct.img", ct)):
+        for folder in (study, older / "in")[name == "m2.ct.img" :]:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_scan(folder / name, scan)
+    convert(older / "in", older / "out")
+    older = older / "out"
+    (older / "notes.txt").write_text("precious")
     steps = 1 + (3 + 1 if is_over else 0) + 3 + 1  # the journal, old names, new names, the journal
     names = [str(n) for n in range(steps + 1)] + [f"{n}-{m}" for n in range(2, steps) for m in range(0, n + 1, 2)]
     convert(study, tmp_path / "reference")
