@@ -216,7 +216,7 @@ def assert_harmless(text: str) -> None:
     assert not odd, f"raw characters: {odd!r}"
 
 
-def assert_one_line_error(code: int, stdout: str, stderr: str, expected_code: int = 1) -> str:
+def assert_one_line_error(code: int | None, stdout: str, stderr: str, expected_code: int = 1) -> str:
     """Show that a command ended with an exit code and one harmless line on stderr; return the line."""
     ended = f"exit code {code}, stdout {stdout!r}, stderr {stderr!r}"
     assert (code, stdout) == (expected_code, ""), ended

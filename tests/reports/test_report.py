@@ -225,6 +225,7 @@ def test_a_narrow_window_needs_no_scrolling_sideways(browser: Chrome, page: Path
     assert wide <= window
 
 
+@blank_pictures
 def test_the_viewer_stands_in_the_page_and_runs_under_its_policy(browser: Chrome, study: Path, tmp_path: Path) -> None:
     page = write_report(contents_of(read_study(study), NOW), tmp_path / "report.html", viewer=True)
     policy = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page.read_text("utf-8"))[0]
@@ -268,17 +269,21 @@ def test_what_matters_and_is_missing_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("scan", "expected"),
+    ("scan", "expected", "is_drawn"),
     [
-        (replace(PET, frames=frames_of(600), gates=3), ["slices", "mip", "frames"]),
-        (replace(PET, frames=frames_of(600), mu_map=True), ["slices", "mip"]),
-        (replace(SPECT_SCAN, shape=(8, 7, 6), spacing_mm=(4, 4, 9)), ["slices", "mip"]),
-        (replace(PET, frames=frames_of(600), beds=(312.5, 345.25)), ["slices", "mip"] * 2),
-        (replace(CT_SCAN, shape=(8, 7, 6), spacing_mm=(4, 4, 9)), ["slices", "mip", "histogram"]),
+        (replace(PET, frames=frames_of(600), gates=3), ["slices", "mip", "frames"], True),
+        (replace(PET, frames=frames_of(600), mu_map=True), ["slices", "mip"], False),
+        (replace(SPECT_SCAN, shape=(8, 7, 6), spacing_mm=(4, 4, 9)), ["slices", "mip"], True),
+        (replace(PET, frames=frames_of(600), beds=(312.5, 345.25)), ["slices", "mip"] * 2, False),
+        (replace(CT_SCAN, shape=(8, 7, 6), spacing_mm=(4, 4, 9)), ["slices", "mip", "histogram"], False),
     ],
     ids=["gated", "mu map", "SPECT", "two beds", "CT"],
 )
-def test_every_kind_of_scan_has_its_pictures(tmp_path: Path, scan: object, expected: list[str]) -> None:
+def test_every_kind_of_scan_has_its_pictures(
+    request: pytest.FixtureRequest, tmp_path: Path, scan: object, expected: list[str], is_drawn: bool
+) -> None:
+    if not is_drawn:
+        request.getfixturevalue("blank")
     write_scan(tmp_path / "a.img", scan)  # type: ignore[arg-type]
     page = html_of(contents_of(read_study(tmp_path), NOW))
     assert re.findall(r'<figure class="([\w-]+)">', page) == expected
@@ -331,6 +336,7 @@ def test_nothing_is_overwritten_unasked(study: Path, tmp_path: Path) -> None:
     assert "M0042" in page.read_text("utf-8")
 
 
+@blank_pictures
 def test_png_writes_the_single_pictures_and_no_page(
     study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -359,6 +365,7 @@ def test_png_replaces_nothing_unasked_and_writes_all_or_nothing(study: Path, tmp
     assert (tmp_path / PICTURES[-1]).read_bytes().startswith(b"\x89PNG")
 
 
+@blank_pictures
 def test_names_of_files_do_not_lead_elsewhere(tmp_path: Path) -> None:
     write_scan(tmp_path / "a b;$(c) ö.img", replace(PET, frames=frames_of(60)))
     assert inveon("report", tmp_path, "--png", tmp_path / "out").exit_code == 0
