@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import importlib.util
 import json
@@ -289,10 +290,10 @@ class Ended:
     def add_done_callback(self, call: Callable[[Ended], None]) -> None:
         call(self)
 
-    def exception(self) -> BaseException | None:
+    def exception(self, timeout: float) -> BaseException | None:  # noqa: ARG002 - of Dask
         return self._error
 
-    def result(self) -> object:
+    def result(self, timeout: float) -> object:  # noqa: ARG002 - of Dask
         if isinstance(self._result, BaseException):
             raise self._result
         return self._result
@@ -324,6 +325,23 @@ def test_a_scheduler_that_is_gone_with_a_record_is_one_line(future: Ended) -> No
     record = engine.submit(Study("a", "a"), None)
     with pytest.raises(InveonError, match="the Dask scheduler is gone"):
         record.result(0)
+
+
+def test_a_record_of_a_client_that_is_closed_meanwhile_is_not_awaited() -> None:
+    class Waiting(Ended):
+        def result(self, timeout: float) -> object:  # noqa: ARG002 - of Dask
+            client.status = "closed" if self.asked else "running"
+            self.asked += 1
+            raise asyncio.TimeoutError
+
+        asked = 0
+
+    future = Waiting(None, None)
+    client = Telling(future)
+    record = OnDask(Job(output=Path("out"), options=Options(), asked="", version=__version__), cast("Client", client))
+    with pytest.raises(InveonError, match="the Dask scheduler is gone"):
+        record.submit(Study("a", "a"), None).result(0)
+    assert future.asked == 2
 
 
 def test_a_sheet_is_packed_once_and_unpacked_once_by_a_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

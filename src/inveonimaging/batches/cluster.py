@@ -6,6 +6,7 @@ time writes it, and the other one finds it complete, so that none is there twice
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import logging
@@ -13,7 +14,7 @@ import pickle
 import time
 import uuid
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
 from functools import lru_cache, partial
 from importlib import import_module
@@ -46,6 +47,7 @@ _LOGGERS = {"asyncio", "bokeh", "dask", "dask_jobqueue", "distributed", "tornado
 _SCHEMES = ("tcp", "tls", "ucx", "ws", "wss")
 _MOST_JOBS = 10_000
 _LOOK_S = 5.0
+_CLOSED = {"closing", "closed"}
 _WAITING_FOR_EACH = 2  # studies for each thread of the workers, so that none is idle
 _LEAST = 8
 _SCHEDULER = "tcp://HOST:PORT, or a scheduler file that is there"
@@ -106,10 +108,10 @@ class OnDask:
     def _fetch(self, study: Study, record: Future[Record], task: Any) -> None:
         """Fetch a record; if its worker is lost, and the record with it, wait for another worker to make it."""
         try:
-            error = task.exception()
+            error = self._answer(task.exception)
             if isinstance(error, CancelledError):
                 raise error  # noqa: TRY301 - as the next line may
-            record.set_result(task.result() if error is None else failed(study, *_cause(error)))
+            record.set_result(self._answer(task.result) if error is None else failed(study, *_cause(error)))
         except (CancelledError, OSError):
             hint = "run the same command again: it goes on where it stopped"
             record.set_exception(InveonError("the Dask scheduler is gone", hint=hint))
@@ -117,6 +119,19 @@ class OnDask:
             record.set_exception(other)
         finally:
             self._tasks.pop(str(task.key), None)
+
+    def _answer(self, ask: Callable[..., Any]) -> Any:
+        """Return what a task answers as soon as it can, however long that takes, unless the client is closed meanwhile.
+
+        Dask itself would wait for ever on a client that is closed.
+
+        Raises:
+            CancelledError: the client is closed.
+        """
+        while self._client.status not in _CLOSED:
+            with contextlib.suppress(asyncio.TimeoutError):  # of Python 3.10, TimeoutError is another one
+                return ask(timeout=_LOOK_S)
+        raise CancelledError
 
 
 def converted(job: bytes, study: Study, before: Record | None) -> Record:
