@@ -22,11 +22,11 @@ from inveonimaging import InputError, OptionError, Options, OutputError, convert
 from inveonimaging.animal import GivenSubject
 from inveonimaging.batches import (
     Batch,
+    BatchProgress,
     BatchResult,
     Check,
     Grouping,
     Outcome,
-    Progress,
     Record,
     SkippedCounts,
     Study,
@@ -78,7 +78,7 @@ class Here:
 
     def submit(self, study: Study, before: Record | None) -> Future[Record]:
         record = Future[Record]()
-        record.set_result(work.done(self._job, study, before))
+        record.set_result(work.convert_one(self._job, study, before))
         return record
 
     def close(self) -> None:
@@ -571,7 +571,7 @@ def test_what_differs_from_its_source_is_a_failure(root: Path, out: Path, monkey
 
     monkeypatch.setattr(work, "convert_planned", spoiling)
     job = Job(output=out, options=Options(), asked="", version=__version__, verify=True)
-    record = work.done(job, Study(str(root / "a"), "a"), None)
+    record = work.convert_one(job, Study(str(root / "a"), "a"), None)
     assert (record.result, record.error and record.error["kind"]) == ("failed", "Differs")
     assert record.instances == 18
 
@@ -586,7 +586,7 @@ def test_whatever_goes_wrong_is_one_line_of_its_study(
         raise error
 
     monkeypatch.setattr(work, "convert_planned", failing)
-    record = work.done(
+    record = work.convert_one(
         Job(output=out, options=Options(), asked="", version=__version__), Study(str(root / "a"), "a"), None
     )
     assert record.result == "failed"
@@ -1008,18 +1008,18 @@ def test_pace_is_that_of_late() -> None:
 
 
 def test_progress_reaches_the_end(root: Path, out: Path) -> None:
-    told: list[Progress] = []
+    told: list[BatchProgress] = []
 
     class Listening(Watch):
-        def progress(self, progress: Progress) -> None:
+        def progress(self, progress: BatchProgress) -> None:
             told.append(progress)
 
     run_batch(root, out, batch=alone(), watch=Listening())
     last = told[-1]
     assert (last.done, last.found, last.is_found, last.failed, last.left_s) == (3, 3, True, 0, 0.0)
     assert sentence(last).startswith("3 of 3 studies, ")
-    assert sentence(Progress(12, 1, 30, False, 24.04, None)) == "12 of 30 or more studies, 1 failed, 24.0 a minute"
-    assert sentence(Progress(12, 0, 30, True, 24.0, 45.0)) == "12 of 30 studies, 24.0 a minute, 0:00:45 left"
+    assert sentence(BatchProgress(12, 1, 30, False, 24.04, None)) == "12 of 30 or more studies, 1 failed, 24.0 a minute"
+    assert sentence(BatchProgress(12, 0, 30, True, 24.0, 45.0)) == "12 of 30 studies, 24.0 a minute, 0:00:45 left"
 
 
 class Terminal(io.StringIO):
@@ -1033,7 +1033,7 @@ def test_a_terminal_shows_a_bar_and_failures_as_they_are(monkeypatch: pytest.Mon
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "200")
     with telling() as watch:
-        watch.progress(Progress(1, 1, 4, True, 24.0, 7.0))
+        watch.progress(BatchProgress(1, 1, 4, True, 24.0, 7.0))
         error = {"kind": "X", "message": "[red]is \x1b[31mno markup[/red]", "path": "/a", "line": None}
         watch.record(Record(source="/a", output="a", result=Outcome.FAILED, error=error))
         watch.unread(InputError("cannot be read", path="/b"))
@@ -1047,7 +1047,7 @@ def test_without_a_terminal_there_is_a_line_a_minute(capsys: pytest.CaptureFixtu
     seconds = iter(range(0, 1000, 25))
     lines = _Lines(lambda: float(next(seconds)))
     for done in range(8):
-        lines(Progress(done, 0, 30, True, 24.0, 45.0))
+        lines(BatchProgress(done, 0, 30, True, 24.0, 45.0))
     said = capsys.readouterr().err.splitlines()
     assert 2 <= len(said) <= 4
     assert said[0].startswith("progress: ")
@@ -1130,7 +1130,7 @@ def test_a_study_whose_process_is_lost_has_its_rows(
 ) -> None:
     (tmp_path / "subjects.csv").write_text("file,sex\na/m1.pet.img,F\nnowhere/m1.pet.img,F\n")
     sheet = read_sheet(tmp_path / "subjects.csv")
-    monkeypatch.setattr(work, "done", lambda _job, study, _before: failed(study, "ProcessEnded", "it ended"))
+    monkeypatch.setattr(work, "convert_one", lambda _job, study, _before: failed(study, "ProcessEnded", "it ended"))
     result = run_batch(root, out, Options(sheet=sheet), alone())
     assert outcome(result) == (0, 0, 3)
     assert [each.message for each in result.sheet] == ["1 of 2 rows match no scan: 3"]

@@ -171,7 +171,7 @@ class TestTwoWorkers:
         assert not out.exists()
         monkeypatch.setattr(work, "__version__", "9.9")  # of a worker that came later
         job = Job(output=out, options=Options(), asked="", version=version)
-        error = work.done(job, Study(str(root / "g0" / "s0"), "s0"), None).error
+        error = work.convert_one(job, Study(str(root / "g0" / "s0"), "s0"), None).error
         assert error is not None
         assert f"a worker has inveonimaging 9.9, expected {version}" in error["message"]
 
@@ -367,7 +367,7 @@ def test_a_sheet_is_packed_once_and_unpacked_once_by_a_worker(tmp_path: Path, mo
     def hearing(job: Job, study: Study, _before: object) -> None:
         heard.append((job, study.output))
 
-    monkeypatch.setattr(cluster, "done", hearing)
+    monkeypatch.setattr(cluster, "convert_one", hearing)
     for sent in client.sent:
         call, *arguments = pickle.loads(sent)  # noqa: S301 - our own
         call(*arguments)
@@ -400,11 +400,11 @@ def test_a_study_that_another_one_writes_is_waited_for(root: Path, out: Path, mo
     thread.start()
     try:
         assert held.wait(LAST_RESORT_S)
-        impatient = work.done(Job(output=out, options=Options(), asked="x", version=job.version), study, None)
+        impatient = work.convert_one(Job(output=out, options=Options(), asked="x", version=job.version), study, None)
         assert impatient.error is not None
         assert "another conversion is writing here" in impatient.error["message"]
         monkeypatch.setattr(work, "is_busy", seeing)
-        record = work.done(job, study, None)
+        record = work.convert_one(job, study, None)
     finally:
         seen.set()
         thread.join()

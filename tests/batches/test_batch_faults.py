@@ -29,7 +29,7 @@ from inveonimaging.batches import job as batch_job
 from inveonimaging.batches import ledger as batch_ledger
 from inveonimaging.batches.local import cleared
 from inveonimaging.batches.study import Job, Outcome, Planned
-from inveonimaging.batches.work import done
+from inveonimaging.batches.work import convert_one
 from inveonimaging.phantom import CT_SCAN, write_scan
 from inveonimaging.storage import jsonl
 from storage import test_interruptions
@@ -80,7 +80,7 @@ class Here:
 
     def submit(self, study: Study, before: Record | None) -> Future[Record]:
         record = Future[Record]()
-        record.set_result(done(self._job, study, before))
+        record.set_result(convert_one(self._job, study, before))
         return record
 
     def close(self) -> None:

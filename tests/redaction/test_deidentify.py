@@ -30,7 +30,7 @@ from inveonimaging.inveon.hdr import Header, fields, parse
 from inveonimaging.inveon.hdr.redaction import Redaction
 from inveonimaging.phantom import SPECT_SCAN, frames_of, write_scan
 from inveonimaging.redaction.context import neutral, redaction_context_of
-from inveonimaging.redaction.header_text import covered
+from inveonimaging.redaction.header_text import redacted
 from inveonimaging.redaction.request import Dates, Deidentify
 from inveonimaging.study.suv import suv_factor
 
@@ -89,8 +89,8 @@ def asked(**how: Any) -> Deidentify:
 
 def text_of(data: bytes, request: Deidentify | None = None, patient_id: str | None = None) -> str:
     """Return what is left of a header that is alone in its study."""
-    cover = redaction_context_of([(neutral(1), data)], request or asked(), patient_id)
-    return covered(data, cover)[0].decode("utf-8")
+    context = redaction_context_of([(neutral(1), data)], request or asked(), patient_id)
+    return redacted(data, context)[0].decode("utf-8")
 
 
 DATED_KINDS = {Redaction.DATE, Redaction.BIRTH, Redaction.CLOCK, Redaction.AGE}
@@ -150,7 +150,7 @@ def test_text_around_a_header_never_hinders_and_never_stays(noise: str, where: i
 )
 def test_what_is_kept_as_typed_is_removed_with_a_name_a_date_or_an_address(key: str, value: str) -> None:
     data = header_text({key: value, "investigator": "Kim Olsen", "operator": "kolsen"}).encode()
-    left, findings = covered(data, redaction_context_of([(neutral(1), data)], asked(), None))
+    left, findings = redacted(data, redaction_context_of([(neutral(1), data)], asked(), None))
     assert key not in left.decode()
     assert [(finding.code, finding.key) for finding in findings] == [("value-removed", key)]
     assert value not in findings[0].message
@@ -182,7 +182,7 @@ NAMED = [  # who or what is named, and where it stands
 @pytest.mark.parametrize(("key", "name", "text"), NAMED)
 def test_names_are_found_however_they_are_typed(key: str, name: str, text: str) -> None:
     data = header_text({key: name, "subject_phenotype": text}).encode()
-    left, findings = covered(data, redaction_context_of([(neutral(1), data)], asked(), None))
+    left, findings = redacted(data, redaction_context_of([(neutral(1), data)], asked(), None))
     assert text not in left.decode()
     assert [(finding.code, finding.key) for finding in findings] == [("value-removed", "subject_phenotype")]
 
@@ -208,7 +208,7 @@ def test_names_are_found_however_they_are_typed(key: str, name: str, text: str) 
 )
 def test_what_is_no_name_stays(key: str, name: str, kept: str, text: str) -> None:
     data = header_text({key: name, kept: text}).encode()
-    left, findings = covered(data, redaction_context_of([(neutral(1), data)], asked(), None))
+    left, findings = redacted(data, redaction_context_of([(neutral(1), data)], asked(), None))
     assert f"{kept} {text}\n" in left.decode()
     assert not findings
 

@@ -3,20 +3,20 @@
 from inveonimaging.batches.job import Watch, run_batch
 from inveonimaging.batches.plan import Batch, Grouping, plan_batch
 from inveonimaging.batches.study import Check, Outcome, Record, Study
-from inveonimaging.batches.summary import BatchResult, Failure, FindingCount, Progress
+from inveonimaging.batches.summary import BatchProgress, BatchResult, Failure, FindingCount
 from inveonimaging.batches.walk import SkippedCounts
 
 batch = run_batch
 
 __all__ = [
     "Batch",
+    "BatchProgress",
     "BatchResult",
     "Check",
     "Failure",
     "FindingCount",
     "Grouping",
     "Outcome",
-    "Progress",
     "Record",
     "SkippedCounts",
     "Study",

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from inveonimaging.batches.study import Job, Record, Study, failed
-from inveonimaging.batches.work import done
+from inveonimaging.batches.work import convert_one
 from inveonimaging.errors import InveonError, OptionError, OutputError, printable
 from inveonimaging.extras import refuse_without_extra
 from inveonimaging.version import __version__
@@ -136,7 +136,7 @@ class OnDask:
 
 def converted(job: bytes, study: Study, before: Record | None) -> Record:
     """Do a study on a worker."""
-    return done(_unpacked(job), study, before)
+    return convert_one(_unpacked(job), study, before)
 
 
 @lru_cache(maxsize=1)

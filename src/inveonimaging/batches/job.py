@@ -18,7 +18,7 @@ from inveonimaging.batches.local import Local
 from inveonimaging.batches.names import pseudonymous
 from inveonimaging.batches.plan import Batch, plan_batch
 from inveonimaging.batches.study import Job, Outcome, Planned, Record, Study, fingerprint
-from inveonimaging.batches.summary import BatchResult, Pace, Progress, Tally
+from inveonimaging.batches.summary import BatchProgress, BatchResult, Pace, Tally
 from inveonimaging.batches.walk import SkippedCounts
 from inveonimaging.conversion.options import Options
 from inveonimaging.dicom.pixels import transfer_syntax_of
@@ -55,7 +55,7 @@ class Watch:
     def unread(self, error: InputError) -> None:
         """Take a folder that cannot be read."""
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: BatchProgress) -> None:
         """Take how far the batch is; some times a second."""
 
 
@@ -200,5 +200,5 @@ class _Run:
         self._shown = now
         left = self._pace.left_s(self.found - self.tally.done) if self._is_found else None
         failed = self.tally.outcomes[Outcome.FAILED]
-        progress = Progress(self.tally.done, failed, self.found, self._is_found, self._pace.per_minute(), left)
+        progress = BatchProgress(self.tally.done, failed, self.found, self._is_found, self._pace.per_minute(), left)
         self._watch.progress(progress)

@@ -156,12 +156,12 @@ def _serve(pipe: Connection, job: Job) -> None:
     if os.name != "nt":
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     threading.Thread(target=_end_with_the_first, daemon=True).start()
-    from inveonimaging.batches.work import done
+    from inveonimaging.batches.work import convert_one
 
     with contextlib.suppress(EOFError, OSError):
         pipe.send("ready")
         while True:
-            pipe.send(done(job, *pipe.recv()))
+            pipe.send(convert_one(job, *pipe.recv()))
 
 
 def _end_with_the_first() -> None:

@@ -125,7 +125,7 @@ def message_of(error: Mapping[str, object] | None) -> str:
 
 
 @dataclass(frozen=True)
-class Progress:
+class BatchProgress:
     """How far a batch is.
 
     Attributes:

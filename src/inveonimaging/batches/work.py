@@ -37,7 +37,7 @@ _LOOK_S = 0.5
 _LONGEST_MESSAGE = 500
 
 
-def done(job: Job, study: Study, before: Record | None) -> Record:
+def convert_one(job: Job, study: Study, before: Record | None) -> Record:
     """Convert a study unless it is there, complete and unchanged; whatever goes wrong is in its record.
 
     Args:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 
-from inveonimaging.batches import Outcome, Progress, Record, Watch
+from inveonimaging.batches import BatchProgress, Outcome, Record, Watch
 from inveonimaging.batches.summary import message_of
 from inveonimaging.cli.messages import shown
 from inveonimaging.errors import InputError
@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 class Telling(Watch):
     """Tells of failures as they happen, and how far the batch is."""
 
-    def __init__(self, say: Say, show: Callable[[Progress], None]) -> None:
+    def __init__(self, say: Say, show: Callable[[BatchProgress], None]) -> None:
         self._say, self._show = say, show
 
     def record(self, record: Record) -> None:
@@ -32,7 +32,7 @@ class Telling(Watch):
         """Tell of a folder that cannot be read."""
         self._say(f"error: {shown(error)}")
 
-    def progress(self, progress: Progress) -> None:
+    def progress(self, progress: BatchProgress) -> None:
         """Tell how far the batch is."""
         self._show(progress)
 
@@ -52,7 +52,7 @@ def telling() -> Iterator[Telling]:
     with Bars(*columns, console=console, transient=True) as bars:
         task = bars.add_task("", total=None)
 
-        def show(progress: Progress) -> None:
+        def show(progress: BatchProgress) -> None:
             total = progress.found if progress.is_found else None
             bars.update(task, completed=progress.done, total=total, description=sentence(progress))
 
@@ -69,13 +69,13 @@ class _Lines:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock, self._last = clock, clock()
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: BatchProgress) -> None:
         if self._clock() - self._last >= _EVERY_S:
             self._last = self._clock()
             _say(f"progress: {sentence(progress)}")
 
 
-def sentence(progress: Progress) -> str:
+def sentence(progress: BatchProgress) -> str:
     """Return how far a batch is, as one line."""
     of = f"{progress.found}" if progress.is_found else f"{progress.found} or more"
     parts = [f"{progress.done} of {of} studies"]

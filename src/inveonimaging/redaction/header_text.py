@@ -31,13 +31,13 @@ _MEASURE = re.compile(r"(?:[-+.,:;\s\d]|[eE][-+]?\d)*(?:mmol/l|mg/dl|mg%)?", re.
 _CLOCK = re.compile(r"\d{1,2}[:.]\d{2}(?:[:.]\d{2})?(?:\s*[ap]m)?", re.IGNORECASE | re.ASCII)
 
 
-def covered(data: bytes, cover: RedactionContext) -> tuple[bytes, tuple[Finding, ...]]:
+def redacted(data: bytes, context: RedactionContext) -> tuple[bytes, tuple[Finding, ...]]:
     """Return the text of a header as the rows of `fields` leave it, in UTF-8, and findings on what was removed.
 
     Raises:
         HeaderError: the bytes are no header, or a shifted date is beyond the calendar.
     """
-    text = _Text(cover)
+    text = _Text(context)
     main, *frames = lex(data).blocks
     ages = any(line.key == "subject_age" and age_of(line.value) for line in main)
     lines = [text.line(line, fields.MAIN, is_aged=ages) for line in main]
@@ -47,8 +47,8 @@ def covered(data: bytes, cover: RedactionContext) -> tuple[bytes, tuple[Finding,
 
 
 class _Text:
-    def __init__(self, cover: RedactionContext) -> None:
-        self._cover = cover
+    def __init__(self, context: RedactionContext) -> None:
+        self._context = context
         self.findings: list[Finding] = []
 
     def line(self, line: Line, table: dict[str, fields.Field], *, is_aged: bool) -> str:
@@ -58,8 +58,8 @@ class _Text:
         field = table.get(line.key)
         if field is None or field.redacted not in _CHANGES or not line.value:
             return ""
-        if field.redacted is Redaction.BIRTH and self._cover.dates_are_kept:
-            age = None if is_aged else self._cover.age_at_scan(line.value)
+        if field.redacted is Redaction.BIRTH and self._context.dates_are_kept:
+            age = None if is_aged else self._context.age_at_scan(line.value)
             return f"subject_age {age}" if age else ""
         value = _CHANGES[field.redacted](self, line, field)
         if value is None:
@@ -87,7 +87,7 @@ class _Text:
             return line.value
         is_numbered = isinstance(parsed, GateDescription) and 0 <= parsed.input <= _LARGEST_INPUT
         text = parsed.text if is_numbered else line.value
-        names = self._cover.names
+        names = self._context.names
         is_removed = len(line.value) > _LONGEST_WORDS or tells_more(text) or (names and names.search(folded(text)))
         return None if is_removed else line.value
 
@@ -126,15 +126,15 @@ class _Text:
 
     def subject(self, line: Line, _field: fields.Field) -> str:
         """Return a pseudonym."""
-        return self._cover.pseudonyms.get(line.value, "")
+        return self._context.pseudonyms.get(line.value, "")
 
     def space(self, line: Line, _field: fields.Field) -> str:
         """Return the neutral name of a space."""
-        return self._cover.spaces.get(line.value, "")
+        return self._context.spaces.get(line.value, "")
 
     def attenuation(self, line: Line, _field: fields.Field) -> str:
         """Return the new name of a CT."""
-        return self._cover.computed.get(stem(line.value), "")
+        return self._context.computed.get(stem(line.value), "")
 
     def _unless_unknown(self, line: Line) -> str | None:
         """Return nothing for what people type when they know nothing, else None: it is worth a finding."""
@@ -145,7 +145,7 @@ class _Text:
 
     def _moved(self, moment: datetime, line: Line) -> datetime:
         try:
-            moved = moment + timedelta(days=self._cover.days)
+            moved = moment + timedelta(days=self._context.days)
         except OverflowError:
             moved = datetime.min
         if moved.year <= _EPOCH_YEAR:

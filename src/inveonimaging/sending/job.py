@@ -14,6 +14,7 @@ from typing import Protocol
 
 from inveonimaging.errors import InveonError, OptionError, TargetError
 from inveonimaging.extras import refuse_without_extra
+from inveonimaging.progress import Progress, no_progress
 from inveonimaging.sending.files import survey
 from inveonimaging.sending.journal import Ledger, opened, refuse_among_input
 from inveonimaging.sending.options import SendOptions
@@ -22,9 +23,6 @@ from inveonimaging.sending.target import DicomTarget, Target, WebTarget, target_
 
 _LONGEST_WAIT_S = 30.0
 _MOST_BROKEN = 3  # items, one after the other, that each broke the connection again and again
-
-Progress = Callable[[int, int], None]
-"""Called with how many instances are done, of how many."""
 
 
 class Carrier(Protocol):
@@ -71,7 +69,7 @@ def send(
     paths: Iterable[str | os.PathLike[str]],
     target: str,
     options: SendOptions | None = None,
-    progress: Progress | None = None,
+    progress: Progress = no_progress,
     environment: Mapping[str, str] | None = None,
 ) -> SendResult:
     """Send DICOM files, and all DICOM files below folders, to a server.
@@ -112,7 +110,7 @@ def plan_sending(
     return Sending(goal, options, items, failures, again, way)
 
 
-def send_planned(planned: Sending, progress: Progress | None = None) -> SendResult:
+def send_planned(planned: Sending, progress: Progress = no_progress) -> SendResult:
     """Send what was looked at; as `send`."""
     start = time.monotonic()
     options = planned.options
@@ -180,7 +178,7 @@ def _web(target: WebTarget, options: SendOptions, environment: Mapping[str, str]
     return lambda _items: Stower(target, credentials, options, environment), None
 
 
-def _send(planned: Sending, left: Sequence[Item], ledger: Ledger, progress: Progress | None) -> str:
+def _send(planned: Sending, left: Sequence[Item], ledger: Ledger, progress: Progress) -> str:
     """Send items; return why it stopped before the end, if it did."""
     carrier = planned.way[0](left)
     try:
@@ -191,8 +189,7 @@ def _send(planned: Sending, left: Sequence[Item], ledger: Ledger, progress: Prog
         try:
             for verdict in _deliver(carrier, left, planned.options, ledger.prepare):
                 ledger.add(verdict)
-                if progress is not None:
-                    progress(len(ledger.answered), len(left))
+                progress(len(ledger.answered), len(left))
         except (LostError, TargetError) as error:
             return error.reason if isinstance(error, LostError) else error.message or ""
     finally:

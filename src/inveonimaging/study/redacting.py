@@ -15,7 +15,7 @@ from inveonimaging.errors import InveonError, OptionError
 from inveonimaging.findings import Finding
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.redaction.context import RedactionContext, neutral, parsed, redaction_context_of
-from inveonimaging.redaction.header_text import covered
+from inveonimaging.redaction.header_text import redacted
 from inveonimaging.redaction.request import Deidentify
 from inveonimaging.sheet.matching import Sheet, sheet_values_of
 from inveonimaging.study.corrections import Corrections
@@ -64,18 +64,18 @@ def study_redaction_of(
     sheet_values, whole = _sheet_values(pairs, texts, corrections.sheet)
     start = corrections.scan_time.date() if corrections.scan_time else None
     patient_id = corrections.subject.id or whole.get("id")
-    cover = redaction_context_of(list(zip(pairs, texts, strict=True)), deidentify, patient_id, start)
+    context = redaction_context_of(list(zip(pairs, texts, strict=True)), deidentify, patient_id, start)
     instead: list[RedactedSource] = []
     findings: list[Finding] = []
     for number, (pair, data) in enumerate(zip(pairs, texts, strict=True), 1):
         try:
-            text, found = covered(data, cover)
+            text, found = redacted(data, context)
         except InveonError as error:
             raise error.at(pair.header) from error
         named = neutral(number)
         instead.append(RedactedSource(named, text))
         findings += [replace(each, path=str(named.header)) for each in found]
-    shifted = tuple(_shifted_values(each, cover) for each in sheet_values), _shifted_values(whole, cover)
+    shifted = tuple(_shifted_values(each, context) for each in sheet_values), _shifted_values(whole, context)
     headers = [parsed(pair, text) for pair, text in zip(pairs, texts, strict=True)]
     several = tuple(
         each for each in several_animals(headers, corrections.subject, whole) if each.key == "animal_number"
@@ -84,7 +84,7 @@ def study_redaction_of(
         patient_id = deidentify.pseudonym(stem_of(pairs[0].header.name))
         corrections = replace(corrections, subject=replace(corrections.subject, id=patient_id))
         findings.append(Finding("subject-unknown", _UNNAMED, key="subject_identifier"))
-    return StudyRedaction(_shifted(corrections, cover), tuple(instead), tuple(findings), shifted, several)
+    return StudyRedaction(_shifted(corrections, context), tuple(instead), tuple(findings), shifted, several)
 
 
 def without_paths(findings: Sequence[Finding], redaction: StudyRedaction) -> tuple[Finding, ...]:
@@ -95,11 +95,11 @@ def without_paths(findings: Sequence[Finding], redaction: StudyRedaction) -> tup
     return tuple(dict.fromkeys(each if each.path in names else replace(each, path=None) for each in findings))
 
 
-def _shifted(corrections: Corrections, cover: RedactionContext) -> Corrections:
+def _shifted(corrections: Corrections, context: RedactionContext) -> Corrections:
     """Return corrections whose dates are moved as those of the headers; names are what the user wants."""
-    subject = replace(corrections.subject, birth_date=_moved(corrections.subject.birth_date, cover))
+    subject = replace(corrections.subject, birth_date=_moved(corrections.subject.birth_date, context))
     sheet = corrections.sheet and replace(corrections.sheet, path=_SHEET)
-    return replace(corrections, scan_time=_moved(corrections.scan_time, cover), subject=subject, sheet=sheet)
+    return replace(corrections, scan_time=_moved(corrections.scan_time, context), subject=subject, sheet=sheet)
 
 
 def _sheet_values(
@@ -111,24 +111,24 @@ def _sheet_values(
     return sheet_values_of(sheet, [(pair, parsed(pair, text)) for pair, text in zip(pairs, texts, strict=True)])
 
 
-def _shifted_values(sheet_values: SheetValues, cover: RedactionContext) -> SheetValues:
+def _shifted_values(sheet_values: SheetValues, context: RedactionContext) -> SheetValues:
     """Return what a sheet says, with its dates moved as those of the headers, and without the sheet's name."""
     if sheet_values.path is None:
         return sheet_values
     cells = {
-        name: cell._replace(value=_moved(cell.value, cover)) if isinstance(cell.value, date) else cell
+        name: cell._replace(value=_moved(cell.value, context)) if isinstance(cell.value, date) else cell
         for name, cell in sheet_values.cells.items()
     }
     return replace(sheet_values, path=Path(_SHEET), cells=cells)
 
 
-def _moved(day: D, cover: RedactionContext) -> D:
+def _moved(day: D, context: RedactionContext) -> D:
     """Return a date, or a moment, moved by as many days as all others; None stays.
 
     Raises:
         OptionError: there is no such date.
     """
     try:
-        return day + timedelta(days=cover.days) if isinstance(day, date) else day
+        return day + timedelta(days=context.days) if isinstance(day, date) else day
     except OverflowError as error:
         raise OptionError("a date cannot be shifted by so many days", hint="see --shift-days") from error
