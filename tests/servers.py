@@ -151,9 +151,6 @@ def all_stored(found: list[str]) -> Answer:
     return told(200, found)
 
 
-PLAIN: Answer = (200, {"Content-Type": "application/dicom+json"}, b"{}")  # all is stored, says the status
-
-
 class Store:
     """A C-STORE SCP on loopback: what it received, over which associations."""
 
@@ -272,3 +269,78 @@ def gate(port: int, is_time: Callable[[], bool], *, holds_answers: bool) -> Iter
             yield server
         finally:
             server.open()
+
+
+Act = Callable[[socket.socket], None]
+
+
+class Stage(ThreadingTCPServer):
+    """A server on loopback that does what a test tells it with each connection, until the test is over."""
+
+    daemon_threads = True
+
+    def __init__(self, act: Act) -> None:
+        super().__init__(("127.0.0.1", 0), _Scene)
+        self.act, self.held = act, []
+
+    held: list[socket.socket]
+
+    @property
+    def port(self) -> int:
+        return int(self.server_address[1])
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/dicom-web"
+
+    def handle_error(self, *_: object) -> None:
+        """Clients may go."""
+
+
+class _Scene(BaseRequestHandler):
+    server: Stage
+
+    def handle(self) -> None:
+        self.server.held.append(self.request)
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.server.act(self.request)
+
+
+@contextmanager
+def stage(act: Act) -> Iterator[Stage]:
+    with Stage(act) as server, _serving(server):
+        try:
+            yield server
+        finally:
+            for each in server.held:
+                with suppress(OSError):
+                    each.shutdown(socket.SHUT_RDWR)
+
+
+def request_on(held: socket.socket) -> bytes:
+    """Read an HTTP request with its body, of which the first line is returned; nothing at the end."""
+    head = b""
+    while b"\r\n\r\n" not in head:
+        if not (part := held.recv(2**16)):
+            return b""
+        head += part
+    head, _, body = head.partition(b"\r\n\r\n")
+    sizes = [line.split(b":")[1] for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")]
+    left = int(sizes[0]) - len(body) if sizes else 0
+    while left > 0 and (part := held.recv(min(left, 2**16))):
+        left -= len(part)
+    return head.partition(b"\r\n")[0]
+
+
+def answering(search: Act | None, stored: Act | None = None) -> Act:
+    """Return what answers a search and a request to store; None is an answer that finds none."""
+
+    def act(held: socket.socket) -> None:
+        while line := request_on(held):
+            answer = search if line.startswith(b"GET") else stored
+            if answer:
+                answer(held)
+            else:
+                held.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/dicom+json\r\nContent-Length: 2\r\n\r\n[]")
+
+    return act

@@ -17,7 +17,6 @@ from inveonimaging.phantom import frames_of, write_scan
 
 MODULES = (
     "dask_jobqueue",
-    "dicomweb_client",
     "distributed",
     "jpeg_ls",
     "nibabel",
@@ -26,6 +25,7 @@ MODULES = (
     "pylibjpeg",
     "pynetdicom",
     "requests",
+    "urllib3",
     "yaml",
 )
 EXTRAS = ("compress", "dask", "send", "viewer", "xlsx")
@@ -53,9 +53,9 @@ def test_under_pipx_the_packages_are_injected(monkeypatch: pytest.MonkeyPatch, t
     command = shlex.split(extras.how_to_install("send"))
     assert command[:3] == ["pipx", "inject", "inveonimaging"]
     assert sorted(each.rstrip(".0123456789,<>=") for each in command[3:]) == [
-        "dicomweb-client",
         "pynetdicom",
         "requests",
+        "urllib3",
     ]
 
 

@@ -54,8 +54,8 @@ PLACE = {room: place for place, room in enumerate(ROOMS)}
 ONLY_IN = {
     "pydicom": {"dicom", "dicom_reading", "verification", "checks", "sending"},
     "pynetdicom": {"sending"},
-    "dicomweb_client": {"sending"},
     "requests": {"sending"},
+    "urllib3": {"sending"},
     "distributed": {"batches"},
     "dask_jobqueue": {"batches"},
     "jinja2": {"reports"},

@@ -26,10 +26,10 @@ from inveonimaging import TargetError
 from inveonimaging.sending import commitment, send
 from servers import (
     NOBODY,
-    PLAIN,
     QUICK,
     ROOT,
     SILENCES_S,
+    all_stored,
     service,
     store,
     uid,
@@ -308,7 +308,7 @@ def test_a_large_instance_is_not_held_in_memory(tmp_path: Path, is_web: bool) ->
     small = write_instance(tmp_path / "small.dcm", 1)
     large = write_instance(tmp_path / "large.dcm", 2, pixels=40 * 2**20)
     if is_web:
-        with service(PLAIN) as web:
+        with service(all_stored) as web:
             peaks = [peak_mib([path, web.url], NOBODY) for path in (small, large)]
             assert web.sizes[1] > 40 * 2**20
     else:

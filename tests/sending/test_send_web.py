@@ -17,7 +17,6 @@ from inveonimaging.sending import send
 from orthanc import Certificates, make_certificates
 from servers import (
     NOBODY,
-    PLAIN,
     QUICK,
     SECRET,
     SILENCES_S,
@@ -110,15 +109,16 @@ def test_an_instance_that_is_not_mentioned_is_sent_alone_and_then_not_confirmed(
 @pytest.mark.parametrize(
     "answer",
     [
-        PLAIN,
+        (200, {"Content-Type": "application/dicom+json"}, b"{}"),
         (200, {"Content-Type": "application/dicom+json; charset=utf-8"}, b'{"00081190": {"vr": "UR"}}'),
         (200, {"Content-Type": "application/dicom+xml"}, b"<NativeDicomModel/>"),
     ],
 )
-def test_success_without_a_list_means_all(files: list[Path], answer: Answer) -> None:
+def test_success_without_a_list_means_none(files: list[Path], answer: Answer) -> None:
     with service(answer) as server:
-        assert send(files, server.url, QUICK, environment=NOBODY).accepted == 5
+        result = send(files, server.url, QUICK, environment=NOBODY)
         assert len(server.posted) == 1
+    assert [failure.reason for failure in result.failures] == ["the server did not confirm it"] * 5
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_service_that_stays_busy_is_left(files: list[Path]) -> None:
     ],
 )
 def test_a_service_that_does_not_want_us_is_one_line(files: list[Path], status: int, expected: str) -> None:
-    with service(PLAIN) as server:
+    with service(all_stored) as server:
         server.search = (status, {"Location": "http://127.0.0.1:9/"}, b"\x1b[31m<script>")
         done = inveon("send", *files, server.url)
         assert server.posted == []
@@ -202,13 +202,13 @@ def test_a_service_that_does_not_want_what_we_send_stops(files: list[Path], stat
 
 @pytest.mark.parametrize("status", [400, 405, 501])
 def test_a_service_without_a_search_is_sent_to(files: list[Path], status: int) -> None:
-    with service(PLAIN) as server:
+    with service(all_stored) as server:
         server.search = (status, {}, b"")
         assert send(files, server.url, QUICK, environment=NOBODY).is_complete
 
 
 def test_a_page_is_no_dicomweb_service(files: list[Path]) -> None:
-    with service(PLAIN) as server:
+    with service(all_stored) as server:
         server.search = (200, {"Content-Type": "text/html"}, b"<html>Log in</html>")
         with pytest.raises(TargetError, match="does not answer as a DICOMweb service; is the path right"):
             send(files, server.url, QUICK, environment=NOBODY)
@@ -241,7 +241,7 @@ def test_a_secret_is_in_no_output_and_no_log_even_if_the_server_repeats_it(
 
 def test_netrc_is_not_asked_for_http_elsewhere_and_token_wins_over_it(files: list[Path], tmp_path: Path) -> None:
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login ann password secret\n")
-    with service(PLAIN) as server:
+    with service(all_stored) as server:
         send(files, server.url, QUICK, environment={"NETRC": str(tmp_path / "netrc")})
         send(files, server.url, QUICK, environment={"NETRC": str(tmp_path / "netrc"), "INVEON_TOKEN": "abc"})
         found = [each.get("Authorization") for each in server.headers]
@@ -301,7 +301,7 @@ def test_a_service_that_is_silent_is_one_line(files: list[Path]) -> None:
 
     def silent(_found: list[str]) -> Answer:
         wait.wait(600)
-        return PLAIN
+        return told(200, [])
 
     with service(silent) as server:
         for silence_s in SILENCES_S:

@@ -143,7 +143,7 @@ def way_to(target: Target, options: SendOptions, environment: Mapping[str, str])
         OptionError: a package that sends is missing; certificates, keys or credentials are not what they must be; an
             option is not one of the target.
     """
-    refuse_without_extra("sending", "send", {"pynetdicom": "pynetdicom", "dicomweb_client": "dicomweb-client"})
+    refuse_without_extra("sending", "send", {"pynetdicom": "pynetdicom", "requests": "requests"})
     return _dimse(target, options) if isinstance(target, DicomTarget) else _web(target, options, environment)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from inveonimaging.sending.deadline import Deadline
 from inveonimaging.sending.result import Item
 
-_STEP = 2**18
+_STEP = 2**16
 
 
 class UnreadableError(Exception):
@@ -23,10 +24,11 @@ class Multipart:
     Args:
         items: the files.
         boundary: the text between parts, found in none of them.
+        deadline: until when all must be taken.
     """
 
-    def __init__(self, items: Sequence[Item], boundary: str) -> None:
-        self._items = items
+    def __init__(self, items: Sequence[Item], boundary: str, deadline: Deadline) -> None:
+        self._items, self._deadline = items, deadline
         self._head = f"--{boundary}\r\nContent-Type: application/dicom\r\n\r\n".encode()
         self._end = f"--{boundary}--\r\n".encode()
         self.content_type = f'multipart/related; type="application/dicom"; boundary={boundary}'
@@ -39,10 +41,13 @@ class Multipart:
 
         Raises:
             UnreadableError: a file cannot be read, or became shorter.
+            LostError: the server takes them too slowly.
         """
         for item in self._items:
             yield self._head
-            yield from _content(item)
+            for part in _content(item):
+                self._deadline.left_s()
+                yield part
             yield b"\r\n"
         yield self._end
 
