@@ -1006,6 +1006,30 @@ def test_one_pair_and_one_file_and_a_tree(originals: dict[Form, Path], tmp_path:
     assert codes(verify(tree, out, recursive=True)) == {"series-missing"}
 
 
+def test_of_a_tree_all_studies_are_compared_whatever_is_wrong_with_one(
+    originals: dict[Form, Path], tmp_path: Path
+) -> None:
+    tree, out = tmp_path / "tree", tmp_path / "out"
+    for name in ("a", "b", "c", ".hidden"):
+        shutil.copytree(originals[Form.ENHANCED] / "in", tree / name)
+    convert(tree, out, Options(recursive=True))
+    assert sorted(path.name for path in out.iterdir()) == ["a", "b", "c"]
+    assert verify(tree, out, recursive=True).same
+    shutil.rmtree(out / "a")
+    header = tree / "b" / "m.pet.img.hdr"
+    header.write_bytes(header.read_bytes().replace(b"x_dimension", b"x_dimensiom"))
+    result = verify(tree, out, recursive=True)
+    assert [Path(each.source).name for each in result.studies] == ["a", "b", "c"]
+    assert [[each.code for each in study.all_differences] for study in result.studies] == [
+        ["series-missing", "series-missing"],
+        ["source-unreadable"],
+        [],
+    ]
+    assert "x_dimension is missing" in result.studies[1].differences[0].message
+    with pytest.raises(InputError, match="no such folder"):
+        verify(tree, tmp_path / "nowhere", recursive=True)
+
+
 def test_other_files_are_left_aside_or_named(classic: Study) -> None:
     (classic.folder / "out" / "notes.txt").write_text("DICM")
     (classic.folder / "in" / "raw.pet.img").write_bytes(b"")

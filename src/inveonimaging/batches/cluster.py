@@ -26,6 +26,7 @@ from inveonimaging.batches.study import Job, Record, Study, failed
 from inveonimaging.batches.work import convert_one
 from inveonimaging.errors import InveonError, OptionError, OutputError, printable
 from inveonimaging.extras import refuse_without_extra
+from inveonimaging.storage.bounded import read_bounded
 from inveonimaging.version import __version__
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ _LOOK_S = 5.0
 _CLOSED = {"closing", "closed"}
 _WAITING_FOR_EACH = 2  # studies for each thread of the workers, so that none is idle
 _LEAST = 8
+_LARGEST = 1024 * 1024  # bytes of a file that describes a cluster
 _SCHEDULER = "tcp://HOST:PORT, or a scheduler file that is there"
 
 
@@ -260,7 +262,7 @@ def cluster_of(path: Path) -> tuple[str, int, dict[str, Any]]:
     import yaml
 
     try:
-        document = yaml.safe_load(path.read_text("utf-8-sig"))
+        document = yaml.safe_load(read_bounded(path, _LARGEST).decode("utf-8-sig"))
     except OSError as error:
         raise OptionError(f"cannot be read: {error.strerror}", path=path) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:

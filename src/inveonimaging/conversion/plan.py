@@ -139,11 +139,11 @@ def _nothing(folder: Folder, options: Options) -> InputError:
 
 
 def _walk(source: Path, output: Path) -> Iterator[Folder]:
-    """Yield the folders of a tree; links to folders and the output itself are not entered."""
+    """Yield the folders of a tree; links to folders, hidden folders and the output itself are not entered."""
     folder = scan_folder(source)
     yield folder
-    for each in folder.folders:
-        if not each.is_symlink() and each.resolve() != output.resolve():
+    for each in folder.entered:
+        if each.resolve() != output.resolve():
             yield from _walk(each, output)
 
 

@@ -18,11 +18,13 @@ from pydicom.dataset import Dataset
 from inveonimaging.animal.sheet_values import Code
 from inveonimaging.dicom.encode import LT, SH, lo, text
 from inveonimaging.errors import OptionError, printable
+from inveonimaging.storage.bounded import read_bounded
 
 _MASS_FIRST = re.compile(r"(\d+)(m?)([a-z]+)", re.ASCII)
 _MASS_LAST = re.compile(r"([a-z]+)(\d+)(m?)", re.ASCII)
 _LABEL = re.compile(r"\^(\d+m?)\^([A-Za-z]{1,2})\b|\b([A-Z][a-z]?)\^(\d+m?)\^")
 _KEYS = ("key", "code", "meaning", "system")
+_LARGEST_TABLE = 1024 * 1024
 
 
 UNKNOWN = Code("261665006", "SCT", "Unknown")
@@ -78,7 +80,7 @@ def read_code_table(path: Path) -> CodeTable:
         OptionError: the file cannot be read or is not of this form.
     """
     try:
-        rows = json.loads(path.read_text("utf-8-sig"))
+        rows = json.loads(read_bounded(path, _LARGEST_TABLE).decode("utf-8-sig"))
     except OSError as error:
         raise OptionError(f"the code table cannot be read: {error.strerror}", path=path) from error
     except (ValueError, RecursionError) as error:

@@ -47,6 +47,16 @@ class Folder:
     folders: tuple[Path, ...]
     foreign: tuple[Foreign, ...] = ()
 
+    @property
+    def hidden(self) -> tuple[Path, ...]:
+        """The folders whose name starts with a dot."""
+        return tuple(each for each in self.folders if each.name.startswith("."))
+
+    @property
+    def entered(self) -> tuple[Path, ...]:
+        """The folders that a search of a whole tree looks into: those that are neither hidden nor links."""
+        return tuple(each for each in self.folders if each not in self.hidden and not each.is_symlink())
+
     def without_pairs(self, hint: str | None = None) -> InputError:
         """Return the error that there is no pair here; it says which headers of another format there are."""
         first = next(iter(self.foreign), None)

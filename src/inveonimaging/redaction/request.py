@@ -13,6 +13,7 @@ from typing import Any
 
 from inveonimaging.errors import OptionError
 from inveonimaging.given import Given, choice, optional, refused, whole_number
+from inveonimaging.storage.bounded import read_bounded
 
 KEY_VARIABLE = "INVEON_DEIDENTIFY_KEY"
 _SHORTEST_KEY = 16
@@ -132,10 +133,9 @@ def request_of(
 
 def _key_in(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            key = file.read(_LONGEST_KEY + 1).strip()
+        key = read_bounded(path, _LONGEST_KEY).strip()
     except OSError as error:
         raise OptionError(f"the key cannot be read: {error.strerror}", path=path) from error
-    if not key or len(key) > _LONGEST_KEY:
+    if not key:
         raise OptionError("is no key", path=path, expected=f"{_SHORTEST_KEY} to {_LONGEST_KEY} characters")
     return key

@@ -1,17 +1,20 @@
 """Sheets of Excel: cells -> texts, and back. Formulas, errors and merged cells are refused, since none is a value.
 
-The whole sheet is read at once: openpyxl's quicker way, cell after cell, does not tell which cells are merged.
+A sheet's own part of the workbook is looked at first, for how far its values go and for merged cells: openpyxl makes
+every cell up to the last one, also of cells that have a format and no value.
 """
 
 from __future__ import annotations
 
 import io
+import re
 import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
+from xml.parsers import expat
 
 from inveonimaging.errors import OptionError, printable
 from inveonimaging.extras import refuse_without_extra
@@ -20,7 +23,13 @@ if TYPE_CHECKING:
     from openpyxl.worksheet.worksheet import Worksheet
 
 NAME = "subjects"
+MOST_ROWS = 100_000
+MOST_COLUMNS = 256
 _LARGEST = 64 * 1024 * 1024  # unpacked
+_MOST_CELLS = 1_000_000
+_LONGEST = 32_767  # characters of a cell in Excel
+_PLACE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})", re.ASCII)
+_CONTENTS = frozenset({"v", "is", "f"})
 _WIDEST = 60
 
 
@@ -36,32 +45,31 @@ def read_book(path: Path, data: bytes) -> Iterator[tuple[int, list[str]]]:
         OptionError: openpyxl is missing, it is no such file, or a cell holds no value.
     """
     refuse_without_openpyxl()
-    sheet = _sheet(path, data)
-    if sheet.merged_cells.ranges:
-        where = min(str(each) for each in sheet.merged_cells.ranges)
-        message = f"cells {where} are merged: a value would count for the first of their rows only"
-        raise OptionError(message, path=path, hint="unmerge the cells and fill each one")
-    for number, cells in enumerate(sheet.iter_rows(), 1):
-        yield number, [_text(path, cell) for cell in cells]
-
-
-def _sheet(path: Path, data: bytes) -> Worksheet:
-    from openpyxl import load_workbook
-
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as packed:
-            _refuse_larger(path, sum(each.file_size for each in packed.infolist()))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # parts of a workbook that are no cells
-            book = load_workbook(io.BytesIO(data), keep_links=False)
+        yield from _rows(path, data)
     except OptionError:
         raise
     except Exception as error:  # openpyxl raises whatever a damaged part leads to
         raise OptionError(f"is no Excel workbook: {printable(error)}", path=path, expected=".xlsx") from error
-    named = [each for each in book.worksheets if each.title.strip().casefold() == NAME]
-    if not book.worksheets:
-        raise OptionError("has no sheet with cells", path=path)
-    return (named or book.worksheets)[0]
+
+
+def _rows(path: Path, data: bytes) -> Iterator[tuple[int, list[str]]]:
+    from openpyxl import load_workbook
+
+    with zipfile.ZipFile(io.BytesIO(data)) as packed:
+        _refuse_larger(path, sum(each.file_size for each in packed.infolist()))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # parts of a workbook that are no cells
+            book = load_workbook(io.BytesIO(data), read_only=True, keep_links=False)
+        if not book.worksheets:
+            raise OptionError("has no sheet with cells", path=path)
+        named = [each for each in book.worksheets if each.title.strip().casefold() == NAME]
+        sheet: Any = (named or book.worksheets)[0]
+        with packed.open(sheet._worksheet_path) as part:  # noqa: SLF001 - there is no public name of a sheet's part
+            extent = _extent(path, part)
+    if extent.last_row:
+        rows = sheet.iter_rows(max_row=extent.last_row, max_col=extent.last_column)
+        yield from ((number, [_text(path, cell) for cell in cells]) for number, cells in enumerate(rows, 1))
 
 
 def _refuse_larger(path: Path, size: int) -> None:
@@ -69,21 +77,92 @@ def _refuse_larger(path: Path, size: int) -> None:
         raise OptionError(f"unpacks to {size} bytes", path=path, expected=f"at most {_LARGEST}")
 
 
+class _Extent:
+    """How far the values of a sheet go, found in its part of the workbook: no cell without a value is made.
+
+    Attributes:
+        last_row, last_column: of the cells that hold something, from 1; 0 if none does.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._row = self._column = self._cells = 0
+        self.last_row = self.last_column = 0
+
+    def start(self, name: str, attributes: dict[str, str]) -> None:
+        """Take the start of an element.
+
+        Raises:
+            OptionError: cells are merged, or there are too many.
+            ValueError: a cell has no place.
+        """
+        element = name.rpartition(":")[2]
+        if element == "row":
+            self._row, self._column = int(attributes.get("r", self._row + 1)), 0
+        elif element == "c":
+            self._cells += 1
+            place = _PLACE.fullmatch(attributes["r"]) if "r" in attributes else None
+            self._column = _column(place[1]) if place else self._column + 1
+            self._row = int(place[2]) if place else self._row
+        elif element in _CONTENTS:
+            self._hold()
+        elif element == "mergeCell":
+            message = f"cells {printable(attributes.get('ref', ''), 40)} are merged: a value would count for the first "
+            message += "of their rows only"
+            raise OptionError(message, path=self._path, hint="unmerge the cells and fill each one")
+
+    def _hold(self) -> None:
+        self.last_row, self.last_column = max(self.last_row, self._row), max(self.last_column, self._column)
+        limits = (
+            ("row", self.last_row, 2 * MOST_ROWS),  # a row may be empty
+            ("column", self.last_column, MOST_COLUMNS),
+            ("cell", self._cells, _MOST_CELLS),
+        )
+        for what, found, most in limits:
+            if found > most:
+                raise OptionError(f"the sheet goes to {what} {found}", path=self._path, expected=f"at most {most}")
+
+
+def _extent(path: Path, part: IO[bytes]) -> _Extent:
+    """Return how far the values of a sheet go.
+
+    Raises:
+        OptionError: cells are merged, or it goes too far.
+    """
+    found = _Extent(path)
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = found.start
+    parser.ParseFile(part)
+    return found
+
+
+def _column(letters: str) -> int:
+    """Return a column's number, from 1: of AA 27."""
+    number = 0
+    for letter in letters.upper():
+        number = 26 * number + ord(letter) - ord("A") + 1
+    return number
+
+
 def _text(path: Path, cell: Any) -> str:
     value = cell.value
+    if value is None:
+        return ""
     if cell.data_type == "f":
         message = f"cell {cell.coordinate} holds a formula"
         raise OptionError(message, path=path, line=cell.row, hint="replace it by its value: copy, and paste as values")
     if cell.data_type == "e":
         message = f"cell {cell.coordinate} holds an error, {printable(value)}"
         raise OptionError(message, path=path, line=cell.row, expected="a value, or nothing")
-    return _spelled(value)
+    text = _spelled(value)
+    if len(text) > _LONGEST:
+        message = f"cell {cell.coordinate} has {len(text)} characters"
+        raise OptionError(message, path=path, line=cell.row, expected=f"at most {_LONGEST}")
+    return text
 
 
 def _spelled(value: Any) -> str:
     """Return a cell's value as its text would be typed."""
-    if value is None:
-        return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

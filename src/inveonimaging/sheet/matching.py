@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from fnmatch import fnmatchcase
@@ -18,6 +19,7 @@ from inveonimaging.inveon.pairs import Pair
 from inveonimaging.sheet.columns import OF_A_DAY, STUDY_NAMES
 
 _WILD = frozenset("*?[")
+_LITERALS = re.compile(r"[^*?]+")
 _NAMED = 8
 _TOGETHER = (  # DICOM has them as one item, all of type 1
     ("breed_registration", "breed_registry"),
@@ -142,9 +144,9 @@ class Sheet:
     def _ranked(self, pair: Pair, header: Header) -> Iterator[tuple[Rank, Row]]:
         """Yield the rows that match a scan, and how closely."""
         place = place_of(pair, header)
-        yield from ((rank, row) for row in self._likely(place) if (rank := _rank(row, place)))
+        yield from ((rank, each.row) for each in self._likely(place) if (rank := _rank(each, place)))
 
-    def _likely(self, place: Place) -> Iterator[Row]:
+    def _likely(self, place: Place) -> Iterator[_Asked]:
         """Yield the rows that may match, so that not every row of a long sheet is looked at for every scan."""
         for kind, keys in (("file", place.names), ("folder", place.folders[-1:]), ("subject", (place.subject,))):
             for key in keys:
@@ -152,39 +154,92 @@ class Sheet:
         yield from self._by_key.get(("", ""), ())
 
     @cached_property
-    def _by_key(self) -> dict[tuple[str, str], list[Row]]:
+    def _by_key(self) -> dict[tuple[str, str], list[_Asked]]:
         """Rows by what they name without a wildcard; those with none under an empty key."""
-        found: dict[tuple[str, str], list[Row]] = {}
+        found: dict[tuple[str, str], list[_Asked]] = {}
         for row in self.rows:
-            found.setdefault(_key(row), []).append(row)
+            asked = _asked(row)
+            found.setdefault(_key(asked), []).append(asked)
         return found
 
 
-def _key(row: Row) -> tuple[str, str]:
-    for kind, pattern in (("file", row.file), ("folder", row.folder)):
-        parts = parts_of_path(pattern)
+class _Asked(NamedTuple):
+    """A row, with what it asks of a scan as it is compared: each empty if any will do."""
+
+    row: Row
+    file: tuple[str, ...]
+    folder: tuple[str, ...]
+    subject: str
+
+    @property
+    def number(self) -> int:
+        """The row's number."""
+        return self.row.number
+
+
+def _asked(row: Row) -> _Asked:
+    return _Asked(row, parts_of_path(row.file), parts_of_path(row.folder), plain_subject(row.subject))
+
+
+def _key(asked: _Asked) -> tuple[str, str]:
+    for kind, parts in (("file", asked.file), ("folder", asked.folder)):
         if parts and not _WILD & set(parts[-1]):
             return kind, parts[-1]
-    return ("subject", plain_subject(row.subject)) if row.subject else ("", "")
+    return ("subject", asked.subject) if asked.row.subject else ("", "")
 
 
-def _rank(row: Row, place: Place) -> Rank | None:
+def _rank(asked: _Asked, place: Place) -> Rank | None:
     """Return how closely a row matches: by file, by folder, by subject; without wildcards more; None if it does not."""
-    files = [(*place.folders, name) for name in place.names]
-    file = max(_closeness(row.file, path) for path in files)
-    folder = _closeness(row.folder, place.folders)
-    subject = int(plain_subject(row.subject) == place.subject) if row.subject else 0
-    asked = (row.file, file), (row.folder, folder), (row.subject, subject)
-    return None if any(pattern and not found for pattern, found in asked) else (file, folder, subject)
+    file = folder = subject = 0
+    if asked.file:
+        file = max(_closeness(asked.file, (*place.folders, name)) for name in place.names)
+        if not file:
+            return None
+    if asked.folder:
+        folder = _closeness(asked.folder, place.folders)
+        if not folder:
+            return None
+    if asked.row.subject:
+        subject = int(asked.subject == place.subject)
+        if not subject:
+            return None
+    return file, folder, subject
 
 
-def _closeness(pattern: str, path: Sequence[str]) -> int:
-    """Return 2 if the end of a path is what a pattern says, 1 if it matches it, else 0."""
-    parts = parts_of_path(pattern)
+def _closeness(parts: Sequence[str], path: Sequence[str]) -> int:
+    """Return 2 if the end of a path is what the parts of a pattern say, 1 if it matches them, else 0."""
     end = tuple(path[-len(parts) :])
-    if not parts or len(end) < len(parts):
+    if len(end) < len(parts):
         return 0
-    return 2 if end == parts else int(all(map(fnmatchcase, end, parts)))
+    return 2 if end == parts else int(all(map(_matches, reversed(end), reversed(parts))))
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Return what `fnmatchcase` does; it compiles each pattern, so that it is asked only of those that it must be."""
+    if "[" in pattern:
+        return fnmatchcase(name, pattern)
+    if "?" in pattern:
+        return _has_in_order(name, _LITERALS.findall(pattern)) and fnmatchcase(name, pattern)
+    if "*" not in pattern:
+        return name == pattern
+    head, *middle, tail = pattern.split("*")
+    end = len(name) - len(tail)
+    return (
+        len(head) <= end
+        and name.startswith(head)
+        and name.endswith(tail)
+        and _has_in_order(name[len(head) : end], middle)
+    )
+
+
+def _has_in_order(name: str, parts: Sequence[str]) -> bool:
+    """Return whether a name has parts, one after the other."""
+    at = 0
+    for part in parts:
+        at = name.find(part, at) + len(part)
+        if at < len(part):
+            return False
+    return True
 
 
 def _shown(cell: Cell) -> str:

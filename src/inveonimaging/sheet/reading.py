@@ -19,17 +19,18 @@ from inveonimaging.animal.free_text import NOT_GIVEN
 from inveonimaging.animal.sheet_values import Cell
 from inveonimaging.errors import OptionError, printable
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.sheet.books import read_book
+from inveonimaging.sheet.books import MOST_COLUMNS, MOST_ROWS, read_book
 from inveonimaging.sheet.columns import NOTE, Column, Scope, column_of, meant
 from inveonimaging.sheet.matching import Row, Sheet, parts_of_path
 from inveonimaging.sheet.values import unescaped
+from inveonimaging.storage.bounded import read_bounded
 
 TAKEN_AWAY = "unknown"
 _DECIMAL_COMMA = re.compile(r"(\d+),(\d+)", re.ASCII)
 _EMPTY = "an empty cell, which leaves it to the header, or unknown, which takes the header's value away"
 LARGEST = 32 * 1024 * 1024
-MOST_ROWS = 100_000
 _SEPARATORS = (",", ";", "\t")
+_MOST_LINES = 1_048_576  # of Excel
 _LISTS = {".json", ".yaml", ".yml"}
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
@@ -46,12 +47,9 @@ def read_sheet(path: str | os.PathLike[str]) -> Sheet:
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
+        data = read_bounded(path, LARGEST)
     except OSError as error:
         raise OptionError(f"the sheet cannot be read: {error.strerror or error}", path=path) from error
-    if len(data) > LARGEST:
-        raise OptionError("the sheet is too large", path=path, expected=f"at most {LARGEST} bytes")
     table = _read_table(path, data)
     rows = tuple(_row(path, *row, table) for row in table.rows)
     if not rows:
@@ -148,26 +146,32 @@ def _read_table(path: Path, data: bytes) -> _Table:
         OptionError: it is of no kind that is read, a package is missing, or it is damaged; with the row.
     """
     refuse_other_kind(path)
-    table = _READERS[path.suffix.lower()](path, data)
-    if len(table.rows) > MOST_ROWS:
-        raise OptionError(f"the sheet has {len(table.rows)} rows", path=path, expected=f"at most {MOST_ROWS}")
-    return table
+    return _READERS[path.suffix.lower()](path, data)
 
 
 def _rows(path: Path, lines: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[int, Texts]]:
     """Yield the rows below the titles, which are the first row that is not empty.
 
     Raises:
-        OptionError: a title occurs twice, or a row has cells where there is no title.
+        OptionError: a title occurs twice, a row has cells where there is no title, or there are too many of either.
     """
     titles: list[str] | None = None
+    count = 0
     for number, cells in lines:
-        if not any(cell.strip() for cell in cells):
+        if number > _MOST_LINES:
+            raise OptionError(f"the sheet has more than {_MOST_LINES} lines", path=path)
+        if not any(map(str.strip, cells)):
             continue
         if titles is None:
+            if len(cells) > MOST_COLUMNS:
+                message = f"the sheet has {len(cells)} columns"
+                raise OptionError(message, path=path, line=number, expected=f"at most {MOST_COLUMNS}")
             titles = [cell.strip() for cell in cells]
             _refuse_twice(path, number, titles)
             continue
+        count += 1
+        if count > MOST_ROWS:
+            raise OptionError(f"the sheet has more than {MOST_ROWS} rows", path=path, line=number)
         yield number, tuple(_titled(path, number, titles, cells))
 
 
@@ -225,10 +229,14 @@ def _decoded(path: Path, data: bytes) -> tuple[str, tuple[Finding, ...]]:
 
 def _likely(text: str) -> str:
     """Return the separator that makes most titles of the first line that is not empty."""
-    line = next((line for line in text.splitlines() if line.strip()), "")
+    line = next((line for line in io.StringIO(text, newline=None) if line.strip()), "")
 
     def titles(separator: str) -> int:
-        return sum(column_of(cell) is not None for row in csv.reader([line], delimiter=separator) for cell in row)
+        try:
+            rows = list(csv.reader([line], delimiter=separator))
+        except csv.Error:  # told with its line when the sheet is read
+            return 0
+        return sum(column_of(cell) is not None for row in rows for cell in row[:MOST_COLUMNS])
 
     return max(_SEPARATORS, key=titles)
 

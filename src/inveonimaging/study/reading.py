@@ -178,6 +178,7 @@ def skipped(
         _HALF: folder.orphans,
         "neither .img nor .img.hdr": tuple(filter(is_asked_about, folder.strays)),
         "a nested folder": () if is_nested else folder.folders,
+        "a hidden folder": folder.hidden if is_nested else (),
     }
     found = [(each.header, reason_of(each)) for each in folder.foreign if is_asked_about(each.header)]
     return found + [(path, reason) for reason, paths in reasons.items() for path in paths]

@@ -14,7 +14,7 @@ from pydicom.uid import UID
 
 from inveonimaging.dicom_reading.planes import File, Plane, Reader, values_of
 from inveonimaging.dicom_reading.series import dicom_files
-from inveonimaging.errors import InputError, printable
+from inveonimaging.errors import InputError, InveonError, printable
 from inveonimaging.inveon.pairs import no_pairs, scan_folder
 from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.study.corrections import Corrections
@@ -49,26 +49,32 @@ def verify(
         progress: called with how many files and planes are done, and how many there are as far as is known.
 
     Raises:
-        InveonError: the source cannot be read, or there is no DICOM.
+        InveonError: the source cannot be read, or there is no DICOM; of one folder among several, this is a difference.
     """
-    places = [(Path(source), Path(dicom))]
-    if recursive:
-        places = list(_below(Path(source), Path(dicom)))
-    counter = StepCounter(progress)
+    given, counter = corrections or Corrections(), StepCounter(progress)
+    if not recursive:
+        return Verification(studies=(compare(Path(source), [Path(dicom)], given, counter, set(), name=Path(dicom)),))
+    places = list(_below(Path(source), Path(dicom)))
     outputs = [output for _, output in places]
     return Verification(
         studies=tuple(
-            compare(
-                each,
-                [output],
-                corrections or Corrections(),
-                counter,
-                {other for other in outputs if output in other.parents},
-                name=output,
-            )
+            _one_of_several(each, output, given, counter, {other for other in outputs if output in other.parents})
             for each, output in places
         )
     )
+
+
+def _one_of_several(
+    source: Path, output: Path, corrections: Corrections, counter: StepCounter, others: set[Path]
+) -> StudyCheck:
+    """Compare one study among several, arguments as `compare`; why that is not possible is a difference."""
+    try:
+        return compare(source, [output], corrections, counter, others, name=output, required=False)
+    except InveonError as error:
+        told = Difference("source-unreadable", Kind.INSTANCES, error.sentence, error.path or str(source))
+        return StudyCheck(
+            source=str(source), dicom=str(output), series=(), differences=(told,), notes=(), assumed=corrections.shown
+        )
 
 
 def verify_written(
@@ -79,12 +85,18 @@ def verify_written(
 
 
 def _below(source: Path, dicom: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield the folders of a tree that hold pairs, with their folders of DICOM."""
+    """Yield the folders of a tree that hold pairs, with their folders of DICOM.
+
+    Raises:
+        InputError: there is no pair, or no folder of DICOM.
+    """
+    if not os.path.isdir(dicom):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
+        raise InputError("no such folder", path=dicom)
     folders = [source]
     found = False
     while folders:
         folder = scan_folder(folders.pop(0))
-        folders += [each for each in folder.folders if not each.is_symlink() and each.resolve() != dicom.resolve()]
+        folders += [each for each in folder.entered if each.resolve() != dicom.resolve()]
         if folder.pairs:
             found = True
             yield folder.path, dicom / folder.path.relative_to(source)
@@ -100,6 +112,7 @@ def compare(
     others: set[Path],
     *,
     name: Path,
+    required: bool = True,
 ) -> StudyCheck:
     """Compare one study.
 
@@ -110,11 +123,17 @@ def compare(
         counter: of progress.
         others: folders of other studies, which are left out.
         name: what `paths` are called.
+        required: whether no DICOM at all is an error; else all its series are missing.
+
+    Raises:
+        InveonError: the source cannot be read, or there is no DICOM.
     """
     manifest = manifest_beside([name, *paths])
     given = corrections.completed(manifest.corrections)
     study = read_source(source, given)
-    files = [file for file in dicom_files(paths) if not any(other in file.parents for other in others)]
+    files = [
+        file for file in _dicom_files(paths, required=required) if not any(other in file.parents for other in others)
+    ]
     counter.expect(len(files))
     found = _read(files, counter.step)
     sizes = [(int(planes[0].get("Columns")), int(planes[0].get("Rows")), len(planes)) for planes in found.series]
@@ -149,6 +168,15 @@ def compare(
         ),
         assumed=given.shown,
     )
+
+
+def _dicom_files(paths: Sequence[Path], *, required: bool) -> tuple[Path, ...]:
+    try:
+        return dicom_files(paths)
+    except InputError:
+        if required:
+            raise
+        return ()
 
 
 @dataclass(frozen=True)
