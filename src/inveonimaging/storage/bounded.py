@@ -20,7 +20,7 @@ def read_bounded(path: Path, most: int) -> bytes:
     Raises:
         OSError: it cannot be read, is no regular file (a folder, a device, a pipe), or is larger; see `strerror`.
     """
-    with open(path, "rb", opener=_opened) as file:  # noqa: PTH123 - Path.open takes no opener
+    with open(path, "rb", opener=_opened) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise OSError(errno.EINVAL, "is not a regular file", str(path))
         data = file.read(most + 1)
