@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import linecache
 import shutil
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from itertools import count
 from pathlib import Path
 from types import FrameType
@@ -16,15 +18,27 @@ from typing import Any
 
 import pytest
 
+from inveonimaging.storage import leftovers
 from inveonimaging.storage import staging as output
 from inveonimaging.storage.interruptions import SIGNALS, Interruptions
+from inveonimaging.storage.leftovers import Journal
 from inveonimaging.storage.manifests import MANIFEST
 from inveonimaging.storage.staging import staged, sweep, write_file
 from storage.test_faults import PARTIAL, tree
 
 pytestmark = pytest.mark.faults
 
-TRACED = {output.__file__}
+TRACED = {output.__file__, leftovers.__file__}
+DICOM = b"\0" * 128 + b"DICM"
+
+
+def manifest(text: str, *names: str) -> bytes:
+    """Return a manifest of series that hold one file."""
+    series = [{"folder": name, "files": [{"name": "a"}]} for name in names]
+    return json.dumps({"program": "inveonimaging", "version": text, "series": series}).encode()
+
+
+OLD, NEW = manifest("old", "1"), manifest("new", "1", "2")
 
 
 Tracer = Callable[[FrameType, str, Any], Any]
@@ -56,23 +70,21 @@ def write_older(folder: Path) -> None:
     """Write what an earlier run left: a series and its manifest."""
     (folder / "1").mkdir(parents=True)
     (folder / "1" / "a").write_bytes(b"old")
-    (folder / MANIFEST).write_bytes(b"old")
+    (folder / MANIFEST).write_bytes(OLD)
 
 
 def replace_it(folder: Path) -> None:
     """Write two series in its place."""
     with staged(folder, may_be_used=True) as stage:
-        for name in "12":
-            write_file(stage.folder(name) / "a", (b"new",))
-        stage.write(MANIFEST, b"new")
-        stage.commit(("1", MANIFEST))
+        series = {name: [write_file(stage.folder(name) / "a", (DICOM,))] for name in "12"}
+        stage.write_manifest(NEW)
+        stage.commit(series, ("1", MANIFEST))
 
 
 def write_new(folder: Path) -> None:
     """Write a series where nothing is."""
     with staged(folder) as stage:
-        write_file(stage.folder("1") / "a", (b"new",))
-        stage.commit()
+        stage.commit({"1": [write_file(stage.folder("1") / "a", (DICOM,))]})
 
 
 def begin_and_die(folder: Path) -> None:
@@ -81,9 +93,10 @@ def begin_and_die(folder: Path) -> None:
     (folder / PARTIAL / "new").mkdir(parents=True)
     (folder / PARTIAL / "old").mkdir()
     (folder / MANIFEST).rename(folder / PARTIAL / "old" / MANIFEST)
-    (folder / PARTIAL / "journal").write_text(f'["1", "{MANIFEST}"]')
+    names = {MANIFEST: sha256(NEW).hexdigest(), "1/a": sha256(DICOM).hexdigest()}
+    Journal(names, frozenset({"1", MANIFEST})).write(folder / PARTIAL)
     (folder / "1").rename(folder / PARTIAL / "old" / "1")
-    (folder / MANIFEST).write_bytes(b"new")
+    (folder / MANIFEST).write_bytes(NEW)
     (folder / PARTIAL / "new" / "1").mkdir()
 
 

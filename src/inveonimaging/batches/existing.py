@@ -18,8 +18,9 @@ from inveonimaging.conversion.summary import digest_of
 from inveonimaging.conversion.uids import StudyNames
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.storage.digest import sha256_of
+from inveonimaging.storage.leftovers import PARTIAL
 from inveonimaging.storage.manifests import is_series_folder, read_manifest
-from inveonimaging.storage.staging import PARTIAL, sweep
+from inveonimaging.storage.staging import sweep
 from inveonimaging.study.image import Image
 
 

@@ -11,8 +11,8 @@ from hashlib import sha256
 
 from inveonimaging.batches.study import Record, Study
 from inveonimaging.conversion.options import Options
+from inveonimaging.storage.leftovers import REPORT
 from inveonimaging.storage.manifests import MANIFEST, is_series_folder
-from inveonimaging.storage.staging import REPORT
 
 LEDGER = "batch.jsonl"
 _NOT_PLAIN = re.compile("[^A-Za-z0-9-]+")

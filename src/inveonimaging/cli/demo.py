@@ -22,12 +22,14 @@ def demo(output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="A new or
         from inveonimaging.cli.convert import run
         from inveonimaging.conversion.options import Options
         from inveonimaging.phantom import write_study
-        from inveonimaging.storage.staging import staged
+        from inveonimaging.storage.leftovers import DEMO
+        from inveonimaging.storage.staging import staged, written
 
-        inveon, dicom = output / "inveon", output / "dicom"
+        inveon, dicom = output / DEMO, output / "dicom"
         with staged(output) as stage:
-            write_study(stage.folder(inveon.name))
-            stage.commit()
+            folder = stage.folder(DEMO)
+            write_study(folder)
+            stage.commit({DEMO: map(written, folder.iterdir())})
         run(inveon, dicom, Options())
     typer.echo(f"\nThe scanner's files are in {shown(inveon)}, the DICOM study is in {shown(dicom)}.")
     typer.echo("Next: open that folder in a DICOM viewer such as 3D Slicer, Horos or Weasis, or run")

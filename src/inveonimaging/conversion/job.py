@@ -20,7 +20,6 @@ from inveonimaging.dicom.pixels import transfer_syntax_of
 from inveonimaging.errors import DataError, InputError, OutputError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.progress import Progress, StepCounter, no_progress
-from inveonimaging.storage.manifests import MANIFEST
 from inveonimaging.storage.staging import free_names, refuse_settled, refuse_used, staged, written_before
 from inveonimaging.study.image import Image
 
@@ -101,7 +100,7 @@ def refuse_planned(studies: tuple[StudyPlan, ...], output: Path, options: Option
         for study in studies:
             refuse_settled(study.output, partial(_giving_way, study, options))
     else:
-        refuse_used(output)
+        refuse_settled(output, partial(refuse_used, output))
     transfer_syntax_of(options.compression)
     if options.fail_on_warnings:
         _refuse_warnings(finding for study in studies for finding in study.all_findings)
@@ -126,8 +125,8 @@ def _convert_study(study: StudyPlan, options: Options, counter: StepCounter) -> 
         done = [each.written(stage.folder(str(each.planned.number)), counter.step) for each in jobs]
         _refuse_changed(study, seen)
         if options.manifest:
-            stage.write(MANIFEST, manifest_of(study, named, done, options))
-        stage.commit(replaced)
+            stage.write_manifest(manifest_of(study, named, done, options))
+        stage.commit({str(each.planned.number): each.files for each in done}, replaced)
     return StudyResult(
         source=str(study.source),
         output=str(study.output),

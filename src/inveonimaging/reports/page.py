@@ -26,7 +26,7 @@ from inveonimaging.reports.contents import Contents, planned_contents
 from inveonimaging.reports.pictures import MOST_SERIES, Drawn, drawn
 from inveonimaging.reports.posture import posture_drawing
 from inveonimaging.reports.viewer import fragment, own, templates
-from inveonimaging.storage.staging import REPORT, is_our_report
+from inveonimaging.storage.leftovers import REPORT, is_our_report
 from inveonimaging.storage.whole_files import refuse_taken, write_whole
 from inveonimaging.study.reading import Series
 from inveonimaging.units import plain

@@ -3,21 +3,19 @@
     OUTPUT/.inveon-partial/lock      held by the run that writes here
                            new/      what it writes
                            old/      what --overwrite takes out of the way, until the new is in its place
-                           journal   while folders get their names: which ones; whoever finds it undoes the renames
+                           journal   while folders get their names: which ones
 
-A run that is killed leaves the hidden folder behind and loses the lock; the next run undoes what was begun, and takes
-the folder away. So no name outside it ever holds anything incomplete. To undo is to rename, too: who is killed while
-undoing leaves the rest to the next.
+A run that is killed leaves the hidden folder behind and loses the lock; the next run that writes there undoes what was
+begun, or finishes it if only that is left, and takes the folder away. So no name outside it ever holds anything
+incomplete. To undo is to rename, too: who is killed while undoing leaves the rest to the next. What a run only looks at
+it leaves as it is.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import shutil
-import stat
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -25,15 +23,24 @@ from pathlib import Path
 from filelock import BaseFileLock, FileLock, Timeout
 
 from inveonimaging.errors import OutputError
+from inveonimaging.storage.digest import sha256_of
 from inveonimaging.storage.interruptions import Interruptions
+from inveonimaging.storage.leftovers import (
+    LOCK,
+    PARTIAL,
+    REPORT,
+    Journal,
+    clear,
+    is_our_report,
+    listed_files,
+    pending,
+    refuse_foreign_lock,
+    refuse_unlisted,
+    settle,
+)
 from inveonimaging.storage.litter import is_litter
-from inveonimaging.storage.manifests import MANIFEST, is_series_folder, read_manifest
+from inveonimaging.storage.manifests import MANIFEST
 
-REPORT = "report.html"
-_OF_OURS = b'<meta name="generator" content="inveonimaging '
-_HEAD = 1024
-PARTIAL = ".inveon-partial"
-_JOURNAL = "journal"
 _TRIES = 5
 
 
@@ -57,8 +64,7 @@ def refuse_used(folder: Path) -> None:
         OutputError: there is something.
     """
     try:
-        if folder.is_dir() and set(_entries(folder)) - set(_begun(folder)):
-            sweep(folder)
+        if folder.is_dir() and _used_names(folder):
             raise OutputError(
                 "the output folder is not empty",
                 path=folder,
@@ -68,6 +74,12 @@ def refuse_used(folder: Path) -> None:
             raise OutputError("the output is no folder", path=folder, hint="name a new folder")
     except OSError as error:
         raise _failed(folder, error) from error
+
+
+def _used_names(folder: Path) -> set[str]:
+    """Return the names in a folder, as they are when what a killed run began is taken back."""
+    left = pending(folder)
+    return {*_entries(folder)} - {*left.begun} | {*left.aside}
 
 
 def refuse_settled(output: Path, refuse: Callable[[], object]) -> None:
@@ -102,6 +114,7 @@ class Stage:
     def __init__(self, output: Path, partial: Path) -> None:
         self._output, self._partial = output, partial
         self._new, self._old = partial / "new", partial / "old"
+        self._beside: dict[str, str] = {}
         for folder in (self._new, self._old):
             folder.mkdir()
 
@@ -111,29 +124,32 @@ class Stage:
         folder.mkdir()
         return folder
 
-    def write(self, name: str, content: bytes) -> None:
-        """Write a file beside the series."""
-        write_file(self._new / name, (content,))
+    def write_manifest(self, content: bytes) -> None:
+        """Write the manifest beside the series."""
+        self._beside[MANIFEST] = write_file(self._new / MANIFEST, (content,)).sha256
 
-    def commit(self, replaced: Collection[str] = ()) -> None:
+    def commit(self, series: Mapping[str, Iterable[Written]], replaced: Collection[str] = ()) -> None:
         """Give everything its final name; if one thing cannot have it, nothing changes.
 
         Args:
+            series: the files that were written into each folder.
             replaced: names in the output that give way, if they are there, whether or not something new is called so.
+
+        Raises:
+            OutputError: a name is taken.
         """
-        new = sorted(path.name for path in self._new.iterdir())
-        for name in new:
+        files = {f"{folder}/{file.name}": file.sha256 for folder, files in series.items() for file in files}
+        old = [name for name in sorted(set(replaced)) if os.path.lexists(self._output / name)]
+        journal = Journal({**files, **self._beside}, frozenset(old))
+        for name in journal.names:
             if name not in replaced and os.path.lexists(self._output / name):
                 raise OutputError("is there already", path=self._output / name, hint="nothing is overwritten unasked")
-        journal = self._partial / _JOURNAL
-        journal.with_suffix(".draft").write_text(json.dumps(new), "utf-8")
-        journal.with_suffix(".draft").replace(journal)  # from here on, `staged` undoes
-        for name in sorted(set(replaced)):
-            if os.path.lexists(self._output / name):
-                (self._output / name).rename(self._old / name)
-        for name in new:
+        journal.write(self._partial)  # from here on, `staged` undoes
+        for name in old:
+            (self._output / name).rename(self._old / name)
+        for name in journal.names:
             (self._new / name).rename(self._output / name)
-        journal.unlink()
+        settle(self._output)
 
 
 @contextlib.contextmanager
@@ -151,7 +167,7 @@ def staged(output: Path, *, may_be_used: bool = False) -> Iterator[Stage]:
                 refuse_used(output)
             made = tuple(each for each in (output, *output.parents) if not each.exists())  # innermost first
             with _held(output, interruptions) as partial:
-                _clear(partial)
+                clear(partial)
                 if not may_be_used:
                     refuse_used(output)
                 yield Stage(output, partial)
@@ -174,35 +190,44 @@ def write_file(path: Path, parts: Iterable[bytes | memoryview]) -> Written:
     return Written(path.name, size, digest.hexdigest())
 
 
+def written(path: Path) -> Written:
+    """Return a file that was written by other means; OSError if it cannot be read."""
+    return Written(path.name, path.stat().st_size, sha256_of(path))
+
+
 def written_before(output: Path) -> tuple[str, ...]:
     """Return the names that the manifest of an earlier run lists, its own, and that of a report, if these are ours.
 
     What a killed run began to write is among them, and what it took out of the way counts as if it were still there.
 
     Raises:
-        OutputError: a folder that it lists holds a file that it does not list, which would be lost, or cannot be read.
+        OutputError: a folder that it lists holds a file that it does not list, which would be lost, or cannot be read;
+            or it cannot be shown what a killed run left.
     """
-    partial = output / PARTIAL
-    is_begun = os.path.lexists(partial / _JOURNAL)
-    places = (partial / "old", output) if is_begun else (output,)
-
-    def place_of(name: str) -> Path:
-        return next((place / name for place in places if os.path.lexists(place / name)), output / name)
-
-    listed = {place_of(name): files for name, files in _listed(place_of(MANIFEST).parent).items()}
-    folders = [path for path in listed if path.is_dir() and not path.is_symlink()]
     try:
-        for folder in folders:
-            _refuse_foreign(folder, listed[folder])
+        left = pending(output)
+        places = {name: output / PARTIAL / "old" / name for name in left.aside}
+        listed = listed_files(places.get(MANIFEST, output / MANIFEST).parent)
+        folders = {name: places.get(name, output / name) for name in listed}
+        kept = {name: path for name, path in folders.items() if path.is_dir() and not path.is_symlink()}
+        for name, folder in kept.items():
+            refuse_unlisted(folder, listed[name])
     except OSError as error:
         raise _failed(output, error) from error
-    report = (REPORT,) if is_our_report(place_of(REPORT)) else ()
-    return (*((MANIFEST,) if listed else ()), *report, *(path.name for path in folders), *_begun(output))
+    report = (REPORT,) if is_our_report(places.get(REPORT, output / REPORT)) else ()
+    return (*((MANIFEST,) if listed else ()), *report, *kept, *left.begun)
 
 
 def free_names(output: Path, names: Iterable[str]) -> tuple[str, ...]:
-    """Return those of some names in an output that are free: empty folders, and what a killed run began to write."""
-    begun = _begun(output)
+    """Return those of some names in an output that are free: empty folders, and what a killed run began to write.
+
+    Raises:
+        OutputError: it cannot be shown what a killed run left, or cannot be read.
+    """
+    try:
+        begun = pending(output).begun
+    except OSError as error:
+        raise _failed(output, error) from error
     return tuple(name for name in names if name in begun or _is_empty(output / name))
 
 
@@ -213,48 +238,21 @@ def _is_empty(folder: Path) -> bool:
         return False
 
 
-def is_our_report(path: Path) -> bool:
-    """Return whether a file is a report that this program wrote: its first lines say so."""
-    try:
-        if not stat.S_ISREG(path.lstat().st_mode):
-            return False
-        with path.open("rb") as file:
-            return _OF_OURS in file.read(_HEAD)
-    except OSError:
-        return False
-
-
-def _refuse_foreign(folder: Path, files: Collection[str]) -> None:
-    for path in sorted(folder.iterdir()):
-        if path.name not in files and not path.name.startswith(".") and not is_litter(path.name):
-            hint = "only what the manifest of an earlier conversion lists is replaced; move it elsewhere"
-            raise OutputError("is of no earlier conversion", path=path, hint=hint)
-
-
-def _listed(output: Path) -> dict[str, set[str]]:
-    """Return the folders that a manifest lists, with the files that it lists in each; none if it is not ours."""
-    document, _ = read_manifest(output) or ({}, b"")
-    try:
-        series = {each["folder"]: {file["name"] for file in each["files"]} for each in document["series"]}
-        return series if all(map(is_series_folder, series)) else {}
-    except (LookupError, TypeError):
-        return {}
-
-
 @contextlib.contextmanager
 def _held(output: Path, interruptions: Interruptions) -> Iterator[Path]:
-    """Make the hidden folder and hold it, with what a killed run began undone.
+    """Make the hidden folder and hold it, with what a killed run began settled.
 
     Afterwards a commit that did not come to its end is undone, and the folder is gone, unless that cannot be; what
     interrupts this waits for its end.
     """
     partial = output / PARTIAL
-    if partial.is_symlink():
-        raise OutputError("is a link", path=partial, hint="remove it: a conversion works there")
-    lock = FileLock(partial / "lock", thread_local=False)
+    if os.path.lexists(partial) and (partial.is_symlink() or not partial.is_dir()):
+        what = "is a link" if partial.is_symlink() else "is no folder"
+        raise OutputError(what, path=partial, hint="remove it: a conversion works there")
+    lock = FileLock(partial / LOCK, thread_local=False)
     try:
         _acquire(lock, partial)
-        _undo(output, partial)
+        settle(output)
         yield partial
     finally:
         interruptions.wait = True
@@ -271,6 +269,7 @@ def _acquire(lock: BaseFileLock, partial: Path) -> None:
     for tries in range(_TRIES):
         try:
             partial.mkdir(parents=True, exist_ok=True)
+            refuse_foreign_lock(partial)
             lock.acquire(timeout=0)
         except Timeout as error:
             hint = "wait for its end"
@@ -285,8 +284,9 @@ def _acquire(lock: BaseFileLock, partial: Path) -> None:
 def _let_go(lock: BaseFileLock, output: Path, partial: Path) -> None:
     is_left = False
     try:
-        _undo(output, partial)
-        _clear(partial)
+        with contextlib.suppress(OutputError):  # what may be somebody's stays, and the next run says so
+            settle(output)
+            clear(partial)
         is_left = not _removed(partial)
     finally:
         lock.release()
@@ -304,7 +304,7 @@ def sweep(output: Path) -> None:
 def _removed(partial: Path) -> bool:
     """Remove the emptied folder with the lock; once the lock is gone, what comes into the folder is another run's."""
     try:
-        (partial / "lock").unlink()
+        (partial / LOCK).unlink()
     except OSError:
         return False
     with contextlib.suppress(OSError):
@@ -314,37 +314,6 @@ def _removed(partial: Path) -> bool:
 
 def _entries(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if path.name != PARTIAL and not is_litter(path.name)]
-
-
-def _begun(output: Path) -> list[str]:
-    """Return the names that a killed run had begun to give."""
-    try:
-        names = list(json.loads((output / PARTIAL / _JOURNAL).read_bytes()))
-    except (OSError, ValueError, TypeError, RecursionError):
-        return []
-    plain = [name for name in names if isinstance(name, str) and name == Path(name).name and name not in {"", ".."}]
-    return [name for name in plain if not os.path.lexists(output / PARTIAL / "new" / name)]
-
-
-def _undo(output: Path, partial: Path) -> None:
-    """Take back the renames of a commit that did not come to its end."""
-    if not (partial / _JOURNAL).exists():
-        return
-    for name in _begun(output):
-        if os.path.lexists(output / name):
-            (output / name).rename(partial / "new" / name)
-    for path in (partial / "old").iterdir():
-        path.rename(output / path.name)
-    (partial / _JOURNAL).unlink()
-
-
-def _clear(partial: Path) -> None:
-    """Empty the hidden folder, but for the lock."""
-    for path in partial.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        elif path.name != "lock":
-            path.unlink(missing_ok=True)
 
 
 def _remove_empty(folders: tuple[Path, ...]) -> None:
