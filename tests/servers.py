@@ -97,6 +97,9 @@ class _Handler(BaseHTTPRequestHandler):
         kept = b""
         while left:
             part = self.rfile.read(min(left, 2**20))
+            if not part:  # the client has gone away
+                self.close_connection = True
+                return
             kept, left = (kept + part)[: 2**24], left - len(part)
         found = [f"{ROOT}.{number}" for number in range(1, 6) if f"{ROOT}.{number}\0".encode() in kept]
         self.server.posted.append(found)
