@@ -43,6 +43,10 @@ def labels_once(mouse: Mouse, grid: Grid) -> Labels:
     return labels
 
 
+# pydicom raises for values that DICOM does not allow, read or written
+pydicom.config.settings.writing_validation_mode = pydicom.config.RAISE
+pydicom.config.settings.reading_validation_mode = pydicom.config.RAISE
+
 setattr(Mouse, "labels_on", labels_once)  # noqa: B010 - an assignment is no method of that type
 
 gc.disable()  # until all is imported and collected: nothing of it is garbage, and looking for some takes a third of it
@@ -102,13 +106,6 @@ def interruptible() -> None:
     """Let processes that tests start hear Ctrl-C, also where this one was started in the background, and does not."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
-@pytest.fixture(autouse=True)
-def strict_pydicom(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let pydicom raise for values that DICOM does not allow, read or written."""
-    monkeypatch.setattr(pydicom.config.settings, "writing_validation_mode", pydicom.config.RAISE)
-    monkeypatch.setattr(pydicom.config.settings, "reading_validation_mode", pydicom.config.RAISE)
 
 
 def skip_or_fail(reason: str) -> None:

@@ -1,4 +1,4 @@
-"""A CT of 5 GiB: more than 32 bits count, and far more than the memory that a conversion may take.
+"""A CT of 4.3 GiB: more than 32 bits count, and far more than the memory that a conversion may take.
 
 The animal lies feet first and supine, so frames, which follow the normal, run from the last slice of the file to the
 first.
@@ -23,7 +23,7 @@ from conftest import Measures, skip_or_fail
 from helpers import LAST_RESORT_S, files_below, header_text
 from inveonimaging.dicom.modules.header_text import header_bytes
 
-COLUMNS, ROWS, SLICES = 1280, 1280, 1640
+COLUMNS, ROWS, SLICES = 1280, 1280, 1400
 PLANE = COLUMNS * ROWS * 2
 SEEN = [
     0,
@@ -40,7 +40,7 @@ SEEN = [
 ]  # where parts and 2^31, 2^32 bytes end, and between
 PARTS = [range(654), range(654, 1308), range(1308, SLICES)]  # 654 frames and their functional groups fit into 2 GiB
 LARGEST_MEMORY_MB = 400
-NEEDED_BYTES = 8e9
+NEEDED_BYTES = 7e9
 # runs a command and prints the largest memory that a process of it had, in the system's unit
 MEASURE = """
 import resource, subprocess, sys
@@ -78,8 +78,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
     shutil.rmtree(tmp_path)
 
 
-def test_a_ct_of_5_gib_becomes_a_concatenation_in_little_memory(folder: Path, measures: Measures) -> None:
-    assert (folder / "ct.img").stat().st_size > 5 * 2**30
+def test_a_ct_of_more_than_4_gib_becomes_a_concatenation_in_little_memory(folder: Path, measures: Measures) -> None:
+    assert (folder / "ct.img").stat().st_size > 4 * 2**30 + 2**28
     arguments = ["convert", str(folder / "ct.img"), str(folder / "out"), "--as", "enhanced"]
     start = time.perf_counter()
     done = subprocess.run(
@@ -89,10 +89,10 @@ def test_a_ct_of_5_gib_becomes_a_concatenation_in_little_memory(folder: Path, me
         text=True,
         timeout=10 * LAST_RESORT_S,
     )
-    measures.largest("time for a CT of 5 GiB, s", time.perf_counter() - start)
+    measures.largest("time for a CT of 4.3 GiB, s", time.perf_counter() - start)
     assert done.returncode == 0, done.stderr
     memory_mb = int(done.stderr.splitlines()[-1]) / PER_MB
-    measures.largest("memory for a CT of 5 GiB, MiB", memory_mb)
+    measures.largest("memory for a CT of 4.3 GiB, MiB", memory_mb)
     assert 10 < memory_mb < LARGEST_MEMORY_MB  # a Python with numpy has 10 and more
     check_parts(folder / "out", folder / "ct.img.hdr")
 

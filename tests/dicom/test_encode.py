@@ -23,7 +23,7 @@ from inveonimaging.dicom.encode import LT, ST, cs, da, dataset, ds, dt, lo, pn, 
 from inveonimaging.dicom.uids import IMPLEMENTATION_CLASS, ContentUids, RandomUids, UidPolicy
 
 HOSTILE = "\x1b[31mred\x1b[0m \\ back\nline\r\t\x00\u202eevil\ufeff\udc80"
-TEXTS = st.text() | st.text(st.characters(codec="latin-1"), max_size=200) | st.just(HOSTILE)
+TEXTS = st.text() | st.text(st.characters(max_codepoint=255), max_size=200) | st.just(HOSTILE)
 LENGTHS = {"LO": 64, "SH": 16, "ST": 1024, "LT": 10240}
 
 LINES: dict[str, Callable[[str], str]] = {

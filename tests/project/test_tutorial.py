@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import Result
 
-from helpers import CT, PET, ROOT, inveon, python
+from helpers import CT, PET, ROOT, draw_one_pixel, inveon, python
 from inveonimaging.phantom import PhantomScan, files, write_scan
 
 TUTORIAL = ROOT / "docs" / "start" / "tutorial.md"
@@ -40,17 +40,18 @@ class Walk:
 
 
 def coarse(scan: PhantomScan) -> PhantomScan:
-    """Return a scan with voxels of twice the size across, and four times along the slices."""
+    """Return a scan with voxels of twice the size across, and eight times along the slices."""
     (nx, ny, nz), (x, y, z) = scan.shape, scan.spacing_mm
-    return replace(scan, shape=(nx // 2, ny // 2, nz // 4), spacing_mm=(2 * x, 2 * y, 4 * z))
+    return replace(scan, shape=(nx // 2, ny // 2, nz // 8), spacing_mm=(2 * x, 2 * y, 8 * z))
 
 
 @pytest.fixture(scope="module")
 def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
-    """Run the tutorial, one command after the other, with a demo of fewer voxels; test_cli.py has the real one."""
+    """Run the tutorial, one command after the other, with a demo of fewer voxels and reports without pictures."""
     folder = tmp_path_factory.mktemp("tutorial")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(files, "STUDY", {name: coarse(scan) for name, scan in files.STUDY.items()})
+        draw_one_pixel(patch)
         patch.chdir(folder)
         return Walk(folder, {command: run(command) for command in commands_of(TUTORIAL)})
 
@@ -71,8 +72,8 @@ def test_the_tutorials_study_has_notes_only_and_is_ready_for_suv(walk: Walk) -> 
 
 def test_the_tutorials_conversion_has_a_file_for_each_slice_or_for_each_series(walk: Walk) -> None:
     names = sorted(path.relative_to(walk.folder).as_posix() for path in walk.folder.rglob("*.dcm"))
-    assert sum(name.startswith("mouse_dicom/1/CT-") for name in names) == 320 // 4  # slices of the CT
-    assert sum(name.startswith("mouse_dicom/2/PET-") for name in names) == 98 // 4 * 16  # slices and frames of the PET
+    assert sum(name.startswith("mouse_dicom/1/CT-") for name in names) == 320 // 8  # slices of the CT
+    assert sum(name.startswith("mouse_dicom/2/PET-") for name in names) == 98 // 8 * 16  # slices and frames of the PET
     assert [name for name in names if "enhanced" in name] == [
         "mouse_enhanced/1/CT-000001.dcm",
         "mouse_enhanced/2/PET-000001.dcm",
@@ -116,6 +117,7 @@ def test_the_readme_names_every_way_to_work() -> None:
     assert verbs == {"convert", "info", "check", "explain", "batch", "subjects", "report", "send", "verify"}
 
 
+@pytest.mark.usefixtures("blank")
 @pytest.mark.parametrize("command", README_COMMANDS)
 def test_every_command_of_the_readme_runs(here: Path, command: str) -> None:
     if command.startswith("python3"):

@@ -193,10 +193,7 @@ VALUES: dict[str, dict[str, str]] = {
 
 @pytest.mark.parametrize(
     ("wrapper", "name"),
-    [
-        *(("resource", "nothing"), ("scan", "texts"), ("session", "objects")),
-        *(("resource", "legacy"), ("scan", "objects"), ("session", "nothing")),
-    ],
+    [("resource", "nothing"), ("scan", "texts"), ("session", "objects"), ("resource", "legacy")],
 )
 def test_the_entry_point_runs_what_xnat_asks_for(
     image: Image, resource: Path, tmp_path: Path, wrapper: str, name: str

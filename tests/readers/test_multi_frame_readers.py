@@ -99,6 +99,18 @@ def orientation(request: pytest.FixtureRequest) -> Orientation:
     return code
 
 
+def in_turn(**scans: PhantomScan) -> pytest.MarkDecorator:
+    """Run a test with each scan in each orientation, in one form; the next scan has the other form there."""
+    return pytest.mark.parametrize(
+        ("scan", "orientation", "form"),
+        [
+            pytest.param(scan, code, MULTI_FRAME[(n + code // 2) % 2], id=f"{name} {code.name}")
+            for n, (name, scan) in enumerate(scans.items())
+            for code in Orientation
+        ],
+    )
+
+
 @pytest.fixture(params=MULTI_FRAME, ids=lambda form: form.value)
 def form(request: pytest.FixtureRequest) -> Form:
     return Form(request.param)
@@ -138,17 +150,19 @@ def check_volume(volume: highdicom.Volume, truth: Truth, frame: int) -> None:
         assert volume.array[tuple(near)] == pytest.approx(true, abs=half_slope(truth.values[frame]))
 
 
-def test_highdicom_reads_the_ct_at_its_place_with_its_values(
-    object_of: Made, orientation: Orientation, form: Form
+@in_turn(static=STATIC, ct=CT)
+def test_highdicom_reads_one_volume_at_its_place_with_its_values(
+    object_of: Made, scan: PhantomScan, orientation: Orientation, form: Form
 ) -> None:
-    made = object_of(replace(CT, orientation=orientation), form)
+    made = object_of(replace(scan, orientation=orientation), form)
     check_volume(highdicom.imread(made.file).get_volume(), made.truth, 0)
 
 
+@in_turn(dynamic=DYNAMIC)
 def test_highdicom_reads_each_time_frame_by_the_dimension_index(
-    object_of: Made, orientation: Orientation, form: Form
+    object_of: Made, scan: PhantomScan, orientation: Orientation, form: Form
 ) -> None:
-    made = object_of(replace(DYNAMIC, orientation=orientation), form, Policy.FRAME)
+    made = object_of(replace(scan, orientation=orientation), form, Policy.FRAME)
     found = list(volumes(made.file))
     assert len(found) == len(made.truth.frames)
     for frame, volume in enumerate(found):
@@ -199,9 +213,9 @@ def check_image(image: sitk.Image, truth: Truth, frame: int = 0) -> None:
         assert image[index] == pytest.approx(truth.values[frame, k, j, i], abs=half_slope(truth.values))
 
 
-@pytest.mark.parametrize("scan", [CT, STATIC], ids=["CT", "PET"])
+@in_turn(ct=CT, pet=STATIC)
 def test_simpleitk_reads_one_volume_at_its_place_with_its_values(
-    object_of: Made, orientation: Orientation, form: Form, scan: PhantomScan
+    object_of: Made, scan: PhantomScan, orientation: Orientation, form: Form
 ) -> None:
     made = object_of(replace(scan, orientation=orientation), form)
     check_image(sitk.ReadImage(str(made.file)), made.truth)
@@ -212,9 +226,9 @@ def test_simpleitk_reads_nm_at_its_place_with_its_values(object_of: Made, orient
     check_image(sitk.ReadImage(str(made.file)), made.truth)
 
 
-@pytest.mark.parametrize("scan", [DYNAMIC, GATED], ids=["dynamic", "gated"])
+@in_turn(dynamic=DYNAMIC, gated=GATED)
 def test_simpleitk_reads_all_time_frames_one_above_the_other(
-    object_of: Made, orientation: Orientation, form: Form, scan: PhantomScan
+    object_of: Made, scan: PhantomScan, orientation: Orientation, form: Form
 ) -> None:
     """Each as a volume at the place of the first one, once the slices above it are cut off."""
     made = object_of(replace(scan, orientation=orientation), form)
@@ -267,9 +281,9 @@ def check_nifti(image: nibabel.Nifti1Image, truth: Truth) -> None:
             assert values[(*near[:3], frame)] == pytest.approx(true, abs=half_slope(truth.values), rel=1e-6)
 
 
-@pytest.mark.parametrize("scan", [CT, STATIC, DYNAMIC, GATED], ids=["CT", "PET", "dynamic PET", "gated PET"])
+@in_turn(ct=CT, pet=STATIC, gated=GATED, dynamic=DYNAMIC)
 def test_dcm2niix_converts_it(
-    object_of: Made, tmp_path: Path, orientation: Orientation, form: Form, scan: PhantomScan
+    object_of: Made, tmp_path: Path, scan: PhantomScan, orientation: Orientation, form: Form
 ) -> None:
     made = object_of(replace(scan, orientation=orientation), form)
     image, sidecar = nifti(made.file, tmp_path / "nifti")
