@@ -10,20 +10,18 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pydicom.config
 import pytest
 from pydicom.dataset import Dataset
 from pynetdicom import _config, evt
-from pynetdicom.association import Association
 
 from helpers import assert_one_line_error, inveon
 from inveonimaging import TargetError
 from inveonimaging.sending import commitment, send
+from inveonimaging.sending.deadline import Deadline
 from servers import (
     NOBODY,
     QUICK,
@@ -200,46 +198,34 @@ def test_a_server_that_is_full_is_asked_again(files: list[Path], times: int) -> 
         assert (result.stopped, len(result.unsent)) == ("has too many connections now", 5)
 
 
-def test_the_answer_is_left_to_the_one_who_asked(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """pynetdicom's own thread must not take an answer, even if it does not pause as it should."""
+def test_an_association_that_the_server_ended_meanwhile_is_made_anew(files: list[Path]) -> None:
+    ended: list[str] = []
 
-    class Restless(threading.Event):
-        def wait(self, _timeout: float | None = None) -> bool:
-            """Pause for a moment only."""
-            time.sleep(0.002)
-            return True
+    def answer(event: evt.Event, found: str) -> Any:
+        if not ended:
+            ended.append(found)
+            threading.Timer(0.05, event.assoc.abort).start()
+        return 0x0000
 
-    made = Association.__init__
+    def pause(done: int, _total: int) -> None:
+        if done == 1:
+            time.sleep(0.3)
 
-    def restless(self: Association, *args: Any, **more: Any) -> None:
-        made(self, *args, **more)
-        self._reactor_checkpoint = Restless()
-        self._reactor_checkpoint.set()
-
-    with store() as server:
-        monkeypatch.setattr(Association, "__init__", restless)
-        result = send(files * 4, server.target, QUICK)
-        assert (result.is_complete, result.accepted) == (True, 5)
-        assert server.received == [uid(n) for n in range(1, 6)]  # no answer was lost, and none sent again for that
+    with store(answer) as server:
+        result = send(files, server.target, replace(QUICK, retries=0), pause)
+        assert result.is_complete, result
+        assert server.received == [uid(n) for n in range(1, 6)]
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [("send_c_echo", "broke off the connection"), ("send_n_action", "no commitment: broke off the connection")],
-)
-def test_an_association_that_ends_just_when_something_is_asked_is_one_line(
-    files: list[Path], monkeypatch: pytest.MonkeyPatch, name: str, expected: str
-) -> None:
-    asked = getattr(Association, name)
+def test_an_association_that_ends_just_when_a_commitment_is_asked_is_one_line(files: list[Path]) -> None:
+    def ended(event: evt.Event) -> Any:
+        event.assoc.abort()
+        return 0x0000, None
 
-    def ended(self: Association, *args: Any, **more: Any) -> Any:
-        self.abort()
-        return asked(self, *args, **more)
-
-    monkeypatch.setattr(Association, name, ended)
-    with store() as server:
+    with store(more=[(evt.EVT_N_ACTION, ended)]) as server:
         done = inveon("send", *files, server.target, "--commit")
     assert done.exit_code == 1
+    expected = "no commitment: broke off the connection; does it know this side's AE title?"
     assert done.stderr == f"error: {server.target}: {expected}\n"
 
 
@@ -255,7 +241,7 @@ def test_a_commitment_on_the_same_association(files: list[Path]) -> None:
         threading.Thread(target=answer_later, args=(event.assoc, report)).start()
         return 0x0000, None
 
-    def answer_later(association: Association, report: Dataset) -> None:
+    def answer_later(association: Any, report: Dataset) -> None:
         association.send_n_event_report(report, 2, "1.2.840.10008.1.20.1", "1.2.840.10008.1.20.1.1")
 
     with store(more=[(evt.EVT_N_ACTION, action)]) as server:
@@ -268,8 +254,7 @@ def test_a_commitment_on_the_same_association(files: list[Path]) -> None:
 
 
 def test_a_commitment_that_does_not_come_is_one_line(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    hasty = SimpleNamespace(monotonic=count(step=20).__next__)  # each look at the clock is 20 s later
-    monkeypatch.setattr(commitment, "time", hasty)
+    monkeypatch.setattr(commitment, "Deadline", lambda _seconds, reason: Deadline(0.3, reason))
     with store(more=[(evt.EVT_N_ACTION, lambda _event: (0x0000, None))]) as server:
         done = inveon("send", *files, server.target, "--commit")
     assert done.exit_code == 1

@@ -1,40 +1,43 @@
-"""Associations with a DICOM server through pynetdicom, with guard rails: made, or the reason why not.
+"""Associations with a DICOM server: made, or the reason why not.
 
-pynetdicom 3.0 reads ahead of the network without limit, waits for ever for a peer that stops to read, leaves sockets
-open that the peer has closed, and its own thread, which serves what the server asks, takes the server's answers now and
-then. Here what waits to be sent is bounded, silence has an end, sockets are closed, and answers are left alone. It
-reports failures in logs only, so a connection that fails is tried once more by hand, to learn why.
+pynetdicom negotiates: it writes and reads the units in which an association is proposed and accepted. The connection is
+of this package: pynetdicom's own waits for ever for half a unit, holds in memory what a server says is to come, and
+takes any answer for the one that was asked for.
 """
 
 from __future__ import annotations
 
 import contextlib
-import queue
 import socket
 import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pydicom.uid import UID
-from pynetdicom import AE, evt
-from pynetdicom.association import Association
-from pynetdicom.pdu_primitives import P_DATA
+from pynetdicom import PYNETDICOM_IMPLEMENTATION_UID, PYNETDICOM_IMPLEMENTATION_VERSION
+from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ
+from pynetdicom.pdu_primitives import (
+    A_ASSOCIATE,
+    ImplementationClassUIDNotification,
+    ImplementationVersionNameNotification,
+    MaximumLengthNotification,
+)
 from pynetdicom.presentation import PresentationContext, build_context
 
 from inveonimaging.errors import TargetError
+from inveonimaging.sending.deadline import of_answer
+from inveonimaging.sending.messages import Association, Field, Serve, Tag, refuse
 from inveonimaging.sending.result import LostError
 from inveonimaging.sending.target import DicomTarget
 from inveonimaging.sending.tls import why
+from inveonimaging.sending.wire import LONGEST_PDU, OVER, STRANGE, Kind, Wire
 
 VERIFICATION = UID("1.2.840.10008.1.1")  # PS3.4 A.4
 MOST_CONTEXTS = 128  # PS3.8 9.3.2.2: odd numbers from 1 to 255
+APPLICATION_CONTEXT = UID("1.2.840.10008.3.1.1.1")  # PS3.7 A.2.1
 _TRANSIENT = 2  # PS3.8 9.3.4
-_WAITING = 64  # PDUs that wait to be sent, of 16 KiB most often
-_TICK_S = 1.0
-OVER = "broke off the connection"
-
-Handlers = Sequence[tuple[Any, ...]]
+_REJECTION = 4  # bytes
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class Server:
     Attributes:
         target: its address and the AE titles.
         tls: what encrypts, and the name that the server's certificate must have; None for no encryption.
-        timeout_s: how long it may be silent.
+        timeout_s: how long it may take to answer.
     """
 
     target: DicomTarget
@@ -52,184 +55,147 @@ class Server:
     timeout_s: float
 
 
-class Link:
-    """An association that was requested; `is_established` says whether it was made and still is.
+def connect(server: Server, contexts: Sequence[PresentationContext], serve: Serve = refuse) -> Association:
+    """Make an association; it may be one in which the server accepted none of the contexts.
 
     Args:
         server: to be reached.
-        contexts: presentation contexts.
-        handlers: for what the server asks.
-
-    Raises:
-        OSError: the server cannot be reached.
-    """
-
-    def __init__(self, server: Server, contexts: Sequence[PresentationContext], handlers: Handlers = ()) -> None:
-        self._sockets: list[socket.socket] = []
-        target = server.target
-        entity = AE(target.calling)
-        entity.acse_timeout = entity.dimse_timeout = entity.connection_timeout = server.timeout_s
-        entity.network_timeout = None  # of idle associations
-        self.association: Association = entity.associate(
-            target.host,
-            target.port,
-            list(contexts),
-            target.called,
-            tls_args=server.tls,
-            evt_handlers=[*handlers, (evt.EVT_CONN_OPEN, self._opened), (evt.EVT_PDU_SENT, _acknowledge)],
-        )
-        if self.association.is_established:
-            outbox = _Outbox(self.association, server.timeout_s)  # nothing is under way yet
-            self.association.dul.to_provider_queue = outbox
-            self.association.bind(evt.EVT_CONN_CLOSE, outbox.close)
-            _leave_answers(self.association)
-
-    @property
-    def is_established(self) -> bool:
-        """Whether it was made, and is not over."""
-        return bool(self.association.is_established)
-
-    def end(self) -> None:
-        """Release it if it is established and nothing is under way, else abort it."""
-        with contextlib.suppress(Exception):  # whatever is left of it
-            if self.association.is_established and not self.association.dul.to_provider_queue.qsize():
-                self.association.release()
-        self.drop()
-
-    def drop(self) -> None:
-        """End it at once, and its threads, also if the server has stopped to read."""
-        for each in self._sockets:
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-        with contextlib.suppress(Exception):
-            if self.association.dul.is_alive() and not self.association.is_released:
-                self.association.abort()
-        for each in self._sockets:
-            with contextlib.suppress(OSError):
-                each.close()
-
-    def _opened(self, event: evt.Event) -> None:
-        """Keep the socket, and send small packets at once: a request ends with one."""
-        held = event.assoc.dul.socket
-        if held is not None and held.socket is not None:
-            self._sockets.append(held.socket)
-            held.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-class _Outbox(queue.Queue[Any]):
-    """What waits to be sent: a few PDUs of data, and none once the connection is over."""
-
-    def __init__(self, association: Association, silence_s: float) -> None:
-        super().__init__()
-        self._association, self._silence_s, self._is_over = association, silence_s, False
-
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        if isinstance(item, P_DATA):
-            self._wait_for_room()
-        super().put(item, block, timeout)
-
-    def close(self, _event: object = None) -> None:
-        """Let nobody wait any longer."""
-        with self.not_full:
-            self._is_over = True
-            self.not_full.notify_all()
-
-    def _wait_for_room(self) -> None:
-        silent_s = 0.0
-        with self.not_full:
-            while len(self.queue) >= _WAITING and not self._is_over:
-                silent_s = 0.0 if self.not_full.wait(_TICK_S) else silent_s + _TICK_S
-                if silent_s >= self._silence_s:
-                    raise LostError(f"took no data for {self._silence_s:g} s")
-                self._is_over = self._is_over or not self._association.dul.is_alive()
-            if self._is_over:
-                raise LostError(OVER)
-
-
-@contextlib.contextmanager
-def asking() -> Iterator[None]:
-    """Say so if an association is over just when something is asked; LostError."""
-    try:
-        yield
-    except RuntimeError as error:  # pynetdicom's
-        raise LostError(OVER, while_connecting=True) from error
-
-
-def _leave_answers(association: Association) -> None:
-    """Leave answers to the one who asked: pynetdicom's own thread takes one now and then, and drops it.
-
-    It is to pause while a request is under way, but goes on if it looks just before it is paused. What it may take is
-    a request of the server's.
-    """
-    dimse = association.dimse
-    take = dimse.get_msg
-
-    def get_msg(block: bool = False) -> Any:
-        message = dimse.peek_msg()[1]
-        if block or (message is not None and message.is_valid_request):
-            return take(block)
-        return None, None
-
-    dimse.get_msg = get_msg  # type: ignore[method-assign]
-
-
-def _acknowledge(event: evt.Event) -> None:
-    """Acknowledge at once what comes: servers whose answer is two packets wait 40 ms for it otherwise. Linux only."""
-    option = getattr(socket, "TCP_QUICKACK", None)
-    held = event.assoc.dul.socket
-    if option is not None and held is not None and held.socket is not None:
-        with contextlib.suppress(OSError):
-            held.socket.setsockopt(socket.IPPROTO_TCP, option, 1)
-
-
-# Made, or why not.
-
-
-def connect(server: Server, contexts: Sequence[PresentationContext], handlers: Handlers = ()) -> Link:
-    """Make an association; it may be one in which the server accepted none of the contexts, and which is over.
+        contexts: that are proposed, at most 128.
+        serve: what answers the server's requests.
 
     Raises:
         TargetError: the server does not want it; there is no use in trying again.
         LostError: it is not there, or not ready.
     """
+    wire = Wire(_connection(server), server.timeout_s)
     try:
-        link = Link(server, contexts, handlers)
-    except OSError as error:
-        raise LostError(_why_not(server) or str(error), while_connecting=True) from error
-    if link.is_established:
-        return link
-    link.end()
-    answer = link.association.acceptor.primitive
-    if link.association.is_rejected and answer is not None:
-        reason = _rejection(server.target, int(answer.result_source or 0), int(answer.diagnostic or 0))
-        if answer.result == _TRANSIENT:
-            raise LostError(reason, while_connecting=True)
-        raise TargetError(reason, path=str(server.target))
-    if answer is None or answer.result != 0:
-        missing = "a certificate of this side (--tls-cert, --tls-key)" if server.tls else "TLS (--tls)"
-        silent = f"ended the connection without an answer; is it a DICOM port, and does it want {missing}?"
-        raise LostError(_why_not(server) or silent, while_connecting=True)
-    return link
+        return _associated(wire, server, contexts, serve)
+    except LostError as lost:
+        wire.abort()
+        reason = _no_answer(server) if lost.reason in {OVER, STRANGE} else lost.reason
+        raise LostError(reason, while_connecting=True) from lost
+    except BaseException:
+        wire.abort()
+        raise
+
+
+def _associated(wire: Wire, server: Server, contexts: Sequence[PresentationContext], serve: Serve) -> Association:
+    for number, context in enumerate(contexts):
+        context.context_id = 2 * number + 1
+    deadline = of_answer(server.timeout_s)
+    wire.send(Kind.REQUEST, _request(server.target, contexts), deadline)
+    kind, body = wire.read(deadline)
+    if kind is Kind.REJECT:
+        raise _rejected(server.target, body)
+    if kind is not Kind.ACCEPT:
+        raise LostError(STRANGE)
+    proposed = {each.context_id: (str(each.abstract_syntax), set(each.transfer_syntax)) for each in contexts}
+    accepted: dict[int, tuple[str, str]] = {}
+    try:
+        answer = proposed_or_accepted(A_ASSOCIATE_AC(), Kind.ACCEPT, body)
+        for each in answer.presentation_context_definition_results_list:
+            abstract, syntaxes = proposed[each.context_id]
+            if each.result == 0 and each.transfer_syntax[0] in syntaxes:
+                accepted[int(each.context_id or 0)] = (abstract, str(each.transfer_syntax[0]))
+        longest_pdu = longest_of(answer)
+    except Exception as error:
+        raise LostError(STRANGE) from error
+    return Association(wire, accepted, longest_pdu, server.timeout_s, serve)
+
+
+def _request(target: DicomTarget, contexts: Sequence[PresentationContext]) -> bytes:
+    primitive = A_ASSOCIATE()
+    primitive.calling_ae_title, primitive.called_ae_title = target.calling, target.called
+    primitive.presentation_context_definition_list = list(contexts)
+    return body_of(A_ASSOCIATE_RQ, primitive)
+
+
+def body_of(unit: type[Any], primitive: A_ASSOCIATE, more: Sequence[Any] = ()) -> bytes:
+    """Return what follows the length of a unit that proposes or accepts an association.
+
+    Args:
+        unit: its kind.
+        primitive: its AE titles and presentation contexts.
+        more: user information that is not in each of them.
+    """
+    length, uid, version = (
+        MaximumLengthNotification(),
+        ImplementationClassUIDNotification(),
+        ImplementationVersionNameNotification(),
+    )
+    length.maximum_length_received = LONGEST_PDU
+    uid.implementation_class_uid = UID(PYNETDICOM_IMPLEMENTATION_UID)
+    version.implementation_version_name = PYNETDICOM_IMPLEMENTATION_VERSION
+    primitive.application_context_name = APPLICATION_CONTEXT
+    primitive.user_information = [length, uid, version, *more]
+    return bytes(unit(primitive).encode()[6:])
+
+
+def proposed_or_accepted(unit: Any, kind: Kind, body: bytes) -> A_ASSOCIATE:
+    """Return what a unit proposes or accepts; any error, if it is damaged."""
+    unit.decode(bytes([kind, 0]) + len(body).to_bytes(4, "big") + body)
+    return unit.to_primitive()  # type: ignore[no-any-return]
+
+
+def longest_of(primitive: A_ASSOCIATE) -> int:
+    """Return how many bytes the other side takes at a time; 0 for any number."""
+    lengths = [each for each in primitive.user_information if isinstance(each, MaximumLengthNotification)]
+    return int(lengths[0].maximum_length_received) if lengths else 0
 
 
 def echo(server: Server) -> None:
     """Ask the server whether it is there (C-ECHO); as `connect`."""
-    link = connect(server, [build_context(VERIFICATION)])
-    if not link.is_established:
-        return  # it is there, but answers no C-ECHO
+    association = connect(server, [build_context(VERIFICATION)])
+    context = association.context_of(VERIFICATION)
+    if context is None:
+        association.end()  # it is there, but answers no C-ECHO
+        return
     try:
-        with asking():
-            status = link.association.send_c_echo()
-        if "Status" not in status:
-            raise LostError("did not answer C-ECHO", while_connecting=True)
-        if status.Status:
-            raise TargetError(f"answered C-ECHO with status {status.Status:04X}", path=str(server.target))
-    finally:
-        link.end()
+        answer = association.ask(context, Field.C_ECHO, {Tag.AFFECTED_CLASS: VERIFICATION})
+    except LostError as lost:
+        association.drop()
+        raise LostError(f"{lost.reason} (C-ECHO)", while_connecting=True) from lost
+    except BaseException:
+        association.drop()
+        raise
+    association.end()
+    if status := answer.number(Tag.STATUS):
+        raise TargetError(f"answered C-ECHO with status {status:04X}", path=str(server.target))
 
 
-def _rejection(target: DicomTarget, source: int, diagnostic: int) -> str:
+# Why not.
+
+
+def _connection(server: Server) -> socket.socket:
+    """Return a connection, encrypted if it is to be; LostError."""
+    is_encrypted = server.tls is not None
+    name = server.tls[1] if server.tls else ""
+    try:
+        plain = socket.create_connection((server.target.host, server.target.port), server.timeout_s)
+        if server.tls is None:
+            return plain
+        with contextlib.ExitStack() as stack:
+            stack.callback(plain.close)
+            encrypted = server.tls[0].wrap_socket(plain, server_hostname=name)
+            stack.pop_all()
+            return encrypted
+    except ssl.SSLError as error:
+        raise LostError(why(error, name), while_connecting=True) from error
+    except OSError as error:
+        reason = _no_connection(error, server.timeout_s, is_encrypted=is_encrypted)
+        raise LostError(reason, while_connecting=True) from error
+
+
+def _no_answer(server: Server) -> str:
+    missing = "a certificate of this side (--tls-cert, --tls-key)" if server.tls else "TLS (--tls)"
+    return f"ended the connection without an answer; is it a DICOM port, and does it want {missing}?"
+
+
+def _rejected(target: DicomTarget, body: bytes) -> Exception:
     """Return what a rejection means (PS3.8 9.3.4)."""
+    if len(body) != _REJECTION:
+        return LostError(STRANGE)
+    _, result, source, diagnostic = body
     reasons = {
         (1, 3): f"does not know the calling AE title {target.calling}; let its administrator enter it, or give another",
         (1, 7): f"is not called {target.called}; give the AE title by which it is configured",
@@ -237,21 +203,8 @@ def _rejection(target: DicomTarget, source: int, diagnostic: int) -> str:
         (3, 2): "has too many connections now",
     }
     unknown = f"rejected the association (source {source}, reason {diagnostic}); ask its administrator"
-    return reasons.get((source, diagnostic), unknown)
-
-
-def _why_not(server: Server) -> str:
-    """Return why no connection comes about, or nothing if one does."""
-    name = server.tls[1] if server.tls else ""
-    try:
-        with socket.create_connection((server.target.host, server.target.port), server.timeout_s) as plain:
-            if server.tls:
-                server.tls[0].wrap_socket(plain, server_hostname=name).close()
-    except ssl.SSLError as error:
-        return why(error, name)
-    except OSError as error:
-        return _no_connection(error, server.timeout_s, is_encrypted=server.tls is not None)
-    return ""
+    reason = reasons.get((source, diagnostic), unknown)
+    return LostError(reason) if result == _TRANSIENT else TargetError(reason, path=str(target))
 
 
 def _no_connection(error: OSError, timeout_s: float, *, is_encrypted: bool) -> str:

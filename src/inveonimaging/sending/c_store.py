@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from itertools import count
+import io
+import os
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
 
 from pydicom import dcmread
-from pydicom.dataset import Dataset
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
 )
-from pynetdicom import _config
-from pynetdicom.association import Association
+from pynetdicom.dsutils import encode, split_dataset
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.status import code_to_category
 
 from inveonimaging.errors import printable
-from inveonimaging.sending.association import MOST_CONTEXTS, OVER, Link, Server, connect, echo
+from inveonimaging.sending.association import MOST_CONTEXTS, Server, connect, echo
+from inveonimaging.sending.messages import Association, Elements, Field, Tag
 from inveonimaging.sending.result import Fate, Item, LostError, Verdict
 from inveonimaging.sending.status import coded
 
@@ -27,7 +28,7 @@ Pair = tuple[str, str]
 """SOP Class UID and Transfer Syntax UID."""
 
 _CONVERTIBLE = {ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian}  # without touching a value: PS3.5 10.1
-_LAST_ID = 65535
+_LOW = 2  # priority: PS3.7 9.1.1.1.6
 
 
 class Storer:
@@ -41,11 +42,10 @@ class Storer:
     def __init__(self, server: Server, items: Sequence[Item]) -> None:
         self._server = server
         self._groups = _groups(items)
-        self._link: Link | None = None
+        self._association: Association | None = None
         self._negotiated: set[Pair] = set()
         self._is_heard = False  # whether the server ever answered C-STORE
         self._broken = 0
-        self._ids = count(1)
 
     def batches(self, items: Sequence[Item]) -> Iterator[list[Item]]:
         """Yield what is sent at a time: one item, those of one association together."""
@@ -65,9 +65,9 @@ class Storer:
             TargetError: the server does not want this side at all.
         """
         (item,) = batch
-        link = self._open((item.sop_class, item.syntax))
+        association = self._open((item.sop_class, item.syntax))
         try:
-            return [self._store(link.association, item)]
+            return [self._store(association, item)]
         except OSError as error:  # of the file; some of it may be on its way
             self._drop()
             return [Verdict(item, Fate.FAILED, f"cannot be read: {error.strerror or error}")]
@@ -84,56 +84,57 @@ class Storer:
 
     def close(self) -> None:
         """End the association."""
-        if self._link is not None:
-            self._link.end()
-        self._link = None
+        if self._association is not None:
+            self._association.end()
+        self._association = None
 
     def _drop(self) -> None:
-        if self._link is not None:
-            self._link.drop()
-        self._link = None
+        if self._association is not None:
+            self._association.drop()
+        self._association = None
 
-    def _open(self, pair: Pair) -> Link:
+    def _open(self, pair: Pair) -> Association:
         """Return an association in which the contexts of a pair were negotiated, a new one if need be."""
-        link = self._link
-        is_over = link is not None and not link.is_established and bool(link.association.accepted_contexts)
-        if link is None or pair not in self._negotiated or is_over:
+        association = self._association
+        if association is not None and not association.wire.is_quiet:  # the server has ended it meanwhile
+            self._drop()
+        if self._association is None or pair not in self._negotiated:
             self.close()
             group = next(group for group in self._groups if pair in group)
-            link = self._link = connect(self._server, _contexts(group))
+            self._association = connect(self._server, _contexts(group))
             self._negotiated = set(group)
-        return link
+        return self._association
 
     def _store(self, association: Association, item: Item) -> Verdict:
-        accepted = {(str(each.abstract_syntax), str(each.transfer_syntax[0])) for each in association.accepted_contexts}
-        if (item.sop_class, item.syntax) in accepted:
-            return self._stored(association, item, None)
-        if item.syntax in _CONVERTIBLE and (item.sop_class, str(ImplicitVRLittleEndian)) in accepted:
-            try:
-                dataset = dcmread(item.path)
-            except Exception as error:  # noqa: BLE001 - pydicom raises all sorts of errors for damaged files
-                return Verdict(item, Fate.FAILED, f"is damaged: {error}")
-            return self._stored(association, item, dataset)
-        return Verdict(item, Fate.FAILED, _why_refused(item, accepted))
-
-    def _stored(self, association: Association, item: Item, dataset: Dataset | None) -> Verdict:
-        """Send a dataset, or else the file's bytes part by part, without decoding them."""
-        number = next(self._ids) % _LAST_ID + 1
-        before, _config.STORE_SEND_CHUNKED_DATASET = _config.STORE_SEND_CHUNKED_DATASET, dataset is None
+        context = association.context_of(item.sop_class, item.syntax)
+        if context is not None:
+            with item.path.open("rb") as file:
+                _, offset = split_dataset(item.path)
+                file.seek(offset)
+                return self._stored(association, item, context, file, os.fstat(file.fileno()).st_size - offset)
+        context = association.context_of(item.sop_class, ImplicitVRLittleEndian)
+        if context is None or item.syntax not in _CONVERTIBLE:
+            return Verdict(item, Fate.FAILED, _why_refused(item, is_class_taken=context is not None))
         try:
-            status = association.send_c_store(item.path if dataset is None else dataset, msg_id=number)
-        except (RuntimeError, ValueError, AttributeError) as error:
-            if not association.is_established:
-                raise LostError(OVER) from error
-            return Verdict(item, Fate.FAILED, f"cannot be sent: {error}")
-        finally:
-            _config.STORE_SEND_CHUNKED_DATASET = before
-        if "Status" not in status:
-            raise LostError("broke off the connection, or gave no answer in time")
+            content = encode(dcmread(item.path), True, True)
+        except Exception as error:  # noqa: BLE001 - pydicom raises all sorts of errors for damaged files
+            return Verdict(item, Fate.FAILED, f"is damaged: {error}")
+        if content is None:
+            return Verdict(item, Fate.FAILED, "is damaged: it cannot be converted to Implicit VR Little Endian")
+        return self._stored(association, item, context, io.BytesIO(content), len(content))
+
+    def _stored(self, association: Association, item: Item, context: int, data: BinaryIO, size: int) -> Verdict:
+        """Send a data set as it is, part by part."""
+        what: Elements = {
+            Tag.AFFECTED_CLASS: item.sop_class,
+            Tag.AFFECTED_INSTANCE: item.uid,
+            Tag.PRIORITY: _LOW,
+        }
+        answer = association.ask(context, Field.C_STORE, what, data, size)
         self._is_heard = True
-        code = int(status.Status)
+        code = answer.number(Tag.STATUS) or 0
         category = code_to_category(code)
-        reason = coded("status", code, printable(status.get("ErrorComment") or ""))
+        reason = coded("status", code, printable(answer.text(Tag.COMMENT)))
         if category == "Success":
             return Verdict(item, Fate.ACCEPTED)
         if category == "Warning":
@@ -160,9 +161,9 @@ def _contexts(pairs: Sequence[Pair]) -> list[PresentationContext]:
     return [build_context(UID(each), UID(syntax)) for each, syntax in dict.fromkeys([*pairs, *fallback])]
 
 
-def _why_refused(item: Item, accepted: Collection[Pair]) -> str:
+def _why_refused(item: Item, *, is_class_taken: bool) -> str:
     name, syntax = named(item.sop_class), named(item.syntax)
-    if (item.sop_class, str(ImplicitVRLittleEndian)) not in accepted:
+    if not is_class_taken:
         return f"the server does not take {name}; let its administrator allow it, or convert to another form (--as)"
     return f"the server does not take {name} in {syntax}; convert without --compress, or let it allow that"
 

@@ -15,10 +15,11 @@ class Deadline:
     Args:
         seconds: from now.
         reason: what is said of the server then.
+        is_final: whether nothing more is sent then.
     """
 
-    def __init__(self, seconds: float, reason: str) -> None:
-        self._reason = reason
+    def __init__(self, seconds: float, reason: str, *, is_final: bool = False) -> None:
+        self._reason, self._is_final = reason, is_final
         self._end = time.monotonic() + seconds
 
     def left_s(self) -> float:
@@ -29,17 +30,13 @@ class Deadline:
         """
         left = self._end - time.monotonic()
         if left <= 0:
-            raise self.lost()
+            raise LostError(self._reason, while_connecting=self._is_final)
         return left
 
-    def lost(self) -> LostError:
-        """Return what is to be raised if it has come."""
-        return LostError(self._reason, while_connecting=True)
 
-
-def of_answer(timeout_s: float) -> Deadline:
+def of_answer(timeout_s: float, *, is_final: bool = False) -> Deadline:
     """Return until when a whole answer must be there: however it dribbles, it is waited for no longer than silence."""
-    return Deadline(timeout_s, f"gave no answer within {timeout_s:g} s")
+    return Deadline(timeout_s, f"gave no answer within {timeout_s:g} s", is_final=is_final)
 
 
 def of_data(timeout_s: float, size: int) -> Deadline:

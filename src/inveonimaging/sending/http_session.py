@@ -160,7 +160,7 @@ def _pool_of(kind: type[HTTPConnectionPool], timeout_s: float) -> type[HTTPConne
     class Measured(http.client.HTTPResponse):
         def __init__(self, sock: socket.socket, *args: Any, **more: Any) -> None:
             super().__init__(sock, *args, **more)  # once the request is sent
-            self.fp = io.BufferedReader(_Meter(sock, self.fp.detach(), of_answer(timeout_s)))
+            self.fp = io.BufferedReader(_Meter(sock, self.fp.detach(), of_answer(timeout_s, is_final=True)))
 
     connection = type("Connection", (kind.ConnectionCls,), {"response_class": Measured})
     return type("Pool", (kind,), {"ConnectionCls": connection})

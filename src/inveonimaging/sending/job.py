@@ -241,10 +241,9 @@ def _deliver(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep warnings back: pydicom's, of what a server answers, and of sockets that pynetdicom does not close."""
+    """Keep pydicom's warnings back, of what a server answers."""
     with warnings.catch_warnings():
-        for category in (UserWarning, ResourceWarning):
-            warnings.simplefilter("ignore", category)
+        warnings.simplefilter("ignore", UserWarning)
         yield
 
 
