@@ -56,6 +56,11 @@ def plain(value: float, digits: int = 6) -> str:
     return _without_exponent(f"{value:.{digits}g}")
 
 
+def counted(count: int, one: str, several: str | None = None) -> str:
+    """Return a number of things: 1 file, 2 files; the plural of most words has an s."""
+    return f"{count} {one if count == 1 else several or f'{one}s'}"
+
+
 def _without_exponent(text: str) -> str:
     """Return a number without an exponent; beyond usual sizes as it is."""
     if "e" not in text.lower() or not _PLAIN_LOWEST <= abs(Decimal(text)) < _PLAIN_HIGHEST:

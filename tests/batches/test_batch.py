@@ -163,7 +163,7 @@ def test_links_hidden_folders_and_the_output_are_left_aside(root: Path, small: P
     studies, unread, passed = planned(root, root / "dicom")
     assert [each.output for each in studies] == ["a", "a/deep/er", "b"]
     assert unread == []
-    assert passed == SkippedCounts(hidden=2, links=2, halves=1)
+    assert passed == SkippedCounts(hidden=2, links=2, halves=1, first_half=root / "half" / "m1.ct.img")
 
 
 @posix

@@ -737,6 +737,13 @@ DICOM: dict[str, tuple[Callable[[Any, int], None], str, str, State, SuvVerdict]]
         State.DOUBTFUL,
         SuvVerdict.DOUBTFUL,
     ),
+    "no time of injection, and none of its time alone": (
+        put(RadiopharmaceuticalStartDateTime=None, RadiopharmaceuticalStartTime=None),
+        "injection-time-unknown",
+        "Radiopharmaceutical Start Time",
+        State.MISSING,
+        SuvVerdict.NOT_READY,
+    ),
     "time of injection alone, of the day before": (
         put(RadiopharmaceuticalStartDateTime=None, RadiopharmaceuticalStartTime="231500"),
         "injection-after-end",
@@ -784,6 +791,36 @@ def test_decay_corrected_to_the_injection_is_ready(tmp_path: Path) -> None:
     assert checked.suv is not None
     assert checked.suv.verdict is SuvVerdict.READY
     assert checked.suv.suv_per_bqml == pytest.approx(24.6 / 7.03e6, rel=1e-9)  # the dose is not decayed
+
+
+def test_an_empty_start_time_is_not_called_present(tmp_path: Path) -> None:
+    checked = altered(written(tmp_path), put(RadiopharmaceuticalStartTime=""))
+    found = row(checked, "Radiopharmaceutical Start Time")
+    assert (found.state.value, found.value) == ("not needed", "")  # the one with a date is there
+    assert checked.suv is not None
+    assert checked.suv.verdict is SuvVerdict.READY
+
+
+def test_what_is_missing_is_told_once(tmp_path: Path) -> None:
+    study = write_small_study(tmp_path / "in")
+    for path in study.glob("*.hdr"):
+        path.write_bytes(re.sub(rb"\nsubject_weight .*", b"", path.read_bytes()))
+    output = inveon("check", study).stdout
+    assert output.count("the weight is missing") == 1
+    [line] = (line for line in output.splitlines() if "Patient's Weight" in line)
+    assert [cell.strip() for cell in line.strip("│").split("│")] == ["Patient's Weight", "missing", "weight-unknown"]
+
+
+def test_quantities_are_in_the_units_of_the_other_commands(tmp_path: Path) -> None:
+    found = check_pair_rows(tmp_path)
+    assert (found["Radionuclide Total Dose"], found["Patient's Weight"]) == ("7.03 MBq", "24.6 g")
+
+
+def check_pair_rows(folder: Path) -> dict[str, str]:
+    write_scan(folder / "a.pet.img", PET)
+    checked = checked_pair(pair_of(folder / "a.pet.img"), NOW)
+    assert checked.suv is not None
+    return {row.attribute: row.value for row in checked.suv.rows}
 
 
 def test_time_of_injection_alone_is_one_of_the_day_of_the_scan(tmp_path: Path) -> None:

@@ -62,11 +62,41 @@ def test_what_is_told_stands_in_groups(study: Path) -> None:
     assert told["Animal"]["Subject"] == "M0042"
     assert told["Animal"]["Strain"] == "C57BL/6J"
     assert told["Animal"]["Weight"] == "24.6 g"
-    assert told["Tracer"]["Dose"] == "7.03 MBq at 2014-06-17 13:51:37"
+    assert told["Tracer"]["Dose"] == "7.03 MBq"
+    assert told["Tracer"]["Injected"] == "2014-06-17 13:51:37"
     assert told["Tracer"]["Half-life"] == "6586.2 s"
     assert told["Scan"]["Frames"] == "2, 0 to 60 s"
     assert told["Image"]["Size"] == "28 x 28 x 54 mm"  # 8 x 3.5, 7 x 4, 6 x 9
     assert told["Findings"] == {"Found": "nothing"}
+
+
+def test_what_suv_needs_and_is_not_given_is_told(tmp_path: Path) -> None:
+    """The scanner's console lets dose, injection time and weight empty; a CT needs none of them."""
+    nothing = replace(PET, tracer=replace(PET.tracer, dose=None), subject=replace(PET.subject, weight=None))
+    write_scan(tmp_path / "a.pet.img", nothing)
+    header = tmp_path / "a.pet.img.hdr"
+    header.write_bytes(re.sub(rb"injection_time .*", b"", header.read_bytes()))
+    told = facts(inveon("info", tmp_path / "a.pet.img").stdout)
+    missing = "not given: no SUV"
+    assert (told["Animal"]["Weight"], told["Tracer"]["Dose"], told["Tracer"]["Injected"]) == (missing,) * 3
+    write_scan(tmp_path / "b.ct.img", replace(CT, subject=nothing.subject))
+    write_scan(tmp_path / "c.pet.img", replace(PET, subject=nothing.subject))
+    told = facts(inveon("info", tmp_path, columns=60).stdout)
+    assert told["a.pet.img"]["Dose, weight"] == "no dose and no weight and no injection time: no SUV"
+    assert told["c.pet.img"]["Dose, weight"] == "7.03 MBq, no weight: no SUV"
+    assert "Dose, weight" not in told["b.ct.img"]
+    assert "Weight" not in facts(inveon("info", tmp_path / "b.ct.img").stdout)["Animal"]
+
+
+def test_a_posture_that_is_only_assumed_has_question_marks(tmp_path: Path) -> None:
+    write_scan(tmp_path / "a.img", SCANS["unknown posture"])
+    told = facts(inveon("info", tmp_path / "a.img").stdout)["Image"]["Orientation"]
+    assert told == "not known, placed as feet first, supine (+x R?, +y P?, +z H?)"
+
+
+def test_a_mu_map_is_called_so(tmp_path: Path) -> None:
+    write_scan(tmp_path / "a.img", SCANS["mu map"])
+    assert facts(inveon("info", tmp_path / "a.img").stdout)["Scan"]["Kind"].startswith("mu map")
 
 
 def test_a_ct_has_x_rays_and_no_tracer(study: Path) -> None:
@@ -122,11 +152,11 @@ def test_a_long_name_is_folded_and_not_cut(tmp_path: Path) -> None:
 
 
 def test_a_wide_terminal_has_one_line_for_each_file(study: Path) -> None:
-    lines = inveon("info", study, columns=140).stdout.splitlines()
+    lines = inveon("info", study, columns=160).stdout.splitlines()
     assert len([line for line in lines if "m1." in line]) == 2
     (ct,) = (line for line in lines if "m1.ct.img" in line)
     cells = [cell.strip() for cell in ct.strip("│").split("│")]
-    assert cells[1:] == ["CT", "M0042", "2014-06-17 13:31:44", "8 x 7 x 6", "3.5 x 4 x 9", "1", "HU", "1 note"]
+    assert cells[1:] == ["CT", "M0042", "2014-06-17 13:31:44", "", "8 x 7 x 6", "3.5 x 4 x 9", "1", "HU", "1 note"]
 
 
 def test_colours_are_for_terminals_and_for_those_who_want_them(study: Path) -> None:

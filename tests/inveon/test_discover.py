@@ -11,7 +11,9 @@ import pytest
 
 from helpers import inveon, write_small_study
 from inveonimaging.errors import InputError
+from inveonimaging.inveon import pairs as module
 from inveonimaging.inveon.pairs import Folder, Foreign, Pair, pair_of, scan_folder
+from inveonimaging.study.reading import read_study
 
 
 def made(folder: Path, *names: str) -> Path:
@@ -160,11 +162,11 @@ def test_a_relative_path_stays_relative(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("a.img", "has no header beside it, expected a.img.hdr"),
-        ("a.IMG", "has no header beside it, expected a.IMG.hdr"),
-        ("a.img.hdr", "has no data file beside it, expected a.img"),
-        ("a.hdr", "has no data file beside it, expected a.img"),
-        ("a.HDR", "has no data file beside it, expected a.img"),
+        ("a.img", "half of a pair: its header is missing, expected a.img.hdr"),
+        ("a.IMG", "half of a pair: its header is missing, expected a.IMG.hdr"),
+        ("a.img.hdr", "half of a pair: its data file is missing, expected a.img"),
+        ("a.hdr", "half of a pair: its data file is missing, expected a.img"),
+        ("a.HDR", "half of a pair: its data file is missing, expected a.img"),
         ("a.dcm", "is no Inveon file, expected NAME.img or NAME.img.hdr"),
         ("a", "is no Inveon file, expected NAME.img or NAME.img.hdr"),
     ],
@@ -173,7 +175,8 @@ def test_half_a_pair_or_none(tmp_path: Path, name: str, message: str) -> None:
     made(tmp_path, name, "other.img", "other.img.hdr")
     with pytest.raises(InputError) as caught:
         pair_of(tmp_path / name)
-    assert str(caught.value) == f"{tmp_path / name}: {message}"
+    said = str(caught.value).replace(f'"{tmp_path}{os.sep}a', "a").rstrip('"')  # where it is expected
+    assert said == f"{tmp_path / name}: {message}"
 
 
 @pytest.mark.parametrize("name", ["nothing.img", "no/folder/a.img", "x" * 5000 + ".img", "a.img/a.img"])
@@ -302,7 +305,7 @@ def test_every_command_passes_over_another_format_and_litter(tmp_path: Path) -> 
     (made(study, "spm.img", *LITTER) / "spm.hdr").write_bytes(FOREIGN["analyze-big"][0])
     out = made(tmp_path / "out", ".DS_Store")
     done = inveon("convert", study, out)
-    assert (done.exit_code, done.stderr.count("spm.")) == (0, 2), done.stderr
+    assert (done.exit_code, done.stderr.count("spm.")) == (0, 1), done.stderr
     assert "spm.hdr: skipped: an Analyze header" in done.stderr
     for command in (
         ("batch", study, tmp_path / "batch"),
@@ -324,3 +327,70 @@ def test_every_command_passes_over_another_format_and_litter(tmp_path: Path) -> 
     (study / "spm.hdr").unlink()
     assert inveon("convert", study, tmp_path / "litter", "--strict").exit_code == 0
     assert inveon("xnat", study, tmp_path / "clean").exit_code == 0
+
+
+EVERY_COMMAND = {  # what reads Inveon files: its arguments before and after them
+    "info": (),
+    "check": (),
+    "convert": ("out",),
+    "batch": ("out",),
+    "subjects": ("-o", "sheet.csv"),
+    "report": ("-o", "report.html"),
+    "verify": ("dicom",),
+}
+
+
+@pytest.mark.parametrize("command", EVERY_COMMAND)
+def test_every_command_says_which_half_is_missing_and_where_it_is_expected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made(tmp_path, "dicom/x", "data/a.img.hdr", "header/a.img")
+    for folder, missing in (("data", "data file is missing, expected"), ("header", "header is missing, expected")):
+        done = inveon(command, folder, *EVERY_COMMAND[command])
+        expected = Path(folder, "a.img" if folder == "data" else "a.img.hdr")
+        assert done.exit_code == 1
+        assert f"half of a pair: its {missing} " in done.stderr
+        assert f'{expected}"' in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", ["info", "check", "convert", "report", "verify"])
+def test_a_folder_above_the_files_says_what_to_type(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made(
+        tmp_path,
+        "dicom/x",
+        "archive/.old/a.img",
+        "archive/.old/a.img.hdr",
+        "archive/m/n/a.img",
+        "archive/m/n/a.img.hdr",
+    )
+    line = inveon(command, "archive", *EVERY_COMMAND[command]).stderr
+    assert f'there are some in "{Path("archive/m/n")}": name it; ' in line
+    expected = {"convert": "--recursive converts", "verify": "--recursive compares"}
+    assert expected.get(command, '"inveon batch" converts') in line
+
+
+def test_the_search_below_a_folder_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made(tmp_path, "a/b/c/a.img", "a/b/c/a.img.hdr")
+    assert scan_folder(tmp_path).without_pairs().hint
+    monkeypatch.setattr(module, "_MOST_LOOKED_INTO", 2)
+    assert scan_folder(tmp_path).without_pairs().hint is None
+
+
+def test_a_half_beside_a_pair_is_told_without_its_name(tmp_path: Path) -> None:
+    """The message goes into manifests of de-identified studies; the place before it has the name."""
+    study = write_small_study(tmp_path / "in")
+    (study / "m1.pet.img.hdr").unlink()
+    made(study, "m2.img.hdr")
+    found = [finding for finding in read_study(study).findings if finding.code == "skipped"]
+    assert [(Path(each.path or "").name, each.message) for each in found] == [
+        ("m1.pet.img", "skipped: half of a pair: there is no .img.hdr, expected beside this .img"),
+        ("m2.img.hdr", "skipped: half of a pair: there is no .img, expected beside this header"),
+    ]
+    output = inveon("check", study).stdout
+    assert "m1.pet.img: skipped: half of a pair" in output
+    assert "note: 1 folder holds halves of pairs; " in inveon("subjects", study, "-o", tmp_path / "s.csv").stdout

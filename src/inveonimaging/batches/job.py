@@ -23,7 +23,7 @@ from inveonimaging.batches.walk import SkippedCounts
 from inveonimaging.conversion.options import Options
 from inveonimaging.dicom.pixels import transfer_syntax_of
 from inveonimaging.errors import InputError
-from inveonimaging.inveon.pairs import no_pairs
+from inveonimaging.inveon.pairs import half_error, no_pairs
 from inveonimaging.sheet.matching import unused_rows
 from inveonimaging.storage.interruptions import Interruptions
 from inveonimaging.version import __version__
@@ -92,7 +92,7 @@ def run_batch(
         run.go()
     tally, sheet = run.tally, options.corrections.sheet
     if not run.found and not tally.unread:
-        raise no_pairs(source, "below it")
+        raise half_error(passed.first_half) if passed.first_half else no_pairs(source, "below it")
     return BatchResult(
         found=run.found,
         converted=tally.outcomes[Outcome.CONVERTED],

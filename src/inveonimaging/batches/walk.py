@@ -20,7 +20,8 @@ class SkippedCounts:
     Attributes:
         hidden: folders whose name starts with a dot.
         links: links to folders.
-        halves: folders with halves of pairs but no pair.
+        halves: folders with halves of pairs.
+        first_half: the first of them.
         not_grouped: pairs whose headers do not say to which study they belong.
     """
 
@@ -28,6 +29,7 @@ class SkippedCounts:
     links: int = 0
     halves: int = 0
     not_grouped: int = 0
+    first_half: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,9 @@ def walk(root: Path, output: Path, passed: SkippedCounts) -> Iterator[Step]:
         names = names_below([child.name for child in children], there, is_root=path == root, is_study=is_study)
         places = [name if place == "." else f"{place}/{name}" for name in names]
         waiting += reversed(list(zip(children, places, strict=True)))
-        passed.halves += bool(folder.orphans and not folder.pairs)
+        if folder.orphans:
+            passed.halves += 1
+            passed.first_half = passed.first_half or folder.orphans[0]
         yield Found(folder, place) if folder.pairs else None
 
 

@@ -16,7 +16,7 @@ from inveonimaging.checks.suv_issues import Item, SuvIssue, is_suv, suv_issues_o
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.units import plain
 
-_G_PER_KG = 1e3
+_G_PER_KG, _BQ_PER_MBQ = 1e3, 1e6
 
 
 class State(str, Enum):
@@ -24,6 +24,7 @@ class State(str, Enum):
 
     PRESENT = "present"
     DOUBTFUL = "doubtful"
+    NOT_NEEDED = "not needed"  # empty, and viewers take another one
     MISSING = "missing"  # or has a value with which SUV cannot be computed
 
 
@@ -95,7 +96,7 @@ def _row(item: Item, facts: Facts, issues: list[SuvIssue]) -> SuvAttribute:
     if any(issue.finding.severity is not Severity.INFO for issue in issues):
         state = State.MISSING if any(issue.stops for issue in issues) else State.DOUBTFUL
     elif not value(facts):
-        state = State.MISSING if item not in _ENOUGH_BY_OTHERS else State.PRESENT
+        state = State.NOT_NEEDED if item is Item.INJECTED_TIME and facts.injected else State.MISSING
     return SuvAttribute(name, tag, state, value(facts), tuple(issue.finding for issue in issues))
 
 
@@ -118,7 +119,6 @@ def _quantity(value: float | None, unit: str) -> str:
 
 
 _REFUSED_BY_VIEWERS = {"attenuation-not-corrected"}  # the formula holds
-_ENOUGH_BY_OTHERS = {Item.INJECTED_TIME}  # viewers take the one with a date
 _ATTRIBUTES: dict[Item, tuple[str, str, Callable[[Facts], str]]] = {
     Item.UNITS: ("Units", "(0054,1001)", lambda facts: facts.units or ""),
     Item.CORRECTED: ("Corrected Image", "(0028,0051)", lambda facts: " ".join(facts.corrected or ())),
@@ -139,9 +139,13 @@ _ATTRIBUTES: dict[Item, tuple[str, str, Callable[[Facts], str]]] = {
         "(0018,1072)",
         lambda facts: str(facts.injected_time or ""),
     ),
-    Item.DOSE: ("Radionuclide Total Dose", "(0018,1074)", lambda facts: _quantity(facts.dose_bq, "Bq")),
+    Item.DOSE: (
+        "Radionuclide Total Dose",
+        "(0018,1074)",
+        lambda facts: _quantity((facts.dose_bq or 0) / _BQ_PER_MBQ, "MBq"),
+    ),
     Item.HALF_LIFE: ("Radionuclide Half Life", "(0018,1075)", lambda facts: _quantity(facts.half_life_s, "s")),
-    Item.WEIGHT: ("Patient's Weight", "(0010,1030)", lambda facts: _quantity(facts.weight_kg, "kg")),
+    Item.WEIGHT: ("Patient's Weight", "(0010,1030)", lambda facts: _quantity((facts.weight_kg or 0) * _G_PER_KG, "g")),
 }
 _OF_ENHANCED = {
     Item.UNITS: ("Measurement Units Code Sequence", "(0040,08EA)"),

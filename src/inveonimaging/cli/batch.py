@@ -10,6 +10,7 @@ import typer
 from inveonimaging.cli.messages import say_findings, shown
 from inveonimaging.cli.options import Asked, takes_conversion_options
 from inveonimaging.cli.outcome import one_line_errors, print_json
+from inveonimaging.units import counted
 
 if TYPE_CHECKING:
     from inveonimaging.batches import BatchResult, Grouping, SkippedCounts
@@ -115,14 +116,17 @@ def _show(result: BatchResult) -> None:
 
 def left_aside(passed: SkippedCounts, gone: int = 0) -> list[str]:
     """Return what was passed over below a folder, a line each."""
-    counts = {
-        "hidden folders were not entered": passed.hidden,
-        "links to folders were not followed": passed.links,
-        "folders hold halves of pairs, and no pair": passed.halves,
-        "pairs without subject or scan time are grouped by folder": passed.not_grouped,
-        "studies of earlier batches are not below ROOT any more; their DICOM stays": gone,
-    }
-    return [f"{count} {what}" for what, count in counts.items() if count]
+    from inveonimaging.inveon.pairs import half_error
+
+    half = f"; {half_error(passed.first_half)}" if passed.first_half else ""
+    notes = (
+        (passed.hidden, "hidden folder was", "hidden folders were", " not entered"),
+        (passed.links, "link to a folder was", "links to folders were", " not followed"),
+        (passed.halves, "folder holds", "folders hold", f" halves of pairs{half}"),
+        (passed.not_grouped, "pair", "pairs", " without subject or scan time grouped by folder"),
+        (gone, "study", "studies", " of earlier batches not below ROOT any more, with the DICOM left as it is"),
+    )
+    return [f"{counted(count, one, several)}{what}" for count, one, several, what in notes if count]
 
 
 def _list(root: Path, output: Path, options: Options, group: Grouping, *, as_json: bool) -> None:

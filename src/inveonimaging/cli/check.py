@@ -14,7 +14,7 @@ from inveonimaging.cli.options import AskedCorrections, takes_corrections
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.units import plain
+from inveonimaging.units import counted, plain
 
 if TYPE_CHECKING:
     from inveonimaging.checks.checked import Checked
@@ -30,7 +30,7 @@ Examples:
 """
 _LONGEST = 1000
 _STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
-_STATES = {"present": "green", "doubtful": "yellow", "missing": "bold red"}
+_STATES = {"present": "green", "not needed": "", "doubtful": "yellow", "missing": "bold red"}
 _VERDICTS = {
     "ready": "bold green",
     "ready with doubts": "bold yellow",
@@ -63,15 +63,15 @@ def check(
         if as_json:
             print_json(_document(result.kind.value, result.findings, result.files))
         else:
-            _show(result.findings, result.files, is_dicom=result.kind.value == "dicom")
+            _show(path, result.findings, result.files, is_dicom=result.kind.value == "dicom")
         bad = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
         raise typer.Exit(int(any(finding.severity in bad for finding in result.all_findings)))
 
 
-def _show(general: Sequence[Finding], files: Sequence[Checked], *, is_dicom: bool) -> None:
+def _show(path: Path, general: Sequence[Finding], files: Sequence[Checked], *, is_dicom: bool) -> None:
     from inveonimaging.cli.table import say
 
-    _show_findings("the folder", general)
+    _show_findings("the folder", general, path)
     for each in files:
         name = shown(each.name)
         _show_findings(name, each.findings)
@@ -84,12 +84,17 @@ def _show(general: Sequence[Finding], files: Sequence[Checked], *, is_dicom: boo
         if each.orientation_test:
             _show_test(name, each.orientation_test)
     counts = Counter(finding.severity.label for finding in (*general, *(f for each in files for f in each.findings)))
-    totals = [f"{counts[label]} {label}{'s' if counts[label] != 1 else ''}" for label in _STYLES]
-    say(", ".join(totals))
+    say(", ".join(counted(counts[label], label) for label in _STYLES))
 
 
-def _show_findings(name: str, findings: Sequence[Finding]) -> None:
-    """Show findings, the most severe first, those of one code together with what to do."""
+def _show_findings(name: str, findings: Sequence[Finding], folder: Path | None = None) -> None:
+    """Show findings, the most severe first, those of one code together with what to do.
+
+    Args:
+        name: of what they are about.
+        findings: they.
+        folder: if it is a folder: findings on what is in it name that.
+    """
     from inveonimaging.cli.table import show
     from inveonimaging.remedies import remedies
 
@@ -101,15 +106,17 @@ def _show_findings(name: str, findings: Sequence[Finding]) -> None:
     for code in codes:
         alike = [finding for finding in findings if finding.code == code]
         label = alike[0].severity.label
-        lines = dict.fromkeys(_line(finding) for finding in alike)
+        lines = dict.fromkeys(_line(finding, folder) for finding in alike)
         rows.append([(label, _STYLES[label]), "\n".join((code, *lines, f"-> {remedies()[code].advice}"))])
     if rows:
         show(f"Findings in {name}", ("Severity", "What, and what to do"), rows)
 
 
-def _line(finding: Finding) -> str:
-    where = f"line {finding.line}: " if finding.line is not None else ""
-    return printable(f"{where}{finding.message}", _LONGEST)
+def _line(finding: Finding, folder: Path | None) -> str:
+    line = f"line {finding.line}" if finding.line is not None else ""
+    path = Path(finding.path) if folder and finding.path else folder
+    where = ", ".join(filter(None, ("" if path is None or path == folder else path.name, line)))
+    return printable(f"{where}: {finding.message}" if where else finding.message, _LONGEST)
 
 
 def _show_suv(name: str, readiness: Readiness) -> None:
@@ -119,7 +126,7 @@ def _show_suv(name: str, readiness: Readiness) -> None:
         [
             row.attribute,
             (row.state.value, _STATES[row.state.value]),
-            printable("; ".join(filter(None, (row.value, *(each.message for each in row.findings)))), _LONGEST),
+            printable("; ".join(filter(None, (row.value, *(each.code for each in row.findings)))), _LONGEST),
         ]
         for row in readiness.rows
     ]

@@ -19,6 +19,7 @@ from inveonimaging.units import plain
 if TYPE_CHECKING:
     from inveonimaging.cli.table import Cell
     from inveonimaging.inveon.hdr.model import Ct, Header
+    from inveonimaging.physics.geometry import Grid
     from inveonimaging.study.image import Image
 
 _COLOURS = {"PET": "magenta", "CT": "cyan", "SPECT": "blue"}
@@ -61,16 +62,30 @@ def _show(images: list[Image]) -> None:
     if len(images) == 1:
         show_groups(shown(images[0].pair.name), _groups(images[0]))
     elif images:
-        titles = ("File", "Kind", "Subject", "Scan time", "Voxels", "Voxel size, mm", "Frames", "Unit", "Findings")
-        show_or_list(f"{len(images)} Inveon images", titles, [_row(image) for image in images])
+        show_or_list(f"{len(images)} Inveon images", _TITLES, [_row(image) for image in images])
+
+
+_TITLES = (
+    "File",
+    "Kind",
+    "Subject",
+    "Scan time",
+    "Dose, weight",
+    "Voxels",
+    "Voxel size, mm",
+    "Frames",
+    "Unit",
+    "Findings",
+)
 
 
 def _row(image: Image) -> list[Cell]:
     return [
         shown(image.pair.name),
-        (image.modality.label, _COLOURS[image.modality.label]),
+        (_kind(image), _COLOURS[image.modality.label]),
         printable(image.header.subject.identifier or ""),
         str(image.header.acquisition.started_at or ""),
+        _of_suv(image),
         _by(image.grid.shape),
         " x ".join(f"{size:.4g}" for size in image.grid.spacing_mm),
         str(len(image.frames)),
@@ -81,11 +96,11 @@ def _row(image: Image) -> list[Cell]:
 
 def _groups(image: Image) -> list[tuple[str, list[tuple[str, Cell]]]]:
     """Return what people ask first, as names and values in groups; what the header does not say is left out."""
-    from inveonimaging.inveon.modality import is_transmission
+    from inveonimaging.sheet.application import has_tracer
 
     groups: dict[str, dict[str, object]] = {
-        "Animal": _animal(image.header),
-        "Tracer": {} if is_transmission(image.header) else _tracer(image.header),
+        "Animal": _animal(image),
+        "Tracer": _tracer(image) if has_tracer(image.header) else {},
         "X-rays": _xrays(image.header.ct) if image.modality.label == "CT" else {},
         "Scan": _scan(image),
         "Image": _image(image),
@@ -104,25 +119,60 @@ def _cell(value: object) -> Cell:
     return value if isinstance(value, tuple) else printable(value, 200)
 
 
-def _animal(header: Header) -> dict[str, object]:
-    subject = header.subject
+_NOT_GIVEN = "not given: no SUV", "bold yellow"
+
+
+def _is_pet(image: Image) -> bool:
+    from inveonimaging.checks.facts import is_pet
+
+    return is_pet(image)
+
+
+def _kind(image: Image) -> str:
+    from inveonimaging.inveon.modality import kind_of
+
+    return kind_of(image.header, image.modality)
+
+
+def _weight(header: Header) -> str | None:
+    return f"{plain(header.subject.weight_kg * 1000)} g" if header.subject.weight_kg else None
+
+
+def _dose(header: Header) -> str | None:
+    return f"{plain(header.tracer.dose_bq / 1e6)} MBq" if header.tracer.dose_bq else None
+
+
+def _of_suv(image: Image) -> Cell:
+    """Return dose and weight of a PET, and what of them and of the injection time is missing for SUV."""
+    if not _is_pet(image):
+        return ""
+    header = image.header
+    values = {"dose": _dose(header), "weight": _weight(header), "injection time": header.tracer.injected_at}
+    missing = [name for name, value in values.items() if value is None]
+    given = [values[name] for name in ("dose", "weight") if values[name]]
+    text = ", ".join([*map(str, given), *([f"no {' and no '.join(missing)}: no SUV"] if missing else [])])
+    return (text, _NOT_GIVEN[1]) if missing else text
+
+
+def _animal(image: Image) -> dict[str, object]:
+    header, subject = image.header, image.header.subject
     return {
         "Subject": subject.identifier,
         "Species": subject.genus,
         "Strain": subject.phenotype,
         "Sex": subject.sex,
         "Age": subject.age,
-        "Weight": subject.weight_kg and f"{plain(subject.weight_kg * 1000)} g",
+        "Weight": _weight(header) or (_is_pet(image) and _NOT_GIVEN),
     }
 
 
-def _tracer(header: Header) -> dict[str, object]:
-    tracer = header.tracer
-    dose = f"{plain(tracer.dose_bq / 1e6)} MBq" if tracer.dose_bq else None
+def _tracer(image: Image) -> dict[str, object]:
+    tracer, missing = image.header.tracer, _is_pet(image) and _NOT_GIVEN
     return {
         "Tracer": " ".join(filter(None, (tracer.isotope, tracer.compound))),
         "Half-life": tracer.half_life_s and f"{plain(tracer.half_life_s)} s",
-        "Dose": " at ".join(str(part) for part in (dose, tracer.injected_at) if part),
+        "Dose": _dose(image.header) or missing,
+        "Injected": tracer.injected_at or missing,
     }
 
 
@@ -140,7 +190,7 @@ def _scan(image: Image) -> dict[str, object]:
     end = max(((frame.start_s or 0) + (frame.duration_s or 0) for frame in frames), default=0)
     mode = (header.acquisition_mode.label,) if header.acquisition_mode else ()
     return {
-        "Kind": ", ".join(dict.fromkeys((image.modality.label, *mode))),
+        "Kind": ", ".join(dict.fromkeys((_kind(image), *mode))),
         "Scanner": header.model and header.model.label,
         "Scan time": header.acquisition.started_at,
         "Frames": f"{len(frames)}, {plain(min(times))} to {plain(end)} s" if times and end else len(frames),
@@ -160,11 +210,22 @@ def _image(image: Image) -> dict[str, object]:
         "Voxels": _by(grid.shape),
         "Voxel size": f"{_by(grid.spacing_mm)} mm",
         "Size": f"{_by(round(n * mm, 1) for n, mm in zip(grid.shape, grid.spacing_mm, strict=True))} mm",
-        "Orientation": f"{grid.orientation.label} (+x {grid.directions[0]}, +y {grid.directions[1]}, "
-        f"+z {grid.directions[2]})",
+        "Orientation": _posture(grid),
         "Stored as": header.array.data_type and header.array.data_type.label,
         "Reconstruction": header.reconstruction.algorithm and header.reconstruction.algorithm.label,
     }
+
+
+def _posture(grid: Grid) -> Cell:
+    """Return the animal's posture and where the axes point; with question marks if it is only assumed."""
+    from inveonimaging.inveon.hdr.enums import Orientation
+
+    is_known = grid.orientation is not Orientation.UNKNOWN
+    mark = "" if is_known else "?"
+    axes = ", ".join(f"+{axis} {letter}{mark}" for axis, letter in zip("xyz", grid.directions, strict=True))
+    if is_known:
+        return f"{grid.orientation.label} ({axes})"
+    return f"not known, placed as {Orientation.FFS.label} ({axes})", "bold yellow"
 
 
 def _counts(image: Image) -> Cell | None:

@@ -98,6 +98,9 @@ def _dicom(path: Path, side: Side | None, progress: Progress, folder: Folder | N
     except InputError as error:
         if folder is None or error.message != "no DICOM files here":
             raise
+        without = folder.without_pairs()
+        if folder.orphans or without.hint:
+            raise without from error
         raise InputError("neither Inveon nor DICOM files here", path=path) from error
     files = []
     for each in series:

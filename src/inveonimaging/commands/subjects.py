@@ -12,7 +12,7 @@ from inveonimaging.batches import SkippedCounts
 from inveonimaging.batches.walk import Found, walk
 from inveonimaging.errors import InputError, InveonError
 from inveonimaging.findings import Finding
-from inveonimaging.inveon.pairs import Pair, pair_of
+from inveonimaging.inveon.pairs import Pair, half_error, pair_of
 from inveonimaging.prefill import filled_by_scan, filled_by_subject, refuse_kind, sheet_bytes
 from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.storage.whole_files import refuse_taken, write_whole
@@ -87,7 +87,11 @@ def _looked_at(
     if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         yield (pair_of(root),)
         return
+    found = False
     for step in walk(root, output, passed):
         counter.step()
         if step is not None:
+            found = True
             yield step.folder.pairs if isinstance(step, Found) else step
+    if passed.first_half and not found:
+        raise half_error(passed.first_half)

@@ -16,11 +16,12 @@ from inveonimaging.conversion.options import Options
 from inveonimaging.dicom.iods import Iod
 from inveonimaging.errors import DataError, InputError, InveonError, listed, printable
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.inveon.pairs import Folder, Pair, pair_of, scan_folder
+from inveonimaging.inveon.pairs import TAKES_ALL, Folder, Pair, pair_of, scan_folder
 from inveonimaging.study.image import locate
 from inveonimaging.study.reading import Scan, Series, Study, below, read_pairs, skipped, skipped_findings
 from inveonimaging.study.redacting import without_paths
 
+_DEEPER = "--recursive converts all that are below"
 _NAMED = 3
 _NO_IMAGE = "file-type-odd"
 _LONG_DATA = ("data-too-long", "frame-blocks-missing")
@@ -133,9 +134,7 @@ def _refuse_collisions(studies: Sequence[StudyPlan]) -> None:
 
 
 def _nothing(folder: Folder, options: Options) -> InputError:
-    may_look_deeper = folder.folders and not options.recursive and not options.refuse_strays
-    hint = "--recursive looks into its sub-folders" if may_look_deeper else None
-    return folder.without_pairs(hint)
+    return folder.without_pairs(TAKES_ALL if options.recursive or options.refuse_strays else _DEEPER)
 
 
 def _walk(source: Path, output: Path) -> Iterator[Folder]:

@@ -45,6 +45,13 @@ def is_transmission(header: Header) -> bool:
     return is_mu_map(header) or header.acquisition_mode in TRANSMISSION
 
 
+def kind_of(header: Header, modality: Modality) -> str:
+    """Return what people call a scan: `PET`, `CT`, `SPECT`, `mu map`, or `PET transmission`."""
+    if is_mu_map(header):
+        return "mu map"
+    return f"{modality.label} transmission" if is_transmission(header) else modality.label
+
+
 def refuse_unconvertible(header: Header, modality: Modality) -> tuple[Finding, ...]:
     """Return findings on the kind of file.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from inveonimaging.storage.litter import is_litter
 
 HEADER_SUFFIX = ".hdr"
 DATA_SUFFIX = ".img"
+TAKES_ALL = '"inveon batch" converts all that are below'
+_MOST_LOOKED_INTO = 500  # folders
 
 
 @dataclass(frozen=True)
@@ -57,11 +60,57 @@ class Folder:
         """The folders that a search of a whole tree looks into: those that are neither hidden nor links."""
         return tuple(each for each in self.folders if each not in self.hidden and not each.is_symlink())
 
-    def without_pairs(self, hint: str | None = None) -> InputError:
-        """Return the error that there is no pair here; it says which headers of another format there are."""
+    def without_pairs(self, all_below: str = TAKES_ALL) -> InputError:
+        """Return the error that there is no pair here, and what there is instead.
+
+        Args:
+            all_below: how the pairs of all folders below are taken.
+        """
+        if self.orphans:
+            return half_error(self.orphans[0], others=len(self.orphans) - 1)
         first = next(iter(self.foreign), None)
-        others = f"{printable(first.header.name)} is {first.kind}" if first else None
-        return no_pairs(self.path, hint=others or hint)
+        if first:
+            return no_pairs(self.path, hint=f"{printable(first.header.name)} is {first.kind}")
+        below = _first_below(self)
+        hint = f'there are some in "{printable(below, 300)}": name it; {all_below}' if below else None
+        return no_pairs(self.path, hint=hint)
+
+
+def _first_below(folder: Folder) -> Path | None:
+    """Return the first folder below one that holds a pair; only so many are looked into."""
+    waiting = deque(folder.entered)
+    for _ in range(_MOST_LOOKED_INTO):
+        if not waiting:
+            break
+        try:
+            found = scan_folder(waiting.popleft())
+        except InputError:
+            continue
+        if found.pairs:
+            return found.path
+        waiting.extend(found.entered)
+    return None
+
+
+def half_error(path: Path, others: int = 0) -> InputError:
+    """Return the error that a file is half of a pair: which half is missing, and where it is expected.
+
+    Args:
+        path: the half that is there.
+        others: how many more halves there are in its folder.
+    """
+    what, name = ("data file", _data_name(path)) if _has(path, HEADER_SUFFIX) else ("header", path.name + HEADER_SUFFIX)
+    more = f"{others} more {'file is half' if others == 1 else 'files are halves'} of a pair" if others else None
+    expected = f'"{printable(path.with_name(name), 300)}"'
+    return InputError(f"half of a pair: its {what} is missing", path=path, expected=expected, hint=more)
+
+
+def reason_of_half(path: Path) -> str:
+    """Return why a half of a pair is skipped; without its name, which the place of the finding has."""
+    missing = (
+        ".img, expected beside this header" if _has(path, HEADER_SUFFIX) else ".img.hdr, expected beside this .img"
+    )
+    return f"half of a pair: there is no {missing}"
 
 
 def no_pairs(path: Path, where: str = "here", hint: str | None = None) -> InputError:
@@ -120,10 +169,8 @@ def pair_of(path: Path) -> Pair:
         if each.data is not None and path.name == each.data.name:
             header = f"its header {printable(each.header.name)} is {each.kind}"
             raise InputError(header, path=path, expected="an Inveon header, NAME.img.hdr")
-    if _has(path, HEADER_SUFFIX):
-        raise InputError("has no data file beside it", path=path, expected=printable(_data_name(path)))
-    if _has(path, DATA_SUFFIX):
-        raise InputError("has no header beside it", path=path, expected=printable(path.name + HEADER_SUFFIX))
+    if _has(path, HEADER_SUFFIX, DATA_SUFFIX):
+        raise half_error(path)
     raise InputError("is no Inveon file", path=path, expected="NAME.img or NAME.img.hdr")
 
 
@@ -154,5 +201,5 @@ def _data_name(header: Path) -> str:
 
 def reason_of(foreign: Foreign) -> str:
     """Return why a header of another format is skipped."""
-    data = f", which describes {printable(foreign.data.name)}" if foreign.data else ""
+    data = " of the .img beside it" if foreign.data else ""
     return f"{foreign.kind}{data}, no Inveon header"

@@ -16,7 +16,16 @@ from inveonimaging.inveon.frame_groups import FrameGroup, frame_groups_of
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.modality import refuse_unconvertible
-from inveonimaging.inveon.pairs import Folder, Pair, no_pairs, pair_of, reason_of, scan_folder
+from inveonimaging.inveon.pairs import (
+    TAKES_ALL,
+    Folder,
+    Pair,
+    no_pairs,
+    pair_of,
+    reason_of,
+    reason_of_half,
+    scan_folder,
+)
 from inveonimaging.physics.gating import Gating
 from inveonimaging.redaction.request import Deidentify
 from inveonimaging.sheet.application import with_sheet_values
@@ -26,8 +35,6 @@ from inveonimaging.study.image import Image, locate, read_pair, series_groups, s
 from inveonimaging.study.redacting import StudyRedaction, study_redaction_of
 from inveonimaging.study.registration import frames_of_reference
 from inveonimaging.study.sessions import sessions_of
-
-_HALF = "half of a pair: the other of .img and .img.hdr is missing"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,10 +149,17 @@ class Study:
         return tuple(dict.fromkeys(each.animal.weight_kg for each in self.scans if each.animal.weight_kg))
 
 
-def read_study(path: str | os.PathLike[str], corrections: Corrections | None = None) -> Study:
+def read_study(
+    path: str | os.PathLike[str], corrections: Corrections | None = None, *, all_below: str = TAKES_ALL
+) -> Study:
     """Read what is in a folder, or one pair, given by its header or its data file; sub-folders are not entered.
 
     A pair that cannot be read is among the study's errors; the others are read.
+
+    Args:
+        path: the folder or the file.
+        corrections: what counts instead of the headers.
+        all_below: how pairs in sub-folders are taken, for the message that there is none in the folder itself.
 
     Raises:
         InputError: there is no pair.
@@ -154,7 +168,7 @@ def read_study(path: str | os.PathLike[str], corrections: Corrections | None = N
     if folder is None:
         return read_pairs((pair_of(Path(path)),), Path(path), corrections or Corrections())
     if not folder.pairs:
-        raise folder.without_pairs()
+        raise folder.without_pairs(all_below)
     study = read_pairs(folder.pairs, folder.path, corrections or Corrections())
     return replace(study, findings=(*skipped_findings(skipped(folder)), *study.findings))
 
@@ -175,12 +189,12 @@ def skipped(
         return ignored is not None and not (name.endswith(tuple(ignored)) or ("." in ignored and not path.suffix))
 
     reasons = {
-        _HALF: folder.orphans,
         "neither .img nor .img.hdr": tuple(filter(is_asked_about, folder.strays)),
         "a nested folder": () if is_nested else folder.folders,
         "a hidden folder": folder.hidden if is_nested else (),
     }
     found = [(each.header, reason_of(each)) for each in folder.foreign if is_asked_about(each.header)]
+    found += [(path, reason_of_half(path)) for path in folder.orphans]
     return found + [(path, reason) for reason, paths in reasons.items() for path in paths]
 
 

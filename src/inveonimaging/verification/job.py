@@ -15,7 +15,7 @@ from pydicom.uid import UID
 from inveonimaging.dicom_reading.planes import File, Plane, Reader, values_of
 from inveonimaging.dicom_reading.series import dicom_files
 from inveonimaging.errors import InputError, InveonError, printable
-from inveonimaging.inveon.pairs import no_pairs, scan_folder
+from inveonimaging.inveon.pairs import scan_folder
 from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.study.corrections import Corrections
 from inveonimaging.verification.deidentified import DEIDENTIFIED, hidden_of, is_deidentified
@@ -101,7 +101,7 @@ def _below(source: Path, dicom: Path) -> Iterator[tuple[Path, Path]]:
             found = True
             yield folder.path, dicom / folder.path.relative_to(source)
     if not found:
-        raise no_pairs(source)
+        raise scan_folder(source).without_pairs()
 
 
 def compare(

@@ -256,7 +256,7 @@ def read_source(path: Path, corrections: Corrections) -> SourceStudy:
     Raises:
         InveonError: a pair cannot be read; there is none.
     """
-    study = read_study(path, corrections)
+    study = read_study(path, corrections, all_below="--recursive compares all that are below")
     notes: list[str] = []
     is_folder = path.is_dir()
     for error in study.errors.values():
