@@ -326,7 +326,7 @@ def test_folders_are_those_that_a_batch_enters(archive: Path, tmp_path: Path) ->
     assert done.exit_code == 0
     assert [row["file"] for row in read_rows(tmp_path / "s.csv")] == ["a/m1.ct.img", "a/m1.pet.img"]
     assert "note: 1 hidden folder was not entered" in done.stdout
-    assert "1 links to folders were not followed" in done.stdout
+    assert "note: 1 link to a folder was not followed" in done.stdout
 
 
 @pytest.mark.parametrize("by", ["scan", "subject"])
