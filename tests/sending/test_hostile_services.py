@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 import socket
 import time
 import tracemalloc
@@ -14,13 +15,29 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from requests.adapters import HTTPAdapter
 
 from helpers import assert_harmless, assert_one_line_error, inveon
 from inveonimaging import TargetError
 from inveonimaging.sending import SendResult, deadline, send
+from inveonimaging.sending.credentials import Credentials
+from inveonimaging.sending.http_session import reply_to, session_for
 from inveonimaging.sending.result import Fate
 from inveonimaging.sending.stow_answer import answer_of
-from servers import NOBODY, QUICK, SECRET, Act, all_stored, answering, service, stage, told, uid, write_instance
+from inveonimaging.sending.target import WebTarget
+from servers import (
+    NOBODY,
+    QUICK,
+    SECRET,
+    Act,
+    all_stored,
+    answering,
+    service,
+    stage,
+    told,
+    uid,
+    write_instance,
+)
 
 JSON = "application/dicom+json"
 HASTY = replace(QUICK, timeout_s=0.3, retries=0)
@@ -159,6 +176,51 @@ def test_a_service_that_takes_a_few_bytes_now_and_then_is_left(tmp_path: Path, m
         result, seconds, _ = measured(lambda: send([large], server.url, HASTY, environment=NOBODY))
     assert result.stopped in {"took no more than 102400 KiB a second", "took no data in time"}
     assert seconds < 5
+
+
+def test_a_slow_answer_leaves_its_whole_time_to_the_next_request() -> None:
+    """Over the same connection, whose reader had less and less."""
+    with (
+        service(all_stored) as server,
+        session_for(WebTarget(server.url, "127.0.0.1"), Credentials(), QUICK, {}) as held,
+    ):
+        assert reply_to(held, "GET", server.url, QUICK.timeout_s, {}).status == 200
+        adapter = held.get_adapter(server.url)
+        assert isinstance(adapter, HTTPAdapter)
+        (key,) = adapter.poolmanager.pools.keys()
+        connection: Any = adapter.poolmanager.pools[key].pool.get_nowait()
+        assert connection.sock.gettimeout() == QUICK.timeout_s
+        connection.close()
+
+
+def test_garbled_answers_are_no_tracebacks(files: list[Path], capfd: pytest.CaptureFixture[str]) -> None:
+    """Whatever a few bytes are changed to, it is a result or an error of one line."""
+    document = told(200, [uid(1)])[2]
+    chunk = b"%x\r\n%b\r\n0\r\n\r\n" % (len(document), document)
+    plain = head(f"Content-Length: {len(document)}") + document
+    kinds = [
+        plain,
+        head("Transfer-Encoding: chunked") + chunk,
+        head("Content-Encoding: gzip") + gzip.compress(document),
+    ]
+    for seed in range(45):
+        chance = random.Random(seed)  # noqa: S311 - no secret
+        content = bytearray(kinds[seed % 3])
+        for _ in range(4):
+            content[chance.randrange(len(content))] = chance.randrange(256)
+
+        def act(held: socket.socket, content: bytes = bytes(content)) -> None:
+            held.sendall(content)
+            held.shutdown(socket.SHUT_RDWR)
+
+        with stage(answering(act if seed % 2 else None, act)) as server:
+            try:
+                said = str(send(files[:1], server.url, HASTY, environment=NOBODY))
+            except TargetError as error:
+                said = str(error)
+        assert_harmless(said)
+        assert "\n" not in said
+    assert capfd.readouterr() == ("", "")
 
 
 # What a search may answer.

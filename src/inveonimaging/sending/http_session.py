@@ -22,7 +22,7 @@ from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from inveonimaging.sending.credentials import Credentials
-from inveonimaging.sending.deadline import Deadline, of_answer
+from inveonimaging.sending.deadline import of_answer
 from inveonimaging.sending.options import SendOptions
 from inveonimaging.sending.result import LostError
 from inveonimaging.sending.target import WebTarget
@@ -160,7 +160,7 @@ def _pool_of(kind: type[HTTPConnectionPool], timeout_s: float) -> type[HTTPConne
     class Measured(http.client.HTTPResponse):
         def __init__(self, sock: socket.socket, *args: Any, **more: Any) -> None:
             super().__init__(sock, *args, **more)  # once the request is sent
-            self.fp = io.BufferedReader(_Meter(sock, self.fp.detach(), of_answer(timeout_s, is_final=True)))
+            self.fp = io.BufferedReader(_Meter(sock, self.fp.detach(), timeout_s))
 
     connection = type("Connection", (kind.ConnectionCls,), {"response_class": Measured})
     return type("Pool", (kind,), {"ConnectionCls": connection})
@@ -169,8 +169,9 @@ def _pool_of(kind: type[HTTPConnectionPool], timeout_s: float) -> type[HTTPConne
 class _Meter(io.RawIOBase):
     """What comes on a socket, up to a number of bytes and a moment."""
 
-    def __init__(self, sock: socket.socket, raw: io.RawIOBase, deadline: Deadline) -> None:
-        self._socket, self._raw, self._deadline = sock, raw, deadline
+    def __init__(self, sock: socket.socket, raw: io.RawIOBase, timeout_s: float) -> None:
+        self._socket, self._raw, self._timeout_s = sock, raw, timeout_s
+        self._deadline = of_answer(timeout_s, is_final=True)
         self._left = 2 * LONGEST_ANSWER  # with headers, and what stands around chunks
 
     def readable(self) -> bool:
@@ -181,6 +182,7 @@ class _Meter(io.RawIOBase):
         """Read what is there; LostError if it is too much or too late."""
         self._socket.settimeout(self._deadline.left_s())
         count = self._raw.readinto(buffer)
+        self._socket.settimeout(self._timeout_s)  # of the next request
         self._left -= count or 0
         if self._left < 0:
             raise LostError(_ENDLESS)

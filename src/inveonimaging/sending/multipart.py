@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from inveonimaging.sending.deadline import Deadline
 from inveonimaging.sending.result import Item
 
-_STEP = 2**16
+_STEP = 2**18
 
 
 class UnreadableError(Exception):
