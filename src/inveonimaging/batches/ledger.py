@@ -12,6 +12,7 @@ from typing import Any
 from inveonimaging.batches.names import LEDGER
 from inveonimaging.batches.study import SCHEMA, Outcome, Record
 from inveonimaging.errors import OutputError
+from inveonimaging.storage.folders import make_folder
 from inveonimaging.storage.interruptions import Interruptions
 from inveonimaging.storage.jsonl import append, locked, whole_lines
 
@@ -87,7 +88,7 @@ def kept(output: Path) -> Iterator[Ledger]:
         stack = contextlib.ExitStack()
         try:
             with Interruptions(wait=True):
-                output.mkdir(parents=True, exist_ok=True)
+                make_folder(output)
                 ledger = stack.enter_context(_opened(output))
             yield ledger
             interruptions.wait = True

@@ -14,6 +14,7 @@ from inveonimaging.batches.study import Check, Planned, Study
 from inveonimaging.batches.walk import Found, SkippedCounts, Step, walk
 from inveonimaging.conversion.options import Options
 from inveonimaging.errors import InputError, OptionError
+from inveonimaging.storage.folders import real_path
 
 _MOST_JOBS = 256
 
@@ -113,7 +114,7 @@ def _refuse(root: Path, output: Path) -> None:
     if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         there = os.path.lexists(root)
         raise InputError("is no folder" if there else "no such folder", path=root, expected="a folder with studies")
-    real_root, real_output = root.resolve(), output.resolve()
+    real_root, real_output = real_path(root), real_path(output)
     if real_root == real_output or real_output in real_root.parents:
         hint = "name a folder beside it, or below it"
         raise OptionError("the output is the folder to be read, or holds it", path=output, hint=hint)

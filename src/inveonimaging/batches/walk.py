@@ -10,6 +10,7 @@ from pathlib import Path
 from inveonimaging.batches.names import names_below
 from inveonimaging.errors import InputError
 from inveonimaging.inveon.pairs import Folder, scan_folder
+from inveonimaging.storage.folders import is_folder, is_same_folder, real_path
 from inveonimaging.storage.manifests import MANIFEST, is_series_folder
 
 
@@ -55,7 +56,7 @@ def walk(root: Path, output: Path, passed: SkippedCounts) -> Iterator[Step]:
         output: of the batch, which may lie in the tree.
         passed: counts what is left aside.
     """
-    real_output = output.resolve()
+    real_output = real_path(output)
     waiting = [(root, ".")]
     while waiting:
         path, place = waiting.pop()
@@ -80,7 +81,7 @@ def _existing(place: Path, *, is_study: bool) -> set[str]:
     """Return the names of the folders in a place of the output, but for the series of a study."""
     try:
         with os.scandir(place) as entries:
-            names = {entry.name for entry in entries if entry.is_dir()}
+            names = {entry.name for entry in entries if is_folder(entry)}
     except OSError:
         return set()
     return {name for name in names if not (is_study and is_series_folder(name)) or _is_of_studies(place / name)}
@@ -90,7 +91,7 @@ def _is_of_studies(folder: Path) -> bool:
     """Return whether a folder is a study or holds some; that of a series holds nothing but its files."""
     try:
         with os.scandir(folder) as entries:
-            return any(entry.name == MANIFEST or entry.is_dir() for entry in entries)
+            return any(entry.name == MANIFEST or is_folder(entry) for entry in entries)
     except OSError:
         return False
 
@@ -103,7 +104,7 @@ def _entered(folder: Folder, output: Path, passed: SkippedCounts) -> list[Path]:
             passed.links += 1
         elif child.name.startswith("."):
             passed.hidden += 1
-        elif not _is_same(child, output):
+        elif not is_same_folder(child, output):
             entered.append(child)
     return entered
 
@@ -112,10 +113,3 @@ def _is_junction(path: Path) -> bool:
     """Return whether a folder of Windows is elsewhere; Python before 3.12 does not know."""
     tells = getattr(os.path, "isjunction", None)
     return bool(tells and tells(path))
-
-
-def _is_same(path: Path, output: Path) -> bool:
-    try:
-        return path.name.casefold() == output.name.casefold() and path.samefile(output)
-    except OSError:
-        return False

@@ -15,6 +15,7 @@ import typer
 from inveonimaging.cli.messages import say_findings, shown
 from inveonimaging.cli.outcome import one_line_errors
 from inveonimaging.errors import OptionError
+from inveonimaging.storage.folders import real_path
 
 if TYPE_CHECKING:
     from inveonimaging.conversion.options import Options
@@ -99,7 +100,7 @@ def xnat(
 def _inside(source: Path, name: str) -> Path:
     """Return a file of what is mounted; who may start a container need not be allowed to read its other files."""
     path = source / name
-    if not path.resolve().is_relative_to(source.resolve()):
+    if not real_path(path).is_relative_to(real_path(source)):
         raise OptionError(key="code_table", got=name, expected="a path inside INPUT")
     return path
 

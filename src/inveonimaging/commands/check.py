@@ -101,7 +101,7 @@ def _dicom(path: Path, side: Side | None, progress: Progress, folder: Folder | N
         without = folder.without_pairs()
         if folder.orphans or without.hint:
             raise without from error
-        raise InputError("neither Inveon nor DICOM files here", path=path) from error
+        raise InputError("neither Inveon nor DICOM files here", path=path, hint=error.hint) from error
     files = []
     for each in series:
         files.append(check_dicom(each, side))

@@ -17,6 +17,7 @@ from inveonimaging.dicom.iods import Iod
 from inveonimaging.errors import DataError, InputError, InveonError, listed, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.pairs import TAKES_ALL, Folder, Pair, pair_of, scan_folder
+from inveonimaging.storage.folders import is_same_folder, real_path
 from inveonimaging.study.image import locate
 from inveonimaging.study.reading import Scan, Series, Study, below, read_pairs, skipped, skipped_findings
 from inveonimaging.study.redacting import without_paths
@@ -139,11 +140,11 @@ def _nothing(folder: Folder, options: Options) -> InputError:
 
 def _walk(source: Path, output: Path) -> Iterator[Folder]:
     """Yield the folders of a tree; links to folders, hidden folders and the output itself are not entered."""
-    folder = scan_folder(source)
-    yield folder
-    for each in folder.entered:
-        if each.resolve() != output.resolve():
-            yield from _walk(each, output)
+    waiting, real_output = [source], real_path(output)
+    while waiting:
+        folder = scan_folder(waiting.pop())
+        yield folder
+        waiting += reversed([each for each in folder.entered if not is_same_folder(each, real_output)])
 
 
 def strays_of(folder: Folder, options: Options) -> tuple[Finding, ...]:

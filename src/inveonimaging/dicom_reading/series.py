@@ -10,10 +10,13 @@ from pathlib import Path
 
 from inveonimaging.dicom_reading.planes import File, Plane, Reader
 from inveonimaging.errors import InputError
+from inveonimaging.storage.folders import is_folder, real_path
+from inveonimaging.storage.leftovers import PARTIAL, is_unfinished
 from inveonimaging.storage.litter import is_litter
 
 _MAGIC = b"DICM"
 _PREAMBLE = 128
+_FOLDERS_ABOVE = 2  # of a file of a study: its series, and the study
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,8 @@ def dicom_files(paths: Iterable[str | os.PathLike[str]]) -> tuple[Path, ...]:
     What cannot be looked into, a file or a folder, is among them, so that none is lost: reading it tells why not.
 
     Raises:
-        InputError: there is none, or no such file or folder, or what is given is neither.
+        InputError: there is none, or no such file or folder, or what is given is neither; a conversion has not come to
+            its end in a folder.
     """
     found: list[Path] = []
     asked = [Path(path) for path in paths]
@@ -65,19 +69,48 @@ def dicom_files(paths: Iterable[str | os.PathLike[str]]) -> tuple[Path, ...]:
             raise InputError("no such file or folder", path=path)
         if not path.is_dir() and not path.is_file():
             raise InputError("is no regular file", path=path)
+        _refuse_within_unfinished(path)
         found += sorted(_below(path)) if path.is_dir() else [path]
     if not found:
-        raise InputError("no DICOM files here", path=asked[0] if asked else None)
+        is_begun = any(os.path.lexists(path / PARTIAL) for path in asked)
+        hint = "a conversion has not come to its end there: wait, or convert again" if is_begun else None
+        raise InputError("no DICOM files here", path=asked[0] if asked else None, hint=hint)
     return tuple(found)
 
 
+def _refuse_within_unfinished(path: Path) -> None:
+    """Refuse a path in the hidden folder of a conversion, or in a study that it brings to its place."""
+    real = real_path(path)
+    if PARTIAL in real.parts:
+        hint = "name the output of the conversion, when that is done"
+        raise InputError("is unfinished work of a conversion", path=path, hint=hint)
+    for each in (real, *real.parents[:_FOLDERS_ABOVE]):
+        _refuse_unfinished(each)
+
+
+def _refuse_unfinished(folder: Path) -> None:
+    if is_unfinished(folder):
+        hint = "wait for its end, or convert again if it was killed"
+        raise InputError("a conversion is only half-way in its place here", path=folder, hint=hint)
+
+
 def _below(folder: Path) -> Iterator[Path]:
-    """Yield the DICOM files below a folder, and the files and folders that cannot be looked into."""
-    closed: list[OSError] = []
-    for place, folders, names in os.walk(folder, onerror=closed.append):
-        folders[:] = [name for name in folders if not is_litter(name)]
-        yield from (path for name in names if not is_litter(name) and _may_be_dicom(path := Path(place, name)))
-    yield from (Path(error.filename) for error in closed)
+    """Yield the DICOM files below a folder, and the files and folders that cannot be looked into.
+
+    Links to folders are not followed, and unfinished work of a conversion is not entered.
+    """
+    waiting = [folder]
+    while waiting:
+        place = waiting.pop()
+        _refuse_unfinished(place)
+        try:
+            with os.scandir(place) as listed:
+                entries = [entry for entry in listed if not is_litter(entry.name) and entry.name != PARTIAL]
+        except OSError:
+            yield place
+            continue
+        waiting += [Path(entry) for entry in entries if is_folder(entry) and not entry.is_symlink()]
+        yield from (path for entry in entries if not is_folder(entry) and _may_be_dicom(path := Path(entry)))
 
 
 def _may_be_dicom(path: Path) -> bool:

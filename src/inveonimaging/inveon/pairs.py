@@ -9,6 +9,7 @@ from pathlib import Path
 
 from inveonimaging.errors import InputError, printable
 from inveonimaging.inveon.foreign import foreign_kind
+from inveonimaging.storage.folders import is_folder
 from inveonimaging.storage.litter import is_litter
 
 HEADER_SUFFIX = ".hdr"
@@ -129,8 +130,8 @@ def scan_folder(path: Path) -> Folder:
     try:
         with os.scandir(path) as entries:
             listed = sorted((each for each in entries if not is_litter(each.name)), key=lambda entry: entry.name)
-            folders = tuple(Path(entry) for entry in listed if entry.is_dir())
-            files = [Path(entry) for entry in listed if not entry.is_dir()]
+            folders = tuple(Path(entry) for entry in listed if is_folder(entry))
+            files = [Path(entry) for entry in listed if not is_folder(entry)]
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=path) from error
     headers = [file for file in files if _has(file, HEADER_SUFFIX)]

@@ -27,6 +27,7 @@ from inveonimaging.phantom.mouse import AIR_HU, Float, Labels, Mouse
 from inveonimaging.phantom.scan import CT_SCAN, PET_SCAN, Block, FrameTime, PhantomScan
 from inveonimaging.physics.geometry import Grid, grid_of
 from inveonimaging.physics.timing import decay_factor
+from inveonimaging.storage.folders import make_folder
 
 MOUSE = Mouse()
 _BQ_PER_NCI = 37.0
@@ -91,7 +92,7 @@ def write_study(folder: Path, *, mouse: Mouse = MOUSE) -> tuple[Pair, ...]:
         OutputError: a file exists or cannot be written.
     """
     with _explained(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     return tuple(write_scan(folder / name, scan, mouse=mouse) for name, scan in STUDY.items())
 
 

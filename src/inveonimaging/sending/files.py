@@ -14,6 +14,7 @@ from pydicom.uid import UID, MediaStorageDirectoryStorage
 from inveonimaging.dicom_reading.series import dicom_files
 from inveonimaging.sending.result import Failure, Item
 from inveonimaging.storage.digest import sha256_of
+from inveonimaging.storage.folders import real_path
 
 
 def survey(paths: Iterable[str | os.PathLike[str]]) -> tuple[tuple[Item, ...], tuple[Failure, ...], int]:
@@ -30,8 +31,8 @@ def survey(paths: Iterable[str | os.PathLike[str]]) -> tuple[tuple[Item, ...], t
     seen: set[Path] = set()
     again = 0
     for path in dicom_files(paths):
-        known = path.resolve() in seen
-        seen.add(path.resolve())
+        known = real_path(path) in seen
+        seen.add(real_path(path))
         found = None if known else _look(path)
         if isinstance(found, Item) and found.uid in items:
             found = _twin(found, items[found.uid])

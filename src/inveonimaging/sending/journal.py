@@ -19,6 +19,7 @@ from typing import BinaryIO
 from inveonimaging.errors import OptionError, OutputError
 from inveonimaging.sending.result import Failure, Fate, Item, Verdict
 from inveonimaging.storage.digest import sha256_of
+from inveonimaging.storage.folders import real_path
 from inveonimaging.storage.jsonl import append, locked, whole_lines
 
 _PROGRAM = "inveon send"
@@ -81,9 +82,9 @@ def refuse_among_input(path: Path, paths: Iterable[str | os.PathLike[str]]) -> N
     Raises:
         OptionError: it is there.
     """
-    journal = path.resolve()
+    journal = real_path(path)
     for each in map(Path, paths):
-        given = each.resolve()
+        given = real_path(each)
         if journal == given or given in journal.parents:
             raise OptionError("the journal lies in what is sent", path=path, hint="name a place elsewhere")
 

@@ -24,6 +24,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from inveonimaging.errors import OutputError
 from inveonimaging.storage.digest import sha256_of
+from inveonimaging.storage.folders import make_folder
 from inveonimaging.storage.interruptions import Interruptions
 from inveonimaging.storage.leftovers import (
     LOCK,
@@ -268,7 +269,7 @@ def _held(output: Path, interruptions: Interruptions) -> Iterator[Path]:
 def _acquire(lock: BaseFileLock, partial: Path) -> None:
     for tries in range(_TRIES):
         try:
-            partial.mkdir(parents=True, exist_ok=True)
+            make_folder(partial)
             refuse_foreign_lock(partial)
             lock.acquire(timeout=0)
         except Timeout as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from inveonimaging.errors import OutputError
+from inveonimaging.storage.folders import make_folder
 
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 60
@@ -54,7 +55,7 @@ def write_all(folder: Path, contents: Iterable[tuple[str, bytes]], *, overwrite:
         OutputError: one is there already, or cannot be written; none is written if one is there already.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError as error:
         raise OutputError(f"cannot be written: {error.strerror or error}", path=folder) from error
     files = [(folder / name, content) for name, content in contents]

@@ -17,6 +17,7 @@ from inveonimaging.dicom_reading.series import dicom_files
 from inveonimaging.errors import InputError, InveonError, printable
 from inveonimaging.inveon.pairs import scan_folder
 from inveonimaging.progress import Progress, StepCounter, no_progress
+from inveonimaging.storage.folders import is_same_folder, real_path
 from inveonimaging.study.corrections import Corrections
 from inveonimaging.verification.deidentified import DEIDENTIFIED, hidden_of, is_deidentified
 from inveonimaging.verification.manifest import manifest_beside
@@ -93,10 +94,10 @@ def _below(source: Path, dicom: Path) -> Iterator[tuple[Path, Path]]:
     if not os.path.isdir(dicom):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         raise InputError("no such folder", path=dicom)
     folders = [source]
-    found = False
+    output, found = real_path(dicom), False
     while folders:
         folder = scan_folder(folders.pop(0))
-        folders += [each for each in folder.entered if each.resolve() != dicom.resolve()]
+        folders += [each for each in folder.entered if not is_same_folder(each, output)]
         if folder.pairs:
             found = True
             yield folder.path, dicom / folder.path.relative_to(source)
