@@ -37,7 +37,7 @@ from inveonimaging.batches import (
 )
 from inveonimaging.batches import job as batch_job
 from inveonimaging.batches.names import name_of, names_below
-from inveonimaging.batches.study import Job, failed
+from inveonimaging.batches.study import Job, failed, fingerprint
 from inveonimaging.batches.summary import Pace
 from inveonimaging.cli.batch_progress import _Lines, sentence, telling
 from inveonimaging.conversion.job import convert_planned
@@ -1166,3 +1166,40 @@ def test_de_identified_output_and_ledger_name_no_folder_and_no_file(
     assert tree(out) != before
     other = inveon("batch", root, tmp_path / "other", "--deidentify", "--group", "header", "-j", 1)
     assert all(name.startswith("study-") for name in ledger(tmp_path / "other")), other.stdout
+
+
+def test_no_sum_in_the_ledger_tells_the_secret_or_the_dates() -> None:
+    """Whoever guesses them has nothing to compare the guesses with."""
+    keys = (b"a secret of many letters", b"another secret of many letters")
+    sums = {fingerprint(Options(deidentify=Deidentify(key=key))) for key in keys}
+    assert len(sums) == 1
+    shifts = {fingerprint(Options(deidentify=Deidentify(key=keys[0], shift_days=days))) for days in (-3000, -3001)}
+    times = {
+        fingerprint(Options(deidentify=Deidentify(key=keys[0]), scan_time=f"2014-03-0{day} 10:00:00")) for day in (4, 5)
+    }
+    assert len(shifts | times) == 1
+    assert not shifts & sums
+    kept = fingerprint(Options(deidentify=Deidentify(key=keys[0], dates="keep")))
+    assert kept not in shifts | sums | {fingerprint(Options())}
+    plain = {fingerprint(Options(scan_time=f"2014-03-0{day} 10:00:00")) for day in (4, 5)}
+    assert len(plain) == 2
+
+
+def test_another_secret_or_shift_is_seen_and_the_same_is_skipped(root: Path, out: Path) -> None:
+    """Also of a study that goes to the output itself, whose name says nothing of the secret."""
+    keys = (b"a secret of many letters", b"another secret of many letters")
+    (root / "one").mkdir()
+    for name in ("m1.ct.img", "m1.ct.img.hdr"):
+        shutil.copy(root / "b" / name, root / "one" / name)
+    for key, days, expected in (
+        (keys[0], None, "converted"),
+        (keys[0], None, "skipped"),
+        (keys[0], -3000, "converted"),
+        (keys[0], -3000, "skipped"),
+        (keys[0], -3001, "converted"),
+        (keys[0], None, "converted"),
+        (keys[0], None, "skipped"),
+        (keys[1], None, "failed"),  # it may be another archive, whose study is not replaced
+    ):
+        run_batch(root / "one", out, Options(deidentify=Deidentify(key=key, shift_days=days)), alone())
+        assert list(results(out).values()) == [expected], (key, days)

@@ -15,6 +15,7 @@ from inveonimaging.errors import InputError
 from inveonimaging.inveon.pairs import Pair
 
 SCHEMA = 1
+_HIDDEN = ("scan_time", "sheet")  # a true date; whose sheet it is
 _NOT_ASKED = {"overwrite", "manifest", "recursive"}  # of a batch they are always the same, or change nothing
 
 
@@ -131,10 +132,23 @@ def failed(study: Study, kind: str, message: str) -> Record:
 
 
 def fingerprint(options: Options) -> str:
-    """Return the SHA-256 of all options that decide what is written, or refused; the same on every computer."""
+    """Return the SHA-256 of all options that decide what is written, or refused; the same on every computer.
+
+    A sum can be compared with those of guesses. So of a de-identification it has neither the secret nor what only its
+    owner is to know, but whether that is given: `has_hidden`.
+    """
     values = {each.name: _canonical(getattr(options, each.name)) for each in fields(options)}
     asked = {name: value for name, value in values.items() if name not in _NOT_ASKED}
+    if options.deidentify is not None:
+        asked |= dict.fromkeys(_HIDDEN) | {"deidentify": options.deidentify.dates.value, "hidden": has_hidden(options)}
     return sha256(json.dumps(asked, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
+
+
+def has_hidden(options: Options) -> bool:
+    """Return whether anything is given, beside the secret, that no line of a de-identified batch may tell."""
+    if options.deidentify is None:
+        return False
+    return options.deidentify.shift_days is not None or any(getattr(options, name) is not None for name in _HIDDEN)
 
 
 def _canonical(value: Any) -> Any:

@@ -23,7 +23,7 @@ from inveonimaging.batches.existing import (
 )
 from inveonimaging.batches.groups import without_copies
 from inveonimaging.batches.names import source_name
-from inveonimaging.batches.study import Check, Job, Outcome, Record, Study
+from inveonimaging.batches.study import Check, Job, Outcome, Record, Study, has_hidden
 from inveonimaging.conversion.job import convert_planned
 from inveonimaging.conversion.options import Uids
 from inveonimaging.conversion.plan import StudyPlan, plan_pairs, strays_of
@@ -146,7 +146,7 @@ class _Work:
         if existing.document["version"] != __version__ or not is_whole(self._output, existing, by_digest=by_digest):
             return False
         before = self._before if self._before and self._before.manifest == existing.sha256 else None
-        is_asked = before is not None and before.options == self._job.asked
+        is_asked = before is not None and before.options == self._job.asked and self._shows_all(before)
         is_known = before is not None and before.files == files.stamp and not by_digest
         if is_known and is_asked:
             return True
@@ -159,6 +159,15 @@ class _Work:
         options = self._options  # others than before may make no difference, as far as what was written shows
         is_decidable = options.uids is Uids.CONTENT and not options.fail_on_warnings and not options.refuse_strays
         return is_asked or (is_decidable and is_the_same(existing, planned, options))
+
+    def _shows_all(self, before: Record) -> bool:
+        """Return whether equal sums of options are equal options: those of a de-identification do not tell all.
+
+        That the secret is the same is seen from the name that the ledger has for the source.
+        """
+        options = self._job.options
+        is_same_secret = options.deidentify is None or before.made_from == source_name(options, self._study)
+        return is_same_secret and not has_hidden(options)
 
     def _converted(self, files: _Files, existing: ExistingStudy | None) -> Record:
         planned = self._planned(files)
