@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from decimal import Context, Decimal
+from itertools import pairwise
 
 ONE = Decimal(1)
 M_PER_MM = Decimal("0.001")
@@ -22,6 +23,7 @@ BQ_PER_NCI = 37
 UA_PER_MA = 1000
 MS_PER_S = 1000
 S_PER_MINUTE = 60
+_S_PER = (("d", 86400), ("h", 3600), ("min", S_PER_MINUTE), ("s", 1))
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?", re.ASCII)
 _LONGEST = 64
@@ -59,6 +61,17 @@ def plain(value: float, digits: int = 6) -> str:
 def counted(count: int, one: str, several: str | None = None) -> str:
     """Return a number of things: 1 file, 2 files; the plural of most words has an s."""
     return f"{count} {one if count == 1 else several or f'{one}s'}"
+
+
+def duration(seconds: float) -> str:
+    """Return a time in s for people: `7.5 s`, `1 min 40 s`, `2 h 5 min`; at most two units."""
+    sign, left = "-" if seconds < 0 else "", abs(seconds)
+    if round(left, 1) < S_PER_MINUTE:
+        return f"{sign}{plain(left, 3)} s"
+    steps = (pair for pair in pairwise(_S_PER) if round(left / pair[1][1]) * pair[1][1] >= pair[0][1])
+    (unit, size), (smaller, step) = next(steps)
+    whole, rest = divmod(round(left / step), size // step)
+    return f"{sign}{whole} {unit}" + (f" {rest} {smaller}" if rest else "")
 
 
 def _without_exponent(text: str) -> str:

@@ -8,15 +8,18 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from PIL import Image as Png
 
 import inveonimaging
 from inveonimaging.inveon.hdr import Header
-from inveonimaging.inveon.hdr.enums import Orientation
+from inveonimaging.inveon.hdr.enums import AcquisitionMode, Orientation
 from inveonimaging.phantom import (
     CT_SCAN,
     PET_SCAN,
@@ -29,12 +32,16 @@ from inveonimaging.phantom import (
     write_scan,
 )
 from inveonimaging.physics.quantification import Unit
+from inveonimaging.reports import pictures
+from inveonimaging.reports.contents import contents_of
 from inveonimaging.reports.curves import curves_of, decay_checks
-from inveonimaging.reports.draw import Layer, Picture, planes_picture
-from inveonimaging.reports.planes import Plane
+from inveonimaging.reports.draw import Layer, Panel, Picture, contact_sheet, planes_picture
+from inveonimaging.reports.pictures import drawn
+from inveonimaging.reports.planes import Plane, View
 from inveonimaging.reports.scales import Scale, rounded_up, scale_of
 from inveonimaging.reports.voxel_pass import survey_of
 from inveonimaging.study.image import Image
+from inveonimaging.study.reading import read_study
 from truth import Truth, truth_of
 
 BONE = Tissue("bone", 1000, ())
@@ -121,6 +128,135 @@ def test_odd_shapes_are_drawn(tmp_path: Path, shape: tuple[int, int, int]) -> No
     seen = pixels_of(picture)
     assert max(seen.shape) <= 2000
     assert min(seen.shape) >= 100
+
+
+@pytest.fixture
+def words(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return all that is written into pictures from now on."""
+    written_words: list[str] = []
+    for owner, name, place in ((Figure, "text", 2), (Axes, "annotate", 0)):
+        write = getattr(owner, name)
+
+        def remember(*arguments: Any, write: Any = write, place: int = place, **how: Any) -> Any:
+            written_words.append(arguments[1 + place])
+            return write(*arguments, **how)
+
+        monkeypatch.setattr(owner, name, remember)
+    return written_words
+
+
+def test_an_unknown_posture_is_said_in_every_picture(tmp_path: Path, words: list[str]) -> None:
+    for name, scan in {"a.ct.img": CT, "a.pet.img": replace(PET, frames=frames_of(60, 60))}.items():
+        write_scan(tmp_path / name, replace(scan, orientation=Orientation.UNKNOWN))
+    ct, pet = drawn(contents_of(read_study(tmp_path), datetime(2026, 1, 2)))
+    with_letters = [each for each in (*ct.pictures, *pet.pictures) if each.name not in ("histogram", "curves")]
+    assert len(with_letters) == 7  # slices and mip of both, PET on CT twice, frames
+    assert words.count("posture assumed:") == words.count("feet first, supine") == 7
+    assert sum(text in {"H?", "F?", "A?", "P?", "L?", "R?"} for text in words) == 6 * 3 * 4 + 4
+    assert [text for text in words if text in set("HFAPLR")] == []
+
+
+@pytest.mark.parametrize("known", [["CT"], ["PET"], ["CT", "PET"]], ids="-".join)
+def test_one_posture_that_is_assumed_is_enough_to_doubt_both(words: list[str], known: list[str]) -> None:
+    ones = np.ones((2, 2), np.float32)
+    ct, pet = (
+        {plane: View(ones, plane, np.zeros(3), 9 * plane.down, 9 * plane.right, kind not in known) for plane in Plane}
+        for kind in ("CT", "PET")
+    )
+    planes_picture("on-ct", [Layer(ct, Scale(0, 1, "HU")), Layer(pet, Scale(0, 1, "Bq/mL"), over=True)], "")
+    are_known = len(known) == 2
+    assert sum(text in set("HFAPLR") for text in words) == (12 if are_known else 0)
+    assert words.count("posture assumed:") == (0 if are_known else 1)
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make pictures of planes that have their words and views, and no pixels."""
+
+    def picture(name: str, layers: list[Layer], alt: str, caption: str = "", **_: bool) -> Picture:
+        panels = tuple(Panel(layers[0].views[plane], 0, 0, 0, 0) for plane in Plane)
+        return Picture(name, b"", 1, 1, alt, caption, panels)
+
+    monkeypatch.setattr(pictures, "planes_picture", picture)
+    for name in ("curves_picture", "contact_sheet", "histogram_picture"):
+        monkeypatch.setattr(pictures, name, lambda name, *_: Picture(name, b"", 1, 1, ""))
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_a_mu_map_is_called_so(tmp_path: Path) -> None:
+    write_scan(tmp_path / "a.ct.img", replace(CT, shape=(9, 8, 7)))
+    write_scan(tmp_path / "a.mu.img", replace(PET, frames=frames_of(60), mu_map=True))
+    write_scan(tmp_path / "a.pet.img", replace(PET, frames=frames_of(60)))
+    told = {
+        each.series.image.pair.name: [picture.alt for picture in each.pictures]
+        for each in drawn(contents_of(read_study(tmp_path), datetime(2026, 1, 2)))
+    }
+    highest = "maximum intensity projections"
+    assert told["a.mu.img"] == [
+        "mu map: the planes through the middle of what is denser than air",
+        f"mu map: {highest}",
+    ]
+    assert told["a.pet.img"] == [
+        "PET: the planes through the hottest region",
+        f"PET: {highest}",
+        "PET on CT: the planes of the CT nearest to the hottest region of the PET",
+        f"PET on CT: {highest}",
+    ]
+
+
+def test_a_transmission_image_is_not_called_a_pet(tmp_path: Path) -> None:
+    def of_a_source(header: Header) -> Header:
+        return replace(header, acquisition_mode=AcquisitionMode.SINGLES_TX)
+
+    assert written(tmp_path, PET, change=of_a_source).kind == "PET transmission"
+
+
+@pytest.mark.usefixtures("undrawn")
+def test_pet_on_ct_goes_through_the_hottest_region_of_the_pet(tmp_path: Path) -> None:
+    write_scan(tmp_path / "a.ct.img", CT)
+    write_scan(tmp_path / "a.pet.img", PET)
+    _, pet = drawn(contents_of(read_study(tmp_path), datetime(2026, 1, 2)))
+    truth = truth_for(pet.series.image)
+    hottest = truth.values[3].argmax()  # the one frame that starts in the second half; 3 mm are a voxel
+    k, j, i = map(int, np.unravel_index(hottest, truth.values[3].shape))
+    place = truth.position(i, j, k)
+    (fused,) = (picture for picture in pet.pictures if picture.name == "on-ct")
+    for panel in fused.panels:
+        spacing_mm = (0.7, 0.6, 0.5)[panel.view.plane.normal]  # of the CT
+        assert panel.view.at_mm == pytest.approx(place[panel.view.plane.normal], abs=spacing_mm / 2 + 1e-6)
+
+
+def covered(picture: Picture) -> float:
+    """Return how much of a picture its panels cover."""
+    return sum(panel.width * panel.height for panel in picture.panels) / (picture.width * picture.height)
+
+
+def test_short_volumes_fill_their_pictures(tmp_path: Path) -> None:
+    short = drawn_balls(written(tmp_path, replace(CT, shape=(60, 64, 8)), BALLS))
+    axial = next(panel for panel in short.panels if panel.view.plane is Plane.AXIAL)
+    assert axial.width > 0.98 * (1200 - 3 * 18) / 2  # two columns, laid out in steps of 2 %; of three it had a third
+    assert covered(short) > 0.5  # in three columns it is 0.24
+    assert max(short.width / 1200, short.height / 780) <= 1
+    for one in short.panels:
+        for other in short.panels:
+            apart = one.left + one.width <= other.left or one.top + one.height <= other.top
+            assert one is other or apart or other.left + other.width <= one.left or other.top + other.height <= one.top
+
+
+@pytest.mark.parametrize(("gates", "columns"), [(2, 2), (3, 3), (8, 4), (48, 10)])
+def test_few_gates_fill_their_sheet(gates: int, columns: int) -> None:
+    values = np.ones((5, 4), np.float32)
+    view = View(values, Plane.CORONAL, np.zeros(3), np.array((0, 0, -20.0)), np.array((15.0, 0, 0)))  # 60 x 100 mm
+    tiles = dict.fromkeys(range(gates), view)
+    sheet = contact_sheet("frames", tiles, dict.fromkeys(tiles, ""), Scale(0, 1, "Bq/mL"), "")
+    assert len({panel.left for panel in sheet.panels}) == columns
+    if gates < 48:
+        assert sheet.height == pytest.approx(780, abs=6)
+    width, height = sheet.panels[0].width, sheet.panels[0].height
+    # 780 px less 18 and 110 px at the edges: one row of 652 - 34 px, or two of 326 - 34; many are 150 px wide
+    expected = {2: 618, 3: 618, 8: 292, 48: 250}[gates]
+    assert height == pytest.approx(expected, abs=1)
+    assert width == pytest.approx(0.6 * expected, abs=1)
 
 
 def truth_for(image: Image) -> Truth:
@@ -233,8 +369,8 @@ def test_values_that_are_no_hounsfield_units_are_seen_all_the_same(tmp_path: Pat
     scale = scale_of(Unit.HU, survey_of(image))
     assert (scale.low, scale.high) == (-500, 1000)  # -1 to 2 HU lie in the usual window; nothing to choose
     shifted = survey_of(image)
-    far = {plane: replace(view, values=view.values * 0 + 30000) for plane, view in shifted.middle.items()}
-    odd = scale_of(Unit.HU, replace(shifted, middle=far))
+    far = {plane: replace(view, values=view.values * 0 + 30000) for plane, view in shifted.planes.items()}
+    odd = scale_of(Unit.HU, replace(shifted, planes=far))
     assert odd.low <= 30000 < odd.high
 
 

@@ -15,12 +15,23 @@ import SimpleITK as sitk
 import inveonimaging
 from inveonimaging.inveon.frame_groups import frame_groups_of
 from inveonimaging.inveon.hdr.enums import Orientation
-from inveonimaging.phantom import CT_SCAN, PET_SCAN, PhantomScan, frames_of, write_scan
+from inveonimaging.phantom import (
+    CT_SCAN,
+    PET_SCAN,
+    Ellipsoid,
+    Exponential,
+    Mouse,
+    PhantomScan,
+    Tissue,
+    frames_of,
+    write_scan,
+)
 from inveonimaging.reports.pictures import on_plane
 from inveonimaging.reports.planes import Plane, View, stored_axis
 from inveonimaging.reports.posture import posture_drawing
-from inveonimaging.reports.voxel_pass import HISTOGRAM_HU, shown_frames, survey_of
+from inveonimaging.reports.voxel_pass import HISTOGRAM_HU, Through, shown_frames, survey_of
 from inveonimaging.study.image import Image, split
+from inveonimaging.units import duration
 from truth import AXES, Float, Truth, truth_of
 
 CT = replace(CT_SCAN, shape=(9, 8, 5), spacing_mm=(3.1, 2.9, 13.7), shift_mm=(1.25, -0.75, 3.5))
@@ -67,22 +78,78 @@ def test_planes_and_projections_show_each_voxel_at_its_place(
     image, truth = written(tmp_path, replace(CT, orientation=posture))
     survey = survey_of(image)
     values, places = pictured(truth, truth.values[0], plane)
-    middle, highest = survey.middle[plane], survey.highest[plane]
-    depth = int(np.argmin(np.abs(places[0, 0, :, plane.normal] - middle.at_mm)))
+    shown, highest = survey.planes[plane], survey.highest[plane]
+    depth = int(np.argmin(np.abs(places[0, 0, :, plane.normal] - shown.at_mm)))
     # CT: the stored integers, which float32 holds
-    assert np.array_equal(middle.values, values[:, :, depth])
+    assert np.array_equal(shown.values, values[:, :, depth])
     assert np.array_equal(highest.values, values.max(axis=2))
-    assert middle.letters == highest.letters == SIDES[plane]
-    assert np.allclose(middle.first_mm, places[0, 0, depth], atol=CLOSE_MM)
-    assert np.allclose(middle.first_mm + middle.step_down_mm, places[1, 0, depth], atol=CLOSE_MM)
-    assert np.allclose(middle.first_mm + middle.step_right_mm, places[0, 1, depth], atol=CLOSE_MM)
+    assert shown.letters == highest.letters == SIDES[plane]
+    assert np.allclose(shown.first_mm, places[0, 0, depth], atol=CLOSE_MM)
+    assert np.allclose(shown.first_mm + shown.step_down_mm, places[1, 0, depth], atol=CLOSE_MM)
+    assert np.allclose(shown.first_mm + shown.step_right_mm, places[0, 1, depth], atol=CLOSE_MM)
 
 
-def test_the_middle_plane_is_the_middle_voxel(tmp_path: Path) -> None:
-    image, truth = written(tmp_path, CT)  # 9 x 8 x 5 voxels, of which 4, 4 and 2 are in the middle
-    middle = survey_of(image).middle
-    place = truth.position(4, 4, 2)
-    assert [middle[plane].at_mm for plane in Plane] == pytest.approx([place[plane.normal] for plane in Plane])
+def dense(*balls: tuple[Tissue, tuple[float, float, float]]) -> Mouse:
+    """Return balls of 2 mm, in the phantom's coordinates, LPS mm, and nothing else."""
+    return Mouse(anatomy=tuple(Ellipsoid(tissue, centre, (2.05, 2.05, 2.05)) for tissue, centre in balls))
+
+
+def fine(scan: PhantomScan) -> PhantomScan:
+    return replace(scan, shape=(30, 28, 26), spacing_mm=(1.5, 1.5, 1.5), shift_mm=(0.0, 0.0, 0.0))
+
+
+ASIDE = (13.0, -11.0, 9.0)  # LPS mm: none of the planes through the middle of the volume meets it
+
+
+def test_planes_go_through_the_hottest_region(tmp_path: Path) -> None:
+    hot, warm = Tissue("hot", 0, (Exponential(9e5, 0.0),)), Tissue("warm", 0, (Exponential(1e5, 0.0),))
+    write_scan(
+        tmp_path / "a.img", fine(replace(PET, frames=frames_of(60))), mouse=dense((warm, (0, 0, 0)), (hot, ASIDE))
+    )
+    image, truth = inveonimaging.read(tmp_path / "a.img"), truth_of(tmp_path / "a.img")
+    survey = survey_of(image)
+    assert survey.through is Through.HOTTEST
+    assert [survey.planes[plane].at_mm for plane in Plane] == pytest.approx(
+        [ASIDE[plane.normal] for plane in Plane], abs=1.5
+    )
+    for plane in Plane:
+        assert survey.planes[plane].values.max() == pytest.approx(truth.values.max(), rel=1e-6)
+    across_the_middle = truth.values[0][13], truth.values[0][:, 14], truth.values[0][:, :, 15]
+    assert max(each.max() for each in across_the_middle) < truth.values.max() / 5  # there is the warm one only
+
+
+@pytest.mark.parametrize("kind", ["CT", "mu map"])
+def test_planes_of_densities_go_through_what_is_denser_than_air(tmp_path: Path, kind: str) -> None:
+    scan = fine(CT) if kind == "CT" else fine(replace(PET, mu_map=True, frames=frames_of(60)))
+    write_scan(tmp_path / "a.img", scan, mouse=dense((Tissue("water", 0, ()), ASIDE)))
+    image, truth = inveonimaging.read(tmp_path / "a.img"), truth_of(tmp_path / "a.img")
+    survey = survey_of(image)
+    assert survey.through is Through.BODY
+    # of 26 slices every second one is looked at
+    assert [survey.planes[plane].at_mm for plane in Plane] == pytest.approx(
+        [ASIDE[plane.normal] for plane in Plane], abs=3.0
+    )
+    for plane in Plane:
+        assert survey.planes[plane].values.max() == pytest.approx(truth.values.max(), rel=1e-6)
+
+
+def test_two_animals_side_by_side_are_no_gap(tmp_path: Path) -> None:
+    water = Tissue("water", 0, ())
+    write_scan(tmp_path / "a.img", fine(CT), mouse=dense((water, (-9, 0, 0)), (water, (9, 0, 0))))
+    sagittal = survey_of(inveonimaging.read(tmp_path / "a.img")).planes[Plane.SAGITTAL]
+    assert sagittal.values.max() == 0  # HU; in the middle between them is air, -1000
+
+
+def test_planes_of_nothing_go_through_the_middle_of_the_volume(tmp_path: Path) -> None:
+    for name, scan in {"ct": CT, "pet": replace(PET, frames=frames_of(60, 60))}.items():
+        write_scan(tmp_path / f"a.{name}.img", scan, mouse=dense())
+        image, truth = inveonimaging.read(tmp_path / f"a.{name}.img"), truth_of(tmp_path / f"a.{name}.img")
+        survey = survey_of(image)
+        assert (survey.through, survey.hottest) == (Through.MIDDLE, None)
+        place = truth.position(*[count // 2 for count in truth.shape])
+        assert [survey.planes[plane].at_mm for plane in Plane] == pytest.approx(
+            [place[plane.normal] for plane in Plane]
+        )
 
 
 def test_letters_come_from_the_steps() -> None:
@@ -90,6 +157,15 @@ def test_letters_come_from_the_steps() -> None:
     view = View(np.zeros((2, 2), np.float32), Plane.CORONAL, np.zeros(3), *steps)
     assert view.letters == {"left": "L", "right": "R", "top": "F", "bottom": "H"}
     assert view.size_mm == (2.0, 4.0)
+
+
+def test_letters_that_rest_on_an_assumed_posture_are_in_doubt(tmp_path: Path) -> None:
+    image, _ = written(tmp_path, replace(PET, orientation=Orientation.UNKNOWN))
+    survey = survey_of(image)
+    for view in (*survey.planes.values(), *survey.highest.values(), *survey.tiles.values()):
+        assert view.letters == {side: f"{letter}?" for side, letter in SIDES[view.plane].items()}
+    known = survey_of(inveonimaging.read(tmp_path / "a.img", orientation="FFS"))
+    assert known.planes[Plane.AXIAL].letters == SIDES[Plane.AXIAL]
 
 
 def test_a_still_picture_is_the_mean_of_the_late_frames_by_duration(tmp_path: Path) -> None:
@@ -149,15 +225,15 @@ def test_pet_on_ct_is_sampled_by_position(tmp_path: Path, posture: Orientation) 
     shapes = [sitk_image(truth, truth.values[0]) for truth in (ct, pet)]
     resampled = sitk.Resample(shapes[1], shapes[0], sitk.Transform(), sitk.sitkLinear, -1.0)
     expected = sitk.GetArrayFromImage(resampled)
-    under = survey_of(ct_image)
+    under = survey_of(ct_image).planes
     wanted = [
         (plane, index) for plane in Plane for index in range(image.grid.shape[stored_axis(image.grid, plane.normal)])
     ]
-    survey = survey_of(image, wanted)
+    survey = survey_of(image, lambda _: wanted)
     for plane in Plane:
-        view = on_plane(image, survey, under, plane)
+        view = on_plane(image, survey, under[plane])
         values, places = pictured(ct, expected, plane)
-        depth = int(np.argmin(np.abs(places[0, 0, :, plane.normal] - under.middle[plane].at_mm)))
+        depth = int(np.argmin(np.abs(places[0, 0, :, plane.normal] - under[plane].at_mm)))
         seen = np.nan_to_num(view.values, nan=-1.0)
         assert np.allclose(seen, values[:, :, depth], rtol=1e-5, atol=1e-2)  # float32 of up to 1e6 Bq/mL
         assert np.isnan(view.values).any()
@@ -193,14 +269,35 @@ def test_the_drawing_of_the_posture_has_the_letters_where_they_are(posture: Orie
     right, down, nearer = AXES[int(posture)]
     into = tuple(-part for part in nearer)
     assert tuple(np.cross(into, [-part for part in down])) == right  # right-handed: what is up, ahead and right
-    drawing = posture_drawing(posture)
-    assert f'<text x="401" y="80">{names[right]}</text>' in drawing
-    assert f'<text x="340" y="141">{names[down]}</text>' in drawing
-    assert f'<text x="257" y="86">{names[into]}</text>' in drawing
-    assert f'<text x="-4" y="86">{names[nearer]}</text>' in drawing
+    drawing, doubt = posture_drawing(posture), "" if posture else "?"
+    assert len(re.findall(r"<text [^>]*>[LRAPHF]\?", drawing)) == (8 if doubt else 0)
+    assert f'<text x="401" y="80">{names[right]}{doubt}</text>' in drawing
+    assert f'<text x="340" y="141">{names[down]}{doubt}</text>' in drawing
+    assert f'<text x="257" y="86">{names[into]}{doubt}</text>' in drawing
+    assert f'<text x="-4" y="86">{names[nearer]}{doubt}</text>' in drawing
     angle = math.radians(float(re.findall(r"rotate\((-?\d+)\)", drawing)[0]))  # clockwise; the legs point down at 0
     belly = -math.sin(angle) * np.array(right) + math.cos(angle) * np.array(down)
     assert np.allclose(belly, (0, -1, 0))  # anterior
     assert ("?" in drawing) == (posture is Orientation.UNKNOWN)
     upside_down = names[tuple(-part for part in down)] == "A"
     assert ("-1)" in drawing.split("<g class")[1].split(">")[0]) == upside_down
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "0 s"),
+        (7.5, "7.5 s"),
+        (40, "40 s"),
+        (59.96, "1 min"),
+        (60, "1 min"),
+        (100, "1 min 40 s"),
+        (119.7, "2 min"),
+        (3599.6, "1 h"),
+        (3661, "1 h 1 min"),
+        (90000, "1 d 1 h"),
+        (-100, "-1 min 40 s"),
+    ],
+)
+def test_durations_are_in_the_unit_that_people_use(seconds: float, words: str) -> None:
+    assert duration(seconds) == words

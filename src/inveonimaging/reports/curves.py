@@ -86,7 +86,7 @@ def curves_of(image: Image, survey: VoxelSurvey) -> tuple[Curve, ...]:
     The activity in the field of view has the dose beside it if the values are corrected for decay to the scan's start.
     """
     frames = image.frames
-    if len(frames) == 1 or is_gated(image) or image.scaling.unit in (Unit.HU, Unit.PER_CM):
+    if len(frames) == 1 or is_gated(image) or survey.hottest is None:
         return ()
     if any(frame.start_s is None or not frame.duration_s for frame in frames):
         return ()

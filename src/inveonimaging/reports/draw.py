@@ -21,20 +21,26 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
+from inveonimaging.physics.geometry import ASSUMED
 from inveonimaging.reports.planes import Plane, View
 from inveonimaging.reports.scales import Scale
 
 _DPI = 100
 _WIDTH, _HEIGHT = 1200, 780  # at most, px
 _GAP, _TITLE, _FOOT = 18, 40, 14
+_LOW, _NARROW = 110, 60  # px; a panel below that has its letters and scale bar outside
+_BELOW_LOW, _COLUMN = 40, 190  # px, for them, and for a panel's titles
 _KEY_WIDTH, _KEY_HEIGHT = 250, 26  # of the colour bar, px
 _SMALLEST = 4
-_MOST_PX_PER_MM = 60.0
+_MOST_PX_PER_MM, _SHRINK = 60.0, 0.98
 _INK, _DIM, _DARK = "white", "#b8bec7", "#0a0c10"
 _BARS_MM = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 _FONT = 15.0
-_COLUMNS, _MORE_COLUMNS = 8, 10
-_TILE = 150  # px, width of a contact sheet's picture, at most
+_MOST_COLUMNS = 10
+_TILE = (150, 300)  # px, size of a contact sheet's picture where there are many
+_LABEL, _KEY = 34, 110  # px, above such a picture, and below all of them
+_ASSUMED = ("posture assumed:", ASSUMED.label)
+_WARNING = "#ffb454"
 _BLACK = withStroke(linewidth=3, foreground="black")
 
 
@@ -46,6 +52,7 @@ class Panel:
         view: what is shown.
         left, top: px, of the panel's corner.
         width, height: px.
+        column: px, where its titles begin and end.
     """
 
     view: View
@@ -53,6 +60,12 @@ class Panel:
     top: int
     width: int
     height: int
+    column: tuple[int, int] = (0, 0)
+
+    @property
+    def is_low(self) -> bool:
+        """Whether there is no room for letters and a scale bar inside."""
+        return self.height < _LOW
 
     def pixel(self, right_mm: float, down_mm: float) -> tuple[float, float]:
         """Return the column and row of a place: LPS coordinates along the picture's right and down."""
@@ -156,42 +169,72 @@ def planes_picture(
         caption: what else is to be known.
         projection: whether these are projections, which have no place.
     """
-    suv = sum(layer.suv_per_value is not None for layer in layers)
-    coronal, sagittal, axial, sheet = _laid_out(layers[0].views, keys=len(layers), suv=suv)
-    panels = (coronal, sagittal, axial)
+    panels, key, sheet = _laid_out(layers)
     for panel in panels:
         plane = panel.view.plane
         _draw_panel(sheet, panel, layers, _FONT)
-        place = f"{'xyz'[plane.normal]} {panel.view.at_mm:+.1f} mm".replace("-", "\N{MINUS SIGN}")
+        at_mm = round(panel.view.at_mm, 1) + 0.0
+        place = f"{'xyz'[plane.normal]} {at_mm:+.1f} mm".replace("-", "\N{MINUS SIGN}")
         place = "projection" if projection else place
-        sheet.text(panel.left, panel.top - 9, plane.value, va="bottom")
-        sheet.text(panel.left + panel.width, panel.top - 9, place, va="bottom", ha="right", color=_DIM, fontsize=13)
-    bar = _bar_in(coronal)
+        left, right = panel.column
+        sheet.text(left, panel.top - 9, plane.value, va="bottom")
+        sheet.text(right, panel.top - 9, place, va="bottom", ha="right", color=_DIM, fontsize=13)
+    bar = _bar_in(panels[0])
     sheet.bar(bar)
-    below = float(axial.top + axial.height + 40)
+    below = key[1]
     for layer in layers:
-        below = _draw_key(sheet, axial.left, below, layer)
+        below = _draw_key(sheet, key[0], below, layer)
+    if panels[0].view.is_assumed:
+        _say_assumed(sheet, key[0], below)
     return Picture(name, png_of(sheet.figure), sheet.width, sheet.height, words, caption, panels, bar)
 
 
-def _laid_out(views: Mapping[Plane, View], keys: int, suv: int) -> tuple[Panel, Panel, Panel, _Sheet]:
-    """Return where the panels go: coronal, sagittal, and in a third column axial with the colour bars below."""
-    coronal, sagittal, axial = (views[plane].size_mm for plane in (Plane.CORONAL, Plane.SAGITTAL, Plane.AXIAL))
-    below = 50 + keys * 110 + suv * 46
-    across = (_WIDTH - 4 * _GAP) / (coronal[0] + sagittal[0] + axial[0])
-    with_key = (_WIDTH - 4 * _GAP - _KEY_WIDTH) / (coronal[0] + sagittal[0])
-    high = (_HEIGHT - _TITLE - _FOOT) / max(coronal[1], sagittal[1])
-    stacked = (_HEIGHT - _TITLE - _FOOT - below) / axial[1]
-    scale = min(across, with_key, high, stacked, _MOST_PX_PER_MM)
+def _say_assumed(sheet: _Sheet, left: float, top: float) -> None:
+    for line, words in enumerate(_ASSUMED):
+        sheet.text(left, top - 16 + 20 * line, words, color=_WARNING, fontsize=13)
 
-    left, panels = _GAP, []
-    for plane, size in ((Plane.CORONAL, coronal), (Plane.SAGITTAL, sagittal), (Plane.AXIAL, axial)):
-        width, height = (max(_SMALLEST, round(mm * scale)) for mm in size)
-        panels.append(Panel(views[plane], left, _TITLE, width, height))
-        left += width + _GAP
-    width = max(left, panels[2].left + _KEY_WIDTH + _GAP)
-    height = max(*(panel.top + panel.height for panel in panels[:2]), panels[2].top + panels[2].height + below)
-    return panels[0], panels[1], panels[2], _Sheet(width, height + _FOOT)
+
+def _laid_out(layers: Sequence[Layer]) -> tuple[tuple[Panel, ...], tuple[float, float], _Sheet]:
+    """Return the panels, where the colour bars go, and a sheet for both, as large as the better of two layouts allows.
+
+    The planes stand in three columns, the colour bars below the axial one; or, which suits short volumes, the coronal
+    and the sagittal one stand below each other. If one layer's posture is assumed, that of all is.
+    """
+    assumed = any(view.is_assumed for layer in layers for view in layer.views.values())
+    views = [replace(layers[0].views[plane], is_assumed=assumed) for plane in Plane]
+    keys = 10 + sum(156 if layer.suv_per_value is not None else 110 for layer in layers) + 40 * assumed
+    scale = _MOST_PX_PER_MM
+    while True:
+        for columns in ([views[:1], views[1:2], views[2:]], [views[:2], views[2:]]):
+            panels, key, width, height = _placed(columns, scale, keys)
+            if width <= _WIDTH and height <= _HEIGHT:
+                return panels, key, _Sheet(width, height)
+        scale *= _SHRINK
+
+
+def _placed(
+    columns: Sequence[Sequence[View]], scale: float, keys: int
+) -> tuple[tuple[Panel, ...], tuple[float, float], int, int]:
+    """Return panels in columns at so many px per mm, where the colour bars are, and the width and height of all."""
+    panels: list[Panel] = []
+    left, bottoms = _GAP, dict[int, int]()
+    for views in columns:
+        sizes = [tuple(max(_SMALLEST, round(mm * scale)) for mm in view.size_mm) for view in views]
+        is_last = views is columns[-1]
+        wide = max(_COLUMN, _KEY_WIDTH * is_last, *(width for width, _ in sizes))
+        top = _TITLE
+        for view, (width, height) in zip(views, sizes, strict=True):
+            aside = 0 if width >= _NARROW else (wide - width) // 2
+            panels.append(Panel(view, left + aside, top, width, height, (left, left + max(width, _COLUMN))))
+            top += height + (_BELOW_LOW if height < _LOW else 0) + _TITLE
+        bottoms[left] = top - _TITLE
+        left += wide + _GAP
+    last = panels[-1].column[0]
+    at = last if len(columns) == len(panels) else min(bottoms, key=lambda column: bottoms[column])
+    key = (float(at), float(bottoms[at] + 40))
+    width = max(left, at + _KEY_WIDTH + _GAP)
+    bottoms[at] += keys + 40
+    return tuple(panels), key, width, max(bottoms.values()) + _FOOT
 
 
 def _draw_panel(sheet: _Sheet, panel: Panel, layers: Sequence[Layer], letters: float = 0.0) -> None:
@@ -211,16 +254,20 @@ def _draw_panel(sheet: _Sheet, panel: Panel, layers: Sequence[Layer], letters: f
     left, right, bottom, top = panel.view.extent_mm
     axes.set(xlim=(left, right), ylim=(bottom, top), aspect="auto")
     how: dict[str, Any] = {"color": _INK, "fontsize": letters, "fontweight": "bold", "path_effects": [_BLACK]}
-    for side, (place, shift, across, down) in _SIDES.items() if letters else ():
-        letter = panel.view.letters[side]
-        axes.annotate(letter, place, shift, "axes fraction", "offset pixels", ha=across, va=down, **how)
+    for side, (place, shift, inside, outside) in _SIDES.items() if letters else ():
+        is_out = panel.is_low if side in ("top", "bottom") else panel.width < _NARROW
+        across, down = outside if is_out else inside
+        offset = (-shift[0], -shift[1]) if is_out else shift
+        axes.annotate(
+            panel.view.letters[side], place, offset, "axes fraction", "offset pixels", ha=across, va=down, **how
+        )
 
 
-_SIDES = {  # where its letter is: fraction of the axes, px from there, alignment across and down
-    "left": ((0.0, 0.5), (9, 0), "left", "center"),
-    "right": ((1.0, 0.5), (-9, 0), "right", "center"),
-    "top": ((0.5, 1.0), (0, -6), "center", "top"),
-    "bottom": ((0.5, 0.0), (0, 6), "center", "bottom"),
+_SIDES = {  # where its letter is: fraction of the axes, px from there, alignment across and down, in and outside
+    "left": ((0.0, 0.5), (9, 0), ("left", "center"), ("right", "center")),
+    "right": ((1.0, 0.5), (-9, 0), ("right", "center"), ("left", "center")),
+    "top": ((0.5, 1.0), (0, -6), ("center", "top"), ("center", "bottom")),
+    "bottom": ((0.5, 0.0), (0, 6), ("center", "bottom"), ("center", "top")),
 }
 
 
@@ -238,7 +285,8 @@ def _bar_in(panel: Panel) -> Bar:
     fitting = [mm for mm in _BARS_MM if mm <= 0.4 * width_mm]
     mm = fitting[-1] if fitting else _BARS_MM[0]
     width = max(1, round(mm * panel.width / width_mm))
-    return Bar(mm, panel.left + 14, panel.top + panel.height - 18, width, 5)
+    top = panel.top + panel.height + (31 if panel.is_low else -18)
+    return Bar(mm, panel.left + 14, top, width, 5)
 
 
 def _draw_key(sheet: _Sheet, left: float, top: float, layer: Layer) -> float:
@@ -282,13 +330,11 @@ def contact_sheet(name: str, tiles: Mapping[int, View], labels: Mapping[int, str
         words: what is shown, for people.
     """
     first = next(iter(tiles.values()))
-    width_mm, height_mm = first.size_mm
-    columns = min(len(tiles), _COLUMNS if len(tiles) <= 2 * _COLUMNS else _MORE_COLUMNS)
-    px_per_mm = min(_TILE / width_mm, 2.0 * _TILE / height_mm, _MOST_PX_PER_MM)
-    width, height = max(_SMALLEST, round(width_mm * px_per_mm)), max(_SMALLEST, round(height_mm * px_per_mm))
-    cell, row = max(width, 110) + 8, height + 34
+    columns, px_per_mm = _tiled(len(tiles), *first.size_mm)
+    width, height = (max(_SMALLEST, round(mm * px_per_mm)) for mm in first.size_mm)
+    cell, row = max(width, 110) + 8, height + _LABEL
     rows = math.ceil(len(tiles) / columns)
-    sheet = _Sheet(max(columns * cell + 2 * _GAP, _KEY_WIDTH + 3 * _GAP + 200), rows * row + _GAP + 110)
+    sheet = _Sheet(max(columns * cell + 2 * _GAP, _KEY_WIDTH + 3 * _GAP + 400), rows * row + _GAP + _KEY)
     panels: list[Panel] = []
     for place, (frame, view) in enumerate(tiles.items()):
         down, across = divmod(place, columns)
@@ -300,4 +346,21 @@ def contact_sheet(name: str, tiles: Mapping[int, View], labels: Mapping[int, str
     _draw_key(sheet, _GAP, bottom, Layer({}, scale))
     bar = replace(_bar_in(panels[0]), left=_GAP + _KEY_WIDTH + 60, top=bottom + 12)
     sheet.bar(bar)
+    if first.is_assumed:
+        _say_assumed(sheet, bar.left + bar.width + 40, bottom + 18)
     return Picture(name, png_of(sheet.figure), sheet.width, sheet.height, words, panels=tuple(panels), bar=bar)
+
+
+def _tiled(count: int, width_mm: float, height_mm: float) -> tuple[int, float]:
+    """Return in how many columns pictures stand, and how large, px per mm: few fill a sheet, many make it longer."""
+    most = 1, 0.0
+    for columns in range(1, count + 1):
+        rows = math.ceil(count / columns)
+        across = ((_WIDTH - 2 * _GAP) / columns - 8) / width_mm
+        down = ((_HEIGHT - _GAP - _KEY) / rows - _LABEL) / height_mm
+        most = max(most, (columns, min(across, down)), key=lambda each: each[1])
+    columns, px_per_mm = most
+    many = min(size / mm for size, mm in zip(_TILE, (width_mm, height_mm), strict=True))
+    if px_per_mm < many:
+        return min(count, _MOST_COLUMNS), min(many, _MOST_PX_PER_MM)
+    return columns, min(px_per_mm, _MOST_PX_PER_MM)

@@ -17,11 +17,11 @@ from inveonimaging.inveon.modality import is_mu_map, is_transmission
 from inveonimaging.physics.geometry import ASSUMED, DIRECTIONS
 from inveonimaging.physics.quantification import Unit
 from inveonimaging.reports.curves import DecayCheck, decay_checks
-from inveonimaging.reports.pictures import suv_per_value, time_words
+from inveonimaging.reports.pictures import suv_per_value
 from inveonimaging.reports.voxel_pass import VoxelSurvey, is_gated, span_s
 from inveonimaging.sheet.application import origins
 from inveonimaging.study.image import Image
-from inveonimaging.units import S_PER_MINUTE, plain
+from inveonimaging.units import S_PER_MINUTE, duration, plain
 
 _LONGEST = 300
 _LONGEST_ESCAPE = len(r"\U0001f600")
@@ -86,11 +86,6 @@ def weight_words(weight_kg: float | None) -> str | None:
     return f"{weight_kg * 1000:.4g} g" if weight_kg else None
 
 
-def kind_of(image: Image) -> str:
-    """Return PET, CT, SPECT or mu map."""
-    return "mu map" if is_mu_map(image.header) else image.modality.label
-
-
 def series_facts(image: Image, sheet_values: SheetValues, weight: str | None) -> Iterator[Fact]:
     """Return what a series is: kind, times, place, unit; and where came from what a sheet may give.
 
@@ -103,7 +98,7 @@ def series_facts(image: Image, sheet_values: SheetValues, weight: str | None) ->
     known = origins(header, sheet_values, image.pair.header.name)
     mode = header.acquisition_mode
     rows: list[tuple[str, object]] = [
-        ("Kind", ", ".join(dict.fromkeys((kind_of(image), *((mode.label,) if mode else ()))))),
+        ("Kind", ", ".join(dict.fromkeys((image.kind, *((mode.label,) if mode else ()))))),
         ("Part", image.part_name),
         ("Description", sheet_values.get("series_description")),
         ("Protocol", sheet_values.get("protocol")),
@@ -208,7 +203,7 @@ def _frames(image: Image) -> str:
     words = f"{number} {'gates' if is_gated(image) else 'frames'}"
     if span is None:
         return words
-    first, last = (time_words(seconds, 4) for seconds in span)
+    first, last = (duration(seconds) for seconds in span)
     return f"{'1 frame' if number == 1 else words}, {first} to {last}"
 
 
@@ -240,7 +235,7 @@ def _injected(injected: datetime | None, start: datetime | None) -> str | None:
         return str(injected)
     apart = start - injected
     way = "before" if apart >= timedelta(0) else "after"
-    return f"{injected}, {time_words(abs(apart).total_seconds(), 4)} {way} the start of the scan"
+    return f"{injected}, {duration(abs(apart).total_seconds())} {way} the start of the scan"
 
 
 def _sizes(sizes: Iterable[float]) -> str:

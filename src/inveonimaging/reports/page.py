@@ -152,7 +152,7 @@ def _series(contents: Contents, series: Series, drawing: Drawn | None) -> dict[s
         "image": image,
         "number": series.number,
         "file": printable(image.pair.name, _LONGEST),
-        "kind": facts.kind_of(image),
+        "kind": image.kind,
         "unit": image.scaling.unit.value,
         "tracer": facts.tracer_words(image),
         "facts": (

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from inveonimaging.errors import InputError
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.modality import is_mu_map
+from inveonimaging.physics.geometry import Grid
 from inveonimaging.physics.quantification import Unit
 from inveonimaging.reports.contents import Contents
 from inveonimaging.reports.curves import curves_of, curves_picture, histogram_picture
 from inveonimaging.reports.draw import Layer, Picture, contact_sheet, planes_picture
-from inveonimaging.reports.planes import HALF_A_VOXEL, Plane, View, between, index_at, resampled, stored_axis
+from inveonimaging.reports.planes import HALF_A_VOXEL, Plane, View, between, index_at, place_at, resampled, stored_axis
 from inveonimaging.reports.scales import scale_of
-from inveonimaging.reports.voxel_pass import VoxelSurvey, is_gated, span_s, survey_of
+from inveonimaging.reports.voxel_pass import Cut, VoxelSurvey, is_gated, span_s, survey_of
 from inveonimaging.storage.whole_files import file_name, write_all
 from inveonimaging.study.image import Image
 from inveonimaging.study.reading import Series
 from inveonimaging.study.suv import suv_factor
-from inveonimaging.units import S_PER_MINUTE
+from inveonimaging.units import duration
 
 MOST_SERIES = 40  # of which pictures are drawn
 
@@ -38,19 +40,56 @@ class Drawn:
     pictures: tuple[Picture, ...]
 
 
+class _Fusion(NamedTuple):
+    """A series on a CT: what was found in its voxels, and through which planes of the CT both are shown."""
+
+    base: Series
+    survey: VoxelSurvey
+    cut: Cut
+
+
 def drawn(contents: Contents) -> Iterator[Drawn]:
     """Yield the series of a study with their pictures, one after the other, the first `MOST_SERIES` of them."""
     shown = contents.series[:MOST_SERIES]
     bases = {series.frame_of_reference: series for series in reversed(shown) if series.image.modality is Modality.CT}
-    on_ct = {series.frame_of_reference for series in shown if _may_lie_on_ct(series)}
-    surveys = {base.number: survey_of(base.image) for base in bases.values() if base.frame_of_reference in on_ct}
+    fusions = {
+        series.number: _fusion(series.image, bases[series.frame_of_reference])
+        for series in shown
+        if _may_lie_on_ct(series) and series.frame_of_reference in bases
+    }
+    used = {fusion.base.number: fusion.base for fusion in fusions.values()}
+    under = {number: _under(base, fusions.values()) for number, base in used.items()}
     for series in shown:
-        image = series.image
-        base = bases.get(series.frame_of_reference) if _may_lie_on_ct(series) else None
-        under = surveys[base.number] if base else None
-        survey = surveys.get(series.number) or survey_of(image, _wanted(image, under) if under else ())
-        fused = _fused(image, survey, under) if under else ()
+        image, fusion = series.image, fusions.get(series.number)
+        survey = fusion.survey if fusion else under.get(series.number) or survey_of(image)
+        fused = _fused(image, fusion, under[fusion.base.number]) if fusion else ()
         yield Drawn(series, survey, (*_planes(image, survey), *fused, *_more(image, survey)))
+
+
+def _fusion(image: Image, base: Series) -> _Fusion:
+    """Read an image that lies on a CT, with its planes beside those of the CT that go through the same place."""
+    onto = base.image.grid
+    cuts: list[Cut] = []
+
+    def beside(cut: Cut) -> list[tuple[Plane, int]]:
+        cuts.append({plane: _nearest(onto, plane, place_at(image.grid, plane, cut[plane])) for plane in Plane})
+        places = {plane: place_at(onto, plane, index) for plane, index in cuts[0].items()}
+        return [(plane, index) for plane in Plane for index in {*_between(image.grid, plane, places[plane])[:2]}]
+
+    survey = survey_of(image, beside)
+    return _Fusion(base, survey, cuts[0])
+
+
+def _under(series: Series, fusions: Iterable[_Fusion]) -> VoxelSurvey:
+    """Read a series with the planes on which others are to be shown."""
+    planes = {each for fusion in fusions if fusion.base is series for each in fusion.cut.items()}
+    return survey_of(series.image, lambda _: planes)
+
+
+def _nearest(grid: Grid, plane: Plane, at_mm: float) -> int:
+    """Return the index of the plane nearest to a place, LPS mm."""
+    count = grid.shape[stored_axis(grid, plane.normal)]
+    return min(max(round(index_at(grid, plane, at_mm)), 0), count - 1)
 
 
 def _may_lie_on_ct(series: Series) -> bool:
@@ -67,11 +106,10 @@ def suv_per_value(image: Image) -> float | None:
 
 def _planes(image: Image, survey: VoxelSurvey) -> Iterator[Picture]:
     unit, suv, words = image.scaling.unit, suv_per_value(image), frames_in_words(image, survey.shown)
-    middle = Layer(survey.middle, scale_of(unit, survey), suv_per_value=suv)
+    planes = Layer(survey.planes, scale_of(unit, survey), suv_per_value=suv)
     highest = Layer(survey.highest, scale_of(unit, survey, projection=True), suv_per_value=suv)
-    kind = image.modality.label
-    yield planes_picture("slices", [middle], f"{kind}: the planes through the middle of the volume", words)
-    yield planes_picture("mip", [highest], f"{kind}: maximum intensity projections", words, projection=True)
+    yield planes_picture("slices", [planes], f"{image.kind}: the planes through {survey.through.value}", words)
+    yield planes_picture("mip", [highest], f"{image.kind}: maximum intensity projections", words, projection=True)
 
 
 def _more(image: Image, survey: VoxelSurvey) -> Iterator[Picture]:
@@ -79,7 +117,7 @@ def _more(image: Image, survey: VoxelSurvey) -> Iterator[Picture]:
     if curves and survey.hottest:
         yield curves_picture("curves", curves, "Time-activity curves; a frame is as wide as it is long")
     if survey.tiles:
-        gates = "The middle coronal plane of each gate"
+        gates = f"The coronal plane through {survey.through.value} in each gate"
         what = gates if is_gated(image) else "Coronal projection of each frame, with its start"
         labels = {index: _label(image, index) for index in survey.tiles}
         yield contact_sheet("frames", survey.tiles, labels, scale_of(image.scaling.unit, survey), what)
@@ -97,7 +135,7 @@ def frames_in_words(image: Image, shown: tuple[int, ...]) -> str:
     if span is None:
         return f"mean of {len(shown)} frames"
     what = "frame" if len(shown) == 1 else f"mean of the {len(shown)} frames"
-    return f"{what} from {span[0] / S_PER_MINUTE:.3g} to {span[1] / S_PER_MINUTE:.3g} min"
+    return f"{what} from {duration(span[0])} to {duration(span[1])}"
 
 
 def _label(image: Image, index: int) -> str:
@@ -105,23 +143,13 @@ def _label(image: Image, index: int) -> str:
     frame = image.frames[index]
     if is_gated(image):
         return f"gate {frame.gate}"
-    return f"frame {index}" if frame.start_s is None else time_words(frame.start_s, 3)
+    return f"frame {index}" if frame.start_s is None else duration(frame.start_s)
 
 
-def time_words(seconds: float, digits: int) -> str:
-    """Return a time in s, or from two minutes on in min."""
-    return f"{seconds:g} s" if abs(seconds) < 2 * S_PER_MINUTE else f"{seconds / S_PER_MINUTE:.{digits}g} min"
-
-
-def _wanted(image: Image, under: VoxelSurvey) -> list[tuple[Plane, int]]:
-    """Return between which planes of an image those of a CT lie."""
-    return [(plane, index) for plane in Plane for index in {*_between(image, under, plane)[:2]}]
-
-
-def _between(image: Image, under: VoxelSurvey, plane: Plane) -> tuple[int, int, float]:
-    """Return the two planes of an image beside a CT's middle plane, and how far it is from the first; else NaN."""
-    count = image.grid.shape[stored_axis(image.grid, plane.normal)]
-    place = index_at(image.grid, plane, under.middle[plane].at_mm)
+def _between(grid: Grid, plane: Plane, at_mm: float) -> tuple[int, int, float]:
+    """Return the two planes of a volume beside a place, LPS mm, and how far it is from the first; NaN outside."""
+    count = grid.shape[stored_axis(grid, plane.normal)]
+    place = index_at(grid, plane, at_mm)
     if not -HALF_A_VOXEL <= place <= count - 1 + HALF_A_VOXEL:
         return 0, 0, math.nan
     held = min(max(place, 0.0), count - 1.0)
@@ -129,27 +157,30 @@ def _between(image: Image, under: VoxelSurvey, plane: Plane) -> tuple[int, int, 
     return first, min(first + 1, count - 1), held - first
 
 
-def _fused(image: Image, survey: VoxelSurvey, under: VoxelSurvey) -> Iterator[Picture]:
+def _fused(image: Image, fusion: _Fusion, under: VoxelSurvey) -> Iterator[Picture]:
     """Yield the emission image on the CT's planes and projections, sampled where the CT's voxels are."""
-    planes = {plane: on_plane(image, survey, under, plane) for plane in Plane}
+    survey = fusion.survey
+    below = {plane: under.wanted[plane, index] for plane, index in fusion.cut.items()}
+    planes = {plane: on_plane(image, survey, view) for plane, view in below.items()}
     highest = {plane: resampled(survey.highest[plane], under.highest[plane]) for plane in Plane}
     if not any(np.isfinite(view.values).any() for view in planes.values()):
         return
-    kind, words, suv = image.modality.label, frames_in_words(image, survey.shown), suv_per_value(image)
+    kind, words, suv = image.kind, frames_in_words(image, survey.shown), suv_per_value(image)
     over = Layer(planes, scale_of(image.scaling.unit, survey), over=True, suv_per_value=suv)
-    layers = [Layer(under.middle, scale_of(Unit.HU, under)), over]
-    yield planes_picture("on-ct", layers, f"{kind} on CT: the planes through the middle of the CT", words)
+    layers = [Layer(below, scale_of(Unit.HU, under)), over]
+    through = f"the planes of the CT nearest to {survey.through.value} of the {kind}"
+    yield planes_picture("on-ct", layers, f"{kind} on CT: {through}", words)
     layers = [Layer(under.highest, scale_of(Unit.HU, under, projection=True)), replace(over, views=highest)]
     yield planes_picture("on-ct-mip", layers, f"{kind} on CT: maximum intensity projections", words, projection=True)
 
 
-def on_plane(image: Image, survey: VoxelSurvey, under: VoxelSurvey, plane: Plane) -> View:
-    """Return an image on the pixels of a CT's middle plane: linear between voxels, NaN outside the image."""
-    first, second, fraction = _between(image, under, plane)
-    onto = under.middle[plane]
+def on_plane(image: Image, survey: VoxelSurvey, onto: View) -> View:
+    """Return an image on the pixels of a CT's plane: linear between voxels, NaN outside the image."""
+    first, second, fraction = _between(image.grid, onto.plane, onto.at_mm)
     if math.isnan(fraction):
         return replace(onto, values=np.full(onto.values.shape, np.nan, np.float32))
-    return resampled(between(survey.wanted[plane, first], survey.wanted[plane, second], fraction), onto)
+    between_both = between(survey.wanted[onto.plane, first], survey.wanted[onto.plane, second], fraction)
+    return resampled(between_both, onto)
 
 
 def write_pictures(contents: Contents, folder: str | os.PathLike[str], *, overwrite: bool = False) -> tuple[Path, ...]:

@@ -54,6 +54,7 @@ class View:
         first_mm: (3,) centre of the pixel at the top left, LPS; across the plane, the plane's own place.
         step_down_mm: (3,) from a row to the next one below, LPS.
         step_right_mm: (3,) from a column to the next one to the right, LPS.
+        is_assumed: whether the animal's posture is not known, so that all of this rests on the one that is assumed.
     """
 
     values: Values
@@ -61,12 +62,14 @@ class View:
     first_mm: Float
     step_down_mm: Float
     step_right_mm: Float
+    is_assumed: bool = False
 
     @property
     def letters(self) -> dict[str, str]:
-        """The anatomical letters of the sides `left`, `right`, `top` and `bottom`, from the steps."""
+        """The anatomical letters of the sides `left`, `right`, `top` and `bottom`, from the steps; `H?` if assumed."""
         down, right = self.step_down_mm, self.step_right_mm
-        return {"left": _letter(-right), "right": _letter(right), "top": _letter(-down), "bottom": _letter(down)}
+        steps = {"left": -right, "right": right, "top": -down, "bottom": down}
+        return {side: _letter(step) + "?" * self.is_assumed for side, step in steps.items()}
 
     @property
     def row_mm(self) -> float:
@@ -110,6 +113,13 @@ def index_at(grid: Grid, plane: Plane, at_mm: float) -> float:
     return float((at_mm - affine[plane.normal, 3]) / affine[plane.normal, axis])
 
 
+def place_at(grid: Grid, plane: Plane, index: int) -> float:
+    """Return where a plane of a volume lies along its normal, LPS mm, by its index along the stored axis across it."""
+    axis = stored_axis(grid, plane.normal)
+    affine = grid.affine
+    return float(affine[plane.normal, 3] + index * affine[plane.normal, axis])
+
+
 def view_of(stored: Values, grid: Grid, plane: Plane, index: float) -> View:
     """Return a plane as it is shown.
 
@@ -134,7 +144,7 @@ def view_of(stored: Values, grid: Grid, plane: Plane, index: float) -> View:
     if right @ plane.right < 0:
         stored, right = stored[:, ::-1], -right
         first[columns] = grid.shape[columns] - 1
-    return View(stored, plane, (affine @ first)[:3], down, right)
+    return View(stored, plane, (affine @ first)[:3], down, right, is_assumed=not grid.orientation)
 
 
 def between(below: View, above: View, fraction: float) -> View:
@@ -152,7 +162,7 @@ def resampled(view: View, onto: View) -> View:
     upper = view.values[row][:, column] * (1 - column_weight) + view.values[row][:, beside] * column_weight
     lower = view.values[below][:, column] * (1 - column_weight) + view.values[below][:, beside] * column_weight
     values = upper * (1 - row_weight[:, None]) + lower * row_weight[:, None]
-    return replace(onto, values=values.astype(np.float32))
+    return replace(onto, values=values.astype(np.float32), is_assumed=view.is_assumed or onto.is_assumed)
 
 
 def _places(view: View, onto: View, towards: Float) -> tuple[npt.NDArray[np.intp], Float]:

@@ -33,14 +33,15 @@ def posture_drawing(orientation: Orientation) -> str:
     """Return an SVG of the animal in the bore; with a question mark if the posture is not known."""
     letters = DIRECTIONS[orientation or ASSUMED]
     label = orientation.label if orientation else f"not known; taken as {ASSUMED.label}"
+    doubt = "" if orientation else "?"
     unknown = "" if orientation else '<text class="unknown" x="134" y="92">?</text>'
     return (
         f'<svg class="posture" viewBox="-16 0 432 150" role="img" aria-label="Posture: {label}">'
-        f"{_from_the_side(letters)}{_from_the_front(letters)}{unknown}</svg>"
+        f"{_from_the_side(letters, doubt)}{_from_the_front(letters, doubt)}{unknown}</svg>"
     )
 
 
-def _from_the_side(letters: str) -> str:
+def _from_the_side(letters: str, doubt: str) -> str:
     """Draw the animal on the bed, the gantry at the right: what looks into it goes in first."""
     into, up = _OPPOSITE[letters[2]], _OPPOSITE[letters[1]]
     is_on_its_side = up not in (_PRONE, _SUPINE)
@@ -52,12 +53,12 @@ def _from_the_side(letters: str) -> str:
         '<path class="gantry" d="M176 8h70v30h-70zM176 122h70v22h-70z"/><path class="bore" d="M176 38h70v84h-70z"/>'
         '<path class="bed" d="M4 112h238v4H4z"/>'
         f'<g class="animal" transform="{place}">{animal}</g>'
-        f'<text x="-4" y="86">{letters[2]}</text><text x="257" y="86">{into}</text>'
-        f'<text x="120" y="28">{up}</text><text x="120" y="138">{letters[1]}</text>'
+        f'<text x="-4" y="86">{letters[2]}{doubt}</text><text x="257" y="86">{into}{doubt}</text>'
+        f'<text x="120" y="28">{up}{doubt}</text><text x="120" y="138">{letters[1]}{doubt}</text>'
     )
 
 
-def _from_the_front(letters: str) -> str:
+def _from_the_front(letters: str, doubt: str) -> str:
     """Draw the animal as seen by someone in front of the bore; its legs point to A."""
     right, down = letters[0], letters[1]
     turn = {("A", True): 0, ("P", True): 180, ("A", False): -90, ("P", False): 90}
@@ -66,6 +67,6 @@ def _from_the_front(letters: str) -> str:
         '<circle class="gantry" cx="340" cy="75" r="68"/><circle class="bore" cx="340" cy="75" r="54"/>'
         '<path class="bed" d="M304 112q36 14 72 0l-2 4q-34 13-68 0z"/>'
         f'<g class="animal" transform="translate(340 78) rotate({angle})">{_END}</g>'
-        f'<text x="340" y="19">{_OPPOSITE[down]}</text><text x="340" y="141">{down}</text>'
-        f'<text x="279" y="80">{_OPPOSITE[right]}</text><text x="401" y="80">{right}</text>'
+        f'<text x="340" y="19">{_OPPOSITE[down]}{doubt}</text><text x="340" y="141">{down}{doubt}</text>'
+        f'<text x="279" y="80">{_OPPOSITE[right]}{doubt}</text><text x="401" y="80">{right}{doubt}</text>'
     )

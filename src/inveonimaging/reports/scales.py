@@ -64,7 +64,7 @@ def unit_of(unit: Unit, high: float) -> tuple[str, float]:
 
 def _hounsfield(survey: VoxelSurvey, window: tuple[float, float]) -> Scale:
     """Return the usual window, or one of what there is if hardly anything lies in it: these are no HU then."""
-    planes = [view.values for view in survey.middle.values()]
+    planes = [view.values for view in survey.planes.values()]
     low, high = (float(np.percentile(np.concatenate([each.ravel() for each in planes]), p)) for p in (1, 99))
     if high <= window[0] + 1 or low >= window[1] - 1:
         return Scale(low, max(high, math.nextafter(low, math.inf)) + 1.0, Unit.HU.value)

@@ -27,7 +27,6 @@ from inveonimaging.inveon.hdr import Frame
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.modality import is_mu_map
 from inveonimaging.physics.quantification import Unit
-from inveonimaging.reports.facts import kind_of
 from inveonimaging.study.image import Image
 
 if TYPE_CHECKING:
@@ -229,7 +228,7 @@ def _gzip_base64(pieces: Iterator[bytes] | Sequence[bytes]) -> str:
 def _description(volume: Volume, factors: list[float], bright: float) -> dict[str, Any]:
     image = volume.image
     is_ct = image.scaling.unit is Unit.HU
-    name = (f"{kind_of(image)}:", image.pair.name, image.part_name)
+    name = (f"{image.kind}:", image.pair.name, image.part_name)
     low, high = _HU_SHOWN if is_ct else (0.0, bright if bright > 0 else 1.0)
     return {
         "name": printable(" ".join(filter(None, name)), _LONGEST_NAME),

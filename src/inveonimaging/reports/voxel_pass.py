@@ -1,15 +1,17 @@
-"""One pass over a series' voxels, slab by slab, that gathers all that the pictures and curves show.
+"""A series' voxels, slab by slab, for all that the pictures and curves show.
 
-Never more than a slab of one frame, and planes, are in memory.
+A CT is read once. An emission image is read twice, since its planes go through its hottest region, which is known when
+all was read. Never more than a slab of one frame, and planes, are in memory.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from enum import Enum
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +25,23 @@ from inveonimaging.study.image import Image
 MOST_TILES = 48  # of a contact sheet: all frames, or evenly chosen ones
 HOT_MM = 3.0  # side of the box whose mean is the largest
 HISTOGRAM_HU = (-1200.0, 3000.0, 10.0)  # first edge, last edge, width of a bin
+_NOT_AIR = {Unit.HU: -300.0, Unit.PER_CM: 0.05}  # water is 0 HU and 0.096/cm
+_LOOKED_AT = 24  # slices in which the animal is looked for
+_FULL = 0.5  # of what the fullest plane shows
+
+Cut = Mapping[Plane, int]
+"""A plane of each direction, by its index along the stored axis across it."""
+
+Wanted = Callable[[Cut], Iterable[tuple[Plane, int]]]
+"""Planes to keep besides those of a cut, by their index along the stored axis across them."""
+
+
+class Through(str, Enum):
+    """What the planes of a still picture go through."""
+
+    HOTTEST = "the hottest region"
+    BODY = "the middle of what is denser than air"
+    MIDDLE = "the middle of the volume"
 
 
 class Region(NamedTuple):
@@ -35,23 +54,27 @@ class Region(NamedTuple):
 
 @dataclass(frozen=True)
 class VoxelSurvey:
-    """What a pass over the voxels found, in the image's unit.
+    """What was found in the voxels, in the image's unit.
 
     Attributes:
         shown: which frames the planes are the mean of, weighted by duration.
-        middle: the plane through the middle of the volume, of each direction.
+        through: what the planes go through.
+        cut: where they cut the volume.
+        planes: the plane of each direction.
         highest: the largest value along each direction (maximum intensity projection).
         wanted: planes that were asked for, by plane and stored index.
-        tiles: a coronal picture of some frames, by frame: the middle plane of gates, else the projection.
+        tiles: a coronal picture of some frames, by frame: the plane of gates, else the projection.
         sums: (frames,) sum of a frame's values.
-        hottest: the box of about 3 mm with the largest mean, of emission images.
+        hottest: the box of about 3 mm with the largest mean, of emission images; None if no value is above 0.
         hot: (frames,) its mean in each frame.
         histogram: counts in the bins of `HISTOGRAM_HU`, of a CT; values outside are in the outer bins.
         not_finite: how many values are NaN or infinite; they count as 0.
     """
 
     shown: tuple[int, ...]
-    middle: Mapping[Plane, View]
+    through: Through
+    cut: Cut
+    planes: Mapping[Plane, View]
     highest: Mapping[Plane, View]
     wanted: Mapping[tuple[Plane, int], View]
     tiles: Mapping[int, View]
@@ -92,21 +115,50 @@ def shown_frames(image: Image) -> tuple[tuple[int, ...], Float]:
     return tuple(indices), weights / weights.sum()
 
 
-def survey_of(image: Image, wanted: Sequence[tuple[Plane, int]] = ()) -> VoxelSurvey:
-    """Read a series once.
+def survey_of(image: Image, wanted: Wanted = lambda _cut: ()) -> VoxelSurvey:
+    """Read a series.
 
     Args:
         image: the series.
-        wanted: planes to keep besides the middle ones, by their index along the stored axis across them.
+        wanted: which planes to keep besides those that are shown, once it is known where these are.
 
     Raises:
         DataError: the file cannot be read any more.
     """
-    gathering = _Gathering(image, tuple(wanted))
-    slices, step = image.source.shape[0], image.slices_in_slab
-    for first in range(0, slices, step):
-        gathering.add(first, min(first + step, slices))
-    return gathering.done()
+    whole = _Whole(image)
+    if is_emission(image):
+        _read(image, range(len(image.frames)), whole)
+        region = whole.hottest.region()
+        through = Through.HOTTEST if region else Through.MIDDLE
+        cut = _cut_at(image.grid, [(side.start + side.stop - 1) // 2 for side in region.box]) if region else None
+        cut = cut or _middle(image.grid)
+        planes = _Planes(image, cut, wanted(cut))
+        _read(image, range(len(image.frames)) if is_gated(image) else whole.shown, planes)
+    else:
+        region, body = None, _body(image)
+        through = Through.BODY if body else Through.MIDDLE
+        cut = body or _middle(image.grid)
+        planes = _Planes(image, cut, wanted(cut))
+        _read(image, range(len(image.frames)), whole, planes)
+    return VoxelSurvey(
+        shown=whole.shown,
+        through=through,
+        cut=cut,
+        planes={plane: stack.view() for plane, stack in planes.cut.items()},
+        highest={plane: stack.view() for plane, stack in whole.highest.items()},
+        wanted={key: stack.view() for key, stack in planes.wanted.items()},
+        tiles={frame: stack.view() for frame, stack in (planes.tiles or whole.tiles).items()},
+        sums=whole.sums,
+        hottest=region,
+        hot=_means(image, region) if region else np.zeros(0),
+        histogram=whole.histogram,
+        not_finite=whole.not_finite,
+    )
+
+
+def is_emission(image: Image) -> bool:
+    """Return whether there is a hottest region to look for: not in what shows how dense something is."""
+    return image.scaling.unit not in _NOT_AIR
 
 
 def values_of(image: Image, frame: int, first: int, stop: int) -> tuple[Values, int]:
@@ -120,88 +172,174 @@ def values_of(image: Image, frame: int, first: int, stop: int) -> tuple[Values, 
     return (np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0) if bad else values), bad
 
 
-class _Gathering:
-    """What a pass has gathered so far."""
+class _Taker(Protocol):
+    """Takes slabs, (n, ny, nx), by their first slice: of the frames, and the mean of those that are shown."""
 
-    def __init__(self, image: Image, wanted: tuple[tuple[Plane, int], ...]) -> None:
-        self._image, self._grid = image, image.grid
-        self._shown, weights = shown_frames(image)
-        self._weights = dict(zip(self._shown, weights.astype(np.float32), strict=True))
-        counts = len(image.frames)
-        self._planes = {plane: _Stack(image.grid, plane) for plane in Plane}
-        self._wanted = {each: _Stack(image.grid, each[0], each[1]) for each in wanted}
-        tiles = range(0, counts, math.ceil(counts / MOST_TILES)) if counts > 1 else ()
-        self._tiles = {frame: _Stack(image.grid, Plane.CORONAL) for frame in tiles}
-        self._sums = np.zeros(counts)
-        self._hottest = None if image.scaling.unit in (Unit.HU, Unit.PER_CM) else _Hottest(image.grid)
-        low, high, width = HISTOGRAM_HU
-        self._histogram = np.zeros(round((high - low) / width), np.int64)
-        self._not_finite = 0
+    def frame(self, first: int, frame: int, values: Values) -> None:
+        """Take a slab of a frame."""
 
-    def add(self, first: int, stop: int) -> None:
-        """Take the slices from first to stop of all frames."""
+    def mean(self, first: int, values: Values) -> None:
+        """Take a slab of the mean."""
+
+    def not_numbers(self, count: int) -> None:
+        """Take how many values of a slab were no numbers."""
+
+
+def _read(image: Image, frames: Sequence[int], *takers: _Taker) -> None:
+    """Read frames of a series once."""
+    shown, weights = shown_frames(image)
+    weight = dict(zip(shown, weights.astype(np.float32), strict=True))
+    slices, step = image.source.shape[0], image.slices_in_slab
+    for first in range(0, slices, step):
         mean: Values | None = None
-        for frame in range(len(self._image.frames)):
-            values, bad = values_of(self._image, frame, first, stop)
-            self._not_finite += bad
-            self._sums[frame] += values.sum(dtype=np.float64)
-            if self._image.scaling.unit is Unit.HU:
-                self._histogram += _histogram(values)
-            if frame in self._tiles:
-                self._tiles[frame].add(first, values)
-            if frame in self._weights:
-                weighted = values * self._weights[frame] if len(self._weights) > 1 else values
+        for frame in frames:
+            values, bad = values_of(image, frame, first, min(first + step, slices))
+            for taker in takers:
+                taker.not_numbers(bad)
+                taker.frame(first, frame, values)
+            if frame in weight:
+                weighted = values * weight[frame] if len(weight) > 1 else values
                 mean = weighted if mean is None else np.add(mean, weighted, out=mean)
         if mean is not None:
-            for stack in (*self._planes.values(), *self._wanted.values()):
-                stack.add(first, mean)
-            if self._hottest:
-                self._hottest.add(mean)
+            for taker in takers:
+                taker.mean(first, mean)
 
-    def done(self) -> VoxelSurvey:
-        """Return what was gathered."""
-        gated = is_gated(self._image)
-        region = self._hottest.region() if self._hottest else None
-        return VoxelSurvey(
-            shown=self._shown,
-            middle={plane: stack.view(stack.kept) for plane, stack in self._planes.items()},
-            highest={plane: stack.view(stack.highest) for plane, stack in self._planes.items()},
-            wanted={key: stack.view(stack.kept) for key, stack in self._wanted.items()},
-            tiles={frame: stack.view(stack.kept if gated else stack.highest) for frame, stack in self._tiles.items()},
-            sums=self._sums,
-            hottest=region,
-            hot=_means(self._image, region) if region else np.zeros(0),
-            histogram=self._histogram,
-            not_finite=self._not_finite,
-        )
+
+class _Whole:
+    """What all voxels give."""
+
+    def __init__(self, image: Image) -> None:
+        counts = len(image.frames)
+        self.shown, _ = shown_frames(image)
+        self.highest = {plane: _Highest(image.grid, plane) for plane in Plane}
+        self.tiles = {} if is_gated(image) else {frame: _Highest(image.grid, Plane.CORONAL) for frame in _tiles(image)}
+        self.sums = np.zeros(counts)
+        self.hottest = _Hottest(image.grid)
+        self._is_emission, self._is_ct = is_emission(image), image.scaling.unit is Unit.HU
+        low, high, width = HISTOGRAM_HU
+        self.histogram = np.zeros(round((high - low) / width), np.int64)
+        self.not_finite = 0
+
+    def frame(self, first: int, frame: int, values: Values) -> None:
+        self.sums[frame] += values.sum(dtype=np.float64)
+        if self._is_ct:
+            self.histogram += _histogram(values)
+        if frame in self.tiles:
+            self.tiles[frame].add(first, values)
+
+    def mean(self, first: int, values: Values) -> None:
+        for stack in self.highest.values():
+            stack.add(first, values)
+        if self._is_emission:
+            self.hottest.add(values)
+
+    def not_numbers(self, count: int) -> None:
+        self.not_finite += count
+
+
+class _Planes:
+    """The planes of the mean that are shown or wanted, and the coronal one of each gate."""
+
+    def __init__(self, image: Image, cut: Cut, wanted: Iterable[tuple[Plane, int]]) -> None:
+        self.cut = {plane: _OnePlane(image.grid, plane, index) for plane, index in cut.items()}
+        self.wanted = {each: _OnePlane(image.grid, *each) for each in wanted}
+        gates = _tiles(image) if is_gated(image) else ()
+        self.tiles = {frame: _OnePlane(image.grid, Plane.CORONAL, cut[Plane.CORONAL]) for frame in gates}
+
+    def frame(self, first: int, frame: int, values: Values) -> None:
+        if frame in self.tiles:
+            self.tiles[frame].add(first, values)
+
+    def mean(self, first: int, values: Values) -> None:
+        for stack in (*self.cut.values(), *self.wanted.values()):
+            stack.add(first, values)
+
+    def not_numbers(self, count: int) -> None:
+        """They were counted when all was read."""
+
+
+def _tiles(image: Image) -> range:
+    """Return the frames of a contact sheet."""
+    counts = len(image.frames)
+    return range(0, counts, math.ceil(counts / MOST_TILES)) if counts > 1 else range(0)
 
 
 class _Stack:
-    """One plane of a volume, and the largest value across all parallel to it, as slabs come in."""
+    """A picture of a volume along one direction, as slabs come in."""
 
-    def __init__(self, grid: Grid, plane: Plane, index: int | None = None) -> None:
-        self._grid, self._plane = grid, plane
+    def __init__(self, grid: Grid, plane: Plane, index: int, fill: float) -> None:
+        self._grid, self._plane, self._index = grid, plane, index
         self._axis = 2 - stored_axis(grid, plane.normal)  # of an array (k, j, i)
-        shape = grid.shape[::-1]
-        self._index = shape[self._axis] // 2 if index is None else index
-        left = tuple(size for axis, size in enumerate(shape) if axis != self._axis)
-        self.kept: Values = np.zeros(left, np.float32)
-        self.highest: Values = np.full(left, -np.inf, np.float32)
+        left = tuple(size for axis, size in enumerate(grid.shape[::-1]) if axis != self._axis)
+        self.values: Values = np.full(left, fill, np.float32)
+
+    def view(self) -> View:
+        """Return it as it is shown."""
+        return view_of(self.values, self._grid, self._plane, self._index)
+
+
+class _OnePlane(_Stack):
+    """One plane of a volume."""
+
+    def __init__(self, grid: Grid, plane: Plane, index: int) -> None:
+        super().__init__(grid, plane, index, 0.0)
 
     def add(self, first: int, slab: Values) -> None:
         """Take a slab (n, ny, nx) whose first slice has a number."""
-        rows = slice(first, first + len(slab))
-        if self._axis == 0:
-            np.maximum(self.highest, slab.max(axis=0), out=self.highest)
-            if rows.start <= self._index < rows.stop:
-                self.kept[:] = slab[self._index - first]
-        else:
-            self.highest[rows] = slab.max(axis=self._axis)
-            self.kept[rows] = slab.take(self._index, axis=self._axis)
+        if self._axis:
+            self.values[first : first + len(slab)] = slab.take(self._index, axis=self._axis)
+        elif first <= self._index < first + len(slab):
+            self.values[:] = slab[self._index - first]
 
-    def view(self, values: Values) -> View:
-        """Return one of both as it is shown."""
-        return view_of(values, self._grid, self._plane, self._index)
+
+class _Highest(_Stack):
+    """The largest value across all planes of one direction."""
+
+    def __init__(self, grid: Grid, plane: Plane) -> None:
+        super().__init__(grid, plane, _middle(grid)[plane], -np.inf)
+
+    def add(self, first: int, slab: Values) -> None:
+        """Take a slab (n, ny, nx) whose first slice has a number."""
+        if self._axis:
+            self.values[first : first + len(slab)] = slab.max(axis=self._axis)
+        else:
+            np.maximum(self.values, slab.max(axis=0), out=self.values)
+
+
+def _middle(grid: Grid) -> Cut:
+    """Return the planes through the middle of a volume."""
+    return _cut_at(grid, [count // 2 for count in grid.shape[::-1]])
+
+
+def _cut_at(grid: Grid, place: Sequence[int]) -> Cut:
+    """Return the planes through a voxel (k, j, i)."""
+    return {plane: place[2 - stored_axis(grid, plane.normal)] for plane in Plane}
+
+
+def _body(image: Image) -> Cut | None:
+    """Return planes that show what is denser than air, as near to its middle as they can be; None if nothing is.
+
+    It is looked for in `_LOOKED_AT` slices.
+    """
+    slices = image.source.shape[0]
+    looked_at = range(0, slices, math.ceil(slices / _LOOKED_AT))
+    dense = [values_of(image, 0, k, k + 1)[0][0] > _NOT_AIR[image.scaling.unit] for k in looked_at]
+    counts = (
+        np.array([each.sum() for each in dense]),
+        np.sum([each.sum(axis=1) for each in dense], axis=0),
+        np.sum([each.sum(axis=0) for each in dense], axis=0),
+    )
+    if not counts[0].any():
+        return None
+    k, j, i = map(_full_and_central, counts)
+    return _cut_at(image.grid, (looked_at[k], j, i))
+
+
+def _full_and_central(counts: npt.NDArray[np.int64]) -> int:
+    """Return the place nearest to the median of what is counted, among those that hold a good deal of it."""
+    median = np.searchsorted(counts.cumsum(), counts.sum() / 2)
+    full = np.flatnonzero(counts >= _FULL * counts.max())
+    return int(full[np.abs(full - median).argmin()])
 
 
 class _Hottest:
@@ -229,8 +367,10 @@ class _Hottest:
                 j, i = np.unravel_index(place, sums.shape)
                 self.best, self.first = float(sums.flat[place]), (self.number - depth, int(j), int(i))
 
-    def region(self) -> Region:
-        """Return the box."""
+    def region(self) -> Region | None:
+        """Return the box; None if nothing in it is above 0."""
+        if self.best <= 0:
+            return None
         box = tuple(slice(first, first + size) for first, size in zip(self.first, self.size, strict=True))
         middle = [(part.start + part.stop - 1) / 2 for part in box[::-1]]
         size_mm = tuple(n * mm for n, mm in zip(self.size[::-1], self.grid.spacing_mm, strict=True))
