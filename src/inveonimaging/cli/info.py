@@ -82,7 +82,7 @@ _TITLES = (
 def _row(image: Image) -> list[Cell]:
     return [
         shown(image.pair.name),
-        (_kind(image), _COLOURS[image.modality.label]),
+        (image.kind, _COLOURS[image.modality.label]),
         printable(image.header.subject.identifier or ""),
         str(image.header.acquisition.started_at or ""),
         _of_suv(image),
@@ -126,12 +126,6 @@ def _is_pet(image: Image) -> bool:
     from inveonimaging.checks.facts import is_pet
 
     return is_pet(image)
-
-
-def _kind(image: Image) -> str:
-    from inveonimaging.inveon.modality import kind_of
-
-    return kind_of(image.header, image.modality)
 
 
 def _weight(header: Header) -> str | None:
@@ -190,7 +184,7 @@ def _scan(image: Image) -> dict[str, object]:
     end = max(((frame.start_s or 0) + (frame.duration_s or 0) for frame in frames), default=0)
     mode = (header.acquisition_mode.label,) if header.acquisition_mode else ()
     return {
-        "Kind": ", ".join(dict.fromkeys((_kind(image), *mode))),
+        "Kind": ", ".join(dict.fromkeys((image.kind, *mode))),
         "Scanner": header.model and header.model.label,
         "Scan time": header.acquisition.started_at,
         "Frames": f"{len(frames)}, {plain(min(times))} to {plain(end)} s" if times and end else len(frames),

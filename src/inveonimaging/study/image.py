@@ -18,7 +18,7 @@ from inveonimaging.inveon.frame_groups import FrameGroup, count_findings, frame_
 from inveonimaging.inveon.hdr import Frame, Header, parse
 from inveonimaging.inveon.hdr.enums import Modality, Orientation
 from inveonimaging.inveon.hdr.need import missing_in_frame
-from inveonimaging.inveon.modality import is_mu_map, is_transmission, modality_of
+from inveonimaging.inveon.modality import kind_of, modality_of
 from inveonimaging.inveon.pairs import Pair, pair_of
 from inveonimaging.inveon.voxels import Voxels, file_size, voxels_of
 from inveonimaging.physics.gating import Gating, gating_of
@@ -79,11 +79,8 @@ class Image:
 
     @property
     def kind(self) -> str:
-        """What it shows: PET, CT, SPECT, mu map, or PET transmission."""
-        if is_mu_map(self.header):
-            return "mu map"
-        is_of_source = is_transmission(self.header) and self.modality is not Modality.CT
-        return f"{self.modality.label} transmission" if is_of_source else self.modality.label
+        """What people call it: PET, CT, SPECT, mu map, or PET transmission."""
+        return kind_of(self.header, self.modality)
 
     @property
     def affine(self) -> npt.NDArray[np.float64]:
