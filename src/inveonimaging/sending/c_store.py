@@ -23,6 +23,7 @@ from inveonimaging.sending.association import MOST_CONTEXTS, Server, connect, ec
 from inveonimaging.sending.messages import Association, Elements, Field, Tag
 from inveonimaging.sending.result import Fate, Item, LostError, Verdict
 from inveonimaging.sending.status import coded
+from inveonimaging.sending.wire import OVER
 
 Pair = tuple[str, str]
 """SOP Class UID and Transfer Syntax UID."""
@@ -76,7 +77,8 @@ class Storer:
             if self._is_heard:
                 raise
             self._broken += 1  # some servers take no C-STORE from a title that they do not know
-            hint = f"does it know the calling AE title {self._server.target.calling}?"
+            unknown = f"does it know the calling AE title {self._server.target.calling}?"
+            hint = unknown if lost.reason == OVER else ""
             raise LostError(lost.reason, hint=hint, is_lasting=self._broken > 1) from lost
         except BaseException:
             self._drop()
