@@ -325,9 +325,9 @@ def names_below(folder: Path) -> list[str]:
 
 
 def _convert(case: Case, form: Form, folder: Path, report: Report) -> None:
-    output, memory, start = folder / "out", _memory_mb(), time.perf_counter()
+    output, memory, start = folder / "out", memory_mb(), time.perf_counter()
     try:
-        with _alarm():
+        with alarm():
             (result,) = convert(folder / "in", output, Options(form=form))
     except InveonError as error:
         outcome = type(error).__name__
@@ -336,7 +336,7 @@ def _convert(case: Case, form: Form, folder: Path, report: Report) -> None:
         if not str(error).isprintable() or not 0 < len(str(error)) < LONGEST_LINE:
             report.fail("an error that is not one printable line", case, form, repr(str(error)))
     except (Exception, TooSlowError) as error:  # noqa: BLE001 - this is what is looked for
-        outcome = f"{type(error).__name__} in {_place(error)}"
+        outcome = f"{type(error).__name__} in {place_of(error)}"
         report.fail(outcome, case, form, traceback.format_exc())
     else:
         outcome = "files"
@@ -346,12 +346,13 @@ def _convert(case: Case, form: Form, folder: Path, report: Report) -> None:
             report.fail("odd names or findings", case, form, repr(odd))
     report.outcomes[outcome] += 1
     report.longest_s = max(report.longest_s, time.perf_counter() - start)
-    report.memory_mb = max(report.memory_mb, _memory_mb())
-    if _memory_mb() - memory > MOST_MEMORY_MB:
-        report.fail("memory", case, form, f"{memory:.0f} to {_memory_mb():.0f} MB")
+    report.memory_mb = max(report.memory_mb, memory_mb())
+    if memory_mb() - memory > MOST_MEMORY_MB:
+        report.fail("memory", case, form, f"{memory:.0f} to {memory_mb():.0f} MB")
 
 
-def _place(error: BaseException) -> str:
+def place_of(error: BaseException) -> str:
+    """Return where an error comes from: the module and line of this package, else the last one."""
     steps = traceback.extract_tb(error.__traceback__)
     step = [step for step in steps if "inveonimaging" in step.filename][-1:] or steps[-1:]
     return f"{Path(step[0].filename).name}:{step[0].lineno}"
@@ -369,7 +370,7 @@ def _validate(case: Case, form: Form, output: Path, report: Report, validator: s
 
 
 @contextmanager
-def _alarm() -> Iterator[None]:
+def alarm() -> Iterator[None]:
     """Raise TooSlowError in the middle of what takes too long; not on Windows."""
     if not hasattr(signal, "setitimer"):
         yield
@@ -386,7 +387,7 @@ def _raise(_number: int, _frame: FrameType | None) -> None:
     raise TooSlowError
 
 
-def _memory_mb() -> float:
+def memory_mb() -> float:
     """Return the largest memory that this process has had; 0 on Windows."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / PER_MB if resource else 0.0
 

@@ -223,7 +223,7 @@ def test_an_injection_within_a_dynamic_scan_is_a_note(tmp_path: Path, form: Form
     expected = pytest.approx(24.6 / (7.03e6 * 1.0221321), rel=1e-6)
     checked = looked_at(tmp_path, LONG, change=change)
     files = written(_fresh(tmp_path), LONG, form, change=change)
-    for each in (checked, check_dicom(read_series(files)[0])):
+    for each in (checked, check_dicom(read_series(files).series[0])):
         found = {finding.code: finding.severity.value for finding in each.findings}
         assert found.get("injection-within-scan") == "info"
         assert "warning" not in found.values()
@@ -579,7 +579,7 @@ def altered(files: Iterable[Path], change: Callable[[Any, int], None]) -> Checke
         dataset = pydicom.dcmread(path)
         change(dataset, number)
         dataset.save_as(path)
-    return check_dicom(read_series(paths)[0])
+    return check_dicom(read_series(paths).series[0])
 
 
 def put(**values: Any) -> Callable[[Any, int], None]:
@@ -993,7 +993,7 @@ def test_values_that_are_none_count_as_missing(tmp_path: Path, monkeypatch: pyte
     altered(files, put(**odd))
     for mode in (pydicom.config.WARN, pydicom.config.RAISE):
         monkeypatch.setattr(pydicom.config.settings, "reading_validation_mode", mode)
-        assert {"scan-time-unknown", "injection-time-unknown"} <= codes(check_dicom(read_series(files)[0]))
+        assert {"scan-time-unknown", "injection-time-unknown"} <= codes(check_dicom(read_series(files).series[0]))
 
 
 @pytest.mark.parametrize(
@@ -1003,9 +1003,9 @@ def test_values_that_are_none_count_as_missing(tmp_path: Path, monkeypatch: pyte
 def test_damaged_places_are_a_finding(tmp_path: Path, change: Callable[[Any, int], None]) -> None:
     files = written(tmp_path)
     altered(files, change)
-    checked = check_dicom(read_series(files)[0], Side.LEFT)
+    checked = check_dicom(read_series(files).series[0], Side.LEFT)
     assert codes(checked) == {"unreadable"}
-    assert checked.findings[0].path == str(files[0])
+    assert checked.findings[0].path in list(map(str, files))
 
 
 def test_a_folder_of_dicom(tmp_path: Path) -> None:
@@ -1023,7 +1023,7 @@ def test_a_folder_of_dicom(tmp_path: Path) -> None:
 
 
 def test_a_mu_map_has_no_suv(tmp_path: Path) -> None:
-    (series,) = read_series(written(tmp_path, replace(STATIC, mu_map=True)))
+    (series,) = read_series(written(tmp_path, replace(STATIC, mu_map=True))).series
     assert check_dicom(series).suv is None
     assert looked_at(_fresh(tmp_path), replace(STATIC, mu_map=True)).suv is None
 

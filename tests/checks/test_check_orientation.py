@@ -119,7 +119,7 @@ def test_dicom_is_tested_by_its_own_coordinates(tmp_path: Path, form: Form) -> N
         convert(pair.data, tmp_path / name, Options(form=form))
         convert(pair.data, tmp_path / f"{name} mirrored", Options(form=form, flip="x"))
         for folder, expected in ((name, Outcome.AGREES), (f"{name} mirrored", Outcome.CONTRADICTS)):
-            (series,) = read_series([tmp_path / folder])
+            (series,) = read_series([tmp_path / folder]).series
             test = check_dicom(series, Side.LEFT).orientation_test
             assert test is not None
             assert test.outcome is expected

@@ -85,7 +85,9 @@ def test_a_circle_of_links_among_dicom_is_a_line_of_its_own(dicom: Path) -> None
             result = inveon(*command)
         assert result.exit_code == 1
         assert "Traceback" not in result.output
-        assert command[0] == "send" or "loop.dcm: cannot be read: Too many levels of symbolic links" in result.output
+        if command[0] != "send":
+            assert "loop.dcm" in result.output
+            assert "cannot be read: Too many levels of symbolic links" in result.output
 
 
 def test_what_is_named_and_is_a_circle_is_one_line(study: Path, dicom: Path, tmp_path: Path) -> None:

@@ -252,7 +252,7 @@ def test_calculate_suv_refuses_what_we_call_not_ready(tmp_path: Path, calculated
                 if keyword in place:
                     delattr(place, keyword)
             dataset.save_as(other / file.name)
-        _, readiness = check_series(read_series([other])[0])
+        _, readiness = check_series(read_series([other]).series[0])
         assert readiness is not None
         assert readiness.verdict is SuvVerdict.NOT_READY
 
@@ -279,7 +279,7 @@ def test_calculate_suv_agrees_on_a_series_time_after_the_acquisition(
         dataset.SeriesTime = "235959"
         dataset.save_as(file)
     (factors,) = calculated([[metadata(pydicom.dcmread(file)) for file in files]])
-    _, readiness = check_series(read_series(files)[0])
+    _, readiness = check_series(read_series(files).series[0])
     assert readiness is not None
     assert factors == pytest.approx([readiness.suv_per_bqml] * len(files), rel=1e-9)
 
@@ -288,7 +288,7 @@ def test_calculate_suv_agrees_on_a_series_time_after_the_acquisition(
 @pytest.mark.parametrize("case", ["static", "dynamic", "injected the evening before"])
 def test_check_reads_the_same_factor_from_every_form(tmp_path: Path, case: str, form: Form) -> None:
     files = converted(tmp_path, CASES[case][0], form)
-    found, readiness = check_series(read_series(files)[0])
+    found, readiness = check_series(read_series(files).series[0])
     assert readiness is not None
     assert readiness.verdict is SuvVerdict.READY
     assert found == ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,7 +17,7 @@ from inveonimaging.checks.suv_issues import Item, SuvIssue, is_suv, suv_issues_o
 from inveonimaging.checks.values import value_findings
 from inveonimaging.checks.vendor import vendor_findings
 from inveonimaging.dicom_reading.series import Series
-from inveonimaging.errors import InveonError, UnsupportedError, printable
+from inveonimaging.errors import InputError, InveonError, UnsupportedError, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.frame_groups import FrameGroup, frame_groups_of
 from inveonimaging.inveon.hdr.enums import Modality
@@ -76,21 +76,34 @@ def unreadable(pair: Pair, error: InveonError, known: Sequence[Finding] = ()) ->
 def check_dicom(series: Series, side: Side | None = None) -> Checked:
     """Return problems in a series, of what SUV needs; and whether left is left, if a side is given."""
     path = str(series.files[0].path)
+    name, kind = name_of(series), printable(series.first.get("Modality") or "", 16)
+    broken = tuple(_cut_off(series))
+    found, suv = check_series(series)
+    seen = (kind == "CT" or is_pet_series(series)) and not broken
     try:
-        name, kind = name_of(series), str(series.first.get("Modality") or "")
-        found, suv = check_series(series)
-        seen = kind == "CT" or is_pet_series(series)
         test = orientation_test(name, scene_of_series(series), side) if side and seen else None
-        return Checked(name, path, kind, _with(found, test, path), suv, test)
-    except InveonError as error:
-        message = error.sentence
-    except _DAMAGED as error:  # what pydicom raises for values that are none
-        message = f"the file is damaged: {printable(error, _LONGEST)}"
-    return Checked(Path(path).name, path, "", (Finding("unreadable", message, Severity.ERROR, path=path),))
+    except InputError as error:
+        found, test = (*found, _unreadable(error)), None
+    return Checked(name, path, kind, (*broken, *_with(found, test, path)), suv, test)
 
 
-_DAMAGED = (ValueError, TypeError, LookupError, ArithmeticError, AttributeError)
-_LONGEST = 200
+def _cut_off(series: Series) -> Iterator[Finding]:
+    """Yield one finding for all files of a series that end before their pixels do."""
+    lost = [file.lost for file in series.files if file.lost is not None]
+    if lost:
+        name = printable(Path(lost[0].path or "").name, 60)
+        more = f" ({len(lost) - 1} more of the series do, too)" if len(lost) > 1 else ""
+        yield Finding("unreadable", f"{name} {lost[0].sentence}{more}", Severity.ERROR, path=lost[0].path)
+
+
+def unreadable_dicom(error: InputError) -> Checked:
+    """Return that a DICOM file cannot be read."""
+    path = error.path or ""
+    return Checked(printable(Path(path).name, 100), path, "", (_unreadable(error),))
+
+
+def _unreadable(error: InputError) -> Finding:
+    return Finding("unreadable", error.sentence, Severity.ERROR, path=error.path)
 
 
 def _with(found: tuple[Finding, ...], test: OrientationTest | None, path: str) -> tuple[Finding, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -111,12 +112,27 @@ def scene_of_series(series: Series) -> Scene:
     places = [round(_along_normal_mm(plane) / _SAME_MM) for plane in planes]
     numbers = {place: k for k, place in enumerate(sorted(set(places)))}
     first = series.first
-    coarse = Coarse((int(first.get("Columns")), int(first.get("Rows")), len(numbers)), _affine(planes, places))
-    stored = (pixels for file in series.files for pixels in file.pixels())
-    for plane, place, pixels in zip(planes, places, stored, strict=True):
-        slope, offset = float(plane.get("RescaleSlope") or 1.0), float(plane.get("RescaleIntercept") or 0.0)
+    if first.file.size is None:
+        raise InputError("does not say how large its image is", path=first.file.path)
+    rows, columns = first.file.size
+    coarse = Coarse((columns, rows, len(numbers)), _affine(planes, places))
+    for plane, place, pixels in zip(planes, places, _stored(series), strict=True):
+        if pixels.shape != (rows, columns):
+            raise InputError("has planes of another size than the first of its series", path=plane.file.path)
+        slope, offset = plane.number("RescaleSlope") or 1.0, plane.number("RescaleIntercept") or 0.0
         coarse.add((numbers[place],), pixels[np.newaxis], slope, offset)
     return coarse.scene(is_ct=first.get("Modality") == "CT")
+
+
+def _stored(series: Series) -> Iterator[npt.NDArray[np.generic]]:
+    """Yield the pixels of all planes of a series; InputError if a file has fewer than it says."""
+    for file in series.files:
+        count = 0
+        for pixels in islice(file.pixels(), len(file.planes)):
+            count += 1
+            yield pixels
+        if count < len(file.planes):
+            raise InputError(f"has {count} of {len(file.planes)} planes", path=file.path)
 
 
 def _affine(planes: Sequence[Plane], places: Sequence[int]) -> Float:

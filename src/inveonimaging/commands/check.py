@@ -10,7 +10,7 @@ from enum import Enum
 from itertools import chain
 from pathlib import Path
 
-from inveonimaging.checks.checked import Checked, check_dicom, check_scan, unreadable
+from inveonimaging.checks.checked import Checked, check_dicom, check_scan, unreadable, unreadable_dicom
 from inveonimaging.checks.marker import Side
 from inveonimaging.checks.vendor import vendor_study_findings
 from inveonimaging.conversion.options import Options
@@ -94,7 +94,7 @@ def _side(side: Side | str | None) -> Side | None:
 
 def _dicom(path: Path, side: Side | None, progress: Progress, folder: Folder | None = None) -> CheckResult:
     try:
-        series = read_series([path])
+        found = read_series([path])
     except InputError as error:
         if folder is None or error.message != "no DICOM files here":
             raise
@@ -103,10 +103,11 @@ def _dicom(path: Path, side: Side | None, progress: Progress, folder: Folder | N
             raise without from error
         raise InputError("neither Inveon nor DICOM files here", path=path, hint=error.hint) from error
     files = []
-    for each in series:
+    for each in found.series:
         files.append(check_dicom(each, side))
-        progress(len(files), len(series))
-    return CheckResult(kind=Kind.DICOM, findings=tuple(vendor_study_findings(series)), files=tuple(files))
+        progress(len(files), len(found.series))
+    files += map(unreadable_dicom, found.damaged)
+    return CheckResult(kind=Kind.DICOM, findings=tuple(vendor_study_findings(found.series)), files=tuple(files))
 
 
 def _inveon(

@@ -7,8 +7,7 @@ kept once.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, cached_property
@@ -17,27 +16,31 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydicom import dcmread
-from pydicom.datadict import keyword_for_tag
+from pydicom import config
+from pydicom.datadict import dictionary_VM, dictionary_VR, keyword_for_tag
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence as Sequences
 from pydicom.tag import BaseTag
+from pydicom.uid import UID
 from pydicom.valuerep import DSdecimal, DSfloat
 
-from inveonimaging.dicom_reading.pixels import Native, native_of, read_plane, read_planes
+from inveonimaging.dicom_reading.opening import Opened, ends_early, opened
+from inveonimaging.dicom_reading.pixels import Native, look_at_pixels, read_plane, read_planes
 from inveonimaging.dicom_reading.private import private_values
 from inveonimaging.dicom_reading.times import local_moment, moment_of, number_of
-from inveonimaging.errors import InputError
+from inveonimaging.errors import InputError, printable
 
 Float = npt.NDArray[np.float64]
 Values = Mapping[str, Any]
-"""By keyword: a number, a text, or a tuple of these; of codes the value and the meaning of the first one; of another
-sequence the values of its first item. A value that its VR does not allow is the text that it is."""
+"""By keyword: a number or a text, and where the standard allows several of them a tuple; of codes the value and the
+meaning of the first one; of another sequence the values of its first item. What a VR does not allow, and several values
+where the standard has one, are the text that they are, which then differs from what is true."""
 
-_SMALL = 64 * 1024  # larger elements stay in the file until they are asked for
+_MOST_FRAMES = 2**18  # of a file
+_MOST_PIXELS = 2**26  # of a plane
+_FARTHEST_MM = 1e9
 _SHARED, _PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 _MAPPING = "RealWorldValueMappingSequence"
 _OF_INSTANCE = ("DetectorInformationSequence", "RadiopharmaceuticalInformationSequence")
@@ -46,10 +49,19 @@ _OF_INSTANCE = ("DetectorInformationSequence", "RadiopharmaceuticalInformationSe
 
 @dataclass(frozen=True, eq=False)
 class File:
-    """One file: where its pixels are if they are not compressed, what it says of all its planes, and what of each."""
+    """One file.
+
+    Attributes:
+        path: of it.
+        native: where its pixels are if they are not compressed.
+        lost: that it ends before its pixels do, or does not say how large its image is.
+        values: what it says of all its planes.
+        own: what it says of each.
+    """
 
     path: Path
     native: Native | None
+    lost: InputError | None
     values: Values
     own: tuple[Values, ...]
 
@@ -57,6 +69,11 @@ class File:
     def planes(self) -> tuple[Plane, ...]:
         """Its planes, in their order."""
         return tuple(Plane(self, index) for index in range(len(self.own)))
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Rows and columns; None if it holds no image."""
+        return _size(self.values)
 
     @property
     def is_mislabelled(self) -> bool:
@@ -130,13 +147,13 @@ class Plane:
     def position(self) -> Float | None:
         """Centre of the first pixel, LPS mm; of a plane of an NM stack from that of the first one (PS3.3 C.8.4.15)."""
         first = _numbers(self.get("ImagePositionPatient"), 3)
-        order = self.vector("SliceVector")
-        if order is None or first is None:
+        vector = self.vector("SliceVector")
+        if vector is None or first is None:
             return first
-        step = self.number("SpacingBetweenSlices")
-        if step is None or self.cosines is None:
+        order, step = number_of(vector), self.number("SpacingBetweenSlices")
+        if order is None or step is None or abs(step) > _FARTHEST_MM or self.cosines is None:
             return None
-        return np.asarray(first + (float(order) - 1) * step * np.cross(*self.cosines))
+        return np.asarray(first + (order - 1) * step * np.cross(*self.cosines))
 
 
 class Reader:
@@ -151,32 +168,25 @@ class Reader:
         Raises:
             InputError: it cannot be read or is not DICOM.
         """
-        try:
-            with path.open("rb") as file, warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                header = dcmread(file, defer_size=_SMALL, stop_before_pixels=True)
-                return self._file(path, header, native_of(file, header))
-        except InputError:
-            raise
-        except InvalidDicomError as error:
-            raise InputError("is not a DICOM file", path=path) from error
-        except OSError as error:
-            raise InputError(f"cannot be read: {error.strerror or error}", path=path) from error
-        except Exception as error:
-            raise InputError(f"is damaged: {error}", path=path) from error
+        with opened(path) as file:
+            return self._file(path, file)
 
-    def _file(self, path: Path, header: Dataset, native: Native | None) -> File:
+    def _file(self, path: Path, file: Opened) -> File:
+        header = file.header
         values = _with_nested({**self._values(header.file_meta), **self._values(header)})
-        planes = max(1, int(values.get("NumberOfFrames") or 1))
-        if planes > path.stat().st_size:
+        planes, size = _frames(values), _size(values)
+        if planes > min(file.size, _MOST_FRAMES):
             raise InputError(f"says that it has {planes} frames, for which it is too small", path=path)
-        shared = [self._of_groups(groups) for groups in header.get(_SHARED) or ()][:1]
-        own = [self._of_groups(groups) for groups in header.get(_PER_FRAME) or ()][:planes]
-        own += [{} for _ in range(planes - len(own))]
-        return File(path, native, dict(values, **(shared[0] if shared else {})), tuple(own))
+        if size is not None and size[0] * size[1] > _MOST_PIXELS:
+            raise InputError(f"says that its image has {size[0]} x {size[1]} pixels", path=path, expected="fewer")
+        native, error = _pixels(path, file, values, (planes, *size)) if size else (None, _without_size(path, values))
+        shared = [self._of_groups(groups) for groups in _items(header, _SHARED)][:1]
+        own = [self._of_groups(groups) for groups in _items(header, _PER_FRAME)[:planes]]
+        own += [_NOTHING] * (planes - len(own))
+        return File(path, native, error, dict(values, **(shared[0] if shared else {})), tuple(own))
 
     def _values(self, dataset: Dataset) -> dict[str, Any]:
-        charset = str(dataset.get("SpecificCharacterSet"))
+        charset = str(_decoded(dataset, _CHARSET) if _CHARSET in dataset else None)
         values = {keyword: self._value(dataset, tag, charset) for tag, keyword in _named(dataset)}
         return {**{keyword: value for keyword, value in values.items() if value is not None}, **private_values(dataset)}
 
@@ -198,6 +208,46 @@ class Reader:
         return _with_nested(known)
 
 
+def _pixels(
+    path: Path, file: Opened, values: Values, shape: tuple[int, int, int]
+) -> tuple[Native | None, InputError | None]:
+    native, lost = look_at_pixels(file, values, shape)
+    return native, ends_early(path, lost) if lost else None
+
+
+def _without_size(path: Path, values: Values) -> InputError | None:
+    """Return what is wrong with a file that should hold an image and does not say how large it is."""
+    if "Image" not in uid_name(values.get("MediaStorageSOPClassUID")):
+        return None
+    return InputError("does not say how large its image is", path=path)
+
+
+_CHARSET = BaseTag(0x00080005)
+_NOTHING: dict[str, Any] = {}
+
+
+def _items(header: Dataset, keyword: str) -> Sequence[Dataset]:
+    """Return the items of a sequence; none if it is missing, or is no sequence."""
+    found = header.get(keyword)
+    return found if isinstance(found, Sequences) else ()
+
+
+def _frames(values: Values) -> int:
+    """Return how many planes a file has by what it says."""
+    stated = values.get("NumberOfFrames")
+    if stated is not None and not isinstance(stated, int):
+        raise InputError(f"Number of Frames is '{printable(stated)}'", expected="a whole number")
+    return max(1, stated or 1)
+
+
+def _size(values: Values) -> tuple[int, int] | None:
+    """Return rows and columns; None if they are not both known."""
+    rows, columns = values.get("Rows"), values.get("Columns")
+    if not isinstance(rows, int) or not isinstance(columns, int) or rows < 1 or columns < 1:
+        return None
+    return rows, columns
+
+
 def _with_nested(values: dict[str, Any]) -> dict[str, Any]:
     """Return values with those of sequences that tell of the whole instance."""
     for keyword in _OF_INSTANCE:
@@ -209,8 +259,8 @@ def _numbers(value: Any, count: int) -> Float | None:
     """Return so many finite numbers; None if they are others."""
     if not isinstance(value, tuple) or len(value) != count:
         return None
-    found = [number_of(each) for each in value]
-    return None if None in found else np.array(found, dtype=float)
+    found = [number for each in value if (number := number_of(each)) is not None and abs(number) < _FARTHEST_MM]
+    return np.array(found, dtype=float) if len(found) == count else None
 
 
 _keyword = cache(keyword_for_tag)
@@ -231,11 +281,26 @@ def _item(dataset: Dataset) -> dict[str, Any]:
 
 def _decoded(dataset: Dataset, tag: BaseTag) -> Any:
     """Return a value; one that its VR does not allow as the text that it is, which then differs from what is true."""
-    raw = getattr(dataset.get_item(tag), "value", None)
+    raw = getattr(dataset.get_item(tag, keep_deferred=True), "value", None)
     try:
-        return _plain(_keyword(tag), dataset[tag].value)
+        value = dataset[tag].value
+        if isinstance(value, Sequences) is not _is_sequence(tag):
+            return None
+        plain = _plain(_keyword(tag), value)
     except Exception:  # noqa: BLE001 - pydicom raises all sorts of errors for damaged values
-        return raw.decode("latin-1").strip("\0 ") or None if isinstance(raw, bytes) else None
+        return None if _is_sequence(tag) or not isinstance(raw, bytes) else raw.decode("latin-1").strip("\0 ") or None
+    is_several = isinstance(plain, tuple) and not _is_sequence(tag) and _is_single(tag)
+    return "\\".join(map(str, plain)) if is_several else plain
+
+
+@cache
+def _is_sequence(tag: BaseTag) -> bool:
+    return dictionary_VR(tag) == "SQ"
+
+
+@cache
+def _is_single(tag: BaseTag) -> bool:
+    return dictionary_VM(tag) == "1"
 
 
 def _plain(keyword: str, value: Any) -> Any:
@@ -253,6 +318,11 @@ def _plain(keyword: str, value: Any) -> Any:
     if isinstance(value, int):
         return int(value)
     return None if value is None or isinstance(value, bytes) else str(value).strip() or None
+
+
+def uid_name(value: Any) -> str:
+    """Return the name of a UID; itself if it has none, and an empty text for none."""
+    return UID(str(value or ""), config.IGNORE).name
 
 
 def values_of(planes: Iterable[Plane], keyword: str) -> tuple[Any, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,21 +36,46 @@ class Series:
         return tuple(plane for file in self.files for plane in file.planes)
 
 
-def read_series(paths: Iterable[str | os.PathLike[str]]) -> tuple[Series, ...]:
-    """Read DICOM files, and all below folders, but for their pixels; what is not DICOM is left aside in folders.
+@dataclass(frozen=True)
+class Read:
+    """Series, in the order in which they are met, and why other files cannot be read."""
 
-    Returns:
-        the series, in the order in which they are met.
+    series: tuple[Series, ...]
+    damaged: tuple[InputError, ...] = ()
+
+
+def read_series(paths: Iterable[str | os.PathLike[str]]) -> Read:
+    """Read DICOM files, and all below folders, but for their pixels; what is not DICOM is left aside in folders.
 
     Raises:
         InputError: a file that is named cannot be read or is not DICOM; there is none.
     """
+    asked = [Path(path) for path in paths]
+    files, damaged = read_files(dicom_files(asked))
+    named = {str(path) for path in asked}
+    for error in damaged:
+        if error.path in named:
+            raise error
     found: dict[str | None, list[File]] = {}
-    reader = Reader()
-    for path in dicom_files(paths):
-        file = reader.read(path)
+    for file in files:
         found.setdefault(file.values.get("SeriesInstanceUID"), []).append(file)
-    return tuple(Series(tuple(files)) for files in found.values())
+    return Read(tuple(Series(tuple(files)) for files in found.values()), damaged)
+
+
+def read_files(
+    paths: Iterable[Path], step: Callable[[], None] = lambda: None
+) -> tuple[tuple[File, ...], tuple[InputError, ...]]:
+    """Read DICOM files but for their pixels, and call `step` after each; return them, and why others cannot be read."""
+    reader = Reader()
+    files: list[File] = []
+    damaged: list[InputError] = []
+    for path in paths:
+        try:
+            files.append(reader.read(path))
+        except InputError as error:
+            damaged.append(error)
+        step()
+    return tuple(files), tuple(damaged)
 
 
 def dicom_files(paths: Iterable[str | os.PathLike[str]]) -> tuple[Path, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
 from inveonimaging.dicom_reading.series import dicom_files
+from inveonimaging.errors import printable
 from inveonimaging.sending.result import Failure, Item
 from inveonimaging.storage.digest import sha256_of
 from inveonimaging.storage.folders import real_path
@@ -48,7 +50,8 @@ def survey(paths: Iterable[str | os.PathLike[str]]) -> tuple[tuple[Item, ...], t
 def _look(path: Path) -> Item | Failure | None:
     try:
         status = path.stat()
-        with config.disable_value_validation():
+        with warnings.catch_warnings(), config.disable_value_validation():
+            warnings.simplefilter("ignore")
             meta = read_file_meta_info(path)
             uids = [str(meta.get(name) or "") for name in _NEEDED]
     except InvalidDicomError:
@@ -56,7 +59,7 @@ def _look(path: Path) -> Item | Failure | None:
     except OSError as error:
         return Failure(str(path), "", f"cannot be read: {error.strerror or error}")
     except Exception as error:  # noqa: BLE001 - pydicom raises all sorts of errors for damaged files
-        return Failure(str(path), "", f"is damaged: {error}")
+        return Failure(str(path), "", f"is damaged: {printable(error)}")
     if uids[0] == MediaStorageDirectoryStorage:
         return None
     for name, uid in zip(_NEEDED.values(), uids, strict=True):
@@ -79,4 +82,6 @@ def _twin(item: Item, other: Item) -> Failure | None:
             return None
     except OSError as error:
         return Failure(str(item.path), item.uid, f"cannot be read: {error.strerror or error}")
-    return Failure(str(item.path), item.uid, f"has the SOP Instance UID of {other.path}, but is another file")
+    return Failure(
+        str(item.path), item.uid, f"has the SOP Instance UID of {printable(other.path, 300)}, but is another file"
+    )

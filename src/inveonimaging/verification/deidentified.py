@@ -12,7 +12,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from pydicom import dcmread
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
@@ -20,7 +19,9 @@ from pydicom.tag import BaseTag
 
 from inveonimaging.animal import Animal, Source
 from inveonimaging.animal.free_text import text_of
+from inveonimaging.dicom_reading.opening import opened
 from inveonimaging.dicom_reading.planes import Plane
+from inveonimaging.errors import InputError
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.redaction.context import neutral
@@ -61,6 +62,7 @@ _TELLING = {  # attributes that name the subject, or say what it is in words
     "StrainDescription",
 }
 _NUMBERS = {"AT", "DS", "FD", "FL", "IS", "SL", "SS", "SV", "UI", "UL", "US", "UV"}
+_CHARSET = BaseTag(0x00080005)
 _PER_FRAME = tag_for_keyword("PerFrameFunctionalGroupsSequence")  # large, and without any of these
 _SHORTEST = 4  # shorter texts, and numbers, are in other attributes too, and mean something else
 
@@ -110,11 +112,12 @@ class Search:
         self._seen: dict[Hashable, tuple[str, ...]] = {}
 
     def keys_in(self, path: Path) -> tuple[str, ...]:
-        """Return the keys whose value is in a file."""
-        dataset = dcmread(path, stop_before_pixels=True)
-        charset = str(dataset.get("SpecificCharacterSet"))
-        tags = list(dataset.keys())
-        return tuple(dict.fromkeys(key for tag in tags for key in self._keys_at(dataset, tag, charset)))
+        """Return the keys whose value is in a file; InputError if it cannot be read as a whole."""
+        with opened(path, is_whole=True) as file:
+            dataset = file.header
+            charset = str(dataset.get_item(_CHARSET) if _CHARSET in dataset else None)
+            tags = list(dataset.keys())
+            return tuple(dict.fromkeys(key for tag in tags for key in self._keys_at(dataset, tag, charset)))
 
     def _keys_at(self, dataset: Dataset, tag: BaseTag, charset: str) -> tuple[str, ...]:
         raw: object = dataset.get_item(tag)
@@ -235,7 +238,12 @@ class Hidden:
         found: dict[str, list[Path]] = {}
         search = Search(self.names)
         for file in files:
-            for key in search.keys_in(file.path):
+            try:
+                keys = search.keys_in(file.path)
+            except InputError as error:
+                yield Difference("file-unreadable", Kind.INSTANCES, error.sentence, str(file.path))
+                continue
+            for key in keys:
                 found.setdefault(key, []).append(file.path)
         for key, paths in found.items():
             what = f"what the header says in {key}{', with a date or a path,' if key in KEPT else ''}"

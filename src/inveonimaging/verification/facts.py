@@ -7,9 +7,9 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from pydicom.uid import UID, CTImageStorage
+from pydicom.uid import CTImageStorage
 
-from inveonimaging.dicom_reading.planes import Plane
+from inveonimaging.dicom_reading.planes import Plane, uid_name
 from inveonimaging.dicom_reading.times import clock_of
 from inveonimaging.physics.quantification import Unit
 from inveonimaging.verification.comparison import MOMENT, ONE_OF, TERMS, Comparison, Fact, numbers, same_by
@@ -399,7 +399,7 @@ FACTS = (
         "sop-class",
         "SOP Class",
         lambda scan, _: tuple(sorted(each.name for each in OF_MODALITY[scan.modality])),
-        found=lambda plane: UID(plane.get("SOPClassUID") or "").name or None,
+        found=lambda plane: uid_name(plane.get("SOPClassUID")) or None,
         how=ONE_OF,
     ),
     *private_facts(),

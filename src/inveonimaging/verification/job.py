@@ -10,10 +10,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from pydicom.uid import UID
-
-from inveonimaging.dicom_reading.planes import File, Plane, Reader, values_of
-from inveonimaging.dicom_reading.series import dicom_files
+from inveonimaging.dicom_reading.planes import Plane, values_of
+from inveonimaging.dicom_reading.series import dicom_files, read_files
 from inveonimaging.errors import InputError, InveonError, printable
 from inveonimaging.inveon.pairs import scan_folder
 from inveonimaging.progress import Progress, StepCounter, no_progress
@@ -137,7 +135,7 @@ def compare(
     ]
     counter.expect(len(files))
     found = _read(files, counter.step)
-    sizes = [(int(planes[0].get("Columns")), int(planes[0].get("Rows")), len(planes)) for planes in found.series]
+    sizes = [(planes[0].get("Columns"), planes[0].get("Rows"), len(planes)) for planes in found.series]
     scans = scans_of(study, sizes)
     hidden = hidden_of(scans, found.series) if is_deidentified(found.series) else None
     scans = tuple(map(hidden.scan, scans)) if hidden else scans
@@ -195,34 +193,15 @@ def _read(paths: Sequence[Path], step: Callable[[], None]) -> _Found:
     Series are in the order in which files name them. Instances of several modalities or sizes that share a Series
     Instance UID are kept apart.
     """
-    reader = Reader()
+    files, damaged = read_files(paths, step)
     series: dict[tuple[Any, ...], list[Plane]] = {}
-    damaged: list[InputError] = []
-    others: list[Path] = []
-    for path in paths:
-        try:
-            file = reader.read(path)
-            if not _is_image(file):
-                others.append(path)
-            else:
-                series.setdefault(tuple(map(file.values.get, _SERIES)), []).extend(file.planes)
-        except InputError as error:
-            damaged.append(error)
-        step()
-    return _Found(tuple(map(tuple, series.values())), tuple(damaged), tuple(others))
-
-
-def _is_image(file: File) -> bool:
-    """Return whether a file holds an image.
-
-    Raises:
-        InputError: it should hold one.
-    """
-    if file.values.get("Rows") and file.values.get("Columns"):
-        return True
-    if "Image" in UID(file.values.get("MediaStorageSOPClassUID") or "").name:
-        raise InputError("ends before it says how large its image is", path=file.path)
-    return False
+    for file in files:
+        if file.size is not None:
+            series.setdefault(tuple(map(file.values.get, _SERIES)), []).extend(file.planes)
+    others = [file for file in files if file.size is None]
+    lost = [file.lost for file in others if file.lost is not None]
+    aside = [file.path for file in others if file.lost is None]
+    return _Found(tuple(map(tuple, series.values())), (*damaged, *lost), tuple(aside))
 
 
 def _missing(scan: SourceScan) -> Difference:
@@ -239,7 +218,7 @@ def _extra(planes: Sequence[Plane]) -> Difference:
 
 def _damaged(errors: Iterable[InputError]) -> Iterator[Difference]:
     for error in errors:
-        yield Difference("file-unreadable", Kind.INSTANCES, error.message or str(error), error.path)
+        yield Difference("file-unreadable", Kind.INSTANCES, error.sentence, error.path)
 
 
 def _left_aside(others: Sequence[Path]) -> Iterator[str]:

@@ -7,9 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from pydicom.uid import UID
-
-from inveonimaging.dicom_reading.planes import Plane, values_of
+from inveonimaging.dicom_reading.planes import Plane, uid_name, values_of
 from inveonimaging.errors import listed, printable
 from inveonimaging.verification.comparison import FactResults, compare_facts
 from inveonimaging.verification.facts import FACTS
@@ -66,7 +64,7 @@ def check_series(planes: Sequence[Plane], scan: SourceScan, step: Callable[[], N
 
 def sop_class_of(plane: Plane) -> str:
     """Return the name of a plane's SOP class, without the word that all of them have."""
-    return printable(UID(str(plane.get("SOPClassUID") or "")).name.removesuffix(" Storage") or "no SOP class")
+    return printable(uid_name(plane.get("SOPClassUID")).removesuffix(" Storage") or "no SOP class")
 
 
 def _instances(planes: Sequence[Plane], scan: SourceScan, placing: Placing) -> Iterator[Difference]:
