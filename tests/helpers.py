@@ -118,7 +118,7 @@ typer.testing._get_command = functools.cache(typer.testing._get_command)  # type
 def inveon(*arguments: object, columns: int = 400) -> Result:
     """Run `inveon` in this process; an exception that it does not turn into an exit code fails the test."""
     runner = CliRunner(env={"COLUMNS": str(columns)})
-    return runner.invoke(app, [str(each) for each in arguments], catch_exceptions=False)
+    return runner.invoke(app, [str(each) for each in arguments], catch_exceptions=False, prog_name="inveon")
 
 
 def draw_one_pixel(patch: pytest.MonkeyPatch) -> None:

@@ -73,6 +73,19 @@ class InveonError(Exception):
             hint=self.hint or hint,
         )
 
+    def hinted(self: E, hint: str | None) -> E:  # noqa: PYI019 - Self: Python 3.11
+        """Return this error with one more hint."""
+        hints = "; ".join(filter(None, (self.hint, hint)))
+        return type(self)(
+            self.message,
+            path=self.path,
+            line=self.line,
+            key=self.key,
+            got=self.got,
+            expected=self.expected,
+            hint=hints or None,
+        )
+
     def _found(self) -> str:
         if self.got is None:
             return "missing"

@@ -937,7 +937,8 @@ def test_the_examples_of_the_help_are_valid_usage(study: Path, tmp_path: Path, m
     """Each example runs; its input is there under the name that the example uses."""
     monkeypatch.setattr(files, "STUDY", {"a.ct.img": CT})
     monkeypatch.chdir(tmp_path)
-    text = "".join(inveon(command, "--help", columns=80).stdout for command in ("convert", "info", "demo"))
+    shown = (("convert", "--help-all"), ("info", "--help-all"), ("demo", "--help"))
+    text = "".join(inveon(*words, columns=80).stdout for words in shown)
     examples = re.findall(r"^\s+inveon ((?:convert|info|demo) .*)$", text, re.MULTILINE)
     assert len(examples) >= 6
     for number, example in enumerate(examples):
@@ -987,7 +988,7 @@ def test_the_version_is_shown() -> None:
 def test_wrong_usage_ends_with_2(arguments: tuple[str, ...]) -> None:
     result = inveon(*arguments)
     assert result.exit_code == 2
-    assert "Usage: " in result.output
+    assert not arguments or len(result.stderr.splitlines()) == 1  # test_usage.py has the words
 
 
 @pytest.mark.parametrize("source", ["none", "none.img", "x" * 300, "x/" * 3000, "\x1b[31m.img"])
@@ -1008,7 +1009,7 @@ def test_half_a_pair_says_what_is_missing(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"version 1\n")
     missing = "a.img.hdr" if name == "a.img" else "a.img"
     line = refused("convert", tmp_path / name, tmp_path / "out")
-    assert re.search(rf"expected {re.escape(missing)}$", line.rstrip())
+    assert re.search(rf'expected ".*[\\/]{re.escape(missing)}"$', line.rstrip())
 
 
 # Processes: what the real program does, and does not load.

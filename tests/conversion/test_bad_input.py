@@ -40,11 +40,11 @@ posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 # Each defect either stands in the way of a conversion, or is a finding, or is nothing to speak of. What stands in the
 # way is named with the file, with the line where the header has the key, with what was found and what was expected.
 REFUSED = {
-    Defect.NO_DATA: r": no Inveon files here, expected pairs",
+    Defect.NO_DATA: r"a\.img\.hdr: half of a pair: its data file is missing, expected .*a\.img\"$",
     Defect.EMPTY_DATA: r"a\.img: the file has 0 bytes, expected \d+ for",
     Defect.SHORT_DATA: r"a\.img: the file has \d+ bytes, expected \d+ for \d frames of 8 x 7 x 6",
     Defect.LONG_DATA: r"a\.img: the file has \d+ bytes, expected \d+ for .*--allow-long-data",
-    Defect.NO_HEADER: r": no Inveon files here, expected pairs",
+    Defect.NO_HEADER: r"a\.img: half of a pair: its header is missing, expected .*a\.img\.hdr\"$",
     Defect.EMPTY_HEADER: r"a\.img\.hdr: the file is empty, expected an Inveon header",
     Defect.BINARY_HEADER: r"a\.img\.hdr: .*binary data, expected an Inveon header",
     Defect.UTF16_HEADER: r"a\.img\.hdr: .*, expected an Inveon header",

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 import shlex
-import shutil
+import sys
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 from typer.testing import Result
 
-from helpers import CT, PET, ROOT, draw_one_pixel, inveon, python
-from inveonimaging.phantom import PhantomScan, files, write_scan
+from helpers import ROOT, draw_one_pixel, inveon
+from inveonimaging.phantom import PhantomScan, files
 
 TUTORIAL = ROOT / "docs" / "start" / "tutorial.md"
 README = ROOT / "README.md"
@@ -97,18 +98,6 @@ def test_the_tutorials_pictures_are_there_and_small() -> None:
         assert len(data) < 300_000, picture
 
 
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with what the README's commands read: `mouse_study`, and `archive` with that study in it."""
-    study = tmp_path / "mouse_study"
-    study.mkdir()
-    write_scan(study / "mouse.ct.img", CT)
-    write_scan(study / "mouse.pet.img", PET)
-    shutil.copytree(study, tmp_path / "archive" / "mouse_study")
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
 README_COMMANDS = [each for each in commands_of(README) if each.startswith(("inveon", "python3"))]
 
 
@@ -117,22 +106,26 @@ def test_the_readme_names_every_way_to_work() -> None:
     assert verbs == {"convert", "info", "check", "explain", "batch", "subjects", "report", "send", "verify"}
 
 
-@pytest.mark.usefixtures("blank")
-@pytest.mark.parametrize("command", README_COMMANDS)
-def test_every_command_of_the_readme_runs(here: Path, command: str) -> None:
-    if command.startswith("python3"):
-        done = python(*shlex.split(command)[1:])
-        assert done.returncode == 0, done.stderr
-        assert (here / "dicom" / "1" / "CT-000001.dcm").exists()
-        return
-    verb = command.split()[1]
-    if verb in ("verify", "send"):
-        assert run("inveon convert mouse_study dicom").exit_code == 0
-    result = run(f"{command} --dry-run" if verb == "send" else command)  # there is no such server
-    assert result.exit_code == 0, result.output
-
-
-def test_the_readmes_python_runs(here: Path) -> None:
+def test_every_command_of_the_readme_runs_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One after the other, after the demo that the first block makes, each into an output of its own."""
+    monkeypatch.setattr(files, "STUDY", {name: coarse(scan) for name, scan in files.STUDY.items()})
+    draw_one_pixel(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    assert "pip install . && inveon demo demo" in commands_of(README)
+    assert run("inveon demo demo").exit_code == 0
+    for command in README_COMMANDS:
+        if command.startswith("inveon"):
+            result = run(command)
+            assert result.exit_code == 0, (command, result.output)
+        else:
+            _, _, module, *arguments = shlex.split(command)
+            monkeypatch.setattr(sys, "argv", [module, *arguments])
+            assert import_module(module).main() == 0, capsys.readouterr().err
     (block,) = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
     exec(compile(block, "README.md", "exec"), {"__name__": "page"})  # noqa: S102 - our own page
-    assert (here / "dicom" / "2" / "PET-000001.dcm").exists()
+    made = {path.parts[0] for each in tmp_path.rglob("*.dcm") if (path := each.relative_to(tmp_path))}
+    assert made == {"demo", "dicom", "tree", "archive", "corrected", "enhanced", "legacy", "published", "from_python"}
+    assert (tmp_path / "published" / "1" / "CT-000001.dcm").exists()
+    assert (tmp_path / "report.html").exists()

@@ -266,7 +266,7 @@ def test_a_command_goes_before_a_program_of_its_name(image: Image, tmp_path: Pat
 def test_what_is_neither_a_command_nor_a_program_is_told_by_inveon(image: Image, word: str) -> None:
     done = image.run(word)
     assert (done.returncode, done.stdout) == (2, "")
-    assert f"No such command '{word}'" in done.stderr
+    assert f"there is no command '{word}'" in done.stderr
 
 
 def test_what_is_wrong_ends_with_one_line_and_an_exit_code(image: Image, tmp_path: Path) -> None:

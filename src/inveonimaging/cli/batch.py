@@ -10,6 +10,7 @@ import typer
 from inveonimaging.cli.messages import say_findings, shown
 from inveonimaging.cli.options import Asked, takes_conversion_options
 from inveonimaging.cli.outcome import one_line_errors, print_json
+from inveonimaging.cli.usage import swapped
 from inveonimaging.units import counted
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def batch(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
 ) -> None:
     """Convert every study below ROOT, each on its own; run again, it does what is new, changed or failed."""
-    with one_line_errors(as_json=as_json):
+    with one_line_errors(as_json=as_json), swapped("batch", root, output):
         from inveonimaging.batches import Batch, Check, Grouping
 
         options = asked()

@@ -14,6 +14,7 @@ from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.cli.report import refuse_reports, write_reports
 from inveonimaging.cli.send import document as sent_document
 from inveonimaging.cli.send import refuse_target, send_converted, show_sent
+from inveonimaging.cli.usage import swapped
 from inveonimaging.cli.verify import document, refuse_differences, show_studies, verify_converted
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def convert(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
 ) -> None:
     """Convert Inveon files to DICOM: a folder becomes a study, each pair of files a series."""
-    with one_line_errors(as_json=as_json):
+    with one_line_errors(as_json=as_json), swapped("convert", source, output):
         options = replace(asked(), recursive=recursive, overwrite=overwrite, manifest=manifest)
         run(source, output, options, report=report, verify=verify, send=send, dry_run=dry_run, as_json=as_json)
 

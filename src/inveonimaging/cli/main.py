@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from inveonimaging.cli import batch, check, convert, demo, explain, info, report, send, subjects, verify, xnat
+from inveonimaging.cli import batch, check, convert, demo, explain, help_, info, report, send, subjects, verify, xnat
+from inveonimaging.cli.usage import HELP_OPTIONS, Command, Commands
 from inveonimaging.version import __version__
 
 app = typer.Typer(
+    cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings=HELP_OPTIONS,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     help="Turn Siemens Inveon images (NAME.img + NAME.img.hdr) into DICOM.",
     epilog="Exit codes: 0 done, 1 the data cannot be converted, 2 wrong usage, 130 or 143 interrupted.",
 )
-app.command(short_help="Convert Inveon files to DICOM.", epilog=convert.EXAMPLES)(convert.convert)
-app.command(short_help="Convert every study below a folder.", epilog=batch.EXAMPLES)(batch.batch)
-app.command(short_help="Show what is in Inveon files.", epilog=info.EXAMPLES)(info.info)
-app.command(short_help="Write a sheet of subjects from headers.", epilog=subjects.EXAMPLES)(subjects.subjects)
-app.command(short_help="Find problems, and whether SUV can be computed.", epilog=check.EXAMPLES)(check.check)
-app.command(short_help="Explain a finding by its code.", epilog=explain.EXAMPLES)(explain.explain)
-app.command(short_help="Make a page of pictures of Inveon files.", epilog=report.EXAMPLES)(report.report)
-app.command(short_help="Compare DICOM with the Inveon files it was made from.", epilog=verify.EXAMPLES)(verify.verify)
-app.command(short_help="Convert a scan or session of an XNAT archive.", epilog=xnat.EXAMPLES)(xnat.xnat)
-app.command(short_help="Send DICOM to a PACS or a DICOMweb service.", epilog=send.EXAMPLES)(send.send)
-app.command(short_help="Write a phantom study, and convert it.", epilog=demo.EXAMPLES)(demo.demo)
+
+
+def _add(what: Callable[..., None], short_help: str, epilog: str, name: str | None = None) -> None:
+    app.command(name, cls=Command, context_settings=HELP_OPTIONS, short_help=short_help, epilog=epilog)(what)
+
+
+_add(convert.convert, "Convert Inveon files to DICOM.", convert.EXAMPLES)
+_add(batch.batch, "Convert every study below a folder.", batch.EXAMPLES)
+_add(info.info, "Show what is in Inveon files.", info.EXAMPLES)
+_add(subjects.subjects, "Write a sheet of subjects from headers.", subjects.EXAMPLES)
+_add(check.check, "Find problems, and whether SUV can be computed.", check.EXAMPLES)
+_add(explain.explain, "Explain a finding by its code.", explain.EXAMPLES)
+_add(report.report, "Make a page of pictures of Inveon files.", report.EXAMPLES)
+_add(verify.verify, "Compare DICOM with the Inveon files it was made from.", verify.EXAMPLES)
+_add(xnat.xnat, "Convert a scan or session of an XNAT archive.", xnat.EXAMPLES)
+_add(send.send, "Send DICOM to a PACS or a DICOMweb service.", send.EXAMPLES)
+_add(demo.demo, "Write a phantom study, and convert it.", demo.EXAMPLES)
+_add(help_.show, "Show the help of a command.", help_.EXAMPLES, "help")
 
 
 def _show_version(wanted: bool) -> None:

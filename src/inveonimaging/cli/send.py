@@ -11,7 +11,7 @@ import typer
 
 from inveonimaging.cli.messages import shown
 from inveonimaging.cli.outcome import one_line_errors, print_json
-from inveonimaging.errors import printable
+from inveonimaging.errors import OptionError, printable
 
 if TYPE_CHECKING:
     from inveonimaging.conversion.job import StudyResult
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 EXAMPLES = """\b
 Examples:
-  inveon send dicom dicom://INVEON@ARCHIVE:pacs.example.org:11112
-  inveon send dicom dicom://INVEON@ARCHIVE:pacs.example.org:2762 --tls --tls-ca ca.pem
-  inveon send dicom https://pacs.example.org/dicom-web --resume sent.jsonl
+  inveon send dicom dicom://INVEON@ARCHIVE:pacs:11112
+  inveon send dicom dicom://INVEON@ARCHIVE:pacs:2762 --tls --tls-ca ca.pem
+  inveon send dicom https://pacs.example/dicom-web --resume sent.jsonl
 """
 _MIB = 2**20
 
@@ -74,6 +74,8 @@ def send(
         from inveonimaging.sending.job import plan_sending
         from inveonimaging.sending.options import SendOptions
 
+        if any(str(path).startswith(("dicom:", "http:", "https:")) for path in paths):
+            raise OptionError("a target stands before the files", hint="type: inveon send DICOM... TARGET")
         options = SendOptions(
             tls=tls,
             tls_ca=tls_ca,

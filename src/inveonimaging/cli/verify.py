@@ -12,6 +12,7 @@ import typer
 from inveonimaging.cli.messages import shown
 from inveonimaging.cli.options import AskedCorrections, takes_corrections
 from inveonimaging.cli.outcome import one_line_errors, print_json
+from inveonimaging.cli.usage import swapped
 from inveonimaging.errors import printable
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def verify(
     corrections: AskedCorrections,
 ) -> None:
     """Compare DICOM with the Inveon files: every voxel, position, time, unit, dose and identity."""
-    with one_line_errors(as_json=as_json):
+    with one_line_errors(as_json=as_json), swapped("verify", source, dicom):
         from inveonimaging.cli.progress import bar
         from inveonimaging.verification import verify as compare
 

@@ -21,6 +21,7 @@ from inveonimaging.storage.folders import is_same_folder, real_path
 from inveonimaging.study.image import locate
 from inveonimaging.study.reading import Scan, Series, Study, below, read_pairs, skipped, skipped_findings
 from inveonimaging.study.redacting import without_paths
+from inveonimaging.units import counted
 
 _DEEPER = "--recursive converts all that are below"
 _NAMED = 3
@@ -183,9 +184,14 @@ def plan_study(study: Study, output: Path, options: Options, skipped: tuple[Find
     Raises:
         InveonError: the first reason why it cannot be converted as a whole.
     """
-    for error in study.errors.values():
-        raise error
-    found = {scan.pair: scan_findings(scan, options) for scan in study.scans}
+    for pair, error in study.errors.items():
+        raise error.hinted(_others(study, pair))
+    found = {}
+    for scan in study.scans:
+        try:
+            found[scan.pair] = scan_findings(scan, options)
+        except InveonError as error:
+            raise error.hinted(_others(study, scan.pair)) from error
     for finding in study.findings:
         if finding.severity is Severity.ERROR:
             raise InputError(finding.message, path=study.source, expected="one animal", hint=_SEVERAL_SUBJECTS_HINT)
@@ -201,6 +207,16 @@ def plan_study(study: Study, output: Path, options: Options, skipped: tuple[Find
         series=tuple(_planned(each, found.pop(each.scan.pair, ()), options) for each in study.series),  # each once
         findings=without_paths((*skipped, *study.findings, *doubts), study.redaction),
     )
+
+
+def _others(study: Study, refused: Pair) -> str | None:
+    """Return how the other pairs of a study are converted without the one that is refused; None if there are none."""
+    others = [scan.pair for scan in study.scans if scan.pair != refused]
+    if not others:
+        return None
+    one = f'"{printable(others[0].data, 300)}"'
+    many = f"the other {counted(len(others), 'pair')}" if len(others) > 1 else "the other pair"
+    return f"to convert {many}, move this one out of the folder, or name one file: inveon convert {one} OUTPUT"
 
 
 def scan_findings(scan: Scan, options: Options) -> tuple[Finding, ...]:

@@ -72,12 +72,12 @@ class Folder:
         first = next(iter(self.foreign), None)
         if first:
             return no_pairs(self.path, hint=f"{printable(first.header.name)} is {first.kind}")
-        below = _first_below(self)
+        below = first_below(self)
         hint = f'there are some in "{printable(below, 300)}": name it; {all_below}' if below else None
         return no_pairs(self.path, hint=hint)
 
 
-def _first_below(folder: Folder) -> Path | None:
+def first_below(folder: Folder) -> Path | None:
     """Return the first folder below one that holds a pair; only so many are looked into."""
     waiting = deque(folder.entered)
     for _ in range(_MOST_LOOKED_INTO):
