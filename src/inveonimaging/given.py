@@ -13,12 +13,15 @@ from __future__ import annotations
 import math
 import operator
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from enum import Enum
 from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
+from inveonimaging import units
 from inveonimaging.errors import OptionError, printable
 
 E = TypeVar("E", bound=Enum)
@@ -28,6 +31,8 @@ Reader = Callable[[str, Any], Kept]
 """Turns what was given for the option of this name into its value; OptionError."""
 
 PathLike = str | os.PathLike[str]
+
+_QUANTITY = re.compile(r"([-+]?[\d.,]+(?:[eE][-+]?\d+)?)\s*(\S*)", re.ASCII)
 
 
 class Given(Generic[Taken, Kept]):
@@ -120,6 +125,34 @@ def number(name: str, value: Any) -> float:
     if not math.isfinite(found):
         raise refused(name, value, "a number")
     return found
+
+
+def quantity(what: str, factors: Mapping[str, Decimal], example: str) -> Reader[float]:
+    """Return a reader of a number above 0 with its unit, as `24.6g`; a number alone is in the attribute's own unit.
+
+    Args:
+        what: is measured, as messages name it.
+        factors: how much of the attribute's own unit one of each unit is. Units may be typed in lower case.
+        example: as people type it.
+    """
+    known = {name.lower(): factor for name, factor in factors.items()} | dict(factors)
+    names = [name for name in factors if name.isascii()]
+    expected = f"a number above 0 and its unit ({', '.join(names)}), as {example}"
+
+    def read(_name: str, value: Any) -> float:
+        match = _QUANTITY.fullmatch(value.strip()) if isinstance(value, str) else None
+        if isinstance(value, str) and (match is None or match[2] not in known):
+            raise refused(what, value, expected)
+        try:
+            found = number(what, value) if match is None else units.number(match[1], known[match[2]])
+        except (ValueError, ArithmeticError) as error:
+            point = ", with a point as decimal mark" if "," in value else ""
+            raise refused(what, value, expected + point) from error
+        if found <= 0:
+            raise refused(what, value, expected)
+        return found
+
+    return read
 
 
 def local_time(name: str, value: Any) -> datetime:

@@ -34,28 +34,37 @@ Looked = Iterable[Sequence[Pair] | InputError]
 """The pairs of each study, and folders that cannot be read."""
 
 _OTHER_UNITS = {"weight_kg", "dose_mCi", "residual_mCi"}
-_FILLED = tuple(each for each in COLUMNS if each.scope is not Scope.MATCH and each.title not in _OTHER_UNITS)
+_OF_A_DOSE = {"dose_time", "residual_MBq", "residual_time"}
+_FILLED = sorted(
+    (each for each in COLUMNS if each.scope is not Scope.MATCH and each.title not in _OTHER_UNITS),
+    key=lambda each: not each.is_basic,
+)
 OF_SUBJECT = tuple(each for each in _FILLED if each.scope is Scope.STUDY)
 _TO_BQ = units.BQ_PER_MBQ
 
 
 @dataclass(frozen=True)
 class Filled:
-    """A pre-filled sheet: titles, rows by title, what was left aside, and errors of headers that cannot be read."""
+    """A pre-filled sheet: titles, rows by title, what was left aside, and errors of headers that cannot be read.
+
+    `given` has the names of values that did not come from the headers.
+    """
 
     titles: tuple[str, ...]
     rows: tuple[Cells, ...]
     findings: tuple[Finding, ...]
     errors: tuple[InveonError, ...]
+    given: frozenset[str]
 
 
 @dataclass(frozen=True)
 class _Scan:
-    """A scan: its file as seen from the root, its header, and the values of its row by their names."""
+    """A scan: its file as seen from the root, its header, its values by their names, and the names of those given."""
 
     file: str
     header: Header
     values: dict[str, Any]
+    given: frozenset[str]
 
 
 def filled_by_scan(root: Path, looked: Looked, corrections: Corrections) -> Filled:
@@ -72,7 +81,17 @@ def filled_by_scan(root: Path, looked: Looked, corrections: Corrections) -> Fill
     scans, findings, errors = _scans(root, looked, corrections)
     notes = tuple(f"{NOTE} {name}" for name in ("kind", "scan start", "subject_identifier"))
     rows = tuple({"file": escaped(each.file), **_notes(notes, each.header), **_cells(_FILLED, each)} for each in scans)
-    return Filled(("file", *notes, *(each.title for each in _FILLED)), rows, findings, errors)
+    return Filled(("file", *notes, *(each.title for each in _FILLED)), rows, findings, errors, _given(scans))
+
+
+def basic(filled: Filled) -> Filled:
+    """Return a sheet with the columns that people need, with what was given, and what doses are made from.
+
+    What is left out is as an empty cell: the header's value counts.
+    """
+    left_out = {each.title for each in _FILLED if not (each.is_basic or each.name in filled.given)}
+    left_out -= {title for title in _OF_A_DOSE if any(row.get(title) for row in filled.rows)}
+    return replace(filled, titles=tuple(title for title in filled.titles if title not in left_out))
 
 
 def filled_by_subject(root: Path, looked: Looked, corrections: Corrections) -> Filled:
@@ -92,7 +111,12 @@ def filled_by_subject(root: Path, looked: Looked, corrections: Corrections) -> F
     if nameless:
         message = f"{len(nameless)} scans have no subject_identifier, and so no row: {nameless[0].file} is the first"
         findings = (*findings, Finding("scan-without-subject", message, key="subject_identifier"))
-    return Filled(("subject", note, *(each.title for each in OF_SUBJECT)), tuple(rows), findings, errors)
+    titles = ("subject", note, *(each.title for each in OF_SUBJECT))
+    return Filled(titles, tuple(rows), findings, errors, _given(scans))
+
+
+def _given(scans: Iterable[_Scan]) -> frozenset[str]:
+    return frozenset[str]().union(*(each.given for each in scans))
 
 
 def refuse_kind(path: Path) -> None:
@@ -154,6 +178,7 @@ def _of_study(root: Path, study: Study, findings: list[Finding]) -> Iterator[_Sc
         errors = (each for each in found if each.severity is Severity.ERROR)
         folder = str(study.scans[0].pair.data.parent)
         findings += [replace(each, severity=Severity.WARNING, path=folder) for each in errors]
+    typed = frozenset(name for name in ("name", "id", "birth_date", "sex") if getattr(given, name))
     at_scans = animals_of_scans(animal, headers, given, [scan.sheet_values for scan in study.scans])
     for scan, at_scan in zip(study.scans, at_scans, strict=True):
         header = scan.image.header
@@ -162,6 +187,7 @@ def _of_study(root: Path, study: Study, findings: list[Finding]) -> Iterator[_Sc
             _pattern(below(scan.pair.data, root)),
             header,
             {**_of_animal(who), "study_description": description if is_one else header.study, **_of_scan(header)},
+            typed.union(scan.sheet_values.cells),
         )
 
 

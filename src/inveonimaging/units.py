@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from decimal import Context, Decimal
 from itertools import pairwise
+from types import MappingProxyType
 
 ONE = Decimal(1)
 M_PER_MM = Decimal("0.001")
@@ -20,6 +21,30 @@ KG_PER_POUND = Decimal("0.45359237")
 MBQ_PER_MCI = Decimal(37)
 BQ_PER_MBQ = Decimal(1_000_000)
 BQ_PER_NCI = 37
+KG_PER = MappingProxyType(
+    {
+        "g": KG_PER_GRAM,
+        "kg": ONE,
+        "mg": Decimal("0.000001"),
+        "oz": KG_PER_OUNCE,
+        "lb": KG_PER_POUND,
+    }
+)
+"""kg of one of each unit of weight that people type."""
+MBQ_PER = MappingProxyType(
+    {
+        "MBq": ONE,
+        "kBq": Decimal("0.001"),
+        "Bq": Decimal("0.000001"),
+        "GBq": Decimal(1000),
+        "mCi": MBQ_PER_MCI,
+        "uCi": Decimal("0.037"),
+        "\N{MICRO SIGN}Ci": Decimal("0.037"),
+        "\N{GREEK SMALL LETTER MU}Ci": Decimal("0.037"),
+        "nCi": Decimal("0.000037"),
+    }
+)
+"""MBq of one of each unit of activity that people type."""
 UA_PER_MA = 1000
 MS_PER_S = 1000
 S_PER_MINUTE = 60

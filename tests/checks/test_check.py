@@ -519,7 +519,7 @@ def test_the_terminal_tells_what_is_odd_and_what_to_do(tmp_path: Path) -> None:
     result = inveon("check", tmp_path)
     assert "weight-implausible" in result.stdout
     assert re.search(r"line \d+: the weight is 24600 g, and a mouse has 3 to 100 g", result.stdout)
-    assert "-> give it in a sheet (docs/how-to/subjects.md): weight_g" in result.stdout
+    assert "-> --weight 24.6g; for many scans weight_g in a sheet (docs/how-to/subjects.md)" in result.stdout
     assert "SUV of m.pet.img: ready with doubts" in result.stdout
     assert result.stdout.endswith("0 errors, 1 warning, 0 notes\n")
     assert "\x1b" not in result.stdout

@@ -50,6 +50,11 @@ TAKEN: dict[str, tuple[Any, Any]] = {
     "subject": ({"id": "M12", "sex": "male", "birth_date": "2014-03-04"}, ("M12", "M", date(2014, 3, 4))),
     "xnat_route": ("P/S/L", Route("P", "S", "L")),
     "scan_time": ("2014-03-04T14:05:09", datetime(2014, 3, 4, 14, 5, 9)),
+    "weight_kg": ("24.6 g", 0.0246),
+    "dose_mbq": ("0.19 mCi", 7.03),
+    "injected_at": ("2014-06-17 13:51:37", datetime(2014, 6, 17, 13, 51, 37)),
+    "species": (" mouse ", "mouse"),
+    "strain": ("C57BL/6J", "C57BL/6J"),
     "orientation": ("hfp", Orientation.HFP),
     "flip": (["X", "z"], "xz"),
     "rescale": ("frame", Policy.FRAME),
@@ -81,6 +86,9 @@ EXPECTED = {
     "largest_object": "1MiB to 4095MiB",
     "prefixes": "CT-",
     "overwrite": "True or False",
+    "weight_kg": "g, kg, mg, oz, lb",
+    "dose_mbq": "MBq, kBq, Bq, GBq, mCi, uCi, nCi",
+    "injected_at": "2014-03-04T14:05:09",
 }
 
 

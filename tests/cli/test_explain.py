@@ -107,7 +107,7 @@ def test_json_has_the_same_for_one_and_for_all() -> None:
         "warning",
         "What only inveon check looks for: SUV",
     )
-    assert one["remedy"] == "give it in a sheet (docs/how-to/subjects.md): dose_MBq"
+    assert one["remedy"] == "--dose 7.03MBq; for many scans dose_MBq in a sheet (docs/how-to/subjects.md)"
     every = json.loads(inveon("explain", "--json").stdout)["codes"]
     assert {key: value for key, value in one.items() if key != "schema"} in every
     assert [each["severity"] for each in every if each["code"] == "beds-joined"] == ["info"]

@@ -20,6 +20,7 @@ from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import ActivityUnits, FileType, LengthUnits, WeightUnits
 from inveonimaging.phantom import SPECT_SCAN, PhantomScan, frames_of, write_scan
 from inveonimaging.phantom.scan import FDG
+from inveonimaging.sheet.columns import COLUMNS
 from inveonimaging.sheet.reading import read_sheet
 
 KINDS = ("csv", "tsv", "xlsx")
@@ -56,6 +57,10 @@ def written(root: Path, path: Path, *options: object) -> list[dict[str, str]]:
     done = inveon("subjects", root, "-o", path, *options)
     assert done.exit_code == 0, done.stderr
     return read_rows(path)
+
+
+def titles_of(path: Path) -> list[str]:
+    return path.read_text("utf-8-sig").splitlines()[0].split(",")
 
 
 @pytest.fixture(scope="module")
@@ -96,13 +101,13 @@ def test_a_sheet_that_nobody_edits_changes_no_byte(
     archive: Path, plain: dict[str, str], tmp_path: Path, kind: str, by: str
 ) -> None:
     sheet = tmp_path / f"subjects.{kind}"
-    written(archive, sheet, "--by", by)
+    written(archive, sheet, "--by", by, "--columns", "basic" if by == "scan" else "all")
     convert(archive, tmp_path / "out", Options(recursive=True, sheet=read_sheet(sheet)))
     assert digests(tmp_path / "out") == plain
 
 
 def test_a_row_a_scan_holds_what_the_headers_say(archive: Path, tmp_path: Path) -> None:
-    found = {row["file"]: row for row in written(archive, tmp_path / "s.csv")}
+    found = {row["file"]: row for row in written(archive, tmp_path / "s.csv", "--columns", "all")}
     assert list(found) == [
         "a/monday/m1.ct.img",
         "a/monday/m1.pet.img",
@@ -147,6 +152,38 @@ def test_a_row_a_subject_holds_what_its_studies_agree_on(archive: Path, tmp_path
     assert rows["M0042"]["sex"] == "F"
     assert "weight_g" not in rows["M0042"]  # 24.6 g in one study, 2 oz in the other
     assert "1 scans have no subject_identifier" in done.stderr
+
+
+BASIC = ["patient_id", "birth_date", "sex", "species", "strain", "weight_g", "dose_MBq", "injection_time"]
+OF_A_DOSE = ["dose_time", "residual_MBq", "residual_time"]
+
+
+def test_the_columns_that_people_need_are_first_and_all_others_on_demand(archive: Path, tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    notes = ["file", "# kind", "# scan start", "# subject_identifier"]
+    written(archive / "a", path)
+    assert titles_of(path) == notes + BASIC
+    written(archive, path, "--overwrite")  # among them a dose that was measured
+    assert titles_of(path) == notes + BASIC + OF_A_DOSE
+    written(archive, path, "--overwrite", "--columns", "all")
+    assert titles_of(path)[: len(notes + BASIC)] == notes + BASIC
+    assert len(titles_of(path)) == len(notes) + len(COLUMNS) - 6  # what rows are matched by; kg and mCi
+    written(archive, path, "--overwrite", "--by", "subject")
+    assert titles_of(path) == ["subject", "# scans", *BASIC[:-2]]
+
+
+def test_what_was_given_has_its_column(archive: Path, tmp_path: Path) -> None:
+    (tmp_path / "given.csv").write_text("file,responsible_person\n*,Doe^Jo\n")
+    given = ("--patient-name", "Minnie", "--subjects", tmp_path / "given.csv")
+    rows = written(archive / "a", tmp_path / "s.csv", *given)
+    assert {(row["patient_name"], row["responsible_person"]) for row in rows} == {("Minnie", "Doe^Jo")}
+    assert titles_of(tmp_path / "s.csv")[4:] == [*BASIC, "patient_name", "responsible_person"]
+
+
+def test_numbers_are_written_as_people_write_them(archive: Path, tmp_path: Path) -> None:
+    for weight, dose, cells in (("20g", "100MBq", ("20", "100")), ("0.5g", "1kBq", ("0.5", "0.001"))):
+        rows = written(archive / "a", tmp_path / "s.csv", "--overwrite", "--weight", weight, "--dose", dose)
+        assert (rows[1]["weight_g"], rows[1]["dose_MBq"]) == cells
 
 
 def test_an_edited_sheet_changes_what_was_edited(archive: Path, tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ FROM_HEADER: tuple[tuple[str, str, Callable[[Header], object]], ...] = (
 
 
 _OF_A_SCAN = {"subject_weight", "subject_length", "subject_age"}
-_HINTS = {"subject_weight": " (weight_g in a sheet for --subjects decides)"}
+_HINTS = {"subject_weight": " (--weight for all, or weight_g in a sheet for --subjects, decides)"}
 _UNITS = {"subject_weight": (1e3, "g"), "subject_length": (1e2, "cm")}
 
 

@@ -1,4 +1,4 @@
-"""What a sheet gives for a scan, and where each value of a study came from."""
+"""What a sheet or the command line gives for a scan, and where each value of a study came from."""
 
 from __future__ import annotations
 
@@ -42,17 +42,20 @@ class Code(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A value, None if it takes the header's away, with its row, its title, and its text."""
+    """A value, None if it takes the header's away, with its row, its title, and its text.
+
+    What was typed on the command line has no row, and is called as its option.
+    """
 
     value: Any
-    row: int
+    row: int | None
     title: str
     text: str
 
 
 @dataclass(frozen=True)
 class SheetValues:
-    """What the rows of a sheet say of a scan, or of a study.
+    """What the rows of a sheet, and the command line, say of a scan, or of a study.
 
     Attributes:
         path: the sheet; None without one.
@@ -70,7 +73,9 @@ class SheetValues:
         return None if cell is None else cell.value
 
     def origin(self, name: str) -> Origin:
-        """Return where a value that a row gives came from."""
+        """Return where a value that is given came from."""
+        if self.cells[name].row is None:
+            return Origin(Source.COMMAND_LINE)
         return Origin(Source.SHEET, self.path.name if self.path else "", self.cells[name].row)
 
     def only(self, names: Container[str]) -> SheetValues:

@@ -48,7 +48,16 @@ def corrections_of(
     patient_name: Annotated[str | None, typer.Option(help="Patient's Name.")] = None,
     patient_id: Annotated[str | None, typer.Option(help="Patient ID.")] = None,
     patient_birth_date: Annotated[str | None, typer.Option(metavar="DATE", help="Birth date, 2014-03-04.")] = None,
-    patient_sex: Annotated[str | None, typer.Option(metavar="M|F|O", help="Sex.")] = None,
+    patient_sex: Annotated[str | None, typer.Option("--patient-sex", "--sex", metavar="M|F|O", help="Sex.")] = None,
+    species: Annotated[str | None, typer.Option(help="Species, as mouse.")] = None,
+    strain: Annotated[str | None, typer.Option(help="Strain, as C57BL/6J.")] = None,
+    weight: Annotated[str | None, typer.Option(metavar="WEIGHT", help="Weight with its unit, 24.6g.")] = None,
+    dose: Annotated[
+        str | None, typer.Option(metavar="ACTIVITY", help="Dose at the injection with its unit, 7.03MBq or 0.19mCi.")
+    ] = None,
+    injected_at: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Time of the injection, 2014-06-17T13:51:37.")
+    ] = None,
     subjects: Annotated[
         Path | None, typer.Option("--subjects", metavar="FILE", help="Sheet with a row for each subject or scan.")
     ] = None,
@@ -60,7 +69,10 @@ def corrections_of(
             help="Start of scans whose header has none, 2014-03-04T14:05:09.",
         ),
     ] = None,
-    orientation: Annotated[Posture | None, typer.Option(help="The animal's posture, instead of the header's.")] = None,
+    orientation: Annotated[
+        Posture | None,
+        typer.Option("--orientation", "--posture", help="The animal's posture, instead of the header's."),
+    ] = None,
     flip: Annotated[
         str | None,
         typer.Option(metavar="AXES", help="Stored axes to mirror, letters of xyz; see docs/how-to/orientation.md."),
@@ -104,6 +116,11 @@ def corrections_of(
 
     return Corrections(
         subject=given_subject(patient_name, patient_id, patient_birth_date, patient_sex),
+        species=species,
+        strain=strain,
+        weight_kg=weight,
+        dose_mbq=dose,
+        injected_at=injected_at,
         sheet=subjects,
         scan_time=scan_time,
         orientation=orientation,

@@ -27,6 +27,9 @@ def subjects(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help="The sheet: .csv, .tsv or .xlsx.")],
     by: Annotated[Literal["scan", "subject"], typer.Option("--by", help="What a row is about.")] = "scan",
+    columns: Annotated[
+        Literal["basic", "all"], typer.Option("--columns", help="Columns that people need, or all.")
+    ] = "basic",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a file of the same name.")] = False,
     *,
     corrections: AskedCorrections,
@@ -37,7 +40,15 @@ def subjects(
         from inveonimaging.commands.subjects import subjects as write
 
         with bar("Reading") as advance:
-            result = write(root, output, by=by, overwrite=overwrite, corrections=corrections(), progress=advance)
+            result = write(
+                root,
+                output,
+                by=by,
+                columns=columns,
+                overwrite=overwrite,
+                corrections=corrections(),
+                progress=advance,
+            )
         if result.path:
             typer.echo(f"{shown(result.path)}: {result.rows} row{'' if result.rows == 1 else 's'}, one a {by}")
         for note in left_aside(result.passed):

@@ -13,7 +13,7 @@ from inveonimaging.batches.walk import Found, walk
 from inveonimaging.errors import InputError, InveonError
 from inveonimaging.findings import Finding
 from inveonimaging.inveon.pairs import Pair, half_error, pair_of
-from inveonimaging.prefill import filled_by_scan, filled_by_subject, refuse_kind, sheet_bytes
+from inveonimaging.prefill import basic, filled_by_scan, filled_by_subject, refuse_kind, sheet_bytes
 from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.storage.whole_files import refuse_taken, write_whole
 from inveonimaging.study.corrections import Corrections
@@ -43,6 +43,7 @@ def subjects(
     output: str | os.PathLike[str],
     *,
     by: Literal["scan", "subject"] = "scan",
+    columns: Literal["basic", "all"] = "basic",
     overwrite: bool = False,
     corrections: Corrections | None = None,
     progress: Progress = no_progress,
@@ -55,6 +56,7 @@ def subjects(
         root: a folder with pairs at any depth, or one pair.
         output: the sheet: `.csv`, `.tsv` or `.xlsx`.
         by: what a row is about.
+        columns: those that people need, or all that are known; those that people need are first.
         overwrite: replace a file of the same name.
         corrections: what counts instead of the headers.
         progress: called with how many folders were looked at, twice: how many there are is known at the end only.
@@ -69,6 +71,8 @@ def subjects(
     refuse_taken(target, overwrite=overwrite)
     fill = filled_by_scan if by == "scan" else filled_by_subject
     filled = fill(place, _looked_at(place, target, passed, StepCounter(progress)), corrections or Corrections())
+    if columns == "basic":
+        filled = basic(filled)
     if filled.rows:
         write_whole(target, sheet_bytes(filled, target), overwrite=overwrite)
     return SheetResult(

@@ -73,7 +73,7 @@ def _options(options: Options) -> dict[str, Any]:
     found |= {"prefixes": prefixes, "codes": options.codes.by_key, "flip": options.flip or ""}
     found |= {name: bool(found[name]) for name in _SWITCHES}
     if options.deidentify:  # neither the secret, nor by how much, nor a true date
-        found |= {"deidentify": {"dates": options.deidentify.dates.value}, "scan_time": None}
+        found |= {"deidentify": {"dates": options.deidentify.dates.value}, "scan_time": None, "injected_at": None}
     return found
 
 

@@ -141,6 +141,8 @@ def _measured(tracer: Tracer, sheet_values: SheetValues) -> Tracer:
 def _error(sheet_values: SheetValues, name: str, expected: str) -> InputError:
     cell = sheet_values.cells[name]
     what = "unknown" if cell.value is None else "given"
+    if cell.row is None:
+        return InputError(f"{cell.title} is {what}", expected=expected)
     return InputError(f"{cell.title} is {what}", path=sheet_values.path, line=cell.row, expected=expected)
 
 

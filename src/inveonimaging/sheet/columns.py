@@ -50,6 +50,7 @@ class Column:
         scope: see `Scope`.
         meaning: one line; the key of the header that it replaces, and where it goes.
         is_number: in files with a decimal comma, a comma is a point.
+        is_basic: people usually need it: a sheet that is filled in from headers has it, and first.
     """
 
     title: str
@@ -58,6 +59,7 @@ class Column:
     scope: Scope
     meaning: str
     is_number: bool = False
+    is_basic: bool = False
 
 
 _MATCH = text(_LONGEST_PATTERN)
@@ -74,16 +76,23 @@ COLUMNS = (
     Column("folder", "folder", _MATCH, Scope.MATCH, "scans: the folder they lie in, or a pattern of it"),
     Column("subject", "subject", _MATCH, Scope.MATCH, "scans: what their headers say under `subject_identifier`"),
     Column("patient_name", "name", PERSON, Scope.STUDY, "Patient's Name (0010,0010)"),
-    Column("patient_id", "id", text(), Scope.STUDY, "Patient ID (0010,0020)"),
-    Column("birth_date", "birth_date", DATE, Scope.STUDY, "Patient's Birth Date (0010,0030)"),
-    Column("sex", "sex", SEX, Scope.STUDY, "Patient's Sex (0010,0040): M, F or O"),
+    Column("patient_id", "id", text(), Scope.STUDY, "Patient ID (0010,0020)", is_basic=True),
+    Column("birth_date", "birth_date", DATE, Scope.STUDY, "Patient's Birth Date (0010,0030)", is_basic=True),
+    Column("sex", "sex", SEX, Scope.STUDY, "Patient's Sex (0010,0040): M, F or O", is_basic=True),
     Column("neutered", "neutered", YES_OR_NO, Scope.STUDY, "Patient's Sex Neutered (0010,2203): yes or no"),
-    Column("species", "species", text(), Scope.STUDY, "Patient Species Description (0010,2201), with its code"),
+    Column(
+        "species",
+        "species",
+        text(),
+        Scope.STUDY,
+        "Patient Species Description (0010,2201), with its code",
+        is_basic=True,
+    ),
     Column("species_code", "species_code", CODE, Scope.STUDY, "Patient Species Code Sequence (0010,2202)"),
     Column("breed", "breed", text(), Scope.STUDY, "Patient Breed Description (0010,2292)"),
     Column("breed_registration", "breed_registration", text(), Scope.STUDY, "Breed Registration Number (0010,2295)"),
     Column("breed_registry", "breed_registry", REGISTRY, Scope.STUDY, "Breed Registry Code Sequence (0010,2296)"),
-    Column("strain", "strain", text(), Scope.STUDY, "Strain Description (0010,0212)"),
+    Column("strain", "strain", text(), Scope.STUDY, "Strain Description (0010,0212)", is_basic=True),
     Column("strain_nomenclature", "strain_nomenclature", text(), Scope.STUDY, "Strain Nomenclature (0010,0213)"),
     Column("strain_codes", "strain_codes", several(CODE), Scope.STUDY, "Strain Code Sequence (0010,0219)"),
     Column("strain_stock", "strain_stock", text(), Scope.STUDY, "Strain Stock Number (0010,0214)"),
@@ -112,15 +121,32 @@ COLUMNS = (
         Scope.STUDY,
         "Genetic Modifications Code Sequence (0010,0229)",
     ),
-    Column("weight_g", "weight_kg", _GRAM, Scope.STUDY, "Patient's Weight (0010,1030), in g", is_number=True),
+    Column(
+        "weight_g", "weight_kg", _GRAM, Scope.STUDY, "Patient's Weight (0010,1030), in g", is_number=True, is_basic=True
+    ),
     Column("weight_kg", "weight_kg", _KILOGRAM, Scope.STUDY, "the same, in kg", is_number=True),
-    Column("dose_MBq", "dose_mbq", _MBQ, Scope.SCAN, "Radionuclide Total Dose (0018,1074), in MBq", is_number=True),
+    Column(
+        "dose_MBq",
+        "dose_mbq",
+        _MBQ,
+        Scope.SCAN,
+        "Radionuclide Total Dose (0018,1074), in MBq",
+        is_number=True,
+        is_basic=True,
+    ),
     Column("dose_mCi", "dose_mbq", _MCI, Scope.SCAN, "the same, in mCi", is_number=True),
     Column("dose_time", "dose_time", MOMENT, Scope.SCAN, "when the syringe held that dose"),
     Column("residual_MBq", "residual_mbq", _MBQ_LEFT, Scope.SCAN, "what was left in the syringe, MBq", is_number=True),
     Column("residual_mCi", "residual_mbq", _MCI_LEFT, Scope.SCAN, "the same, in mCi", is_number=True),
     Column("residual_time", "residual_time", MOMENT, Scope.SCAN, "when it held that"),
-    Column("injection_time", "injection_time", MOMENT, Scope.SCAN, "Radiopharmaceutical Start DateTime (0018,1078)"),
+    Column(
+        "injection_time",
+        "injection_time",
+        MOMENT,
+        Scope.SCAN,
+        "Radiopharmaceutical Start DateTime (0018,1078)",
+        is_basic=True,
+    ),
     Column("responsible_person", "investigator", PERSON, Scope.STUDY, "Responsible Person (0010,2297)"),
     Column("responsible_role", "responsible_role", ROLE, Scope.STUDY, "Responsible Person Role (0010,2298)"),
     Column(

@@ -136,7 +136,7 @@ class Sheet:
         return SheetValues(self.path, agreed, tuple(sorted(rows)))
 
     def _contradiction(self, one: Cell, other: Cell, why: str) -> InputError:
-        first, second = sorted((one, other), key=lambda cell: cell.row)
+        first, second = sorted((one, other), key=lambda cell: cell.row or 0)
         other_title = "" if first.title == second.title else f"{first.title} "
         message = f"{second.title} is {_shown(second)}, but row {first.row} says {other_title}{_shown(first)}; {why}"
         return InputError(message, path=self.path, line=second.row)

@@ -21,14 +21,20 @@ from inveonimaging.given import (
     named,
     number,
     optional,
+    quantity,
+    refused,
     switch,
+    text,
 )
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.sheet.matching import Sheet
 from inveonimaging.sheet.reading import read_sheet
+from inveonimaging.sheet.values import line
 from inveonimaging.study.registration import RegistrationPolicy
+from inveonimaging.units import KG_PER, MBQ_PER
 
 _LONGEST_CYCLE_MS = 60_000
+_LONGEST_TEXT = 64  # of a Long String, PS3.5 6.2
 _NOT_IN_A_MANIFEST = {"subject", "sheet"}
 
 
@@ -51,6 +57,18 @@ def _cycle_ms(_name: str, value: Any) -> float:
     return cycle_ms
 
 
+def _injection(_name: str, value: Any) -> datetime:
+    return local_time("the injection time", value)
+
+
+def _words(name: str, value: Any) -> str | None:
+    """Read one line of text; an empty one is none."""
+    try:
+        return line(_LONGEST_TEXT)(text(name, value)) or None
+    except ValueError as error:
+        raise refused(f"the {name}", value, str(error)) from None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Corrections:
     """What counts instead of the headers; None, or the default, leaves it to them.
@@ -68,7 +86,12 @@ class Corrections:
         apply_hounsfield: apply `ct_hounsfield_scale` and `ct_hounsfield_offset` of a CT.
         allow_long_data: take a data file that is longer than its header says.
         frame_of_reference: which series of a study share one Frame of Reference UID.
-        subject: of the animal.
+        weight_kg: of the animal at all scans, in kg, or with its unit: `24.6g`.
+        dose_mbq: at the injection, in MBq, or with its unit: `7.03MBq`, `0.19mCi`.
+        injected_at: when the tracer was injected, local time without a zone.
+        species: of the animal, as people call it; `unknown` is none, whatever the headers say.
+        strain: likewise.
+        subject: who the animal is: name, ID, birth date, sex.
         sheet: rows on subjects and scans; what is given here otherwise wins over it.
     """
 
@@ -83,6 +106,11 @@ class Corrections:
     frame_of_reference: Given[RegistrationPolicy | str, RegistrationPolicy] = Given(
         choice(RegistrationPolicy), RegistrationPolicy.AUTO
     )
+    weight_kg: Given[float | str | None, float | None] = Given(optional(quantity("the weight", KG_PER, "24.6g")), None)
+    dose_mbq: Given[float | str | None, float | None] = Given(optional(quantity("the dose", MBQ_PER, "7.03MBq")), None)
+    injected_at: Given[datetime | str | None, datetime | None] = Given(optional(_injection), None)
+    species: Given[str | None, str | None] = Given(optional(_words), None)
+    strain: Given[str | None, str | None] = Given(optional(_words), None)
     subject: Given[GivenSubject | Mapping[str, Any] | None, GivenSubject] = Given(subject_given, None)
     sheet: Given[Sheet | PathLike | None, Sheet | None] = Given(
         optional(kept_or_read(Sheet, read_sheet, "the path of a sheet, or what read_sheet returns")), None

@@ -29,12 +29,13 @@ from inveonimaging.inveon.pairs import (
 from inveonimaging.physics.gating import Gating
 from inveonimaging.redaction.request import Deidentify
 from inveonimaging.sheet.application import with_sheet_values
-from inveonimaging.sheet.matching import sheet_values_of, unmatched_scan
+from inveonimaging.sheet.matching import unmatched_scan
 from inveonimaging.study.corrections import BedDirection, Corrections
 from inveonimaging.study.image import Image, locate, read_pair, series_groups, split, with_header
 from inveonimaging.study.redacting import StudyRedaction, study_redaction_of
 from inveonimaging.study.registration import frames_of_reference
 from inveonimaging.study.sessions import sessions_of
+from inveonimaging.study.typed import values_of_scans
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,9 +233,7 @@ def read_pairs(
             redaction.sheet_values[1],
         )
     else:
-        sheet_values, of_study = sheet_values_of(
-            corrections.sheet, [(each.image.pair, each.image.header) for each in files]
-        )
+        sheet_values, of_study = values_of_scans(corrections, [(each.image.pair, each.image.header) for each in files])
     scans = list(
         _scans(_completed(_with_sheet(files, sheet_values, errors, corrections), corrections), corrections, errors)
     )
@@ -317,14 +316,15 @@ def _with_sheet(
     errors: dict[Pair, InveonError],
     corrections: Corrections,
 ) -> Iterator[_File]:
-    """Yield files whose headers say what the sheet says; what makes no sense in it is an error."""
+    """Yield files whose headers say what is given for them; what makes no sense in it is an error."""
     for each, values in zip(files, sheet_values, strict=True):
         image, sheet = each.image, corrections.sheet
         try:
             if sheet is not None:
                 unmatched = (locate(one, image.pair.header, image.header) for one in unmatched_scan(sheet, values))
-                image = with_header(image, with_sheet_values(image.header, values))
                 image = replace(image, findings=(*image.findings, *unmatched))
+            if values.cells:
+                image = with_header(image, with_sheet_values(image.header, values))
             yield replace(each, image=image, sheet_values=values)
         except InveonError as error:
             errors[each.pair] = error.at(each.pair.header)

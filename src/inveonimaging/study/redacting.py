@@ -10,16 +10,16 @@ from typing import TypeVar
 
 from inveonimaging.animal import several_animals, stem_of
 from inveonimaging.animal.free_text import text_of
-from inveonimaging.animal.sheet_values import NO_SHEET_VALUES, SheetValues
+from inveonimaging.animal.sheet_values import SheetValues
 from inveonimaging.errors import InveonError, OptionError
 from inveonimaging.findings import Finding
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.redaction.context import RedactionContext, neutral, parsed, redaction_context_of
 from inveonimaging.redaction.header_text import redacted
 from inveonimaging.redaction.request import Deidentify
-from inveonimaging.sheet.matching import Sheet, sheet_values_of
 from inveonimaging.study.corrections import Corrections
 from inveonimaging.study.image import RedactedSource, header_bytes
+from inveonimaging.study.typed import values_of_scans
 
 D = TypeVar("D", bound=date | None)
 
@@ -61,7 +61,8 @@ def study_redaction_of(
     if deidentify is None:
         return StudyRedaction(corrections, (None,) * len(pairs))
     texts = [header_bytes(pair.header) for pair in pairs]
-    sheet_values, whole = _sheet_values(pairs, texts, corrections.sheet)
+    headers = [parsed(pair, text) for pair, text in zip(pairs, texts, strict=True)]
+    sheet_values, whole = values_of_scans(corrections, list(zip(pairs, headers, strict=True)))
     start = corrections.scan_time.date() if corrections.scan_time else None
     patient_id = corrections.subject.id or whole.get("id")
     context = redaction_context_of(list(zip(pairs, texts, strict=True)), deidentify, patient_id, start)
@@ -76,7 +77,6 @@ def study_redaction_of(
         instead.append(RedactedSource(named, text))
         findings += [replace(each, path=str(named.header)) for each in found]
     shifted = tuple(_shifted_values(each, context) for each in sheet_values), _shifted_values(whole, context)
-    headers = [parsed(pair, text) for pair, text in zip(pairs, texts, strict=True)]
     several = tuple(
         each for each in several_animals(headers, corrections.subject, whole) if each.key == "animal_number"
     )
@@ -99,27 +99,17 @@ def _shifted(corrections: Corrections, context: RedactionContext) -> Corrections
     """Return corrections whose dates are moved as those of the headers; names are what the user wants."""
     subject = replace(corrections.subject, birth_date=_moved(corrections.subject.birth_date, context))
     sheet = corrections.sheet and replace(corrections.sheet, path=_SHEET)
-    return replace(corrections, scan_time=_moved(corrections.scan_time, context), subject=subject, sheet=sheet)
-
-
-def _sheet_values(
-    pairs: Sequence[Pair], texts: Sequence[bytes], sheet: Sheet | None
-) -> tuple[tuple[SheetValues, ...], SheetValues]:
-    """Return what a sheet says of each scan, and of the study, by their true names and headers."""
-    if sheet is None:
-        return (NO_SHEET_VALUES,) * len(pairs), NO_SHEET_VALUES
-    return sheet_values_of(sheet, [(pair, parsed(pair, text)) for pair, text in zip(pairs, texts, strict=True)])
+    moved = {name: _moved(getattr(corrections, name), context) for name in ("scan_time", "injected_at")}
+    return replace(corrections, **moved, subject=subject, sheet=sheet)
 
 
 def _shifted_values(sheet_values: SheetValues, context: RedactionContext) -> SheetValues:
-    """Return what a sheet says, with its dates moved as those of the headers, and without the sheet's name."""
-    if sheet_values.path is None:
-        return sheet_values
+    """Return what is given, with its dates moved as those of the headers, and without the sheet's name."""
     cells = {
         name: cell._replace(value=_moved(cell.value, context)) if isinstance(cell.value, date) else cell
         for name, cell in sheet_values.cells.items()
     }
-    return replace(sheet_values, path=Path(_SHEET), cells=cells)
+    return replace(sheet_values, path=sheet_values.path and _SHEET, cells=cells)
 
 
 def _moved(day: D, context: RedactionContext) -> D:

@@ -8,12 +8,21 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from inveonimaging.errors import printable
+from inveonimaging.errors import OptionError, printable
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.storage.manifests import read_manifest
 from inveonimaging.study.corrections import Corrections
 
-_DIRECTIONS = ("forward", "reverse")
+_TAKEN = (
+    "bed_direction",
+    "cycle_ms",
+    "separate_frames",
+    "apply_hounsfield",
+    "weight_kg",
+    "dose_mbq",
+    "species",
+    "strain",
+)
 
 
 @dataclass(frozen=True)
@@ -46,20 +55,21 @@ def manifest_beside(paths: Iterable[Path]) -> Manifest:
 
 
 def _corrections(options: Any) -> Corrections:
+    """Return the corrections that a manifest holds; what cannot be one is left aside."""
     if not isinstance(options, dict):
         return Corrections()
-    cycle, hounsfield = options.get("cycle_ms"), options.get("apply_hounsfield")
-    direction, flip = options.get("bed_direction"), options.get("flip")
-    separate = options.get("separate_frames")
-    return Corrections(
-        orientation=_posture(options.get("orientation")),
-        flip=flip if isinstance(flip, str) and set(flip) <= set("xyz") and len(set(flip)) == len(flip) else None,
-        bed_direction=direction if direction in _DIRECTIONS else None,
-        scan_time=_time(options.get("scan_time")),
-        cycle_ms=float(cycle) if isinstance(cycle, int | float) and cycle > 0 else None,
-        separate_frames=separate if isinstance(separate, bool) else None,
-        apply_hounsfield=hounsfield if isinstance(hounsfield, bool) else None,
-    )
+    found: dict[str, Any] = {"orientation": _posture(options.get("orientation")), "flip": options.get("flip") or None}
+    found |= {name: options.get(name) for name in _TAKEN}
+    found |= {name: _time(options.get(name)) for name in ("scan_time", "injected_at")}
+    return Corrections(**{name: value for name, value in found.items() if _is_taken(name, value)})
+
+
+def _is_taken(name: str, value: Any) -> bool:
+    try:
+        Corrections(**{name: value})
+    except OptionError:
+        return False
+    return True
 
 
 def _posture(value: Any) -> str | None:

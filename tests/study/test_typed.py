@@ -1,0 +1,228 @@
+"""Weight, dose, injection, species, strain and sex from the command line: the same numbers in every command."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pydicom
+import pytest
+
+from helpers import CT, PET, assert_one_line_error, inveon, write_small_study
+from inveonimaging import Corrections, Deidentify, OptionError, Options, convert, read_study, verify
+from inveonimaging.cli.main import app
+from inveonimaging.phantom import write_scan
+from inveonimaging.phantom.scan import FDG
+
+INJECTED = datetime(2014, 6, 17, 13, 50)
+TYPED = ["--weight", "30g", "--dose", "0.19mCi", "--injected-at", "2014-06-17T13:50:00"]
+TYPED += ["--species", "rat", "--strain", "Wistar", "--sex", "M", "--posture", "FFS"]
+READERS = ("convert", "batch", "info", "check", "report", "verify", "subjects")
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a PET of which nothing is known that SUV needs."""
+    subject = replace(PET.subject, weight=0.0, genus=None, phenotype=None, sex=None)
+    tracer = replace(FDG, dose=0.0, injection_time=None)
+    folder = tmp_path_factory.mktemp("bare")
+    write_scan(folder / "m.pet.img", replace(PET, subject=subject, tracer=tracer))
+    return folder
+
+
+def first_of(output: Path) -> pydicom.Dataset:
+    return pydicom.dcmread(next(output.rglob("*.dcm")))
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_every_command_that_reads_takes_them(name: str) -> None:
+    [command] = (each for each in app.registered_commands if each.callback and each.callback.__name__ == name)
+    taken = set(getattr(command.callback, "__annotations__", {}))
+    assert taken >= {"weight", "dose", "injected_at", "species", "strain", "patient_sex", "orientation"}
+
+
+@pytest.mark.parametrize(
+    ("text", "weight_kg"),
+    [
+        ("24.6g", 0.0246),
+        (" 24.6 g ", 0.0246),
+        ("24600mg", 0.0246),
+        ("0.0246KG".lower(), 0.0246),
+        ("1oz", 0.028349523125),  # by definition, 1/16 of 0.45359237 kg
+        ("1lb", 0.45359237),
+        ("2.46e1 g", 0.0246),
+        (0.0246, 0.0246),
+    ],
+)
+def test_weights(text: str | float, weight_kg: float) -> None:
+    assert Corrections(weight_kg=text).weight_kg == weight_kg
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["7.03MBq", "7.03mbq", "7.03 MBq", "7030kBq", "7030000Bq", "0.00703GBq", "0.19mCi", "190uCi", "190µCi", 7.03],
+)
+def test_doses_in_every_unit_are_the_same_number(text: str | float) -> None:
+    assert Corrections(dose_mbq=text).dose_mbq == 7.03  # 0.19 mCi x 37
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        *(
+            ("weight_kg", text)
+            for text in ("24.6", "24,6g", "0g", "-1g", "g", "24.6 G", "24.6stone", "", "1e999kg", "٣g")
+        ),
+        *(("dose_mbq", text) for text in ("7.03", "7.03mBq", "7.03MCi", "7.03g", "nanMBq", "infMBq")),
+        *(("injected_at", text) for text in ("13:51:37", "2014-06-17", "2014-06-17T13:51:37+02:00", "yesterday")),
+        ("species", "a\\b"),
+        ("strain", "x" * 65),
+        ("weight_kg", True),
+        ("weight_kg", float("nan")),
+        ("species", 7),
+    ],
+)
+def test_what_makes_no_sense_is_refused(name: str, text: object) -> None:
+    with pytest.raises(OptionError, match="expected"):
+        Corrections(**{name: text})  # type: ignore[arg-type]
+
+
+def test_a_number_without_its_unit_is_told_what_to_type(bare: Path) -> None:
+    done = inveon("info", bare, "--weight", "24.6")
+    line = assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2)
+    assert line.startswith("error: the weight is '24.6', expected a number above 0 and its unit (g, kg,")
+    assert line.endswith("as 24.6g\n")
+
+
+def test_suv_is_ready_with_what_was_missing(bare: Path) -> None:
+    without = inveon("check", bare)
+    assert "not ready" in without.stdout
+    typed = inveon("check", bare, *TYPED)
+    assert ": ready" in typed.stdout
+    assert "30 g" in typed.stdout
+    assert "7.03 MBq" in typed.stdout
+
+
+def test_info_and_the_sheet_show_what_was_typed(bare: Path, tmp_path: Path) -> None:
+    shown = " ".join(inveon("info", bare, *TYPED).stdout.split())
+    for words in (
+        "Species │ rat",
+        "Strain │ Wistar",
+        "Sex │ M",
+        "Weight │ 30 g",
+        "Dose │ 7.03 MBq",
+        "Injected │ 2014-06-17 13:50:00",
+    ):
+        assert words in shown
+    assert inveon("subjects", bare, "-o", tmp_path / "s.csv", *TYPED).exit_code == 0
+    assert ",M,rat,Wistar,30,7.03,2014-06-17 13:50:00" in (tmp_path / "s.csv").read_text("utf-8-sig")
+
+
+def test_dicom_and_manifest_hold_what_was_typed_and_verify_agrees(bare: Path, tmp_path: Path) -> None:
+    done = inveon("convert", bare, tmp_path / "out", *TYPED, "--unlimited-text")
+    assert done.exit_code == 0, done.stderr
+    ds = first_of(tmp_path / "out")
+    [tracer] = ds.RadiopharmaceuticalInformationSequence
+    assert (float(ds.PatientWeight), ds.PatientSex, ds.StrainDescription) == (0.03, "M", "Wistar")
+    assert (ds.PatientSpeciesDescription, ds.PatientSpeciesCodeSequence[0].CodeMeaning) == ("rat", "Rattus norvegicus")
+    assert float(tracer.RadionuclideTotalDose) == 7.03e6
+    assert tracer.RadiopharmaceuticalStartDateTime == "20140617135000"
+    assert ds.PatientGantryRelationshipCodeSequence[0].CodeMeaning == "feet-first"
+    document = json.loads((tmp_path / "out" / "inveon-manifest.json").read_text())
+    assert {name: document["values"][name] for name in ("weight_kg", "species", "strain", "sex")} == dict.fromkeys(
+        ("weight_kg", "species", "strain", "sex"), "command line"
+    )
+    assert document["series"][0]["values"] == {"dose": "command line", "injection_time": "command line"}
+    again = inveon("verify", bare, tmp_path / "out", "--sex", "M")
+    assert again.exit_code == 0, again.stdout
+    other = inveon("verify", bare, tmp_path / "out", "--sex", "M", "--weight", "31g")
+    assert "[weight]" in other.stdout
+
+
+def test_a_manifest_that_was_edited_gives_nothing_that_makes_no_sense(bare: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    convert(bare, output, Options(weight_kg="30g", dose_mbq=7.03, injected_at=INJECTED))
+    path = output / "inveon-manifest.json"
+    document = json.loads(path.read_text())
+    document["options"] |= {
+        "weight_kg": -1,
+        "dose_mbq": [7.03],
+        "injected_at": 5,
+        "species": "\x1b[1m",
+        "cycle_ms": 1e9,
+    }
+    path.write_text(json.dumps(document))
+    assert verify(bare, output).studies[0].assumed == {}
+
+
+def test_a_typed_dose_replaces_all_that_a_sheet_says_of_it(bare: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "s.csv"
+    sheet.write_text(
+        "file,weight_g,dose_MBq,dose_time,residual_MBq,residual_time,injection_time,species,species_code\n"
+        "*,25,8.1,2014-06-17 13:41:00,0.31,2014-06-17 13:56:00,2014-06-17 13:51:37,mouse,1^L^own mouse\n"
+    )
+    [scan] = read_study(bare, Corrections(sheet=sheet, dose_mbq="7.03MBq", species="rat")).scans
+    tracer = scan.image.header.tracer
+    assert (tracer.dose_bq, tracer.injected_at) == (7.03e6, datetime(2014, 6, 17, 13, 51, 37))
+    assert scan.image.header.subject.weight_kg == 0.025
+    assert (scan.animal.species, scan.animal.species_code) == ("rat", None)
+    [same] = read_study(bare, Corrections(sheet=sheet, species="Mouse")).scans
+    assert same.animal.species_code is not None
+    [none] = read_study(bare, Corrections(sheet=sheet, species="unknown")).scans
+    assert (none.animal.species, none.image.header.subject.genus) == (None, None)
+
+
+def test_a_ct_has_weight_and_no_dose(tmp_path: Path) -> None:
+    study = read_study(write_small_study(tmp_path / "in"), Corrections(weight_kg="30g", dose_mbq="5MBq"))
+    ct, pet = (scan.image.header for scan in study.scans)
+    assert (ct.subject.weight_kg, ct.tracer.dose_bq, pet.subject.weight_kg, pet.tracer.dose_bq) == (
+        0.03,
+        None,
+        0.03,
+        5e6,
+    )
+
+
+@pytest.mark.parametrize("what", ["isotope", "day"])
+@pytest.mark.parametrize("option", [("--dose", "7MBq"), ("--injected-at", "2014-06-17T13:50:00")])
+def test_one_dose_is_not_that_of_several_injections(tmp_path: Path, what: str, option: tuple[str, str]) -> None:
+    other = replace(FDG, isotope="Cu-64") if what == "isotope" else FDG
+    later = PET.scan_time + timedelta(days=1) if what == "day" else PET.scan_time
+    tracer = replace(other, injection_time=later - timedelta(seconds=30))
+    write_scan(tmp_path / "in1.pet.img", replace(PET, tracer=replace(FDG, isotope="18F")))
+    write_scan(tmp_path / "in2.pet.img", PET)
+    assert inveon("info", tmp_path, *option).exit_code == 0  # the same isotope in other words
+    write_scan(tmp_path / "in3.pet.img", replace(PET, tracer=tracer, scan_time=later))
+    done = inveon("info", tmp_path, *option)
+    line = assert_one_line_error(done.exit_code, done.stdout, done.stderr)
+    assert f"{option[0]} is of one injection, and the headers tell of several" in line
+    assert inveon("info", tmp_path, "--weight", "30g").exit_code == 0
+
+
+def test_a_typed_injection_is_shifted_with_the_headers(bare: Path, tmp_path: Path) -> None:
+    given = Options(
+        weight_kg="30g",
+        dose_mbq=7.03,
+        injected_at=INJECTED,
+        deidentify=Deidentify(shift_days=-100),
+        subject={"id": "A"},
+    )
+    convert(bare, tmp_path / "out", given)
+    [tracer] = first_of(tmp_path / "out").RadiopharmaceuticalInformationSequence
+    assert tracer.RadiopharmaceuticalStartDateTime == "20140309135000"  # 100 days before 2014-06-17
+    assert "2014" not in (tmp_path / "out" / "inveon-manifest.json").read_text()
+
+
+def test_typed_values_give_the_uids_of_the_same_values_in_a_sheet(bare: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "s.csv"
+    sheet.write_text("file,weight_g,dose_MBq,injection_time\n*,30,7.03,2014-06-17 13:50:00\n")
+    convert(bare, tmp_path / "a", Options(sheet=sheet))
+    convert(bare, tmp_path / "b", Options(weight_kg="30g", dose_mbq="7.03MBq", injected_at=INJECTED))
+    assert first_of(tmp_path / "a") == first_of(tmp_path / "b")
+
+
+def test_a_plain_ct_takes_a_dose_silently(tmp_path: Path) -> None:
+    write_scan(tmp_path / "m.ct.img", CT)
+    assert inveon("info", tmp_path, "--dose", "7MBq").exit_code == 0
