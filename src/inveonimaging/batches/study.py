@@ -15,7 +15,7 @@ from inveonimaging.errors import InputError
 from inveonimaging.inveon.pairs import Pair
 
 SCHEMA = 1
-_HIDDEN = ("scan_time", "sheet")  # a true date; whose sheet it is
+_HIDDEN = ("scan_time", "injected_at", "sheet")  # true dates; whose sheet it is
 _NOT_ASKED = {"overwrite", "manifest", "recursive"}  # of a batch they are always the same, or change nothing
 
 

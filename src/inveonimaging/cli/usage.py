@@ -101,6 +101,8 @@ class Command(TyperCommand):
         for param in self.get_params(ctx):
             is_shown = everything or param.name not in _RARE
             if is_shown and (record := _record(param, ctx)) is not None:
+                if not everything:
+                    record = (_OTHER_NAMES.sub(r"\1", record[0]), record[1])
                 is_argument = param.param_type_name == "argument"
                 panels["Arguments" if is_argument else _PANEL_OF.get(param.name, _FIRST)].append(record)
         for panel, rows in panels.items():
@@ -160,6 +162,7 @@ def _record(param: Parameter, ctx: Context) -> tuple[str, str] | None:
 
 
 _METAVAR_OF = {"str": "TEXT", "path": "FILE", "int range": "N", "int": "N", "float": "N", "float range": "N"}
+_OTHER_NAMES = re.compile(r"(--[a-z-]+)(?:, --[a-z-]+)+(?= |$)")
 _TYPES = re.compile(f"<({'|'.join(_METAVAR_OF)})>")
 _METAVARS = {"orientation": "POSTURE", "form": "FORM", "compress": "METHOD", "frame_of_reference": "WHICH"}
 
