@@ -11,7 +11,7 @@ from inveonimaging.cli.messages import say_findings, shown
 from inveonimaging.cli.options import Asked, takes_conversion_options
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.cli.usage import swapped
-from inveonimaging.units import counted
+from inveonimaging.units import counted, duration
 
 if TYPE_CHECKING:
     from inveonimaging.batches import BatchResult, Grouping, SkippedCounts
@@ -101,7 +101,7 @@ def _show(result: BatchResult) -> None:
     ]
     if result.unread:
         rows.append([("folders not read", _STYLES["failed"]), str(result.unread), ""])
-    show(f"{result.found} studies in {result.seconds:.0f} s", ("Result", "Studies", ""), rows)
+    show(f"{result.found} studies in {duration(round(result.seconds))}", ("Result", "Studies", ""), rows)
     if result.finding_counts:
         found = [[each.code, each.severity, str(each.studies)] for each in result.finding_counts]
         show("Findings: inveon explain CODE says what to do", ("Finding", "Severity", "Studies"), found)

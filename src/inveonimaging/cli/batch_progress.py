@@ -6,15 +6,15 @@ import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 
 from inveonimaging.batches import BatchProgress, Outcome, Record, Watch
 from inveonimaging.batches.summary import message_of
-from inveonimaging.cli.messages import shown
+from inveonimaging.cli.messages import coloured, say
 from inveonimaging.errors import InputError
+from inveonimaging.units import duration
 
 _EVERY_S = 60.0
-Say = Callable[[str], None]
+Say = Callable[[str, object], None]
 
 
 class Telling(Watch):
@@ -26,11 +26,11 @@ class Telling(Watch):
     def record(self, record: Record) -> None:
         """Tell of a study that failed."""
         if record.result is Outcome.FAILED:
-            self._say(f"error: {shown(message_of(record.error))}")
+            self._say("error", message_of(record.error))
 
     def unread(self, error: InputError) -> None:
         """Tell of a folder that cannot be read."""
-        self._say(f"error: {shown(error)}")
+        self._say("error", error)
 
     def progress(self, progress: BatchProgress) -> None:
         """Tell how far the batch is."""
@@ -41,7 +41,7 @@ class Telling(Watch):
 def telling() -> Iterator[Telling]:
     """Give what tells on stderr."""
     if not sys.stderr.isatty():
-        yield Telling(_say, _Lines(time.monotonic))
+        yield Telling(say, _Lines(time.monotonic))
         return
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
@@ -56,11 +56,7 @@ def telling() -> Iterator[Telling]:
             total = progress.found if progress.is_found else None
             bars.update(task, completed=progress.done, total=total, description=sentence(progress))
 
-        yield Telling(lambda text: console.print(text, markup=False, highlight=False, soft_wrap=True), show)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+        yield Telling(lambda kind, what: console.print(coloured(kind, what), soft_wrap=True), show)
 
 
 class _Lines:
@@ -72,7 +68,7 @@ class _Lines:
     def __call__(self, progress: BatchProgress) -> None:
         if self._clock() - self._last >= _EVERY_S:
             self._last = self._clock()
-            _say(f"progress: {sentence(progress)}")
+            say("progress", sentence(progress))
 
 
 def sentence(progress: BatchProgress) -> str:
@@ -84,5 +80,5 @@ def sentence(progress: BatchProgress) -> str:
     if progress.per_minute is not None:
         parts.append(f"{progress.per_minute:.1f} a minute")
     if progress.left_s is not None:
-        parts.append(f"{timedelta(seconds=round(progress.left_s))} left")
+        parts.append(f"{duration(round(progress.left_s))} left")
     return ", ".join(parts)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from inveonimaging.cli.messages import shown
+from inveonimaging.cli.messages import STYLES, shown
 from inveonimaging.cli.options import AskedCorrections, takes_corrections
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.errors import printable
@@ -29,7 +29,7 @@ Examples:
   inveon check syringe_scan --orientation-test left
 """
 _LONGEST = 1000
-_STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan"}
+_SEVERITIES = ("error", "warning", "note")
 _STATES = {"present": "green", "not needed": "", "doubtful": "yellow", "missing": "bold red"}
 _VERDICTS = {
     "ready": "bold green",
@@ -57,9 +57,12 @@ def check(
 ) -> None:
     """Find problems, say what to do about them, and whether a viewer can compute SUV; nothing is written."""
     with one_line_errors(as_json=as_json):
+        from inveonimaging.cli.progress import bar
         from inveonimaging.commands.check import check as look
 
-        result = look(path, corrections(), orientation_test=side)
+        given = corrections()
+        with bar("Checking") as advance:
+            result = look(path, given, orientation_test=side, progress=advance)
         if as_json:
             print_json(_document(result.kind.value, result.findings, result.files))
         else:
@@ -84,7 +87,7 @@ def _show(path: Path, general: Sequence[Finding], files: Sequence[Checked], *, i
         if each.orientation_test:
             _show_test(name, each.orientation_test)
     counts = Counter(finding.severity.label for finding in (*general, *(f for each in files for f in each.findings)))
-    say(", ".join(counted(counts[label], label) for label in _STYLES))
+    say(", ".join(counted(counts[label], label) for label in _SEVERITIES))
 
 
 def _show_findings(name: str, findings: Sequence[Finding], folder: Path | None = None) -> None:
@@ -98,7 +101,7 @@ def _show_findings(name: str, findings: Sequence[Finding], folder: Path | None =
     from inveonimaging.cli.table import show
     from inveonimaging.remedies import remedies
 
-    order = list(_STYLES)
+    order = list(_SEVERITIES)
     codes = dict.fromkeys(
         finding.code for finding in sorted(findings, key=lambda each: order.index(each.severity.label))
     )
@@ -107,7 +110,7 @@ def _show_findings(name: str, findings: Sequence[Finding], folder: Path | None =
         alike = [finding for finding in findings if finding.code == code]
         label = alike[0].severity.label
         lines = dict.fromkeys(_line(finding, folder) for finding in alike)
-        rows.append([(label, _STYLES[label]), "\n".join((code, *lines, f"-> {remedies()[code].advice}"))])
+        rows.append([(label, STYLES[label]), "\n".join((code, *lines, f"-> {remedies()[code].advice}"))])
     if rows:
         show(f"Findings in {name}", ("Severity", "What, and what to do"), rows)
 

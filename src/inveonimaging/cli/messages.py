@@ -1,4 +1,4 @@
-"""How all commands report errors and findings: one line each on stderr, and exit codes."""
+"""How all commands report errors and findings: one line each on stderr, in colours on a terminal, and exit codes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from inveonimaging.errors import InveonError, OptionError, printable
 from inveonimaging.findings import Finding
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 
 class TerminatedError(BaseException):
@@ -20,6 +24,9 @@ class TerminatedError(BaseException):
 
 FAILURES = (InveonError, KeyboardInterrupt, MemoryError, TerminatedError)
 """What ends a command with one line instead of a traceback."""
+
+STYLES = {"error": "bold red", "differs": "bold red", "warning": "yellow", "note": "cyan"}
+"""Colours of what lines begin with."""
 
 _LONGEST = 1000
 _SOON_S = 0.01
@@ -32,16 +39,16 @@ _INTERRUPTIONS: dict[type[BaseException], signal.Signals] = {
 def say_failure(error: BaseException) -> int:
     """Say one of `FAILURES`; return the exit code: 2 for wrong usage, 130 and 143 if interrupted, else 1."""
     if isinstance(error, KeyboardInterrupt | TerminatedError):
-        _say("error", "interrupted; nothing half-written is left behind")
+        say("error", "interrupted; nothing half-written is left behind")
         return 130 if isinstance(error, KeyboardInterrupt) else 143
-    _say("error", "out of memory" if isinstance(error, MemoryError) else error)
+    say("error", "out of memory" if isinstance(error, MemoryError) else error)
     return 2 if isinstance(error, OptionError) else 1
 
 
 def say_findings(findings: Iterable[Finding]) -> None:
     """Print findings, each once, with the code that `inveon explain` takes."""
     for finding in dict.fromkeys(findings):
-        print(f"{finding.severity.label}: {printable(finding, _LONGEST)} [{finding.code}]", file=sys.stderr)
+        say(finding.severity.label, finding, finding.code)
 
 
 def prepare() -> None:
@@ -102,5 +109,20 @@ def shown(path: object) -> str:
     return printable(path, _LONGEST)
 
 
-def _say(kind: str, what: object) -> None:
-    print(f"{kind}: {printable(what, _LONGEST)}", file=sys.stderr)
+def say(kind: str, what: object, code: str = "") -> None:
+    """Print one harmless line on stderr, `error: ...`, with the code of a finding after it."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+
+        Console(stderr=True).print(coloured(kind, what, code), soft_wrap=True)
+    else:
+        ending = f" [{code}]" if code else ""
+        print(f"{kind}: {printable(what, _LONGEST)}{ending}", file=sys.stderr, flush=True)
+
+
+def coloured(kind: str, what: object, code: str = "") -> Text:
+    """Return the line that `say` prints as terminals with colours have it."""
+    from rich.text import Text
+
+    ending = [(f" [{code}]", "dim")] if code else []
+    return Text.assemble((f"{kind}:", STYLES.get(kind, "")), f" {printable(what, _LONGEST)}", *ending)

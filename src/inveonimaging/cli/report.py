@@ -40,13 +40,18 @@ def report(
 ) -> None:
     """Show what is in Inveon files: one HTML page with slices, projections, curves, findings and the whole header."""
     with one_line_errors():
+        from inveonimaging.cli.progress import bar
         from inveonimaging.commands.report import report as write
         from inveonimaging.errors import OptionError
 
         if viewer and png and not output:
             raise OptionError("--viewer is part of the page", hint="name the page, too: -o report.html")
         page = output or (None if png else Path("report.html"))
-        result = write(source, page, pictures=png, viewer=viewer, overwrite=overwrite, corrections=corrections())
+        given = corrections()
+        with bar("Drawing") as advance:
+            result = write(
+                source, page, pictures=png, viewer=viewer, overwrite=overwrite, corrections=given, progress=advance
+            )
         for path in (*result.pictures, *((result.page,) if result.page else ())):
             typer.echo(shown(path))
         say_findings(result.findings)
@@ -72,7 +77,12 @@ def write_reports(
     """Write a report beside each study that was converted; return their paths."""
     from datetime import datetime
 
+    from inveonimaging.cli.progress import bar
     from inveonimaging.reports.page import write_beside
 
     now = datetime.now()
-    return tuple(str(write_beside(study, result, options, now)) for study, result in zip(studies, results, strict=True))
+    with bar("Drawing") as advance:
+        return tuple(
+            str(write_beside(study, result, options, now, advance))
+            for study, result in zip(studies, results, strict=True)
+        )

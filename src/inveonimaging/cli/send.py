@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inveonimaging.cli.messages import shown
+from inveonimaging.cli.messages import say, shown
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.errors import OptionError, printable
+from inveonimaging.units import duration
 
 if TYPE_CHECKING:
     from inveonimaging.conversion.job import StudyResult
@@ -144,7 +144,7 @@ def sent(planned: Sending) -> SendResult:
         except BaseException as error:
             if not isinstance(error, Exception):
                 again = "the same command goes on" if planned.options.journal else "--resume FILE goes on next time"
-                _say("note", f"{so_far[0]} of {so_far[1]} instances were answered for; {again}")
+                say("note", f"{so_far[0]} of {so_far[1]} instances were answered for; {again}")
             raise
 
 
@@ -161,12 +161,12 @@ def show_sent(result: SendResult, *, as_json: bool = False) -> None:
     if not as_json:
         typer.echo(printable(_summary(result), 1000))
     for warning in result.warnings:
-        _say("warning", warning)
+        say("warning", warning)
     for failure in result.failures:
-        _say("error", failure)
+        say("error", failure)
     if result.stopped:
         left = f" ({len(result.unsent)} files were not sent)" if result.unsent else ""
-        _say("error", f"{result.target}: {result.stopped}{left}")
+        say("error", f"{result.target}: {result.stopped}{left}")
     if not result.is_complete:
         raise typer.Exit(1)
 
@@ -178,7 +178,7 @@ def _summary(result: SendResult) -> str:
         parts.append(f"{result.skipped} were there before")
     if result.committed is not None:
         parts.append(f"{result.committed} committed to be kept")
-    parts.append(f"{result.bytes / 1e6:.1f} MB in {result.seconds:.1f} s ({rate:.0f} a second)")
+    parts.append(f"{result.bytes / 1e6:.1f} MB in {duration(result.seconds)} ({rate:.0f} a second)")
     return f"{result.target}: {', '.join(parts)}"
 
 
@@ -200,10 +200,6 @@ def _show_plan(planned: Sending, *, as_json: bool) -> None:
         cells = [[printable(str(value)) for value in row.values()] for row in rows]
         show(f"Would be sent to {shown(planned.target)}", ("SOP Class", "Transfer Syntax", "Files", "Bytes"), cells)
     for failure in planned.failures:
-        _say("error", failure)
+        say("error", failure)
     if planned.failures:
         raise typer.Exit(1)
-
-
-def _say(kind: str, what: object) -> None:
-    print(f"{kind}: {printable(what, 1000)}", file=sys.stderr)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inveonimaging.cli.messages import shown
+from inveonimaging.cli.messages import say, shown
 from inveonimaging.cli.options import AskedCorrections, takes_corrections
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.cli.usage import swapped
@@ -95,15 +95,15 @@ def show_studies(studies: Sequence[StudyCheck]) -> None:
         show(f"{shown(study.source)} and {shown(study.dicom)}", titles, _rows(study))
         if study.assumed:
             assumed = ", ".join(f"{name} {value}" for name, value in study.assumed.items())
-            _say("note", f"corrections of the conversion: {assumed}")
+            say("note", f"corrections of the conversion: {assumed}")
         for each in study.series:
             for note in each.notes:
-                _say("note", f"{_name(each.source, each.part)}: {note}")
+                say("note", f"{_name(each.source, each.part)}: {note}")
         for note in study.notes:
-            _say("note", note)
+            say("note", note)
     differences = [difference for study in studies for difference in study.all_differences]
     for difference in differences:
-        _say("differs", _sentence(difference))
+        say("differs", _sentence(difference))
     count = len(differences)
     typer.echo("no difference" if not count else f"{count} difference{'s' if count > 1 else ''}")
 
@@ -140,10 +140,6 @@ def _name(source: str, part: str) -> str:
 def _sentence(difference: Difference) -> str:
     where = f"{shown(difference.path)}: " if difference.path else ""
     return f"{where}{difference.message} [{difference.code}]"
-
-
-def _say(kind: str, text: str) -> None:
-    typer.echo(f"{kind}: {printable(text, _LONGEST)}")
 
 
 def refuse_differences(studies: Sequence[StudyCheck]) -> None:

@@ -54,8 +54,8 @@ def report(
         overwrite: replace files of the same names.
         corrections: what counts instead of the headers.
         now: local time, to tell times in the future; None takes the clock's.
-        progress: called with how many parts of the work are done, and how many there are; after an exception of it
-            nothing half is left.
+        progress: called with how many series are read or drawn, and how many of both there are; after an exception of
+            it nothing half is left.
 
     Raises:
         InveonError: nothing can be shown; a file is there already, or cannot be written.
@@ -66,15 +66,14 @@ def report(
     if viewer and page is None:
         raise OptionError("the viewer is part of the page, and no page is asked for", expected="page")
     from inveonimaging.reports.page import write_report
-    from inveonimaging.reports.pictures import write_pictures
+    from inveonimaging.reports.pictures import drawn, write_pictures
 
     if page is not None:
         refuse_taken(Path(page), overwrite=overwrite)
-    steps = 1 + (page is not None) + (pictures is not None)
     contents = contents_of(read_study(source, corrections), now or datetime.now())
-    progress(1, steps)
-    written = () if pictures is None else write_pictures(contents, pictures, overwrite=overwrite)
-    progress(1 + (pictures is not None), steps)
-    target = None if page is None else write_report(contents, page, viewer=viewer, overwrite=overwrite)
-    progress(steps, steps)
+    drawings = tuple(drawn(contents, progress))
+    written = () if pictures is None else write_pictures(drawings, pictures, overwrite=overwrite)
+    target = None
+    if page is not None:
+        target = write_report(contents, page, drawings=drawings, viewer=viewer, overwrite=overwrite)
     return ReportResult(page=target, pictures=written, findings=contents.findings, errors=contents.errors)

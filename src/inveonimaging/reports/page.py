@@ -11,6 +11,7 @@ import base64
 import hashlib
 import os
 import re
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import StudyPlan
 from inveonimaging.errors import OutputError, printable
 from inveonimaging.findings import Finding
+from inveonimaging.progress import Progress, no_progress
 from inveonimaging.remedies import remedies
 from inveonimaging.reports import facts
 from inveonimaging.reports.contents import Contents, planned_contents
@@ -60,13 +62,19 @@ def _policy(style: str, script: str, viewer: str) -> str:
 
 
 def write_report(
-    contents: Contents, path: str | os.PathLike[str], *, viewer: bool = False, overwrite: bool = False
+    contents: Contents,
+    path: str | os.PathLike[str],
+    *,
+    drawings: Iterable[Drawn] | None = None,
+    viewer: bool = False,
+    overwrite: bool = False,
 ) -> Path:
     """Write the page of a study; it appears whole or not at all.
 
     Args:
         contents: from `contents_of`.
         path: the HTML file.
+        drawings: from `drawn`; None draws them.
         viewer: put the volumes and a viewer into the page; it is some tens of megabytes large then.
         overwrite: replace a file that is there.
 
@@ -77,7 +85,7 @@ def write_report(
     """
     target = Path(path)
     refuse_taken(target, overwrite=overwrite)
-    write_whole(target, html_of(contents, viewer=viewer).encode("utf-8"), overwrite=overwrite)
+    write_whole(target, html_of(contents, drawings, viewer=viewer).encode("utf-8"), overwrite=overwrite)
     return target
 
 
@@ -92,7 +100,9 @@ def refuse_report(output: Path) -> None:
         raise OutputError("is there already, and is no report of this program", path=path, hint="move it elsewhere")
 
 
-def write_beside(planned: StudyPlan, result: StudyResult, options: Options, now: datetime) -> Path:
+def write_beside(
+    planned: StudyPlan, result: StudyResult, options: Options, now: datetime, progress: Progress = no_progress
+) -> Path:
     """Write the report of a study that was converted, once the study is in its place.
 
     `--overwrite` removes an earlier one with the earlier study (`storage.staging.written_before`), so that no page
@@ -103,18 +113,19 @@ def write_beside(planned: StudyPlan, result: StudyResult, options: Options, now:
         DataError: a data file cannot be read any more.
     """
     contents = planned_contents(planned, result.all_findings, now, redacted=options.deidentify is not None)
-    return write_report(contents, planned.output / REPORT)
+    return write_report(contents, planned.output / REPORT, drawings=drawn(contents, progress))
 
 
-def html_of(contents: Contents, *, viewer: bool = False) -> str:
-    """Return the page as text; errors as `write_report`."""
+def html_of(contents: Contents, drawings: Iterable[Drawn] | None = None, *, viewer: bool = False) -> str:
+    """Return the page as text; arguments and errors as `write_report`."""
+    pictures = {each.series.number: each for each in (drawn(contents) if drawings is None else drawings)}
     style, script = own("page.css"), own("page.js")
     volumes = fragment(contents.images) if viewer else ""
     environment = templates()
     environment.filters["base64"] = lambda data: base64.b64encode(data).decode("ascii")
     environment.filters["number"] = lambda value, digits=6: "" if value is None else plain(value, digits)
     return environment.from_string(own("page.html")).render(
-        _content(contents),
+        _content(contents, pictures),
         version=__version__,
         policy=_policy(style, script, volumes),
         style=style,
@@ -123,9 +134,8 @@ def html_of(contents: Contents, *, viewer: bool = False) -> str:
     )
 
 
-def _content(contents: Contents) -> dict[str, Any]:
+def _content(contents: Contents, drawings: Mapping[int, Drawn]) -> dict[str, Any]:
     study = contents.study
-    drawings = {each.series.number: each for each in drawn(contents)}
     headers = {image.pair: image for image in contents.images}
     name = study.animal.id or study.animal.name or contents.source.name or str(contents.source)
     description = next((each.image.header.study for each in study.series if each.image.header.study), "")

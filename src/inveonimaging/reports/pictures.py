@@ -16,6 +16,7 @@ from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.modality import is_mu_map
 from inveonimaging.physics.geometry import Grid
 from inveonimaging.physics.quantification import Unit
+from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.reports.contents import Contents
 from inveonimaging.reports.curves import curves_of, curves_picture, histogram_picture
 from inveonimaging.reports.draw import Layer, Picture, contact_sheet, planes_picture
@@ -48,22 +49,28 @@ class _Fusion(NamedTuple):
     cut: Cut
 
 
-def drawn(contents: Contents) -> Iterator[Drawn]:
-    """Yield the series of a study with their pictures, one after the other, the first `MOST_SERIES` of them."""
+def drawn(contents: Contents, progress: Progress = no_progress) -> Iterator[Drawn]:
+    """Yield the series of a study with their pictures, one after the other, the first `MOST_SERIES` of them.
+
+    `progress` is called with how many series are read or drawn, and how many of both there are.
+    """
     shown = contents.series[:MOST_SERIES]
+    counter = StepCounter(progress, 2 * len(shown))
     bases = {series.frame_of_reference: series for series in reversed(shown) if series.image.modality is Modality.CT}
-    fusions = {
-        series.number: _fusion(series.image, bases[series.frame_of_reference])
-        for series in shown
-        if _may_lie_on_ct(series) and series.frame_of_reference in bases
-    }
+    fusions: dict[int, _Fusion] = {}
+    for series in shown:
+        if _may_lie_on_ct(series) and series.frame_of_reference in bases:
+            fusions[series.number] = _fusion(series.image, bases[series.frame_of_reference])
+            counter.step()
     used = {fusion.base.number: fusion.base for fusion in fusions.values()}
     under = {number: _under(base, fusions.values()) for number, base in used.items()}
     for series in shown:
         image, fusion = series.image, fusions.get(series.number)
         survey = fusion.survey if fusion else under.get(series.number) or survey_of(image)
         fused = _fused(image, fusion, under[fusion.base.number]) if fusion else ()
-        yield Drawn(series, survey, (*_planes(image, survey), *fused, *_more(image, survey)))
+        done = Drawn(series, survey, (*_planes(image, survey), *fused, *_more(image, survey)))
+        counter.step(1 if fusion else 2)
+        yield done
 
 
 def _fusion(image: Image, base: Series) -> _Fusion:
@@ -183,11 +190,13 @@ def on_plane(image: Image, survey: VoxelSurvey, onto: View) -> View:
     return resampled(between_both, onto)
 
 
-def write_pictures(contents: Contents, folder: str | os.PathLike[str], *, overwrite: bool = False) -> tuple[Path, ...]:
+def write_pictures(
+    drawings: Iterable[Drawn], folder: str | os.PathLike[str], *, overwrite: bool = False
+) -> tuple[Path, ...]:
     """Write the pictures of a study as PNG files, such as `2-mouse.pet.img-mip.png`; return their paths.
 
     Args:
-        contents: from `contents_of`.
+        drawings: from `drawn`.
         folder: is made if it is missing.
         overwrite: replace files that are there.
 
@@ -197,7 +206,7 @@ def write_pictures(contents: Contents, folder: str | os.PathLike[str], *, overwr
     """
     named = [
         (f"{file_name(str(each.series.number), image.pair.name, image.part_name, picture.name)}.png", picture.png)
-        for each in drawn(contents)
+        for each in drawings
         for image in [each.series.image]
         for picture in each.pictures
     ]
