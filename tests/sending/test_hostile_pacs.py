@@ -20,14 +20,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE
 
 from forked import running_forked
 from helpers import assert_harmless, assert_one_line_error, inveon
 from inveonimaging import TargetError
-from inveonimaging.sending import SendResult, commitment, send
+from inveonimaging.dicom_reading import opening
+from inveonimaging.sending import SendResult, c_store, commitment, send
 from inveonimaging.sending.deadline import Deadline
 from orthanc import free_ports
 from servers import CT, QUICK, Act, stage, store, uid, write_instance
@@ -754,3 +756,48 @@ def test_another_title_is_not_let_in(files: list[Path], ours: str, theirs: str) 
 def test_an_instance_goes_to_pynetdicom_as_to_others(files: list[Path]) -> None:
     with store() as server:
         assert send(files, server.target, QUICK).is_complete
+
+
+# Files of this side.
+
+
+def test_a_file_that_inflates_without_an_end_is_not_converted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server takes neither what is deflated nor so much memory."""
+    monkeypatch.setattr(c_store, "_MOST_INFLATED", MIB)
+    monkeypatch.setattr(opening, "MOST_INFLATED", MIB)
+    bomb, small = (write_instance(tmp_path / f"{number}.dcm", number) for number in (1, 2))
+    for path, pixels in ((bomb, 64 * MIB), (small, 32)):
+        dataset = dcmread(path)
+        dataset.PixelData = bytes(pixels)
+        dataset.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+        dataset.save_as(path)
+        assert path.stat().st_size < MIB
+    received: list[bytes] = []
+
+    def act(held: socket.socket, request: Request) -> None:
+        received.append(request.data)
+        well(held, request)
+
+    def accept_implicit(held: socket.socket, body: bytes) -> None:
+        content = bytearray(acceptance(body))
+        content[content.index(bytes([1, 0, 0, 0, 0x40])) + 2] = 4  # transfer syntax not supported
+        held.sendall(content)
+
+    result = sent([bomb, small], pacs(act, accept=accept_implicit))
+    (data,) = received
+    (failure,) = result.failures
+    assert data.endswith(b"\xe0\x7f\x10\0" + struct.pack("<L", 32) + bytes(32))  # Pixel Data, without a VR
+    expected = "inflates to more than 1 MiB, and the server wants it inflated; convert without --compress"
+    assert (failure.path, failure.reason) == (str(bomb), expected)
+
+
+def test_lengths_that_a_file_does_not_have_take_no_memory(tmp_path: Path) -> None:
+    whole = write_instance(tmp_path / "1.dcm", 1)
+    content = bytearray(whole.read_bytes())
+    at = content.index(b"\2\0\2\0UI")
+    content[at + 4 : at + 8] = b"OB\0\0"  # Media Storage SOP Class UID, of 4 GB
+    content[at + 8 : at + 12] = b"\xf0\xff\xff\xff"
+    (tmp_path / "2.dcm").write_bytes(content)
+    result = sent([tmp_path], pacs())
+    assert result.accepted == 1
+    assert len(result.failures) == 1

@@ -19,7 +19,7 @@ from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.filereader import data_element_generator, read_dataset, read_file_meta_info
+from pydicom.filereader import data_element_generator, read_dataset, read_file_meta_info, read_preamble
 from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
@@ -112,6 +112,20 @@ def open_dicom(path: Path, *, is_whole: bool = False) -> Iterator[Opened]:
                 raise ends_early(path) from error
             raise
         yield found
+
+
+def file_meta_of(path: Path) -> tuple[Dataset, int]:
+    """Return the File Meta Information of a file, and where its data set begins.
+
+    Raises:
+        InputError: it cannot be read, is not DICOM or is damaged.
+    """
+    with one_error(path):
+        size = path.stat().st_size
+        with _Metered(io.FileIO(path), size) as file:
+            read_preamble(file, force=False)
+            meta = read_dataset(file, is_implicit_VR=False, is_little_endian=True, stop_when=_after_meta)
+            return meta, file.tell()
 
 
 def ends_early(path: Path, what: str = "before its pixels") -> InputError:

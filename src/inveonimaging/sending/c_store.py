@@ -5,22 +5,27 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import BinaryIO
 
 from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_dataset
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
 )
-from pynetdicom.dsutils import encode, split_dataset
+from pynetdicom.dsutils import encode
 from pynetdicom.presentation import PresentationContext, build_context
 from pynetdicom.status import code_to_category
 
-from inveonimaging.errors import printable
+from inveonimaging.dicom_reading.opening import file_meta_of, inflated, opened
+from inveonimaging.errors import InputError, printable
 from inveonimaging.sending.association import MOST_CONTEXTS, Server, connect, echo
 from inveonimaging.sending.messages import Association, Elements, Field, Tag
+from inveonimaging.sending.options import MIB
 from inveonimaging.sending.result import Fate, Item, LostError, Verdict
 from inveonimaging.sending.status import coded
 from inveonimaging.sending.wire import OVER
@@ -29,6 +34,7 @@ Pair = tuple[str, str]
 """SOP Class UID and Transfer Syntax UID."""
 
 _CONVERTIBLE = {ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian}  # without touching a value: PS3.5 10.1
+_MOST_INFLATED = 512 * MIB
 _LOW = 2  # priority: PS3.7 9.1.1.1.6
 
 
@@ -110,19 +116,20 @@ class Storer:
     def _store(self, association: Association, item: Item) -> Verdict:
         context = association.context_of(item.sop_class, item.syntax)
         if context is not None:
+            try:
+                _, offset = file_meta_of(item.path)
+            except InputError as error:
+                return Verdict(item, Fate.FAILED, error.sentence)
             with item.path.open("rb") as file:
-                _, offset = split_dataset(item.path)
                 file.seek(offset)
                 return self._stored(association, item, context, file, os.fstat(file.fileno()).st_size - offset)
         context = association.context_of(item.sop_class, ImplicitVRLittleEndian)
         if context is None or item.syntax not in _CONVERTIBLE:
             return Verdict(item, Fate.FAILED, _why_refused(item, is_class_taken=context is not None))
         try:
-            content = encode(dcmread(item.path), True, True)
-        except Exception as error:  # noqa: BLE001 - pydicom raises all sorts of errors for damaged files
-            return Verdict(item, Fate.FAILED, f"is damaged: {error}")
-        if content is None:
-            return Verdict(item, Fate.FAILED, "is damaged: it cannot be converted to Implicit VR Little Endian")
+            content = _in_implicit_vr(item.path)
+        except InputError as error:
+            return Verdict(item, Fate.FAILED, error.sentence)
         return self._stored(association, item, context, io.BytesIO(content), len(content))
 
     def _stored(self, association: Association, item: Item, context: int, data: BinaryIO, size: int) -> Verdict:
@@ -142,6 +149,27 @@ class Storer:
         if category == "Warning":
             return Verdict(item, Fate.ACCEPTED, f"was accepted with a warning: {reason}")
         return Verdict(item, Fate.FAILED, f"the server refused it: {reason}")
+
+
+def _in_implicit_vr(path: Path) -> bytes:
+    """Return the data set of a file in Implicit VR Little Endian, which changes no value.
+
+    Raises:
+        InputError: the file is damaged, or inflates to too much.
+    """
+    with opened(path) as found:
+        if found.inflated_at is None:
+            dataset: Dataset = dcmread(path)
+        else:
+            data = b"".join(inflated(path, found.inflated_at, _MOST_INFLATED + 1))
+            if len(data) > _MOST_INFLATED:
+                inflates = f"inflates to more than {_MOST_INFLATED // MIB} MiB, and the server wants it inflated"
+                raise InputError(inflates, path=path, hint="convert without --compress")
+            dataset = read_dataset(io.BytesIO(data), is_implicit_VR=False, is_little_endian=True)
+        content = encode(dataset, True, True)
+        if content is None:
+            raise InputError("is damaged: it cannot be converted to Implicit VR Little Endian", path=path)
+        return content
 
 
 def _groups(items: Sequence[Item]) -> list[list[Pair]]:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterable
 from pathlib import Path
 
 from pydicom import config
-from pydicom.errors import InvalidDicomError
-from pydicom.filereader import read_file_meta_info
 from pydicom.uid import UID, MediaStorageDirectoryStorage
 
+from inveonimaging.dicom_reading.opening import file_meta_of, one_error
 from inveonimaging.dicom_reading.series import dicom_files
-from inveonimaging.errors import printable
+from inveonimaging.errors import InputError, printable
 from inveonimaging.sending.result import Failure, Item
 from inveonimaging.storage.digest import sha256_of
 from inveonimaging.storage.folders import real_path
@@ -49,17 +47,12 @@ def survey(paths: Iterable[str | os.PathLike[str]]) -> tuple[tuple[Item, ...], t
 
 def _look(path: Path) -> Item | Failure | None:
     try:
-        status = path.stat()
-        with warnings.catch_warnings(), config.disable_value_validation():
-            warnings.simplefilter("ignore")
-            meta = read_file_meta_info(path)
+        meta, _ = file_meta_of(path)
+        with one_error(path):
+            status = path.stat()
             uids = [str(meta.get(name) or "") for name in _NEEDED]
-    except InvalidDicomError:
-        return Failure(str(path), "", "is not a DICOM file")
-    except OSError as error:
-        return Failure(str(path), "", f"cannot be read: {error.strerror or error}")
-    except Exception as error:  # noqa: BLE001 - pydicom raises all sorts of errors for damaged files
-        return Failure(str(path), "", f"is damaged: {printable(error)}")
+    except InputError as error:
+        return Failure(str(path), "", error.sentence)
     if uids[0] == MediaStorageDirectoryStorage:
         return None
     for name, uid in zip(_NEEDED.values(), uids, strict=True):
