@@ -252,9 +252,11 @@ def test_a_line_that_was_cut_off_does_not_count(tmp_path: Path, cut: int) -> Non
     path.write_bytes(whole[:-cut])
     with opened(path, "x") as journal:
         assert journal.state(uid(1), "a") is State.SENT
-        assert journal.state(uid(2), "b") is State.LOST
-        journal.record(uid(2), "b", State.SENT)
-    assert path.read_bytes() == whole
+        is_whole = cut == 1  # but for the line feed, as an editor may leave it
+        assert journal.state(uid(2), "b") is (State.SENT if is_whole else State.LOST)
+        if not is_whole:
+            journal.record(uid(2), "b", State.SENT)
+    assert path.read_bytes() == whole[: -cut if is_whole else None]
 
 
 @pytest.mark.parametrize("kept", [0, 1, 20])

@@ -16,12 +16,38 @@ from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import StudyPlan
 from inveonimaging.conversion.summary import digest_of
 from inveonimaging.conversion.uids import StudyNames
+from inveonimaging.errors import OutputError
+from inveonimaging.findings import Severity
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.storage.digest import sha256_of
 from inveonimaging.storage.leftovers import PARTIAL
-from inveonimaging.storage.manifests import is_series_folder, read_manifest
+from inveonimaging.storage.manifests import MANIFEST, is_file_name, is_series_folder, read_manifest
+from inveonimaging.storage.shapes import fits
 from inveonimaging.storage.staging import sweep
 from inveonimaging.study.image import Image
+
+_FILE = {"name": str, "size": int, "sha256": str}
+_FINDING = {
+    "code": str,
+    "severity": {each.label for each in Severity},
+    "message": str,
+    "file": (str, None),
+    "line": (int, None),
+}
+_SERIES = {
+    **dict.fromkeys(("folder", "modality", "sop_class", "series_instance_uid"), str),
+    "files": [_FILE],
+    "findings": [_FINDING],
+}
+_SHAPE = {
+    "schema": int,
+    **dict.fromkeys(("version", "study_instance_uid"), str),
+    "options": {},
+    "frames_of_reference": [str],
+    "sources": [_FILE],
+    "series": [_SERIES],
+    "findings": [_FINDING],
+}
 
 
 @dataclass(frozen=True)
@@ -59,19 +85,20 @@ def existing_study(output: Path) -> ExistingStudy | None:
     """Return the study in a folder, None if there is no manifest of ours, or another run works there.
 
     What a killed run left there is undone first.
+
+    Raises:
+        OutputError: somebody or something has changed the manifest, so that nobody knows what the study is.
     """
     sweep(output)
     read = None if is_busy(output) else read_manifest(output)
     if read is None:
         return None
     found = ExistingStudy(read[0], sha256(read[1]).hexdigest())
-    try:  # whether it has all that is read from it
-        stated = [found.document[name] for name in ("version", "study_instance_uid", "options", "frames_of_reference")]
-        has_all = all(stated) and found.sources and found.series and found.findings is not None
-        is_ours = found.document["schema"] == SCHEMA and has_all and all(map(_is_plain, found.listed))
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return None
-    return found if is_ours else None
+    is_whole = fits(found.document, _SHAPE) and found.document["schema"] == SCHEMA and all(map(_is_plain, found.listed))
+    if not is_whole or not (found.sources and found.series):
+        hint = "move the study elsewhere, or name another OUTPUT"
+        raise OutputError("is not as a conversion has written it", path=output / MANIFEST, hint=hint)
+    return found
 
 
 def is_busy(output: Path) -> bool:
@@ -82,7 +109,7 @@ def is_busy(output: Path) -> bool:
 def _is_plain(series: Mapping[str, Any]) -> bool:
     """Return whether a series of a manifest names files inside its folder, and nothing else."""
     names = [file["name"] for file in series["files"]]
-    return is_series_folder(series["folder"]) and all(name == Path(name).name and name for name in names)
+    return is_series_folder(series["folder"]) and all(map(is_file_name, names))
 
 
 def is_whole(output: Path, study: ExistingStudy, *, by_digest: bool) -> bool:

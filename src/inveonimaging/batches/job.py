@@ -106,6 +106,7 @@ def run_batch(
         passed=passed,
         sheet=() if sheet is None else (*sheet.findings, *unused_rows(sheet, tally.rows)),
         gone=ledger.unseen,
+        unread_lines=ledger.unread,
         ledger=str(ledger.path),
     )
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -14,21 +13,45 @@ from inveonimaging.batches.study import SCHEMA, Outcome, Record
 from inveonimaging.errors import OutputError
 from inveonimaging.storage.folders import make_folder
 from inveonimaging.storage.interruptions import Interruptions
-from inveonimaging.storage.jsonl import append, locked, whole_lines
+from inveonimaging.storage.jsonl import append, document_of, lines, locked, whole_lines
+from inveonimaging.storage.shapes import fits
 
 _LOCK = ".inveon-batch.lock"
 _DRAFT = ".batch.jsonl.draft"
-_TEXTS = ("output", "source", "result", "options", "manifest", "made_from", "files")
+_START = b'{"schema": '
+_TEXTS = ("output", "source", "options", "manifest", "made_from", "files")
+_LINE = dict.fromkeys(_TEXTS, str) | {"result": {each.value for each in Outcome}, "rows": [int]}
 
 
 class Ledger:
-    """The lines of a batch; in memory is only where each study's last one begins."""
+    """The lines of a batch; in memory is only where each study's last one begins.
+
+    Attributes:
+        path: of the file.
+        unread: numbers of the lines that are not what a batch writes, from 1; they do not count.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._file = path.open("a+b")
-        self._begins = {line["output"]: begin for begin, text in whole_lines(self._file) if (line := _read(text))}
+        self._begins: dict[str, int] = {}
         self._seen: set[str] = set()
+        try:
+            self.unread = tuple(self._found())
+        except ValueError as error:
+            self.close()
+            raise _no_ledger(path) from error
+
+    def _found(self) -> Iterator[int]:
+        """Find the lines; yield the numbers of those that are none of a batch; ValueError if all are."""
+        number = 0
+        for number, (begin, text) in enumerate(whole_lines(self._file, _START), 1):
+            if line := _read(text):
+                self._begins[line["output"]] = begin
+            elif text.strip():
+                yield number
+        if number and not self._begins:
+            raise ValueError("no line of a batch")
 
     @property
     def unseen(self) -> int:
@@ -41,7 +64,7 @@ class Ledger:
         if line is None:
             return None
         texts = {name: line[name] for name in _TEXTS}
-        return Record(**texts | {"result": Outcome(line["result"]), "rows": tuple(line["rows"])})
+        return Record(**texts, result=Outcome(line["result"]), rows=tuple(line["rows"]))
 
     def append(self, record: Record) -> None:
         """Write a line; it is in the system's hands when this returns.
@@ -59,7 +82,8 @@ class Ledger:
     def compact(self) -> None:
         """Leave the last line of each study, sorted by output."""
         draft = self.path.with_name(_DRAFT)
-        with draft.open("wb") as file:
+        draft.unlink(missing_ok=True)  # of a batch that was killed; a link is not followed
+        with draft.open("xb") as file:
             file.writelines(map(self._line, sorted(self._begins)))
         self.close()
         draft.replace(self.path)
@@ -71,7 +95,7 @@ class Ledger:
 
     def _line(self, output: str) -> bytes:
         self._file.seek(self._begins[output])
-        return self._file.readline()
+        return self._file.readline().rstrip(b"\n") + b"\n"
 
 
 @contextlib.contextmanager
@@ -117,23 +141,37 @@ def _opened(output: Path) -> Iterator[Ledger]:
                     ledger.path.unlink()
 
 
-def last_results(output: Path) -> dict[str, str]:
-    """Return the last result of each study in a ledger, by output; nothing is written."""
+def last_results(output: Path) -> tuple[dict[str, str], tuple[int, ...]]:
+    """Return the last result of each study in a ledger, by output, and the numbers of lines that are not of a batch.
+
+    Nothing is written.
+
+    Raises:
+        OutputError: it is no ledger.
+    """
+    results: dict[str, str] = {}
+    unread = []
     try:
-        with (output / LEDGER).open("rb") as file:
-            return {line["output"]: line["result"] for each in file if (line := _read(each))}
+        for number, text in enumerate(lines(output / LEDGER), 1):
+            if line := _read(text):
+                results[line["output"]] = line["result"]
+            elif text.strip():
+                unread.append(number)
     except OSError:
-        return {}
+        return {}, ()
+    except ValueError as error:
+        raise _no_ledger(output / LEDGER) from error
+    if unread and not results:
+        raise _no_ledger(output / LEDGER)
+    return results, tuple(unread)
+
+
+def _no_ledger(path: Path) -> OutputError:
+    hint = "move it elsewhere, or name another OUTPUT"
+    return OutputError("is no ledger of a batch", path=path, expected="a line of JSON for each study", hint=hint)
 
 
 def _read(text: bytes) -> dict[str, Any] | None:
     """Return a line if it is about a study; a damaged one is none."""
-    try:
-        line = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(line, dict) or not all(isinstance(line.get(name), str) for name in _TEXTS):
-        return None
-    rows = line.get("rows")
-    is_whole = line["result"] in list(Outcome) and isinstance(rows, list) and all(type(row) is int for row in rows)
-    return line if is_whole else None
+    line = document_of(text)
+    return line if fits(line, _LINE) else None

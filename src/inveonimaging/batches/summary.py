@@ -49,6 +49,7 @@ class BatchResult:
         passed: what was left aside.
         sheet: how the sheet of subjects was read, and which of its rows no study matched.
         gone: studies of earlier batches that were not found now; what they became is still there.
+        unread_lines: numbers of the lines of `batch.jsonl` that no batch wrote; they were left out.
         ledger: path of `batch.jsonl`.
     """
 
@@ -64,6 +65,7 @@ class BatchResult:
     passed: SkippedCounts
     sheet: tuple[Finding, ...]
     gone: int
+    unread_lines: tuple[int, ...]
     ledger: str
 
     @property

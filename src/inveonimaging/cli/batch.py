@@ -11,6 +11,7 @@ from inveonimaging.cli.messages import say_findings, shown
 from inveonimaging.cli.options import Asked, takes_conversion_options
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.cli.usage import swapped
+from inveonimaging.errors import listed
 from inveonimaging.units import counted, duration
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ Examples:
   inveon batch /data/inveon /data/dicom --dask tcp://head:8786
 """
 _FAILURES_SHOWN = 20
+_LINES_SHOWN = 5
 _STYLES = {"converted": "green", "skipped": "", "failed": "bold red"}
 
 
@@ -110,7 +112,7 @@ def _show(result: BatchResult) -> None:
     more = result.failed + result.unread - _FAILURES_SHOWN
     if more > 0:
         typer.echo(f"and {more} more")
-    for note in left_aside(result.passed, result.gone):
+    for note in (*left_aside(result.passed, result.gone), *_left_out(result.unread_lines)):
         typer.echo(f"note: {note}")
     typer.echo(f"all lines: {shown(result.ledger)}")
 
@@ -130,13 +132,19 @@ def left_aside(passed: SkippedCounts, gone: int = 0) -> list[str]:
     return [f"{counted(count, one, several)}{what}" for count, one, several, what in notes if count]
 
 
+def _left_out(numbers: tuple[int, ...]) -> list[str]:
+    """Return which lines of the ledger do not count, in one line; none if all do."""
+    what = f"{counted(len(numbers), 'line', 'lines')} of batch.jsonl left out, written by no batch: "
+    return [what + listed([str(number) for number in numbers], _LINES_SHOWN)] if numbers else []
+
+
 def _list(root: Path, output: Path, options: Options, group: Grouping, *, as_json: bool) -> None:
     """List the studies as they are found."""
     from inveonimaging.batches import SkippedCounts, Study, plan_batch
     from inveonimaging.batches.ledger import last_results
     from inveonimaging.cli.messages import say_failure
 
-    passed, before = SkippedCounts(), last_results(output)
+    passed, (before, unread_lines) = SkippedCounts(), last_results(output)
     rows: list[dict[str, Any]] = []
     unread, count = 0, 0
     for planned in plan_batch(root, output, options, group, passed):
@@ -155,7 +163,7 @@ def _list(root: Path, output: Path, options: Options, group: Grouping, *, as_jso
     if as_json:
         print_json({"dry_run": True, "studies": rows, "passed": passed})
     else:
-        for note in left_aside(passed):
+        for note in (*left_aside(passed), *_left_out(unread_lines)):
             typer.echo(f"note: {note}")
         typer.echo(f"{count} studies")
     if unread:

@@ -14,13 +14,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from inveonimaging.errors import OptionError, OutputError
 from inveonimaging.sending.result import Failure, Fate, Item, Verdict
 from inveonimaging.storage.digest import sha256_of
 from inveonimaging.storage.folders import real_path
-from inveonimaging.storage.jsonl import append, locked, whole_lines
+from inveonimaging.storage.jsonl import append, document_of, locked, whole_lines
+from inveonimaging.storage.shapes import fits
 
 _PROGRAM = "inveon send"
 _SCHEMA = 1
@@ -32,6 +33,11 @@ class State(str, Enum):
     SENT = "sent"
     COMMITTED = "committed"
     LOST = "lost"  # the server does not commit to keep it: to be sent again
+
+
+_START = b'{"sop_instance_uid": '
+_FIRST = {"program": str, "schema": int, "target": str}
+_LINE = {"sop_instance_uid": str, "sha256": str, "state": {each.value for each in State}}
 
 
 class Journal:
@@ -93,30 +99,41 @@ def _begun(file: BinaryIO, path: Path, target: str) -> dict[str, tuple[str, Stat
     """Return what a journal says of each instance; begin it if it is empty."""
     ours = {"program": _PROGRAM, "schema": _SCHEMA, "target": target}
     known: dict[str, tuple[str, State]] = {}
-    file.seek(0)
-    first, number = file.readline(), 1
+    first = json.dumps(ours).encode()
     try:
-        if first.endswith(b"\n") or not json.dumps(ours).encode().startswith(first):
-            found = json.loads(first)
-            if (found["program"], found["schema"]) != (_PROGRAM, _SCHEMA):
-                raise _other(path, 1)
-            if found["target"] != target:
-                raise OutputError("is the journal of another target", path=path, hint="name another file, or a new one")
-        for number, (begin, line) in enumerate(whole_lines(file), 1):  # noqa: B007 - an error names it
+        for number, (begin, line) in enumerate(_lines(file, first), 1):
+            document = document_of(line)
             if not begin:
-                continue
-            document = json.loads(line)
-            known[document["sop_instance_uid"]] = (document["sha256"], State(document["state"]))
-    except (ValueError, LookupError, TypeError, RecursionError) as error:
-        raise _other(path, number) from error
+                _refuse_other(path, document, target)
+            elif fits(document, _LINE):
+                known[document["sop_instance_uid"]] = (document["sha256"], State(document["state"]))
+            elif line.strip():
+                hint = "remove that line: what it is about is sent again"
+                raise OutputError("is no line of a journal of inveon send", path=path, line=number, hint=hint)
+    except ValueError as error:
+        raise _other(path) from error
     if not file.seek(0, os.SEEK_END):
         append(file, ours)
     return known
 
 
-def _other(path: Path, line: int) -> OutputError:
+def _lines(file: BinaryIO, first: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield the lines of a journal; one at the end that was cut off is none, nor is a first one."""
+    file.seek(0)
+    is_cut = first.startswith(file.read(len(first) + 1))
+    return whole_lines(file, first if is_cut else _START)
+
+
+def _refuse_other(path: Path, document: Any, target: str) -> None:
+    if not fits(document, _FIRST) or (document["program"], document["schema"]) != (_PROGRAM, _SCHEMA):
+        raise _other(path)
+    if document["target"] != target:
+        raise OutputError("is the journal of another target", path=path, hint="name another file, or a new one")
+
+
+def _other(path: Path) -> OutputError:
     hint = "name another file, or a new one"
-    return OutputError("is not a journal of inveon send", path=path, line=line, hint=hint)
+    return OutputError("is not a journal of inveon send", path=path, line=1, hint=hint)
 
 
 def _failed(path: Path, error: OSError) -> OutputError:

@@ -20,7 +20,7 @@ from pathlib import Path
 from inveonimaging.errors import OutputError
 from inveonimaging.storage.digest import sha256_of
 from inveonimaging.storage.litter import is_litter
-from inveonimaging.storage.manifests import MANIFEST, PROGRAM, is_series_folder, read_manifest
+from inveonimaging.storage.manifests import MANIFEST, PROGRAM, is_file_name, is_series_folder, read_manifest
 
 PARTIAL = ".inveon-partial"
 REPORT = "report.html"
@@ -215,7 +215,7 @@ def _is_plain(journal: Journal) -> bool:
 
 def _is_given(name: str) -> bool:
     folder, slash, file = name.partition("/")
-    return name == MANIFEST if not slash else _is_made(folder) and file not in {"", ".."} and file == Path(file).name
+    return name == MANIFEST if not slash else _is_made(folder) and is_file_name(file)
 
 
 def _is_made(folder: str) -> bool:

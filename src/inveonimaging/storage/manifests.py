@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import stat
 from pathlib import Path
@@ -35,3 +36,12 @@ def read_manifest(folder: Path, *, follow: bool = False) -> tuple[dict[str, Any]
 def is_series_folder(name: str) -> bool:
     """Return whether a name is one that the folders of series have: their number."""
     return re.fullmatch("[1-9][0-9]{0,8}", name) is not None
+
+
+def is_file_name(name: str) -> bool:
+    """Return whether a name is that of a file inside a folder, and one that this system can have."""
+    try:
+        os.fsencode(name)
+    except ValueError:
+        return False
+    return name not in {"", ".."} and "\0" not in name and name == Path(name).name

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from inveonimaging.errors import OptionError, printable
+from inveonimaging.errors import InveonError, printable
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.storage.manifests import read_manifest
 from inveonimaging.study.corrections import Corrections
@@ -67,7 +67,7 @@ def _corrections(options: Any) -> Corrections:
 def _is_taken(name: str, value: Any) -> bool:
     try:
         Corrections(**{name: value})
-    except OptionError:
+    except (InveonError, OverflowError, TypeError, ValueError):  # whatever was typed into it
         return False
     return True
 
