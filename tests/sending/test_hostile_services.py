@@ -308,6 +308,15 @@ def test_an_answer_in_a_list_and_with_padded_uids_is_read() -> None:
     assert fates([{"00081199": padded}]) == {"1.2.3": Fate.ACCEPTED}
 
 
+@pytest.mark.parametrize(
+    ("document", "kind"),
+    [(json.dumps({"00081199": STORED}), JSON), (XML, "application/dicom+xml")],
+    ids=["JSON", "XML"],
+)
+def test_an_answer_may_begin_with_the_mark_of_utf_8(document: str, kind: str) -> None:
+    assert fates("\ufeff" + document, kind)["1.2.3"] is Fate.ACCEPTED
+
+
 def test_what_is_listed_as_stored_and_as_failed_is_failed() -> None:
     assert fates({"00081199": STORED, "00081198": STORED}) == {"1.2.3": Fate.FAILED}
 
@@ -386,6 +395,8 @@ def test_only_a_status_of_success_confirms(files: list[Path], status: int) -> No
         result = send(files, server.url, QUICK, environment=NOBODY)
     assert result.accepted == 0
     assert not result.is_complete
+    if status < 300:
+        assert [failure.reason for failure in result.failures] == ["the server did not confirm it"] * 2
 
 
 def test_an_answer_on_another_instance_confirms_nothing(files: list[Path]) -> None:

@@ -73,7 +73,7 @@ def connect(server: Server, contexts: Sequence[PresentationContext], serve: Serv
     except LostError as lost:
         wire.abort()
         reason = _no_answer(server) if lost.reason in {OVER, STRANGE} else lost.reason
-        raise LostError(reason, while_connecting=True) from lost
+        raise LostError(reason, while_connecting=True, is_lasting=lost.is_lasting) from lost
     except BaseException:
         wire.abort()
         raise

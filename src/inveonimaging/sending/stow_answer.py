@@ -21,6 +21,7 @@ _JSON = {"application/dicom+json", "application/json"}
 _XML = {"application/dicom+xml", "application/xml", "text/xml"}
 _STORED, _FAILED = "00081199", "00081198"  # Referenced and Failed SOP Sequence
 _UID, _FAILURE, _WARNING = "00081155", "00081197", "00081196"  # Referenced SOP Instance UID, reasons
+_UTF_8 = "utf-8-sig"  # some servers begin with its mark
 _LONGEST_NUMBER = 20  # digits: more take long to decode
 
 
@@ -46,7 +47,7 @@ def json_of(content: bytes) -> Any:
         ValueError: it is none, says something twice, or has numbers of very many digits.
         RecursionError: it is nested too deep.
     """
-    return json.loads(content.decode(), object_pairs_hook=_once, parse_int=_number, parse_constant=_number)
+    return json.loads(content.decode(_UTF_8), object_pairs_hook=_once, parse_int=_number, parse_constant=_number)
 
 
 def _number(text: str) -> int:
@@ -64,7 +65,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _xml_of(content: bytes) -> dict[str, Any]:
     """Return a Native DICOM Model as DICOM JSON has it."""
-    text = content.decode()
+    text = content.decode(_UTF_8)
     if "<!DOCTYPE" in text:
         raise ValueError("it has a document type")
     root = ET.fromstring(text)  # noqa: S314 - without a document type it has no entities

@@ -167,7 +167,7 @@ def _fate_of_unnamed(status: int, told: Answer, *, is_alone: bool) -> tuple[Fate
         return unconfirmed
     if not is_alone:
         return Fate.UNDECIDED, ""
-    if status in _STORED:
+    if status < HTTPStatus.MULTIPLE_CHOICES:
         return unconfirmed
     hint = ": too large for it" if status == _TOO_LARGE else ""
     return Fate.FAILED, f"the server refused it with HTTP status {status}{hint}"
