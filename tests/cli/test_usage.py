@@ -23,6 +23,7 @@ COMMANDS = (
     "xnat",
     "send",
     "demo",
+    "remove",
     "help",
 )
 CONVERT = 'type: inveon convert INPUT OUTPUT; "inveon convert --help" shows the options'

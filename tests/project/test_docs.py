@@ -100,7 +100,9 @@ def section(text: str, title: str) -> str:
     return re.split(rf"^## {re.escape(title)}$", text, flags=re.MULTILINE)[1].split("\n## ")[0]
 
 
-COMMANDS = ["convert", "batch", "info", "check", "explain", "report", "verify", "xnat", "subjects", "send", "demo"]
+COMMANDS = [
+    *("convert", "batch", "info", "check", "explain", "report", "verify", "xnat", "subjects", "send", "demo", "remove"),
+]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -90,7 +90,16 @@ def existing_study(output: Path) -> ExistingStudy | None:
         OutputError: somebody or something has changed the manifest, so that nobody knows what the study is.
     """
     sweep(output)
-    read = None if is_busy(output) else read_manifest(output)
+    return None if is_busy(output) else stated_study(output)
+
+
+def stated_study(output: Path) -> ExistingStudy | None:
+    """Return the study that the manifest in a folder states, None if there is none of ours; nothing is changed.
+
+    Raises:
+        OutputError: as `existing_study`.
+    """
+    read = read_manifest(output)
     if read is None:
         return None
     found = ExistingStudy(read[0], sha256(read[1]).hexdigest())
@@ -115,10 +124,11 @@ def _is_plain(series: Mapping[str, Any]) -> bool:
 def is_whole(output: Path, study: ExistingStudy, *, by_digest: bool) -> bool:
     """Return whether all files that a manifest lists are there, with their sizes, or with their SHA-256."""
     files = ((output / each["folder"] / file["name"], file) for each in study.listed for file in each["files"])
-    return all(_is_as_listed(path, file, by_digest=by_digest) for path, file in files)
+    return all(is_as_listed(path, file, by_digest=by_digest) for path, file in files)
 
 
-def _is_as_listed(path: Path, listed: Mapping[str, Any], *, by_digest: bool) -> bool:
+def is_as_listed(path: Path, listed: Mapping[str, Any], *, by_digest: bool) -> bool:
+    """Return whether a file is there, with the size that a manifest lists, or with the SHA-256."""
     try:
         status = path.lstat()
         is_there = stat.S_ISREG(status.st_mode) and status.st_size == listed["size"]

@@ -8,7 +8,21 @@ from typing import Annotated
 
 import typer
 
-from inveonimaging.cli import batch, check, convert, demo, explain, help_, info, report, send, subjects, verify, xnat
+from inveonimaging.cli import (
+    batch,
+    check,
+    convert,
+    demo,
+    explain,
+    help_,
+    info,
+    remove,
+    report,
+    send,
+    subjects,
+    verify,
+    xnat,
+)
 from inveonimaging.cli.usage import HELP_OPTIONS, Command, Commands
 from inveonimaging.version import __version__
 
@@ -38,6 +52,7 @@ _add(verify.verify, "Compare DICOM with the Inveon files it was made from.", ver
 _add(xnat.xnat, "Convert a scan or session of an XNAT archive.", xnat.EXAMPLES)
 _add(send.send, "Send DICOM to a PACS or a DICOMweb service.", send.EXAMPLES)
 _add(demo.demo, "Write a phantom study, and convert it.", demo.EXAMPLES)
+_add(remove.remove, "Take a conversion back.", remove.EXAMPLES)
 _add(help_.show, "Show the help of a command.", help_.EXAMPLES, "help")
 
 

@@ -180,6 +180,22 @@ def staged(output: Path, *, may_be_used: bool = False) -> Iterator[Stage]:
             raise
 
 
+@contextlib.contextmanager
+def held(output: Path) -> Iterator[None]:
+    """Keep other runs away from an output, with what a killed one left settled and taken away.
+
+    Raises:
+        OutputError: another run writes there, it cannot be written to, or holds something that may be somebody's.
+    """
+    with Interruptions() as interruptions:
+        try:
+            with _held(output, interruptions) as partial:
+                clear(partial)
+                yield
+        except OSError as error:
+            raise _failed(output, error) from error
+
+
 def write_file(path: Path, parts: Iterable[bytes | memoryview]) -> Written:
     """Write one new file, part by part."""
     digest, size = sha256(), 0
