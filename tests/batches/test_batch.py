@@ -959,7 +959,7 @@ def test_a_dry_run_lists_and_writes_nothing(root: Path, out: Path, group: str) -
     result = inveon("batch", root, out, "--dry-run", "--group", group)
     assert result.exit_code == 0
     assert not out.exists()
-    assert result.stdout.splitlines()[-1] == ("3 studies" if group == "folder" else "1 studies")
+    assert result.stdout.splitlines()[-1] == ("3 studies" if group == "folder" else "1 study")
     run_batch(root, out, batch=alone())
     before = tree(out), (out / LEDGER).read_bytes()
     lines = inveon("batch", root, out, "--dry-run").stdout.splitlines()

@@ -296,7 +296,7 @@ def test_one_pair_becomes_one_object(
     [found] = instances(out)
     assert found.SOPClassUID in sop_classes
     assert found.Modality == "PT"
-    assert done.stdout.splitlines() == [f"{found.SOPClassUID.name.removesuffix(' Storage')}: 1 files in {out / '1'}"]
+    assert done.stdout.splitlines() == [f"{found.SOPClassUID.name.removesuffix(' Storage')}: 1 file in {out / '1'}"]
 
 
 def test_what_an_enhanced_pet_must_tell_and_the_header_does_not_is_one_line(

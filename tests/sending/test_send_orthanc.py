@@ -492,7 +492,7 @@ def test_a_calling_title_that_may_not_store_is_told(program: tuple[str, str], tm
 def failing_one(path: Path, target: str) -> str:
     done = inveon("send", path, target)
     assert (done.exit_code, done.stderr.count("\n")) == (1, 1)
-    assert "0 of 1 files accepted" in done.stdout
+    assert "0 of 1 file accepted" in done.stdout
     return done.stderr
 
 
@@ -680,6 +680,6 @@ def test_a_server_that_does_not_know_us_does_not_commit_in_one_line(plain: Ortha
     done = inveon("send", one(many), plain.target, "--commit")
     plain.clear()
     assert done.exit_code == 1
-    assert "1 of 1 files accepted, 0 committed" in done.stdout
+    assert "1 of 1 file accepted, 0 committed" in done.stdout
     (line,) = done.stderr.splitlines()
     assert "no commitment: " in line

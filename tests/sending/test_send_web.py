@@ -75,7 +75,7 @@ def test_a_warning_is_told_and_counts_as_accepted(files: list[Path]) -> None:
     with service(lambda found: told(200, found, warning=0xB000)) as server:
         done = inveon("send", files[0], server.url)
     assert done.exit_code == 0
-    assert "1 of 1 files accepted" in done.stdout
+    assert "1 of 1 file accepted" in done.stdout
     assert done.stderr == (
         f"warning: {files[0]}: was accepted with a warning: reason B000, coercion of data elements\n"
     )

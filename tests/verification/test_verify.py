@@ -1051,8 +1051,22 @@ def test_progress_counts_files_and_planes(classic: Study) -> None:
 # The command.
 
 
-def test_the_command_shows_a_table_and_ends_with_0(classic: Study) -> None:
+def test_equal_data_are_one_line(classic: Study) -> None:
     done = inveon("verify", classic.folder / "in", classic.folder / "out")
+    planes = SLICES * (FRAMES + 1)
+    assert done.stdout == f"no difference: 2 series, {planes} planes; -v shows what was compared\n"
+
+
+@pytest.mark.parametrize("columns", [60, 100])
+def test_details_fit_narrow_terminals_and_names_are_whole(classic: Study, columns: int) -> None:
+    done = inveon("verify", classic.folder / "in", classic.folder / "out", "-v", columns=columns)
+    assert max(map(len, done.stdout.splitlines())) <= max(columns, len("no difference: 2 series, 15 planes"))
+    assert {"m.ct.img.hdr", "m.pet.img.hdr"} <= set(done.stdout.split())
+    assert "1 planes" not in done.stdout
+
+
+def test_the_command_shows_details_and_ends_with_0(classic: Study) -> None:
+    done = inveon("verify", classic.folder / "in", classic.folder / "out", "--verbose")
     assert done.exit_code == 0
     assert "no difference" in done.stdout
     for words in (

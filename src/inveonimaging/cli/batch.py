@@ -95,7 +95,7 @@ def _run(root: Path, output: Path, options: Options, how: Any, *, as_json: bool)
 def _show(result: BatchResult) -> None:
     from inveonimaging.cli.table import show
 
-    rate = f"{result.instances} files, {result.per_minute:.1f} studies a minute" if result.converted else ""
+    rate = f"{counted(result.instances, 'file')}, {result.per_minute:.1f} studies a minute" if result.converted else ""
     rows: list[list[Any]] = [
         [("converted", _STYLES["converted"]), str(result.converted), rate],
         [("skipped", _STYLES["skipped"]), str(result.skipped), "complete and unchanged" if result.skipped else ""],
@@ -103,7 +103,8 @@ def _show(result: BatchResult) -> None:
     ]
     if result.unread:
         rows.append([("folders not read", _STYLES["failed"]), str(result.unread), ""])
-    show(f"{result.found} studies in {duration(round(result.seconds))}", ("Result", "Studies", ""), rows)
+    took = f"{counted(result.found, 'study', 'studies')} in {duration(round(result.seconds))}"
+    show(took, ("Result", "Studies", ""), rows)
     if result.finding_counts:
         found = [[each.code, each.severity, str(each.studies)] for each in result.finding_counts]
         show("Findings: inveon explain CODE says what to do", ("Finding", "Severity", "Studies"), found)
@@ -155,7 +156,7 @@ def _list(root: Path, output: Path, options: Options, group: Grouping, *, as_jso
                 files = [header for header, _ in planned.files] or None
                 rows.append({"source": planned.source, "output": planned.output, "headers": files, "before": earlier})
             else:
-                names = f" ({len(planned.files)} pairs)" if planned.files else ""
+                names = f" ({counted(len(planned.files), 'pair')})" if planned.files else ""
                 typer.echo(f"{shown(planned.source)}{names} -> {shown(planned.output)} [{earlier or 'new'}]")
         elif planned is not None:
             unread += 1
@@ -165,6 +166,6 @@ def _list(root: Path, output: Path, options: Options, group: Grouping, *, as_jso
     else:
         for note in (*left_aside(passed), *_left_out(unread_lines)):
             typer.echo(f"note: {note}")
-        typer.echo(f"{count} studies")
+        typer.echo(counted(count, "study", "studies"))
     if unread:
         raise typer.Exit(1)

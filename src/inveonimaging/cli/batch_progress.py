@@ -11,7 +11,7 @@ from inveonimaging.batches import BatchProgress, Outcome, Record, Watch
 from inveonimaging.batches.summary import message_of
 from inveonimaging.cli.messages import coloured, say
 from inveonimaging.errors import InputError
-from inveonimaging.units import duration
+from inveonimaging.units import counted, duration
 
 _EVERY_S = 60.0
 Say = Callable[[str, object], None]
@@ -73,8 +73,8 @@ class _Lines:
 
 def sentence(progress: BatchProgress) -> str:
     """Return how far a batch is, as one line."""
-    of = f"{progress.found}" if progress.is_found else f"{progress.found} or more"
-    parts = [f"{progress.done} of {of} studies"]
+    of = counted(progress.found, "study", "studies") if progress.is_found else f"{progress.found} or more studies"
+    parts = [f"{progress.done} of {of}"]
     if progress.failed:
         parts.append(f"{progress.failed} failed")
     if progress.per_minute is not None:

@@ -13,7 +13,7 @@ from inveonimaging.cli.messages import STYLES, shown
 from inveonimaging.cli.options import AskedCorrections, takes_corrections
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.errors import printable
-from inveonimaging.findings import Finding, Severity
+from inveonimaging.findings import Finding, Severity, in_few_lines
 from inveonimaging.units import counted, plain
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def _show_findings(name: str, findings: Sequence[Finding], folder: Path | None =
     )
     rows: list[list[Cell]] = []
     for code in codes:
-        alike = [finding for finding in findings if finding.code == code]
+        alike = in_few_lines(finding for finding in findings if finding.code == code)
         label = alike[0].severity.label
         lines = dict.fromkeys(_line(finding, folder) for finding in alike)
         rows.append([(label, STYLES[label]), "\n".join((code, *lines, f"-> {remedies()[code].advice}"))])

@@ -16,8 +16,10 @@ from inveonimaging.cli.send import document as sent_document
 from inveonimaging.cli.send import refuse_target, send_converted, show_sent
 from inveonimaging.cli.usage import swapped
 from inveonimaging.cli.verify import document, refuse_differences, show_studies, verify_converted
+from inveonimaging.units import counted
 
 if TYPE_CHECKING:
+    from inveonimaging.cli.table import Cell
     from inveonimaging.conversion.job import StudyResult
     from inveonimaging.conversion.options import Options
     from inveonimaging.conversion.plan import SeriesPlan, StudyPlan
@@ -133,7 +135,8 @@ def _show_results(results: tuple[StudyResult, ...]) -> None:
         for series in study.series:
             where = Path(study.output, series.folder)
             origin = ", ".join(filter(None, (shown(Path(series.source).name), series.part)))
-            typer.echo(f"{shown(where)}: {series.instances} {series.sop_class} files from {origin}")
+            files = counted(series.instances, f"{series.sop_class} file")
+            typer.echo(f"{shown(where)}: {files} from {origin}")
 
 
 def _named(results: tuple[StudyResult, ...], options: Options) -> tuple[StudyResult, ...]:
@@ -160,14 +163,14 @@ def _show_plan(studies: tuple[StudyPlan, ...], found: list[Finding], *, as_json:
     if as_json:
         print_json({"dry_run": True, "series": rows, "findings": found})
         return
-    from inveonimaging.cli.table import show
+    from inveonimaging.cli.table import show_or_list
 
     for study in studies:
         titles = ("Source", "First file", "Files", "SOP Class", "Voxels", "Unit")
-        show(f"Would be written to {shown(study.output)}", titles, [_row(series) for series in study.series])
+        show_or_list(f"Would be written to {shown(study.output)}", titles, [_row(series) for series in study.series])
 
 
-def _row(series: SeriesPlan) -> list[str]:
+def _row(series: SeriesPlan) -> list[Cell]:
     image = series.image
     voxels = " x ".join(map(str, (*image.grid.shape, len(image.frames))))
     first = f"{series.number}/{series.files[0]}"

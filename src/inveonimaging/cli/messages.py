@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from inveonimaging.errors import InveonError, OptionError, printable
-from inveonimaging.findings import Finding
+from inveonimaging.findings import Finding, in_few_lines
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -46,8 +46,8 @@ def say_failure(error: BaseException) -> int:
 
 
 def say_findings(findings: Iterable[Finding]) -> None:
-    """Print findings, each once, with the code that `inveon explain` takes."""
-    for finding in dict.fromkeys(findings):
+    """Print findings, each problem once, with the code that `inveon explain` takes."""
+    for finding in in_few_lines(findings):
         say(finding.severity.label, finding, finding.code)
 
 

@@ -10,6 +10,7 @@ from inveonimaging.cli.messages import FAILURES, prepare, say_failure, say_findi
 from inveonimaging.conversion import Options, convert
 from inveonimaging.dicom.iods import Form
 from inveonimaging.errors import OptionError
+from inveonimaging.units import counted
 
 
 def add_multiframe(parser: argparse.ArgumentParser) -> None:
@@ -36,7 +37,7 @@ def convert_and_tell(source: str, output: str, options: Options) -> None:
         say_findings(study.all_findings)
         for series in study.series:
             where = shown(Path(study.output, series.folder))
-            print(f"{series.sop_class}: {series.instances} files in {where}")
+            print(f"{series.sop_class}: {counted(series.instances, 'file')} in {where}")
 
 
 def exit_code_of(work: Callable[[], None]) -> int:

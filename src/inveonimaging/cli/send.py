@@ -11,7 +11,7 @@ import typer
 from inveonimaging.cli.messages import say, shown
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.errors import OptionError, printable
-from inveonimaging.units import duration
+from inveonimaging.units import counted, duration
 
 if TYPE_CHECKING:
     from inveonimaging.conversion.job import StudyResult
@@ -165,7 +165,7 @@ def show_sent(result: SendResult, *, as_json: bool = False) -> None:
     for failure in result.failures:
         say("error", failure)
     if result.stopped:
-        left = f" ({len(result.unsent)} files were not sent)" if result.unsent else ""
+        left = f" ({counted(len(result.unsent), 'file was', 'files were')} not sent)" if result.unsent else ""
         say("error", f"{result.target}: {result.stopped}{left}")
     if not result.is_complete:
         raise typer.Exit(1)
@@ -173,7 +173,7 @@ def show_sent(result: SendResult, *, as_json: bool = False) -> None:
 
 def _summary(result: SendResult) -> str:
     rate = result.accepted / result.seconds if result.seconds else 0
-    parts = [f"{result.accepted} of {result.files} files accepted"]
+    parts = [f"{result.accepted} of {counted(result.files, 'file')} accepted"]
     if result.skipped:
         parts.append(f"{result.skipped} were there before")
     if result.committed is not None:

@@ -11,6 +11,7 @@ from inveonimaging.cli.batch import left_aside
 from inveonimaging.cli.messages import say_failure, say_findings, shown
 from inveonimaging.cli.options import AskedCorrections, takes_corrections
 from inveonimaging.cli.outcome import one_line_errors
+from inveonimaging.units import counted
 
 EXAMPLES = """\b
 Examples:
@@ -50,7 +51,7 @@ def subjects(
                 progress=advance,
             )
         if result.path:
-            typer.echo(f"{shown(result.path)}: {result.rows} row{'' if result.rows == 1 else 's'}, one a {by}")
+            typer.echo(f"{shown(result.path)}: {counted(result.rows, 'row')}, one a {by}")
         for note in left_aside(result.passed):
             typer.echo(f"note: {note}")
         say_findings(result.findings)

@@ -14,12 +14,14 @@ from inveonimaging.cli.options import AskedCorrections, takes_corrections
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.cli.usage import swapped
 from inveonimaging.errors import printable
+from inveonimaging.units import counted
 
 if TYPE_CHECKING:
     from inveonimaging.cli.table import Cell
     from inveonimaging.conversion.job import StudyResult
     from inveonimaging.conversion.options import Options
     from inveonimaging.verification import Difference, StudyCheck
+    from inveonimaging.verification.result import Check
 
 EXAMPLES = """\b
 Examples:
@@ -41,6 +43,9 @@ def verify(
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Compare sub-folders with those of the same names.")
     ] = False,
+    details: Annotated[
+        bool, typer.Option("--verbose", "-v", help="Show what was compared, and how close it is.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
     *,
     corrections: AskedCorrections,
@@ -56,7 +61,7 @@ def verify(
         if as_json:
             print_json(document(result.studies))
         else:
-            show_studies(result.studies)
+            show_studies(result.studies, details=details)
         refuse_differences(result.studies)
 
 
@@ -86,13 +91,11 @@ def document(studies: Sequence[StudyCheck]) -> dict[str, Any]:
     return {"same": not any(study.all_differences for study in studies), "studies": studies}
 
 
-def show_studies(studies: Sequence[StudyCheck]) -> None:
-    """Show what was compared as a table of each study, then what differs, and what is to be noted."""
-    from inveonimaging.cli.table import show
-
+def show_studies(studies: Sequence[StudyCheck], *, details: bool = False) -> None:
+    """Show what differs and what is to be noted, with details before it what was compared; equal data are one line."""
     for study in studies:
-        titles = ("Series", "Compared", "What", "Largest difference", "Agreement")
-        show(f"{shown(study.source)} and {shown(study.dicom)}", titles, _rows(study))
+        if details:
+            _show_compared(study)
         if study.assumed:
             assumed = ", ".join(f"{name} {value}" for name, value in study.assumed.items())
             say("note", f"corrections of the conversion: {assumed}")
@@ -103,27 +106,37 @@ def show_studies(studies: Sequence[StudyCheck]) -> None:
             say("note", note)
     differences = [difference for study in studies for difference in study.all_differences]
     for difference in differences:
-        say("differs", _sentence(difference))
-    count = len(differences)
-    typer.echo("no difference" if not count else f"{count} difference{'s' if count > 1 else ''}")
+        _show_difference(difference)
+    typer.echo(counted(len(differences), "difference") if differences else _equal(studies, details=details))
 
 
-def _rows(study: StudyCheck) -> list[list[Cell]]:
-    rows: list[list[Cell]] = []
-    for each in study.series:
-        name = _name(each.source, each.part)
-        for check in each.checks:
-            rows.append(
-                [
-                    name,
-                    check.kind.value,
-                    _short(check.compared),
-                    check.largest,
-                    (check.verdict.value, _STYLES[check.verdict.value]),
-                ]
-            )
-            name = ""
-    return rows
+def _show_difference(difference: Difference) -> None:
+    """Show a difference on stdout: it is the result."""
+    from inveonimaging.cli.table import say as say_result
+
+    say_result(("differs:", _STYLES["differs"]), f" {printable(_sentence(difference), _LONGEST)}")
+
+
+def _equal(studies: Sequence[StudyCheck], *, details: bool) -> str:
+    series = [each for study in studies for each in study.series]
+    planes = sum(each.planes for each in series)
+    hint = "" if details else "; -v shows what was compared"
+    return f"no difference: {counted(len(series), 'series', 'series')}, {counted(planes, 'plane')}{hint}"
+
+
+def _show_compared(study: StudyCheck) -> None:
+    from inveonimaging.cli.table import show_groups
+
+    groups: list[tuple[Cell, list[tuple[str, Cell]]]] = [
+        (_name(each.source, each.part), [(check.kind.value, _compared(check)) for check in each.checks])
+        for each in study.series
+    ]
+    show_groups(f"{shown(study.source)} and {shown(study.dicom)}", groups)
+
+
+def _compared(check: Check) -> Cell:
+    verdict = check.verdict.value
+    return "; ".join(filter(None, (verdict, _short(check.compared), check.largest))), _STYLES[verdict]
 
 
 def _short(compared: str) -> str:

@@ -16,6 +16,7 @@ from inveonimaging.cli.messages import say_findings, shown
 from inveonimaging.cli.outcome import one_line_errors
 from inveonimaging.errors import OptionError
 from inveonimaging.storage.folders import real_path
+from inveonimaging.units import counted
 
 if TYPE_CHECKING:
     from inveonimaging.conversion.options import Options
@@ -134,4 +135,5 @@ def _run(source: Path, output: Path, options: Options, own: tuple[Path, ...]) ->
     for series in study.series:
         origin = ", ".join(filter(None, (planned.inside(Path(series.source)), series.part)))
         where = Path(study.output, series.folder)
-        typer.echo(f"{shown(where)}: {series.instances} {series.sop_class} files from {shown(origin)}")
+        files = counted(series.instances, f"{series.sop_class} file")
+        typer.echo(f"{shown(where)}: {files} from {shown(origin)}")

@@ -17,6 +17,7 @@ from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Frame, Header
 from inveonimaging.inveon.hdr.enums import DataType
 from inveonimaging.inveon.hdr.need import missing, missing_in_frame
+from inveonimaging.units import counted
 
 DTYPES = {
     DataType.INT8: "i1",
@@ -165,9 +166,10 @@ def _check_size(voxels: Voxels, size: int, total_frames: int) -> tuple[Finding, 
     if size < needed:
         raise DataError(f"the file has {size} bytes", path=voxels.path, expected=f"{needed} for {what}")
     if len(voxels.offsets) < total_frames <= size // voxels.frame_bytes:
+        blocks = counted(len(voxels.offsets), "frame block")
         message = (
-            f"the header has {len(voxels.offsets)} frame blocks, but total_frames is {total_frames} and the data file "
-            "has room for them: the header is cut off"
+            f"the header has {blocks}, but total_frames is {total_frames} and the data file has room for them: "
+            "the header is cut off"
         )
         return (Finding("frame-blocks-missing", message, Severity.ERROR, key="total_frames"),)
     message = f"the file has {size} bytes, expected {needed} for {what}: the header may not belong to it"

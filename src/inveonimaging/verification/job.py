@@ -17,6 +17,7 @@ from inveonimaging.inveon.pairs import scan_folder
 from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.storage.folders import is_same_folder, real_path
 from inveonimaging.study.corrections import Corrections
+from inveonimaging.units import counted
 from inveonimaging.verification.deidentified import DEIDENTIFIED, hidden_of, is_deidentified
 from inveonimaging.verification.manifest import manifest_beside
 from inveonimaging.verification.pairing import paired
@@ -205,13 +206,13 @@ def _read(paths: Sequence[Path], step: Callable[[], None]) -> _Found:
 
 
 def _missing(scan: SourceScan) -> Difference:
-    message = f"{scan.name} has no series: {scan.planes} planes of {scan.modality} are missing"
+    message = f"{scan.name} has no series: {counted(scan.planes, 'plane')} of {scan.modality} missing"
     return Difference("series-missing", Kind.INSTANCES, message, str(scan.image.pair.header), scan.planes)
 
 
 def _extra(planes: Sequence[Plane]) -> Difference:
     first = planes[0]
-    size = f"{len(planes)} planes of {first.get('Columns')} x {first.get('Rows')}"
+    size = f"{counted(len(planes), 'plane')} of {first.get('Columns')} x {first.get('Rows')}"
     message = f"a series that fits no scan: {size}, {sop_class_of(first)}"
     return Difference("series-extra", Kind.INSTANCES, message, str(first.file.path), len(planes))
 
@@ -224,7 +225,7 @@ def _damaged(errors: Iterable[InputError]) -> Iterator[Difference]:
 def _left_aside(others: Sequence[Path]) -> Iterator[str]:
     if others:
         names = ", ".join(printable(path.name, 40) for path in others[:_NAMED])
-        yield f"{len(others)} DICOM files without an image are left aside: {names}"
+        yield f"left aside, without an image: {counted(len(others), 'DICOM file')}: {names}"
 
 
 def _of_study(series: Sequence[Sequence[Plane]]) -> Iterator[Difference]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from inveonimaging.dicom_reading.planes import Plane, uid_name, values_of
 from inveonimaging.errors import listed, printable
+from inveonimaging.units import counted
 from inveonimaging.verification.comparison import FactResults, compare_facts
 from inveonimaging.verification.facts import FACTS
 from inveonimaging.verification.layout import AS_IT_IS, Layout
@@ -92,7 +93,9 @@ def _own_count(planes: Sequence[Plane]) -> str:
 
 
 def _about(planes: Sequence[Plane], code: str, words: str) -> Difference:
-    message = f"{len(planes)} planes {words}: {listed([printable(plane.name, 60) for plane in planes], _NAMED)}"
+    message = (
+        f"{counted(len(planes), 'plane')} {words}: {listed([printable(plane.name, 60) for plane in planes], _NAMED)}"
+    )
     return Difference(code, Kind.INSTANCES, message, str(planes[0].file.path), len(planes))
 
 
@@ -109,7 +112,9 @@ def _uids(planes: Sequence[Plane]) -> Iterator[Difference]:
             yield Difference(f"{code}-missing", Kind.IDENTITY, message, path, len(planes))
     wrong = list(dict.fromkeys(plane.file for plane in planes if plane.file.is_mislabelled)) if planes else []
     if wrong:
-        message = f"SOP Class or SOP Instance UID of {len(wrong)} files is not that of their file meta information"
+        message = (
+            f"SOP Class or SOP Instance UID of {counted(len(wrong), 'file')} is not that of their file meta information"
+        )
         yield Difference("file-meta", Kind.IDENTITY, message, str(wrong[0].path), len(wrong))
 
 
@@ -140,12 +145,12 @@ def _checks(
         )
 
     files = len({id(plane.file) for plane in planes})
-    yield check(Kind.INSTANCES, f"{len(planes)} planes in {_plural(files, 'file')}, expected {scan.planes}")
+    yield check(Kind.INSTANCES, f"{counted(len(planes), 'plane')} in {counted(files, 'file')}, expected {scan.planes}")
     unit = scan.image.scaling.unit.value
     largest = f"{values.largest:.4g} {unit} ({values.largest_steps:.3g} steps)" if values.planes else ""
-    yield check(Kind.VOXELS, _plural(values.voxels, "voxel"), largest, something=values.planes > 0)
+    yield check(Kind.VOXELS, counted(values.voxels, "voxel"), largest, something=values.planes > 0)
     distance = f"{placed.largest:.2g} mm" if placed.planes else ""
-    yield check(Kind.POSITIONS, f"corners of {_plural(placed.planes, 'plane')}", distance, something=placed.planes > 0)
+    yield check(Kind.POSITIONS, f"corners of {counted(placed.planes, 'plane')}", distance, something=placed.planes > 0)
     for kind in (Kind.TIMES, Kind.UNITS, Kind.TRACER, Kind.CORRECTIONS, Kind.IDENTITY, Kind.HEADER):
         facts = [fact for fact in FACTS if fact.kind is kind]
         compared_facts = [fact for fact in facts if stated.tallies[fact.label].compared]
@@ -158,10 +163,6 @@ def _checks(
 
 def _largest(label: str, away: float) -> str:
     return label if math.isinf(away) else f"{label}: {away:.4g}"
-
-
-def _plural(count: int, what: str) -> str:
-    return f"{count:,} {what}" + ("" if count == 1 else "s")
 
 
 _Count = Callable[[int, int, int], int]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from inveonimaging.errors import HeaderError, listed, printable
-from inveonimaging.findings import Finding, Severity
+from inveonimaging.findings import Finding, Severity, more_of
 from inveonimaging.inveon.hdr import fields, model
 from inveonimaging.inveon.hdr.lexer import END, Block, Line, lex
 from inveonimaging.inveon.hdr.values import Codec
@@ -39,7 +39,7 @@ class _Findings:
 
     def _counted(self, kind: tuple[str, str | None], first: Finding) -> Finding:
         count = self._counts[kind] - _LIKE_EACH_OTHER
-        return replace(first, message=f"{first.key or 'the header'} has {count} more of these: {first.code}")
+        return more_of(first, count)
 
 
 def parse(data: bytes) -> tuple[model.Header, tuple[Finding, ...]]:
