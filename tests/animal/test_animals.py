@@ -127,7 +127,7 @@ def test_each_series_has_the_weight_of_its_own_header_and_all_commands_agree(tmp
     checks = [json.loads(inveon("check", path, "--json").stdout)["files"] for path in (source, output)]
     for files in checks:
         rows = [{row["name"]: row["value"] for row in each["suv"]["attributes"]} for each in files]
-        assert [each["Patient's Weight"] for each in rows] == ["0.02 kg", "0.026 kg"]
+        assert [each["Patient's Weight"] for each in rows] == ["20 g", "26 g"]
 
     assert verify(source, output).same
     altered = tmp_path / "altered"
@@ -175,7 +175,7 @@ def test_a_scan_without_a_weight_has_the_only_one_of_the_study(
     assert first_of_each(output)[0].get("PatientWeight") == weight
     assert ("weight-of-study" in {each.code for each in study.all_findings}) is (weight is not None)
     checked = json.loads(inveon("check", source, "--json").stdout)["files"][0]["suv"]["attributes"]
-    assert {each["name"]: each["value"] for each in checked}["Patient's Weight"] == (weight and f"{weight} kg")
+    assert {each["name"]: each["value"] for each in checked}["Patient's Weight"] == (weight and f"{1000 * weight:g} g")
     assert verify(source, output).same
     assert contents_of(read_study(source), datetime(2026, 1, 1)).series[0].animal.weight_kg == weight
 
