@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from dataclasses import replace
@@ -212,6 +213,55 @@ def test_it_prints_in_pages_with_dark_pictures(browser: Chrome, page: Path) -> N
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
     assert (shown, exact) == ("none", "exact")
+
+
+def test_printed_numbers_are_whole_and_pages_are_full(browser: Chrome, page: Path) -> None:
+    opened(browser, page)
+    size = browser.get_window_size()
+    resize(browser, 703, 1000)  # A4 between margins of 12 mm, px of 1/96 inch
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        broken = browser.execute_script(
+            """
+            const inLines = (node) => {
+              const range = document.createRange();
+              range.selectNodeContents(node);
+              return new Set(Array.from(range.getClientRects(), (box) => Math.round(box.top))).size;
+            };
+            const cells = document.querySelectorAll("table.numbers td, .glance td:nth-child(4), td.where");
+            const broken = Array.from(cells).filter((each) => inLines(each) > 1);
+            return [cells.length, broken.map((each) => each.textContent)];
+            """
+        )
+        wide = browser.execute_script("return document.documentElement.scrollWidth")
+        side_by_side = browser.execute_script(
+            "return Array.from(document.querySelectorAll('#series-2 figure')).slice(0, 2)"
+            ".map((each) => each.getBoundingClientRect().top)"
+        )
+        asked = {"printBackground": True, "preferCSSPageSize": True, "paperWidth": 8.27, "paperHeight": 11.69}
+        printed = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", asked)["data"])
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+        resize(browser, size["width"], size["height"])
+    assert broken[0] > 20
+    assert broken[1] == []
+    assert wide <= 703
+    assert side_by_side[0] == side_by_side[1]
+    assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 3  # one more if each series began a page
+
+
+def test_where_a_value_stands_in_the_file_is_a_tooltip(browser: Chrome, page: Path, study: Path) -> None:
+    opened(browser, page)
+    weight = browser.find_element(By.XPATH, "//dt[.='Weight']/following-sibling::dd/span")
+    lines = (study / "m1.ct.img.hdr").read_text("utf-8").splitlines()
+    number = next(number for number, line in enumerate(lines, 1) if line.startswith("subject_weight "))
+    assert (weight.text, weight.get_dom_attribute("title")) == ("24.6 g", f"m1.ct.img.hdr:{number}")
+    assert ".hdr" not in browser.find_element(By.CSS_SELECTOR, ".glance dl").text
+    links = browser.find_elements(By.CSS_SELECTOR, "#findings td.where a")
+    assert links
+    for link in links:
+        assert link.text.startswith("series ")
+        assert re.fullmatch(r"m1\.(ct|pet)\.img\.hdr line \d+", str(link.get_dom_attribute("title")))
 
 
 def test_a_narrow_window_needs_no_scrolling_sideways(browser: Chrome, page: Path) -> None:

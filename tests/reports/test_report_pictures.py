@@ -408,7 +408,7 @@ def test_a_style_of_the_users_changes_nothing(tmp_path: Path, monkeypatch: pytes
 
 
 def test_suv_of_the_colour_bar(tmp_path: Path) -> None:
-    from inveonimaging.reports.pictures import suv_per_value
+    from inveonimaging.study.suv import suv_per_value
 
     image = written(tmp_path, PET)
     # weight 24.6 g, dose 7.03 MBq, 30 s before the scan, F-18

@@ -33,9 +33,12 @@ from inveonimaging.errors import OptionError
 from inveonimaging.inveon.hdr.enums import DataType, Orientation
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Mouse, PhantomScan, frames_of, write_scan
+from inveonimaging.physics.quantification import Unit
 from inveonimaging.reports import viewer
 from inveonimaging.reports.contents import contents_of
 from inveonimaging.reports.page import write_report
+from inveonimaging.reports.scales import scale_of
+from inveonimaging.reports.voxel_pass import survey_of
 from inveonimaging.study.image import Image
 from inveonimaging.study.reading import read_study
 from truth import Float, Truth, truth_of
@@ -73,11 +76,11 @@ def image_of(folder: Path, scan: PhantomScan, name: str = "scan.img") -> Image:
     return inveonimaging.read(written(folder, scan, name))
 
 
-def page(path: Path, images: Sequence[Image], **options: int) -> str:
+def page(path: Path, images: Sequence[Image], budget: int = viewer.BUDGET) -> str:
     """Write a page of the fragment alone, which may load nothing from anywhere; return its address."""
     policy = f'<meta http-equiv="Content-Security-Policy" content="{NOTHING_FROM_ELSEWHERE}">'
     head = f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>own</title>{policy}</head><body>'
-    path.write_text(f"{head}{viewer.fragment(images, **options)}</body></html>", "utf-8")
+    path.write_text(f"{head}{viewer.fragment(images, budget)}</body></html>", "utf-8")
     return path.as_uri()
 
 
@@ -249,7 +252,8 @@ def test_the_time_slider_follows_the_time_activity_curve(fused: Screen) -> None:
         truth = float(Mouse().activity(ORGANS["bladder"], time_.start_s, time_.stop_s))
         assert shown[-1] == pytest.approx(truth, rel=1e-5)
         label = fused.all(".viewer-frame-label")[1].text
-        assert label == f"frame {frame + 1} of 4: {time_.start_s:g} to {time_.stop_s:g} s"
+        times = ("0 s to 15 s", "15 s to 1 min 15 s", "1 min 15 s to 11 min 15 s", "11 min 15 s to 41 min 15 s")
+        assert label == f"frame {frame + 1} of 4: {times[frame]}"
     assert shown == sorted(shown)
     assert shown[0] < 0.1 * shown[-1]
     assert not fused.all(".viewer-frame")[0].is_displayed()  # the CT has one frame
@@ -270,9 +274,40 @@ def test_the_fusion_slider_goes_from_ct_to_pet(fused: Screen) -> None:
         counts.append(coloured(fused.picture()))
     fused.slide(opacity, 0.5)
     assert counts[0] < 50
-    assert counts[1] > 5000
-    assert counts[2] > 5000
+    assert counts[1] > 2000  # faint values let the CT shine through
+    assert counts[2] > 2000
     fused.look("planes")
+
+
+def test_bone_is_grey_where_hardly_anything_is_taken_up(fused: Screen) -> None:
+    """The skull has no activity of its own: what shines through is the CT, and no darkened one."""
+    fused.look("axial")
+    fused.go_to((0.0, 2.33, 25.1))  # within the brain
+    bright: dict[float, Float] = {}
+    for opacity in (0.0, 1.0):
+        fused.slide(fused.one(".viewer-opacity"), opacity)
+        bright[opacity] = fused.picture()
+    skull = bright[0.0].min(axis=-1) > 200  # white in the CT alone
+    assert skull.sum() > 500
+    spread = bright[1.0].max(axis=-1) - bright[1.0].min(axis=-1)
+    is_grey = (spread < 40) & (bright[1.0].min(axis=-1) > 150)
+    assert is_grey[skull].mean() > 0.6
+    fused.look("planes")
+
+
+def test_activity_is_shown_as_suv_too(fused: Screen, truths: tuple[Truth, Truth]) -> None:
+    fused.go_to(ORGANS["liver"])
+    per_bqml = 24.6 / (7.03e6 * 2 ** (-30 / 6586.2))  # g over the dose, decayed for the 30 s until the start
+    expected = truths[1].values[-1][nearest(truths[1], ORGANS["liver"])] * per_bqml
+    of_ct, of_pet = (each.text for each in fused.all(".viewer-suv"))
+    assert of_ct == ""
+    assert of_pet.startswith("SUV ")
+    assert float(of_pet.removeprefix("SUV ")) == pytest.approx(expected, rel=1e-3)
+    low, high = (float(str(fused.all(f".viewer-{end}")[1].get_attribute("value"))) for end in ("low", "high"))
+    shown = fused.all(".viewer-suvs")[1].text
+    assert [float(each) for each in shown.removeprefix("SUV ").split(" to ")] == pytest.approx(
+        [low * per_bqml, high * per_bqml], rel=1e-3
+    )
 
 
 def test_the_syringe_lies_on_the_right_of_the_picture(fused: Screen) -> None:
@@ -393,10 +428,26 @@ def test_the_whole_page_has_the_viewer_in_it(screen: Screen, study: Path, truths
     ct, pet = truths
     report = write_report(contents_of(read_study(study), datetime(2026, 1, 1)), study / "report.html", viewer=True)
     screen.open(report.as_uri())
+    windows = [
+        tuple(float(str(each.get_attribute("value"))) for each in screen.all(f".viewer-{end}"))
+        for end in ("low", "high")
+    ]
+    pet_scale = scale_of(Unit.BQML, survey_of(inveonimaging.read(study / "m.pet.img")))
+    assert windows == [(-500, 0), (1000, pytest.approx(pet_scale.high, rel=1e-3))]  # as in the still pictures
+    k, j, i = np.unravel_index(pet.values[-1].argmax(), pet.values[-1].shape)
+    assert np.linalg.norm(np.subtract(screen.place, pet.position(i, j, k))) < 5  # it opens in the bladder
     screen.go_to(ORGANS["tumour"])
     below, top = screen.values
     assert below == ct.values[0][nearest(ct, ORGANS["tumour"])]
     assert top == pytest.approx(pet.values[-1][nearest(pet, ORGANS["tumour"])], rel=ONE_STEP)
+    assert screen.complaints() == []
+
+
+def test_an_assumed_posture_is_in_doubt(screen: Screen, tmp_path: Path) -> None:
+    image = image_of(tmp_path, replace(PET, orientation=Orientation.UNKNOWN, frames=frames_of(60)))
+    screen.open(page(tmp_path / "page.html", [image]))
+    assert letters(screen, "coronal") == ["F?", "H?", "L?", "R?"]
+    assert screen.one(".viewer-note").text == "posture assumed: feet first, supine"
     assert screen.complaints() == []
 
 
@@ -414,8 +465,8 @@ def test_names_are_text(screen: Screen, study: Path) -> None:
 @pytest.mark.parametrize(
     ("scan", "label"),
     [
-        (replace(PET, frames=frames_of(600), gates=3), "frame 3 of 3: gate 2, 0 to 600 s"),
-        (replace(PET, shape=(9, 8, 1), frames=frames_of(60, 60)), "frame 2 of 2: 60 to 120 s"),
+        (replace(PET, frames=frames_of(600), gates=3), "frame 3 of 3: gate 2, 0 s to 10 min"),
+        (replace(PET, shape=(9, 8, 1), frames=frames_of(60, 60)), "frame 2 of 2: 1 min to 2 min"),
         (replace(SPECT_SCAN, shape=(16, 16, 16), spacing_mm=(2, 2, 2)), ""),
         (replace(PET, mu_map=True, frames=frames_of(60)), ""),
     ],

@@ -35,6 +35,9 @@ from inveonimaging.units import plain
 from inveonimaging.version import __version__
 
 _LONGEST = 1000
+_UNIT_NEXT = re.compile(
+    r"(?<=\d) (?=[\d\N{MULTIPLICATION SIGN}a-zA-Z%])|(?<=\N{MULTIPLICATION SIGN}) "
+)  # 24.6 g, 0.25 x 0.25
 _SCRIPT = re.compile(r'<script(?: type="module")?>(.*?)</script>', re.DOTALL)
 
 
@@ -120,9 +123,11 @@ def html_of(contents: Contents, drawings: Iterable[Drawn] | None = None, *, view
     """Return the page as text; arguments and errors as `write_report`."""
     pictures = {each.series.number: each for each in (drawn(contents) if drawings is None else drawings)}
     style, script = own("page.css"), own("page.js")
-    volumes = fragment(contents.images) if viewer else ""
+    surveys = {n: pictures[each.number].survey for n, each in enumerate(contents.series) if each.number in pictures}
+    volumes = fragment(contents.images, surveys=surveys) if viewer else ""
     environment = templates()
     environment.filters["base64"] = lambda data: base64.b64encode(data).decode("ascii")
+    environment.filters["unbroken"] = lambda value: _UNIT_NEXT.sub("\N{NO-BREAK SPACE}", str(value))
     environment.filters["number"] = lambda value, digits=6: "" if value is None else plain(value, digits)
     return environment.from_string(own("page.html")).render(
         _content(contents, pictures),
@@ -137,6 +142,11 @@ def html_of(contents: Contents, drawings: Iterable[Drawn] | None = None, *, view
 def _content(contents: Contents, drawings: Mapping[int, Drawn]) -> dict[str, Any]:
     study = contents.study
     headers = {image.pair: image for image in contents.images}
+    numbers = {
+        str(path): each.number
+        for each in reversed(study.series)
+        for path in (each.image.pair.header, each.image.pair.data)
+    }
     name = study.animal.id or study.animal.name or contents.source.name or str(contents.source)
     description = next((each.image.header.study for each in study.series if each.image.header.study), "")
     return {
@@ -145,7 +155,7 @@ def _content(contents: Contents, drawings: Mapping[int, Drawn]) -> dict[str, Any
         "animal": facts.animal_facts(study.animal, study.weights_kg),
         "series": [_series(contents, each, drawings.get(each.number)) for each in study.series],
         "errors": [printable(error, _LONGEST) for error in contents.errors],
-        "findings": [_finding(each) for each in contents.findings],
+        "findings": [_finding(each, numbers) for each in contents.findings],
         "headers": [
             (printable(pair.header.name, _LONGEST), list(facts.header_rows(image))) for pair, image in headers.items()
         ],
@@ -179,7 +189,7 @@ def _series(contents: Contents, series: Series, drawing: Drawn | None) -> dict[s
     }
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _finding(finding: Finding, numbers: Mapping[str, int]) -> dict[str, Any]:
     known = remedies().get(finding.code)
     place = printable(Path(finding.path).name, _LONGEST) if finding.path else ""
     line = f"line {finding.line}" if finding.line else ""
@@ -188,6 +198,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "code": finding.code,
         "message": printable(finding.message, _LONGEST),
         "where": " ".join(filter(None, (place, line))),
+        "series": numbers.get(finding.path or ""),
         "remedy": known.advice if known else "",
     }
 

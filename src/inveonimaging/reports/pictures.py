@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from inveonimaging.errors import InputError
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.modality import is_mu_map
 from inveonimaging.physics.geometry import Grid
@@ -26,7 +25,7 @@ from inveonimaging.reports.voxel_pass import Cut, VoxelSurvey, is_gated, span_s,
 from inveonimaging.storage.whole_files import file_name, write_all
 from inveonimaging.study.image import Image
 from inveonimaging.study.reading import Series
-from inveonimaging.study.suv import suv_factor
+from inveonimaging.study.suv import suv_per_value
 from inveonimaging.units import duration
 
 MOST_SERIES = 40  # of which pictures are drawn
@@ -101,14 +100,6 @@ def _nearest(grid: Grid, plane: Plane, at_mm: float) -> int:
 
 def _may_lie_on_ct(series: Series) -> bool:
     return series.image.modality is not Modality.CT and not is_mu_map(series.image.header)
-
-
-def suv_per_value(image: Image) -> float | None:
-    """Return the SUV of 1 Bq/mL, None if the header does not give what it takes."""
-    try:
-        return suv_factor(image)
-    except InputError:
-        return None
 
 
 def _planes(image: Image, survey: VoxelSurvey) -> Iterator[Picture]:

@@ -50,7 +50,8 @@ function marksOf(niivue, slice, index) {
   const [x, y, w, h] = [left, top, width, height].map((pixels) => pixels / dpr);
   const sides = [[x + w - 10, y + h / 2, letter(rightwards)], [x + 10, y + h / 2, letter(rightwards.map((mm) => -mm))],
     [x + w / 2, y + 12, letter(downwards.map((mm) => -mm))], [x + w / 2, y + h - 12, letter(downwards)]];
-  const letters = sides.map(([across, down, text]) => mark("viewer-letter", across, down, { textContent: text }));
+  const doubt = layers.some(({ volume }) => volume && volume.assumed) ? "?" : "";
+  const letters = sides.map(([across, down, text]) => mark("viewer-letter", across, down, { textContent: text + doubt }));
   return [...letters, scaleBar(x + 14, y + h - 14, w, Math.hypot(...rightwards) / (0.4 * w))];
 }
 
@@ -135,7 +136,8 @@ function showPlace(niivue) {
 
 function showValue(layer, niivue, lps) {
   const output = layer.element.querySelector(".viewer-value");
-  const { shown } = layer;
+  const { shown, volume } = layer;
+  layer.suv.textContent = "";
   if (!shown) {
     output.textContent = "";
     delete output.dataset.value;
@@ -146,7 +148,8 @@ function showValue(layer, niivue, lps) {
   const inside = voxel.every((each, n) => each >= 0 && each < sizes[n]);
   const value = inside ? shown.getValue(...voxel, shown.frame4D) : NaN;
   output.dataset.value = String(value);
-  output.textContent = inside ? `${number(value)} ${layer.volume.unit}` : "outside";
+  output.textContent = inside ? `${number(value)} ${volume.unit}` : "outside";
+  if (inside && volume.suv) layer.suv.textContent = `SUV ${number(value * volume.suv)}`;
 }
 
 // One layer's controls.
@@ -158,20 +161,22 @@ function layerOf(title, optional) {
   const colours = made("select", { className: "viewer-colours", ariaLabel: `${title}: colours` });
   for (const name of ["gray", "inferno", "hot", "viridis", "jet"]) colours.append(made("option", { textContent: name }));
   const value = made("output", { className: "viewer-value" });
+  const suv = made("output", { className: "viewer-suv" });
   const low = made("input", { type: "number", step: "any", className: "viewer-low" });
   const high = made("input", { type: "number", step: "any", className: "viewer-high" });
   const unit = made("span");
+  const suvs = made("span", { className: "viewer-suvs" });
   const strip = made("span", { className: "viewer-strip" });
   const frame = made("input", { type: "range", min: "0", step: "1", className: "viewer-frame", ariaLabel: `${title}: frame` });
   const label = made("span", { className: "viewer-frame-label" });
   const frames = made("div", { className: "viewer-line" }, frame, label);
   const note = made("span", { className: "viewer-note" });
   const window = made("div", { className: "viewer-line" },
-    made("label", {}, "from", low), strip, made("label", {}, "to", high, unit), made("label", {}, "colours", colours));
+    made("label", {}, "from", low), strip, made("label", {}, "to", high, unit), suvs, made("label", {}, "colours", colours));
   const element = made("div", { className: "viewer-layer" }, made("strong", { textContent: title }),
-    made("div", { className: "viewer-line" }, select, value, note), frames, window);
+    made("div", { className: "viewer-line" }, select, value, suv, note), frames, window);
   find("layers").append(element);
-  return { element, select, colours, low, high, unit, strip, frame, label, frames, window, note, volume: null, shown: null };
+  return { element, select, colours, low, high, unit, suv, suvs, strip, frame, label, frames, window, note, volume: null, shown: null };
 }
 
 // The colours from the lowest to the highest value, as NiiVue's own table has them.
@@ -179,6 +184,26 @@ function showColours(layer, niivue) {
   const table = niivue.colormap(layer.volume.colormap);
   const stops = [0, 32, 64, 96, 128, 160, 192, 224, 255].map((n) => `rgb(${Array.from(table.slice(4 * n, 4 * n + 3)).join()})`);
   layer.strip.style.background = `linear-gradient(to right, ${stops.join()})`;
+}
+
+// What is on top lets faint values shine through, about as in the still pictures: NiiVue makes opacity (value / knee)^2
+// below a knee, if the colours begin at 0. Else it is as opaque as the slider says.
+const KNEE = 0.42;  // of the window's end
+const FROM_LOW = 0;  // niivue.COLORMAP_TYPE
+const FROM_ZERO_TRANSLUCENT = 2;
+
+function applyWindow(layer) {
+  const [low, high] = layer.volume.shown;
+  const isClear = layer === layers[1] && low === 0;
+  layer.applied = [isClear ? KNEE * high : low, high];
+  layer.shown.colormapType = isClear ? FROM_ZERO_TRANSLUCENT : FROM_LOW;
+  [layer.shown.cal_min, layer.shown.cal_max] = layer.applied;
+}
+
+function showWindow(layer) {
+  const { shown, suv } = layer.volume;
+  [layer.low.value, layer.high.value] = shown.map((each) => String(Number(each.toPrecision(4))));
+  layer.suvs.textContent = suv ? `SUV ${shown.map((each) => number(each * suv)).join(" to ")}` : "";
 }
 
 function describe(layer, niivue) {
@@ -190,7 +215,7 @@ function describe(layer, niivue) {
   layer.frames.hidden = volume.frames.length < 2;
   layer.frame.max = String(volume.frames.length - 1);
   layer.frame.value = String(volume.frame);
-  [layer.low.value, layer.high.value] = volume.shown.map((each) => String(Number(each.toPrecision(4))));
+  showWindow(layer);
   layer.colours.value = volume.colormap;
   showColours(layer, niivue);
   nameFrame(layer);
@@ -212,6 +237,7 @@ async function draw(niivue) {
   while (niivue.volumes.length) niivue.removeVolume(niivue.volumes[niivue.volumes.length - 1]);
   for (const layer of layers) {
     layer.shown = layer.volume ? await loaded(niivue, layer) : null;
+    if (layer.shown) applyWindow(layer);
     describe(layer, niivue);
   }
   const fused = Boolean(layers[1].volume);
@@ -289,7 +315,8 @@ function listenTo(layer, niivue) {
       const window = [Number(layer.low.value), Number(layer.high.value)];
       if (!(window[0] < window[1])) return;
       layer.volume.shown = window;
-      [layer.shown.cal_min, layer.shown.cal_max] = window;
+      showWindow(layer);
+      applyWindow(layer);
       niivue.updateGLVolume();
     });
   }
@@ -297,8 +324,10 @@ function listenTo(layer, niivue) {
 
 function readWindow(layer) {
   if (!layer.shown) return;
-  layer.volume.shown = [layer.shown.cal_min, layer.shown.cal_max];
-  [layer.low.value, layer.high.value] = layer.volume.shown.map((each) => String(Number(each.toPrecision(4))));
+  const window = [layer.shown.cal_min, layer.shown.cal_max];
+  if (window.every((end, n) => end === layer.applied[n])) return;
+  layer.volume.shown = window;
+  showWindow(layer);
 }
 
 function failed(error) {
@@ -341,6 +370,8 @@ async function start() {
   layers[1].select.value = anatomy >= 0 && emission >= 0 ? String(emission) : "";
   listen(niivue);
   await draw(niivue);
+  const start = layers.map(({ volume }) => volume && volume.at).filter(Boolean).pop();  // of what is on top
+  if (start) goTo(niivue, start);
   find("message").hidden = true;
   root.niivue = niivue;
   root.dataset.ready = "yes";

@@ -14,8 +14,9 @@ import base64
 import importlib.resources
 import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,8 +27,14 @@ from inveonimaging.extras import refuse_without_extra
 from inveonimaging.inveon.hdr import Frame
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.modality import is_mu_map
+from inveonimaging.physics.geometry import ASSUMED
 from inveonimaging.physics.quantification import Unit
+from inveonimaging.reports.planes import Plane
+from inveonimaging.reports.scales import scale_of
+from inveonimaging.reports.voxel_pass import VoxelSurvey
 from inveonimaging.study.image import Image
+from inveonimaging.study.suv import suv_per_value
+from inveonimaging.units import duration
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -41,23 +48,26 @@ _LONGEST_NAME = 80
 _PAST_THE_REST = 99.8  # percentile of a frame that the scale ends at: a full bladder or syringe does not dim the animal
 _SAMPLES = 2_000_000
 _HU_SHOWN = (-500.0, 800.0)
+_NONE: Mapping[int, VoxelSurvey] = MappingProxyType({})
 
 Floats = npt.NDArray[np.float64]
 
 
-def fragment(images: Sequence[Image], budget: int = BUDGET) -> str:
+def fragment(images: Sequence[Image], budget: int = BUDGET, surveys: Mapping[int, VoxelSurvey] = _NONE) -> str:
     """Return markup, style, voxels and scripts of a viewer of images: one piece of HTML, which needs nothing else.
 
     Args:
         images: what can be shown, in the order in which it is offered; all in the same patient's space.
         budget: bytes of voxels, before packing.
+        surveys: of images, by their place in that order: the viewer opens with the still pictures' window and place.
 
     Raises:
         OptionError: nibabel, which writes the volumes' headers, is not installed.
         DataError: a data file cannot be read any more.
     """
     refuse_without_extra("--viewer", "viewer", {"nibabel": "nibabel"})
-    packed = [_packed(volume) for volume in _fitted([Volume(image) for image in images], budget)]
+    volumes = _fitted([Volume(image) for image in images], budget)
+    packed = [_packed(volume, surveys.get(number)) for number, volume in enumerate(volumes)]
     page = templates().from_string(own("viewer.html"))
     return page.render(
         style=own("viewer.css"),
@@ -157,7 +167,7 @@ def _fitted(volumes: list[Volume], budget: int) -> list[Volume]:
 # Voxels.
 
 
-def _packed(volume: Volume) -> tuple[dict[str, Any], str]:
+def _packed(volume: Volume, survey: VoxelSurvey | None) -> tuple[dict[str, Any], str]:
     """Return what describes a volume, and its voxels, frame after frame, x fastest, as gzip in base64."""
     factors: list[float] = []
     brightest: list[float] = []
@@ -171,7 +181,8 @@ def _packed(volume: Volume) -> tuple[dict[str, Any], str]:
             yield voxels.tobytes()
 
     packed = _gzip_base64(frames())
-    return _description(volume, factors, max(brightest)), packed
+    described = _description(volume, factors, max(brightest))
+    return (described | _as_in_stills(volume.image, survey) if survey else described), packed
 
 
 def _frame(volume: Volume, index: int) -> tuple[npt.NDArray[Any], float]:
@@ -241,9 +252,19 @@ def _description(volume: Volume, factors: list[float], bright: float) -> dict[st
         "nifti": base64.b64encode(nifti_header(volume)).decode("ascii"),
         "frames": [_frame_label(image, index) for index in range(len(image.frames))],
         "notes": _notes(volume),
+        "suv": suv_per_value(image),
+        "assumed": not image.grid.orientation,
+        "at": None,
         "colormap": "gray" if is_ct else "inferno",
         "shown": [low, high],
     }
+
+
+def _as_in_stills(image: Image, survey: VoxelSurvey) -> dict[str, Any]:
+    """Return the window of the still pictures, and where their planes meet, LPS mm."""
+    scale = scale_of(image.scaling.unit, survey)
+    meeting = [survey.planes[plane].at_mm for plane in (Plane.SAGITTAL, Plane.CORONAL, Plane.AXIAL)]
+    return {"shown": [scale.low, scale.high], "at": meeting}
 
 
 def _frame_label(image: Image, index: int) -> str:
@@ -254,12 +275,12 @@ def _frame_label(image: Image, index: int) -> str:
         if getattr(frame, key) is not None and len({getattr(each, key) for each in image.frames}) > 1
     ]
     if frame.start_s is not None and frame.duration_s is not None:
-        words.append(f"{frame.start_s:g} to {frame.start_s + frame.duration_s:g} s")
+        words.append(f"{duration(frame.start_s)} to {duration(frame.start_s + frame.duration_s)}")
     return ", ".join(words)
 
 
 def _notes(volume: Volume) -> list[str]:
-    notes = []
+    notes = [] if volume.image.grid.orientation else [f"posture assumed: {ASSUMED.label}"]
     if volume.reduced > 1:
         blocks = " x ".join(map(str, volume.steps))
         notes.append(f"reduced for viewing: each voxel is the mean of {blocks} voxels")

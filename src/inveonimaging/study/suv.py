@@ -59,6 +59,14 @@ def suv_factor(image: Image) -> float:
     return factor
 
 
+def suv_per_value(image: Image) -> float | None:
+    """Return the SUVbw of 1 Bq/mL, None if the header does not give what it takes."""
+    try:
+        return suv_factor(image)
+    except InputError:
+        return None
+
+
 def half_lives(header: Header) -> float:
     """Return how many half-lives lie between injection and start of the scan; both and the half-life are known."""
     start, injected, half_life = header.acquisition.started_at, header.tracer.injected_at, header.tracer.half_life_s
