@@ -282,7 +282,8 @@ def test_who_is_killed_between_two_renames_is_undone(tmp_path: Path, is_over: bo
     older = older / "out"
     (older / "notes.txt").write_text("precious")
     steps = 1 + (3 + 1 if is_over else 0) + 3 + 1  # the journal, old names, new names, the journal
-    names = [str(n) for n in range(steps + 1)] + [f"{n}-{m}" for n in range(2, steps) for m in range(0, n + 1, 2)]
+    undone = range(2, steps if is_over else steps - 1)  # after the last rename, who does not replace is refused
+    names = [str(n) for n in range(steps + 1)] + [f"{n}-{m}" for n in undone for m in range(0, n + 1, 2)]
     convert(study, tmp_path / "reference")
     new, old = parts(tmp_path / "reference"), parts(older) if is_over else {}
     targets = [tmp_path / "targets" / name for name in names]
@@ -653,7 +654,7 @@ def test_what_is_no_file_is_refused_without_waiting(
         with in_time():
             done = inveon("convert", source, out)
         line = assert_one_line_error(done.exit_code, done.stdout, done.stderr)
-        assert line == f"error: {study / name}: is not a regular file\n"
+        assert line.startswith(f"error: {study / name}: is not a regular file")
         assert not out.parent.exists()
 
 
