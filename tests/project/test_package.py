@@ -97,7 +97,7 @@ def test_the_viewer_brings_one_package_and_reports_none(metadata: Message) -> No
     names = {extra: [each for each in required if f"extra == '{extra}'" in each] for extra in ("report", "viewer")}
     assert names == {"report": [], "viewer": ["nibabel>=5.2; extra == 'viewer'"]}
     base = {re.split(r"[<>=]", each)[0] for each in required if "extra ==" not in each}
-    assert base == {"filelock", "jinja2", "matplotlib", "numpy", "pydicom", "typer"}
+    assert base == {"filelock", "jinja2", "matplotlib", "numpy", "pydicom", "tomli", "typer"}
 
 
 def test_the_long_description_leads_to_nothing_that_an_index_does_not_have(metadata: Message) -> None:

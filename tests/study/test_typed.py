@@ -138,7 +138,7 @@ def test_dicom_and_manifest_hold_what_was_typed_and_verify_agrees(bare: Path, tm
     again = inveon("verify", bare, tmp_path / "out", "--sex", "M")
     assert again.exit_code == 0, again.stdout
     other = inveon("verify", bare, tmp_path / "out", "--sex", "M", "--weight", "31g")
-    assert "[weight]" in other.stdout
+    assert "[weight]" in other.output
 
 
 def test_a_manifest_that_was_edited_gives_nothing_that_makes_no_sense(bare: Path, tmp_path: Path) -> None:

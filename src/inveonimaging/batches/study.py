@@ -16,7 +16,12 @@ from inveonimaging.inveon.pairs import Pair
 
 SCHEMA = 1
 _HIDDEN = ("scan_time", "injected_at", "sheet")  # true dates; whose sheet it is
-_NOT_ASKED = {"overwrite", "manifest", "recursive"}  # of a batch they are always the same, or change nothing
+_NOT_ASKED = {
+    "overwrite",
+    "manifest",
+    "recursive",
+    "settings",
+}  # of a batch they are always the same, or change nothing
 
 
 class Check(str, Enum):

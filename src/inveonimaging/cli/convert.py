@@ -12,8 +12,8 @@ from inveonimaging.cli.messages import say_findings, shown
 from inveonimaging.cli.options import Asked, takes_conversion_options
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.cli.report import refuse_reports, write_reports
+from inveonimaging.cli.send import address_of, refuse_target, send_converted, show_sent
 from inveonimaging.cli.send import document as sent_document
-from inveonimaging.cli.send import refuse_target, send_converted, show_sent
 from inveonimaging.cli.usage import swapped
 from inveonimaging.cli.verify import document, refuse_differences, show_studies, verify_converted
 from inveonimaging.units import counted
@@ -37,6 +37,7 @@ Examples:
 
 @takes_conversion_options
 def convert(
+    ctx: typer.Context,
     source: Annotated[
         Path, typer.Argument(metavar="INPUT", help="A folder of Inveon files, or one .img or .hdr file.")
     ],
@@ -62,6 +63,7 @@ def convert(
     """Convert Inveon files to DICOM: a folder becomes a study, each pair of files a series."""
     with one_line_errors(as_json=as_json), swapped("convert", source, output):
         options = replace(asked(), recursive=recursive, overwrite=overwrite, manifest=manifest)
+        send = send and address_of(send, no_config=bool(ctx.params.get("no_config")))
         run(source, output, options, report=report, verify=verify, send=send, dry_run=dry_run, as_json=as_json)
 
 

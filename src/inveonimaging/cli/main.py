@@ -11,6 +11,7 @@ import typer
 from inveonimaging.cli import (
     batch,
     check,
+    config,
     convert,
     demo,
     explain,
@@ -51,6 +52,7 @@ _add(report.report, "Make a page of pictures of Inveon files.", report.EXAMPLES)
 _add(verify.verify, "Compare DICOM with the Inveon files it was made from.", verify.EXAMPLES)
 _add(xnat.xnat, "Convert a scan or session of an XNAT archive.", xnat.EXAMPLES)
 _add(send.send, "Send DICOM to a PACS or a DICOMweb service.", send.EXAMPLES)
+_add(config.config, "Show settings and where they come from.", config.EXAMPLES)
 _add(demo.demo, "Write a phantom study, and convert it.", demo.EXAMPLES)
 _add(remove.remove, "Take a conversion back.", remove.EXAMPLES)
 _add(help_.show, "Show the help of a command.", help_.EXAMPLES, "help")

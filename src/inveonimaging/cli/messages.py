@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from inveonimaging.errors import InveonError, OptionError, printable
@@ -49,6 +49,13 @@ def say_findings(findings: Iterable[Finding]) -> None:
     """Print findings, each problem once, with the code that `inveon explain` takes."""
     for finding in in_few_lines(findings):
         say(finding.severity.label, finding, finding.code)
+
+
+def say_settings(taken: Mapping[str, tuple[str, str]]) -> None:
+    """Say which settings count, by their names: the value of each, and its file."""
+    for path in dict.fromkeys(path for _, path in taken.values()):
+        values = ", ".join(f"{name} {value}" for name, (value, own) in taken.items() if own == path)
+        say("note", f"settings of {path}: {values} (--no-config goes without)")
 
 
 def prepare() -> None:

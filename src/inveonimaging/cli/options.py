@@ -25,22 +25,59 @@ AskedCorrections = Callable[[], "Corrections"]
 """Makes the corrections from what was typed; OptionError for what makes no sense."""
 
 
-def _takes(name: str, make: Callable[..., Any], command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command all options of `make`, in the place of its argument of this name."""
+_PLACES = ("source", "path", "root")
+_NO_CONFIG = Parameter(
+    "no_config",
+    Parameter.KEYWORD_ONLY,
+    default=False,
+    annotation=Annotated[bool, typer.Option("--no-config", help="Take no settings of inveon.toml.")],
+)
+
+
+def _takes(
+    name: str, make: Callable[..., Any], command: Callable[..., Any], *, settings: bool = False
+) -> Callable[..., Any]:
+    """Give a command all options of `make`, in the place of its argument of this name.
+
+    With `settings`, what nobody typed is taken from `inveon.toml`, unless `--no-config` is.
+    """
     types = {"Options": object, "Corrections": object, "Asked": object, "AskedCorrections": object}
-    shared = inspect.signature(make, eval_str=True, locals=types).parameters
+    shared = dict(inspect.signature(make, eval_str=True, locals=types).parameters)
     own = inspect.signature(command, eval_str=True, locals=types).parameters
 
     @functools.wraps(command)
     def with_options(**given: Any) -> Any:
         options = {each: given.pop(each) for each in shared}
-        return command(**given, **{name: functools.partial(make, **options)})
+        if not settings or given.pop("no_config"):
+            return command(**given, **{name: functools.partial(make, **options)})
+        place = next(given[each] for each in _PLACES if each in given)
+        return command(**given, **{name: functools.partial(_with_settings, make, options, place)})
 
-    taken = [each for key, one in own.items() for each in (shared.values() if key == name else (one,))]
+    more = (*shared.values(), _NO_CONFIG) if settings else shared.values()
+    taken = [each for key, one in own.items() for each in (more if key == name else (one,))]
     signature = inspect.Signature([each.replace(kind=Parameter.KEYWORD_ONLY) for each in taken])
     with_options.__signature__ = signature  # type: ignore[attr-defined]
     with_options.__annotations__ = {each.name: each.annotation for each in taken}
     return with_options
+
+
+def _with_settings(make: Callable[..., Any], options: dict[str, Any], place: Path) -> Any:
+    """Make what was asked for, with what `inveon.toml` says where nothing was typed; a note says so.
+
+    Raises:
+        OptionError: what makes no sense, in the file, too.
+    """
+    from dataclasses import replace
+
+    from inveonimaging.cli.messages import say_settings
+    from inveonimaging.cli.settings import settings_for
+
+    filled, taken = settings_for(place).filled(options)
+    made = make(**filled)
+    say_settings({name: (value.text, str(value.path)) for name, value in taken.items()})
+    if not taken or not hasattr(made, "settings"):
+        return made
+    return replace(made, settings={name: value.origin for name, value in taken.items()})
 
 
 def corrections_of(
@@ -136,10 +173,15 @@ def corrections_of(
 
 def takes_corrections(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command all options of `corrections_of`, in the place of its argument `corrections`."""
+    return _takes("corrections", corrections_of, command, settings=True)
+
+
+def takes_typed_corrections(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the same, without settings of `inveon.toml`."""
     return _takes("corrections", corrections_of, command)
 
 
-@takes_corrections
+@takes_typed_corrections
 def conversion_options(
     *,
     corrections: AskedCorrections,
@@ -170,9 +212,13 @@ def conversion_options(
     code_table: Annotated[
         Path | None, typer.Option("--code-table", "-C", help="JSON file with codes for isotopes.")
     ] = None,
-    ct_prefix: Annotated[str, typer.Option("--ct-prefix", "-c", help="Start of CT file names.")] = "CT-",
-    pet_prefix: Annotated[str, typer.Option("--pet-prefix", "-p", help="Start of PET file names.")] = "PET-",
-    nm_prefix: Annotated[str, typer.Option(help="Start of SPECT file names.")] = "NM-",
+    ct_prefix: Annotated[
+        str | None, typer.Option("--ct-prefix", "-c", help="Start of CT file names, instead of CT-.")
+    ] = None,
+    pet_prefix: Annotated[
+        str | None, typer.Option("--pet-prefix", "-p", help="Start of PET file names, instead of PET-.")
+    ] = None,
+    nm_prefix: Annotated[str | None, typer.Option(help="Start of SPECT file names, instead of NM-.")] = None,
     xnat_route: Annotated[
         str | None, typer.Option(metavar="P/S/L", help="Project, subject and session that XNAT files it in.")
     ] = None,
@@ -199,7 +245,7 @@ def conversion_options(
         OptionError: what makes no sense.
     """
     from inveonimaging.conversion.instance_layout import object_size
-    from inveonimaging.conversion.options import Options
+    from inveonimaging.conversion.options import PREFIXES, Options
     from inveonimaging.redaction.request import request_of
 
     return Options(
@@ -213,7 +259,10 @@ def conversion_options(
         deidentify=request_of(deidentify, dates, shift_days, key_file),
         rescale=rescale,
         uids=uids,
-        prefixes={"CT": ct_prefix, "PET": pet_prefix, "SPECT": nm_prefix},
+        prefixes={
+            modality: own if typed is None else typed
+            for (modality, own), typed in zip(PREFIXES.items(), (ct_prefix, pet_prefix, nm_prefix), strict=True)
+        },
         codes=code_table,
         refuse_strays=strict,
         ignored_suffixes=ignore or (),
@@ -224,4 +273,4 @@ def conversion_options(
 
 def takes_conversion_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command all options of `conversion_options`, in the place of its argument `asked`."""
-    return _takes("asked", conversion_options, command)
+    return _takes("asked", conversion_options, command, settings=True)

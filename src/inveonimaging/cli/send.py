@@ -31,7 +31,9 @@ def send(
     paths: Annotated[list[Path], typer.Argument(metavar="DICOM...", help="Files, or folders with DICOM at any depth.")],
     target: Annotated[
         str,
-        typer.Argument(metavar="TARGET", help="dicom://CALLING@CALLED:host:port or https://host/dicom-web."),
+        typer.Argument(
+            metavar="TARGET", help="dicom://CALLING@CALLED:host:port, https://host/dicom-web, or a name in inveon.toml."
+        ),
     ],
     resume: Annotated[
         Path | None,
@@ -64,6 +66,7 @@ def send(
     plain_credentials: Annotated[
         bool, typer.Option("--plain-credentials", help="Send credentials unencrypted, to http:// of another computer.")
     ] = False,
+    no_config: Annotated[bool, typer.Option("--no-config", help="Take no settings of inveon.toml.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Show what would be sent; connect to nothing.")
     ] = False,
@@ -90,7 +93,7 @@ def send(
             timeout_s=timeout,
             plain_credentials=plain_credentials,
         )
-        planned = plan_sending(paths, target, options)
+        planned = plan_sending(paths, address_of(target, no_config=no_config), options)
         if dry_run:
             _show_plan(planned, as_json=as_json)
             return
@@ -98,6 +101,13 @@ def send(
         if as_json:
             print_json(document(result))
         show_sent(result, as_json=as_json)
+
+
+def address_of(target: str, *, no_config: bool) -> str:
+    """Return the address of a target, which may be a name of the settings; OptionError."""
+    from inveonimaging.cli.settings import Settings, settings_for
+
+    return (Settings() if no_config else settings_for(None)).target(target)
 
 
 def refuse_target(target: str, options: SendOptions | None = None) -> None:

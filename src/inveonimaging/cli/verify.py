@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inveonimaging.cli.messages import say, shown
-from inveonimaging.cli.options import AskedCorrections, takes_corrections
+from inveonimaging.cli.options import AskedCorrections, takes_typed_corrections
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.cli.usage import swapped
 from inveonimaging.errors import printable
@@ -34,7 +34,7 @@ _NAMES_SHOWN = 2
 _STYLES = {"same": "green", "differs": "bold red", "not stated": "yellow"}
 
 
-@takes_corrections
+@takes_typed_corrections
 def verify(
     source: Annotated[
         Path, typer.Argument(metavar="SOURCE", help="A folder of Inveon files, or one .img or .hdr file.")

@@ -35,6 +35,7 @@ _NOT_OF_THE_CONTENT = {
     "subject",
     "sheet",
     "codes",
+    "settings",
 }
 
 
@@ -50,6 +51,7 @@ def manifest_of(study: StudyPlan, named: StudyNames, series: Sequence[SeriesJob]
         "study_instance_uid": named.study.uid,
         "frames_of_reference": sorted({named.frame_of_reference_uid(each.planned) for each in series}),
         "options": _options(options),
+        "settings": options.settings,
         "sources": _sources(study, series),
         "subjects": _sheet(options),
         "values": {name: str(origin) for name, origin in sorted(study_origins(study, options).items())},

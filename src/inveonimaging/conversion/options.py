@@ -107,6 +107,15 @@ def _codes(name: str, value: Any) -> CodeTable:
     return CodeTable() if value is None else _read_codes(name, value)
 
 
+def _settings(name: str, value: Any) -> dict[str, str]:
+    """Read a mapping of texts; None is an empty one."""
+    if value is None:
+        return {}
+    if isinstance(value, Mapping) and all(isinstance(each, str) for pair in value.items() for each in pair):
+        return dict(value)
+    raise refused(name, value, "a mapping of texts, as {'posture': 'inveon.toml'}")
+
+
 def _deidentify(name: str, value: Any) -> Deidentify | None:
     """Read what is asked for; True is what `--deidentify` alone asks for, False and None are nothing."""
     if value is None or isinstance(value, Deidentify):
@@ -153,6 +162,7 @@ class Options(Corrections):
             Value. VTK, MRtrix, MINC and (X)MedCon cannot read files with them.
         specified: word Series Description and the scanner's name as the published specification does, as the published
             commands do.
+        settings: which options came from a file of settings, and from whose, for the manifest.
     """
 
     form: Given[Form | str, Form] = Given(choice(Form), Form.CLASSIC)
@@ -175,6 +185,7 @@ class Options(Corrections):
     fail_on_warnings: Given[bool, bool] = Given(switch, False)
     unlimited_text: Given[bool, bool] = Given(switch, False)
     specified: Given[bool, bool] = Given(switch, False)
+    settings: Given[Mapping[str, str] | None, dict[str, str]] = Given(_settings, None)
 
     def __getstate__(self) -> dict[str, object]:
         """Return what another process needs to have the same options."""
