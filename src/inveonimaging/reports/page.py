@@ -16,6 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup, escape
+
 from inveonimaging.conversion.job import StudyResult
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import StudyPlan
@@ -34,10 +36,11 @@ from inveonimaging.study.reading import Series
 from inveonimaging.units import plain
 from inveonimaging.version import __version__
 
-_LONGEST = 1000
+_LONGEST, _SHORT = 1000, 40
 _UNIT_NEXT = re.compile(
     r"(?<=\d) (?=[\d\N{MULTIPLICATION SIGN}a-zA-Z%])|(?<=\N{MULTIPLICATION SIGN}) "
 )  # 24.6 g, 0.25 x 0.25
+_DATE = re.compile(r"\b\d{4}-\d\d-\d\d\b", re.ASCII)
 _SCRIPT = re.compile(r'<script(?: type="module")?>(.*?)</script>', re.DOTALL)
 
 
@@ -127,7 +130,7 @@ def html_of(contents: Contents, drawings: Iterable[Drawn] | None = None, *, view
     volumes = fragment(contents.images, surveys=surveys) if viewer else ""
     environment = templates()
     environment.filters["base64"] = lambda data: base64.b64encode(data).decode("ascii")
-    environment.filters["unbroken"] = lambda value: _UNIT_NEXT.sub("\N{NO-BREAK SPACE}", str(value))
+    environment.filters["unbroken"] = _unbroken
     environment.filters["number"] = lambda value, digits=6: "" if value is None else plain(value, digits)
     return environment.from_string(own("page.html")).render(
         _content(contents, pictures),
@@ -191,7 +194,7 @@ def _series(contents: Contents, series: Series, drawing: Drawn | None) -> dict[s
 
 def _finding(finding: Finding, numbers: Mapping[str, int]) -> dict[str, Any]:
     known = remedies().get(finding.code)
-    place = printable(Path(finding.path).name, _LONGEST) if finding.path else ""
+    place = printable(Path(finding.path).name, _SHORT) if finding.path else ""
     line = f"line {finding.line}" if finding.line else ""
     return {
         "severity": finding.severity.label,
@@ -201,6 +204,12 @@ def _finding(finding: Finding, numbers: Mapping[str, int]) -> dict[str, Any]:
         "series": numbers.get(finding.path or ""),
         "remedy": known.advice if known else "",
     }
+
+
+def _unbroken(value: object) -> Markup:
+    """Return a text as markup in which lines end neither within a number and its unit, nor within a date."""
+    text = _UNIT_NEXT.sub("\N{NO-BREAK SPACE}", str(value))
+    return Markup(_DATE.sub(r'<span class="whole">\g<0></span>', str(escape(text))))  # noqa: S704 - escaped before
 
 
 def _hash(text: str) -> str:
