@@ -222,10 +222,12 @@ def _read(path: Path, whose: str) -> Settings:
         raise OptionError("the settings are no UTF-8", path=path) from error
     except (ValueError, RecursionError) as error:
         line = re.search(r"\(at line (\d+)", str(error))
-        message = "the settings are no TOML"
-        raise OptionError(
-            message, path=path, line=int(line[1]) if line else None, expected='lines as posture = "HFP"'
-        ) from error
+        number = int(line[1]) if line else None
+        hint = (
+            "write paths with /, and not with a backslash" if number and "\\" in text.split("\n")[number - 1] else None
+        )
+        message, expected = "the settings are no TOML", 'lines as posture = "HFP"'
+        raise OptionError(message, path=path, line=number, expected=expected, hint=hint) from error
     values, targets = dict[str, Value](), dict[str, Value]()
     for name, value in _values(document, path, text):
         line_number = _line_of(text, name)
