@@ -107,7 +107,8 @@ README_COMMANDS = [each for each in commands_of(README) if each.startswith(("inv
 
 def test_the_readme_names_every_way_to_work() -> None:
     verbs = {command.split()[1] for command in README_COMMANDS if command.startswith("inveon")}
-    assert verbs == {"convert", "info", "check", "explain", "batch", "subjects", "report", "send", "verify", "remove"}
+    ways = {"convert", "info", "check", "explain", "batch", "subjects", "report", "send", "verify", "remove", "config"}
+    assert verbs == ways
 
 
 def test_every_command_of_the_readme_runs_as_it_stands(
