@@ -14,7 +14,7 @@ from inveonimaging.checks.facts import MOST_HALF_LIVES, Facts
 from inveonimaging.checks.nuclides import nuclide_of
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.units import plain
+from inveonimaging.units import duration, plain
 
 _SAME_HALF_LIFE = 0.02  # evaluations differ by up to 1.8 %
 _SAME_FRACTION = 0.1
@@ -161,15 +161,15 @@ def _late_or_early(facts: Facts, injected: datetime, start: datetime) -> Iterato
         yield SuvIssue(Item.INJECTED, Finding("injection-after-end", message, key="injection_time"), stops=True)
     elif late > 0 and facts.time_frames > 1:
         message = (
-            f"the tracer was injected {late:g} s after the start of the scan; SUV counts from the dose that this would "
-            "have been at the start. Some viewers refuse SUV"
+            f"the tracer was injected {duration(late)} after the start of the scan; SUV counts from the dose that this "
+            "would have been at the start. Some viewers refuse SUV"
         )
         found = Finding("injection-within-scan", message, Severity.INFO, key="injection_time")
         yield SuvIssue(Item.INJECTED, found)
     elif late > 0:
         message = (
-            f"the tracer was injected {late:g} s after the start of the scan, which has one time frame: its values are "
-            "means over a time without tracer and one with it"
+            f"the tracer was injected {duration(late)} after the start of the scan, which has one time frame: its "
+            "values are means over a time without tracer and one with it"
         )
         yield SuvIssue(Item.INJECTED, Finding("injection-after-start", message, key="injection_time"))
     yield from _clocks(facts, injected, start)
