@@ -235,6 +235,16 @@ def test_what_somebody_put_into_the_hidden_folder_stays(
     assert tree(out) == before
 
 
+@pytest.mark.parametrize("name", ["precious", "new/precious", "new/2/notes.txt"])
+def test_nothing_is_taken_back_beside_something_of_somebody(study: Path, converted: Path, out: Path, name: str) -> None:
+    shutil.copytree(converted, out)
+    partial = hide(out, journal(out, ["1", "2", MANIFEST]))
+    (out / "2").rename(partial / "new" / "2")
+    (partial / name).write_bytes(PRECIOUS)
+    for options in ((), ("--overwrite",)):
+        assert f"{partial / name}: is not what a conversion that was killed has left" in refusal(study, out, *options)
+
+
 def test_what_gave_way_is_not_put_over_what_came_meanwhile(study: Path, converted: Path, out: Path) -> None:
     shutil.copytree(converted, out)
     partial = hide(out, journal(out, ["1"], ["2", MANIFEST]))

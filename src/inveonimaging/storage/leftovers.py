@@ -113,6 +113,7 @@ def settle(output: Path) -> None:
     """
     partial = output / PARTIAL
     journal = _read(partial)
+    _refuse_strangers(partial)
     if journal is None:
         _refuse_any(_names(partial / _OLD), partial / _OLD)
         return
@@ -131,8 +132,8 @@ def clear(partial: Path) -> None:
         OutputError: there is something in it that no conversion writes there; nothing was changed.
         OSError: it cannot be read.
     """
-    for path in _entries(partial):
-        _refuse_foreign(path)
+    _refuse_strangers(partial)
+    _refuse_any(_names(partial / _OLD), partial / _OLD)
     for path in partial.iterdir():
         if path.name != LOCK:
             with contextlib.suppress(OSError):  # who is next tries again
@@ -300,12 +301,15 @@ def _is_removed(old: Path, names: Collection[str]) -> bool:
 # What has no name yet.
 
 
+def _refuse_strangers(partial: Path) -> None:
+    """Refuse what no conversion writes into the hidden folder; what gave way is looked at by itself."""
+    for path in _entries(partial):
+        _refuse_foreign(path)
+
+
 def _refuse_foreign(path: Path) -> None:
-    """Refuse what no conversion writes into the hidden folder."""
     if path.name in (_NEW, _OLD) and _is_folder(path):
-        entries = _entries(path)
-        _refuse_any((each.name for each in entries if path.name == _OLD), path)
-        for each in entries:
+        for each in _entries(path) if path.name == _NEW else ():
             _refuse_foreign_new(each)
     elif path.name != LOCK and not (path.name in (_JOURNAL, _DRAFT) and _begins(path, _DOCUMENT)):
         raise _foreign(path)
