@@ -7,25 +7,13 @@ import re
 from pathlib import Path
 
 import pytest
+import typer.main
 
 from helpers import assert_harmless, inveon, write_small_study
+from inveonimaging.cli.main import app
 from inveonimaging.phantom import files
 
-COMMANDS = (
-    "convert",
-    "batch",
-    "info",
-    "subjects",
-    "check",
-    "explain",
-    "report",
-    "verify",
-    "xnat",
-    "send",
-    "demo",
-    "remove",
-    "help",
-)
+COMMANDS = list(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
 CONVERT = 'type: inveon convert INPUT OUTPUT; "inveon convert --help" shows the options'
 
 
