@@ -308,6 +308,16 @@ def doubled_slice(study: Study) -> None:
     study.one(SLICES * FRAMES, new_uid)
 
 
+def padded(ds: Dataset) -> None:
+    ds.add_new("PixelPaddingValue", "SS", 0)
+    ds.ShutterShape = "CIRCULAR"
+
+
+def overlaid(ds: Dataset) -> None:
+    ds.add_new(0x60000010, "US", 8)  # Overlay Rows
+    ds.add_new(0x60000011, "US", 9)
+
+
 def extra_series(study: Study) -> None:
     shutil.copytree(study.folder / "out" / "2", study.folder / "out" / "3")
     study.each(put(SeriesInstanceUID="1.2.3.4"), 3)
@@ -352,7 +362,7 @@ FAULTS: dict[str, tuple[Callable[[Study], object], set[str], str]] = {
     ),
     "slices exchanged": (
         lambda study: study.exchange([(1, 3)], "ImagePositionPatient", series=1),
-        {"slices-exchanged"},
+        {"slices-exchanged", "slice-location", "instance-number"},
         "slice 3 holds what the source has in frame 0, slice 1",
     ),
     "all slices in reverse": (
@@ -523,6 +533,93 @@ FAULTS: dict[str, tuple[Callable[[Study], object], set[str], str]] = {
         "is M0043, expected M0042",
     ),
     "other name": (lambda study: study.each(put(PatientName="Mickey")), {"patient-name"}, "Mickey"),
+    "inverted display": (
+        lambda study: study.each(put(PhotometricInterpretation="MONOCHROME1")),
+        {"photometric-interpretation"},
+        "Photometric Interpretation is MONOCHROME1, expected MONOCHROME2 in 10 planes",
+    ),
+    "inverted by a shape": (
+        lambda study: study.each(put(PresentationLUTShape="INVERSE")),
+        {"lut-shape"},
+        "Presentation LUT Shape is INVERSE, expected IDENTITY",
+    ),
+    "S-shaped window": (
+        lambda study: study.each(put(VOILUTFunction="SIGMOID")),
+        {"lut-function"},
+        "VOI LUT Function is SIGMOID, expected LINEAR or LINEAR_EXACT",
+    ),
+    "colours": (
+        lambda study: study.each(put(PixelPresentation="COLOR")),
+        {"pixel-presentation"},
+        "Pixel Presentation is COLOR",
+    ),
+    "neither signed nor unsigned": (
+        lambda study: study.each(put(PixelRepresentation=2), 1),
+        {"pixel-format", "pixel-sign"},
+        "Pixel Representation is 2, expected 0 or 1",
+    ),
+    "high bit": (
+        lambda study: study.each(put(HighBit=11)),
+        {"high-bit"},
+        "High Bit is 11, expected the last of the bits stored in 10 planes",
+    ),
+    "lossy": (
+        lambda study: study.each(put(LossyImageCompression="01")),
+        {"lossy-compression"},
+        "Lossy Image Compression is 01, expected 00",
+    ),
+    "a localizer": (
+        lambda study: study.each(put(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]), 1),
+        {"display-altered"},
+        "what alters the display is Image Type LOCALIZER, expected nothing",
+    ),
+    "padding and a shutter": (
+        lambda study: study.each(padded, 1),
+        {"display-altered"},
+        "what alters the display is Pixel Padding Value, Shutter Shape, expected nothing",
+    ),
+    "an overlay": (
+        lambda study: study.each(overlaid, 1),
+        {"display-altered"},
+        "what alters the display is Overlay, expected nothing",
+    ),
+    "on four legs": (
+        lambda study: study.each(put(AnatomicalOrientationType="QUADRUPED")),
+        {"anatomical-orientation"},
+        "Anatomical Orientation Type is QUADRUPED, expected BIPED",
+    ),
+    "feet first by a code": (
+        lambda study: study.each(coded("PatientGantryRelationshipCodeSequence", "102541007", "feet-first")),
+        {"gantry-relationship"},
+        "Patient Gantry Relationship is 102541007, expected 102540008 or F-10470",
+    ),
+    "static": (
+        lambda study: study.each(put(SeriesType=["STATIC", "IMAGE"])),
+        {"series-type"},
+        "Series Type is STATIC\\IMAGE, expected DYNAMIC\\IMAGE",
+    ),
+    "transmission": (
+        lambda study: study.each(put(CountsSource="TRANSMISSION")),
+        {"counts-source"},
+        "Counts Source is TRANSMISSION, expected EMISSION",
+    ),
+    "slice location": (
+        lambda study: study.one(2, plus("SliceLocation", 5), 1),
+        {"slice-location"},
+        "Slice Location is '",
+    ),
+    "slice location that is none": (
+        lambda study: study.one(2, put(SliceLocation="1e300"), 1),
+        {"slice-location"},
+        "Slice Location is '1e+300', expected '",
+    ),
+    "instance number": (
+        lambda study: study.one(2, put(InstanceNumber="7"), 1),
+        {"instance-number"},
+        "Instance Number is 4, out of the order of the slices",
+    ),
+    "older": (lambda study: study.each(put(PatientAge="005Y")), {"patient-age"}, "is 005Y, expected 015W"),
+    "larger": (lambda study: study.each(put(PatientSize="1.75")), {"patient-size"}, "is 1.75 m, expected 0.075 m"),
     "other sex": (lambda study: study.each(put(PatientSex="M")), {"patient-sex"}, "is M, expected F"),
     "other birth date": (
         lambda study: study.each(put(PatientBirthDate="20140305")),
@@ -1175,7 +1272,7 @@ def test_every_code_is_documented_and_every_documented_code_exists() -> None:
         fact.code for fact in facts.FACTS
     }
     made |= set(positions._LABELS) | {code for code, _ in series._CONSTANT.values()}
-    made |= {"slices-exchanged", "frames-exchanged", "study-date-time", "dimension-index"}
+    made |= {"slices-exchanged", "frames-exchanged", "study-date-time", "dimension-index", "instance-number"}
     made |= {code for code, *_ in series._COUNTS}
     page = (ROOT / "docs" / "reference" / "cli.md").read_text("utf-8")
     table = page.split("Each difference is one line with a code:")[1].split("A code with `missing`")[0]

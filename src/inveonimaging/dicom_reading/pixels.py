@@ -177,7 +177,7 @@ def look_at_pixels(file: Opened, values: Mapping[str, Any], shape: tuple[int, in
     is_plain = bits in _BITS and bits == values.get("BitsStored") and values.get("SamplesPerPixel") == 1
     if syntax not in _LITTLE_ENDIAN or length == _UNDEFINED or not is_plain:
         return None, ""
-    dtype = f"<{'i' if values.get('PixelRepresentation') else 'u'}{bits // 8}"
+    dtype = f"<{'i' if values.get('PixelRepresentation') == 1 else 'u'}{bits // 8}"
     native = Native(file.stream.tell(), dtype, shape, file.inflated_at)
     there = file.size - native.offset
     if file.inflated_at is not None:

@@ -14,6 +14,7 @@ from inveonimaging.dicom_reading.times import clock_of
 from inveonimaging.physics.quantification import Unit
 from inveonimaging.verification.comparison import MOMENT, ONE_OF, TERMS, Comparison, Fact, numbers, same_by
 from inveonimaging.verification.concepts import ISOTOPE_CODES, isotope, same_compound, same_species
+from inveonimaging.verification.display import display_facts
 from inveonimaging.verification.result import Kind
 from inveonimaging.verification.source import CLASSIC, ENHANCED, LEGACY, NM, OF_MODALITY, SourceScan
 from inveonimaging.verification.vendor import (
@@ -402,5 +403,6 @@ FACTS = (
         found=lambda plane: uid_name(plane.get("SOPClassUID")) or None,
         how=ONE_OF,
     ),
+    *display_facts(),
     *private_facts(),
 )

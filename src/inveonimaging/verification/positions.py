@@ -18,6 +18,7 @@ ALLOWED_MM = 1e-3  # a thousandth of a millimetre: what three decimals give
 _COSINES = 1e-4
 _SAME = 1e-6
 _CONSTANT_MM = 1e-2
+_FARTHEST_MM = 1e9
 
 
 @dataclass
@@ -47,6 +48,7 @@ _LABELS = {
     "orientation": "Image Orientation (Patient)",
     "pixel-spacing": "Pixel Spacing",
     "slice-thickness": "Slice Thickness",
+    "slice-location": "Slice Location",
     "slice-spacing": "Spacing Between Slices",
     "patient-position": "Patient Position",
 }
@@ -75,11 +77,42 @@ def compare_positions(planes: Sequence[Plane], scan: SourceScan, placing: Placin
         away = _corners_away(plane, position, directions, spacing, scan, placing.layout)
         result.planes += away is not None
         result.largest = max(result.largest, away or 0.0)
+    _look_at_locations(result, wrong, planes, scan, placing)
     in_order = sorted(wrong.items(), key=lambda pair: pair[0].endswith("-missing"))
     result.differences += [_difference(code, each) for code, each in in_order]
     if not scan.image.grid.orientation:
         result.notes.append("the header does not tell the animal's posture; placed like feet first, supine")
     return result
+
+
+def _look_at_locations(
+    result: Placed, wrong: dict[str, _Wrong], planes: Sequence[Plane], scan: SourceScan, placing: Placing
+) -> None:
+    """Compare Slice Location: along the slice axis, either way, from any place (PS3.3 C.7.6.2.1.2)."""
+    along = scan.image.grid.positions @ scan.image.grid.axes[:, 2]
+    placed = zip(planes, placing.slots, strict=True)
+    stated = [(plane, slot[1]) for plane, slot in placed if slot is not None and plane.get("SliceLocation") is not None]
+    if not stated:
+        return
+    numbers = [plane.number("SliceLocation") for plane, _ in stated]
+    found = np.array([np.nan if each is None or abs(each) > _FARTHEST_MM else each for each in numbers])
+    true = along[[k for _, k in stated]]
+    ways = [(sign, _usual(found - sign * true)) for sign in (1.0, -1.0)]
+    fits = [np.abs(found - sign * true - start) <= ALLOWED_MM for sign, start in ways]
+    best = int(np.argmax([each.sum() for each in fits]))
+    sign, start = ways[best]
+    for n in np.flatnonzero(~fits[best]):
+        plane, expected = stated[n][0], f"{sign * true[n] + start:.7g}"
+        wrong.setdefault("slice-location", _Wrong(plane, str(plane.get("SliceLocation")), expected)).planes += 1
+    if abs(start) > ALLOWED_MM:
+        result.notes.append(f"Slice Location counts from another place than Image Position, {start:+.7g} mm away")
+
+
+def _usual(starts: Float) -> float:
+    """Return the number that most are; 0 if as many are that, or if they are none."""
+    values, counts = np.unique(np.round(starts[np.isfinite(starts)], 3), return_counts=True)
+    is_usual = len(counts) and counts.max() > np.count_nonzero(np.abs(starts) <= ALLOWED_MM)
+    return float(values[int(np.argmax(counts))]) if is_usual else 0.0
 
 
 def _expected(scan: SourceScan, layout: Layout) -> tuple[Float, Float, Float]:

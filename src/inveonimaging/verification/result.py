@@ -17,6 +17,7 @@ class Kind(str, Enum):
     TRACER = "tracer"
     CORRECTIONS = "corrections"
     IDENTITY = "identity"
+    DISPLAY = "display"
     HEADER = "header"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 from inveonimaging.dicom_reading.planes import Plane, uid_name, values_of
@@ -151,7 +152,7 @@ def _checks(
     yield check(Kind.VOXELS, counted(values.voxels, "voxel"), largest, something=values.planes > 0)
     distance = f"{placed.largest:.2g} mm" if placed.planes else ""
     yield check(Kind.POSITIONS, f"corners of {counted(placed.planes, 'plane')}", distance, something=placed.planes > 0)
-    for kind in (Kind.TIMES, Kind.UNITS, Kind.TRACER, Kind.CORRECTIONS, Kind.IDENTITY, Kind.HEADER):
+    for kind in (Kind.TIMES, Kind.UNITS, Kind.TRACER, Kind.CORRECTIONS, Kind.IDENTITY, Kind.DISPLAY, Kind.HEADER):
         facts = [fact for fact in FACTS if fact.kind is kind]
         compared_facts = [fact for fact in facts if stated.tallies[fact.label].compared]
         if compared_facts or kind in differing:
@@ -190,6 +191,37 @@ def compare_indices(planes: Sequence[Plane], scan: SourceScan, placing: Placing)
     if alike:
         message = f"Dimension Index Values are {_values(alike[0])}, as those of another slice of the same frame"
         yield _difference("dimension-index", message, alike[0], len(alike))
+    elif unordered := _unordered(placed, lambda plane: plane.get("DimensionIndexValues")):
+        message = f"Dimension Index Values are {_values(unordered[0])}, out of the order of the slices"
+        yield _difference("dimension-index", message, unordered[0], len(unordered))
+    single = [each for each in placed if len(each[0].file.own) == 1 and not placing.doubles]
+    if unordered := _unordered(single, lambda plane: plane.number("InstanceNumber")):
+        message = f"Instance Number is {printable(unordered[0].get('InstanceNumber'))}, out of the order of the slices"
+        yield _difference("instance-number", message, unordered[0], len(unordered))
+
+
+def _unordered(placed: Sequence[_Placed], value_of: Callable[[Plane], Any]) -> list[Plane]:
+    """Return planes whose value is not between those of the slices beside them, in whichever direction most go."""
+    frames: dict[int, list[tuple[int, Any, Plane]]] = defaultdict(list)
+    for plane, (frame, k) in placed:
+        value = value_of(plane)
+        if value is not None:
+            frames[frame].append((k, value, plane))
+    wrong: list[Plane] = []
+    for members in frames.values():
+        ordered = sorted(members, key=lambda member: member[0])
+        steps = [_step(one, other) for (_, one, _), (_, other, _) in pairwise(ordered)]
+        usual = 1 if sum(steps) >= 0 else -1
+        wrong += [member[2] for member, step in zip(ordered[1:], steps, strict=True) if step != usual]
+    return wrong
+
+
+def _step(one: Any, other: Any) -> int:
+    """Return whether values rise or fall, 1 or -1; 0 if they are the same, or cannot be compared."""
+    try:
+        return int(other > one) - int(other < one)
+    except TypeError:
+        return 0
 
 
 def _wrong(
