@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -731,11 +732,18 @@ def test_reports_tell_where_values_came_from(told: Path, tmp_path: Path) -> None
     assert inveon("convert", *arguments).exit_code == 0
     beside = (tmp_path / "out" / "report.html").read_text("utf-8")
     for text in (page.read_text("utf-8"), beside):
-        assert "<dt>Dose</dt>\n<dd>40.5 MBq <small>subjects.csv:2</small></dd>" in text
-        assert "<dt>Weight</dt>\n<dd>251.5 g <small>subjects.csv:2</small></dd>" in text
-        assert "<dt>Institution</dt>\n<dd>Imaging Core Facility <small>m1.ct.img.hdr:" in text
+        assert (
+            '<dt>Dose</dt>\n<dd><span class="from" title="subjects.csv:2">40.5\N{NO-BREAK SPACE}MBq</span></dd>' in text
+        )
+        assert (
+            '<dt>Weight</dt>\n<dd><span class="from" title="subjects.csv:2">251.5\N{NO-BREAK SPACE}g</span></dd>'
+            in text
+        )
+        assert re.search(
+            r'<dt>Institution</dt>\n<dd><span class="from" title="m1.ct.img.hdr:\d+">Imaging Core Facility<', text
+        )
         assert "Lepr&lt;fa&gt;, hom" in text
-    assert "<dt>Subject</dt>\n<dd>X7 <small>command line</small></dd>" in beside
+    assert '<dt>Subject</dt>\n<dd><span class="from" title="command line">X7</span></dd>' in beside
 
 
 def test_a_bad_sheet_is_wrong_usage(told: Path, tmp_path: Path) -> None:
