@@ -138,7 +138,10 @@ SCANS: dict[str, tuple[PhantomScan, Form]] = {
 def test_a_full_header_that_lacks_a_key_makes_an_object_without_errors(
     tmp_path: Path, dciodvfy: str, name: str
 ) -> None:
-    """Each structure of object that comes of it is validated once: conversions are quick, dciodvfy is not."""
+    """Each structure of object that comes of it is validated once: conversions are quick, dciodvfy is not.
+
+    Two keys that lie far apart are missing at a time; each alone where both together are refused.
+    """
     scan, form = SCANS[name]
     options = ("-allpffgitems",) if form is Form.ENHANCED else ()
     pair = write_scan(tmp_path / "a.img", scan)
@@ -151,26 +154,31 @@ def test_a_full_header_that_lacks_a_key_makes_an_object_without_errors(
     origins: dict[str, int] = {}
     found: dict[str, list[str]] = {}
     seen, refused = set(), 0
-    for number, key in enumerate(sorted(keys)):
-        pair.header.write_bytes(b"".join(line for line in lines if key_of(line) != key))
+    half = (len(keys) + 1) // 2
+    waiting = [set(sorted(keys)[first::half]) for first in range(half)]
+    while waiting:
+        missing = waiting.pop()
+        output = tmp_path / "_".join(sorted(map(bytes.decode, missing)))
+        pair.header.write_bytes(b"".join(line for line in lines if key_of(line) not in missing))
         try:
-            convert(pair.data, tmp_path / str(number), Options(form=form))
+            convert(pair.data, output, Options(form=form))
         except InveonError:
-            refused += 1
+            refused += len(missing) == 1
+            waiting += [{key} for key in missing if len(missing) > 1]
             continue
-        file = files_of(tmp_path / str(number))[0]
+        file = files_of(output)[0]
         ds = pydicom.dcmread(file)
         origins[ds.ImageType[0]] = origins.get(ds.ImageType[0], 0) + 1
         if (structure := frozenset(structure_of(ds))) not in seen:
             seen.add(structure)
-            found[key.decode()] = errors_in(validated(dciodvfy, file, *options))
+            found[output.name] = errors_in(validated(dciodvfy, file, *options))
     assert not {key: errors for key, errors in found.items() if errors}
     if name == "PET of a moving bed":
         assert len(seen) > 5
         return
     assert 5 < refused < 20
     assert len(seen) > 15
-    assert origins["ORIGINAL"] > 60  # most keys tell what no object needs
+    assert origins["ORIGINAL"] > 40  # most keys tell what no object needs
     assert (origins.get("DERIVED", 0) > 10) == (form is Form.ENHANCED)
 
 
