@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -71,6 +72,20 @@ def both(source: Path, folder: Path, compression: Compression, form: Form = Form
     return made
 
 
+Pairs = Callable[[Compression, Form], list[tuple[Path, Path]]]
+
+
+@pytest.fixture(scope="module")
+def pairs_of(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Pairs:
+    """Return a function that converts the study without compression and with it, each once: nobody changes a file."""
+
+    @functools.cache
+    def pairs(compression: Compression, form: Form) -> list[tuple[Path, Path]]:
+        return both(study, tmp_path_factory.mktemp("both"), compression, form).pairs()
+
+    return pairs
+
+
 def stored(dataset: FileDataset) -> npt.NDArray[np.int16]:
     """Return the pixels of a file without compression, (frames, rows, columns), read by hand."""
     frames = int(dataset.get("NumberOfFrames", 1))
@@ -79,9 +94,9 @@ def stored(dataset: FileDataset) -> npt.NDArray[np.int16]:
 
 @pytest.mark.parametrize("form", list(Form))
 def test_only_transfer_syntax_and_encoding_of_the_pixels_change(
-    study: Path, tmp_path: Path, compression: Compression, form: Form
+    pairs_of: Pairs, compression: Compression, form: Form
 ) -> None:
-    for plain, compressed in both(study, tmp_path, compression, form).pairs():
+    for plain, compressed in pairs_of(compression, form):
         before, after = dcmread(plain), dcmread(compressed)
         assert before.file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.1"
         assert after.file_meta.TransferSyntaxUID == UIDS[compression]
@@ -103,11 +118,9 @@ def test_the_tests_have_values_below_0_and_constant_slices(study: Path, tmp_path
 
 @pytest.mark.parametrize("compression", ENCAPSULATED)
 @pytest.mark.parametrize("form", list(Form))
-def test_frames_are_fragments_without_an_offset_table(
-    study: Path, tmp_path: Path, compression: Compression, form: Form
-) -> None:
+def test_frames_are_fragments_without_an_offset_table(pairs_of: Pairs, compression: Compression, form: Form) -> None:
     """PS3.5 A.4: an empty Basic Offset Table, one fragment of even length a frame, and a delimiter."""
-    for _, file in both(study, tmp_path, compression, form).pairs():
+    for _, file in pairs_of(compression, form):
         dataset, content = dcmread(file), file.read_bytes()
         at = content.rindex(b"\xe0\x7f\x10\x00OB\0\0\xff\xff\xff\xff") + 12
         assert content[at : at + 8] == b"\xfe\xff\x00\xe0\0\0\0\0"
@@ -126,8 +139,8 @@ def test_frames_are_fragments_without_an_offset_table(
 
 
 @pytest.mark.parametrize("form", list(Form))
-def test_gdcm_decodes_the_same_values(study: Path, tmp_path: Path, compression: Compression, form: Form) -> None:
-    for plain, compressed in both(study, tmp_path, compression, form).pairs():
+def test_gdcm_decodes_the_same_values(pairs_of: Pairs, compression: Compression, form: Form) -> None:
+    for plain, compressed in pairs_of(compression, form):
         one, other = sitk.ReadImage(str(plain)), sitk.ReadImage(str(compressed))
         np.testing.assert_array_equal(sitk.GetArrayFromImage(one), sitk.GetArrayFromImage(other))
         assert (one.GetOrigin(), one.GetSpacing()) == (other.GetOrigin(), other.GetSpacing())
@@ -155,26 +168,26 @@ def decompressed(tool: Tool, file: Path, compression: Compression) -> FileDatase
 @pytest.mark.debian
 @pytest.mark.parametrize("form", list(Form))
 def test_dcmtk_and_gdcm_decompress_to_the_same_pixels(
-    study: Path, tmp_path: Path, tool: Tool, compression: Compression, form: Form
+    pairs_of: Pairs, tool: Tool, compression: Compression, form: Form
 ) -> None:
-    pairs = both(study, tmp_path, compression, form).pairs()
+    pairs = pairs_of(compression, form)
     for plain, compressed in {compressed.parent: (plain, compressed) for plain, compressed in pairs}.values():
         raw = decompressed(tool, compressed, compression)
         np.testing.assert_array_equal(stored(raw), stored(dcmread(plain)))
 
 
 @pytest.mark.debian
-def test_dcmdump_reads_the_compressed_files(study: Path, tmp_path: Path, tool: Tool, compression: Compression) -> None:
-    for _, compressed in both(study, tmp_path, compression, Form.ENHANCED).pairs():
+def test_dcmdump_reads_the_compressed_files(pairs_of: Pairs, tool: Tool, compression: Compression) -> None:
+    for _, compressed in pairs_of(compression, Form.ENHANCED):
         done = subprocess.run([tool("dcmdump"), "-Un", compressed], capture_output=True, check=True)
         assert not done.stderr
         assert f"[{UIDS[compression]}]".encode() in done.stdout
 
 
 @pytest.mark.parametrize("compression", ENCAPSULATED)  # dciodvfy does not inflate
-def test_dciodvfy_finds_no_error(study: Path, tmp_path: Path, dciodvfy: str, compression: Compression) -> None:
+def test_dciodvfy_finds_no_error(pairs_of: Pairs, dciodvfy: str, compression: Compression) -> None:
     for form in Form:
-        files = [compressed for _, compressed in both(study, tmp_path / form.value, compression, form).pairs()]
+        files = [compressed for _, compressed in pairs_of(compression, form)]
         for file in {file.parent: file for file in files}.values():
             done = subprocess.run([dciodvfy, file], capture_output=True, text=True, check=False)
             assert "Image" in done.stderr  # the name of the SOP class
