@@ -142,16 +142,15 @@ def is_interrupted(line: int, number: signal.Signals, work: Callable[[], object]
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # between the opening of a file and the block that closes it
-@pytest.mark.parametrize("number", SIGNALS, ids=lambda each: each.name)
 @pytest.mark.parametrize(
     ("prepare", "work"),
     [(nothing, write_new), (write_older, replace_it), (begin_and_die, sweep), (begin_and_die, replace_it)],
     ids=["new", "overwrite", "sweep", "overwrite what a killed run left"],
 )
 def test_who_is_interrupted_at_any_line_leaves_the_older_or_the_new(
-    tmp_path: Path, prepare: Callable[[Path], None], work: Callable[[Path], None], number: signal.Signals
+    tmp_path: Path, prepare: Callable[[Path], None], work: Callable[[Path], None]
 ) -> None:
-    """And nothing beside it, so that no next run is needed but for what a killed one left."""
+    """And nothing beside it, so that no next run is needed but for what a killed one left. Signals come in turn."""
     older, newer = tmp_path / "older", tmp_path / "newer"
     for folder in (older, newer):
         prepare(folder)
@@ -162,6 +161,7 @@ def test_who_is_interrupted_at_any_line_leaves_the_older_or_the_new(
     for line in count():
         target = tmp_path / str(line)
         prepare(target)
+        number = SIGNALS[line % len(SIGNALS)]
         if not is_interrupted(line, number, lambda target=target: work(target)):  # type: ignore[misc]
             break
         if prepare is begin_and_die:
