@@ -1243,3 +1243,13 @@ def test_every_finding_of_the_source_has_the_severity_of_the_catalogue() -> None
         said = [*call.args[2:3], *(keyword.value for keyword in call.keywords if keyword.arg == "severity")]
         severity = said[0].attr if said and isinstance(said[0], ast.Attribute) else "WARNING"
         assert severity == remedies()[code].severity.name, code
+
+
+def test_rows_of_a_sheet_that_match_no_scan_are_told(tmp_path: Path) -> None:
+    study = write_small_study(tmp_path / "in")
+    sheet = tmp_path / "s.csv"
+    sheet.write_text("subject,weight_g\nmouse 7,24\nM0043,25\n")
+    codes = {
+        each["code"] for each in json.loads(inveon("check", study, "--subjects", sheet, "--json").stdout)["findings"]
+    }
+    assert "sheet-row-unused" in codes

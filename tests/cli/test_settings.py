@@ -155,7 +155,7 @@ def test_targets_have_names_and_this_side_a_title(site: Path, tmp_path: Path) ->
 def test_files_from_elsewhere_bring_no_target(site: Path, tmp_path: Path) -> None:
     done = inveon("convert", site, tmp_path / "out", "--send", "pacs")
     assert done.exit_code == 2
-    assert "the target is no address" in done.stderr
+    assert "the target is not an address" in done.stderr
     assert not (tmp_path / "out").exists()
     assert "targets.pacs" not in rows(site)
     assert rows(site)["ae-title"]["value"] is None
@@ -170,23 +170,23 @@ def test_files_from_elsewhere_bring_no_target(site: Path, tmp_path: Path) -> Non
         ('\nposture = "prone"', 2, "expected one of FFP, HFP"),
         ('postur = "HFP"', 1, "did you mean posture?"),
         ("posture = 3", 1, 'expected a text in "..."'),
-        ('posture = "HFP"\nposture = "FFP"', None, "no TOML"),
-        ("posture = HFP", 1, "no TOML"),
+        ('posture = "HFP"\nposture = "FFP"', None, "not valid TOML"),
+        ("posture = HFP", 1, "not valid TOML"),
         ('pet-prefix = "a/b"', 1, "the prefix is 'a/b'"),
         ('code-table = "none.json"', 1, "none.json: the code table cannot be read"),
         ('code-table = "D:\\isotopes\\codes.json"', 1, "no TOML, expected lines as"),
         ('code-table = "D:\\isotopes\\codes.json"', 1, "write paths with /"),
         ('ae-title = "much too long a title"', 1, "expected 1 to 16 characters"),
         ('targets = "pacs"', 1, "expected a line [targets]"),
-        ('[targets]\npacs = "ftp://host"', 2, "the target is no address"),
+        ('[targets]\npacs = "ftp://host"', 2, "the target is not an address"),
         ('[targets]\n"a b" = "dicom://A@B:h:1"', 2, "expected a name of letters"),
         ('password = "hunter2"', 1, "secrets do not stand in settings"),
         ('key-file = "hunter2"', 1, "secrets do not stand in settings"),
         ('[send]\ntoken = "hunter2"', None, "there is no setting 'send'"),
         ('[targets]\nweb = "https://me:hunter2@host/dicom-web"', 2, "has a user or password in it"),
         ('[targets.web]\npassword = "hunter2"', None, "web is no text"),
-        ("posture = " + "[" * 9000, None, "no TOML"),
-        ("posture = " + "9" * 9000, None, "no TOML"),
+        ("posture = " + "[" * 9000, None, "not valid TOML"),
+        ("posture = " + "9" * 9000, None, "not valid TOML"),
         ('"\\u001b[31m" = 1', None, "there is no setting"),
         ("#" * 70_000, None, "cannot be read: is larger than"),
     ],
@@ -250,3 +250,11 @@ def test_names_of_folders_reach_the_terminal_escaped(tmp_path: Path, monkeypatch
     for arguments in (("config",), ("info", write_small_study(folder / "s"))):
         done = inveon(*arguments)
         assert_harmless(done.stdout + done.stderr)
+
+
+def test_settings_beside_the_files_are_no_stray(tmp_path: Path) -> None:
+    study = write_small_study(tmp_path / "in")
+    (study / "inveon.toml").write_text('ct-prefix = "X-"\n')
+    done = inveon("convert", study, tmp_path / "out", "--strict")
+    assert "does not belong here" not in done.stderr
+    assert "skipped" not in done.stderr

@@ -57,7 +57,7 @@ def test_a_study_that_is_being_written_is_not_there(study: Path, out: Path) -> N
     begin(out)
     for line in refusals(study, out):
         assert line.startswith(f"error: {out}: ")
-        assert "DICOM files here; a conversion has not come to its end there: wait, or convert again" in line
+        assert "DICOM files here; a conversion has not finished there: wait, or convert again" in line
 
 
 @pytest.mark.parametrize("inside", ["", "new", "new/1", "new/1/CT-000001.dcm"])

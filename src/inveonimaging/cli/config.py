@@ -28,7 +28,8 @@ def config(
 ) -> None:
     """Show the settings of inveon.toml that count for files at PATH, and where each value comes from."""
     with one_line_errors(as_json=as_json):
-        from inveonimaging.cli.settings import FILE, SETTINGS, files_for, settings_for
+        from inveonimaging.cli.settings import SETTINGS, files_for, settings_for
+        from inveonimaging.inveon.pairs import SETTINGS_FILE
 
         place = path or Path()
         for_reading, for_sending = settings_for(place), settings_for(None)
@@ -49,7 +50,7 @@ def config(
         show_or_list("Settings", ("Setting", "Value", "From"), cells)
         for whose, file in files.items():
             where = "nowhere above" if file is None else shown(file) + ("" if file.exists() else ", which is not there")
-            typer.echo(f"{FILE} of the {whose}: {where}")
+            typer.echo(f"{SETTINGS_FILE} of the {whose}: {where}")
 
 
 def _text(value: Value | None, default: str) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from inveonimaging.errors import InveonError, OptionError, printable
+from inveonimaging.inveon.pairs import SETTINGS_FILE
 from inveonimaging.storage.bounded import read_bounded
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-FILE = "inveon.toml"
 USER, FOLDER = "user", "folder"
 _LARGEST = 64 * 1024
 _SECRET = re.compile(r"pass|secret|token|user|credential|auth|key", re.IGNORECASE)
@@ -101,7 +101,7 @@ class Value:
     @property
     def origin(self) -> str:
         """Where it came from, without a path of this computer: `inveon.toml of the folder, line 3`."""
-        return f"{FILE} of the {self.whose}" + ("" if self.line is None else f", line {self.line}")
+        return f"{SETTINGS_FILE} of the {self.whose}" + ("" if self.line is None else f", line {self.line}")
 
     @property
     def place(self) -> str:
@@ -134,8 +134,10 @@ class Settings:
         if _TARGET_NAME.fullmatch(typed):
             if typed not in self.targets:
                 known = ", ".join(map(printable, self.targets))
-                expected = f"dicom://CALLING@CALLED:host:port, https://host/dicom-web, or a name in {FILE}"
-                raise OptionError("the target is no address", expected=expected, hint=known and f"names are {known}")
+                expected = f"dicom://CALLING@CALLED:host:port, https://host/dicom-web, or a name in {SETTINGS_FILE}"
+                raise OptionError(
+                    "the target is not an address", expected=expected, hint=known and f"names are {known}"
+                )
             return str(self.targets[typed].taken)
         title = self.values.get("ae-title")
         is_without_title = typed.lower().startswith("dicom://") and "@" not in typed
@@ -177,9 +179,9 @@ def user_file() -> Path | None:
     """Return where the user's settings are: in the folder that the system has for such files."""
     folder = os.environ.get("APPDATA" if os.name == "nt" else "XDG_CONFIG_HOME")
     if folder:
-        return Path(folder, "inveon", FILE)
+        return Path(folder, "inveon", SETTINGS_FILE)
     try:
-        return Path.home() / ".config" / "inveon" / FILE
+        return Path.home() / ".config" / "inveon" / SETTINGS_FILE
     except RuntimeError:  # nobody's home
         return None
 
@@ -188,7 +190,7 @@ def first_above(place: Path) -> Path | None:
     """Return the first file of settings in a folder, or in those above it, that may be trusted."""
     start = Path(os.path.abspath(place))  # noqa: PTH100 - links stay, as typed
     for folder in (start, *start.parents):
-        path = folder / FILE
+        path = folder / SETTINGS_FILE
         if os.path.lexists(path) and not _is_of_others(path):
             return path
     return None
@@ -226,7 +228,7 @@ def _read(path: Path, whose: str) -> Settings:
         hint = (
             "write paths with /, and not with a backslash" if number and "\\" in text.split("\n")[number - 1] else None
         )
-        message, expected = "the settings are no TOML", 'lines as posture = "HFP"'
+        message, expected = "the settings are not valid TOML", 'lines as posture = "HFP"'
         raise OptionError(message, path=path, line=number, expected=expected, hint=hint) from error
     values, targets = dict[str, Value](), dict[str, Value]()
     for name, value in _values(document, path, text):

@@ -20,6 +20,7 @@ from inveonimaging.errors import InputError, InveonError, OptionError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.pairs import Folder, scan_folder
 from inveonimaging.progress import Progress, no_progress
+from inveonimaging.sheet.matching import unused_rows
 from inveonimaging.study.corrections import Corrections
 from inveonimaging.study.reading import Scan, Study, read_study
 
@@ -126,6 +127,8 @@ def _inveon(
     is_refused = any(each.code == "not-convertible" for each in chain.from_iterable(found.values()))
     for finding in _of_study(study, path, options, is_refused=is_refused):
         found.get(finding.path or "", general).append(finding)
+    if study.corrections.sheet:
+        general += unused_rows(study.corrections.sheet, study.sheet_values.rows)
     files: list[Checked] = []
     for scan in study.scans:
         files.append(check_scan(scan, found[str(scan.pair.header)], now or datetime.now(), side))

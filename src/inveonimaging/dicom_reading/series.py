@@ -98,7 +98,7 @@ def dicom_files(paths: Iterable[str | os.PathLike[str]]) -> tuple[Path, ...]:
         found += sorted(_below(path)) if path.is_dir() else [path]
     if not found:
         is_begun = any(os.path.lexists(path / PARTIAL) for path in asked)
-        hint = "a conversion has not come to its end there: wait, or convert again" if is_begun else None
+        hint = "a conversion has not finished there: wait, or convert again" if is_begun else None
         raise InputError("no DICOM files here", path=asked[0] if asked else None, hint=hint)
     return tuple(found)
 

@@ -14,6 +14,8 @@ from inveonimaging.storage.litter import is_litter
 
 HEADER_SUFFIX = ".hdr"
 DATA_SUFFIX = ".img"
+SETTINGS_FILE = "inveon.toml"
+"""The settings of a site, which may lie beside the files."""
 TAKES_ALL = '"inveon batch" converts all that are below'
 _MOST_LOOKED_INTO = 500  # folders
 
@@ -129,7 +131,8 @@ def scan_folder(path: Path) -> Folder:
     """
     try:
         with os.scandir(path) as entries:
-            listed = sorted((each for each in entries if not is_litter(each.name)), key=lambda entry: entry.name)
+            kept = (each for each in entries if each.name != SETTINGS_FILE and not is_litter(each.name))
+            listed = sorted(kept, key=lambda entry: entry.name)
             folders = tuple(Path(entry) for entry in listed if is_folder(entry))
             files = [Path(entry) for entry in listed if not is_folder(entry)]
     except OSError as error:

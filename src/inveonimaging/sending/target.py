@@ -73,7 +73,7 @@ def target_of(text: str) -> Target:
         return _dicom_target(text)
     if scheme in {"http", "https"}:
         return _web_target(text)
-    raise OptionError("the target is no address", expected=_FORMS)
+    raise OptionError("the target is not an address", expected=_FORMS)
 
 
 def _dicom_target(text: str) -> DicomTarget:
@@ -97,7 +97,7 @@ def _web_target(text: str) -> WebTarget:
         hint = "set INVEON_USER and INVEON_PASSWORD, or INVEON_TOKEN, or use a netrc file"
         raise OptionError("the target has a user or password in it, which others can see", hint=hint)
     if not host or port == 0 or not text.isascii() or not text.isprintable() or set(text) & set(' \\"<>^`{|}'):
-        raise OptionError("the target is no address of a DICOMweb service", expected="https://host/dicom-web")
+        raise OptionError("the target is not the address of a DICOMweb service", expected="https://host/dicom-web")
     if parts.query or parts.fragment or "?" in text or "#" in text:
         raise OptionError("the target has a query or fragment", expected="https://host/dicom-web")
     netloc = parts.netloc.lower()

@@ -337,7 +337,7 @@ def _begins(path: Path, expected: bytes) -> bool:
 
 
 def _foreign(path: Path) -> OutputError:
-    return OutputError("is not what a conversion that was killed has left", path=path, hint=_HINT)
+    return OutputError("was not left by a conversion that was killed", path=path, hint=_HINT)
 
 
 def _entries(folder: Path) -> list[Path]:
