@@ -174,7 +174,7 @@ def test_files_from_elsewhere_bring_no_target(site: Path, tmp_path: Path) -> Non
         ("posture = HFP", 1, "not valid TOML"),
         ('pet-prefix = "a/b"', 1, "the prefix is 'a/b'"),
         ('code-table = "none.json"', 1, "none.json: the code table cannot be read"),
-        ('code-table = "D:\\isotopes\\codes.json"', 1, "no TOML, expected lines as"),
+        ('code-table = "D:\\isotopes\\codes.json"', 1, "not valid TOML, expected lines as"),
         ('code-table = "D:\\isotopes\\codes.json"', 1, "write paths with /"),
         ('ae-title = "much too long a title"', 1, "expected 1 to 16 characters"),
         ('targets = "pacs"', 1, "expected a line [targets]"),
