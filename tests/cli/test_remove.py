@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -147,6 +148,31 @@ def test_a_manifest_that_names_other_files_removes_nothing(out: Path, name: str)
         before = tree(out.parent)
         assert "is not as a conversion has written it" in refused(out, "--yes")
         assert tree(out.parent) == before
+
+
+def first_file_again(series: list[dict[str, Any]]) -> None:
+    series[0]["files"].append(series[0]["files"][0])
+
+
+def first_file_in_capitals(series: list[dict[str, Any]]) -> None:
+    file = series[0]["files"][0]
+    series[0]["files"].append({**file, "name": file["name"].upper()})
+
+
+def first_series_again(series: list[dict[str, Any]]) -> None:
+    series.append(series[0])
+
+
+@pytest.mark.parametrize("change", [first_file_again, first_file_in_capitals, first_series_again])
+def test_a_manifest_that_lists_something_twice_removes_nothing(
+    out: Path, change: Callable[[list[dict[str, Any]]], None]
+) -> None:
+    document = json.loads((out / MANIFEST).read_text("utf-8"))
+    change(document["series"])
+    (out / MANIFEST).write_text(json.dumps(document), "utf-8")
+    before = tree(out)
+    assert "is not as a conversion has written it" in refused(out, "--yes")
+    assert tree(out) == before
 
 
 def test_a_removal_that_was_broken_off_goes_on(out: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -104,7 +104,11 @@ def stated_study(output: Path) -> ExistingStudy | None:
         return None
     found = ExistingStudy(read[0], sha256(read[1]).hexdigest())
     is_whole = fits(found.document, _SHAPE) and found.document["schema"] == SCHEMA and all(map(_is_plain, found.listed))
-    if not is_whole or not (found.sources and found.series):
+    if (
+        not is_whole
+        or not (found.sources and found.series)
+        or not _are_different(each["folder"] for each in found.listed)
+    ):
         hint = "move the study elsewhere, or name another OUTPUT"
         raise OutputError("is not as a conversion has written it", path=output / MANIFEST, hint=hint)
     return found
@@ -116,9 +120,15 @@ def is_busy(output: Path) -> bool:
 
 
 def _is_plain(series: Mapping[str, Any]) -> bool:
-    """Return whether a series of a manifest names files inside its folder, and nothing else."""
+    """Return whether a series of a manifest names files inside its folder, each once, and nothing else."""
     names = [file["name"] for file in series["files"]]
-    return is_series_folder(series["folder"]) and all(map(is_file_name, names))
+    return is_series_folder(series["folder"]) and all(map(is_file_name, names)) and _are_different(names)
+
+
+def _are_different(names: Iterable[str]) -> bool:
+    """Return whether no two names are one file, also where systems take capitals for small letters."""
+    folded = [name.casefold() for name in names]
+    return len(set(folded)) == len(folded)
 
 
 def is_whole(output: Path, study: ExistingStudy, *, by_digest: bool) -> bool:
