@@ -17,9 +17,9 @@ from typing import BinaryIO, NamedTuple
 from pydicom import config, dcmread
 from pydicom.datadict import dictionary_has_tag, dictionary_VR
 from pydicom.dataelem import RawDataElement
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.errors import InvalidDicomError
-from pydicom.filereader import data_element_generator, read_dataset, read_file_meta_info, read_preamble
+from pydicom.filereader import read_dataset, read_preamble
 from pydicom.tag import BaseTag
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
@@ -33,7 +33,6 @@ _MOST_ITEMS = 200_000  # of sequences; some 25,000 frames have as many
 _SMALL = 64 * 1024  # larger elements are left in the file, but for those that are lists of frames
 _LISTS = ("SQ", "US")  # functional groups, and the vectors of NM
 _PIECE = 64 * 1024
-_PREAMBLE = 132
 _META, _PIXELS = 0x0002, 0x7FE0  # groups
 _ITEM = b"\xfe\xff\x00\xe0"
 _SHOWN = 200
@@ -123,9 +122,7 @@ def file_meta_of(path: Path) -> tuple[Dataset, int]:
     with one_error(path):
         size = path.stat().st_size
         with _Metered(io.FileIO(path), size) as file:
-            read_preamble(file, force=False)
-            meta = read_dataset(file, is_implicit_VR=False, is_little_endian=True, stop_when=_after_meta)
-            return meta, file.tell()
+            return _read_meta(file)
 
 
 def ends_early(path: Path, what: str = "before its pixels") -> InputError:
@@ -134,14 +131,14 @@ def ends_early(path: Path, what: str = "before its pixels") -> InputError:
 
 
 def _read(path: Path, file: _Metered, size: int) -> Opened:
-    meta = read_file_meta_info(path)
+    meta, at = _read_meta(file)
     if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
+        file.seek(0)
         return Opened(dcmread(file, defer_size=_SMALL, stop_before_pixels=True), file, None, size)
-    at = _end_of_meta(file)
     data = b"".join(inflated(path, at, MOST_INFLATED))
     stream = _Metered(io.BytesIO(data), len(data))
     header = read_dataset(stream, is_implicit_VR=False, is_little_endian=True, stop_when=_at_pixels)
-    header.file_meta = meta
+    header.file_meta = FileMetaDataset(meta)
     return Opened(header, stream, at, size)
 
 
@@ -149,12 +146,11 @@ def _at_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
     return tag.group == _PIXELS
 
 
-def _end_of_meta(file: BinaryIO) -> int:
-    """Return where file meta information ends."""
-    file.seek(_PREAMBLE)
-    for _ in data_element_generator(file, is_implicit_VR=False, is_little_endian=True, stop_when=_after_meta):
-        pass
-    return file.tell()
+def _read_meta(file: BinaryIO) -> tuple[Dataset, int]:
+    """Return File Meta Information, and where it ends; the file stands at its beginning."""
+    read_preamble(file, force=False)
+    meta = read_dataset(file, is_implicit_VR=False, is_little_endian=True, stop_when=_after_meta)
+    return meta, file.tell()
 
 
 def _after_meta(tag: BaseTag, _vr: str | None, _length: int) -> bool:
