@@ -98,7 +98,7 @@ def show_studies(studies: Sequence[StudyCheck], *, details: bool = False) -> Non
             _show_compared(study)
         if study.assumed:
             assumed = ", ".join(f"{name} {value}" for name, value in study.assumed.items())
-            say("note", f"corrections of the conversion: {assumed}")
+            say("note", f"compared with these corrections: {assumed}")
         for each in study.series:
             for note in each.notes:
                 say("note", f"{_name(each.source, each.part)}: {note}")
