@@ -135,4 +135,15 @@ class TargetError(InveonError):
 
 
 class OptionError(InveonError):
-    """What was asked for makes no sense; the commands exit with code 2."""
+    """What was asked for makes no sense; the commands exit with code 2.
+
+    Attributes:
+        attribute: of an object of options, if it is that which makes no sense; the commands name its option.
+    """
+
+    attribute: str | None = None
+
+    def named(self, name: str) -> OptionError:
+        """Return this error for a value that people know by another name, as by its option."""
+        message = self.message and f"{name}: {self.message}"
+        return OptionError(message, key=name, got=self.got, expected=self.expected, hint=self.hint)

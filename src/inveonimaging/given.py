@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, overload
 
 from inveonimaging import units
-from inveonimaging.errors import OptionError, printable
+from inveonimaging.errors import OptionError
 
 E = TypeVar("E", bound=Enum)
 Taken = TypeVar("Taken")
@@ -31,6 +31,11 @@ Reader = Callable[[str, Any], Kept]
 """Turns what was given for the option of this name into its value; OptionError."""
 
 PathLike = str | os.PathLike[str]
+
+FIRST_YEAR, LAST_YEAR = 1971, 2200
+"""Of a moment: 1970 is what consoles write for none, and times count from it; later ones are slips of typing."""
+YEARS = f"a year from {FIRST_YEAR} to {LAST_YEAR}"
+LOCAL_TIME = "local time without a zone"
 
 _QUANTITY = re.compile(r"([-+]?[\d.,]+(?:[eE][-+]?\d+)?)\s*(\S*)", re.ASCII)
 
@@ -55,13 +60,16 @@ class Given(Generic[Taken, Kept]):
         return kept
 
     def __set__(self, instance: object, value: Taken) -> None:
-        vars(instance)[self._name] = self._read(self._name, value)
+        try:
+            vars(instance)[self._name] = self._read(self._name, value)
+        except OptionError as error:
+            error.attribute = error.attribute or self._name
+            raise
 
 
 def refused(name: str, value: object, expected: str) -> OptionError:
     """Return the error for an option that cannot be what was given for it."""
-    text = value if isinstance(value, str) else repr(value)
-    return OptionError(f"{name} is '{printable(text)}'", expected=expected)
+    return OptionError(key=name, got=value if isinstance(value, str) else repr(value), expected=expected)
 
 
 def optional(read: Reader[Kept]) -> Reader[Kept | None]:
@@ -127,37 +135,54 @@ def number(name: str, value: Any) -> float:
     return found
 
 
-def quantity(what: str, factors: Mapping[str, Decimal], example: str) -> Reader[float]:
+def quantity(what: str, factors: Mapping[str, Decimal], example: str, *, largest: float = math.inf) -> Reader[float]:
     """Return a reader of a number above 0 with its unit, as `24.6g`; a number alone is in the attribute's own unit.
 
     Args:
         what: is measured, as messages name it.
-        factors: how much of the attribute's own unit one of each unit is. Units may be typed in lower case.
+        factors: how much of the attribute's own unit one of each unit is. Upper and lower case do not matter but for a
+            first m, which is milli, and M, which is mega.
         example: as people type it.
+        largest: of the attribute's own unit, so that no unit of DICOM makes it infinite.
     """
-    known = {name.lower(): factor for name, factor in factors.items()} | dict(factors)
+    known = {_folded(name): factor for name, factor in factors.items()}
     names = [name for name in factors if name.isascii()]
     expected = f"a number above 0 and its unit ({', '.join(names)}), as {example}"
 
     def read(_name: str, value: Any) -> float:
         match = _QUANTITY.fullmatch(value.strip()) if isinstance(value, str) else None
-        if isinstance(value, str) and (match is None or match[2] not in known):
-            raise refused(what, value, expected)
+        if isinstance(value, str) and (match is None or _folded(match[2]) not in known):
+            raise refused(what, value, expected).hinted(_meant_prefix(match, factors))
         try:
-            found = number(what, value) if match is None else units.number(match[1], known[match[2]])
+            found = number(what, value) if match is None else units.number(match[1], known[_folded(match[2])])
         except (ValueError, ArithmeticError) as error:
-            point = ", with a point as decimal mark" if "," in value else ""
+            point = ", with a point as decimal mark" if isinstance(value, str) and "," in value else ""
             raise refused(what, value, expected + point) from error
         if found <= 0:
             raise refused(what, value, expected)
+        if found > largest:
+            raise refused(what, value, f"{expected}, of a size that DICOM can hold")
         return found
 
     return read
 
 
+def _folded(unit: str) -> str:
+    """Return a unit as units are compared: `m`, which is milli, and `M`, which is mega, are two."""
+    return unit[:1] + unit[1:].casefold() if unit[:1] in {"m", "M"} else unit.casefold()
+
+
+def _meant_prefix(match: re.Match[str] | None, known: Mapping[str, Decimal]) -> str | None:
+    """Return what to type for a unit that would be known with the other m."""
+    if match is None or _folded(match[2].swapcase()) not in map(_folded, known):
+        return None
+    unit = next(name for name in known if _folded(name) == _folded(match[2].swapcase()))
+    return f"m is milli and M is mega: {match[1]}{unit}, if that is meant"
+
+
 def local_time(name: str, value: Any) -> datetime:
     """Read local time without a zone: a datetime, or `2014-03-04T14:05:09`."""
-    expected = "local time without a zone, as 2014-03-04T14:05:09"
+    expected = f"{LOCAL_TIME}, as 2014-03-04T14:05:09"
     try:
         found = datetime.fromisoformat(value.strip()) if isinstance(value, str) else value
         is_day_alone = isinstance(value, str) and ":" not in value
@@ -165,7 +190,14 @@ def local_time(name: str, value: Any) -> datetime:
         raise refused(name, value, expected) from error
     if not isinstance(found, datetime) or found.tzinfo is not None or is_day_alone:
         raise refused(name, value, expected)
+    if not is_possible(found):
+        raise refused(name, value if isinstance(value, str) else str(value), f"{expected}, of {YEARS}")
     return found
+
+
+def is_possible(moment: datetime) -> bool:
+    """Return whether a moment may be that of a scan or an injection."""
+    return FIRST_YEAR <= moment.year <= LAST_YEAR
 
 
 def day(value: Any) -> date | None:

@@ -19,6 +19,7 @@ from inveonimaging.phantom.scan import FDG
 INJECTED = datetime(2014, 6, 17, 13, 50)
 TYPED = ["--weight", "30g", "--dose", "0.19mCi", "--injected-at", "2014-06-17T13:50:00"]
 TYPED += ["--species", "rat", "--strain", "Wistar", "--sex", "M", "--posture", "FFS"]
+IMPOSSIBLE = ("0001-01-01T00:00:00", "1899-12-31T23:59:59", "1970-06-17T13:51:37", "2201-01-01T00:00:00")
 READERS = ("convert", "batch", "info", "check", "report", "verify", "subjects")
 
 
@@ -49,7 +50,8 @@ def test_every_command_that_reads_takes_them(name: str) -> None:
         ("24.6g", 0.0246),
         (" 24.6 g ", 0.0246),
         ("24600mg", 0.0246),
-        ("0.0246KG".lower(), 0.0246),
+        ("0.0246KG", 0.0246),
+        ("24.6 G", 0.0246),  # a gram: giga is no unit
         ("1oz", 0.028349523125),  # by definition, 1/16 of 0.45359237 kg
         ("1lb", 0.45359237),
         ("2.46e1 g", 0.0246),
@@ -62,7 +64,22 @@ def test_weights(text: str | float, weight_kg: float) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["7.03MBq", "7.03mbq", "7.03 MBq", "7030kBq", "7030000Bq", "0.00703GBq", "0.19mCi", "190uCi", "190µCi", 7.03],
+    [
+        "7.03MBq",
+        "7.03MBQ",
+        "7.03Mbq",
+        "7.03 MBq",
+        "7030kBq",
+        "7030000Bq",
+        "0.00703GBq",
+        "0.00703gbq",
+        "0.19mCi",
+        "0.19mci",
+        "190uCi",
+        "190UCI",
+        "190µCi",
+        7.03,
+    ],
 )
 def test_doses_in_every_unit_are_the_same_number(text: str | float) -> None:
     assert Corrections(dose_mbq=text).dose_mbq == 7.03  # 0.19 mCi x 37
@@ -73,10 +90,20 @@ def test_doses_in_every_unit_are_the_same_number(text: str | float) -> None:
     [
         *(
             ("weight_kg", text)
-            for text in ("24.6", "24,6g", "0g", "-1g", "g", "24.6 G", "24.6stone", "", "1e999kg", "٣g")
+            for text in ("24.6", "24,6g", "0g", "-1g", "g", "24.6Mg", "24.6stone", "", "1e999kg", "1e-999kg", "٣g")
         ),
-        *(("dose_mbq", text) for text in ("7.03", "7.03mBq", "7.03MCi", "7.03g", "nanMBq", "infMBq")),
-        *(("injected_at", text) for text in ("13:51:37", "2014-06-17", "2014-06-17T13:51:37+02:00", "yesterday")),
+        *(
+            ("dose_mbq", text)
+            for text in ("7.03", "7.03mBq", "7.03mbq", "7.03MCi", "7.03g", "nanMBq", "infMBq", "1e305MBq")
+        ),
+        *(
+            ("injected_at", text)
+            for text in ("13:51:37", "2014-06-17", "2014-06-17T13:51:37+02:00", "yesterday", *IMPOSSIBLE)
+        ),
+        *(("scan_time", text) for text in IMPOSSIBLE),
+        *(("injected_at", datetime.fromisoformat(text)) for text in IMPOSSIBLE),
+        ("dose_mbq", "1e305MBq"),
+        ("dose_mbq", 1e305),  # infinite in Bq
         ("species", "a\\b"),
         ("strain", "x" * 65),
         ("weight_kg", True),
@@ -92,8 +119,71 @@ def test_what_makes_no_sense_is_refused(name: str, text: object) -> None:
 def test_a_number_without_its_unit_is_told_what_to_type(bare: Path) -> None:
     done = inveon("info", bare, "--weight", "24.6")
     line = assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2)
-    assert line.startswith("error: the weight is '24.6', expected a number above 0 and its unit (g, kg,")
+    assert line.startswith("error: --weight is '24.6', expected a number above 0 and its unit (g, kg,")
     assert line.endswith("as 24.6g\n")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        *((option, IMPOSSIBLE[0], "of a year from 1971 to 2200") for option in ("--injected-at", "--scan-time")),
+        *(("--injected-at", text, f"is '{text}', expected local time") for text in IMPOSSIBLE),
+        ("--patient-birth-date", "1850-01-01", "of a year from 1900 to 2200"),
+        ("--dose", "7.03mbq", "; m is milli and M is mega: 7.03MBq, if that is meant"),
+        ("--dose", "0.19MCi", "; m is milli and M is mega: 0.19mCi, if that is meant"),
+        ("--posture", "prone", "is 'prone', expected one of FFP"),
+        ("--orientation", "prone", "is 'prone', expected one of FFP"),
+        ("--sex", "q", "is 'q', expected M, F or O"),
+        ("--patient-sex", "q", "is 'q', expected M, F or O"),
+        ("--patient-name", "x" * 65, ": the patient's name has 65 characters, expected at most 64"),
+        ("--cycle-length", "0", "is '0', expected milliseconds above 0, up to a minute"),
+        ("--flip", "q", "is 'q', expected letters of xyz"),
+        ("--strain", "a\\b", "expected text without backslash"),
+    ],
+)
+def test_what_is_refused_is_named_as_it_was_typed(bare: Path, option: str, value: str, said: str) -> None:
+    for typed in ([option, value], [f"{option}={value}"]):
+        done = inveon("info", bare, *typed)
+        line = assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2)
+        assert line.startswith(f"error: {option}")
+        assert said in line
+
+
+@pytest.mark.parametrize("title", ["injection_time", "dose_time", "residual_time"])
+@pytest.mark.parametrize("text", IMPOSSIBLE)
+def test_a_moment_of_a_sheet_is_refused_with_its_row(bare: Path, tmp_path: Path, title: str, text: str) -> None:
+    sheet = tmp_path / "s.csv"
+    sheet.write_text(f"file,{title}\n*,{text}\n")
+    done = inveon("check", bare, "--subjects", sheet)
+    line = assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2)
+    assert line.startswith(f"error: {sheet}:2: {title} is '{text}', expected")
+    assert "of a year from 1971 to 2200" in line
+
+
+def test_a_typed_moment_is_not_shifted_to_one_that_counts_as_none(bare: Path, tmp_path: Path) -> None:
+    typed = ["--deidentify", "--shift-days", "-20000", "--patient-id", "A", "--injected-at", "2014-06-17T13:50:00"]
+    done = inveon("convert", bare, tmp_path / "out", *typed)
+    assert_one_line_error(done.exit_code, done.stdout, done.stderr, done.exit_code)
+    assert done.exit_code
+    assert "cannot be shifted" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["--ct-prefix", "a/b"], "--ct-prefix is 'a/b', expected a start of a file name"),
+        (["-p", "a/b"], "-p is 'a/b', expected a start of a file name"),
+        (["--nm-prefix", "a/b"], "--nm-prefix is 'a/b', expected a start of a file name"),
+        (["-f", "a/b"], "-f is 'a/b', expected a name alone"),
+        (["--max-object-size", "5"], "--max-object-size is '5', expected 1MiB"),
+        (["--xnat-route", "a"], "--xnat-route is 'a', expected PROJECT/SUBJECT/SESSION"),
+    ],
+)
+def test_options_of_a_conversion_are_named_as_they_were_typed(
+    bare: Path, tmp_path: Path, typed: list[str], said: str
+) -> None:
+    done = inveon("convert", bare, tmp_path / "out", *typed)
+    assert assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2).startswith(f"error: {said}")
 
 
 def test_suv_is_ready_with_what_was_missing(bare: Path) -> None:

@@ -26,9 +26,11 @@ def _name(name: str, value: Any) -> str | None:
 def _birth_date(_name: str, value: Any) -> date | None:
     if value == "":
         return None
-    parsed = birth_date_of(value) if isinstance(value, str) else day(value)
+    born = day(value)
+    written = value if born is None else born.isoformat()
+    parsed = birth_date_of(written) if isinstance(written, str) else None
     if parsed is None:
-        raise refused("the birth date", value, "YYYYMMDD, YYYY-MM-DD or unknown")
+        raise refused("the birth date", str(value), "YYYYMMDD, YYYY-MM-DD or unknown, of a year from 1900 to 2200")
     return parsed
 
 

@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from inveonimaging.errors import OptionError, printable
+from inveonimaging.errors import OptionError
 from inveonimaging.given import refused
 
 _LABEL = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
@@ -54,7 +54,7 @@ def route_of(text: str) -> Route:
     """
     labels = text.split("/")
     if len(labels) != len(_KINDS):
-        raise OptionError(f"the XNAT route is '{printable(text)}'", expected="PROJECT/SUBJECT/SESSION")
+        raise OptionError(key="the XNAT route", got=text, expected="PROJECT/SUBJECT/SESSION")
     return Route(*labels)
 
 

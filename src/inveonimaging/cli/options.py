@@ -26,6 +26,22 @@ AskedCorrections = Callable[[], "Corrections"]
 
 
 _PLACES = ("source", "path", "root")
+_ARGUMENTS = {  # of the attributes that have another name here
+    "weight_kg": "weight",
+    "dose_mbq": "dose",
+    "cycle_ms": "cycle_length",
+    "sheet": "subjects",
+    "name": "patient_name",
+    "id": "patient_id",
+    "birth_date": "patient_birth_date",
+    "sex": "patient_sex",
+    "largest_object": "max_object_size",
+    "compression": "compress",
+    "codes": "code_table",
+    "refuse_strays": "strict",
+    "ignored_suffixes": "ignore",
+}
+_CONTEXT = Parameter("_ctx", Parameter.KEYWORD_ONLY, annotation=typer.Context)
 _NO_CONFIG = Parameter(
     "no_config",
     Parameter.KEYWORD_ONLY,
@@ -48,17 +64,43 @@ def _takes(
     @functools.wraps(command)
     def with_options(**given: Any) -> Any:
         options = {each: given.pop(each) for each in shared}
-        if not settings or given.pop("no_config"):
+        if not settings:
             return command(**given, **{name: functools.partial(make, **options)})
+        context = given.pop(_CONTEXT.name) if own_context is None else given[own_context]
+        named = functools.partial(_by_option, context, make)
+        if given.pop("no_config"):
+            return command(**given, **{name: functools.partial(named, **options)})
         place = next(given[each] for each in _PLACES if each in given)
-        return command(**given, **{name: functools.partial(_with_settings, make, options, place)})
+        return command(**given, **{name: functools.partial(_with_settings, named, options, place)})
 
-    more = (*shared.values(), _NO_CONFIG) if settings else shared.values()
+    own_context = next((each.name for each in own.values() if each.annotation is typer.Context), None)
+    more = (*shared.values(), _NO_CONFIG) if settings else tuple(shared.values())
+    if settings and own_context is None:  # Typer gives it once
+        more += (_CONTEXT,)
     taken = [each for key, one in own.items() for each in (more if key == name else (one,))]
     signature = inspect.Signature([each.replace(kind=Parameter.KEYWORD_ONLY) for each in taken])
     with_options.__signature__ = signature  # type: ignore[attr-defined]
     with_options.__annotations__ = {each.name: each.annotation for each in taken}
     return with_options
+
+
+def _by_option(context: Any, make: Callable[..., Any], **options: Any) -> Any:
+    """Make what was asked for; an error names the option as it was typed.
+
+    Raises:
+        OptionError: what makes no sense.
+    """
+    from inveonimaging.cli.usage import as_typed
+    from inveonimaging.errors import OptionError
+
+    try:
+        return make(**options)
+    except OptionError as error:
+        argument = _ARGUMENTS.get(error.attribute or "", error.attribute)
+        param = next((each for each in context.command.params if each.name == argument), None)
+        if param is None or error.path is not None:
+            raise
+        raise error.named(as_typed(context, param)) from error
 
 
 def _with_settings(make: Callable[..., Any], options: dict[str, Any], place: Path) -> Any:

@@ -6,6 +6,7 @@ the current folder where DICOM is sent.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import re
@@ -14,14 +15,11 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from inveonimaging.errors import InveonError, OptionError, printable
 from inveonimaging.inveon.pairs import SETTINGS_FILE
 from inveonimaging.storage.bounded import read_bounded
-
-if TYPE_CHECKING:
-    from inveonimaging.sending.target import DicomTarget
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -64,7 +62,13 @@ def _code_table(value: str, folder: Path) -> Path:
 
 
 def _ae_title(value: str, _folder: Path) -> str:
-    return _dicom_target(f"dicom://{value}@A:host:104").calling
+    from inveonimaging.sending.target import DicomTarget, target_of
+
+    with contextlib.suppress(OptionError):
+        target = target_of(f"dicom://{value}@A:host:104")
+        if isinstance(target, DicomTarget):
+            return target.calling
+    raise OptionError(key="ae-title", got=value, expected="1 to 16 characters, without @ and backslash")
 
 
 class Setting(NamedTuple):
@@ -240,7 +244,7 @@ def _read(path: Path, whose: str) -> Settings:
         try:
             taken = _setting(name).read(value, path.parent)
         except InveonError as error:
-            raise _at(error, path, line_number) from error
+            raise _at(error, path, line_number, name) from error
         values[_setting(name).name] = Value(taken, value, path, line_number, whose)
     return Settings(values, targets)
 
@@ -294,10 +298,12 @@ def _line_of(text: str, name: str) -> int | None:
     return next((number for number, line in enumerate(text.split("\n"), 1) if key.match(line)), None)
 
 
-def _at(error: InveonError, path: Path, line: int | None) -> OptionError:
+def _at(error: InveonError, path: Path, line: int | None, name: str | None = None) -> OptionError:
+    """Return an error with its place in a file, about a value of this name as it stands there."""
     if error.path is not None:  # of a file that the settings name
-        return OptionError(f"code-table: {error}", path=path, line=line)
-    return OptionError(error.message, path=path, line=line, expected=error.expected, hint=error.hint)
+        return OptionError(f"{printable(name)}: {error}", path=path, line=line)
+    message, key = error.message, name and printable(name)
+    return OptionError(message, path=path, line=line, key=key, got=error.got, expected=error.expected, hint=error.hint)
 
 
 def _with_title(value: Value, title: str) -> Value:
@@ -309,15 +315,3 @@ def _refuse_target(text: str) -> None:
     from inveonimaging.sending.target import target_of
 
     target_of(text)
-
-
-def _dicom_target(text: str) -> DicomTarget:
-    from inveonimaging.sending.target import DicomTarget, target_of
-
-    try:
-        target = target_of(text)
-    except OptionError:
-        target = None
-    if not isinstance(target, DicomTarget):
-        raise OptionError("the AE title is none", expected="1 to 16 characters, without @ and backslash")
-    return target

@@ -86,6 +86,11 @@ class Command(TyperCommand):
             if getattr(each.type, "choices", None):
                 each.type.case_sensitive = False  # type: ignore[attr-defined]
 
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Read what was typed, and keep it, so that messages name options as they were typed."""
+        ctx.meta[_TYPED] = tuple(args)
+        return super().parse_args(ctx, args)
+
     def get_params(self, ctx: Context) -> list[Parameter]:
         """Return the parameters, with `--help-all` before `--help` if there is more to show."""
         params = super().get_params(ctx)
@@ -123,7 +128,16 @@ class Command(TyperCommand):
 
 
 _HEADING, _EXAMPLES = 2, 2  # lines of an epilog
-_EVERYTHING = "inveonimaging.help_all"
+_EVERYTHING, _TYPED = "inveonimaging.help_all", "inveonimaging.typed"
+
+
+def as_typed(ctx: Context, param: Parameter) -> str:
+    """Return the name of an option as it was typed, else its first long one; of an argument its metavar."""
+    typed = [each.partition("=")[0] for each in ctx.meta.get(_TYPED, ())]
+    names = [each for each in (*param.opts, *param.secondary_opts) if each.startswith("-")]
+    known = [each for each in typed if each in names]
+    long = [each for each in names if each.startswith("--")]
+    return str(next(iter((*reversed(known), *long)), param.metavar or param.opts[0]))
 
 
 def _help_all(more: int) -> TyperOption:
@@ -292,7 +306,7 @@ def _missing(error: Any, usage: str) -> OptionError:
 
 def _bad_value(error: Any, usage: str) -> OptionError:
     param, message = error.param, error.message
-    name = next((each for each in param.opts if each.startswith("--")), param.metavar or param.opts[0])
+    name = as_typed(error.ctx, param)
     quoted = re.match(r"'(.*?)' is not", message, re.DOTALL)
     choices = [str(each) for each in getattr(param.type, "choices", ())]
     if not quoted or not choices:

@@ -15,6 +15,7 @@ from inveonimaging.dicom.modules.patient import is_non_human
 from inveonimaging.dicom.modules.pet import is_decay_corrected
 from inveonimaging.errors import InputError, UnsupportedError, printable
 from inveonimaging.findings import Finding, Severity
+from inveonimaging.given import LAST_YEAR
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.hdr.need import missing, missing_in_frame
@@ -26,7 +27,6 @@ from inveonimaging.study.image import Image
 _MOST_IMAGES = 65535  # Image Index is an unsigned 16 bit number
 _INDEXED = (PET_IMAGE, LEGACY_PET_IMAGE)
 _ENHANCED_HINT = "--as enhanced has no such limit"
-_LAST_YEAR = 2200
 _LONGEST_SCAN_S = 366 * 24 * 3600.0  # bounds what is added to a date
 _LARGEST_COUNT = 2**31 - 1  # of an Integer String
 _REGISTRIES = {"breed_registry": "breed_registry", "strain_registry": "strain_source_registry"}
@@ -130,8 +130,8 @@ def _refuse_uncoded(animal: Animal) -> None:
 
 
 def _refuse_odd_times(header: Header, start: datetime | None) -> None:
-    if start is not None and start.year > _LAST_YEAR:
-        raise missing(header, "scan_time", f"a year up to {_LAST_YEAR}")
+    if start is not None and start.year > LAST_YEAR:
+        raise missing(header, "scan_time", f"a year up to {LAST_YEAR}")
     for index, frame in enumerate(header.frames):
         if not 0 <= (frame.duration_s or 0.0) <= _LONGEST_SCAN_S:
             raise missing_in_frame(frame, index, "frame_duration", "seconds, at most a year")

@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from inveonimaging.dicom.iods import Iod, MultiFrameIod
 from inveonimaging.dicom.pixels import BYTES_PER_PIXEL, LONGEST
-from inveonimaging.errors import OptionError, UnsupportedError, printable
+from inveonimaging.errors import OptionError, UnsupportedError
 from inveonimaging.study.image import Image
 
 DEFAULT_SIZE = 2**31
@@ -66,5 +66,7 @@ def object_size(text: str) -> int:
     digits = text.strip().rstrip("BbKkMmGgIi ")
     factor = units.get(text.strip()[len(digits) :].strip().upper())
     if not digits.isdecimal() or factor is None or not SMALLEST_SIZE <= int(digits) * factor <= LONGEST:
-        raise OptionError(f"the object size is '{printable(text)}'", expected="1MiB to 4095MiB, as 2GiB or 500MB")
+        error = OptionError(key="the object size", got=text, expected="1MiB to 4095MiB, as 2GiB or 500MB")
+        error.attribute = "largest_object"
+        raise error
     return int(digits) * factor

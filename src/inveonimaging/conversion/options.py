@@ -14,7 +14,7 @@ from inveonimaging.conversion.instance_layout import DEFAULT_SIZE, object_size
 from inveonimaging.dicom.codes import CodeTable, read_code_table
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.pixels import LONGEST, Compression
-from inveonimaging.errors import OptionError, printable
+from inveonimaging.errors import OptionError
 from inveonimaging.given import (
     Given,
     PathLike,
@@ -74,9 +74,9 @@ def _prefixes(name: str, value: Any) -> Mapping[Modality, str]:
         if modality is None:
             raise refused(f"a key of {name}", key, "CT, PET or SPECT")
         if not isinstance(prefix, str) or set(prefix) & _NOT_IN_NAMES or not (prefix.isprintable() or not prefix):
-            raise OptionError(
-                f"the prefix is '{printable(str(prefix))}'", expected=f"a start of a file name, {_NAMING}"
-            )
+            error = refused("the prefix", prefix, f"a start of a file name, {_NAMING}")
+            error.attribute = f"{PREFIXES[modality].lower().rstrip('-')}_prefix"
+            raise error
         found[modality] = prefix
     return MappingProxyType(found)
 
@@ -86,7 +86,7 @@ def _size(name: str, value: Any) -> int:
     is_number = not isinstance(value, str) or value.strip().isdecimal()
     size = whole_number(name, value) if is_number else object_size(value)
     if not 0 < size <= LONGEST:
-        raise OptionError(f"the object size is {size}", expected=f"1 to {LONGEST} bytes, or 1MiB to 4095MiB")
+        raise OptionError(key="the object size", got=size, expected=f"1 to {LONGEST} bytes, or 1MiB to 4095MiB")
     return size
 
 
@@ -129,7 +129,7 @@ def _refuse_file_name(name: str) -> None:
     """Refuse what cannot be a file's name on every system; OptionError."""
     is_plain = name.isprintable() and not set(name) & _NOT_IN_NAMES and name == name.rstrip(" .")
     if not name or not is_plain or _RESERVED.fullmatch(name.partition(".")[0]):
-        raise OptionError(f"the file name is '{printable(name)}'", expected=f"a name alone, {_NAMING}")
+        raise refused("the file name", name, f"a name alone, {_NAMING}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -135,7 +135,7 @@ def grid_of(header: Header, orientation: Orientation | None = None, flip: str = 
         OptionError: `flip` names no axes.
     """
     if not set(flip) <= set("xyz") or len(set(flip)) != len(flip):
-        raise OptionError(f"flip is '{flip}'", expected="letters of xyz, each once")
+        raise OptionError(key="flip", got=flip, expected="letters of xyz, each once")
     findings: list[Finding] = []
     posture = _posture(header, orientation, findings)
     directions = DIRECTIONS[posture or ASSUMED]

@@ -14,6 +14,7 @@ from inveonimaging.animal.free_text import birth_date_of, sex_of
 from inveonimaging.animal.sheet_values import Code
 from inveonimaging.animal.xnat_route import checked_label
 from inveonimaging.errors import OptionError
+from inveonimaging.given import LOCAL_TIME, YEARS, is_possible
 
 LO, SH, LONG = 64, 16, 1024
 SEPARATOR = "|"
@@ -123,16 +124,20 @@ def _date(text: str) -> Any:
 
 
 def _moment(text: str) -> datetime:
+    expected = f"a date and a time like 2014-06-17 13:51:37, {LOCAL_TIME}"
     match = _MOMENT.fullmatch(text)
+    if match is None:
+        raise ValueError(expected)
+    day, clock, seconds, fraction = match.groups()
+    micros = f".{(fraction or '0'):0<6}"
+    clock = clock.rjust(len("10:05"), "0")
     try:
-        if match:
-            day, clock, seconds, fraction = match.groups()
-            micros = f".{(fraction or '0'):0<6}"
-            clock = clock.rjust(len("10:05"), "0")
-            return datetime.fromisoformat(f"{day}T{clock}{seconds or ':00'}{micros}")
+        moment = datetime.fromisoformat(f"{day}T{clock}{seconds or ':00'}{micros}")
     except ValueError:
-        pass
-    raise ValueError("a date and a time like 2014-06-17 13:51:37, local time without a zone")
+        raise ValueError(expected) from None
+    if not is_possible(moment):
+        raise ValueError(f"{expected}, of {YEARS}")
+    return moment
 
 
 def _sex(text: str) -> str:

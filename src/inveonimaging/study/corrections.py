@@ -34,6 +34,9 @@ from inveonimaging.study.registration import RegistrationPolicy
 from inveonimaging.units import KG_PER, MBQ_PER
 
 _LONGEST_CYCLE_MS = 60_000
+_LARGEST = 1e300  # a Decimal String and a float hold it in any unit; what makes no sense below it is a finding
+_weight = quantity("the weight", KG_PER, "24.6g", largest=_LARGEST)
+_dose = quantity("the dose", MBQ_PER, "7.03MBq", largest=_LARGEST)
 _LONGEST_TEXT = 64  # of a Long String, PS3.5 6.2
 _NOT_IN_A_MANIFEST = {"subject", "sheet"}
 
@@ -53,7 +56,7 @@ class BedDirection(str, Enum):
 def _cycle_ms(_name: str, value: Any) -> float:
     cycle_ms = number("the cycle length", value)
     if not 0 < cycle_ms <= _LONGEST_CYCLE_MS:
-        raise OptionError(f"the cycle length is {cycle_ms:g}", expected="milliseconds above 0, up to a minute")
+        raise OptionError(key="the cycle length", got=f"{cycle_ms:g}", expected="milliseconds above 0, up to a minute")
     return cycle_ms
 
 
@@ -106,8 +109,8 @@ class Corrections:
     frame_of_reference: Given[RegistrationPolicy | str, RegistrationPolicy] = Given(
         choice(RegistrationPolicy), RegistrationPolicy.AUTO
     )
-    weight_kg: Given[float | str | None, float | None] = Given(optional(quantity("the weight", KG_PER, "24.6g")), None)
-    dose_mbq: Given[float | str | None, float | None] = Given(optional(quantity("the dose", MBQ_PER, "7.03MBq")), None)
+    weight_kg: Given[float | str | None, float | None] = Given(optional(_weight), None)
+    dose_mbq: Given[float | str | None, float | None] = Given(optional(_dose), None)
     injected_at: Given[datetime | str | None, datetime | None] = Given(optional(_injection), None)
     species: Given[str | None, str | None] = Given(optional(_words), None)
     strain: Given[str | None, str | None] = Given(optional(_words), None)

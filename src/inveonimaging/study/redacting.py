@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from inveonimaging.animal.free_text import text_of
 from inveonimaging.animal.sheet_values import SheetValues
 from inveonimaging.errors import InveonError, OptionError
 from inveonimaging.findings import Finding
+from inveonimaging.given import YEARS, is_possible
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.redaction.context import RedactionContext, neutral, parsed, redaction_context_of
 from inveonimaging.redaction.header_text import redacted
@@ -118,7 +120,10 @@ def _moved(day: D, context: RedactionContext) -> D:
     Raises:
         OptionError: there is no such date.
     """
-    try:
-        return day + timedelta(days=context.days) if isinstance(day, date) else day
-    except OverflowError as error:
-        raise OptionError("a date cannot be shifted by so many days", hint="see --shift-days") from error
+    if not isinstance(day, date):
+        return day
+    with contextlib.suppress(OverflowError):
+        moved = day + timedelta(days=context.days)
+        if not isinstance(moved, datetime) or is_possible(moved):
+            return moved
+    raise OptionError(f"{day} cannot be shifted by {context.days} days", expected=YEARS, hint="see --shift-days")
