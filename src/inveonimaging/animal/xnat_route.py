@@ -16,7 +16,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from inveonimaging.errors import OptionError
+from inveonimaging.errors import OptionError, printable
 from inveonimaging.given import refused
 
 _LABEL = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
@@ -80,7 +80,7 @@ def checked_label(text: str, kind: str = "project") -> str:
         OptionError: it is empty, longer than 255 characters, or has a character at which XNAT would cut or miss it.
     """
     if not isinstance(text, str) or not _LABEL.fullmatch(text):
-        raise refused(f"the XNAT {kind}", text, _CHARACTERS)
+        raise OptionError(f"the XNAT {kind} is '{printable(text)}'", expected=_CHARACTERS)
     if len(text) > _LONGEST:
         raise OptionError(f"the XNAT {kind} has {len(text)} characters", expected=f"at most {_LONGEST}")
     return text
