@@ -179,6 +179,7 @@ def _of_study(root: Path, study: Study, findings: list[Finding]) -> Iterator[_Sc
         folder = str(study.scans[0].pair.data.parent)
         findings += [replace(each, severity=Severity.WARNING, path=folder) for each in errors]
     typed = frozenset(name for name in ("name", "id", "birth_date", "sex") if getattr(given, name))
+    typed |= {"posture"} if study.corrections.orientation else set()
     at_scans = animals_of_scans(animal, headers, given, [scan.sheet_values for scan in study.scans])
     for scan, at_scan in zip(study.scans, at_scans, strict=True):
         header = scan.image.header
@@ -186,7 +187,12 @@ def _of_study(root: Path, study: Study, findings: list[Finding]) -> Iterator[_Sc
         yield _Scan(
             _pattern(below(scan.pair.data, root)),
             header,
-            {**_of_animal(who), "study_description": description if is_one else header.study, **_of_scan(header)},
+            {
+                **_of_animal(who),
+                "study_description": description if is_one else header.study,
+                "posture": scan.image.grid.orientation,
+                **_of_scan(header),
+            },
             typed.union(scan.sheet_values.cells),
         )
 

@@ -130,6 +130,7 @@ def test_a_row_a_scan_holds_what_the_headers_say(archive: Path, tmp_path: Path) 
         "weight_g": "24.6",
         "dose_MBq": "7.03",
         "injection_time": str(INJECTED),
+        "posture": "HFP",
         "responsible_person": "investigator 1",
         "responsible_role": "INVESTIGATOR",
         "responsible_organization": "Imaging Core Facility",

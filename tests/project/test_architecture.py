@@ -34,6 +34,7 @@ ROOMS = (
     "conversion",
     "dicom",
     "dicom_reading",
+    "hotels",
     "study",
     "redaction",
     "sheet",

@@ -15,7 +15,7 @@ from inveonimaging.animal.free_text import birth_date_of
 from inveonimaging.animal.sheet_values import Origin, SheetValues, Source
 from inveonimaging.errors import InputError
 from inveonimaging.inveon.hdr import Header
-from inveonimaging.inveon.hdr.enums import ActivityUnits, Modality, WeightUnits
+from inveonimaging.inveon.hdr.enums import ActivityUnits, Modality, Orientation, WeightUnits
 from inveonimaging.inveon.hdr.model import Subject, Tracer
 from inveonimaging.inveon.modality import is_transmission, modality_of
 
@@ -36,6 +36,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "investigator": ("investigator",),
     "study_description": ("study",),
     "injection_time": ("injection_time",),
+    "posture": ("subject_orientation",),
     "dose_mbq": _DOSE,
     **{name: (key,) for name, key in _ACTIVITY.items()},
 }
@@ -56,6 +57,9 @@ def with_sheet_values(header: Header, sheet_values: SheetValues) -> Header:
         subject=replace(header.subject, **_subject(header.subject, sheet_values)),
         study=sheet_values.get("study_description") if "study_description" in sheet_values.cells else header.study,
     )
+    if "posture" in sheet_values.cells:
+        geometry = replace(header.geometry, orientation=sheet_values.get("posture") or Orientation.UNKNOWN)
+        changed = replace(changed, geometry=geometry)
     if "investigator" in sheet_values.cells:
         changed = replace(
             changed, acquisition=replace(header.acquisition, investigator=sheet_values.get("investigator"))

@@ -17,9 +17,12 @@ from inveonimaging.sheet.values import (
     LONG,
     MOMENT,
     PERSON,
+    POSITION,
+    POSTURE,
     REGISTRY,
     ROLE,
     SEX,
+    SIDE,
     YES_OR_NO,
     Codec,
     quantity,
@@ -37,6 +40,7 @@ class Scope(Enum):
     MATCH = "match"
     STUDY = "study"
     SCAN = "scan"
+    HOTEL = "hotel"
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,8 @@ COLUMNS = (
     Column("file", "file", _MATCH, Scope.MATCH, "scans: a file name, or a pattern of it"),
     Column("folder", "folder", _MATCH, Scope.MATCH, "scans: the folder they lie in, or a pattern of it"),
     Column("subject", "subject", _MATCH, Scope.MATCH, "scans: what their headers say under `subject_identifier`"),
+    Column("position", "position", POSITION, Scope.HOTEL, "an animal's place among several in one scan"),
+    Column("seen_from", "seen_from", SIDE, Scope.HOTEL, "from which side of the scanner positions are seen"),
     Column("patient_name", "name", PERSON, Scope.STUDY, "Patient's Name (0010,0010)"),
     Column("patient_id", "id", text(), Scope.STUDY, "Patient ID (0010,0020)", is_basic=True),
     Column("birth_date", "birth_date", DATE, Scope.STUDY, "Patient's Birth Date (0010,0030)", is_basic=True),
@@ -147,6 +153,7 @@ COLUMNS = (
         "Radiopharmaceutical Start DateTime (0018,1078)",
         is_basic=True,
     ),
+    Column("posture", "posture", POSTURE, Scope.SCAN, "Patient Position (0018,5100), and the axes of the patient"),
     Column("responsible_person", "investigator", PERSON, Scope.STUDY, "Responsible Person (0010,2297)"),
     Column("responsible_role", "responsible_role", ROLE, Scope.STUDY, "Responsible Person Role (0010,2298)"),
     Column(
@@ -166,6 +173,14 @@ COLUMNS = (
 STUDY_NAMES = frozenset(each.name for each in COLUMNS if each.scope is Scope.STUDY)
 OF_A_DAY = frozenset({"weight_kg"})
 """What rows may say of each scan of a study, if it was not the same."""
+HOTEL_NAMES = frozenset(each.name for each in COLUMNS if each.scope is Scope.HOTEL)
+OF_ONE_ANIMAL = frozenset(
+    {
+        *("id", "name", "xnat_subject", "xnat_session", "weight_kg"),
+        *("dose_mbq", "dose_time", "residual_mbq", "residual_time"),
+    }
+)
+"""What a row without a position does not say of each animal of a hotel: one has its own, or it is the sum of all."""
 SCAN_NAMES = frozenset(each.name for each in COLUMNS if each.scope is Scope.SCAN)
 
 

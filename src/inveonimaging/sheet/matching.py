@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,8 @@ from inveonimaging.errors import InputError, listed, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.pairs import Pair
-from inveonimaging.sheet.columns import OF_A_DAY, STUDY_NAMES
+from inveonimaging.sheet.columns import HOTEL_NAMES, OF_A_DAY, OF_ONE_ANIMAL, STUDY_NAMES
+from inveonimaging.sheet.positions import Slot
 
 _WILD = frozenset("*?[")
 _LITERALS = re.compile(r"[^*?]+")
@@ -27,7 +28,12 @@ _TOGETHER = (  # DICOM has them as one item, all of type 1
     ("strain_stock", "strain_source", "strain_registry"),
 )
 _TITLES = {"modifications": "genetic_modifications", "modifications_nomenclature": "genetic_modifications_nomenclature"}
+_NOT_OF_A_GROUP = {*OF_ONE_ANIMAL, *HOTEL_NAMES, *(name for names in _TOGETHER for name in names)} | {
+    "modifications_codes",
+    "responsible_role",
+}
 Rank = tuple[int, int, int]
+Ranked = Sequence[tuple["Rank", "Row"]]
 
 
 class Row(NamedTuple):
@@ -38,6 +44,12 @@ class Row(NamedTuple):
     folder: str
     subject: str
     cells: Mapping[str, Cell]
+
+    @property
+    def slot(self) -> Slot | None:
+        """The position of the animal that it is about, None if it is about all of a scan."""
+        cell = self.cells.get("position")
+        return None if cell is None else cell.value
 
 
 class Place(NamedTuple):
@@ -99,18 +111,36 @@ class Sheet:
     def of_scan(self, pair: Pair, header: Header) -> SheetValues:
         """Return what the rows say of a scan: of each value that of the row that matches most closely.
 
+        Rows with a position are about one animal each; of several animals it is what holds for all of them.
+
         Raises:
             InputError: two rows that match alike say different things.
         """
         ranked = sorted(self._ranked(pair, header), key=lambda each: (each[0], -each[1].number), reverse=True)
+        slots = list(dict.fromkeys(row.slot for _, row in ranked if row.slot))
+        cells = self._cells([each for each in ranked if each[1].slot is None], pair)
+        if slots:
+            animals = [self._cells([each for each in ranked if each[1].slot == slot], pair) for slot in slots]
+            cells = {**_of_all(animals), **cells}
+        own = {name: cell for name, cell in cells.items() if name not in HOTEL_NAMES}
+        return SheetValues(self.path, own, tuple(sorted(row.number for _, row in ranked)))
+
+    def _cells(self, ranked: Ranked, pair: Pair) -> dict[str, Cell]:
+        """Return of each value that of the first row, the closest; InputError if another as close differs."""
         cells: dict[str, tuple[Rank, Cell]] = {}
         for rank, row in ranked:
             for name, cell in row.cells.items():
                 found = cells.setdefault(name, (rank, cell))
                 if found[0] == rank and found[1].value != cell.value:
                     raise self._contradiction(cell, found[1], f"both match {printable(pair.data.name)} alike")
-        rows = tuple(sorted(row.number for _, row in ranked))
-        return SheetValues(self.path, {name: cell for name, (_, cell) in cells.items()}, rows)
+        return {name: cell for name, (_, cell) in cells.items()}
+
+    def at(self, slot: Slot) -> Sheet:
+        """Return the sheet of one animal of a hotel: rows with its position, and what other rows say of all.
+
+        Those say nothing of what each animal has for itself: its name, weight and dose.
+        """
+        return replace(self, rows=tuple(_stripped(row) for row in self.rows if row.slot in (None, slot)))
 
     def rows_of(self, pair: Pair, header: Header) -> tuple[int, ...]:
         """Return the numbers of the rows that match a scan, whatever they say of it."""
@@ -161,6 +191,26 @@ class Sheet:
             asked = _asked(row)
             found.setdefault(_key(asked), []).append(asked)
         return found
+
+
+def _stripped(row: Row) -> Row:
+    """Return a row as it stands in the sheet of one animal."""
+    left_out = HOTEL_NAMES if row.slot else HOTEL_NAMES | OF_ONE_ANIMAL
+    return row._replace(cells={name: cell for name, cell in row.cells.items() if name not in left_out})
+
+
+def _of_all(animals: Sequence[Mapping[str, Cell]]) -> dict[str, Cell]:
+    """Return what holds for a hotel as a whole: values that all its animals have; of an animal none if they differ."""
+    filled = [cells for cells in animals if set(cells) - HOTEL_NAMES]
+    found: dict[str, Cell] = {}
+    for name, cell in (filled[0] if filled else {}).items():
+        if name in _NOT_OF_A_GROUP or not all(name in each for each in filled):
+            continue
+        if all(each[name].value == cell.value for each in filled):
+            found[name] = cell
+        elif name in STUDY_NAMES:
+            found[name] = cell._replace(value=None)
+    return found
 
 
 class _Asked(NamedTuple):

@@ -75,7 +75,7 @@ def _row(path: Path, number: int, texts: Texts, table: _Table) -> Row:
         else:
             value = _value(path, number, column, content, table)
             cells[column.name] = Cell(value, number, column.title, content)
-    if not matched:
+    if not matched and "position" not in cells:
         hint = "fill one of file, folder and subject"
         raise OptionError("the row does not say what scans it is about", path=path, line=number, hint=hint)
     file, folder, subject = (matched.get(name, "") for name in ("file", "folder", "subject"))
@@ -83,10 +83,11 @@ def _row(path: Path, number: int, texts: Texts, table: _Table) -> Row:
 
 
 def _value(path: Path, number: int, column: Column, content: str, table: _Table) -> object:
-    if content.lower() == TAKEN_AWAY:
+    is_of_header = column.scope is not Scope.HOTEL
+    if is_of_header and content.lower() == TAKEN_AWAY:
         return None
     expected: str | None = None
-    if content.lower() in NOT_GIVEN:
+    if is_of_header and content.lower() in NOT_GIVEN:
         expected = _EMPTY
     else:
         try:

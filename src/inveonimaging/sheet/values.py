@@ -15,6 +15,8 @@ from inveonimaging.animal.sheet_values import Code
 from inveonimaging.animal.xnat_route import checked_label
 from inveonimaging.errors import OptionError
 from inveonimaging.given import LOCAL_TIME, YEARS, is_possible
+from inveonimaging.inveon.hdr.enums import Orientation
+from inveonimaging.sheet.positions import side_of, slot_of
 
 LO, SH, LONG = 64, 16, 1024
 SEPARATOR = "|"
@@ -178,6 +180,13 @@ def _label(text: str) -> str:
         raise ValueError(error.expected) from None
 
 
+def _posture(text: str) -> Orientation:
+    posture = Orientation.__members__.get(text.upper())
+    if not posture:
+        raise ValueError(f"one of {', '.join(each.name for each in Orientation if each)}")
+    return posture
+
+
 def several(codec: Codec) -> Codec:
     """Return the codec of several values, separated by `|`."""
 
@@ -196,3 +205,6 @@ ROLE = Codec(_role, str, "VETERINARIAN")
 CODE = Codec(_code, _spell_code, "3028467^MGI^C57BL/6J")
 REGISTRY = Codec(lambda text: _code(text) if "^" in text else line(LO)(text), _spell_code, "ILCR")
 LABEL = Codec(_label, str, "FDG_pilot")
+POSITION = Codec(slot_of, str, "top left")
+SIDE = Codec(side_of, lambda value: value.value, "front")
+POSTURE = Codec(_posture, lambda value: value.name if value else "", "HFP")

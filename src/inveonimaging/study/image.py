@@ -277,6 +277,20 @@ def with_header(image: Image, header: Header) -> Image:
     return replace(image, header=header, findings=image.findings if before == now else (*kept, *now))
 
 
+def with_posture_of_header(image: Image, flip: str | None) -> Image:
+    """Return an image whose voxels lie as its header's posture says, which a sheet gave.
+
+    Args:
+        image: with that header.
+        flip: stored axes to mirror, as it was read.
+    """
+    grid, placing = grid_of(image.header, None, axes("flip", flip))
+    unknown = "orientation-unknown"
+    now = [locate(each, image.pair.header, image.header) for each in placing if each.code == unknown]
+    kept = [each for each in image.findings if each.code != unknown]
+    return replace(image, grid=grid, findings=(*kept, *now))
+
+
 def locate(finding: Finding, path: Path, header: Header) -> Finding:
     """Return a finding with the header's path, and the line of its key."""
     if finding.path is not None:

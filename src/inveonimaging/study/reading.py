@@ -31,7 +31,15 @@ from inveonimaging.redaction.request import Deidentify
 from inveonimaging.sheet.application import with_sheet_values
 from inveonimaging.sheet.matching import unmatched_scan
 from inveonimaging.study.corrections import BedDirection, Corrections
-from inveonimaging.study.image import Image, locate, read_pair, series_groups, split, with_header
+from inveonimaging.study.image import (
+    Image,
+    locate,
+    read_pair,
+    series_groups,
+    split,
+    with_header,
+    with_posture_of_header,
+)
 from inveonimaging.study.redacting import StudyRedaction, study_redaction_of
 from inveonimaging.study.registration import frames_of_reference
 from inveonimaging.study.sessions import sessions_of
@@ -325,6 +333,8 @@ def _with_sheet(
                 image = replace(image, findings=(*image.findings, *unmatched))
             if values.cells:
                 image = with_header(image, with_sheet_values(image.header, values))
+            if "posture" in values.cells and not corrections.orientation:
+                image = with_posture_of_header(image, corrections.flip)
             yield replace(each, image=image, sheet_values=values)
         except InveonError as error:
             errors[each.pair] = error.at(each.pair.header)

@@ -1,0 +1,1 @@
+"""Several animals in one scan: which is which, and what contradicts it."""
