@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ def folder(tmp_path: Path) -> Path:
     return write_small_study(tmp_path / "study")
 
 
-def read(folder: Path, row: str, **corrections: object) -> Study:
+def read(folder: Path, row: str, **corrections: Any) -> Study:
     sheet = folder.parent / "sheet.csv"
     sheet.write_text(f"file,posture\n{row}\n")
     return read_study(folder, Corrections(sheet=sheet, **corrections))
