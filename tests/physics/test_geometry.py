@@ -15,7 +15,7 @@ from inveonimaging.errors import HeaderError, OptionError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Header, parse
 from inveonimaging.inveon.hdr.enums import Orientation
-from inveonimaging.physics.geometry import Grid, grid_of, moved_along_bed
+from inveonimaging.physics.geometry import Box, Grid, grid_of, moved_along_bed
 
 # The table of design.md, section 4, written out: LPS vectors of the stored axes i, j and k.
 # LPS: left is +x, posterior is +y, head is +z; so R is -x, A is -y, F is -z.
@@ -309,3 +309,48 @@ def assert_finite(placed: Grid) -> None:
     assert min(placed.spacing_mm) > 0
     assert np.isfinite(placed.positions).all()
     assert np.isfinite(placed.affine).all()
+
+
+BOXES = (  # of 4 x 3 x 2 voxels of 0.5, 0.25 and 2 mm, shifted by (1, -2, 3): from (0, -2.375, 1) to (2, -1.625, 5)
+    ((0, -2.375, 1), (2, -1.625, 5), Box((0, 0, 0), (4, 3, 2))),
+    ((-9, -9, -9), (9, 9, 9), Box((0, 0, 0), (4, 3, 2))),
+    ((0.5, -2.125, 3), (1.5, -1.875, 5), Box((1, 1, 1), (3, 2, 2))),  # faces of voxels: nothing beyond them
+    ((0.49, -2.13, 2.99), (1.51, -1.87, 5), Box((0, 0, 0), (4, 3, 2))),  # a little more touches the next ones
+    ((0.6, -2.1, 3.5), (0.7, -2.0, 3.6), Box((1, 1, 1), (2, 2, 2))),
+    ((2, -2, 2), (3, -1.9, 3), None),
+    ((-3, -2, 2), (0, -1.9, 3), None),
+)
+
+
+@pytest.mark.parametrize(("low", "high", "box"), BOXES)
+def test_an_extent_is_the_box_of_the_voxels_that_it_touches(
+    low: tuple[float, float, float], high: tuple[float, float, float], box: Box | None
+) -> None:
+    assert grid({"image_ref_shift": "1 -2 3"}).box_of(low, high) == box
+
+
+def test_a_box_of_a_bed_position_counts_from_the_bed() -> None:
+    moved = moved_along_bed(grid({"image_ref_shift": "1 -2 3"}), 10.0)
+    assert moved.box_of((0, -2.375, 13), (2, -1.625, 15)) == Box((0, 0, 1), (4, 3, 2))
+    assert moved.box_of((0, -2.375, 1), (2, -1.625, 5)) is None
+
+
+def test_a_box_of_the_finest_voxels_has_no_more_than_it_touches() -> None:
+    fine = grid({"pixel_size_x": "0.1", "x_dimension": "700", "image_ref_shift": "0.3 0 0"})
+    for n in range(0, 700, 7):  # faces at 0.3 - 35 + n / 10
+        box = fine.box_of((-34.7 + n / 10, -0.1, 0), (-34.7 + (n + 7) / 10, 0.1, 1))
+        assert box is not None
+        assert (box.first[0], box.stop[0]) == (n, n + 7)
+
+
+@pytest.mark.parametrize("code", range(9))
+def test_a_cut_moves_no_voxel_in_any_posture(code: int) -> None:
+    whole = grid({"subject_orientation": str(code), "image_ref_shift": "1 -2 3"})
+    part = whole.cut(Box((1, 2, 1), (4, 3, 2)))
+    assert part.shape == (3, 1, 1)
+    assert part.orientation is whole.orientation
+    for index in ((0, 0, 0), (2, 0, 0)):
+        i, j, k = index
+        assert np.allclose(
+            part.affine @ (i, j, k, 1), [*expected_position(code, (i + 1, j + 2, k + 1)), 1], rtol=0, atol=TOLERANCE
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import ceil
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -57,12 +57,12 @@ def data_summaries(images: Sequence[Image]) -> tuple[DataSummary, ...]:
         DataError: the file cannot be read, or ends early.
     """
     slabs: dict[tuple[int, int], list[Extent]] = {}
-    collector = Collector(sum(len(image.frames) * ceil(image.grid.shape[2] / image.slices_in_slab) for image in images))
+    collector = Collector(sum(len(image.frames) * len(image.slab_limits) for image in images))
     digest, size = hashlib.sha256(), 0
     with ahead(_read(images)) as pieces:
-        for place, stored in pieces:
-            size += stored.nbytes
-            digest.update(stored.reshape(-1).view(np.uint8).data)
+        for place, held, stored in pieces:
+            size += held.nbytes
+            digest.update(held.reshape(-1).view(np.uint8).data)
             if place is not None:
                 extent = extent_of(stored)
                 slabs.setdefault(place, []).append(extent)
@@ -123,17 +123,29 @@ def _summary(
     )
 
 
-def _read(images: Sequence[Image]) -> Iterator[tuple[tuple[int, int] | None, npt.NDArray[np.generic]]]:
+class _Piece(NamedTuple):
+    """A piece of a file: the number of its image and frame, all that it holds, and what of it is in the image."""
+
+    place: tuple[int, int] | None
+    held: npt.NDArray[np.generic]
+    stored: npt.NDArray[np.generic]
+
+
+def _read(images: Sequence[Image]) -> Iterator[_Piece]:
     """Yield all bytes of the file in order: slabs with the number of their image and frame, and what lies between."""
     frames = [
         (offset, part, frame) for part, image in enumerate(images) for frame, offset in enumerate(image.source.offsets)
     ]
     at, source = 0, images[0].source
-    for offset, part, frame in sorted(frames):
-        yield from ((None, gap) for gap in source.between(at, offset))
-        yield from (((part, frame), slab) for slab in images[part].slabs(frame))
-        at = offset + source.frame_bytes
-    yield from ((None, gap) for gap in source.between(at, None))
+    for _, part, frame in sorted(frames):
+        own = images[part].source
+        begin, end = own.extent(frame)
+        yield from (_Piece(None, gap, gap) for gap in source.between(at, begin))
+        for first, stop in images[part].slab_limits:
+            held = own.whole_slices(frame, first, stop)
+            yield _Piece((part, frame), held, np.ascontiguousarray(own.inside(held)))
+        at = end
+    yield from (_Piece(None, gap, gap) for gap in source.between(at, None))
 
 
 def _window(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -35,24 +35,48 @@ _LARGEST = 65535  # Rows and Columns are unsigned 16 bit
 
 @dataclass(frozen=True)
 class Voxels:
-    """The frames of a data file: stored values, in the file's own type and byte order.
+    """The frames of a data file, or a box of each: stored values, in the file's own type and byte order.
 
     Attributes:
         path: the data file.
         dtype: type of a stored value.
-        shape: (nz, ny, nx), so that x is fastest.
+        shape: (nz, ny, nx) of what is read, so that x is fastest.
         offsets: byte offset of each frame.
+        first: (k, j, i) of the first voxel of the box.
+        whole: (nz, ny, nx) of a frame in the file; None if all of it is read.
     """
 
     path: Path
     dtype: np.dtype[np.generic]
     shape: tuple[int, int, int]
     offsets: tuple[int, ...]
+    first: tuple[int, int, int] = (0, 0, 0)
+    whole: tuple[int, int, int] | None = None
+
+    @property
+    def frame_shape(self) -> tuple[int, int, int]:
+        """(nz, ny, nx) of a frame in the file."""
+        return self.whole or self.shape
 
     @property
     def frame_bytes(self) -> int:
         """Size of one frame in the file."""
-        return int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
+        return int(np.prod(self.frame_shape, dtype=object)) * self.dtype.itemsize
+
+    def box(self, first: tuple[int, int, int], stop: tuple[int, int, int]) -> Voxels:
+        """Return the voxels of a box, from its first (k, j, i) up to `stop`, which is not in it; nothing is read."""
+        (k, j, i), own = first, self.first
+        return replace(
+            self,
+            shape=(stop[0] - k, stop[1] - j, stop[2] - i),
+            first=(own[0] + k, own[1] + j, own[2] + i),
+            whole=self.frame_shape,
+        )
+
+    def extent(self, index: int) -> tuple[int, int]:
+        """Return where the slices of a frame that have voxels of the box start and end in the file, in bytes."""
+        first = self._offset(index, 0)
+        return first, first + self.shape[0] * self._plane_bytes
 
     def frame(self, index: int) -> npt.NDArray[np.generic]:
         """Return the stored values of a frame, (nz, ny, nx), read-only and mapped.
@@ -60,8 +84,9 @@ class Voxels:
         Raises:
             DataError: the file cannot be read any more.
         """
+        offset, shape = self._offset(index, 0), (self.shape[0], *self.frame_shape[1:])
         try:
-            return np.memmap(self.path, dtype=self.dtype, mode="r", offset=self.offsets[index], shape=self.shape)
+            return self.inside(np.memmap(self.path, dtype=self.dtype, mode="r", offset=offset, shape=shape))
         except (OSError, ValueError) as error:
             raise DataError(f"cannot be read: {error}", path=self.path) from error
 
@@ -71,12 +96,20 @@ class Voxels:
         Raises:
             DataError: the file cannot be read any more, or has become shorter.
         """
-        nz, ny, nx = self.shape
-        offset = self.offsets[index] + first * (self.frame_bytes // nz)
-        stored = self._read(offset, (stop - first) * ny * nx, self.dtype)
+        return np.ascontiguousarray(self.inside(self.whole_slices(index, first, stop)))
+
+    def whole_slices(self, index: int, first: int, stop: int) -> npt.NDArray[np.generic]:
+        """Return the same slices as the file has them, with what lies beside the box: one piece of the file."""
+        _, ny, nx = self.frame_shape
+        stored = self._read(self._offset(index, first), (stop - first) * ny * nx, self.dtype)
         if stored.size < (stop - first) * ny * nx:
             raise DataError("has become shorter while it was read", path=self.path)
         return stored.reshape(stop - first, ny, nx)
+
+    def inside(self, slices: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
+        """Return what of whole slices lies in the box, as a view."""
+        (_, ny, nx), (_, j, i) = self.shape, self.first
+        return slices[:, j : j + ny, i : i + nx]
 
     def between(self, first: int, stop: int | None) -> Iterator[npt.NDArray[np.uint8]]:
         """Yield the bytes from one offset to another, or to the end of the file, in pieces; none if there are none."""
@@ -86,6 +119,14 @@ class Voxels:
                 return
             yield piece
             first += piece.size
+
+    @property
+    def _plane_bytes(self) -> int:
+        return self.frame_bytes // self.frame_shape[0]
+
+    def _offset(self, index: int, k: int) -> int:
+        """Return where slice k of the box, with what lies beside it, starts in the file."""
+        return self.offsets[index] + (self.first[0] + k) * self._plane_bytes
 
     def _read(self, offset: int, count: int, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
         try:

@@ -11,6 +11,7 @@ turning the animal in a gantry that stays fixed. See docs/why/geometry.md.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -45,6 +46,23 @@ _OPPOSITE = dict(zip("LRPAHF", "RLAPFH", strict=True))
 _LARGEST_MM = 1000  # of a voxel or a shift; the bore is a fraction of it
 _VOXEL_SIZE = f"a voxel size above 0, up to {_LARGEST_MM} mm"
 _SAME_SIZE = 0.01
+
+
+_SAME_PLACE = 1e-6  # of a voxel: faces that are nearer are one
+
+
+@dataclass(frozen=True)
+class Box:
+    """Some of a volume's voxels: those from `first` up to `stop`, which are not in it, along i, j and k."""
+
+    first: tuple[int, int, int]
+    stop: tuple[int, int, int]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Number of voxels along i, j, k."""
+        i, j, k = (stop - first for first, stop in zip(self.first, self.stop, strict=True))
+        return i, j, k
 
 
 @dataclass(frozen=True)
@@ -110,6 +128,41 @@ class Grid:
         x, y, z = self.shift_mm
         directions = _OPPOSITE[self.directions[0]] + self.directions[1:]
         return replace(self, directions=directions, shift_mm=(-x, y, z))
+
+    def cut(self, box: Box) -> Grid:
+        """Return the grid of some of the voxels: each stays in its place.
+
+        Raises:
+            OptionError: the box holds no voxel, or reaches beyond the volume.
+        """
+        limits = zip(box.first, box.stop, self.shape, strict=True)
+        if not all(0 <= first < stop <= count for first, stop, count in limits):
+            shown = " x ".join(map(str, self.shape))
+            raise OptionError(key="the box", got=f"{box.first} to {box.stop}", expected=f"voxels of {shown}")
+        x, y, z = (
+            shift + (first + (n - 1) / 2 - (count - 1) / 2) * size
+            for shift, first, n, count, size in zip(
+                self.shift_mm, box.first, box.shape, self.shape, self.spacing_mm, strict=True
+            )
+        )
+        return replace(self, shape=box.shape, shift_mm=(x, y, z))
+
+    def box_of(self, low_mm: Sequence[float], high_mm: Sequence[float]) -> Box | None:
+        """Return the voxels that an extent in the gantry touches; None if it lies beside the volume.
+
+        Args:
+            low_mm: where it begins along i, j and k, in mm in the gantry.
+            high_mm: where it ends.
+        """
+        centre = self._gantry(np.zeros(3))
+        first = (np.asarray(low_mm) - centre) / self.spacing_mm + 0.5  # in voxels after the volume's lower face
+        stop = (np.asarray(high_mm) - centre) / self.spacing_mm + 0.5
+        firsts = np.maximum(np.floor(first + _SAME_PLACE), 0)
+        stops = np.minimum(np.ceil(stop - _SAME_PLACE), self.shape)
+        if not np.all(firsts < stops):
+            return None
+        (i, j, k), (i_stop, j_stop, k_stop) = firsts.astype(int).tolist(), stops.astype(int).tolist()
+        return Box((i, j, k), (i_stop, j_stop, k_stop))
 
     @property
     def _corners(self) -> Float:

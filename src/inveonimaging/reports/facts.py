@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -166,7 +167,7 @@ def frame_rows(image: Image, survey: VoxelSurvey) -> list[tuple[Frame, float, De
     checks = decay_checks(image)
     if len(image.frames) == 1 and not checks:
         return []
-    means = survey.sums / float(image.source.frame_bytes / image.source.dtype.itemsize)
+    means = survey.sums / float(math.prod(image.source.shape))
     return list(zip(image.frames, means.tolist(), checks or [None] * len(image.frames), strict=True))
 
 

@@ -55,6 +55,7 @@ class Image:
         source: the data file's frames.
         findings: problems in the data.
         part: which of the file's frames these are; None for all of them.
+        whole: the image that it is cut from; None if it is all of it.
     """
 
     pair: Pair
@@ -66,6 +67,7 @@ class Image:
     source: Voxels
     findings: tuple[Finding, ...]
     part: FrameGroup | None = None
+    whole: Image | None = None
 
     @property
     def frames(self) -> tuple[Frame, ...]:
@@ -141,14 +143,19 @@ class Image:
 
     def slabs(self, frame: int) -> Iterator[npt.NDArray[np.generic]]:
         """Yield the stored values of a frame a slab at a time; as `voxels`."""
+        for first, stop in self.slab_limits:
+            yield self.source.slices(frame, first, stop)
+
+    @property
+    def slab_limits(self) -> tuple[tuple[int, int], ...]:
+        """The first slice of each slab, and the first one after it."""
         slices, step = self.source.shape[0], self.slices_in_slab
-        for first in range(0, slices, step):
-            yield self.source.slices(frame, first, min(first + step, slices))
+        return tuple((first, min(first + step, slices)) for first in range(0, slices, step))
 
     @property
     def slices_in_slab(self) -> int:
         """How many slices are mapped, and copied as float64, at a time: bounds the memory whatever the frame's size."""
-        _, rows, columns = self.source.shape
+        _, rows, columns = self.source.frame_shape
         return max(1, _SLAB_VOXELS // (rows * columns))
 
     def values(self, frame: int = 0) -> npt.NDArray[np.float32]:
