@@ -183,6 +183,7 @@ def _of_study(root: Path, study: Study, findings: list[Finding]) -> Iterator[_Sc
     at_scans = animals_of_scans(animal, headers, given, [scan.sheet_values for scan in study.scans])
     for scan, at_scan in zip(study.scans, at_scans, strict=True):
         header = scan.image.header
+        findings += scan.doubts
         who = at_scan if is_one else animal_of([header], given, scan.sheet_values)[0]
         yield _Scan(
             _pattern(below(scan.pair.data, root)),

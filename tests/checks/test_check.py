@@ -304,7 +304,7 @@ def test_what_is_not_ready_has_a_factor_only_if_the_formula_holds(tmp_path: Path
     checked = looked_at(tmp_path, scan, change=change)
     assert checked.suv is not None
     assert checked.suv.verdict is SuvVerdict.NOT_READY
-    assert row(checked, attribute).state is State.MISSING
+    assert row(checked, attribute).state is State.UNUSABLE
     assert (checked.suv.suv_per_bqml is not None) is holds
 
 
@@ -642,19 +642,19 @@ DICOM: dict[str, tuple[Callable[[Any, int], None], str, str, State, SuvVerdict]]
         State.DOUBTFUL,
         SuvVerdict.DOUBTFUL,
     ),
-    "counts": (put(Units="CNTS"), "not-calibrated", "Units", State.MISSING, SuvVerdict.NOT_READY),
+    "counts": (put(Units="CNTS"), "not-calibrated", "Units", State.UNUSABLE, SuvVerdict.NOT_READY),
     "no ATTN": (
         put(CorrectedImage=["NORM", "DECY"]),
         "attenuation-not-corrected",
         "Corrected Image",
-        State.MISSING,
+        State.UNUSABLE,
         SuvVerdict.NOT_READY,
     ),
     "no decay": (
         put(DecayCorrection="NONE"),
         "decay-not-corrected",
         "Decay Correction",
-        State.MISSING,
+        State.UNUSABLE,
         SuvVerdict.NOT_READY,
     ),
     "saved again": (
@@ -720,8 +720,8 @@ DICOM: dict[str, tuple[Callable[[Any, int], None], str, str, State, SuvVerdict]]
         State.DOUBTFUL,
         SuvVerdict.DOUBTFUL,
     ),
-    "kBq": (put(Units="KBQML"), "units-other", "Units", State.MISSING, SuvVerdict.NOT_READY),
-    "rates": (put(Units="CPS"), "not-calibrated", "Units", State.MISSING, SuvVerdict.NOT_READY),
+    "kBq": (put(Units="KBQML"), "units-other", "Units", State.UNUSABLE, SuvVerdict.NOT_READY),
+    "rates": (put(Units="CPS"), "not-calibrated", "Units", State.UNUSABLE, SuvVerdict.NOT_READY),
     "SUV": (put(Units="GML"), "already-suv", "Units", State.PRESENT, SuvVerdict.ALREADY),
     "SUV by surface in g/mL": (
         put(Units="GML", SUVType="BSA"),
@@ -765,7 +765,7 @@ DICOM: dict[str, tuple[Callable[[Any, int], None], str, str, State, SuvVerdict]]
         State.DOUBTFUL,
         SuvVerdict.DOUBTFUL,
     ),
-    "two weights": (differing, "series-mixed", "Patient's Weight", State.MISSING, SuvVerdict.NOT_READY),
+    "two weights": (differing, "series-mixed", "Patient's Weight", State.UNUSABLE, SuvVerdict.NOT_READY),
     "another decay": (
         put(DecayFactor="1.5"),
         "decay-factor-disagrees",

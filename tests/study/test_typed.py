@@ -10,8 +10,9 @@ from pathlib import Path
 import pydicom
 import pytest
 
-from helpers import CT, PET, assert_one_line_error, inveon, write_small_study
-from inveonimaging import Corrections, Deidentify, OptionError, Options, convert, read_study, verify
+from contract import SPECT
+from helpers import CT, PET, assert_one_line_error, draw_one_pixel, inveon, write_small_study
+from inveonimaging import Corrections, Deidentify, OptionError, Options, check, convert, read_study, verify
 from inveonimaging.cli.main import app
 from inveonimaging.phantom import write_scan
 from inveonimaging.phantom.scan import FDG
@@ -193,6 +194,114 @@ def test_suv_is_ready_with_what_was_missing(bare: Path) -> None:
     assert ": ready" in typed.stdout
     assert "30 g" in typed.stdout
     assert "7.03 MBq" in typed.stdout
+
+
+# What makes no sense, and is taken all the same: every command says so, and with one code.
+
+ABSURD = {
+    ("--weight", "1e300g"): "weight-implausible",
+    ("--weight", "1e-5g"): "weight-implausible",
+    ("--dose", "200GBq"): "dose-implausible",
+    ("--dose", "1e-9Bq"): "dose-implausible",
+    ("--injected-at", "2014-06-10T13:51:37"): "injection-long-before",  # 7 days, 92 half-lives of 109.77 min
+    ("--injected-at", "2014-06-18T13:51:37"): "injection-after-end",
+}
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return a PET of which all is known, and the DICOM made of it."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "in").mkdir()
+    write_scan(folder / "in" / "m.pet.img", PET)
+    convert(folder / "in", folder / "dicom")
+    return folder / "in", folder / "dicom"
+
+
+@pytest.mark.parametrize("typed", ABSURD)
+def test_what_makes_no_sense_is_a_warning_that_names_the_option(
+    whole: tuple[Path, Path], tmp_path: Path, typed: tuple[str, str]
+) -> None:
+    code = ABSURD[typed]
+    assert code not in inveon("info", whole[0]).stderr
+    line = next(line for line in inveon("info", whole[0], *typed).stderr.splitlines() if code in line)
+    assert line.startswith("warning: ")
+    assert line.endswith(f" ({typed[0]}) [{code}]")
+    assert inveon("convert", whole[0], tmp_path / "strict", "--strict", *typed).exit_code == 1
+
+
+def test_every_command_warns_of_what_makes_no_sense(
+    whole: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw_one_pixel(monkeypatch)
+    typed = [*("--weight", "1e300g"), *("--dose", "200GBq"), *("--injected-at", "2014-06-18T13:51:37")]
+    commands: dict[str, tuple[object, ...]] = {
+        "convert": (tmp_path / "out",),
+        "batch": (tmp_path / "batch",),
+        "report": ("--png", tmp_path / "png"),
+        "subjects": ("-o", tmp_path / "s.csv"),
+        "verify": (whole[1],),
+        "check": (),
+    }
+    for command, more in commands.items():
+        told = inveon(command, whole[0], *more, *typed).output
+        for code in ("weight-implausible", "dose-implausible", "injection-after-end"):
+            assert code in told, command
+
+
+@pytest.mark.parametrize(
+    ("title", "value", "code"),
+    [
+        ("weight_g", "24600", "weight-implausible"),
+        ("dose_MBq", "7030", "dose-implausible"),
+        ("injection_time", "2014-06-10 13:51:37", "injection-long-before"),
+    ],
+)
+def test_a_sheet_is_warned_of_with_its_row(
+    whole: tuple[Path, Path], tmp_path: Path, title: str, value: str, code: str
+) -> None:
+    sheet = tmp_path / "s.csv"
+    sheet.write_text(f"file,{title}\n*,{value}\n")
+    [scan] = read_study(whole[0], Corrections(sheet=sheet)).scans
+    [doubt] = scan.doubts
+    assert (doubt.code, doubt.message.endswith(f" ({title} of row 2)")) == (code, True)
+
+
+def test_a_species_makes_the_weight_of_a_header_doubtful(whole: tuple[Path, Path]) -> None:
+    assert not read_study(whole[0]).scans[0].doubts
+    assert not read_study(whole[0], Corrections(species="mouse")).scans[0].doubts
+    [doubt] = read_study(whole[0], Corrections(species="rabbit")).scans[0].doubts  # 24.6 g
+    assert doubt.code == "weight-implausible"
+
+
+def test_a_spect_is_given_more(tmp_path: Path) -> None:
+    write_scan(tmp_path / "m.spect.img", SPECT)
+    assert not read_study(tmp_path, Corrections(dose_mbq="740MBq")).scans[0].doubts
+    assert [each.code for each in read_study(tmp_path, Corrections(dose_mbq="7.4GBq")).scans[0].doubts] == [
+        "dose-implausible"
+    ]
+
+
+def test_check_says_of_an_injection_what_is_written(whole: tuple[Path, Path]) -> None:
+    early = check(whole[0], Corrections(injected_at="2014-06-18T13:51:37")).files[0].suv
+    assert early is not None
+    states = {row.attribute: (row.state.value, row.value) for row in early.rows}
+    assert states["Radiopharmaceutical Start DateTime"] == ("not usable", "2014-06-18 13:51:37")
+    assert states["Radiopharmaceutical Start Time"] == ("not usable", "13:51:37")
+
+
+def test_a_typed_scan_time_counts_in_every_command(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    write_scan(tmp_path / "in" / "m.pet.img", replace(PET, scan_time=datetime(1970, 1, 1)))
+    typed = ("--scan-time", "2014-06-17T14:51:37", "--injected-at", "2014-06-17T13:51:37")
+    assert "2014-06-17 14:51:37" in inveon("info", tmp_path / "in", *typed).stdout
+    assert ": ready" in inveon("check", tmp_path / "in", *typed).stdout
+    assert inveon("convert", tmp_path / "in", tmp_path / "out", *typed).exit_code == 0
+    same = inveon("verify", tmp_path / "in", tmp_path / "out")
+    assert same.exit_code == 0, same.output
+    assert (
+        "injection-after-end" in inveon("info", tmp_path / "in", *typed[:1], "2014-06-16T14:51:37", *typed[2:]).stderr
+    )
 
 
 def test_info_and_the_sheet_show_what_was_typed(bare: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.modality import is_transmission
 from inveonimaging.physics.quantification import Unit, branching_fraction
-from inveonimaging.physics.timing import factor_to_injection
+from inveonimaging.physics.timing import extent, factor_to_injection
 from inveonimaging.study.image import Image
 
 _UNITS = {Unit.BQML: "BQML", Unit.PROPCNTS: "PROPCNTS"}
@@ -105,7 +105,7 @@ def facts_of(image: Image) -> Facts:
     """Return what a conversion would write of a PET image."""
     header, tracer = image.header, image.header.tracer
     start, injected = header.acquisition.started_at, header.tracer.injected_at
-    first, end = _extent(image, start)
+    first, end = extent(image.frames, start)
     applied = {"ATTN": header.corrections.attenuation, "DECY": header.corrections.decay}
     return Facts(
         units=_UNITS.get(image.scaling.unit),
@@ -133,15 +133,3 @@ def _decay_correction(header: Header) -> str:
     if not header.corrections.decay:
         return "NONE"
     return "ADMIN" if factor_to_injection(header) else "START"
-
-
-def _extent(image: Image, start: datetime | None) -> tuple[datetime | None, datetime | None]:
-    """Return when the first frame began and the last one ended; a scan beyond all dates has no times."""
-    starts = [frame.start_s for frame in image.frames if frame.start_s is not None]
-    if start is None or not starts:
-        return start, start
-    ends = [(frame.start_s or 0.0) + max(frame.duration_s or 0.0, 0.0) for frame in image.frames]
-    try:
-        return start + timedelta(seconds=min(starts)), start + timedelta(seconds=max(ends))
-    except OverflowError:
-        return start, start

@@ -25,7 +25,8 @@ class State(str, Enum):
     PRESENT = "present"
     DOUBTFUL = "doubtful"
     NOT_NEEDED = "not needed"  # empty, and viewers take another one
-    MISSING = "missing"  # or has a value with which SUV cannot be computed
+    UNUSABLE = "not usable"  # SUV cannot be computed with its value
+    MISSING = "missing"
 
 
 class SuvVerdict(str, Enum):
@@ -73,19 +74,31 @@ def readiness_of(
     if is_suv(facts):
         issues = tuple(issue for issue in issues if issue.item is Item.UNITS)
         return Readiness(series, SuvVerdict.ALREADY, (_row(Item.UNITS, facts, list(issues)),), None)
-    rows = tuple(_row(item, facts, [issue for issue in issues if issue.item is item]) for item in _ATTRIBUTES)
+    by_item = {item: [issue for issue in issues if _is_about(issue, item, facts)] for item in _ATTRIBUTES}
+    rows = tuple(_row(item, facts, found) for item, found in by_item.items())
     if refused:
         rows = (SuvAttribute("Conversion", "", State.MISSING, "refused", refused), *rows)
     states = {row.state for row in rows}
     factor = None if refused else _factor(facts, issues)
     verdict = (
         SuvVerdict.NOT_READY
-        if State.MISSING in states or factor is None
+        if states & {State.MISSING, State.UNUSABLE} or factor is None
         else SuvVerdict.DOUBTFUL
         if State.DOUBTFUL in states
         else SuvVerdict.READY
     )
     return Readiness(series, verdict, tuple(row for row in rows if row.attribute), factor)
+
+
+def _is_about(issue: SuvIssue, item: Item, facts: Facts) -> bool:
+    """Return whether an issue is that of an attribute; the time of an injection stands in two of them."""
+    is_in_both = item is Item.INJECTED_TIME and issue.item is Item.INJECTED and facts.injected and facts.injected_time
+    return issue.item is item or bool(is_in_both)
+
+
+def _is_derived(item: Item, facts: Facts) -> bool:
+    """Return whether a value is not written in its own attribute: the moment of a time of injection alone."""
+    return item is Item.INJECTED and facts.injected is None and facts.injected_day is None
 
 
 def _row(item: Item, facts: Facts, issues: list[SuvIssue]) -> SuvAttribute:
@@ -94,7 +107,8 @@ def _row(item: Item, facts: Facts, issues: list[SuvIssue]) -> SuvAttribute:
         name, tag = _OF_ENHANCED.get(item, (name, tag))
     state = State.PRESENT
     if any(issue.finding.severity is not Severity.INFO for issue in issues):
-        state = State.MISSING if any(issue.stops for issue in issues) else State.DOUBTFUL
+        stopped = State.UNUSABLE if value(facts) and not _is_derived(item, facts) else State.MISSING
+        state = stopped if any(issue.stops for issue in issues) else State.DOUBTFUL
     elif not value(facts):
         state = State.NOT_NEEDED if item is Item.INJECTED_TIME and facts.injected else State.MISSING
     return SuvAttribute(name, tag, state, value(facts), tuple(issue.finding for issue in issues))

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime, time, timedelta
+from datetime import datetime, time
 from enum import Enum
 from typing import NamedTuple
 
+from inveonimaging.animal.limits import dose_finding, weight_finding
 from inveonimaging.animal.several import several_in
 from inveonimaging.checks import units
-from inveonimaging.checks.animals import limits_of
 from inveonimaging.checks.facts import MOST_HALF_LIVES, Facts
 from inveonimaging.checks.nuclides import nuclide_of
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.units import duration, plain
+from inveonimaging.physics.injection import ScanTimes, injection_findings
+from inveonimaging.units import plain
 
 _SAME_HALF_LIFE = 0.02  # evaluations differ by up to 1.8 %
 _SAME_FRACTION = 0.1
-_MANY_HALF_LIVES = 10.0
 _A_SECOND = 1.0
 _S_PER_DAY = 86400.0
-_G_PER_KG, _BQ_PER_MBQ = 1e3, 1e6
 
 
 class Item(Enum):
@@ -132,20 +131,14 @@ def _injection(facts: Facts) -> Iterator[SuvIssue]:
             f"injection is at {facts.injected} by its date and time, but at {facts.injected_time} by its time alone"
         )
         yield SuvIssue(Item.INJECTED_TIME, Finding("injection-times-disagree", message))
-    if injected.time() == time():
-        message = (
-            f"the injection at {injected} is at midnight, to the second: often a date to which no time was entered"
-        )
-        yield SuvIssue(Item.INJECTED, Finding("injection-time-cut", message, key="injection_time"))
-    if facts.start is None:
-        return
-    if facts.injected is None and facts.injected_day is None and injected.date() != facts.start.date():
+    if facts.start and facts.injected is None and facts.injected_day is None and injected.date() != facts.start.date():
         message = (
             f"the injection has a time and no date; it is taken to be at {injected}, since the scan lies beside "
             "midnight. Viewers take the day of the scan"
         )
         yield SuvIssue(Item.INJECTED, Finding("injection-day-assumed", message))
-    yield from _late_or_early(facts, injected, facts.start)
+    for finding in injection_findings(injected, _scan_of(facts), is_zone_known=facts.is_zone_known):
+        yield SuvIssue(Item.INJECTED, finding, stops=_stops(finding, facts, injected))
 
 
 def _apart(injected: datetime, clock: time) -> float:
@@ -154,49 +147,17 @@ def _apart(injected: datetime, clock: time) -> float:
     return min(apart, _S_PER_DAY - apart)
 
 
-def _late_or_early(facts: Facts, injected: datetime, start: datetime) -> Iterator[SuvIssue]:
-    late = (injected - start).total_seconds()
-    if facts.end is not None and injected > max(facts.end, start):
-        message = f"the injection at {injected} is after the end of the scan at {facts.end}"
-        yield SuvIssue(Item.INJECTED, Finding("injection-after-end", message, key="injection_time"), stops=True)
-    elif late > 0 and facts.time_frames > 1:
-        message = (
-            f"the tracer was injected {duration(late)} after the start of the scan; SUV counts from the dose that this "
-            "would have been at the start. Some viewers refuse SUV"
-        )
-        found = Finding("injection-within-scan", message, Severity.INFO, key="injection_time")
-        yield SuvIssue(Item.INJECTED, found)
-    elif late > 0:
-        message = (
-            f"the tracer was injected {duration(late)} after the start of the scan, which has one time frame: its "
-            "values are means over a time without tracer and one with it"
-        )
-        yield SuvIssue(Item.INJECTED, Finding("injection-after-start", message, key="injection_time"))
-    yield from _clocks(facts, injected, start)
-    if facts.half_life_s and -late > _MANY_HALF_LIVES * facts.half_life_s:
-        half_lives = -late / facts.half_life_s
-        message = f"the injection at {injected} is {half_lives:.3g} half-lives before the scan at {start}"
-        found = Finding("injection-long-before", message, key="injection_time")
-        yield SuvIssue(Item.INJECTED, found, stops=half_lives >= MOST_HALF_LIVES and facts.decay_correction != "ADMIN")
+def _scan_of(facts: Facts) -> ScanTimes:
+    is_from_injection = facts.decay_correction == "ADMIN"
+    return ScanTimes(facts.start, facts.end, facts.time_frames, facts.half_life_s, is_from_injection=is_from_injection)
 
 
-def _clocks(facts: Facts, injected: datetime, start: datetime) -> Iterator[SuvIssue]:
-    """Yield that clocks may have been changed in a night between injection and scan: local times do not tell."""
-    if facts.is_zone_known or facts.decay_correction == "ADMIN" or not facts.half_life_s or facts.half_life_s < 0:
-        return
-    change = 2.0 ** min(_S_PER_HOUR / facts.half_life_s, 1.0) - 1
-    if (injected - _CHANGE).date() < (start - _CHANGE).date() and change >= _WORTH_TELLING:
-        percent = f"{100 * change:.2g} %" if facts.half_life_s > _S_PER_HOUR else "100 % and more"
-        message = (
-            f"the tracer was injected at {injected}, a night or more before the scan at {start}: if the clock was "
-            f"changed between (summer time), it was an hour more or less, and SUV is {percent} off"
-        )
-        yield SuvIssue(Item.INJECTED, Finding("clock-change-possible", message, Severity.INFO, key="injection_time"))
-
-
-_S_PER_HOUR = 3600.0
-_CHANGE = timedelta(hours=2)  # at night, when clocks are changed
-_WORTH_TELLING = 0.005
+def _stops(finding: Finding, facts: Facts, injected: datetime) -> bool:
+    """Return whether SUV cannot be computed from such an injection."""
+    if finding.code != "injection-long-before" or facts.start is None or not facts.half_life_s:
+        return finding.code == "injection-after-end"
+    half_lives = (facts.start - injected).total_seconds() / facts.half_life_s
+    return half_lives >= MOST_HALF_LIVES and facts.decay_correction != "ADMIN"
 
 
 def _dose(facts: Facts) -> Iterator[SuvIssue]:
@@ -204,12 +165,8 @@ def _dose(facts: Facts) -> Iterator[SuvIssue]:
         message = "dose is missing, 0 or has no unit; SUV cannot be computed"
         yield SuvIssue(Item.DOSE, Finding("dose-unknown", message, key="dose"), stops=True)
         return
-    limits = limits_of(facts.species)
-    low, high = limits.dose_bq
-    if not low <= facts.dose_bq <= high:
-        shown, least, most = (plain(value / _BQ_PER_MBQ) for value in (facts.dose_bq, low, high))
-        message = f"the dose is {shown} MBq, and {limits.name} is given {least} to {most} MBq"
-        yield SuvIssue(Item.DOSE, Finding("dose-implausible", message, key="dose"))
+    if finding := dose_finding(facts.dose_bq, facts.species):
+        yield SuvIssue(Item.DOSE, finding)
 
 
 def _half_life(facts: Facts) -> Iterator[SuvIssue]:
@@ -240,12 +197,8 @@ def _weight(facts: Facts) -> Iterator[SuvIssue]:
         message = "the weight is missing, 0 or has no unit; SUV cannot be computed"
         yield SuvIssue(Item.WEIGHT, Finding("weight-unknown", message, key="subject_weight"), stops=True)
         return
-    limits = limits_of(facts.species)
-    low, high = limits.weight_kg
-    if not low <= facts.weight_kg <= high:
-        shown, least, most = (plain(value * _G_PER_KG) for value in (facts.weight_kg, low, high))
-        message = f"the weight is {shown} g, and {limits.name} has {least} to {most} g"
-        yield SuvIssue(Item.WEIGHT, Finding("weight-implausible", message, key="subject_weight"))
+    if finding := weight_finding(facts.weight_kg, facts.species):
+        yield SuvIssue(Item.WEIGHT, finding)
 
 
 def _several(facts: Facts) -> Iterator[SuvIssue]:

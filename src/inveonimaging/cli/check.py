@@ -30,7 +30,7 @@ Examples:
 """
 _LONGEST = 1000
 _SEVERITIES = ("error", "warning", "note")
-_STATES = {"present": "green", "not needed": "", "doubtful": "yellow", "missing": "bold red"}
+_STATES = {"present": "green", "not needed": "", "doubtful": "yellow", "not usable": "bold red", "missing": "bold red"}
 _VERDICTS = {
     "ready": "bold green",
     "ready with doubts": "bold yellow",

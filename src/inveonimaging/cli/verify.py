@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inveonimaging.cli.messages import say, shown
+from inveonimaging.cli.messages import say, say_findings, shown
 from inveonimaging.cli.options import AskedCorrections, takes_typed_corrections
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.cli.usage import swapped
@@ -58,6 +58,7 @@ def verify(
         given = corrections()
         with bar("Comparing") as advance:
             result = compare(source, dicom, given, recursive=recursive, progress=advance)
+        say_findings(doubt for study in result.studies for doubt in study.doubts)
         if as_json:
             print_json(document(result.studies))
         else:
@@ -83,7 +84,7 @@ def verify_converted(studies: Sequence[StudyResult], options: Options) -> tuple[
         )
     if options.deidentify is None:
         return checks
-    return tuple(replace(each, source="the source", assumed={}) for each in checks)
+    return tuple(replace(each, source="the source", assumed={}, doubts=()) for each in checks)
 
 
 def document(studies: Sequence[StudyCheck]) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Frame, Header
@@ -98,6 +98,18 @@ def decay_findings(header: Header) -> tuple[Finding, ...]:
                 ),
             )
     return ()
+
+
+def extent(frames: Sequence[Frame], start: datetime | None) -> tuple[datetime | None, datetime | None]:
+    """Return when the first frame began and the last one ended; a scan beyond all dates has no times."""
+    starts = [frame.start_s for frame in frames if frame.start_s is not None]
+    if start is None or not starts:
+        return start, start
+    ends = [(frame.start_s or 0.0) + max(frame.duration_s or 0.0, 0.0) for frame in frames]
+    try:
+        return start + timedelta(seconds=min(starts)), start + timedelta(seconds=max(ends))
+    except OverflowError:
+        return start, start
 
 
 def dose_findings(header: Header) -> Iterator[Finding]:

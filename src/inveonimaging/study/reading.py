@@ -40,6 +40,7 @@ from inveonimaging.study.image import (
     with_header,
     with_posture_of_header,
 )
+from inveonimaging.study.plausible import given_findings
 from inveonimaging.study.redacting import StudyRedaction, study_redaction_of
 from inveonimaging.study.registration import frames_of_reference
 from inveonimaging.study.sessions import sessions_of
@@ -56,7 +57,8 @@ class Scan:
         start: start of the scan, local time.
         groups: the frame groups, each an image that becomes a series.
         gating: of frames that differ by gate.
-        findings: on the frame groups; those of the file are the image's.
+        findings: on the frame groups and on what is given; those of the file are the image's.
+        doubts: of these, those on what is given.
         sheet_values: what a sheet says of the scan.
         animal: as it was at the scan, with the weight of that day.
         refusal: why the frame blocks cannot be distinguished, so that each is a group of its own here; None if they can
@@ -69,6 +71,7 @@ class Scan:
     groups: tuple[Image, ...]
     gating: Gating | None
     findings: tuple[Finding, ...]
+    doubts: tuple[Finding, ...] = ()
     sheet_values: SheetValues = NO_SHEET_VALUES
     animal: Animal = field(default_factory=Animal)
     refusal: InveonError | None = None
@@ -295,7 +298,15 @@ def _read(pair: Pair, redaction: StudyRedaction, number: int) -> _File:
         apply_hounsfield=corrections.apply_hounsfield,
         instead=redaction.instead[number],
     )
+    if corrections.scan_time and image.header.acquisition.started_at is None:
+        image = with_header(image, _started(image.header, corrections.scan_time))
     return _File(pair, number, image)
+
+
+def _started(header: Header, scan_time: datetime) -> Header:
+    """Return a header with a scan time, without the line of its own one."""
+    source = tuple(line for line in header.source if line.key != "scan_time")
+    return replace(header, acquisition=replace(header.acquisition, scan_time=scan_time), source=source)
 
 
 def _read_all(
@@ -368,14 +379,17 @@ def _scan(file: _File, corrections: Corrections) -> Scan:
     groups = split(image, parts, direction.sign)
     if corrections.bed_direction is None:
         findings = (*findings, *_bed_findings(groups))
+    doubts = [*given_findings(image, file.sheet_values, corrections.scan_time)]
+    doubts = [locate(each, image.pair.header, image.header) for each in doubts]
     located = (locate(each, image.pair.header, image.header) for each in kind)
     return Scan(
         pair=file.pair,
         image=replace(image, findings=(*image.findings, *located)),
-        start=image.header.acquisition.started_at or corrections.scan_time,
+        start=image.header.acquisition.started_at,
         groups=groups,
         gating=gating,
-        findings=tuple(locate(each, image.pair.header, image.header) for each in findings),
+        findings=(*(locate(each, image.pair.header, image.header) for each in findings), *doubts),
+        doubts=tuple(doubts),
         sheet_values=file.sheet_values,
         refusal=refusal and refusal.at(file.pair.header),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from inveonimaging.checks.animals import ANY, limits_of
+from inveonimaging.animal.limits import ANY, limits_of
 from inveonimaging.checks.nuclides import NUCLIDES, nuclide_of
 from inveonimaging.verification.comparison import plain
 

@@ -167,6 +167,7 @@ def compare(
             *((DEIDENTIFIED,) if hidden else ()),
         ),
         assumed=given.shown,
+        doubts=tuple(doubt for scan in study.study.scans for doubt in scan.doubts),
     )
 
 

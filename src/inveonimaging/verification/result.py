@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from inveonimaging.findings import Finding
+
 
 class Kind(str, Enum):
     """What is compared."""
@@ -101,6 +103,7 @@ class StudyCheck:
         differences: what concerns no single series: missing and extra ones, UIDs.
         notes: what was left aside.
         assumed: overrides that the comparison took into account, by name.
+        doubts: what makes no sense in them.
     """
 
     source: str
@@ -109,6 +112,7 @@ class StudyCheck:
     differences: tuple[Difference, ...]
     notes: tuple[str, ...]
     assumed: dict[str, str]
+    doubts: tuple[Finding, ...] = ()
 
     @property
     def all_differences(self) -> tuple[Difference, ...]:

@@ -1,0 +1,65 @@
+"""What animals weigh and are given, in round limits far outside what is usual, to tell slips of unit and of typing."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from inveonimaging.findings import Finding
+from inveonimaging.units import plain
+
+
+class Limits(NamedTuple):
+    """Of a kind of animal: what it is called, weight in kg and dose in Bq, from lowest to highest."""
+
+    name: str
+    weight_kg: tuple[float, float]
+    dose_bq: tuple[float, float]
+
+
+_LEAST_BQ = 0.5e6
+_MOUSE = Limits("a mouse", (0.003, 0.1), (_LEAST_BQ, 100e6))
+_RAT = Limits("a rat", (0.005, 1.2), (_LEAST_BQ, 185e6))
+_RABBIT = Limits("a rabbit", (0.03, 8.0), (_LEAST_BQ, 370e6))
+_G_PER_KG, _BQ_PER_MBQ = 1e3, 1e6
+ANY = Limits("a small animal", (0.001, 15.0), (_LEAST_BQ, 370e6))
+_SPECT = ANY._replace(dose_bq=(_LEAST_BQ, 3700e6))  # collimators let little through, so more is given
+_WORDS = {
+    "mouse": _MOUSE,
+    "mice": _MOUSE,
+    "mus": _MOUSE,
+    "rat": _RAT,
+    "rats": _RAT,
+    "rattus": _RAT,
+    "rabbit": _RABBIT,
+    "rabbits": _RABBIT,
+    "oryctolagus": _RABBIT,
+}
+
+
+def limits_of(species: str | None) -> Limits:
+    """Return the limits of a species as typed, in English or Latin; wide ones for one that is not known."""
+    words = re.findall(r"[a-z]+", (species or "").lower())
+    return next((_WORDS[word] for word in words if word in _WORDS), ANY)
+
+
+def weight_finding(weight_kg: float | None, species: str | None) -> Finding | None:
+    """Return that such an animal does not weigh that; None if it may, or no weight is known."""
+    limits = limits_of(species)
+    low, high = limits.weight_kg
+    if not weight_kg or weight_kg < 0 or low <= weight_kg <= high:
+        return None
+    shown, least, most = (plain(value * _G_PER_KG) for value in (weight_kg, low, high))
+    message = f"the weight is {shown} g, and {limits.name} has {least} to {most} g"
+    return Finding("weight-implausible", message, key="subject_weight")
+
+
+def dose_finding(dose_bq: float | None, species: str | None, *, is_spect: bool = False) -> Finding | None:
+    """Return that such an animal is not given that; None if it may be, or no dose is known."""
+    limits = _SPECT if is_spect else limits_of(species)
+    low, high = limits.dose_bq
+    if not dose_bq or dose_bq < 0 or low <= dose_bq <= high:
+        return None
+    shown, least, most = (plain(value / _BQ_PER_MBQ) for value in (dose_bq, low, high))
+    message = f"the dose is {shown} MBq, and {limits.name} is given {least} to {most} MBq"
+    return Finding("dose-implausible", message, key="dose")
