@@ -18,7 +18,9 @@ from contract import (
     POLICIES,
     POSTURES,
     STATIC,
+    THREE_FRAMES,
     TIMES,
+    TWO_FRAMES,
     TYPES,
     Case,
     Cases,
@@ -33,7 +35,7 @@ from truth import POSITIONS
 
 SMALL_FACTOR: Cases = {"factor of 0.1": {"data_type": DataType.INT16_LE, "scale_factor": 0.1}}
 CT_CASES: Cases = {**POSTURES, **TYPES, **LAYOUTS, **POLICIES, **SMALL_FACTOR}
-PET_CASES: Cases = {**POSTURES, **TYPES, **LAYOUTS, **TIMES, **CALIBRATIONS, **POLICIES}
+PET_CASES: Cases = {**POSTURES, **TYPES, **LAYOUTS, **TIMES, **THREE_FRAMES, **CALIBRATIONS, **POLICIES}
 FREE_TRIGGER = "for value 1 of attribute <Trigger Source or Type>"  # what the operator typed; its terms are not all
 
 
@@ -78,7 +80,8 @@ class TestCtImage(SingleFrameContract):
 class PetContract(SingleFrameContract):
     """What PET Image instances hold, gated or not."""
 
-    base, name, sop_class = PET, "mouse.pet.img", pydicom.uid.PositronEmissionTomographyImageStorage
+    base, name = replace(PET, frames=TWO_FRAMES), "mouse.pet.img"
+    sop_class = pydicom.uid.PositronEmissionTomographyImageStorage
 
     def test_units_are_bqml_only_for_calibrated_data(self, case: Case) -> None:
         assert {ds.Units for ds in case.instances} == {"BQML" if case.truth.calibrated else "PROPCNTS"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,9 @@ def gates_of(study: Study) -> list[int]:
 
 
 ORDERS = pytest.mark.parametrize("change", [None, reversed_blocks], ids=["as written", "from last to first"])
+FORMS = pytest.mark.parametrize(  # with single frames in the order of the file, the others in an order of their own
+    ("form", "change"), [(Form.CLASSIC, None), (Form.CLASSIC, reversed_blocks), (Form.ENHANCED, reversed_blocks)]
+)
 
 
 # Gates.
@@ -169,8 +173,7 @@ def test_of_several_gate_inputs_the_one_with_as_many_bins_counts(converted: Conv
     assert {float(ds.FrameTime) for ds in series} == {30.0}  # a quarter of 120 ms
 
 
-@ORDERS
-@pytest.mark.parametrize("form", Form)
+@FORMS
 def test_gates_of_an_unknown_cycle_become_a_series_each(
     converted: Converted, measures: Measures, form: Form, change: Change | None
 ) -> None:
@@ -194,8 +197,7 @@ def test_a_cycle_without_two_limits_must_be_given(converted: Converted, limits: 
     assert sorted(float(ds.TriggerTime) for ds in series) == [0, 50, 100, 150]
 
 
-@ORDERS
-@pytest.mark.parametrize("form", Form)
+@FORMS
 def test_gates_of_time_frames_become_a_series_for_each_time_frame(
     converted: Converted, measures: Measures, form: Form, change: Change | None
 ) -> None:
@@ -235,8 +237,10 @@ def test_gates_that_share_no_time_frames_are_series_of_their_own(converted: Conv
 # Bed positions.
 
 
-@pytest.mark.parametrize("direction", [None, *BedDirection])
-@pytest.mark.parametrize("orientation", Orientation)
+@pytest.mark.parametrize(
+    ("orientation", "direction"),
+    list(zip(Orientation, cycle([None, BedDirection.REVERSE, BedDirection.FORWARD]), strict=False)),
+)
 def test_each_bed_position_is_a_series_at_its_own_place(
     converted: Converted, measures: Measures, orientation: Orientation, direction: BedDirection | None
 ) -> None:
@@ -249,8 +253,7 @@ def test_each_bed_position_is_a_series_at_its_own_place(
     assert origins[1] == {tuple(np.round(np.add(origin, moved), 9)) for origin in origins[0]}
 
 
-@ORDERS
-@pytest.mark.parametrize("form", Form)
+@FORMS
 def test_bed_positions_are_distinguished_by_their_keys(
     converted: Converted, measures: Measures, form: Form, change: Change | None
 ) -> None:
@@ -276,7 +279,7 @@ def test_bed_positions_start_when_they_start(converted: Converted) -> None:
         assert {ds.SeriesTime for ds in series} == {"135207"}
 
 
-@pytest.mark.parametrize("orientation", Orientation)
+@pytest.mark.parametrize("orientation", [Orientation.FFP, Orientation.HFDR, Orientation.HFS])
 def test_what_two_beds_see_is_at_one_place_in_the_patient(converted: Converted, orientation: Orientation) -> None:
     """Beds 24 mm apart, three slices of 8 mm: where they overlap, both show the same animal, and where it is."""
     scan = replace(CT, shape=(14, 13, 9), spacing_mm=(2.3, 2.1, 8.0), beds=(312.5, 336.5), orientation=orientation)
@@ -432,8 +435,13 @@ def test_detector_panels_are_refused(converted: Converted) -> None:
 
 
 @pytest.mark.parametrize("form", Form)
-@pytest.mark.parametrize("trigger", ["", "ECG R-wave", "pillow", "input A"])
-@pytest.mark.parametrize(("beds", "frames"), [(1, 1), (1, 2), (2, 1), (2, 2)])
+@pytest.mark.parametrize(  # each two of them together
+    ("trigger", "beds", "frames"),
+    [
+        *(("", beds, frames) for beds in (1, 2) for frames in (1, 2)),
+        *(("ECG R-wave", 1, 1), ("ECG R-wave", 2, 2), ("pillow", 1, 2), ("pillow", 2, 1), ("input A", 2, 2)),
+    ],
+)
 def test_dciodvfy_finds_no_error_in_any_product(
     tmp_path: Path, dciodvfy: str, beds: int, frames: int, trigger: str, form: Form
 ) -> None:

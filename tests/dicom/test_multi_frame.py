@@ -26,7 +26,9 @@ from contract import (
     POLICIES,
     POSTURES,
     STATIC,
+    THREE_FRAMES,
     TIMES,
+    TWO_FRAMES,
     TYPES,
     Case,
     Cases,
@@ -35,29 +37,43 @@ from contract import (
     along_the_normal,
     files_of,
     groups_of,
-    is_posture_or_type,
+    is_other_storage,
     parametrised,
     planes_of,
 )
 from inveonimaging import Options, convert
 from inveonimaging.conversion.options import Uids
 from inveonimaging.dicom.iods import Form
-from inveonimaging.inveon.hdr.enums import DataType
+from inveonimaging.inveon.hdr.enums import DataType, Orientation
 from inveonimaging.phantom import write_scan
 from truth import POSITIONS, Truth
 
-CT_CASES: Cases = {
+CT_CASES: Cases = {  # types and layouts are read as for PET
     **POSTURES,
-    **TYPES,
-    **LAYOUTS,
     **POLICIES,
     "factor of 0.1": {"data_type": DataType.INT16_LE, "scale_factor": 0.1},
     "cardiac gates": {"gates": 4, "gate_description": "ECG R-wave"},
     "gates of a breath": {"gates": 2},
 }
-PET_CASES: Cases = {**POSTURES, **TYPES, **LAYOUTS, **TIMES, **CALIBRATIONS, **POLICIES, **GATES}
-LEGACY_CT_CASES = {name: case for name, case in CT_CASES.items() if name not in {**LAYOUTS, **TYPES}}
-LEGACY_PET_CASES = {name: case for name, case in PET_CASES.items() if name not in {**LAYOUTS, **TYPES}}
+PET_CASES: Cases = {
+    **POSTURES,
+    **TYPES,
+    **LAYOUTS,
+    **TIMES,
+    **THREE_FRAMES,
+    **CALIBRATIONS,
+    **POLICIES,
+    **GATES,
+}
+TWO_POSTURES: Cases = {f"posture {code.name}": {"orientation": code} for code in (Orientation.FFP, Orientation.HFDR)}
+LEGACY_PET_CASES: Cases = {  # the other postures, types and layouts as in Enhanced PET
+    **TWO_POSTURES,
+    **TIMES,
+    **THREE_FRAMES,
+    **CALIBRATIONS,
+    **POLICIES,
+    **GATES,
+}
 UCUM = {"HU": "[hnsf'U]", "BQML": "Bq/ml", "PROPCNTS": "{propcounts}", "1CM": "/cm"}
 
 OTHER_TRIGGER = "<UNKNOWN> for value 1 of attribute <Respiratory Signal Source>"  # a pillow, which has no term
@@ -178,7 +194,7 @@ class MultiFrameContract(SopClassContract):
             assert is_rising([value for _, value in pairs])
 
     def test_identity_is_shared_with_the_other_forms_where_it_should_be(self, case: Case) -> None:
-        if is_posture_or_type(case, self.base):
+        if is_other_storage(case, self.base):
             return
         firsts = [case.converted(form=form)[0] for form in Form]
         classes = len({ds.SOPClassUID for ds in firsts})
@@ -259,7 +275,8 @@ class TestEnhancedCt(MultiFrameContract):
 
 @parametrised(PET_CASES)
 class TestEnhancedPet(MultiFrameContract):
-    base, name, sop_class, cases = PET, "mouse.pet.img", pydicom.uid.EnhancedPETImageStorage, PET_CASES
+    base, name, cases = replace(PET, frames=TWO_FRAMES), "mouse.pet.img", PET_CASES
+    sop_class = pydicom.uid.EnhancedPETImageStorage
     options: ClassVar = {"form": Form.ENHANCED}
     warnings = (*UNKNOWN_TERMS, OTHER_TRIGGER)
 
@@ -289,9 +306,9 @@ class TestEnhancedPet(MultiFrameContract):
         assert_origin(case, "PETFrameTypeSequence", is_breath=is_breath(case))
 
 
-@parametrised(LEGACY_CT_CASES)
+@parametrised(CT_CASES)
 class TestLegacyCt(LegacyContract):
-    base, name, cases = CT, "mouse.ct.img", LEGACY_CT_CASES
+    base, name, cases = CT, "mouse.ct.img", CT_CASES
     sop_class, classic_class = pydicom.uid.LegacyConvertedEnhancedCTImageStorage, pydicom.uid.CTImageStorage
 
     def test_the_posture_is_that_of_the_header(self, case: Case) -> None:
@@ -300,7 +317,7 @@ class TestLegacyCt(LegacyContract):
 
 @parametrised(LEGACY_PET_CASES)
 class TestLegacyPet(LegacyContract):
-    base, name, cases = PET, "mouse.pet.img", LEGACY_PET_CASES
+    base, name, cases = replace(PET, frames=TWO_FRAMES), "mouse.pet.img", LEGACY_PET_CASES
     sop_class = pydicom.uid.LegacyConvertedEnhancedPETImageStorage
     classic_class = pydicom.uid.PositronEmissionTomographyImageStorage
     warnings = REAL_WORLD_VALUES
