@@ -439,7 +439,14 @@ def test_detector_panels_are_refused(converted: Converted) -> None:
     ("trigger", "beds", "frames"),
     [
         *(("", beds, frames) for beds in (1, 2) for frames in (1, 2)),
-        *(("ECG R-wave", 1, 1), ("ECG R-wave", 2, 2), ("pillow", 1, 2), ("pillow", 2, 1), ("input A", 2, 2)),
+        *(
+            ("ECG R-wave", 1, 1),
+            ("ECG R-wave", 2, 2),
+            ("pillow", 1, 2),
+            ("pillow", 2, 1),
+            ("input A", 1, 1),
+            ("input A", 2, 2),
+        ),
     ],
 )
 def test_dciodvfy_finds_no_error_in_any_product(
