@@ -23,7 +23,7 @@ from storage.test_faults import PARTIAL, assert_all_end, is_alive, running, runn
 pytestmark = pytest.mark.faults
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
-SLICES = 400  # of a CT, and of a PET's two frames: about a second
+SLICES = 240  # of a CT, and of a PET's two frames: half a second and more
 LAST = f"PET-{SLICES:06}.dcm"  # the last of the files
 
 
@@ -41,7 +41,7 @@ def out(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def long_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a study that takes about a second."""
+    """Return a folder with a study that takes half a second and more."""
     folder = tmp_path_factory.mktemp("long")
     ct = replace(CT_SCAN, shape=(4, 4, SLICES), spacing_mm=(8.0, 8.0, 60 / SLICES))
     pet = replace(PET_SCAN, shape=(4, 4, SLICES // 2), spacing_mm=(8.0, 8.0, 120 / SLICES), frames=frames_of(20, 40))
