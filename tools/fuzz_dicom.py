@@ -330,7 +330,7 @@ def _state(folder: Path) -> dict[str, int]:
 
 
 def _read(case: Case, how: str, read: Callable[[], list[str]], report: Report) -> None:
-    memory, start = memory_mb(), time.perf_counter()
+    memory, start = memory_mb(), time.process_time()
     try:
         with alarm():
             messages = read()
@@ -348,7 +348,7 @@ def _read(case: Case, how: str, read: Callable[[], list[str]], report: Report) -
         raw = [each for each in messages if not each.isprintable() or len(each) > LONGEST_LINE]
         if raw:
             report.fail(f"{how}: findings that are not printable", case, how, ascii(raw))
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     report.outcomes[outcome] += 1
     report.longest_s = max(report.longest_s, seconds)
     report.memory_mb = max(report.memory_mb, memory_mb())

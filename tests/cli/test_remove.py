@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 from collections.abc import Callable
@@ -197,6 +198,19 @@ def test_a_removal_that_was_broken_off_goes_on(out: Path, monkeypatch: pytest.Mo
 def test_what_changes_after_it_was_shown_stays(out: Path) -> None:
     planned = plan_removal(out)
     (out / "2" / "new.txt").write_bytes(b"precious")
+    before = tree(out)
+    with pytest.raises(OutputError, match="has changed meanwhile; look again; nothing was removed of it"):
+        remove_planned(planned)
+    assert tree(out) == before
+
+
+def test_what_is_edited_while_it_is_shown_stays(out: Path) -> None:
+    """Nothing but the time tells it: a weight of 24.6 that becomes 25.1 has as many bytes."""
+    planned = plan_removal(out)
+    path = out / "2" / PET_FILES[0].partition("/")[2]
+    held, seen = path.read_bytes(), path.stat()
+    path.write_bytes(held[:-1] + bytes([held[-1] ^ 1]))
+    os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns + 1))
     before = tree(out)
     with pytest.raises(OutputError, match="has changed meanwhile; look again; nothing was removed of it"):
         remove_planned(planned)

@@ -283,6 +283,24 @@ def test_a_decoders_panic_is_one_line(tmp_path: Path, monkeypatch: pytest.Monkey
         list(Reader().read(file).pixels())
 
 
+@pytest.mark.parametrize("syntax", [RLELossless, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian])
+@pytest.mark.parametrize("keyword", ["SamplesPerPixel", "BitsStored"])
+def test_no_list_is_multiplied_by_a_size(tmp_path: Path, syntax: UID, keyword: str) -> None:
+    """`rows * columns * [1, 1]` is a list of twice so many elements; with bits it took gigabytes."""
+    ds = minimal(syntax)
+    put(Rows=2000, Columns=2000, **{keyword: [1, 1]})(ds)
+    ds.PixelData = encapsulate([bytes(64)]) if syntax == RLELossless else bytes(8_000_000)
+    ds["PixelData"].is_undefined_length = syntax == RLELossless
+    file = Reader().read(saved(ds, tmp_path / "several.dcm"))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=f"several.dcm: the pixels cannot be read: {keyword} is not one number$"):
+            list(file.pixels())
+        assert tracemalloc.get_traced_memory()[1] < 40 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
 @pytest.mark.parametrize(
     ("values", "keyword", "expected"),
     [

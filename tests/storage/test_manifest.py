@@ -377,6 +377,15 @@ def test_a_foreign_file_in_a_series_folder_is_refused(study: Path, out: Path) ->
     assert len(files_below(out)) == 18 + 1
 
 
+@pytest.mark.parametrize("name", ["thesis.docx", "segmentation.dcm", "CT-000001.dcm.bak"])
+def test_a_name_that_was_written_into_a_manifest_is_not_replaced(study: Path, out: Path, name: str) -> None:
+    (out / "1").mkdir(parents=True)
+    (out / "1" / name).write_bytes(b"precious")
+    (out / MANIFEST).write_bytes(ours("1", files=[{"name": name}]))
+    assert f"{out / '1' / name}: is of no earlier conversion" in refused(study, out)
+    assert (out / "1" / name).read_bytes() == b"precious"
+
+
 @posix
 def test_a_series_folder_that_has_become_a_link_is_refused(study: Path, out: Path, tmp_path: Path) -> None:
     convert(study, out)

@@ -38,6 +38,7 @@ class Removal:
         within: the folder that was named, which stays: the one of the study, or one above it.
         manifest_sha256: of the manifest that lists it, and goes last.
         series: the files that are there.
+        seen: what changes when somebody writes to one of the files, in their order.
         gone: number of files that are listed, and are not there any more.
         stays: what else is in the folder and in those of its series, but for what systems put there.
     """
@@ -46,6 +47,7 @@ class Removal:
     within: Path
     manifest_sha256: str
     series: tuple[SeriesFiles, ...]
+    seen: tuple[tuple[int, ...], ...]
     gone: int
     stays: tuple[Path, ...]
 
@@ -139,7 +141,7 @@ def _is_shown(entry: os.DirEntry[str]) -> bool:
 
 
 def _removal(folder: Path, within: Path, study: ExistingStudy, counter: StepCounter, *, by_digest: bool) -> Removal:
-    series = []
+    series, seen = [], []
     gone = 0
     for listed in study.listed:
         inside = folder / listed["folder"]
@@ -148,6 +150,7 @@ def _removal(folder: Path, within: Path, study: ExistingStudy, counter: StepCoun
         there = [each for each in listed["files"] if os.path.lexists(inside / each["name"])]
         gone += len(listed["files"]) - len(there)
         for each in there:
+            seen.append(_seen(inside / each["name"]))  # before it is read
             if not is_as_listed(inside / each["name"], each, by_digest=by_digest):
                 hint = f"move it elsewhere; {_NOTHING}"
                 raise OutputError("has changed since it was converted", path=inside / each["name"], hint=hint)
@@ -158,8 +161,20 @@ def _removal(folder: Path, within: Path, study: ExistingStudy, counter: StepCoun
     places = (folder, *(each.folder for each in series))
     stays = tuple(path for place in places for path in _entries(place) if path not in known)
     return Removal(
-        output=folder, within=within, manifest_sha256=study.sha256, series=tuple(series), gone=gone, stays=stays
+        output=folder,
+        within=within,
+        manifest_sha256=study.sha256,
+        series=tuple(series),
+        seen=tuple(seen),
+        gone=gone,
+        stays=stays,
     )
+
+
+def _seen(path: Path) -> tuple[int, ...]:
+    """Return what changes with a file; the time at which its entry changed cannot be set back."""
+    status = path.lstat()
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _entries(folder: Path) -> list[Path]:
@@ -167,7 +182,7 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _refuse_changed(removal: Removal) -> None:
-    """Refuse what is not as it was shown; the sizes of files tell, since their content has just been read."""
+    """Refuse what is not as it was shown. Times tell, since what was read was as listed; Windows has none of change."""
     study = stated_study(removal.output)
     again = study and _removal(removal.output, removal.within, study, StepCounter(no_progress, 0), by_digest=False)
     if again != removal:

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 import numpy.typing as npt
 from pydicom import config
+from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames, get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import as_pixel_options, iter_pixels
@@ -23,6 +24,7 @@ _ITEM, _END = b"\xfe\xff\x00\xe0", b"\xfe\xff\xdd\xe0"
 _HEAD = 8  # bytes of tag and length of an item, or of VR and length of an element of pixels
 _UNDEFINED = 0xFFFFFFFF
 _BITS = {8, 16, 32}
+_OF_SIZES = ("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "BitsAllocated", "BitsStored")
 _LITTLE_ENDIAN = {ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian}
 _MOST_DEFLATED = 1032  # times smaller than what it holds is what deflate makes of it at most (zlib's documentation)
 _WHAT = "the pixels cannot be read"
@@ -115,6 +117,7 @@ def _inflated_planes(path: Path, native: Native) -> Iterator[npt.NDArray[Any]]:
 def _decoded(path: Path, index: int | None = None) -> Iterator[npt.NDArray[Any]]:
     """Yield the planes, or one of them, that take more than an offset to read."""
     with open_dicom(path) as file:
+        _refuse_several(file.header)
         syntax = UID(str(file.header.file_meta.get("TransferSyntaxUID", "")), config.IGNORE)
         if syntax.is_encapsulated:
             yield from _decompressed(file, syntax, index)
@@ -127,6 +130,13 @@ def _decoded(path: Path, index: int | None = None) -> Iterator[npt.NDArray[Any]]
             source = file.header
             source.PixelData = _deflated_value(file)
         yield from iter_pixels(source, raw=True, indices=None if index is None else [index])
+
+
+def _refuse_several(header: Dataset) -> None:
+    """Refuse several values where sizes are reckoned: a list times a number is a list of so many more values."""
+    for keyword in _OF_SIZES:
+        if not isinstance(header.get(keyword), int | None):
+            raise TypeError(f"{keyword} is not one number")
 
 
 def _deflated_value(file: Opened) -> bytes:

@@ -1,7 +1,9 @@
 """Sheets of Excel: cells -> texts, and back. Formulas, errors and merged cells are refused, since none is a value.
 
-A sheet's own part of the workbook is looked at first, for how far its values go and for merged cells: openpyxl makes
-every cell up to the last one, also of cells that have a format and no value.
+A workbook is a zip of XML, of which a few kilobytes unpack to millions of elements, and openpyxl makes objects of all:
+they are counted first. The sheet's own part is looked at for how far its values go, for merged cells, and for rows and
+cells that are out of order, some of which openpyxl passes over; it makes every cell up to the last one, also of cells
+that have a format and no value.
 """
 
 from __future__ import annotations
@@ -27,9 +29,15 @@ MOST_ROWS = 100_000
 MOST_COLUMNS = 256
 _LARGEST = 64 * 1024 * 1024  # unpacked
 _MOST_CELLS = 1_000_000
+_MOST_PARTS = 10_000
+_OF_CELLS = frozenset({"row", "c", "v", "f", "is"})
+_OF_STRINGS = frozenset({"si", "t", "r"})
+_MOST_OF_CELLS, _MOST_OF_STRINGS, _MOST_OTHERS = 4 * _MOST_CELLS, _MOST_CELLS, 250_000  # Excel has 65490 cell formats
+_END = (1_048_576, 16_384)  # last row and column of Excel
 _LONGEST = 32_767  # characters of a cell in Excel
 _PLACE = re.compile(r"\$?([A-Za-z]{1,3})\$?(\d{1,7})", re.ASCII)
 _CONTENTS = frozenset({"v", "is", "f"})
+_OF_ENCODING = {expat.errors.XML_ERROR_UNKNOWN_ENCODING, expat.errors.XML_ERROR_INCORRECT_ENCODING}
 _WIDEST = 60
 
 
@@ -57,7 +65,7 @@ def _rows(path: Path, data: bytes) -> Iterator[tuple[int, list[str]]]:
     from openpyxl import load_workbook
 
     with zipfile.ZipFile(io.BytesIO(data)) as packed:
-        _refuse_larger(path, sum(each.file_size for each in packed.infolist()))
+        _refuse_larger(path, packed)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # parts of a workbook that are no cells
             book = load_workbook(io.BytesIO(data), read_only=True, keep_links=False)
@@ -72,9 +80,63 @@ def _rows(path: Path, data: bytes) -> Iterator[tuple[int, list[str]]]:
         yield from ((number, [_text(path, cell) for cell in cells]) for number, cells in enumerate(rows, 1))
 
 
-def _refuse_larger(path: Path, size: int) -> None:
+def _refuse_larger(path: Path, packed: zipfile.ZipFile) -> None:
+    """Refuse what would take much memory or time, before anything is made of it.
+
+    Raises:
+        OptionError: it has too many parts, bytes or elements.
+        ValueError: a part has definitions of its own, or an encoding that cannot be looked at.
+    """
+    parts = packed.infolist()
+    size = sum(each.file_size for each in parts)
     if size > _LARGEST:
         raise OptionError(f"unpacks to {size} bytes", path=path, expected=f"at most {_LARGEST}")
+    if len(parts) > _MOST_PARTS:
+        raise OptionError(f"unpacks to {len(parts)} parts", path=path, expected=f"at most {_MOST_PARTS}")
+    elements = _Elements(path)
+    for each in parts:
+        with packed.open(each) as part:
+            elements.count(part)
+
+
+class _Elements:
+    """Counts the elements of a workbook: those of cells, those of texts, and others, as formats."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._cells = self._strings = self._others = 0
+
+    def count(self, part: IO[bytes]) -> None:
+        """Count those of a part; nothing of what is no XML, as a picture.
+
+        Raises:
+            OptionError: there are too many.
+            ValueError: it defines entities, or has an encoding that cannot be looked at.
+        """
+        parser = expat.ParserCreate()
+        parser.StartElementHandler = self._start
+        parser.StartDoctypeDeclHandler = _refuse_doctype
+        try:
+            parser.ParseFile(part)
+        except expat.ExpatError as error:  # as far as it is XML for others, too, unless they read more encodings
+            if expat.errors.messages[error.code] in _OF_ENCODING:
+                raise ValueError(str(error)) from error
+
+    def _start(self, name: str, _attributes: dict[str, str]) -> None:
+        element = name.rpartition(":")[2]
+        if element in _OF_CELLS:
+            self._cells += 1
+        elif element in _OF_STRINGS:
+            self._strings += 1
+        else:
+            self._others += 1
+        if self._cells > _MOST_OF_CELLS or self._strings > _MOST_OF_STRINGS or self._others > _MOST_OTHERS:
+            hint = "save the sheet of subjects alone, as .csv or in a new workbook"
+            raise OptionError("holds too many cells, texts or formats", path=self._path, hint=hint)
+
+
+def _refuse_doctype(*_: object) -> None:
+    raise ValueError("a part has a DOCTYPE, which no spreadsheet program writes")
 
 
 class _Extent:
@@ -93,23 +155,31 @@ class _Extent:
         """Take the start of an element.
 
         Raises:
-            OptionError: cells are merged, or there are too many.
-            ValueError: a cell has no place.
+            OptionError: cells are merged, out of order, or there are too many.
+            ValueError: a row has no number.
         """
         element = name.rpartition(":")[2]
         if element == "row":
-            self._row, self._column = int(attributes.get("r", self._row + 1)), 0
+            self._go(int(attributes.get("r", self._row + 1)), 0)
         elif element == "c":
             self._cells += 1
             place = _PLACE.fullmatch(attributes["r"]) if "r" in attributes else None
-            self._column = _column(place[1]) if place else self._column + 1
-            self._row = int(place[2]) if place else self._row
+            self._go(*((int(place[2]), _column(place[1])) if place else (self._row, self._column + 1)))
         elif element in _CONTENTS:
             self._hold()
         elif element == "mergeCell":
             message = f"cells {printable(attributes.get('ref', ''), 40)} are merged: a value would count for the first "
             message += "of their rows only"
             raise OptionError(message, path=self._path, hint="unmerge the cells and fill each one")
+
+    def _go(self, row: int, column: int) -> None:
+        """Go to a row, whose column is 0 then, or to a cell in it; each comes once, and after those before it."""
+        is_next = row > self._row if column == 0 else row == self._row and column > self._column
+        if not is_next or row > _END[0] or column > _END[1]:
+            message = f"the rows or cells of the sheet are out of order at row {row}"
+            hint = "open it in a spreadsheet program and save it again"
+            raise OptionError(message, path=self._path, hint=hint)
+        self._row, self._column = row, column
 
     def _hold(self) -> None:
         self.last_row, self.last_column = max(self.last_row, self._row), max(self.last_column, self._column)

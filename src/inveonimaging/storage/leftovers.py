@@ -20,7 +20,14 @@ from pathlib import Path
 from inveonimaging.errors import OutputError
 from inveonimaging.storage.digest import sha256_of
 from inveonimaging.storage.litter import is_litter
-from inveonimaging.storage.manifests import MANIFEST, PROGRAM, is_file_name, is_series_folder, read_manifest
+from inveonimaging.storage.manifests import (
+    MANIFEST,
+    PROGRAM,
+    is_file_name,
+    is_instance_name,
+    is_series_folder,
+    read_manifest,
+)
 
 PARTIAL = ".inveon-partial"
 REPORT = "report.html"
@@ -154,12 +161,14 @@ def refuse_foreign_lock(partial: Path) -> None:
 def refuse_unlisted(folder: Path, files: Collection[str]) -> None:
     """Refuse a folder of a series that holds something else than the files that a manifest lists in it, and litter.
 
+    Anybody can write a name into a manifest: one that no conversion gives is somebody's, also if it is listed.
+
     Raises:
         OutputError: naming the first.
         OSError: it cannot be read.
     """
     for path in _entries(folder):
-        if path.name not in files or not _is_file(path):
+        if path.name not in files or not is_instance_name(path.name) or not _is_file(path):
             hint = "only what the manifest of an earlier conversion lists is replaced; move it elsewhere"
             raise OutputError("is of no earlier conversion", path=path, hint=hint)
 
