@@ -171,6 +171,9 @@ def test_files_from_elsewhere_bring_no_target(site: Path, tmp_path: Path) -> Non
         ('postur = "HFP"', 1, "did you mean posture?"),
         ("posture = 3", 1, 'expected a text in "..."'),
         ('posture = "HFP"\nposture = "FFP"', None, "not valid TOML"),
+        ('posture = "HFP"\n\nPosture = "FFP"', 3, "posture is given twice, on line 1, too, expected it once"),
+        ('orientation = "HFP"\nposture = "FFP"', 2, "posture is given twice, on line 1, too, expected it once"),
+        ('pet-prefix = "A"\npet_prefix = "B"', 2, "pet-prefix is given twice, on line 1, too"),
         ("posture = HFP", 1, "not valid TOML"),
         ('pet-prefix = "a/b"', 1, "pet-prefix is 'a/b'"),
         ('nm_prefix = "a/b"', 1, "nm_prefix is 'a/b'"),
@@ -193,7 +196,7 @@ def test_files_from_elsewhere_bring_no_target(site: Path, tmp_path: Path) -> Non
         ("posture = " + "[" * 9000, None, "not valid TOML"),
         ("posture = " + "9" * 9000, None, "not valid TOML"),
         ('"\\u001b[31m" = 1', None, "there is no setting"),
-        ("#" * 70_000, None, "cannot be read: is larger than"),
+        ("a." * 10_000 + 'a = "b"', None, "cannot be read: is larger than 16384 bytes"),
     ],
 )
 def test_what_makes_no_sense_is_one_line_with_its_place(text: str, line: int | None, said: str) -> None:
