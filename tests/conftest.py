@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import gc
 import math
@@ -10,6 +11,7 @@ import shutil
 import signal
 import sys
 import tarfile
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,7 @@ import pydicom.config
 import pytest
 from hypothesis import HealthCheck, settings
 
+from inveonimaging.cli import settings as cli_settings
 from inveonimaging.phantom.mouse import Labels, Mouse
 from inveonimaging.physics.geometry import Grid
 
@@ -48,6 +51,10 @@ pydicom.config.settings.writing_validation_mode = pydicom.config.RAISE
 pydicom.config.settings.reading_validation_mode = pydicom.config.RAISE
 
 setattr(Mouse, "labels_on", labels_once)  # noqa: B010 - an assignment is no method of that type
+
+no_settings = tempfile.mkdtemp(prefix="inveon-tests-")
+atexit.register(shutil.rmtree, no_settings, ignore_errors=True)
+os.environ.update(dict.fromkeys(("XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA"), no_settings))  # of processes, too
 
 gc.disable()  # until all is imported and collected: nothing of it is garbage, and looking for some takes a third of it
 
@@ -106,6 +113,18 @@ def interruptible() -> None:
     """Let processes that tests start hear Ctrl-C, also where this one was started in the background, and does not."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def settings_of_tests_alone(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Find no `inveon.toml` above the folders of tests, which would be that of whoever runs them."""
+    base, found = tmp_path_factory.getbasetemp().resolve(), cli_settings.first_above
+
+    def below_base(place: Path) -> Path | None:
+        path = found(place)
+        return path if path is not None and base in path.resolve().parents else None
+
+    cli_settings.first_above = below_base
 
 
 def skip_or_fail(reason: str) -> None:

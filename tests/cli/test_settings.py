@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -266,3 +267,22 @@ def test_settings_beside_the_files_are_no_stray(tmp_path: Path) -> None:
     done = inveon("convert", study, tmp_path / "out", "--strict")
     assert "does not belong here" not in done.stderr
     assert "skipped" not in done.stderr
+
+
+# The tests themselves.
+
+OF_SESSION = {name: os.environ.get(name) for name in ("XDG_CONFIG_HOME", "APPDATA", "LOCALAPPDATA")}
+
+
+def test_tests_take_no_settings_of_who_runs_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in OF_SESSION.items():
+        assert value is not None
+        monkeypatch.setenv(name, value)
+    user = settings.user_file()
+    assert user is not None
+    assert not user.exists()
+    assert Path.home() / ".config" not in user.parents
+    with tempfile.TemporaryDirectory() as folder:  # beside the folders of tests, as what lies above them
+        Path(folder, "inveon.toml").write_text(SITE)
+        assert settings.first_above(Path(folder)) is None
+        assert settings.settings_for(Path(folder)).values == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -169,7 +170,7 @@ def test_the_panels_of_the_help() -> None:
         found = re.findall(r"^([A-Z][a-z ]+):$", inveon("convert", option, columns=100).stdout, re.MULTILINE)
         assert found == ["Arguments", "Options", "Animal", "Geometry", *more, "Privacy", "Output"]
     text = " ".join(inveon("convert", "--help", columns=80).stdout.split())
-    assert "--orientation POSTURE The animal's posture" in text
+    assert "--orientation POSTURE How the animal lay: FFP" in text
     assert "FFP, HFP, FFS, HFS, FFDR, HFDR, FFDL, HFDL" in text
 
 
@@ -190,3 +191,39 @@ def test_the_shell_completes_commands_and_options(typed: str, expected: str, mon
     monkeypatch.setenv("COLUMNS", os.environ.get("COLUMNS", "80"))
     result = inveon()
     assert expected in result.stdout.split()
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("convert", "s", "out", "--json", "--jsom"),
+        ("info", "--json"),
+        ("check", "s", "--json", "--posture", "up"),
+        ("check", "--json", "s", "t"),
+        ("--json",),
+        ("send", "--json"),
+    ],
+)
+def test_wrong_usage_with_json_is_json_too(typed: tuple[str, ...]) -> None:
+    done = inveon(*typed)
+    assert done.exit_code == 2
+    document = json.loads(done.stdout)
+    assert done.stderr == f"error: {document['error']['message']}\n"
+
+
+def test_wrong_usage_without_json_is_no_json() -> None:
+    assert inveon("check", "--nothing", "--", "--json").stdout == ""
+
+
+def test_the_help_of_all_options_has_no_more() -> None:
+    assert re.search(r"Show all options, \d+ more, and exit", inveon("convert", "--help").stdout)
+    every = inveon("convert", "--help-all").stdout
+    assert "Show all options, and exit" in every
+    assert " more, and" not in every
+
+
+@pytest.mark.parametrize("command", ["convert", "batch", "check", "info", "report", "send", "verify", "subjects"])
+def test_help_fits_on_a_narrow_screen(command: str) -> None:
+    what = typer.main.get_command(app).commands[command]  # type: ignore[attr-defined]
+    context = what.context_class(what, info_name=f"inveon {command}", terminal_width=60 - 2, **what.context_settings)
+    assert 20 < len(what.get_help(context).splitlines()) <= 45

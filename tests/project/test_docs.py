@@ -176,8 +176,14 @@ def test_modules_that_pages_name_are_there(path: Path) -> None:
 
 def test_readme_has_the_two_commands() -> None:
     text = (ROOT / "README.md").read_text("utf-8")
-    assert "pip install . && inveon demo demo" in text
-    assert 'pip install ".[test]" && pytest' in text
+    assert "    pip install .\n    inveon demo demo\n" in text
+    assert '    pip install ".[test]"\n    pytest\n' in text
+
+
+def test_no_command_needs_more_than_any_shell_has() -> None:
+    """PowerShell 5, that of Windows, does not know `&&`."""
+    lines = (line for path in PAGES for line in path.read_text("utf-8").splitlines() if line.startswith("    "))
+    assert [line for line in lines if "&&" in line] == []
 
 
 def command_lines(path: Path) -> list[str]:

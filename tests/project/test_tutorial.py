@@ -107,7 +107,20 @@ README_COMMANDS = [each for each in commands_of(README) if each.startswith(("inv
 
 def test_the_readme_names_every_way_to_work() -> None:
     verbs = {command.split()[1] for command in README_COMMANDS if command.startswith("inveon")}
-    ways = {"convert", "info", "check", "explain", "batch", "subjects", "report", "send", "verify", "remove", "config"}
+    ways = {
+        "demo",
+        "convert",
+        "info",
+        "check",
+        "explain",
+        "batch",
+        "subjects",
+        "report",
+        "send",
+        "verify",
+        "remove",
+        "config",
+    }
     assert verbs == ways
 
 
@@ -118,8 +131,7 @@ def test_every_command_of_the_readme_runs_as_it_stands(
     monkeypatch.setattr(files, "STUDY", {name: coarse(scan) for name, scan in files.STUDY.items()})
     draw_one_pixel(monkeypatch)
     monkeypatch.chdir(tmp_path)
-    assert "pip install . && inveon demo demo" in commands_of(README)
-    assert run("inveon demo demo").exit_code == 0
+    assert commands_of(README)[:2] == ["pip install .", "inveon demo demo"]
     for command in README_COMMANDS:
         if command.startswith("inveon"):
             result = run(command)

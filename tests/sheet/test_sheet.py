@@ -268,9 +268,9 @@ def test_a_cell_that_makes_no_sense_is_refused_with_its_place(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("subject,wieght_g\na,3\n", ":2: there is no column 'wieght_g'; did you mean weight_g? "),
-        ("subject,weight\na,3\n", ":2: there is no column 'weight'; did you mean weight_g or weight_kg? "),
-        ("subject,dose [mCi/kg]\na,3\n", ":2: there is no column 'dose [mCi/kg]'"),
+        ("subject,wieght_g\na,3\n", ":1: there is no column 'wieght_g'; did you mean weight_g? "),
+        ("subject,weight\na,3\n", ":1: there is no column 'weight'; did you mean weight_g or weight_kg? "),
+        ("subject,dose [mCi/kg]\na,3\n", ":1: there is no column 'dose [mCi/kg]'"),
         ("subject,cage\na,3\n", "a title that starts with # is not read: # cage"),
         ("subject,sex,Sex\na,F,M\n", ":1: two columns are sex: 'sex' and 'Sex'"),
         ("subject,weight_g,weight_kg\na,3,4\n", ":2: weight_g and weight_kg are given, expected one"),
@@ -279,7 +279,10 @@ def test_a_cell_that_makes_no_sense_is_refused_with_its_place(
         ("", "the sheet has no rows"),
         ("subject,sex\n", "the sheet has no rows"),
         ('subject,sex\n"a"b,F\n', ":2: cannot be read as text in columns"),
-        (b"subject,sex\n\x81\x8d,F\n", "in no encoding that is known, expected UTF-8; save it as 'CSV UTF-8'"),
+        (
+            b"subject,sex\n\x81\x8d,F\n",
+            "in no encoding that is known, expected UTF-8; save it in the",
+        ),
     ],
 )
 def test_a_sheet_that_makes_no_sense_is_refused(sheet: Make, content: str | bytes, said: str) -> None:
@@ -740,3 +743,31 @@ def test_the_pages_example_is_read(sheet: Make) -> None:
     found = rows(sheet, *lines)
     said = told(found, "/archive/mouse_fdg_v1.pet.img", "M0042")
     assert (said.rows, said.get("id"), said.get("residual_mbq")) == ((2, 3), "LEP-0042", 0.31)
+
+
+@pytest.mark.parametrize("above", ["", "\n\n", "sep=,\n"])
+def test_an_unknown_title_is_named_with_its_own_line(tmp_path: Path, above: str) -> None:
+    path = tmp_path / "s.csv"
+    path.write_text(f"{above}file,wieght_g\na,\nb,\nc,24.6\n")
+    with pytest.raises(OptionError) as caught:
+        read_sheet(path)
+    assert (caught.value.line, caught.value.message) == (above.count("\n") + 1, "there is no column 'wieght_g'")
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        ("file,weight_g\na,24.6\n".encode("utf-16")[:-1], "is UTF-16 that is broken at byte"),
+        (b"\xff\xfef\x00\x00\xd8", "is UTF-16 that is broken at byte 4"),
+        ("file,weight_g\na,24.6\n".encode("utf-16-le"), "has zero bytes, as UTF-16 without its mark"),
+        ("file,weight_g\na,24.6\n".encode("utf-32"), "is UTF-32"),
+        (b"PK\x03\x04" + b"x" * 50, "is a workbook: give its name the ending .xlsx"),
+    ],
+)
+def test_what_is_no_text_says_so(tmp_path: Path, data: bytes, said: str) -> None:
+    path = tmp_path / "s.csv"
+    path.write_bytes(data)
+    with pytest.raises(OptionError) as caught:
+        read_sheet(path)
+    assert str(caught.value).startswith(f"{path}: {said}")
+    assert 'as "CSV UTF-8"' in str(caught.value)

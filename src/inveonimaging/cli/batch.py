@@ -39,10 +39,10 @@ def batch(
     asked: Asked,
     group: Annotated[
         Literal["folder", "header"],
-        typer.Option(help="Pairs of one folder are a study, or those of one scanner, subject and day."),
+        typer.Option(metavar="WHAT", help="A study is a folder, or header."),
     ] = "folder",
     jobs: Annotated[
-        int, typer.Option("--jobs", "-j", min=0, max=256, help="Studies converted at a time; 0: one for each core.")
+        int, typer.Option("--jobs", "-j", metavar="N", min=0, max=256, help="At a time; 0: one a core.")
     ] = 0,
     dask: Annotated[
         str | None, typer.Option(metavar="SCHEDULER", help="Convert on Dask: tcp://HOST:PORT, or a scheduler file.")
@@ -54,8 +54,8 @@ def batch(
         Literal["quick", "digest"],
         typer.Option(help="Find what has changed by sizes and times, or by the SHA-256 of all files."),
     ] = "quick",
-    verify: Annotated[bool, typer.Option("--verify", help="Read the files back and compare them with ROOT.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="List the studies; convert nothing.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Compare the files with ROOT.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only list the studies.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
 ) -> None:
     """Convert every study below ROOT, each on its own; run again, it does what is new, changed or failed."""

@@ -38,26 +38,16 @@ Examples:
 @takes_conversion_options
 def convert(
     ctx: typer.Context,
-    source: Annotated[
-        Path, typer.Argument(metavar="INPUT", help="A folder of Inveon files, or one .img or .hdr file.")
-    ],
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="A folder, or one .img or .hdr file.")],
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="A new or empty folder; --overwrite replaces.")],
     asked: Asked,
-    recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Each sub-folder with pairs becomes a study.")
-    ] = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace what an earlier conversion wrote there.")
-    ] = False,
+    recursive: Annotated[bool, typer.Option("--recursive", "-r", help="Each sub-folder becomes a study.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier conversion.")] = False,
     manifest: Annotated[bool, typer.Option(help="Write inveon-manifest.json beside the series.")] = True,
-    verify: Annotated[bool, typer.Option("--verify", help="Read the files back and compare them with INPUT.")] = False,
+    verify: Annotated[bool, typer.Option("--verify", help="Compare the files with INPUT.")] = False,
     report: Annotated[bool, typer.Option("--report", help="Write report.html beside the series.")] = False,
-    send: Annotated[
-        str | None, typer.Option(metavar="TARGET", help="Send the files to a server, as `inveon send` does.")
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", "-n", help="Show what would be written; write nothing.")
-    ] = False,
+    send: Annotated[str | None, typer.Option(metavar="TARGET", help="Send the files to a server.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be written.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
 ) -> None:
     """Convert Inveon files to DICOM: a folder becomes a study, each pair of files a series."""

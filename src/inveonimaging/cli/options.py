@@ -131,14 +131,10 @@ def corrections_of(
     species: Annotated[str | None, typer.Option(help="Species, as mouse.")] = None,
     strain: Annotated[str | None, typer.Option(help="Strain, as C57BL/6J.")] = None,
     weight: Annotated[str | None, typer.Option(metavar="WEIGHT", help="Weight with its unit, 24.6g.")] = None,
-    dose: Annotated[
-        str | None, typer.Option(metavar="ACTIVITY", help="Dose at the injection with its unit, 7.03MBq or 0.19mCi.")
-    ] = None,
-    injected_at: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Time of the injection, 2014-06-17T13:51:37.")
-    ] = None,
+    dose: Annotated[str | None, typer.Option(metavar="ACTIVITY", help="Dose at the injection, 7.03MBq.")] = None,
+    injected_at: Annotated[str | None, typer.Option(metavar="TIME", help="As 2014-06-17T13:51:37.")] = None,
     subjects: Annotated[
-        Path | None, typer.Option("--subjects", metavar="FILE", help="Sheet with a row for each subject or scan.")
+        Path | None, typer.Option("--subjects", metavar="FILE", help="Sheet of subjects or scans.")
     ] = None,
     scan_time: Annotated[
         datetime | None,
@@ -150,7 +146,7 @@ def corrections_of(
     ] = None,
     orientation: Annotated[
         Posture | None,
-        typer.Option("--orientation", "--posture", help="The animal's posture, instead of the header's."),
+        typer.Option("--orientation", "--posture", help="How the animal lay"),
     ] = None,
     flip: Annotated[
         str | None,
@@ -233,7 +229,7 @@ def conversion_options(
     ] = None,
     form: Annotated[
         Literal["classic", "enhanced", "legacy"],
-        typer.Option("--as", help="One object a slice; an Enhanced one a series; or a Legacy Converted Enhanced one."),
+        typer.Option("--as", help="One object a slice, or a series"),
     ] = "classic",
     file_name: Annotated[
         str | None, typer.Option("--file", "-f", metavar="NAME", help="Name of multi-frame objects' files.")
@@ -242,7 +238,7 @@ def conversion_options(
         str, typer.Option(metavar="SIZE", help="Larger multi-frame objects become a concatenation of several.")
     ] = "2GiB",
     compress: Annotated[
-        Literal["none", "rle", "jpegls", "j2k", "deflated"], typer.Option(help="Compress the pixels without loss.")
+        Literal["none", "rle", "jpegls", "j2k", "deflated"], typer.Option(help="Without loss")
     ] = "none",
     study_description: Annotated[
         str | None, typer.Option("--study-description", "-s", help="Study Description.")
@@ -264,9 +260,7 @@ def conversion_options(
     xnat_route: Annotated[
         str | None, typer.Option(metavar="P/S/L", help="Project, subject and session that XNAT files it in.")
     ] = None,
-    deidentify: Annotated[
-        bool, typer.Option("--deidentify", help="Remove names, places and file names; see docs/how-to/deidentify.md.")
-    ] = False,
+    deidentify: Annotated[bool, typer.Option("--deidentify", help="Remove names, places, file names.")] = False,
     dates: Annotated[
         Literal["keep", "shift"] | None, typer.Option(help="With --deidentify: what happens to dates; default shift.")
     ] = None,

@@ -26,8 +26,13 @@ def one_line_errors(*, as_json: bool = False) -> Iterator[None]:
         yield
     except FAILURES as error:
         if as_json and isinstance(error, InveonError):
-            print_json({"error": {"message": str(error), "path": error.path, "line": error.line}})
+            print_failure(error)
         raise typer.Exit(say_failure(error)) from error
+
+
+def print_failure(error: InveonError) -> None:
+    """Print an error for programs."""
+    print_json({"error": {"message": str(error), "path": error.path, "line": error.line}})
 
 
 def print_json(document: dict[str, Any]) -> None:

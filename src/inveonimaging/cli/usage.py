@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from inveonimaging.cli.messages import say_failure
+from inveonimaging.cli.outcome import print_failure
 from inveonimaging.errors import InputError, OptionError, printable
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Command(TyperCommand):
         params = super().get_params(ctx)
         more = sum(each.name in _RARE for each in params)
         if more:
-            params.insert(len(params) - 1, _help_all(more))
+            params.insert(len(params) - 1, _help_all(0 if ctx.meta.get(_EVERYTHING) else more))
         return params
 
     def format_options(self, ctx: Context, formatter: Formatter) -> None:
@@ -153,7 +154,7 @@ def _help_all(more: int) -> TyperOption:
         is_eager=True,
         expose_value=False,
         callback=show,
-        help=f"Show all options, {more} more, and exit.",
+        help=f"Show all options{f', {more} more' if more else ''}, and exit.",
     )
 
 
@@ -226,7 +227,10 @@ class Commands(TyperGroup):
             if type(error).__name__ == "NoArgsIsHelpError":
                 error.show()
                 sys.exit(2)
-            sys.exit(say_failure(_meant(error)))
+            meant, typed = _meant(error), list(sys.argv[1:] if args is None else args)
+            if "--json" in typed[: typed.index("--") if "--" in typed else None]:
+                print_failure(meant)
+            sys.exit(say_failure(meant))
         except typer.Abort:
             sys.exit(1)
         sys.exit(code if isinstance(code, int) else 0)

@@ -33,6 +33,12 @@ _SEPARATORS = (",", ";", "\t")
 _MOST_LINES = 1_048_576  # of Excel
 _LISTS = {".json", ".yaml", ".yml"}
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_OTHERS = {
+    b"PK\x03\x04": "a workbook: give its name the ending .xlsx",
+    b"\xd0\xcf\x11\xe0": "an old workbook (.xls)",
+    b"\xff\xfe\x00\x00": "UTF-32",
+}
+_SAVE = 'save it in the spreadsheet program as "CSV UTF-8"'
 
 Texts = tuple[tuple[str, str], ...]
 """Title and text of each cell of a row that is not empty."""
@@ -65,8 +71,7 @@ def _row(path: Path, number: int, texts: Texts, table: _Table) -> Row:
             continue
         column = column_of(title)
         if column is None:
-            message = f"there is no column '{printable(title, 40)}'"
-            raise OptionError(message, path=path, line=number, hint=meant(title))
+            raise _unknown(path, 1, title)
         if column.name in cells:
             other = cells[column.name].title
             raise OptionError(f"{other} and {column.title} are given, expected one", path=path, line=number)
@@ -154,10 +159,11 @@ def _rows(path: Path, lines: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[
     """Yield the rows below the titles, which are the first row that is not empty.
 
     Raises:
-        OptionError: a title occurs twice, a row has cells where there is no title, or there are too many of either.
+        OptionError: a title occurs twice, or is not known above a value; a row has cells where there is no title; or
+            there are too many of either.
     """
     titles: list[str] | None = None
-    count = 0
+    count = line = 0
     for number, cells in lines:
         if number > _MOST_LINES:
             raise OptionError(f"the sheet has more than {_MOST_LINES} lines", path=path)
@@ -167,13 +173,20 @@ def _rows(path: Path, lines: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[
             if len(cells) > MOST_COLUMNS:
                 message = f"the sheet has {len(cells)} columns"
                 raise OptionError(message, path=path, line=number, expected=f"at most {MOST_COLUMNS}")
-            titles = [cell.strip() for cell in cells]
+            titles, line = [cell.strip() for cell in cells], number
             _refuse_twice(path, number, titles)
             continue
         count += 1
         if count > MOST_ROWS:
             raise OptionError(f"the sheet has more than {MOST_ROWS} rows", path=path, line=number)
-        yield number, tuple(_titled(path, number, titles, cells))
+        texts = tuple(_titled(path, number, titles, cells))
+        if unknown := next((title for title, _ in texts if not title.startswith(NOTE) and not column_of(title)), None):
+            raise _unknown(path, line, unknown)
+        yield number, texts
+
+
+def _unknown(path: Path, line: int, title: str) -> OptionError:
+    return OptionError(f"there is no column '{printable(title, 40)}'", path=path, line=line, hint=meant(title))
 
 
 def _titled(path: Path, number: int, titles: list[str], cells: list[str]) -> Iterator[tuple[str, str]]:
@@ -214,16 +227,30 @@ def _separated(separator: str | None, path: Path, data: bytes) -> _Table:
 
 
 def _decoded(path: Path, data: bytes) -> tuple[str, tuple[Finding, ...]]:
-    """Return the text of UTF-8, of UTF-16 with its mark, else of Windows-1252, as Excel saves in the West."""
+    """Return the text of UTF-8, of UTF-16 with its mark, else of Windows-1252, as Excel saves in the West.
+
+    Raises:
+        OptionError: it is another file than a text, or one whose encoding is broken.
+    """
+    kind = next((kind for start, kind in _OTHERS.items() if data.startswith(start)), None)
+    if kind:
+        raise OptionError(f"is {kind}", path=path, expected="text in columns", hint=_SAVE)
+    is_utf16 = data.startswith(_UTF16)
     try:
-        return data.decode("utf-16" if data.startswith(_UTF16) else "utf-8-sig"), ()
-    except UnicodeDecodeError:
-        pass
+        text = data.decode("utf-16" if is_utf16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        if is_utf16:
+            message = f"is UTF-16 that is broken at byte {error.start}, as that of a copy that broke off"
+            raise OptionError(message, path=path, expected="UTF-8", hint=_SAVE) from error
+    else:
+        if "\0" in text:
+            raise OptionError("has zero bytes, as UTF-16 without its mark", path=path, expected="UTF-8", hint=_SAVE)
+        return text, ()
     try:
         text = data.decode("cp1252")
     except UnicodeDecodeError as error:
         message = f"byte {error.start} is in no encoding that is known"
-        raise OptionError(message, path=path, expected="UTF-8", hint="save it as 'CSV UTF-8'") from error
+        raise OptionError(message, path=path, expected="UTF-8", hint=_SAVE) from error
     message = "is not UTF-8; read as Windows-1252: look at the letters beyond a to z"
     return text, (Finding("sheet-encoding", message, Severity.INFO, path=str(path)),)
 
