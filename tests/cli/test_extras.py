@@ -26,10 +26,11 @@ MODULES = (
     "pylibjpeg",
     "pynetdicom",
     "requests",
+    "scipy",
     "urllib3",
     "yaml",
 )
-EXTRAS = ("compress", "dask", "send", "viewer", "xlsx")
+EXTRAS = ("compress", "dask", "send", "split", "viewer", "xlsx")
 
 
 def test_what_is_there_is_not_refused() -> None:

@@ -62,6 +62,7 @@ ONLY_IN = {
     "jinja2": {"reports"},
     "markupsafe": {"reports"},
     "matplotlib": {"reports"},
+    "scipy": {"hotels"},
     "typer": {"cli"},
     "rich": {"cli"},
     "argparse": {"cli", "inveonFolder2DICOM", "inveonFile2DICOM"},

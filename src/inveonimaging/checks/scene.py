@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -13,12 +12,10 @@ import numpy.typing as npt
 from inveonimaging.dicom_reading.planes import Plane
 from inveonimaging.dicom_reading.series import Series
 from inveonimaging.errors import InputError
+from inveonimaging.study.blocks import Blocks
 from inveonimaging.study.image import Image
 
 _COARSE_MM = 0.7  # a syringe is a few millimetres wide
-_MOST_VOXELS = 4_000_000
-_SMALLEST_MM = 1e-6
-_LARGEST = 1e30  # far inside float32, also when summed
 
 Float = npt.NDArray[np.float64]
 
@@ -56,47 +53,16 @@ class Coarse:
     """Collects planes into blocks; shape and affine are those of the fine voxels (i, j, k)."""
 
     def __init__(self, shape: tuple[int, int, int], affine: Float) -> None:
-        self._blocks = _blocks_of(shape, np.linalg.norm(affine[:3, :3], axis=0))
-        nx, ny, nz = (math.ceil(n / block) for n, block in zip(shape, self._blocks, strict=True))
-        self._sum = np.zeros((nz, ny, nx))
-        self._count = np.zeros((nz, ny, nx))
-        bx, by, _ = self._blocks
-        self._rows, self._columns = np.arange(0, shape[1], by), np.arange(0, shape[0], bx)
-        self._affine = affine @ np.diag([*map(float, self._blocks), 1.0])
-        middle = np.array([(block - 1) / 2 for block in self._blocks] + [1.0])
+        self._blocks = Blocks(shape, np.linalg.norm(affine[:3, :3], axis=0), _COARSE_MM)
+        size = self._blocks.size
+        self._affine = affine @ np.diag([*map(float, size), 1.0])
+        middle = np.array([(block - 1) / 2 for block in size] + [1.0])
         self._affine[:3, 3] = (affine @ middle)[:3]
-
-    def add(
-        self, numbers: Iterable[int], planes: npt.NDArray[np.generic], factor: float = 1.0, offset: float = 0.0
-    ) -> None:
-        """Add planes (n, ny, nx) with these numbers along k; what is not finite, or beyond all reason, is left out."""
-        for k, plane in zip(numbers, planes, strict=True):
-            with np.errstate(invalid="ignore", over="ignore"):  # a signalling NaN; factors beyond reason
-                values = plane.astype(np.float64) * factor + offset
-            finite = np.abs(values) < _LARGEST
-            self._sum[k // self._blocks[2]] += self._reduced(np.where(finite, values, 0.0))
-            self._count[k // self._blocks[2]] += self._reduced(finite.astype(np.float64))
-
-    def _reduced(self, plane: Float) -> Float:
-        summed = np.add.reduceat(np.add.reduceat(plane, self._rows, axis=0), self._columns, axis=1)
-        return np.asarray(summed)
+        self.add = self._blocks.add
 
     def scene(self, *, is_ct: bool) -> Scene:
         """Return what was collected."""
-        mean = np.divide(self._sum, self._count, out=np.zeros_like(self._sum), where=self._count > 0)
-        return Scene(np.clip(mean, -_LARGEST, _LARGEST).astype(np.float32), self._affine, is_ct)
-
-
-def _blocks_of(shape: tuple[int, int, int], spacing_mm: Float) -> tuple[int, int, int]:
-    """Return how many voxels of each axis make a block."""
-    size = _COARSE_MM
-    while True:
-        x, y, z = (
-            min(n, max(1, int(size / max(spacing, _SMALLEST_MM)))) for n, spacing in zip(shape, spacing_mm, strict=True)
-        )
-        if math.prod(math.ceil(n / block) for n, block in zip(shape, (x, y, z), strict=True)) <= _MOST_VOXELS:
-            return x, y, z
-        size *= 1.25
+        return Scene(self._blocks.means(), self._affine, is_ct)
 
 
 _SAME_MM = 0.01

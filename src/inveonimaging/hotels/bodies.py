@@ -1,0 +1,294 @@
+"""Animals found in an image: in a CT by tissue and bone, in PET or SPECT by what the late frames show.
+
+The number is never guessed: what ways of counting do not agree on is a doubt, which says what each of them gave.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from inveonimaging.errors import InputError
+from inveonimaging.extras import refuse_without_extra
+from inveonimaging.findings import Finding, Severity
+from inveonimaging.hotels import emission, trunks
+from inveonimaging.inveon.hdr.enums import Modality
+from inveonimaging.physics.geometry import Grid
+from inveonimaging.physics.quantification import Unit
+from inveonimaging.study.blocks import Blocks
+from inveonimaging.study.image import Image
+from inveonimaging.study.reading import Study
+
+Mm = tuple[float, float, float]
+
+_BLOCK_MM = 0.8
+_MOST_VOXELS = 6_000_000
+_MOUSE_G = 19.0
+_AIR_HU = (-1150.0, -850.0)
+_LEAST_AIR = 0.005  # of the voxels
+_THIN_HU = -500.0
+_AIR_OF_THIN = 0.2  # of the voxels that are thinner than tissue
+_AGREE = 2
+_LEAST_RATIO = 0.35  # of the volumes of two animals of one scan
+
+
+@dataclass(frozen=True)
+class Body:
+    """One animal that was found, in the gantry, mm: before the posture turns the axes (`Grid`).
+
+    Attributes:
+        low_mm: of its extent along i, j, k: lower faces of the voxels.
+        high_mm: upper faces.
+        centre_mm: of the trunk; positions are told apart by it.
+        volume_ml: of its tissue; None of what emission alone shows.
+    """
+
+    low_mm: Mm
+    high_mm: Mm
+    centre_mm: Mm
+    volume_ml: float | None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found in an image.
+
+    Attributes:
+        bodies: the animals, in the order of their middles along i; none if their number is in doubt.
+        labels: (nz, ny, nx) uint8 on the reduced grid: 0 is no animal, n is `candidates[n - 1]`.
+        values: (nz, ny, nx) float32 means on the reduced grid: HU, or activity of the late frames.
+        grid: the reduced grid; a voxel's middle in the gantry is `gantry_mm(index)`.
+        findings: why there is a doubt: which number each way of counting gave.
+        candidates: the bodies, or, where their number is in doubt, what the likeliest number would make of them: to
+            look at and to correct, never to cut by.
+    """
+
+    bodies: tuple[Body, ...]
+    labels: npt.NDArray[np.uint8]
+    values: npt.NDArray[np.float32]
+    grid: Grid
+    findings: tuple[Finding, ...] = ()
+    candidates: tuple[Body, ...] = ()
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether there is no doubt about the number."""
+        return not any(each.severity is Severity.ERROR for each in self.findings)
+
+    def gantry_mm(self, index: Sequence[float]) -> Mm:
+        """Return where voxel (i, j, k) of the reduced grid has its middle."""
+        return _gantry_mm(self.grid, index)
+
+
+def find_in_ct(image: Image, weight_g: float | None = None) -> Found:
+    """Find the animals in a CT.
+
+    Args:
+        image: a CT of any size, read a slab at a time.
+        weight_g: of one animal; without it their size follows from the depth of their trunks.
+
+    Raises:
+        InputError: it is no CT in Hounsfield units.
+        OptionError: SciPy is not installed.
+        DataError: the data file cannot be read, or ends early.
+    """
+    _need_scipy()
+    if image.modality is not Modality.CT or image.scaling.unit is not Unit.HU:
+        raise InputError(f"is no CT, but a {image.kind}", path=image.pair.header, expected="a CT in Hounsfield units")
+    scale = None if weight_g is None else (weight_g / _MOUSE_G) ** (1 / 3)
+    block_mm = _BLOCK_MM * min(scale or 1.0, 1.0)
+    values, grid = _reduced(image, (0,), block_mm, air=-1000.0)
+    if not _has_air(values):
+        return _without(values, grid, _not_hounsfield(image))
+    volume = trunks.Volume(values, grid.spacing_mm[::-1])
+    if not (values > trunks.BONE_HU).any():
+        return _without(values, grid, _nothing(image, f"no bone over {trunks.BONE_HU:g} HU"))
+    tissue = trunks.tissue_of(volume, scale)
+    if tissue.scale < _SMALL and min(grid.spacing_mm) > _BLOCK_MM * tissue.scale:
+        values, grid = _reduced(image, (0,), _BLOCK_MM * tissue.scale, air=-1000.0)
+        volume = trunks.Volume(values, grid.spacing_mm[::-1])
+        tissue = trunks.tissue_of(volume, scale)
+    ways = {
+        f"{depth * tissue.scale:.2g} mm": trunks.trunks(volume, tissue, depth, bone) for depth, bone in trunks.DEPTHS_MM
+    }
+    counts = {way: int(labels.max()) for way, labels in ways.items()}
+    likeliest, votes = Counter(counts.values()).most_common(1)[0]
+    if not likeliest and votes >= _AGREE:
+        return _without(values, grid, _nothing(image, "no trunk of an animal"))
+    seeds = next(labels for way, labels in ways.items() if counts[way] == (likeliest or max(counts.values())))
+    labels = trunks.extents(volume, tissue, seeds)
+    voxel_ml = float(np.prod(grid.spacing_mm)) / 1000
+    bodies, order = _bodies(labels, np.where(tissue.depth_mm > 0, seeds, 0), grid, image.grid, voxel_ml)
+    doubts = []
+    if votes < _AGREE:
+        told = ", ".join(f"{count} where tissue is deeper than {way}" for way, count in counts.items())
+        doubts.append(_doubt(image, told))
+    doubts += [_doubt(image, each) for each in _contradictions(bodies)]
+    numbered = order[labels].astype(np.uint8)
+    return Found(() if doubts else bodies, numbered, values, grid, tuple(doubts), bodies)
+
+
+def find_in_emission(image: Image) -> Found:
+    """Find the animals in PET or SPECT, by the mean of the late frames.
+
+    Args:
+        image: one series: all frames show one place.
+
+    Raises:
+        InputError: it is no PET or SPECT.
+        OptionError: SciPy is not installed.
+        DataError: the data file cannot be read, or ends early.
+    """
+    _need_scipy()
+    if image.modality is Modality.CT or image.scaling.unit not in (Unit.BQML, Unit.PROPCNTS):
+        raise InputError(f"shows no activity: it is a {image.kind}", path=image.pair.header, expected="PET or SPECT")
+    values, grid = _reduced(image, emission.late(image.frames), _BLOCK_MM)
+    counted, labels = emission.counted(values, grid.spacing_mm[::-1])
+    numbers = list(counted.values())
+    if not any(numbers):
+        return _without(values, grid, _nothing(image, "no activity that stands out"))
+    likeliest, votes = Counter(numbers).most_common(1)[0]
+    bodies, order = _bodies(labels, labels, grid, image.grid, None)
+    doubts = []
+    if votes < emission.ENOUGH or len(bodies) != likeliest:
+        told = ", ".join(f"{count} above {share:.0%} of the highest activity" for share, count in counted.items())
+        doubts.append(_doubt(image, told))
+    doubts += [_doubt(image, each) for each in emission.contradictions(bodies)]
+    return Found(() if doubts else bodies, order[labels].astype(np.uint8), values, grid, tuple(doubts), bodies)
+
+
+def find_animals(study: Study, weight_g: float | None = None) -> Found:
+    """Find the animals of a study: in its CT, else in PET or SPECT.
+
+    Args:
+        study: the scans of one session.
+        weight_g: of one animal.
+
+    Raises:
+        InputError: there is neither CT nor PET nor SPECT that can be read.
+        OptionError: SciPy is not installed.
+        DataError: a data file cannot be read, or ends early.
+    """
+    images = [each.image for each in study.series]
+    cts = [each for each in images if each.modality is Modality.CT and each.scaling.unit is Unit.HU]
+    others = [each for each in images if each.scaling.unit in (Unit.BQML, Unit.PROPCNTS)]
+    notes: tuple[Finding, ...] = ()
+    if cts:
+        found = find_in_ct(max(cts, key=_size_mm3), weight_g)
+        if not others or not {each.code for each in found.findings} & {"ct-not-hounsfield"}:
+            return found
+        notes = found.findings
+    if not others:
+        raise InputError("holds no CT, PET or SPECT to find animals in", path=study.source)
+    found = find_in_emission(max(others, key=lambda each: (each.modality is Modality.PET, _size_mm3(each))))
+    softer = (replace(each, severity=Severity.WARNING) for each in notes)
+    return replace(found, findings=(*softer, *found.findings))
+
+
+_SMALL = 0.8
+
+
+def _need_scipy() -> None:
+    refuse_without_extra("finding animals", "split", {"scipy": "scipy"})
+
+
+def _size_mm3(image: Image) -> float:
+    return float(np.prod(np.multiply(image.grid.shape, image.grid.spacing_mm)))
+
+
+def _reduced(
+    image: Image, frames: Sequence[int], block_mm: float, air: float = 0.0
+) -> tuple[npt.NDArray[np.float32], Grid]:
+    """Return (nz, ny, nx) means over blocks of voxels, of some frames by their duration, and their grid."""
+    blocks = Blocks(image.grid.shape, image.grid.spacing_mm, block_mm, _MOST_VOXELS)
+    for frame in frames:
+        weight = image.frames[frame].duration_s or 1.0
+        k = 0
+        for slab in image.slabs(frame):
+            numbers = range(k, k + len(slab))
+            blocks.add(numbers, slab, image.scaling.factors[frame], image.scaling.intercept, weight)
+            k += len(slab)
+    return blocks.means(air), blocks.grid(image.grid)
+
+
+def _has_air(values: npt.NDArray[np.float32]) -> bool:
+    """Whether there is air at -1000 HU, and not much else that is no tissue: a border of other values is no matter."""
+    low, high = _AIR_HU
+    air = np.count_nonzero((values > low) & (values < high))
+    thin = np.count_nonzero(values < _THIN_HU)
+    return bool(air >= max(_LEAST_AIR * values.size, _AIR_OF_THIN * thin, 1))
+
+
+def _bodies(
+    labels: npt.NDArray[np.int32],
+    middles: npt.NDArray[np.int32],
+    grid: Grid,
+    fine: Grid,
+    voxel_ml: float | None,
+) -> tuple[tuple[Body, ...], npt.NDArray[np.int32]]:
+    """Return the bodies of labels, from low to high i, and the number that each label gets in this order."""
+    from scipy import ndimage
+
+    found: list[tuple[int, Body]] = []
+    edges = _faces(fine)
+    for label, box in enumerate(ndimage.find_objects(labels), 1):
+        if box is None:
+            continue
+        here = np.argwhere(middles == label)
+        centre = here.mean(axis=0)[::-1] if len(here) else [(side.start + side.stop - 1) / 2 for side in box[::-1]]
+        lowest = _gantry_mm(grid, [side.start - 0.5 for side in box[::-1]])
+        highest = _gantry_mm(grid, [side.stop - 0.5 for side in box[::-1]])
+        low, high = (
+            tuple(min(max(place, first), last) for place, first, last in zip(corner, *edges, strict=True))
+            for corner in (lowest, highest)
+        )
+        volume = None if voxel_ml is None else float(np.sum(labels[box] == label)) * voxel_ml
+        found.append((label, Body(low, high, _gantry_mm(grid, centre), volume)))  # type: ignore[arg-type]
+    found.sort(key=lambda each: each[1].centre_mm)
+    order = np.zeros(int(labels.max()) + 1, np.int32)
+    for number, (label, _) in enumerate(found, 1):
+        order[label] = number
+    return tuple(body for _, body in found), order
+
+
+def _gantry_mm(grid: Grid, index: Sequence[float]) -> Mm:
+    x, y, z = (
+        (place - (n - 1) / 2) * spacing + shift
+        for place, n, spacing, shift in zip(index, grid.shape, grid.spacing_mm, grid.shift_mm, strict=True)
+    )
+    return float(x), float(y), float(z + grid.bed_mm)
+
+
+def _faces(grid: Grid) -> tuple[Mm, Mm]:
+    """Return the lowest and the highest face of a grid along i, j, k, in the gantry, mm."""
+    return _gantry_mm(grid, (-0.5, -0.5, -0.5)), _gantry_mm(grid, [n - 0.5 for n in grid.shape])
+
+
+def _contradictions(bodies: Sequence[Body]) -> list[str]:
+    volumes = [each.volume_ml or 0.0 for each in bodies]
+    if len(volumes) > 1 and min(volumes) < _LEAST_RATIO * max(volumes):
+        shown = ", ".join(f"{each:.1f}" for each in volumes)
+        return [f"{len(bodies)}, but their volumes are {shown} mL: a part may have been taken for a whole"]
+    return []
+
+
+def _doubt(image: Image, told: str) -> Finding:
+    message = f"the number of animals is in doubt: {told}"
+    return Finding("animals-in-doubt", message, Severity.ERROR, path=str(image.pair.data))
+
+
+def _nothing(image: Image, why: str) -> Finding:
+    return Finding("animals-not-found", f"no animal was found: {why}", Severity.ERROR, path=str(image.pair.data))
+
+
+def _not_hounsfield(image: Image) -> Finding:
+    message = "no animals are looked for: hardly a value is near -1000 HU, that of air, so the CT is not in HU"
+    return Finding("ct-not-hounsfield", message, Severity.ERROR, path=str(image.pair.data))
+
+
+def _without(values: npt.NDArray[np.float32], grid: Grid, *findings: Finding) -> Found:
+    return Found((), np.zeros(values.shape, np.uint8), values, grid, findings)

@@ -1,0 +1,85 @@
+"""Animals are found in a CT: their number, their extent and their volume; or it is said that there is a doubt."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import skip_or_fail
+from hotels import scenes
+from inveonimaging.errors import InputError, OptionError
+from inveonimaging.hotels.bodies import find_in_ct
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, write_scan
+from inveonimaging.study.image import Image, read
+from vendor import REAL, Session
+
+
+def skip_without_real() -> None:
+    if not REAL.is_dir():
+        skip_or_fail(f"{REAL} is not there")
+
+
+@pytest.fixture(scope="module")
+def genuine(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    """Return the genuine hotel's CT, as it stands in the scanner."""
+    skip_without_real()
+    return read(scenes.write_real(tmp_path_factory.mktemp("real") / "hotel.ct.img"))
+
+
+def test_the_genuine_hotel_has_two_animals_and_every_bone_is_in_the_box_of_its_own(genuine: Image) -> None:
+    found = find_in_ct(genuine)
+    assert found.is_certain
+    left, right = found.bodies
+    assert left.centre_mm[0] < right.centre_mm[0]
+    assert left.volume_ml == pytest.approx(15.4, rel=0.1)  # 37.9 g of both, with their tails
+    assert right.volume_ml == pytest.approx(16.1, rel=0.1)
+    hounsfield = Session().hounsfield[scenes.FROM :, 100:200, 50:236]  # without the posts and walls of the hotel
+    k, j, i = np.nonzero(hounsfield > 900)
+    places = scenes.gantry_mm(genuine, i + 50, j + 100, k + scenes.FROM)
+    own = np.where(places[:, 0] < (left.high_mm[0] + right.low_mm[0]) / 2, 0, 1)
+    low, high = (np.array([getattr(each, name) for each in found.bodies]) for name in ("low_mm", "high_mm"))
+    outside = np.max(np.maximum(low[own] - places, places - high[own]), axis=1)
+    assert len(places) > 20_000
+    assert outside.max() <= 0
+
+
+DOUBTFUL = {"a syringe of contrast agent between"}
+
+
+@pytest.mark.parametrize("name", list(scenes.SCENES)[1::3])
+def test_a_scene_has_the_right_number_or_a_doubt(name: str, tmp_path: Path) -> None:
+    skip_without_real()
+    count, made = scenes.SCENES[name]
+    values, _ = scenes.compose(made(*scenes.genuine(binned=2)))
+    found = find_in_ct(read(scenes.write_ct(tmp_path / "hotel.ct.img", values, (2 * scenes.REAL_MM,) * 3)))
+    if name in DOUBTFUL:  # say so, rather than take the syringe for an animal
+        assert [each.code for each in found.findings] == ["animals-in-doubt"]
+        assert not found.bodies
+    else:
+        assert found.is_certain
+        assert len(found.bodies) == count
+
+
+def test_without_scipy_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("inveonimaging.extras.find_spec", lambda _: None)
+    image = read(write_scan(tmp_path / "m.ct.img", CT_SCAN).data)
+    with pytest.raises(OptionError, match=r'^finding animals needs scipy; pip install "inveonimaging\[split\]"$'):
+        find_in_ct(image)
+
+
+def test_a_pet_is_no_ct(tmp_path: Path) -> None:
+    image = read(write_scan(tmp_path / "m.pet.img", PET_SCAN).data)
+    with pytest.raises(InputError, match="is no CT, but a PET, expected a CT in Hounsfield units"):
+        find_in_ct(image)
+
+
+@pytest.mark.parametrize(("factor", "offset"), [(0.001, 1.0), (1.0, 1000.0), (2.7205, 0.0), (0.3676, 0.0)])
+def test_a_ct_that_is_not_in_hounsfield_units_is_not_guessed_at(factor: float, offset: float, tmp_path: Path) -> None:
+    skip_without_real()
+    one, _ = scenes.genuine(binned=2)
+    path = scenes.write_ct(tmp_path / "m.ct.img", one.values * factor + offset, (one.mm,) * 3, code="4")
+    found = find_in_ct(read(path))
+    assert [each.code for each in found.findings] == ["ct-not-hounsfield"]
+    assert not found.bodies
