@@ -402,3 +402,11 @@ def test_warnings_of_python_are_harmless_lines(capsys: pytest.CaptureFixture[str
         prepare()
         warnings.warn("\x1b[31mred\nof a file", stacklevel=1)
     assert capsys.readouterr().err == "warning: \\x1b[31mred\\nof a file\n"
+
+
+def test_looking_at_files_to_send_is_counted(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name).write_bytes(b"\0" * 128 + b"DICM")
+    seen: list[tuple[int, int]] = []
+    survey([tmp_path], lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 2), (2, 2)]

@@ -16,7 +16,7 @@ import numpy as np
 import pydicom
 import pytest
 from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, PositronEmissionTomographyImageStorage, generate_uid
+from pydicom.uid import UID, ExplicitVRLittleEndian, PositronEmissionTomographyImageStorage, generate_uid
 
 import contract
 from helpers import ROOT, assert_harmless, inveon
@@ -158,6 +158,9 @@ def test_values_without_a_slope_of_their_own_are_compared_by_real_world_value_ma
     ds = pydicom.dcmread(file)
     del ds.RescaleSlope
     del ds.RescaleIntercept
+    ds.save_as(file)
+    assert codes(checked(folder)) == {"attribute-missing"}, "this program always writes them"
+    by_another_program(ds)
     ds.save_as(file)
     assert checked(folder).same
     ds.RealWorldValueMappingSequence[0].RealWorldValueSlope *= 2
@@ -303,6 +306,12 @@ def new_uid(ds: FileDataset) -> None:
     ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID
 
 
+def by_another_program(ds: FileDataset) -> None:
+    """Leave out what shows that this program wrote a file."""
+    del ds.ContributingEquipmentSequence
+    ds.file_meta.ImplementationClassUID = UID("1.2.3")
+
+
 def doubled_slice(study: Study) -> None:
     shutil.copy(study.files(2)[6], study.folder / "out" / "2" / "Z.dcm")
     study.one(SLICES * FRAMES, new_uid)
@@ -367,7 +376,7 @@ FAULTS: dict[str, tuple[Callable[[Study], object], set[str], str]] = {
     ),
     "all slices in reverse": (
         lambda study: study.exchange([(0, 4), (1, 3)], "ImagePositionPatient", series=1),
-        {"slices-exchanged"},
+        {"slices-exchanged", "instance-number"},
         "slice 4 holds what the source has in frame 0, slice 0",
     ),
     "frames exchanged": (
@@ -380,7 +389,7 @@ FAULTS: dict[str, tuple[Callable[[Study], object], set[str], str]] = {
             "ActualFrameDuration",
             "DecayFactor",
         ),
-        {"frames-exchanged"},
+        {"frames-exchanged", "correction-factor", "counts", "instance-number"},
         "frame 1, slice",
     ),
     "one position moved": (lambda study: study.one(3, moved), {"position"}, "0.5 mm away"),
@@ -446,7 +455,7 @@ FAULTS: dict[str, tuple[Callable[[Study], object], set[str], str]] = {
     "species": (
         lambda study: study.each(put(PatientSpeciesDescription="Rattus norvegicus")),
         {"species"},
-        "Patient Species is Rattus norvegicus, expected Mus musculus",
+        "Patient Species is Rattus norvegicus or Mus musculus or mus musculus, expected Mus musculus",
     ),
     "number of slices": (lambda study: study.each(put(NumberOfSlices=7)), {"slice-count"}, "is 7, expected 5"),
     "number of time slices": (
@@ -570,7 +579,7 @@ FAULTS: dict[str, tuple[Callable[[Study], object], set[str], str]] = {
     ),
     "a localizer": (
         lambda study: study.each(put(ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"]), 1),
-        {"display-altered"},
+        {"display-altered", "image-type"},
         "what alters the display is Image Type LOCALIZER, expected nothing",
     ),
     "padding and a shutter": (
@@ -631,7 +640,17 @@ FAULTS: dict[str, tuple[Callable[[Study], object], set[str], str]] = {
     "no unit": (lambda study: study.each(without("Units")), {"units-missing"}, "expected BQML"),
     "no tracer": (
         lambda study: study.each(without("RadiopharmaceuticalInformationSequence")),
-        {"dose-missing", "half-life-missing", "injection-time-missing"},
+        {
+            "attribute-missing",
+            "branching-fraction-missing",
+            "compound-missing",
+            "compound-code-missing",
+            "dose-missing",
+            "half-life-missing",
+            "injection-clock-time-missing",
+            "injection-time-missing",
+            "isotope-missing",
+        },
         "Radionuclide Total Dose is not stated",
     ),
     "no positions": (
@@ -670,9 +689,178 @@ FAULTS: dict[str, tuple[Callable[[Study], object], set[str], str]] = {
         {"file-unreadable", "instances-missing"},
         "says that it has 2000000000 frames",
     ),
+    "another frame of reference in all files of a series": (
+        lambda study: study.each(put(FrameOfReferenceUID="1.2.3.4")),
+        {"frame-of-reference"},
+        "Frame of Reference UID is not that of CT-000001.dcm, but the scans of the two series lie in one space",
+    ),
+    "study time of one file": (
+        lambda study: study.one(2, put(StudyTime="101010", StudyDate="20200101"), 1),
+        {"series-inconsistent"},
+        "Study Date, Study Time: not the same in all files of the series",
+    ),
+    "identity removed from one file": (
+        lambda study: study.one(2, put(PatientIdentityRemoved="YES"), 1),
+        {"series-inconsistent"},
+        "Patient Identity Removed: not the same in all files",
+    ),
+    "series UID of one file": (
+        lambda study: study.one(2, put(SeriesInstanceUID="1.2.3.4"), 1),
+        {"instances-missing", "series-extra"},
+        "a series that fits no scan: 1 plane",
+    ),
+    "one series UID for both": (
+        lambda study: study.each(put(SeriesInstanceUID=pydicom.dcmread(study.files(1)[0]).SeriesInstanceUID)),
+        {"series-uid"},
+        "share the Series Instance UID",
+    ),
+    "instance UID unlike that of the file": (
+        lambda study: study.one(2, put(SOPInstanceUID="1.2.3.4"), 1),
+        {"file-meta"},
+        "SOP Instance UID of 1 file is not that of their file meta information",
+    ),
+    "study ID of one series": (
+        lambda study: study.each(put(StudyID="7")),
+        {"study-inconsistent"},
+        "Study ID: not the same in all series of the study",
+    ),
+    "no series number": (
+        lambda study: study.each(without("SeriesNumber")),
+        {"attribute-missing", "series-number-missing"},
+        "what inveonimaging writes into each such file is all but SeriesNumber, expected all in 10 planes",
+    ),
+    "one series number for both": (
+        lambda study: study.each(put(SeriesNumber="1")),
+        {"series-number"},
+        "Series Number is 1, expected 2",
+    ),
+    "no instance number": (
+        lambda study: study.each(without("InstanceNumber"), 1),
+        {"attribute-missing"},
+        "all but InstanceNumber",
+    ),
+    "instance numbers from elsewhere": (
+        lambda study: study.each(plus("InstanceNumber", 100), 1),
+        {"instance-number"},
+        "Instance Number is 101, expected 1 in 5 planes",
+    ),
+    "a secondary image": (
+        lambda study: study.each(put(ImageType=["DERIVED", "SECONDARY"])),
+        {"image-type"},
+        "Image Type is DERIVED\\SECONDARY, expected ORIGINAL\\PRIMARY",
+    ),
+    "no posture": (
+        lambda study: study.each(without("PatientOrientationCodeSequence")),
+        {"attribute-missing", "posture-code-missing"},
+        "Patient Orientation is not stated in 10 planes",
+    ),
+    "another posture by its code": (
+        lambda study: study.each(
+            lambda ds: coded("PatientOrientationModifierCodeSequence", "40199007", "supine")(
+                ds.PatientOrientationCodeSequence[0]
+            )
+        ),
+        {"posture-code"},
+        "Patient Orientation is 102538003 modified by 40199007, expected",
+    ),
+    "no head first": (
+        lambda study: study.each(put(PatientGantryRelationshipCodeSequence=[])),
+        {"gantry-relationship-missing"},
+        "Patient Gantry Relationship is not stated",
+    ),
+    "no isotope": (
+        lambda study: study.each(in_tracer(put(RadionuclideCodeSequence=[]))),
+        {"isotope-missing"},
+        "Radionuclide Code is not stated in 10 planes, expected F-18",
+    ),
+    "no code of the tracer": (
+        lambda study: study.each(in_tracer(put(RadiopharmaceuticalCodeSequence=[]))),
+        {"compound-code-missing"},
+        "Radiopharmaceutical Code Sequence is not stated in 10 planes, expected 35321007",
+    ),
+    "SUV": (lambda study: study.each(put(SUVType="BW")), {"suv-type"}, "SUV Type is BW, expected none"),
+    "HU of a PET": (
+        lambda study: study.each(put(RescaleType="HU")),
+        {"pet-rescale-type"},
+        "Rescale Type is HU, expected US or BQML",
+    ),
+    "no type of the rescaling": (
+        lambda study: study.each(without("RescaleType"), 1),
+        {"attribute-missing"},
+        "all but RescaleType",
+    ),
+    "burned in": (
+        lambda study: study.each(put(BurnedInAnnotation="YES")),
+        {"burned-in"},
+        "Burned In Annotation is YES, expected NO",
+    ),
+    "code of another species": (
+        lambda study: study.each(coded("PatientSpeciesCodeSequence", "371565004", "Mus musculus")),
+        {"species", "species-code"},
+        "Patient Species Code Sequence is 371565004, expected 447612001",
+    ),
+    "code of the species in another scheme": (
+        lambda study: study.each(
+            lambda ds: put(CodingSchemeDesignator="99LAB")(ds.PatientSpeciesCodeSequence[0]),
+        ),
+        {"species-code"},
+        "is 447612001 of the scheme 99LAB",
+    ),
+    "another strain": (
+        lambda study: study.each(put(AdditionalPatientHistory="Strain: BALB/c; fasted")),
+        {"strain"},
+        "Strain is BALB/c, expected C57BL/6J",
+    ),
+    "no decay factor": (
+        lambda study: study.each(without("DecayFactor")),
+        {"decay-factor-missing"},
+        "Decay Factor is not stated in 10 planes",
+    ),
+    "counts": (
+        lambda study: study.each(put(PrimaryPromptsCountsAccumulated="7")),
+        {"counts"},
+        "Primary (Prompts) Counts Accumulated is 7, expected",
+    ),
+    "calibration": (
+        lambda study: study.each(times("DoseCalibrationFactor", 37)),
+        {"correction-factor"},
+        "Dose Calibration Factor is 7159870, expected 193510",
+    ),
+    "randoms": (
+        lambda study: study.each(put(RandomsCorrectionMethod="NONE")),
+        {"correction-method"},
+        "Randoms Correction Method is NONE, expected DLYD",
+    ),
+    "tube voltage": (lambda study: study.each(put(KVP="40"), 1), {"technique"}, "KVP is 40, expected 80"),
+    "acquisition number": (
+        lambda study: study.each(put(AcquisitionNumber="9"), 1),
+        {"acquisition-number"},
+        "Acquisition Number is 9, expected 1",
+    ),
+    "a window of no width": (
+        lambda study: study.each(put(WindowWidth="-1500"), 1),
+        {"window"},
+        "Window Center and Width are 250.0 and -1500.0 in 5 planes, expected a width of 1 and more",
+    ),
+    "a window beside the values": (
+        lambda study: study.each(put(WindowCenter="30000"), 1),
+        {"window"},
+        "which shows nothing of the values",
+    ),
+    "a window of few values": (
+        lambda study: study.each(put(WindowCenter="5", WindowWidth="10")),
+        {"window"},
+        "expected one of the values, 0 to",
+    ),
+    "a window of one file": (
+        lambda study: study.one(2, put(WindowWidth="1400"), 1),
+        {"series-inconsistent", "window"},
+        "Window Width: not the same in all files of the series",
+    ),
+    "no window": (lambda study: study.each(without("WindowCenter", "WindowWidth")), {"window"}, "expected a window"),
     "values that no VR allows": (
         lambda study: study.files(2)[0].write_bytes(study.files(2)[0].read_bytes().replace(b"135207", b"xx5207")),
-        {"series-time", "acquisition-time"},
+        {"series-time", "acquisition-time", "series-inconsistent"},
         "xx5207",
     ),
 }
@@ -777,15 +965,38 @@ MULTI_FRAME: dict[str, tuple[Callable[[Dataset], Any], set[str]]] = {
     ),
     "series time": (put(SeriesTime="135208"), {"series-time"}),
     "weight": (times("PatientWeight", 1000), {"weight"}),
+    "content time": (put(ContentTime="101010"), {"content-time"}),
+    "acquisition duration": (put(AcquisitionDuration=7.0), {"acquisition-duration"}),
+    "order of the frames": (
+        lambda ds: put(DimensionIndexPointer=0x00209128)(ds.DimensionIndexSequence[0]),
+        {"dimension-organization"},
+    ),
+    "range of the mapping": (own(MAPPING, put(RealWorldValueLastValueMapped=1)), {"mapped-range"}),
+    "scheme of the mapping's unit": (
+        own(MAPPING, lambda item: put(CodingSchemeDesignator="99X")(item.MeasurementUnitsCodeSequence[0])),
+        {"mapped-unit"},
+    ),
+    "presentation at the top": (put(VolumetricProperties="MIXED"), {"groups-inconsistent"}),
+    "type of the frames": (
+        shared("PETFrameTypeSequence", put(FrameType=["DERIVED", "PRIMARY", "VOLUME", "NONE"])),
+        {"image-type"},
+    ),
+    "rescale type": (own(PARAMETERS, put(RescaleType="HU")), {"pet-rescale-type"}),
     "patient ID": (put(PatientID="M0043"), {"patient-id"}),
 }
 ENHANCED_ONLY: dict[str, tuple[Callable[[Dataset], Any], set[str]]] = {
     "isotope": (in_tracer(coded("RadionuclideCodeSequence", "3932008", "^64^Copper")), {"isotope"}),
-    "tracer": (in_tracer(coded("RadiopharmaceuticalCodeSequence", "422855001", "ATSM Cu^64^")), {"compound"}),
+    "tracer": (
+        in_tracer(coded("RadiopharmaceuticalCodeSequence", "422855001", "ATSM Cu^64^")),
+        {"compound", "compound-code"},
+    ),
     "dose": (in_tracer(times("RadionuclideTotalDose", 1e-6)), {"dose"}),
     "injection": (in_tracer(put(RadiopharmaceuticalStartDateTime="20140617120000")), {"injection-time"}),
     "half-life": (in_tracer(put(RadionuclideHalfLife="1223")), {"half-life"}),
-    "frames exchanged": (exchanged_frames("FrameContentSequence"), {"frames-exchanged", "decay-factor"}),
+    "frames exchanged": (
+        exchanged_frames("FrameContentSequence"),
+        {"frames-exchanged", "correction-factor", "counts", "decay-factor"},
+    ),
     "decay correction": (put(DecayCorrected="NO"), {"corrected-image"}),
     "acquisition": (put(AcquisitionDateTime="20140617120000"), {"acquisition-datetime"}),
     "decay correction time": (put(DecayCorrectionDateTime="20140617120000"), {"decay-correction-time"}),
@@ -801,7 +1012,13 @@ LEGACY_ONLY: dict[str, tuple[Callable[[Dataset], Any], set[str]]] = {
     "frame duration": (own(OF_FRAME, put(ActualFrameDuration="60")), {"frame-duration"}),
     "frames exchanged": (  # the unassigned attributes still say which frame is which
         exchanged_frames("FrameContentSequence"),
-        {"acquisition-time", "frame-acquisition-duration", "frame-reference-datetime", "temporal-position"},
+        {
+            "acquisition-number",
+            "acquisition-time",
+            "frame-acquisition-duration",
+            "frame-reference-datetime",
+            "temporal-position",
+        },
     ),
 }
 
@@ -1063,6 +1280,58 @@ def test_scan_time_that_was_given(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"strain": "BALB/c"}, {"strain"}),
+        ({"species": "rat"}, {"species", "species-code"}),
+        ({"subject": GivenSubject(sex="M")}, {"patient-sex"}),
+        ({"frame_of_reference": "separate"}, {"frame-of-reference"}),
+    ],
+)
+def test_what_is_typed_is_compared(classic: Study, told: dict[str, Any], expected: set[str]) -> None:
+    assert codes(checked(classic.folder, Corrections(**told))) == expected
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({"scan_time": datetime(2014, 6, 17, 10)}, "scan_time has no effect: each header has a start"),
+        ({"cycle_ms": 100}, "cycle_ms has no effect: no scan is gated"),
+        ({"bed_direction": "reverse"}, "bed_direction has no effect: no scan has several bed positions"),
+    ],
+)
+def test_what_is_typed_without_effect_is_refused_by_name(classic: Study, told: dict[str, Any], why: str) -> None:
+    with pytest.raises(OptionError, match=why):
+        checked(classic.folder, Corrections(**told))
+
+
+def test_the_manifest_tells_the_frame_of_reference(tmp_path: Path) -> None:
+    folder = written(tmp_path, CT, PET, frame_of_reference="separate")
+    assert checked(folder).same
+    (folder / "out" / "inveon-manifest.json").unlink()
+    assert codes(checked(folder)) == {"frame-of-reference"}
+
+
+def test_files_that_another_program_stored_are_still_known(classic: Study) -> None:
+    classic.each(lambda ds: setattr(ds.file_meta, "ImplementationClassUID", UID("1.2.3")))
+    assert checked(classic.folder).same
+    classic.each(without("AccessionNumber"))
+    assert codes(checked(classic.folder)) == {"attribute-missing"}
+    classic.each(by_another_program)
+    assert checked(classic.folder).same
+
+
+def test_looking_for_folders_is_counted(originals: dict[Form, Path], tmp_path: Path) -> None:
+    study, seen = originals[Form.ENHANCED], list[tuple[int, int]]()
+    (tmp_path / "in" / "a" / "b").mkdir(parents=True)
+    shutil.copytree(study / "in", tmp_path / "in" / "c")
+    shutil.copytree(study / "out", tmp_path / "out" / "c")
+    verify(tmp_path / "in", tmp_path / "out", recursive=True, progress=lambda done, total: seen.append((done, total)))
+    assert seen[:2] == [(1, 3), (2, 4)]
+    assert seen[-1][0] == seen[-1][1] == 4 + 2 + SLICES * (FRAMES + 1)
+
+
 def test_nonsense_is_refused() -> None:
     with pytest.raises(OptionError, match="bed_direction is 'sideways'"):
         Corrections(bed_direction="sideways")
@@ -1274,6 +1543,7 @@ def test_every_code_is_documented_and_every_documented_code_exists() -> None:
     made |= set(positions._LABELS) | {code for code, _ in series._CONSTANT.values()}
     made |= {"slices-exchanged", "frames-exchanged", "study-date-time", "dimension-index", "instance-number"}
     made |= {code for code, *_ in series._COUNTS}
+    made |= {"series-inconsistent", "groups-inconsistent", "study-inconsistent"}
     page = (ROOT / "docs" / "reference" / "cli.md").read_text("utf-8")
     table = page.split("Each difference is one line with a code:")[1].split("A code with `missing`")[0]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
@@ -1287,10 +1557,11 @@ def test_every_code_is_in_some_test() -> None:
         tested |= set().union(*(each[1] for each in faults.values()))
     tested = {code.removesuffix("-missing") if code not in KEPT else code for code in tested}
     known = {fact.code for fact in facts.FACTS}
+    assert {"series-inconsistent", "study-inconsistent", "groups-inconsistent", "window", "series-number"} <= tested
     own_tests = {"cardiac-delay", "respiratory-delay", "time-slot-count", "trigger-time"}
     vendors = {"private-block", "source-distance"}  # in test_vendor.py
     transmission = {"tracer-of-transmission"}  # in test_transmission.py
     assert known - tested == own_tests | vendors | transmission
 
 
-KEPT = {"instances-missing", "series-missing"}
+KEPT = {"attribute-missing", "instances-missing", "series-missing"}

@@ -21,7 +21,7 @@ from inveonimaging.findings import Severity
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.storage.digest import sha256_of
 from inveonimaging.storage.leftovers import PARTIAL
-from inveonimaging.storage.manifests import MANIFEST, is_file_name, is_series_folder, read_manifest
+from inveonimaging.storage.manifests import MANIFEST, is_instance_name, is_series_folder, read_manifest
 from inveonimaging.storage.shapes import fits
 from inveonimaging.storage.staging import sweep
 from inveonimaging.study.image import Image
@@ -122,7 +122,7 @@ def is_busy(output: Path) -> bool:
 def _is_plain(series: Mapping[str, Any]) -> bool:
     """Return whether a series of a manifest names files inside its folder, each once, and nothing else."""
     names = [file["name"] for file in series["files"]]
-    return is_series_folder(series["folder"]) and all(map(is_file_name, names)) and _are_different(names)
+    return is_series_folder(series["folder"]) and all(map(is_instance_name, names)) and _are_different(names)
 
 
 def _are_different(names: Iterable[str]) -> bool:

@@ -74,6 +74,7 @@ def send(
 ) -> None:
     """Send DICOM files to a server, by C-STORE or STOW-RS. Credentials come from the environment or netrc."""
     with one_line_errors(as_json=as_json):
+        from inveonimaging.cli.progress import bar
         from inveonimaging.sending.job import plan_sending
         from inveonimaging.sending.options import SendOptions
 
@@ -93,7 +94,9 @@ def send(
             timeout_s=timeout,
             plain_credentials=plain_credentials,
         )
-        planned = plan_sending(paths, address_of(target, no_config=no_config), options)
+        address = address_of(target, no_config=no_config)
+        with bar("Looking for files") as advance:
+            planned = plan_sending(paths, address, options, progress=advance)
         if dry_run:
             _show_plan(planned, as_json=as_json)
             return

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -34,15 +34,28 @@ from inveonimaging.errors import InputError, printable
 
 Float = npt.NDArray[np.float64]
 Values = Mapping[str, Any]
-"""By keyword: a number or a text, and where the standard allows several of them a tuple; of codes the value and the
-meaning of the first one; of another sequence the values of its first item. What a VR does not allow, and several values
-where the standard has one, are the text that they are, which then differs from what is true."""
+"""By keyword: a number or a text, and where the standard allows several of them a tuple; of codes the first one, as a
+`Code`; of another sequence the values of its first item, and of Dimension Index Sequence a tuple of those of all. What
+a VR does not allow, and several values where the standard has one, are the text that they are, which then differs from
+what is true."""
+
+
+class Code(NamedTuple):
+    """An item of a code sequence (PS3.3 8): value, meaning, scheme, and what modifies it, as a code of its own."""
+
+    value: Any
+    meaning: Any
+    scheme: Any = None
+    modifier: Any = None
+
 
 _MOST_FRAMES = 2**18  # of a file
 _MOST_PIXELS = 2**26  # of a plane
 _FARTHEST_MM = 1e9
 _SHARED, _PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 _MAPPING = "RealWorldValueMappingSequence"
+_VALUES_OF_CODES = ("CodeValue", "LongCodeValue", "URNCodeValue")
+_ITEM_BY_ITEM = "DimensionIndexSequence"
 _OF_INSTANCE = ("DetectorInformationSequence", "RadiopharmaceuticalInformationSequence")
 """Sequences whose first item tells of the whole instance: its values count as the instance's own."""
 
@@ -57,6 +70,8 @@ class File:
         lost: that it ends before its pixels do, or does not say how large its image is.
         values: what it says of all its planes.
         own: what it says of each.
+        top: what it says outside the groups that its planes share.
+        held: keywords of what it holds, empty or not, outside functional groups.
     """
 
     path: Path
@@ -64,6 +79,8 @@ class File:
     lost: InputError | None
     values: Values
     own: tuple[Values, ...]
+    top: Values
+    held: frozenset[str]
 
     @cached_property
     def planes(self) -> tuple[Plane, ...]:
@@ -183,7 +200,14 @@ class Reader:
         shared = [self._of_groups(groups) for groups in _items(header, _SHARED)][:1]
         own = [self._of_groups(groups) for groups in _items(header, _PER_FRAME)[:planes]]
         own += [_NOTHING] * (planes - len(own))
-        return File(path, native, error, dict(values, **(shared[0] if shared else {})), tuple(own))
+        together = {**values, **shared[0]} if shared else values
+        return File(path, native, error, together, tuple(own), values, self._held(header))
+
+    def _held(self, header: Dataset) -> frozenset[str]:
+        """Return the keywords of what a file holds; equal ones are kept once."""
+        held = frozenset(keyword for _, keyword in _named(header))
+        kept: frozenset[str] = self._seen.setdefault((_HELD, held), held)
+        return kept
 
     def _values(self, dataset: Dataset) -> dict[str, Any]:
         charset = str(_decoded(dataset, _CHARSET) if _CHARSET in dataset else None)
@@ -223,6 +247,7 @@ def _without_size(path: Path, values: Values) -> InputError | None:
 
 
 _CHARSET = BaseTag(0x00080005)
+_HELD = "held"
 _NOTHING: dict[str, Any] = {}
 
 
@@ -306,9 +331,7 @@ def _is_single(tag: BaseTag) -> bool:
 def _plain(keyword: str, value: Any) -> Any:
     """Return a value as Python's own types, see `Values`; None for an empty one, and for bytes."""
     if isinstance(value, Sequences):
-        item = _item(value[0]) if value else None
-        is_code = item is not None and keyword.endswith("CodeSequence")
-        return (item.get("CodeValue"), item.get("CodeMeaning")) if item is not None and is_code else item
+        return _plain_items(keyword, value)
     if isinstance(value, MultiValue | list | tuple):
         return tuple(_plain(keyword, each) for each in value) or None
     if isinstance(value, DSfloat | DSdecimal):
@@ -318,6 +341,19 @@ def _plain(keyword: str, value: Any) -> Any:
     if isinstance(value, int):
         return int(value)
     return None if value is None or isinstance(value, bytes) else str(value).strip() or None
+
+
+def _plain_items(keyword: str, items: Sequences) -> Any:
+    if keyword == _ITEM_BY_ITEM:
+        return tuple(tuple(_item(each).items()) for each in items) or None
+    item = _item(items[0]) if items else None
+    return _code(item) if item is not None and keyword.endswith("CodeSequence") else item
+
+
+def _code(item: Mapping[str, Any]) -> Code:
+    value = next((item[keyword] for keyword in _VALUES_OF_CODES if keyword in item), None)
+    modifier = next((item[keyword] for keyword in item if keyword.endswith("ModifierCodeSequence")), None)
+    return Code(value, item.get("CodeMeaning"), item.get("CodingSchemeDesignator"), modifier)
 
 
 def uid_name(value: Any) -> str:

@@ -12,13 +12,20 @@ from pydicom.uid import UID, MediaStorageDirectoryStorage
 from inveonimaging.dicom_reading.opening import file_meta_of, one_error
 from inveonimaging.dicom_reading.series import dicom_files
 from inveonimaging.errors import InputError, printable
+from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.sending.result import Failure, Item
 from inveonimaging.storage.digest import sha256_of
 from inveonimaging.storage.folders import real_path
 
 
-def survey(paths: Iterable[str | os.PathLike[str]]) -> tuple[tuple[Item, ...], tuple[Failure, ...], int]:
+def survey(
+    paths: Iterable[str | os.PathLike[str]], progress: Progress = no_progress
+) -> tuple[tuple[Item, ...], tuple[Failure, ...], int]:
     """Look at files, and all DICOM files below folders; a DICOMDIR is passed over, and what is no DICOM in folders.
+
+    Args:
+        paths: files and folders.
+        progress: called with how many files were looked at, and how many there are.
 
     Returns:
         what can be sent, in its order; what cannot, and why; how many files are there twice.
@@ -30,7 +37,10 @@ def survey(paths: Iterable[str | os.PathLike[str]]) -> tuple[tuple[Item, ...], t
     failures: list[Failure] = []
     seen: set[Path] = set()
     again = 0
-    for path in dicom_files(paths):
+    files = dicom_files(paths)
+    counter = StepCounter(progress, len(files))
+    for path in files:
+        counter.step()
         known = real_path(path) in seen
         seen.add(real_path(path))
         found = None if known else _look(path)

@@ -98,15 +98,16 @@ def plan_sending(
     target: str,
     options: SendOptions | None = None,
     environment: Mapping[str, str] | None = None,
+    progress: Progress = no_progress,
 ) -> Sending:
-    """Look at all that can be looked at without the server; as `send`."""
+    """Look at all that can be looked at without the server; as `send`, but `progress` is that of looking."""
     options = options or SendOptions()
     paths = tuple(paths)
     goal = target_of(target)
     way = way_to(goal, options, os.environ if environment is None else environment)
     if options.journal is not None:
         refuse_among_input(options.journal, paths)
-    items, failures, again = survey(paths)
+    items, failures, again = survey(paths, progress)
     return Sending(goal, options, items, failures, again, way)
 
 

@@ -24,7 +24,7 @@ from inveonimaging.storage.manifests import (
     MANIFEST,
     PROGRAM,
     is_file_name,
-    is_numbered,
+    is_instance_name,
     is_series_folder,
     read_manifest,
 )
@@ -161,15 +161,14 @@ def refuse_foreign_lock(partial: Path) -> None:
 def refuse_unlisted(folder: Path, files: Collection[str]) -> None:
     """Refuse a folder of a series that holds something else than the files that a manifest lists in it, and litter.
 
-    Anybody can write a name into a manifest: what has no name of ours and is no DICOM is somebody's, though listed.
+    Anybody can write a name into a manifest: one that no conversion gives is somebody's, also if it is listed.
 
     Raises:
         OutputError: naming the first.
         OSError: it cannot be read.
     """
     for path in _entries(folder):
-        is_ours = _is_file(path) and (is_numbered(path.name) or _begins(path, _DICOM))
-        if path.name not in files or not is_ours:
+        if path.name not in files or not is_instance_name(path.name) or not _is_file(path):
             hint = "only what the manifest of an earlier conversion lists is replaced; move it elsewhere"
             raise OutputError("is of no earlier conversion", path=path, hint=hint)
 

@@ -38,9 +38,9 @@ def is_series_folder(name: str) -> bool:
     return re.fullmatch("[1-9][0-9]{0,8}", name) is not None
 
 
-def is_numbered(name: str) -> bool:
-    """Return whether a name is one that files of series have unless another is asked for, as `CT-000001.dcm`."""
-    return re.fullmatch(".*[0-9]{6}[.]dcm", name) is not None
+def is_instance_name(name: str) -> bool:
+    """Return whether a name is one that the files of series have: a prefix and their number, `CT-000001.dcm`."""
+    return is_file_name(name) and re.search("[0-9]{6}[.]dcm$", name) is not None
 
 
 def is_file_name(name: str) -> bool:

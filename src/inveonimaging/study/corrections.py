@@ -142,7 +142,8 @@ class Corrections:
 
     def completed(self, other: Corrections) -> Corrections:
         """Return these, and where they leave something to the headers, the other ones."""
-        names = (name for name, value in self.values.items() if value is None and name not in _NOT_IN_A_MANIFEST)
+        left = (None, RegistrationPolicy.AUTO)
+        names = (name for name, value in self.values.items() if value in left and name not in _NOT_IN_A_MANIFEST)
         return replace(self, **{name: getattr(other, name) for name in names})
 
 

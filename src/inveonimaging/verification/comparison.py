@@ -17,6 +17,7 @@ from inveonimaging.dicom_reading.times import number_of
 from inveonimaging.errors import printable
 from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import SourceScan
+from inveonimaging.verification.writer import own_class
 
 _RELATIVE = 1e-6
 _CUT = 64  # characters of a Long String
@@ -64,6 +65,8 @@ class Fact:
         how: they are compared; by default as the attribute's VR asks for.
         unit: of both.
         needed: whether a plane must state it if the header tells it.
+        own: SOP classes of which the files of this program state it whenever the header tells it.
+        is_own: whether it is compared in these files alone, since other programs may say something else.
         is_noted: whether it is worth a note if only one of both tells it.
         excuse: what the vendor's workstation, which is known to write something else, is excused for.
     """
@@ -78,6 +81,8 @@ class Fact:
     how: Comparison | None = None
     unit: str = ""
     needed: Callable[[SourceScan, Plane], bool] = lambda _scan, _plane: True
+    own: frozenset[str] = frozenset()
+    is_own: bool = False
     is_noted: bool = False
     excuse: Excuse | None = None
 
@@ -145,21 +150,29 @@ def compare_facts(
         scan: the source.
     """
     results = FactResults()
+    placed = [
+        (plane, frame, own_class(plane)) for plane, frame in zip(planes, frames, strict=True) if frame is not None
+    ]
+    classes = {own for _, _, own in placed}
     for fact in facts:
-        _compare(fact, planes, frames, scan, results)
+        results.tallies.setdefault(fact.label, Tally())
+        if not fact.is_own or classes & fact.own:
+            _compare(fact, placed, scan, results)
     return results
 
 
-def _compare(
-    fact: Fact, planes: Sequence[Plane], frames: Sequence[int | None], scan: SourceScan, results: FactResults
-) -> None:
-    tally = results.tallies.setdefault(fact.label, Tally())
+_Placed = tuple[Plane, int, "str | None"]
+"""A plane, its frame, and its SOP class if this program wrote it."""
+
+
+def _compare(fact: Fact, placed: Sequence[_Placed], scan: SourceScan, results: FactResults) -> None:
+    tally = results.tallies[fact.label]
     truths = [fact.expected(scan, frame) for frame in range(len(scan.frames))]
     known: dict[Hashable, tuple[float, str | None]] = {}
     worst: tuple[float, Plane, Any, Any] | None = None
     silent: Plane | None = None
-    for plane, frame in zip(planes, frames, strict=True):
-        if frame is None:
+    for plane, frame, own in placed:
+        if fact.is_own and own not in fact.own:
             continue
         found, true = fact.stated(plane), truths[frame]
         if found is None:
@@ -211,7 +224,7 @@ def _report(
         many = f" in {tally.missing} planes" if tally.missing > 1 else ""
         true = next(value for frame in range(len(scan.frames)) if (value := fact.expected(scan, frame)) is not None)
         message = f"{fact.label} is not stated{many}, expected {_shown(true, fact)}"
-        if fact.needed(scan, silent):
+        if fact.needed(scan, silent) or own_class(silent) in fact.own:
             results.differences.append(_difference(fact, message, silent, tally.missing, "-missing"))
         elif fact.is_noted and not tally.compared:
             results.notes.append(message)

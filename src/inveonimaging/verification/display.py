@@ -14,6 +14,8 @@ from typing import Any
 from inveonimaging.dicom_reading.planes import Plane
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.verification.comparison import ONE_OF, Comparison, Fact, same_by
+from inveonimaging.verification.concepts import coded
+from inveonimaging.verification.own import ALL, ANY_PET, GROUPED, NEVER, NM_IMAGE, PLAIN_PET, text_at
 from inveonimaging.verification.result import Kind
 from inveonimaging.verification.source import SourceScan
 
@@ -34,6 +36,13 @@ _ALTERING = {
 _LOCALIZER = "LOCALIZER"  # value 3 of Image Type (PS3.3 C.8.2.1.1.1), which viewers sort away
 _LAST_BIT = "the last of the bits stored"
 _RELATIONSHIPS = {"HF": ("102540008", "F-10470"), "FF": ("102541007", "F-10480")}  # SNOMED CT, and SRT before it
+_RECUMBENT = ("102538003", "F-10450")
+_POSTURES = {
+    "P": ("1240000", "F-10310"),
+    "S": ("40199007", "F-10340"),
+    "DR": ("102535000", "F-10317"),
+    "DL": ("102536004", "F-10319"),
+}
 _DAYS = {"D": 1.0, "W": 7.0, "M": 365.25 / 12, "Y": 365.25}
 _AGE = re.compile(r"(\d{3})([DWMY])", re.ASCII)  # PS3.5 6.2
 
@@ -42,27 +51,31 @@ def display_facts() -> Iterator[Fact]:
     """Yield what is compared."""
     fact = partial(Fact, Kind.DISPLAY, needed=lambda _scan, _plane: False)
     of_pet = partial(fact, of=lambda scan: scan.modality == "PT")
-    always: tuple[tuple[str, str, tuple[Any, ...]], ...] = (
-        ("photometric-interpretation", "PhotometricInterpretation", ("MONOCHROME2",)),
-        ("lut-shape", "PresentationLUTShape", ("IDENTITY",)),
-        ("pixel-presentation", "PixelPresentation", ("MONOCHROME",)),
-        ("lut-function", "VOILUTFunction", ("LINEAR", "LINEAR_EXACT")),
-        ("pixel-format", "SamplesPerPixel", (1,)),
-        ("pixel-format", "PixelRepresentation", (0, 1)),
-        ("anatomical-orientation", "AnatomicalOrientationType", ("BIPED",)),
-        ("lossy-compression", "LossyImageCompression", ("00",)),
+    always: tuple[tuple[str, str, tuple[Any, ...], frozenset[str]], ...] = (
+        ("photometric-interpretation", "PhotometricInterpretation", ("MONOCHROME2",), NEVER),
+        ("lut-shape", "PresentationLUTShape", ("IDENTITY",), GROUPED),
+        ("pixel-presentation", "PixelPresentation", ("MONOCHROME",), GROUPED),
+        ("lut-function", "VOILUTFunction", ("LINEAR", "LINEAR_EXACT"), NEVER),
+        ("pixel-format", "SamplesPerPixel", (1,), NEVER),
+        ("pixel-format", "PixelRepresentation", (0, 1), NEVER),
+        ("anatomical-orientation", "AnatomicalOrientationType", ("BIPED",), NEVER),
+        ("lossy-compression", "LossyImageCompression", ("00",), GROUPED),
+        ("burned-in", "BurnedInAnnotation", ("NO",), GROUPED),
     )
-    for code, attribute, values in always:
-        yield fact(code, attribute, _constant(values), found=_whole(attribute), how=ONE_OF)
+    for code, attribute, values, own in always:
+        yield fact(code, attribute, _constant(values), found=_whole(attribute), how=ONE_OF, own=own)
     yield fact("high-bit", "High Bit", _constant(_LAST_BIT), found=_high_bit)
     yield fact(
         "display-altered", "what alters the display", _constant("nothing"), found=_altering, how=same_by(_never_same)
     )
-    yield of_pet("series-type", "SeriesType", _series_types, found=_joined("SeriesType"), how=ONE_OF)
-    yield of_pet("counts-source", "CountsSource", _counts_source)
-    yield fact("gantry-relationship", "Patient Gantry Relationship", _relationship, found=_gantry, how=ONE_OF)
-    yield fact("patient-age", "PatientAge", lambda scan, _: scan.animal.age, how=Comparison(_days_apart, 0.0))
-    yield fact("patient-size", "PatientSize", lambda scan, _: scan.animal.length_m, found=_size_m, unit="m")
+    yield fact("suv-type", "SUVType", _constant("none"), how=same_by(_never_same))
+    yield of_pet("series-type", "SeriesType", _series_types, found=text_at("SeriesType"), how=ONE_OF)
+    yield of_pet("counts-source", "CountsSource", _counts_source, own=ANY_PET)
+    coded = partial(fact, how=ONE_OF, own=PLAIN_PET | NM_IMAGE)
+    yield coded("gantry-relationship", "Patient Gantry Relationship", _relationship, found=_gantry)
+    yield coded("posture-code", "Patient Orientation", _postures, found=_posture)
+    yield fact("patient-age", "PatientAge", lambda scan, _: scan.animal.age, how=Comparison(_days_apart, 0.0), own=ALL)
+    yield fact("patient-size", "PatientSize", lambda scan, _: scan.animal.length_m, found=_size_m, unit="m", own=ALL)
 
 
 def _never_same(_found: Any, _true: Any) -> bool:
@@ -75,16 +88,6 @@ def _constant(value: Any) -> Callable[[SourceScan, int], Any]:
 
 def _whole(keyword: str) -> Callable[[Plane], Any]:
     return lambda plane: plane.get(keyword)
-
-
-def _joined(keyword: str) -> Callable[[Plane], str | None]:
-    """Return what gives all values of an attribute as DICOM has them, with backslashes between them."""
-
-    def found(plane: Plane) -> str | None:
-        values = plane.get(keyword)
-        return "\\".join(map(str, values)) if isinstance(values, tuple) else values
-
-    return found
 
 
 def _high_bit(plane: Plane) -> Any:
@@ -119,9 +122,29 @@ def _relationship(scan: SourceScan, _frame: int) -> tuple[str, ...] | None:
     return None if posture in (None, Orientation.UNKNOWN) else _RELATIONSHIPS.get(posture.name[:2])
 
 
+def _postures(scan: SourceScan, _frame: int) -> tuple[str, ...] | None:
+    """Return the codes for the posture; None if it is not known."""
+    posture = scan.image.grid.orientation
+    if posture in (None, Orientation.UNKNOWN):
+        return None
+    return tuple(f"{one} modified by {other}" for one in _RECUMBENT for other in _POSTURES[posture.name[2:]])
+
+
 def _gantry(plane: Plane) -> Any:
-    value, meaning = plane.get("PatientGantryRelationshipCodeSequence") or (None, None)
-    return value or meaning
+    return _known(plane.get("PatientGantryRelationshipCodeSequence"))
+
+
+def _posture(plane: Plane) -> Any:
+    """Return the codes for recumbent, and for prone or the like."""
+    code = plane.get("PatientOrientationCodeSequence")
+    return None if code is None else f"{_known(code)} modified by {_known(code.modifier)}"
+
+
+def _known(code: Any) -> Any:
+    """Return a code, or else its meaning; one of a scheme that is not known with that."""
+    if code is None or code.value is None:
+        return code and code.meaning
+    return coded(code.value, code.scheme)
 
 
 def _size_m(plane: Plane) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -12,10 +13,31 @@ from pydicom.uid import CTImageStorage
 from inveonimaging.dicom_reading.planes import Plane, uid_name
 from inveonimaging.dicom_reading.times import clock_of
 from inveonimaging.physics.quantification import Unit
-from inveonimaging.verification.comparison import MOMENT, ONE_OF, TERMS, Comparison, Fact, numbers, same_by
-from inveonimaging.verification.concepts import ISOTOPE_CODES, isotope, same_compound, same_species
+from inveonimaging.verification.comparison import MOMENT, ONE_OF, TERMS, Comparison, Fact, numbers, plain, same_by
+from inveonimaging.verification.concepts import (
+    ISOTOPE_CODES,
+    SPECIES_CODES,
+    is_known_scheme,
+    isotope,
+    same_compound,
+    same_species,
+)
 from inveonimaging.verification.display import display_facts
-from inveonimaging.verification.result import Kind
+from inveonimaging.verification.own import (
+    ALL,
+    ANY_PET,
+    CT,
+    ENHANCED_CT,
+    ENHANCED_PET,
+    GROUPED,
+    LEGACY_CT,
+    LEGACY_PET,
+    NM_IMAGE,
+    PLAIN_PET,
+    has_factors,
+    own_facts,
+)
+from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import CLASSIC, ENHANCED, LEGACY, NM, OF_MODALITY, SourceScan
 from inveonimaging.verification.vendor import (
     middle_of_frame,
@@ -26,6 +48,7 @@ from inveonimaging.verification.vendor import (
     sex_not_known,
     six_digits,
 )
+from inveonimaging.verification.writer import own_class
 
 _TERMS = {Unit.BQML: ("BQML",), Unit.PROPCNTS: ("PROPCNTS", "CNTS"), Unit.PER_CM: ("1CM",), Unit.HU: ("HU",)}
 _UCUM = {
@@ -53,6 +76,7 @@ _OF_TRACER = (
     "RadionuclideHalfLife",
 )
 _UNKNOWN = "261665006"  # SNOMED CT: unknown
+_STRAIN = re.compile(r"Strain: ([^;]*)")
 _BQ_PER_MBQ, _MS_PER_S = 1e6, 1000.0
 _A_MILLISECOND = Comparison(numbers, 1.0)
 _ROUNDED = Comparison(numbers, 0.5 + 1e-6)  # Actual Frame Duration counts whole milliseconds
@@ -111,6 +135,11 @@ def _if_functional(_scan: SourceScan, plane: Plane) -> bool:
     return plane.get("SOPClassUID") in ENHANCED | LEGACY
 
 
+def _if_own_and_named(_scan: SourceScan, plane: Plane) -> bool:
+    """Whatever this program wrote, but for what is de-identified."""
+    return own_class(plane) is not None and plane.get("PatientIdentityRemoved") != "YES"
+
+
 # What a plane states, where it is not the value of one attribute. What cannot be read is its text, which then differs.
 
 
@@ -136,8 +165,8 @@ def _rescale_type(plane: Plane) -> Any:
 
 
 def _mapped_unit(plane: Plane) -> Any:
-    codes = (plane.get("RealWorldValueMappingSequence") or {}).get("MeasurementUnitsCodeSequence")
-    return codes and codes[0]
+    code = (plane.get("RealWorldValueMappingSequence") or {}).get("MeasurementUnitsCodeSequence")
+    return code and (code.value if code.scheme == "UCUM" else f"{code.value} of the scheme {code.scheme}")
 
 
 def _dose_bq(plane: Plane) -> Any:
@@ -149,14 +178,27 @@ def _dose_bq(plane: Plane) -> Any:
 
 
 def _isotope(plane: Plane) -> Any:
-    """Return the isotope of the code's value and of its meaning; both if they are not one, None if neither is known."""
-    value, meaning = plane.get("RadionuclideCodeSequence") or (None, None)
-    return _different(ISOTOPE_CODES.get(str(value)), isotope(meaning))
+    """Return the isotope of the code's value and of its meaning; both if they are not one.
+
+    None if there is no code, or another program's of which neither is known; what is no code of a known scheme may be a
+    site's own, and says nothing.
+    """
+    code = plane.get("RadionuclideCodeSequence")
+    if code is None:
+        return None
+    value, meaning = ISOTOPE_CODES.get(str(code.value)), isotope(code.meaning)
+    if own_class(plane) is None:
+        return _different(value, meaning)
+    if not is_known_scheme(code.scheme):
+        return _different(value and f"{value} of the scheme {code.scheme}", meaning) or ()
+    return _different(value or str(code.value), meaning or str(code.meaning))
 
 
 def _compound(plane: Plane) -> Any:
-    value, meaning = plane.get("RadiopharmaceuticalCodeSequence") or (None, None)
-    return _different(plane.get("Radiopharmaceutical"), None if value == _UNKNOWN else meaning)
+    code = plane.get("RadiopharmaceuticalCodeSequence")
+    return _different(
+        plane.get("Radiopharmaceutical"), None if code is None or code.value == _UNKNOWN else code.meaning
+    )
 
 
 def _different(*values: Any) -> Any:
@@ -187,9 +229,23 @@ def _corrected(plane: Plane) -> Any:
 
 
 def _species(plane: Plane) -> Any:
-    """Return the species in words; a sheet may give a code beside them that says more."""
-    _, meaning = plane.get("PatientSpeciesCodeSequence") or (None, None)
-    return plane.get("PatientSpeciesDescription") or meaning
+    """Return the species in words, in those of its code, and by the code's value if that is known."""
+    code = plane.get("PatientSpeciesCodeSequence")
+    known = code and SPECIES_CODES.get(str(code.value))
+    return _different(plane.get("PatientSpeciesDescription"), code and code.meaning, known)
+
+
+def _strain(plane: Plane) -> Any:
+    """Return the strain: what Strain Description has, and what begins the history in a file of this program."""
+    if plane.get("PatientIdentityRemoved") == "YES":
+        return None  # of a header's words only what is known to be no name is kept
+    told = _STRAIN.match(str(plane.get("AdditionalPatientHistory"))) if own_class(plane) else None
+    return _different(plane.get("StrainDescription"), told and told[1])
+
+
+def _same_words(found: str, true: str) -> bool:
+    """Return whether a text is the true one, or a beginning of it that ends with the field, or with a semicolon."""
+    return plain(true).startswith(plain(found)) and (plain(found) == plain(true) or ";" in true)
 
 
 # What the header says, where it is not one of its values.
@@ -232,7 +288,9 @@ _count = partial(Fact, Kind.INSTANCES, of=_pet, how=Comparison(numbers), needed=
 _time = partial(Fact, Kind.TIMES)
 _delay = partial(Fact, Kind.TIMES, true=SourceScan.trigger_ms, how=_A_MILLISECOND, unit="ms", needed=_never)
 _unit = partial(Fact, Kind.UNITS, how=ONE_OF)
-_distance = partial(Fact, Kind.UNITS, "source-distance", of=_ct, unit="mm", needed=_never, excuse=mm_as_cm)
+_distance = partial(
+    Fact, Kind.UNITS, "source-distance", of=_ct, unit="mm", needed=_never, own=CT | LEGACY_CT, excuse=mm_as_cm
+)
 _quantity = partial(Fact, Kind.TRACER, is_noted=True)
 _tracer = partial(Fact, Kind.TRACER, of=_traced, needed=_never)
 _correction = partial(Fact, Kind.CORRECTIONS)
@@ -240,9 +298,14 @@ _identity = partial(Fact, Kind.IDENTITY)
 _name = partial(Fact, Kind.IDENTITY, needed=_never, is_noted=True)
 
 FACTS = (
-    _count("slice-count", "NumberOfSlices", lambda scan, _: scan.image.grid.shape[2]),
-    _count("time-slice-count", "NumberOfTimeSlices", lambda scan, _: _steps(scan, is_gated=False)),
-    _count("time-slot-count", "NumberOfTimeSlots", lambda scan, _: _steps(scan, is_gated=True)),
+    _count("slice-count", "NumberOfSlices", lambda scan, _: scan.image.grid.shape[2], own=PLAIN_PET),
+    _count(
+        "time-slice-count",
+        "NumberOfTimeSlices",
+        lambda scan, _: _steps(scan, is_gated=False),
+        needed=lambda scan, plane: len(scan.frames) > 1 and own_class(plane) in PLAIN_PET,
+    ),
+    _count("time-slot-count", "NumberOfTimeSlots", lambda scan, _: _steps(scan, is_gated=True), own=PLAIN_PET),
     _time(
         "series-time",
         "Series Date and Time",
@@ -250,9 +313,16 @@ FACTS = (
         found=_series_time,
         how=MOMENT,
         needed=_if_pet,
+        own=ALL,
     ),
     _time(
-        "acquisition-time", "Acquisition Date and Time", SourceScan.started, found=_acquired, how=MOMENT, needed=_if_pet
+        "acquisition-time",
+        "Acquisition Date and Time",
+        SourceScan.started,
+        found=_acquired,
+        how=MOMENT,
+        needed=_if_pet,
+        own=ALL,
     ),
     _time(
         "acquisition-datetime",
@@ -260,6 +330,7 @@ FACTS = (
         lambda scan, _: _after_start(scan, min(scan.starts_s)),
         found=partial(_begun, is_single=False),
         needed=lambda _scan, plane: plane.get("SOPClassUID") in ENHANCED,
+        own=GROUPED,
     ),
     _time(
         "acquisition-datetime",
@@ -268,7 +339,7 @@ FACTS = (
         found=partial(_begun, is_single=True),
         needed=_never,
     ),
-    _time("time-zone", "TimezoneOffsetFromUTC", lambda scan, _: scan.time_zone, needed=_never),
+    _time("time-zone", "TimezoneOffsetFromUTC", lambda scan, _: scan.time_zone, needed=_never, own=ALL),
     _time(
         "frame-reference-datetime",
         "FrameReferenceDateTime",
@@ -296,17 +367,25 @@ FACTS = (
         unit="ms",
         needed=_if_functional,
     ),
-    _delay("trigger-time", "TriggerTime"),
+    _delay("trigger-time", "TriggerTime", own=PLAIN_PET),
     _delay("cardiac-delay", "NominalCardiacTriggerDelayTime"),
     _delay("respiratory-delay", "NominalRespiratoryTriggerDelayTime"),
     _unit("units", "Units", lambda scan, _: _TERMS[scan.image.scaling.unit], of=_pet, needed=_if_plain_pet),
     _unit("rescale-type", "RescaleType", lambda scan, _: _TERMS[scan.image.scaling.unit], of=_ct, found=_rescale_type),
+    _unit(
+        "pet-rescale-type",
+        "RescaleType",
+        lambda scan, _: ("US", *_TERMS[scan.image.scaling.unit]),
+        of=lambda scan: not _ct(scan),
+        needed=_never,
+    ),
     _unit(
         "mapped-unit",
         "the unit of Real World Value Mapping",
         lambda scan, _: _UCUM[scan.image.scaling.unit],
         found=_mapped_unit,
         needed=_if_enhanced_pet,
+        own=ENHANCED_CT | LEGACY_PET | NM_IMAGE,
     ),
     _distance("DistanceSourceToDetector", lambda scan, _: _positive(scan.header.ct.source_to_detector_mm)),
     _distance("DistanceSourceToPatient", lambda scan, _: _positive(scan.header.ct.source_to_rotation_centre_mm)),
@@ -318,6 +397,7 @@ FACTS = (
         found=_dose_bq,
         unit="Bq",
         needed=_if_traced_pet,
+        own=NM_IMAGE,
     ),
     _quantity(
         "half-life",
@@ -326,13 +406,16 @@ FACTS = (
         of=_traced_pet,
         unit="s",
     ),
-    _quantity("branching-fraction", "RadionuclidePositronFraction", _fraction, of=_traced_pet, needed=_never),
+    _quantity(
+        "branching-fraction", "RadionuclidePositronFraction", _fraction, of=_traced_pet, needed=_never, own=ANY_PET
+    ),
     _tracer(
         "isotope",
         "Radionuclide Code",
         lambda scan, _: isotope(scan.header.tracer.isotope),
         found=_isotope,
         how=_all(str.__eq__),
+        own=ANY_PET | NM_IMAGE,
     ),
     _tracer(
         "compound",
@@ -355,6 +438,7 @@ FACTS = (
         "RadiopharmaceuticalStartDateTime",
         lambda scan, _: scan.injection_time,
         needed=lambda scan, plane: _traced_pet(scan) and _injected_by_clock(plane) is None,
+        own=ANY_PET,
     ),
     _tracer(
         "injection-clock-time",
@@ -362,12 +446,21 @@ FACTS = (
         lambda scan, _: scan.injection_time and scan.injection_time.time(),
         found=_injected_by_clock,
         how=MOMENT,
+        own=PLAIN_PET | NM_IMAGE,
     ),
     _correction("decay-correction", "DecayCorrection", _decay_correction, of=_pet, how=ONE_OF, needed=_if_plain_pet),
     _correction(
         "decay-correction-time", "DecayCorrectionDateTime", lambda scan, _: scan.corrected_to, needed=_if_enhanced_pet
     ),
-    _correction("decay-factor", "DecayFactor", SourceScan.decay_factor, of=_pet, needed=_never, excuse=six_digits),
+    _correction(
+        "decay-factor",
+        "DecayFactor",
+        SourceScan.decay_factor,
+        of=_pet,
+        needed=lambda scan, plane: own_class(plane) in ENHANCED_PET and has_factors(scan),
+        own=PLAIN_PET,
+        excuse=six_digits,
+    ),
     _correction(
         "corrected-image",
         "CorrectedImage",
@@ -379,22 +472,34 @@ FACTS = (
         excuse=randoms_not_named,
     ),
     _identity("patient-id", "PatientID", lambda scan, _: scan.animal.id, is_noted=True, excuse=name_of_file),
-    _name("patient-name", "PatientName", lambda scan, _: scan.animal.name, excuse=name_of_file),
-    _name("patient-sex", "PatientSex", lambda scan, _: scan.animal.sex, excuse=sex_not_known),
+    _name("patient-name", "PatientName", lambda scan, _: scan.animal.name, own=ALL, excuse=name_of_file),
+    _name("patient-sex", "PatientSex", lambda scan, _: scan.animal.sex, own=ALL, excuse=sex_not_known),
     _name(
         "patient-birth-date",
         "PatientBirthDate",
         lambda scan, _: scan.animal.birth_date and scan.animal.birth_date.strftime("%Y%m%d"),
+        needed=_if_own_and_named,
     ),
     _identity(
         "species",
         "Patient Species",
         lambda scan, _: scan.animal.species,
         found=_species,
-        how=same_by(lambda found, true: same_species(str(found), true)),
+        how=_all(same_species),
         needed=_never,
+        own=ALL,
     ),
-    _identity("weight", "PatientWeight", lambda scan, _: scan.animal.weight_kg, unit="kg", needed=_if_traced_pet),
+    _name(
+        "strain",
+        "Strain",
+        lambda scan, _: scan.animal.strain,
+        found=_strain,
+        how=_all(_same_words),
+        needed=_if_own_and_named,
+    ),
+    _identity(
+        "weight", "PatientWeight", lambda scan, _: scan.animal.weight_kg, unit="kg", needed=_if_traced_pet, own=ALL
+    ),
     _identity("modality", "Modality", lambda scan, _: scan.modality, is_noted=True),
     _identity(
         "sop-class",
@@ -404,5 +509,12 @@ FACTS = (
         how=ONE_OF,
     ),
     *display_facts(),
+    *own_facts(),
     *private_facts(),
 )
+
+
+def keywords_of(differences: Iterable[Difference]) -> frozenset[str]:
+    """Return the attributes that differences from the source are about."""
+    codes = {difference.code.removesuffix("-missing") for difference in differences}
+    return frozenset(fact.attribute for fact in FACTS if fact.code in codes)

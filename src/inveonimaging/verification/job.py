@@ -18,13 +18,16 @@ from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.storage.folders import is_same_folder, real_path
 from inveonimaging.study.corrections import Corrections
 from inveonimaging.units import counted
+from inveonimaging.verification.consistency import study_inconsistent
 from inveonimaging.verification.deidentified import DEIDENTIFIED, hidden_of, is_deidentified
+from inveonimaging.verification.facts import keywords_of
 from inveonimaging.verification.manifest import manifest_beside
 from inveonimaging.verification.pairing import paired
 from inveonimaging.verification.result import Difference, Kind, StudyCheck, Verification
 from inveonimaging.verification.series import check_series, sop_class_of
-from inveonimaging.verification.source import SourceScan, read_source, scans_of
+from inveonimaging.verification.source import SourceScan, read_source, refuse_without_effect, scans_of
 from inveonimaging.verification.vendor import has_own_time, study_notes
+from inveonimaging.verification.writer import own_class
 
 _NAMED = 3
 _SERIES = ("SeriesInstanceUID", "Modality", "Rows", "Columns")
@@ -46,15 +49,17 @@ def verify(
         corrections: those of the conversion; what they leave to the headers is taken from the manifest beside the
             DICOM files.
         recursive: sub-folders with pairs are compared with the sub-folders of the same names.
-        progress: called with how many files and planes are done, and how many there are as far as is known.
+        progress: called with how many folders, files and planes are done, and how many there are as far as is known.
 
     Raises:
         InveonError: the source cannot be read, or there is no DICOM; of one folder among several, this is a difference.
+        OptionError: a correction has no effect on any scan, so that nothing would be compared.
     """
     given, counter = corrections or Corrections(), StepCounter(progress)
     if not recursive:
-        return Verification(studies=(compare(Path(source), [Path(dicom)], given, counter, set(), name=Path(dicom)),))
-    places = list(_below(Path(source), Path(dicom)))
+        alone = compare(Path(source), [Path(dicom)], given, counter, set(), name=Path(dicom), refuses=True)
+        return Verification(studies=(alone,))
+    places = list(_below(Path(source), Path(dicom), counter))
     outputs = [output for _, output in places]
     return Verification(
         studies=tuple(
@@ -84,8 +89,8 @@ def verify_written(
     return compare(source, folders, corrections, StepCounter(progress), set(), name=output)
 
 
-def _below(source: Path, dicom: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield the folders of a tree that hold pairs, with their folders of DICOM.
+def _below(source: Path, dicom: Path, counter: StepCounter) -> Iterator[tuple[Path, Path]]:
+    """Yield the folders of a tree that hold pairs, with their folders of DICOM; count the folders that are looked into.
 
     Raises:
         InputError: there is no pair, or no folder of DICOM.
@@ -94,9 +99,13 @@ def _below(source: Path, dicom: Path) -> Iterator[tuple[Path, Path]]:
         raise InputError("no such folder", path=dicom)
     folders = [source]
     output, found = real_path(dicom), False
+    counter.expect(1)
     while folders:
         folder = scan_folder(folders.pop(0))
-        folders += [each for each in folder.entered if not is_same_folder(each, output)]
+        entered = [each for each in folder.entered if not is_same_folder(each, output)]
+        folders += entered
+        counter.expect(len(entered))
+        counter.step()
         if folder.pairs:
             found = True
             yield folder.path, dicom / folder.path.relative_to(source)
@@ -113,6 +122,7 @@ def compare(
     *,
     name: Path,
     required: bool = True,
+    refuses: bool = False,
 ) -> StudyCheck:
     """Compare one study.
 
@@ -124,13 +134,17 @@ def compare(
         others: folders of other studies, which are left out.
         name: what `paths` are called.
         required: whether no DICOM at all is an error; else all its series are missing.
+        refuses: whether a correction that has no effect is refused; else it is passed over.
 
     Raises:
         InveonError: the source cannot be read, or there is no DICOM.
+        OptionError: a correction has no effect.
     """
     manifest = manifest_beside([name, *paths])
     given = corrections.completed(manifest.corrections)
     study = read_source(source, given)
+    if refuses:
+        refuse_without_effect(corrections, study)
     files = [
         file for file in _dicom_files(paths, required=required) if not any(other in file.parents for other in others)
     ]
@@ -144,13 +158,15 @@ def compare(
     counter.expect(sum(len(found.series[n]) for n in pairs.made))
     checks = {n: check_series(found.series[n], scans[m], counter.step) for n, m in pairs.made.items()}
     made = [found.series[n] for n in pairs.made]
+    told = keywords_of(difference for check in checks.values() for difference in check.differences)
     differences = [
         *(_missing(scans[m]) for m in pairs.missing),
         *(_extra(found.series[n]) for n in pairs.extra),
         *_damaged(found.damaged),
         *_doubled_uids(found.series),
-        *(_of_study(made) if study.is_whole else ()),
+        *((*_of_study(made), *study_inconsistent(made, told)) if study.is_whole else ()),
         *_shared_uids(made),
+        *_spaces(made, [scans[m].space for m in pairs.made.values()]),
         *_study_time(made, [scan.start for scan in scans if scan.start is not None], is_whole=study.is_whole),
         *(hidden.left(found.series) if hidden else ()),
     ]
@@ -254,6 +270,21 @@ def _study_time(
             message = f"Study Date and Time is {stated}, expected {min(starts)}, the start of the first scan"
             yield Difference("study-time", Kind.TIMES, message, str(first.file.path))
             return
+
+
+def _spaces(series: Sequence[Sequence[Plane]], spaces: Sequence[int | None]) -> Iterator[Difference]:
+    """Yield one difference if series that this program wrote share a frame of reference, and should not; or reverse."""
+    own = [(planes[0], space) for planes, space in zip(series, spaces, strict=True) if own_class(planes[0])]
+    for n, (plane, space) in enumerate(own):
+        for other, its in own[:n]:
+            is_one = plane.get("FrameOfReferenceUID") == other.get("FrameOfReferenceUID")
+            if None not in (space, its) and is_one is not (space == its):
+                what = "is that of" if is_one else "is not that of"
+                why = "lie in different spaces" if is_one else "lie in one space"
+                where = printable(other.file.path.name, 60)
+                message = f"Frame of Reference UID {what} {where}, but the scans of the two series {why}"
+                yield Difference("frame-of-reference", Kind.IDENTITY, message, str(plane.file.path))
+                return
 
 
 def _shared_uids(series: Sequence[Sequence[Plane]]) -> Iterator[Difference]:

@@ -22,6 +22,7 @@ _TAKEN = (
     "dose_mbq",
     "species",
     "strain",
+    "frame_of_reference",
 )
 
 

@@ -12,14 +12,18 @@ from inveonimaging.dicom_reading.planes import Plane, uid_name, values_of
 from inveonimaging.errors import listed, printable
 from inveonimaging.units import counted
 from inveonimaging.verification.comparison import FactResults, compare_facts
-from inveonimaging.verification.facts import FACTS
+from inveonimaging.verification.consistency import inconsistent
+from inveonimaging.verification.facts import FACTS, keywords_of
 from inveonimaging.verification.layout import AS_IT_IS, Layout
+from inveonimaging.verification.own import NUMBERED
 from inveonimaging.verification.plane_matching import Placing, Slot, place
 from inveonimaging.verification.positions import Placed, compare_positions
 from inveonimaging.verification.result import Agreement, Check, Difference, Kind, SeriesCheck
 from inveonimaging.verification.source import SourceScan
 from inveonimaging.verification.values import Compared, compare_values
 from inveonimaging.verification.vendor import series_notes
+from inveonimaging.verification.window import compare_window
+from inveonimaging.verification.writer import own_class
 
 _NAMED = 3
 _USUAL_OF_NM = (AS_IT_IS, Layout(flips_columns=True))  # so that slices of a feet first animal go on towards the head
@@ -43,7 +47,13 @@ def check_series(planes: Sequence[Plane], scan: SourceScan, step: Callable[[], N
     values = compare_values(planes, scan, placing, step)
     placed = compare_positions(planes, scan, placing)
     stated = compare_facts(FACTS, planes, [slot and slot[0] for slot in placing.slots], scan)
-    instances = [*_instances(planes, scan, placing), *compare_indices(planes, scan, placing), *_uids(planes)]
+    instances = [
+        *_instances(planes, scan, placing),
+        *compare_indices(planes, scan, placing),
+        *_uids(planes),
+        *inconsistent(planes, {*_CONSTANT, *keywords_of(stated.differences)}),
+        *compare_window(planes, scan, values),
+    ]
     differences = (*instances, *values.differences, *placed.differences, *stated.differences)
     notes = (
         *series_notes(planes),
@@ -198,6 +208,17 @@ def compare_indices(planes: Sequence[Plane], scan: SourceScan, placing: Placing)
     if unordered := _unordered(single, lambda plane: plane.number("InstanceNumber")):
         message = f"Instance Number is {printable(unordered[0].get('InstanceNumber'))}, out of the order of the slices"
         yield _difference("instance-number", message, unordered[0], len(unordered))
+    elif misnumbered := _misnumbered(placed, scan):
+        plane, true = misnumbered[0]
+        message = f"Instance Number is {printable(plane.get('InstanceNumber'))}, expected {true}"
+        yield _difference("instance-number", message, plane, len(misnumbered))
+
+
+def _misnumbered(placed: Sequence[_Placed], scan: SourceScan) -> list[tuple[Plane, int]]:
+    """Return planes that this program numbers otherwise, frame by frame and slice by slice, with their numbers."""
+    slices = scan.image.grid.shape[2]
+    expected = [(plane, frame * slices + k + 1) for plane, (frame, k) in placed if own_class(plane) in NUMBERED]
+    return [(plane, true) for plane, true in expected if plane.number("InstanceNumber") not in (None, true)]
 
 
 def _unordered(placed: Sequence[_Placed], value_of: Callable[[Plane], Any]) -> list[Plane]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pydicom import uid
 
 from inveonimaging.animal import Animal, animal_of, animals_of_scans
-from inveonimaging.errors import InputError, UnsupportedError, printable
+from inveonimaging.errors import InputError, OptionError, UnsupportedError, printable
 from inveonimaging.findings import Severity
 from inveonimaging.inveon.frame_groups import frame_groups_of
 from inveonimaging.inveon.hdr import Frame, Header
@@ -50,12 +50,16 @@ class SourceScan:
         animal: who it is.
         start: start of the scan, local time.
         cycle_ms: of a gated scan, length of a cycle, if it is known.
+        number: Series Number that it gets; None if not all files of the study are known.
+        space: number of the first series whose frame of reference it shares; None if it is not known.
     """
 
     image: Image
     animal: Animal
     start: datetime | None
     cycle_ms: float | None = None
+    space: int | None = None
+    number: int | None = None
 
     @property
     def header(self) -> Header:
@@ -268,6 +272,31 @@ def read_source(path: Path, corrections: Corrections) -> SourceStudy:
     return SourceStudy(study, tuple(notes), is_folder)
 
 
+def refuse_without_effect(corrections: Corrections, source: SourceStudy) -> None:
+    """Refuse a correction that changes nothing of any scan: what it says would not be compared.
+
+    Raises:
+        OptionError: it names the correction.
+    """
+    scans = source.study.scans
+    traced = any(scan.image.modality is not Modality.CT and not is_transmission(scan.image.header) for scan in scans)
+    effects = {
+        "scan_time": (
+            any(scan.start == corrections.scan_time for scan in scans),
+            "each header has a start",
+        ),
+        "cycle_ms": (any(scan.gating for scan in scans), "no scan is gated"),
+        "bed_direction": (any(len(scan.groups) > 1 for scan in scans), "no scan has several bed positions"),
+        "dose_mbq": (traced, "no scan has a tracer"),
+        "injected_at": (traced, "no scan has a tracer"),
+    }
+    for name, (has_effect, why) in effects.items():
+        if getattr(corrections, name) is not None and not has_effect:
+            error = OptionError(f"{name} has no effect: {why}", hint="leave it out")
+            error.attribute = name
+            raise error
+
+
 Size = tuple[int, int, int]
 """Columns, rows and number of planes of a series."""
 
@@ -284,11 +313,18 @@ def scans_of(source: SourceStudy, sizes: Sequence[Size]) -> tuple[SourceScan, ..
     """
     study = source.study
     corrections, found = study.corrections, list[SourceScan]()
+    spaces = {each.scan.pair: each.frame_of_reference for each in study.series}
     for scan, animal in zip(study.scans, _animals(source), strict=True):
         if scan.refusal:
             raise scan.refusal
         groups = _groups(scan, sizes, corrections)
-        found += [SourceScan(image, animal, scan.start, _cycle_ms(image, corrections)) for image in groups]
+        space = spaces.get(scan.pair)
+        numbers = [each.number for each in study.series if each.scan.pair == scan.pair and source.is_whole]
+        numbered = numbers if len(numbers) == len(groups) else [None] * len(groups)
+        found += [
+            SourceScan(image, animal, scan.start, _cycle_ms(image, corrections), space, number)
+            for image, number in zip(groups, numbered, strict=True)
+        ]
     return tuple(found)
 
 

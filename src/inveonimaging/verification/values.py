@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,6 +25,7 @@ from inveonimaging.verification.vendor import is_cut_off
 
 HALF = 0.5 + 1e-6  # of a slope, and the rounding of the comparison itself
 _RELATIVE = 1e-12  # of a value, likewise
+_RELATIVE_OF_WINDOW = 1e-6  # of its width, likewise
 _FLOAT = 1e-6  # of a value that is stored as a floating point number
 _COARSE = 256  # steps; fewer between 0 and the largest value is worth a note
 _DIAGNOSED = 12
@@ -39,7 +41,11 @@ class Compared:
         largest: largest difference, in the image's unit.
         largest_steps: the same, in rescale slopes.
         highest: largest true value, by its size.
+        extent: lowest and highest true value.
+        beyond: how many voxels are below and above the window of their plane.
+        is_whole: whether all slices of all frames are there.
         coarsest: largest rescale slope.
+        unmapped: planes with pixels that their Real World Value Mapping leaves out.
         cut_off: step of planes whose values the vendor's workstation stretched and cut off, and how far that is.
         differences: what differs.
         notes: what is worth knowing.
@@ -50,8 +56,12 @@ class Compared:
     largest: float = 0.0
     largest_steps: float = 0.0
     highest: float = 0.0
+    extent: tuple[float, float] = (math.inf, -math.inf)
+    beyond: tuple[int, int] = (0, 0)
+    is_whole: bool = False
     coarsest: float = 0.0
     cut_off: tuple[float, float] = (0.0, 0.0)
+    unmapped: list[Plane] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -84,6 +94,7 @@ def compare_values(planes: Sequence[Plane], scan: SourceScan, placing: Placing, 
         failure = _compared(plane, slot, placing.layout.undone(pixels), scan, result)
         if failure is not None:
             failures.append(failure)
+    result.is_whole = result.planes == scan.planes
     if broken:
         result.differences.append(
             Difference(
@@ -93,6 +104,12 @@ def compare_values(planes: Sequence[Plane], scan: SourceScan, placing: Placing, 
                 broken[0].path,
                 len(lost),
             )
+        )
+    if result.unmapped:
+        first = result.unmapped[0]
+        message = f"Real World Value Mapping leaves out pixels of {_planes(len(result.unmapped))}"
+        result.differences.append(
+            Difference("mapped-range", Kind.VOXELS, message, str(first.file.path), len(result.unmapped))
         )
     result.differences += _explained(failures, scan, placing)
     _note(result, scan)
@@ -142,7 +159,9 @@ def _compared(
         return _Failure(plane, slot, float("inf"), scale_of(plane))
     slope, intercept = scale_of(plane)
     away = np.abs(pixels.astype(np.float64) * slope + intercept - true)
-    largest, highest, size = float(away.max()), float(np.abs(true).max()), abs(slope) or 1.0
+    lowest, highest = float(true.min()), float(true.max())
+    _look_beyond(plane, true, (lowest, highest), result)
+    largest, highest, size = float(away.max()), max(abs(lowest), abs(highest)), abs(slope) or 1.0
     result.planes, result.voxels = result.planes + 1, result.voxels + true.size
     result.highest, result.coarsest = max(result.highest, highest), max(result.coarsest, size)
     allowed = HALF * size + _RELATIVE * highest if pixels.dtype.kind in "iu" else _FLOAT * highest
@@ -151,20 +170,50 @@ def _compared(
         result.cut_off = max(result.cut_off, (size, largest))
         return None
     if largest <= allowed:
-        return _mapped(plane, slot, pixels, true, (slope, intercept))
+        return _mapped(plane, slot, pixels, true, (slope, intercept), result)
     return _Failure(plane, slot, largest, (slope, intercept))
 
 
+def window_of(plane: Plane) -> tuple[float, float] | None:
+    """Return lowest and highest value of a plane's window; None if it has none, or several."""
+    centre, width = plane.number("WindowCenter"), plane.number("WindowWidth")
+    return None if centre is None or width is None else (centre - width / 2, centre + width / 2)
+
+
+def _look_beyond(plane: Plane, true: Float, extent: tuple[float, float], result: Compared) -> None:
+    """Note the extent of the values of a plane, and how many are beyond its window."""
+    result.extent = min(result.extent[0], extent[0]), max(result.extent[1], extent[1])
+    low, high = window_of(plane) or extent
+    low, high = low - _RELATIVE_OF_WINDOW * abs(high - low), high + _RELATIVE_OF_WINDOW * abs(high - low)
+    below = int(np.count_nonzero(true < low)) if extent[0] < low else 0
+    above = int(np.count_nonzero(true > high)) if extent[1] > high else 0
+    result.beyond = result.beyond[0] + below, result.beyond[1] + above
+
+
 def _mapped(
-    plane: Plane, slot: Slot, pixels: npt.NDArray[Any], true: Float, scale: tuple[float, float]
+    plane: Plane,
+    slot: Slot,
+    pixels: npt.NDArray[Any],
+    true: Float,
+    scale: tuple[float, float],
+    result: Compared,
 ) -> _Failure | None:
     """Compare by Real World Value Mapping, where it says other than Rescale Slope and Intercept."""
     slope, intercept = _mapping(plane)
+    _look_at_range(plane, pixels, result)
     if slope is None or (slope, intercept) == scale:
         return None
     largest = float(np.abs(pixels.astype(np.float64) * slope + intercept - true).max())
     allowed = HALF * abs(slope) + _RELATIVE * float(np.abs(true).max())
     return _Failure(plane, slot, largest, (slope, intercept)) if largest > allowed else None
+
+
+def _look_at_range(plane: Plane, pixels: npt.NDArray[Any], result: Compared) -> None:
+    """Note a plane with pixels that its Real World Value Mapping leaves out."""
+    item = plane.get("RealWorldValueMappingSequence") or {}
+    first, last = (number_of(item.get(f"RealWorldValue{end}ValueMapped")) for end in ("First", "Last"))
+    if first is not None and last is not None and not first <= pixels.min() <= pixels.max() <= last:
+        result.unmapped.append(plane)
 
 
 def _explained(failures: Sequence[_Failure], scan: SourceScan, placing: Placing) -> list[Difference]:
