@@ -1180,7 +1180,11 @@ def test_no_sum_in_the_ledger_tells_the_secret_or_the_dates() -> None:
         fingerprint(Options(deidentify=Deidentify(key=keys[0]), scan_time=time, injected_at=time))
         for time in ("2014-03-04 10:00:00", "2014-03-05 10:00:00")
     }
-    assert len(shifts | times) == 1
+    born = {
+        fingerprint(Options(deidentify=Deidentify(key=keys[0]), subject={"birth_date": day}))
+        for day in ("2014-01-01", "2014-01-02")
+    }
+    assert len(shifts | times | born) == 1
     assert not shifts & sums
     kept = fingerprint(Options(deidentify=Deidentify(key=keys[0], dates="keep")))
     assert kept not in shifts | sums | {fingerprint(Options())}

@@ -394,3 +394,22 @@ def test_a_half_beside_a_pair_is_told_without_its_name(tmp_path: Path) -> None:
     output = inveon("check", study).stdout
     assert "m1.pet.img: skipped: half of a pair" in output
     assert "note: 1 folder holds halves of pairs; " in inveon("subjects", study, "-o", tmp_path / "s.csv").stdout
+
+
+@pytest.mark.parametrize("command", [each for each in EVERY_COMMAND if each != "check"])  # which reads it
+def test_dicom_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    made(tmp_path, "dicom/x")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "x.dcm").write_bytes(bytes(128) + b"DICM")
+    for source in ("in/x.dcm", "in"):
+        done = inveon(command, source, *EVERY_COMMAND[command])
+        assert done.exit_code == 1
+        assert "is DICOM" in done.stderr or command in {"batch", "subjects"}
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_all_halves_are_named(tmp_path: Path) -> None:
+    made(tmp_path, *(f"{letter}.img" for letter in "abcdefgh"))
+    line = str(scan_folder(tmp_path).without_pairs())
+    assert line.endswith("; 7 more files are halves of a pair: b.img, c.img, d.img, e.img, f.img and 2 more")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import Enum
 from hashlib import sha256
 from pathlib import Path
@@ -145,6 +145,7 @@ def fingerprint(options: Options) -> str:
     values = {each.name: _canonical(getattr(options, each.name)) for each in fields(options)}
     asked = {name: value for name, value in values.items() if name not in _NOT_ASKED}
     if options.deidentify is not None:
+        asked["subject"] = _canonical(replace(options.corrections.subject, birth_date=None))
         asked |= dict.fromkeys(_HIDDEN) | {"deidentify": options.deidentify.dates.value, "hidden": has_hidden(options)}
     return sha256(json.dumps(asked, sort_keys=True, ensure_ascii=True).encode()).hexdigest()
 
@@ -153,7 +154,12 @@ def has_hidden(options: Options) -> bool:
     """Return whether anything is given, beside the secret, that no line of a de-identified batch may tell."""
     if options.deidentify is None:
         return False
-    return options.deidentify.shift_days is not None or any(getattr(options, name) is not None for name in _HIDDEN)
+    given = (
+        options.deidentify.shift_days,
+        options.corrections.subject.birth_date,
+        *(getattr(options, name) for name in _HIDDEN),
+    )
+    return any(value is not None for value in given)
 
 
 def _canonical(value: Any) -> Any:

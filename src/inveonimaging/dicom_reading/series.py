@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from inveonimaging.dicom_reading.planes import File, Plane, Reader
-from inveonimaging.errors import InputError
+from inveonimaging.errors import InputError, printable
+from inveonimaging.inveon.pairs import scan_folder
 from inveonimaging.storage.folders import is_folder, real_path
 from inveonimaging.storage.leftovers import PARTIAL, is_unfinished
 from inveonimaging.storage.litter import is_litter
@@ -99,7 +100,7 @@ def dicom_files(paths: Iterable[str | os.PathLike[str]]) -> tuple[Path, ...]:
     if not found:
         is_begun = any(os.path.lexists(path / PARTIAL) for path in asked)
         hint = "a conversion has not finished there: wait, or convert again" if is_begun else None
-        raise InputError("no DICOM files here", path=asked[0] if asked else None, hint=hint)
+        raise InputError("no DICOM files here", path=asked[0] if asked else None, hint=hint or _of_inveon(asked))
     return tuple(found)
 
 
@@ -147,3 +148,10 @@ def _may_be_dicom(path: Path) -> bool:
             return file.read(_PREAMBLE + len(_MAGIC))[_PREAMBLE:] == _MAGIC
     except OSError:
         return True
+
+
+def _of_inveon(asked: Sequence[Path]) -> str | None:
+    """Return what to type for folders of Inveon files, None if the first is none."""
+    if not asked or not asked[0].is_dir() or not scan_folder(asked[0]).pairs:
+        return None
+    return f'it holds Inveon files; type: inveon convert "{printable(asked[0], 300)}" OUTPUT'

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inveonimaging.errors import InputError, printable
+from inveonimaging.errors import InputError, listed, printable
 from inveonimaging.inveon.foreign import foreign_kind
 from inveonimaging.storage.folders import is_folder
 from inveonimaging.storage.litter import is_litter
@@ -18,6 +19,9 @@ SETTINGS_FILE = "inveon.toml"
 """The settings of a site, which may lie beside the files."""
 TAKES_ALL = '"inveon batch" converts all that are below'
 _MOST_LOOKED_INTO = 500  # folders
+_MOST_OPENED = 20  # files
+_NAMED = 5
+_PREAMBLE = 128  # bytes
 
 
 @dataclass(frozen=True)
@@ -70,10 +74,13 @@ class Folder:
             all_below: how the pairs of all folders below are taken.
         """
         if self.orphans:
-            return half_error(self.orphans[0], others=len(self.orphans) - 1)
+            return half_error(self.orphans[0], self.orphans[1:])
         first = next(iter(self.foreign), None)
         if first:
             return no_pairs(self.path, hint=f"{printable(first.header.name)} is {first.kind}")
+        if dicom := next(filter(is_dicom, self.strays[:_MOST_OPENED]), None):
+            hint = f'{printable(dicom.name)} is DICOM; type: inveon check "{printable(self.path, 300)}"'
+            return no_pairs(self.path, hint=hint)
         below = first_below(self)
         hint = f'there are some in "{printable(below, 300)}": name it; {all_below}' if below else None
         return no_pairs(self.path, hint=hint)
@@ -95,15 +102,16 @@ def first_below(folder: Folder) -> Path | None:
     return None
 
 
-def half_error(path: Path, others: int = 0) -> InputError:
+def half_error(path: Path, others: Sequence[Path] = ()) -> InputError:
     """Return the error that a file is half of a pair: which half is missing, and where it is expected.
 
     Args:
         path: the half that is there.
-        others: how many more halves there are in its folder.
+        others: more halves in its folder.
     """
     what, name = ("data file", _data_name(path)) if _has(path, HEADER_SUFFIX) else ("header", path.name + HEADER_SUFFIX)
-    more = f"{others} more {'file is half' if others == 1 else 'files are halves'} of a pair" if others else None
+    count, names = len(others), listed([printable(each.name) for each in others], _NAMED)
+    more = f"{count} more {'file is half' if count == 1 else 'files are halves'} of a pair: {names}" if count else None
     expected = f'"{printable(path.with_name(name), 300)}"'
     return InputError(f"half of a pair: its {what} is missing", path=path, expected=expected, hint=more)
 
@@ -132,9 +140,9 @@ def scan_folder(path: Path) -> Folder:
     try:
         with os.scandir(path) as entries:
             kept = (each for each in entries if each.name != SETTINGS_FILE and not is_litter(each.name))
-            listed = sorted(kept, key=lambda entry: entry.name)
-            folders = tuple(Path(entry) for entry in listed if is_folder(entry))
-            files = [Path(entry) for entry in listed if not is_folder(entry)]
+            found = sorted(kept, key=lambda entry: entry.name)
+            folders = tuple(Path(entry) for entry in found if is_folder(entry))
+            files = [Path(entry) for entry in found if not is_folder(entry)]
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=path) from error
     headers = [file for file in files if _has(file, HEADER_SUFFIX)]
@@ -175,7 +183,21 @@ def pair_of(path: Path) -> Pair:
             raise InputError(header, path=path, expected="an Inveon header, NAME.img.hdr")
     if _has(path, HEADER_SUFFIX, DATA_SUFFIX):
         raise half_error(path)
+    if is_dicom(path):
+        hint = f'type: inveon check "{printable(path, 300)}"'
+        raise InputError("is DICOM", path=path, expected="an Inveon file, NAME.img or NAME.img.hdr", hint=hint)
     raise InputError("is no Inveon file", path=path, expected="NAME.img or NAME.img.hdr")
+
+
+def is_dicom(path: Path) -> bool:
+    """Return whether a regular file begins as DICOM files do (PS3.10 7.1)."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return file.read(_PREAMBLE + 4)[_PREAMBLE:] == b"DICM"
+    except OSError:
+        return False
 
 
 def _has(path: Path, *suffixes: str) -> bool:
