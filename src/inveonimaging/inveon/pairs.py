@@ -79,8 +79,8 @@ class Folder:
         if first:
             return no_pairs(self.path, hint=f"{printable(first.header.name)} is {first.kind}")
         if dicom := next(filter(is_dicom, self.strays[:_MOST_OPENED]), None):
-            hint = f'{printable(dicom.name)} is DICOM; type: inveon check "{printable(self.path, 300)}"'
-            return no_pairs(self.path, hint=hint)
+            typed = f'inveon check "{printable(self.path, 300)}"'
+            return no_pairs(self.path, hint=f"{printable(dicom.name)} is DICOM; type: {typed}")
         below = first_below(self)
         hint = f'there are some in "{printable(below, 300)}": name it; {all_below}' if below else None
         return no_pairs(self.path, hint=hint)
