@@ -24,12 +24,17 @@ from helpers import LAST_RESORT_S, running_python
 IMPORTED = [
     "distributed.cli.dask_scheduler",
     "distributed.cli.dask_worker",
+    "forked",
     "inveonimaging.batches.cluster",
     "inveonimaging.batches.work",
+    "inveonimaging.cli.batch_progress",
     "inveonimaging.cli.main",
+    "inveonimaging.cli.progress",
+    "inveonimaging.cli.table",
     "inveonimaging.sending.c_store",
     "inveonimaging.sending.job",
     "inveonimaging.sending.stow_rs",
+    "rich.table",
 ]
 
 
@@ -43,7 +48,11 @@ class Forked:
             file.touch()
         context: Any = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(IMPORTED)
-        with mock.patch.dict(sys.modules, __main__=ModuleType("__main__")):  # it would import pytest's
+        found = os.pathsep.join(filter(None, sys.path))  # where what is to be preloaded is
+        with (
+            mock.patch.dict(sys.modules, __main__=ModuleType("__main__")),  # it would import pytest's
+            mock.patch.dict(os.environ, PYTHONPATH=found),
+        ):
             words = [str(each) for each in arguments]
             self._process = context.Process(target=_run, args=(words, {**environment}, self._files, forks))
             self._process.start()
