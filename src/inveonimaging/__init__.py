@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from inveonimaging.batches import Batch, BatchResult, batch
     from inveonimaging.commands.check import CheckResult, check
     from inveonimaging.commands.report import ReportResult, report
+    from inveonimaging.commands.split import split
     from inveonimaging.commands.subjects import SheetResult, subjects
     from inveonimaging.conversion import Options, convert
     from inveonimaging.errors import (
@@ -49,6 +50,7 @@ _HOMES = {
     "batches": ("Batch", "BatchResult", "batch"),
     "commands.check": ("CheckResult", "check"),
     "commands.report": ("ReportResult", "report"),
+    "commands.split": ("split",),
     "commands.subjects": ("SheetResult", "subjects"),
     "conversion": ("Options", "convert"),
     "errors": (
@@ -114,6 +116,7 @@ __all__ = [
     "read_study",
     "report",
     "send",
+    "split",
     "subjects",
     "survey_of",
     "suv",

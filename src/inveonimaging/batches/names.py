@@ -16,6 +16,8 @@ from inveonimaging.storage.manifests import MANIFEST, is_series_folder
 
 LEDGER = "batch.jsonl"
 _NOT_PLAIN = re.compile("[^A-Za-z0-9-]+")
+_PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9_-])?")
+_RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|COM\d|LPT\d)(?:\..*)?", re.IGNORECASE)  # by Windows, with any suffix
 _LONGEST = 40
 _DIGITS = 16  # of pseudonyms
 _SUFFIX = 10  # hexadecimal digits: among a hundred thousand studies two share one by chance once in 200 times
@@ -77,6 +79,12 @@ def name_of(label: str, identity: str) -> str:
     plain = _NOT_PLAIN.sub("_", label).strip("_")[:_LONGEST].strip("_-") or "study"
     digest = sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()
     return f"{plain}-{digest[:_SUFFIX]}"
+
+
+def plain_name(label: str) -> str:
+    """Return a label as a folder's name for any system: itself if it can be one, else as `name_of` makes it."""
+    can_be = _PLAIN.fullmatch(label) and not _RESERVED.fullmatch(label) and len(label) <= _LONGEST
+    return label if can_be else name_of(label, label)
 
 
 # Of a batch that de-identifies.

@@ -54,13 +54,29 @@ def convert(
     with one_line_errors(as_json=as_json), swapped("convert", source, output):
         options = replace(asked(), recursive=recursive, overwrite=overwrite, manifest=manifest)
         send = send and address_of(send, no_config=bool(ctx.params.get("no_config")))
-        run(source, output, options, report=report, verify=verify, send=send, dry_run=dry_run, as_json=as_json)
+        run(
+            output,
+            options,
+            planned(source, output, options),
+            report=report,
+            verify=verify,
+            send=send,
+            dry_run=dry_run,
+            as_json=as_json,
+        )
+
+
+def planned(source: Path, output: Path, options: Options) -> tuple[StudyPlan, ...]:
+    """Return what is to be written."""
+    from inveonimaging.conversion.plan import plan
+
+    return plan(source, output, options)
 
 
 def run(
-    source: Path,
     output: Path,
     options: Options,
+    studies: tuple[StudyPlan, ...],
     *,
     report: bool = False,
     verify: bool = False,
@@ -68,12 +84,10 @@ def run(
     dry_run: bool = False,
     as_json: bool = False,
 ) -> None:
-    """Convert and tell: a progress bar on a terminal, findings on stderr, the result on stdout."""
+    """Convert what is planned and tell: a progress bar on a terminal, findings on stderr, the result on stdout."""
     from inveonimaging.cli.progress import bar
     from inveonimaging.conversion.job import convert_planned, refuse_planned
-    from inveonimaging.conversion.plan import plan
 
-    studies = plan(source, output, options)
     if report:
         refuse_reports(studies)
     if send:

@@ -21,7 +21,7 @@ _MOST = 100  # demos beside each other
 def demo(output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="A new or empty folder.")]) -> None:
     """Write a mouse-like phantom study (CT and dynamic FDG PET) and convert it: try the program without a scanner."""
     with one_line_errors():
-        from inveonimaging.cli.convert import run
+        from inveonimaging.cli.convert import planned, run
         from inveonimaging.conversion.options import Options
         from inveonimaging.phantom import write_study
         from inveonimaging.storage.leftovers import DEMO
@@ -33,7 +33,8 @@ def demo(output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="A new or
             folder = stage.folder(DEMO)
             write_study(folder)
             stage.commit({DEMO: map(written, folder.iterdir())})
-        run(inveon, dicom, Options())
+        options = Options()
+        run(dicom, options, planned(inveon, dicom, options))
     typer.echo(f"\nThe scanner's files are in {shown(inveon)}, the DICOM study is in {shown(dicom)}.")
     typer.echo("Next: open that folder in a DICOM viewer such as 3D Slicer, Horos or Weasis, or run")
     typer.echo(f"  inveon info {shown(inveon)}")

@@ -81,6 +81,7 @@ def checked(
         _refuse_unknown_tracer(image.header)
     traced = _tracer_findings(image.header, codes, unlimited=unlimited)
     several = several_in(names_of(image.header, image.pair.header.name), texts_of(image.header))
+    several = several if image.whole is None else iter(())
     return (*zone, *traced, *several, *_frame_findings(image.header))
 
 

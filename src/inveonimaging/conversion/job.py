@@ -13,6 +13,7 @@ from inveonimaging.conversion.describing import descriptions_of
 from inveonimaging.conversion.manifest import manifest_of
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import SeriesPlan, StudyPlan, plan
+from inveonimaging.conversion.sources import sources_of
 from inveonimaging.conversion.summary import DataSummary, data_summaries
 from inveonimaging.conversion.uids import StudyNames
 from inveonimaging.conversion.writing import SeriesJob, job_of
@@ -119,7 +120,10 @@ def _convert_study(study: StudyPlan, options: Options, counter: StepCounter) -> 
         summaries = tuple(_summaries(study.series))
         named = StudyNames(study, [summary.digest for summary in summaries], options)
         described = descriptions_of(study.series, specified=options.specified)
-        jobs = [job_of(*each, named, options) for each in zip(study.series, summaries, described, strict=True)]
+        digests = (each.data_sha256 for each in summaries)
+        read = {each.image.source.path: digest for each, digest in zip(study.series, digests, strict=True)}
+        sources = sources_of(study, read, options)
+        jobs = [job_of(*each, named, options, sources) for each in zip(study.series, summaries, described, strict=True)]
         if options.fail_on_warnings:
             _refuse_warnings(finding for each in jobs for finding in each.findings)
         done = [each.written(stage.folder(str(each.planned.number)), counter.step) for each in jobs]

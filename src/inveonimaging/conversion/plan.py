@@ -52,13 +52,17 @@ class SeriesPlan(Series):
 
 @dataclass(frozen=True, kw_only=True)
 class StudyPlan:
-    """A study that is to be written to `output`; its series have one more finding or another than those of `study`."""
+    """A study that is to be written to `output`; its series have one more finding or another than those of `study`.
+
+    `whole` is what the study of the group would be from which it is cut, if that could be written.
+    """
 
     study: Study
     output: Path
     description: str
     series: tuple[SeriesPlan, ...]
     findings: tuple[Finding, ...]
+    whole: StudyPlan | None = None
 
     @property
     def source(self) -> Path:
@@ -206,7 +210,17 @@ def plan_study(study: Study, output: Path, options: Options, skipped: tuple[Find
         description=options.study_description or next((h.study for h in study.headers if h.study), ""),
         series=tuple(_planned(each, found.pop(each.scan.pair, ()), options) for each in study.series),  # each once
         findings=without_paths((*skipped, *study.findings, *doubts), study.redaction),
+        whole=_whole(study, output, options),
     )
+
+
+def _whole(study: Study, output: Path, options: Options) -> StudyPlan | None:
+    if study.part is None:
+        return None
+    try:
+        return plan_study(study.part.whole, output, options)
+    except InveonError:
+        return None
 
 
 def _others(study: Study, refused: Pair) -> str | None:

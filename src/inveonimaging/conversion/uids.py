@@ -34,6 +34,7 @@ class StudyNames:
             comments=comments_of(planned.sheet_values, options),
             unlimited_text=options.unlimited_text,
             specified=options.specified,
+            group_id=planned.study.part.whole.animal.id if planned.study.part else "",
         )
 
     def series(self, planned: SeriesPlan) -> UID:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from inveonimaging.conversion.ahead import ahead
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import SeriesPlan
+from inveonimaging.conversion.sources import Sources
 from inveonimaging.conversion.summary import DataSummary
 from inveonimaging.conversion.uids import StudyNames
 from inveonimaging.dicom.iods import Iod, MultiFrameIod
@@ -118,10 +119,18 @@ class SeriesJob:
 
 
 def job_of(
-    planned: SeriesPlan, summary: DataSummary, description: str, named: StudyNames, options: Options
+    planned: SeriesPlan,
+    summary: DataSummary,
+    description: str,
+    named: StudyNames,
+    options: Options,
+    sources: Sources | None = None,
 ) -> SeriesJob:
     """Return what it takes to write a planned series, with what was found in its voxels."""
     series = series_of(planned, summary, description, named, options)
+    if sources:
+        steps = [series.steps[frame] for frame in range(len(planned.image.frames))]
+        series = replace(series, source=sources.of_series(planned, steps))
     helps = "" if planned.iod.holds_one_time_frame else "--rescale slice keeps those of other slices"
     lost = lost_values(series.image, summary.extents, series.slopes, helps)
     findings = (*summary.findings, *lost, *_several_slopes(series, planned.iod))

@@ -14,6 +14,7 @@ from inveonimaging.animal import Animal
 from inveonimaging.dicom.codes import CodeTable
 from inveonimaging.dicom.uids import UidPolicy
 from inveonimaging.physics.gating import Gating
+from inveonimaging.physics.geometry import Grid
 from inveonimaging.physics.quantification import Slope, Slopes
 from inveonimaging.redaction.request import Dates
 from inveonimaging.study.image import Image
@@ -23,6 +24,7 @@ from inveonimaging.study.image import Image
 class Study:
     """What all series of a study share.
 
+    `group_id` is the Patient ID of the group from whose images it was cut, empty for what is not cut;
     `start` is the earliest start of a scan, if any is known; `comments` are those on the patient, which route it;
     `deidentified` tells what became of the dates of a study that is de-identified; `unlimited_text` allows elements of
     VR UC, which several programs cannot read; `specified` asks for the published specification's words for the scanner.
@@ -37,6 +39,23 @@ class Study:
     deidentified: Dates | None = None
     unlimited_text: bool = False
     specified: bool = False
+    group_id: str = ""
+
+
+class SourceImage(NamedTuple):
+    """An instance, or a frame of one, counted from 1, from which another was cut."""
+
+    sop_class: UID
+    uid: UID
+    frame: int | None = None
+
+
+class Source(NamedTuple):
+    """The series from which another was cut; `image_of` gives what a slice k of a frame of the part was cut from."""
+
+    study: UID
+    series: UID
+    image_of: Callable[[int, int], SourceImage]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +78,7 @@ class Series:
         description: what it is, in 64 characters.
         protocol: by which protocol the scan was made, as a sheet says it.
         has_columns_reversed: whether pixels are written from the last column to the first; `image` has the grid for it.
+        source: what it was cut from; None for what is not cut, and where that is not known.
     """
 
     study: Study
@@ -78,6 +98,17 @@ class Series:
     description: str = ""
     protocol: str = ""
     has_columns_reversed: bool = False
+    source: Source | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it is a part of the image that was reconstructed."""
+        return self.image.whole is not None
+
+    @property
+    def uncut(self) -> Grid:
+        """The grid of the image that was reconstructed."""
+        return (self.image.whole or self.image).grid
 
     def frame_start(self, frame: int) -> datetime | None:
         """Return when a frame's acquisition started; the scan's start for a frame that does not say."""
@@ -97,6 +128,13 @@ class Series:
         frames, times = self.image.frames, self.frame_reference_times_ms
         key: Callable[[int], float] = (lambda n: frames[n].gate or 0) if self.gating else times.__getitem__
         return {frame: step for step, frame in enumerate(sorted(range(len(frames)), key=key))}
+
+    @cached_property
+    def in_space_and_time(self) -> tuple[tuple[int, int], ...]:
+        """Frame and slice k of all slices, in the order of time or gate and, in it, along the normal."""
+        frames = sorted(self.steps, key=self.steps.__getitem__)
+        ks = sorted(range(self.image.grid.shape[2]), key=self.along_normal)
+        return tuple((frame, k) for frame in frames for k in ks)
 
     def along_normal(self, k: int) -> int:
         """Return the number of a slice, from 1, along the row x column normal."""

@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from inveonimaging.physics.geometry import Box
 from inveonimaging.study.image import Image
+
+Mm = tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Extent:
+    """From where to where something reaches in the gantry, along i, j and k, mm.
+
+    That is before the posture turns axes, and the same for images of any voxel size.
+    """
+
+    low_mm: Mm
+    high_mm: Mm
+
+    def grown(self, margin_mm: float) -> Extent:
+        """Return it with a margin on all sides."""
+        (x, y, z), (x_high, y_high, z_high) = self.low_mm, self.high_mm
+        low = x - margin_mm, y - margin_mm, z - margin_mm
+        return Extent(low, (x_high + margin_mm, y_high + margin_mm, z_high + margin_mm))
 
 
 def cut(image: Image, box: Box) -> Image:
@@ -24,3 +44,18 @@ def cut(image: Image, box: Box) -> Image:
     (i, j, k), (i_stop, j_stop, k_stop) = box.first, box.stop
     source = image.source.box((k, j, i), (k_stop, j_stop, i_stop))
     return replace(image, grid=grid, source=source, whole=image.whole or image)
+
+
+def cut_out(image: Image, extent: Extent) -> Image | None:
+    """Return the voxels of an image that an extent touches; None if it lies beside the image."""
+    box = image.grid.box_of(extent.low_mm, extent.high_mm)
+    return cut(image, box) if box else None
+
+
+def cut_like(image: Image, parts: Sequence[Image]) -> Image:
+    """Return the smallest box of a whole file that has all boxes that are cut from its frame groups."""
+    firsts = [each.source.first for each in parts]
+    stops = [[a + n for a, n in zip(each.source.first, each.source.shape, strict=True)] for each in parts]
+    k, j, i = map(min, zip(*firsts, strict=True))
+    k_stop, j_stop, i_stop = map(max, zip(*stops, strict=True))
+    return cut(image, Box((i, j, k), (i_stop, j_stop, k_stop)))

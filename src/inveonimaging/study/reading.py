@@ -10,7 +10,7 @@ from pathlib import Path, PureWindowsPath
 
 from inveonimaging.animal import Animal, animal_of, animals_of_scans, completed_headers
 from inveonimaging.animal.sheet_values import NO_SHEET_VALUES, SheetValues
-from inveonimaging.errors import InveonError, UnsupportedError
+from inveonimaging.errors import InputError, InveonError, UnsupportedError
 from inveonimaging.findings import Finding
 from inveonimaging.inveon.frame_groups import FrameGroup, frame_groups_of
 from inveonimaging.inveon.hdr import Header
@@ -27,10 +27,12 @@ from inveonimaging.inveon.pairs import (
     scan_folder,
 )
 from inveonimaging.physics.gating import Gating
+from inveonimaging.physics.timing import factor_to_injection
 from inveonimaging.redaction.request import Deidentify
 from inveonimaging.sheet.application import with_sheet_values
 from inveonimaging.sheet.matching import unmatched_scan
 from inveonimaging.study.corrections import BedDirection, Corrections
+from inveonimaging.study.cut import Extent, cut_like, cut_out
 from inveonimaging.study.image import (
     Image,
     locate,
@@ -40,6 +42,7 @@ from inveonimaging.study.image import (
     with_header,
     with_posture_of_header,
 )
+from inveonimaging.study.nobody import of_no_animal
 from inveonimaging.study.plausible import given_findings
 from inveonimaging.study.redacting import StudyRedaction, study_redaction_of
 from inveonimaging.study.registration import frames_of_reference
@@ -122,6 +125,21 @@ class Series:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Part:
+    """One animal of a group that was scanned together.
+
+    Attributes:
+        whole: the study of the group, read by the same corrections.
+        position: where the animal lies, as the sheet says it.
+        extent: which part of the images it is.
+    """
+
+    whole: Study
+    position: str
+    extent: Extent
+
+
+@dataclass(frozen=True, kw_only=True)
 class Study:
     """What was read of a folder of pairs, or of one pair.
 
@@ -137,6 +155,7 @@ class Study:
         errors: why pairs cannot be read, or hold no image.
         raw: of these, images of raw data, of which no DICOM is made.
         redaction: new names of a redacted study.
+        part: of an animal that was scanned with others, which part of the images it is; None for what is not cut.
     """
 
     source: Path
@@ -149,6 +168,7 @@ class Study:
     errors: Mapping[Pair, InveonError]
     raw: tuple[Image, ...]
     redaction: StudyRedaction
+    part: Part | None = None
 
     @property
     def headers(self) -> tuple[Header, ...]:
@@ -216,7 +236,11 @@ def skipped_findings(left_out: Sequence[tuple[Path, str]]) -> tuple[Finding, ...
 
 
 def read_pairs(
-    pairs: Sequence[Pair], source: Path, corrections: Corrections, deidentify: Deidentify | None = None
+    pairs: Sequence[Pair],
+    source: Path,
+    corrections: Corrections,
+    deidentify: Deidentify | None = None,
+    part: Part | None = None,
 ) -> Study:
     """Read pairs that make one study, wherever they lie.
 
@@ -228,6 +252,8 @@ def read_pairs(
         source: the folder below which they lie, or the one file.
         corrections: what counts instead of the headers.
         deidentify: how headers are redacted; None leaves them as they are.
+        part: of an animal that was scanned with others, which part of the images is read; the headers' values of an
+            animal are then nobody's.
 
     Raises:
         InveonError: there is no pair; rows of the sheet contradict each other; a redaction lacks its secret.
@@ -238,6 +264,8 @@ def read_pairs(
     redaction = study_redaction_of(ordered, corrections, deidentify)
     corrections = redaction.corrections
     files, raw, errors = _read_all(ordered, redaction)
+    if part:
+        files = [replace(each, image=with_header(each.image, of_no_animal(each.image.header))) for each in files]
     if redaction.sheet_values:
         sheet_values, of_study = (
             tuple(redaction.sheet_values[0][each.number] for each in files),
@@ -255,7 +283,7 @@ def read_pairs(
     scans = [replace(scan, animal=each) for scan, each in zip(scans, animals, strict=True)]
     series, shared = _series(scans, corrections)
     first = scans[0].image if scans else None
-    return Study(
+    study = Study(
         source=source,
         corrections=corrections,
         scans=tuple(scans),
@@ -271,7 +299,39 @@ def read_pairs(
         errors=errors,
         raw=tuple(raw),
         redaction=redaction,
+        part=part,
     )
+    return _cut(study, part) if part else study
+
+
+def _cut(study: Study, part: Part) -> Study:
+    """Return a study of the group's images as that of one animal's part of them.
+
+    Series keep their numbers; images in which the animal does not lie are left out.
+    """
+    _refuse_other_injection(study, part)
+    beside: list[Finding] = []
+    scans: dict[Pair, Scan] = {}
+    for scan in study.scans:
+        groups = tuple(each for image in scan.groups if (each := cut_out(image, part.extent)))
+        if groups:
+            scans[scan.pair] = replace(scan, groups=groups, image=cut_like(scan.image, groups))
+        elif not scan.refusal:
+            message = f"the animal at '{part.position}' does not lie in this image; it becomes no series"
+            beside.append(Finding("animal-beside-image", message, path=str(scan.image.pair.header)))
+    cuts = ((each, cut_out(each.image, part.extent)) for each in study.series if each.scan.pair in scans)
+    series = tuple(replace(each, image=image, scan=scans[each.scan.pair]) for each, image in cuts if image)
+    return replace(study, scans=tuple(scans.values()), series=series, findings=(*study.findings, *beside))
+
+
+def _refuse_other_injection(study: Study, part: Part) -> None:
+    """Refuse values that are corrected for decay to the moment of an injection that is not the animal's."""
+    of_group = {scan.pair: scan.image.header for scan in part.whole.scans}
+    for scan in study.scans:
+        header = of_group.get(scan.pair)
+        if header and factor_to_injection(header) and not factor_to_injection(scan.image.header):
+            message = f"values are corrected for decay to the injection at {header.tracer.injected_at}"
+            raise InputError(message, path=scan.pair.header, expected=f"the same for the animal at '{part.position}'")
 
 
 def below(path: Path, folder: Path) -> str:

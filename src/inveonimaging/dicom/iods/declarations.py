@@ -17,6 +17,15 @@ from pydicom.uid import (
 from inveonimaging.dicom.iods.iod import Constant, Group, Iod, MultiFrameIod
 from inveonimaging.dicom.modules import ct, enhanced_pet, general, image, multi_frame, nm, pet
 from inveonimaging.dicom.modules.deidentification import deidentification
+from inveonimaging.dicom.modules.derivation import (
+    derivation,
+    derivation_of_frame,
+    purpose,
+    source_evidence,
+    source_group,
+    source_image,
+    source_images,
+)
 from inveonimaging.dicom.modules.patient import patient, patient_study
 from inveonimaging.dicom.modules.synchronization import synchronization_of_frame
 from inveonimaging.dicom.series import Series
@@ -32,11 +41,13 @@ _COMMON: Constant = (
     image.image_pixel,
     general.sop_common,
     deidentification,
+    source_group,
 )
 MULTI_FRAME: Constant = (*_COMMON, multi_frame.multi_frame_dimension, multi_frame.acquisition_context)
 """Modules of objects with functional groups."""
 
-_CLASSIC: Constant = (*_COMMON, general.body_part, image.image_comments, image.voi_lut)
+_CLASSIC: Constant = (*_COMMON, general.body_part, image.image_comments, image.voi_lut, derivation)
+_SOURCE_IMAGE = Group(keyword="SourceImageSequence", repeated=(purpose,), by_instance=(source_image,))
 
 CT_IMAGE = Iod(  # PS3.3 A.3
     name="CT Image",
@@ -46,6 +57,7 @@ CT_IMAGE = Iod(  # PS3.3 A.3
     by_slice=(image.image_position, image.slice_location),
     by_slope=(image.rescale,),
     by_instance=(image.general_image, general.sop_instance),
+    groups=(_SOURCE_IMAGE,),
 )
 
 PET_IMAGE = Iod(  # PS3.3 A.21
@@ -64,6 +76,7 @@ PET_IMAGE = Iod(  # PS3.3 A.21
     by_slice=(image.image_position, image.slice_location),
     by_slope=(image.rescale,),
     by_instance=(image.general_image, pet.pet_image_of_instance, general.sop_instance),
+    groups=(_SOURCE_IMAGE,),
 )
 
 # PS3.3 A.5, for reconstructed SPECT: an object for each time frame, or for all gates. It has one position, and dcm2niix
@@ -82,7 +95,7 @@ NM_IMAGE = MultiFrameIod(
         nm.nm_multi_gated_acquisition,
         nm.nm_reconstruction,
     ),
-    by_object=(nm.nm_image, nm.nm_multi_frame, nm.nm_values, multi_frame.sop_instance_of_object),
+    by_object=(nm.nm_image, nm.nm_multi_frame, nm.nm_values, source_images, multi_frame.sop_instance_of_object),
     may_be_concatenated=False,
     holds_one_time_frame=True,
     points_to_head=True,
@@ -110,16 +123,17 @@ def with_functional_groups(
         by_instance=(multi_frame.dimension_index_values,),
     )
     plane_position = Group(keyword="PlanePositionSequence", by_slice=(image.image_position,))  # C.7.6.16.2.3
+    derived = Group(keyword="DerivationImageSequence", repeated=(derivation_of_frame,), groups=(_SOURCE_IMAGE,))
     return MultiFrameIod(
         name=name,
         sop_class=sop_class,
         constant=constant,
-        by_object=(multi_frame.multi_frame_functional_groups, multi_frame.sop_instance_of_object),
+        by_object=(multi_frame.multi_frame_functional_groups, source_evidence, multi_frame.sop_instance_of_object),
         shared=(multi_frame.pixel_measures, multi_frame.frame_voi_lut, *shared),
         repeated=(multi_frame.plane_orientation,),
         by_frame=(synchronization_of_frame, *by_frame),
         by_slope=(multi_frame.pixel_value_transformation, *by_slope),
-        groups=(frame_content, plane_position, *groups),
+        groups=(frame_content, plane_position, derived, *groups),
     )
 
 

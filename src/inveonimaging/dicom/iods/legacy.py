@@ -18,11 +18,11 @@ from inveonimaging.dicom.iods.declarations import CT_IMAGE, MULTI_FRAME, PET_IMA
 from inveonimaging.dicom.iods.iod import Attributes, Constant, Group, Iod
 from inveonimaging.dicom.modules.general import body_part, patient_position, region_of
 from inveonimaging.dicom.modules.multi_frame import (
-    ORIGINAL,
     enhanced_image,
     frame_type,
     irradiation_event,
     known_frame_anatomy,
+    origin_of,
     real_world_value_mapping,
 )
 from inveonimaging.dicom.series import Instance, Series
@@ -36,6 +36,7 @@ _ELSEWHERE = frozenset(  # attributes of single-frame instances that a macro hol
         "BodyPartExamined",
         "ContentDate",
         "ContentTime",
+        "DerivationCodeSequence",
         "ImageOrientationPatient",
         "ImagePositionPatient",
         "ImageType",
@@ -123,14 +124,14 @@ def _unplaced(held: Attributes) -> Attributes:
     return {keyword: value for keyword, value in held.items() if Tag(keyword) not in _ELSEWHERE}
 
 
-def _ct_frame_type(_series: Series) -> Dataset:
+def _ct_frame_type(series: Series) -> Dataset:
     """CT Image Frame Type Macro (PS3.3 C.8.15.3.1)."""
-    return dataset(CTImageFrameTypeSequence=[frame_type(ORIGINAL)])
+    return dataset(CTImageFrameTypeSequence=[frame_type(origin_of(series))])
 
 
-def _pet_frame_type(_series: Series) -> Dataset:
+def _pet_frame_type(series: Series) -> Dataset:
     """PET Frame Type Macro (PS3.3 C.8.22.5.1)."""
-    return dataset(PETFrameTypeSequence=[frame_type(ORIGINAL)])
+    return dataset(PETFrameTypeSequence=[frame_type(origin_of(series))])
 
 
 _TOP: Constant = (*MULTI_FRAME, enhanced_image, _unknown_region)

@@ -16,6 +16,7 @@ from inveonimaging.dicom.modules.multi_frame import (
     centres,
     enhanced_image,
     frame_type,
+    origin_of,
     times_are_known,
 )
 from inveonimaging.dicom.modules.reconstruction import ct_kernel, reconstruction_diameter
@@ -41,7 +42,7 @@ def ct_image(series: Series) -> Dataset:
     header = series.image.header
     ct, mode, current = header.ct, header.acquisition_mode, header.ct.anode_current_ua
     module = dataset(
-        ImageType=["ORIGINAL", "PRIMARY", "AXIAL"],
+        ImageType=[origin_of(series), "PRIMARY", "AXIAL"],
         RescaleType="HU",
         KVP=ds(ct.voltage_kv) if ct.voltage_kv else "",
     )
@@ -187,7 +188,8 @@ def ct_x_ray_details(series: Series) -> Dataset:
 
 def _origin(series: Series) -> str:
     """Return ORIGINAL if all functional groups that an original must have are complete, else DERIVED."""
-    return ORIGINAL if times_are_known(series) and all(macro(series) for macro in CT_ACQUISITION) else DERIVED
+    is_complete = times_are_known(series) and all(macro(series) for macro in CT_ACQUISITION)
+    return origin_of(series) if is_complete else DERIVED
 
 
 CT_ACQUISITION = (

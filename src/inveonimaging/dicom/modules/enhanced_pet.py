@@ -14,6 +14,7 @@ from inveonimaging.dicom.modules.multi_frame import (
     centres,
     enhanced_image,
     frame_type,
+    origin_of,
     times_are_known,
 )
 from inveonimaging.dicom.modules.pet import corrected_image, counts_source, decay_factor_of, energy_window, randoms
@@ -238,7 +239,7 @@ def _origin(series: Series) -> str:
         groups.append(pet_table_dynamics(series))
     is_ring = not header.gantry.rotation
     is_complete = is_ring and all(groups) and all(_detectors(header.detector).values())
-    return ORIGINAL if is_complete and times_are_known(series) else DERIVED
+    return origin_of(series) if is_complete and times_are_known(series) else DERIVED
 
 
 def _counts(header: Header) -> tuple[int | None, int | None]:

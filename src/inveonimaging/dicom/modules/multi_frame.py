@@ -88,14 +88,14 @@ def acquisition_context(series: Series) -> Dataset:
     return dataset(AcquisitionContextSequence=[])
 
 
-def enhanced_image(series: Series, origin: str = ORIGINAL) -> Dataset:
+def enhanced_image(series: Series, origin: str | None = None) -> Dataset:
     """Enhanced CT and PET Image Modules (PS3.3 C.8.15.2, C.8.22.3), but for Image Pixel.
 
-    An image is ORIGINAL if its header tells all that the standard asks of an acquisition, else DERIVED. An object that
-    is converted from single-frame instances is what they are.
+    An image is ORIGINAL if its header tells all that the standard asks of an acquisition, and it is not cut from
+    another, else DERIVED. An object that is converted from single-frame instances is what they are.
     """
     module = dataset(
-        ImageType=image_type(origin),
+        ImageType=image_type(origin or origin_of(series)),
         **_VOLUME,
         ContentQualification="RESEARCH",
         BurnedInAnnotation="NO",
@@ -109,6 +109,11 @@ def enhanced_image(series: Series, origin: str = ORIGINAL) -> Dataset:
     header = series.image.header
     whole = header.ct.scan_s if beds_are_joined(header) else last - first
     return put(module, AcquisitionDateTime=dt(start), AcquisitionDuration=whole or None)
+
+
+def origin_of(series: Series) -> str:
+    """Return value 1 of Image Type (0008,0008) of what is not for want of values DERIVED."""
+    return DERIVED if series.is_cut else ORIGINAL
 
 
 def times_are_known(series: Series) -> bool:
@@ -137,7 +142,7 @@ def centres(series: Series) -> Dataset:
     """
     grid = series.image.grid
     gantry = grid.axes @ (0.0, 0.0, grid.bed_mm)
-    volume = gantry + grid.axes @ grid.shift_mm
+    volume = gantry + grid.axes @ series.uncut.shift_mm
     item = dataset(
         DataCollectionCenterPatient=(gantry + 0.0).tolist(), ReconstructionTargetCenterPatient=(volume + 0.0).tolist()
     )

@@ -17,7 +17,7 @@ from inveonimaging.dicom.encode import dataset, ds, lo, put, tm, whole
 from inveonimaging.dicom.modules.ct import rotation_direction
 from inveonimaging.dicom.modules.general import general_acquisition
 from inveonimaging.dicom.modules.image import image_plane, image_position, rescale
-from inveonimaging.dicom.modules.multi_frame import real_world_value_mapping
+from inveonimaging.dicom.modules.multi_frame import origin_of, real_world_value_mapping
 from inveonimaging.dicom.modules.pet import energy_window
 from inveonimaging.dicom.series import MultiFrame, Series
 from inveonimaging.inveon.hdr.model import Gantry
@@ -56,7 +56,7 @@ def nm_image(series: Series, multi_frame: MultiFrame) -> Dataset:
     kind = "RECON GATED TOMO" if series.gating else "RECON TOMO"
     module = dataset(
         InstanceNumber=str(multi_frame.number),
-        ImageType=["ORIGINAL", "PRIMARY", kind, "EMISSION"],
+        ImageType=[origin_of(series), "PRIMARY", kind, "EMISSION"],
         CountsAccumulated=whole(series.image.frames[frame].prompts),
     )
     if len(series.image.frames) > 1 and not series.gating:

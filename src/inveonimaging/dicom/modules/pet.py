@@ -119,7 +119,7 @@ def nm_pet_patient_orientation(series: Series) -> Dataset:
 
 def pet_image(series: Series) -> Dataset:
     """PET Image Module (PS3.3 C.8.9.4), what is constant in a series."""
-    module = dataset(ImageType=["ORIGINAL", "PRIMARY"])
+    module = dataset(ImageType=["DERIVED" if series.is_cut else "ORIGINAL", "PRIMARY"])
     calibration = series.image.header.calibration
     if len(series.image.frames) > 1:
         module.update(dataset(ContentDate="", ContentTime=""))  # type 2C in a series over time: not known

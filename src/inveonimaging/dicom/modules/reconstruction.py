@@ -37,8 +37,8 @@ _MOST = 99  # iterations and subsets that PET2BIDS can read in their short form
 
 
 def reconstruction_diameter(series: Series) -> str:
-    """Reconstruction Diameter (0018,1100): width of the reconstructed field, mm."""
-    return ds(series.image.grid.shape[0] * series.image.grid.spacing_mm[0])
+    """Reconstruction Diameter (0018,1100): width of the reconstructed field, mm, whatever was cut from it."""
+    return ds(series.uncut.shape[0] * series.uncut.spacing_mm[0])
 
 
 def ct_kernel(header: Header) -> str:

@@ -1,0 +1,123 @@
+"""The file of boxes: where each animal of a hotel lies, to be looked at, corrected by hand, and taken again."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inveonimaging.errors import InputError, listed, printable
+from inveonimaging.sheet.hotels import Hotel, shown
+from inveonimaging.sheet.positions import Slot, slot_of
+from inveonimaging.storage.bounded import read_bounded
+from inveonimaging.study.cut import Extent, Mm
+
+PROGRAM = "inveonimaging"
+SCHEMA = 1
+_LARGEST_FILE = 1024 * 1024
+_MOST = 100
+_FARTHEST_MM = 10_000.0
+_KEYS = ("position", "low_mm", "high_mm")
+_NAMED = 8
+_EXPECTED = '{"schema": 1, "program": "inveonimaging", "animals": [{"position": "left", "low_mm": [...], ...}]}'
+
+
+@dataclass(frozen=True)
+class AnimalBox:
+    """Where an animal lies: its position in the hotel, and its extent in the gantry."""
+
+    slot: Slot
+    extent: Extent
+
+
+def boxes_json(boxes: Iterable[AnimalBox]) -> bytes:
+    """Return the file of these boxes, as people edit it: mm in the gantry, with three decimals."""
+    animals = [
+        {"position": str(box.slot), "low_mm": _rounded(box.extent.low_mm), "high_mm": _rounded(box.extent.high_mm)}
+        for box in boxes
+    ]
+    lines = ",\n".join(f"  {json.dumps(each)}" for each in animals)
+    head = f'{{"schema": {SCHEMA}, "program": "{PROGRAM}", "animals": ['
+    return f"{head}\n{lines}\n]}}\n".encode()
+
+
+def _rounded(mm: Mm) -> list[float]:
+    return [round(each, 3) for each in mm]
+
+
+def read_boxes(path: Path) -> tuple[AnimalBox, ...]:
+    """Read a file of boxes.
+
+    Raises:
+        InputError: it cannot be read, or is not of its form; with the entry, what was found and what was expected.
+    """
+    try:
+        document = json.loads(read_bounded(path, _LARGEST_FILE).decode("utf-8-sig"))
+    except OSError as error:
+        raise InputError(f"the boxes cannot be read: {error.strerror or error}", path=path) from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"is no JSON: {printable(error, 100)}", path=path, expected=_EXPECTED) from error
+    is_known = isinstance(document, dict) and document.get("schema") == SCHEMA and document.get("program") == PROGRAM
+    animals = document.get("animals") if is_known else None
+    if not isinstance(animals, list) or not 1 <= len(animals) <= _MOST:
+        raise InputError("is no file of boxes", path=path, expected=_EXPECTED)
+    boxes = tuple(_box(entry, number, path) for number, entry in enumerate(animals, 1))
+    slots = [box.slot for box in boxes]
+    again = next((slot for n, slot in enumerate(slots) if slot in slots[:n]), None)
+    if again:
+        raise InputError(f"the position '{again}' is there twice", path=path, expected="one box for each position")
+    return boxes
+
+
+def _box(entry: Any, number: int, path: Path) -> AnimalBox:
+    where = f"entry {number} of animals"
+    if not isinstance(entry, dict) or set(entry) != set(_KEYS):
+        raise InputError(f"{where} is not of its form", path=path, expected=", ".join(_KEYS))
+    try:
+        slot = slot_of(entry["position"]) if isinstance(entry["position"], str) else None
+    except ValueError:
+        slot = None
+    if slot is None:
+        got = printable(str(entry["position"]), 40)
+        raise InputError(f"{where}: position is '{got}'", path=path, expected="a position of the sheet, as left")
+    low, high = (_mm(entry[key], f"{where}: {key}", path) for key in _KEYS[1:])
+    if not all(a < b for a, b in zip(low, high, strict=True)):
+        raise InputError(f"{where}: low_mm is not below high_mm", path=path, expected="low_mm below high_mm, each axis")
+    return AnimalBox(slot, Extent(low, high))
+
+
+def _mm(value: Any, what: str, path: Path) -> Mm:
+    numbers = value if isinstance(value, list) and len(value) == len(_KEYS) else []
+    if not numbers or not all(_is_mm(each) for each in numbers):
+        got = printable(json.dumps(value), 60)
+        expected = f"three numbers of at most {_FARTHEST_MM:g} mm: along i, j and k"
+        raise InputError(f"{what} is {got}", path=path, expected=expected)
+    x, y, z = map(float, numbers)
+    return x, y, z
+
+
+def _is_mm(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and abs(value) <= _FARTHEST_MM
+
+
+def extents_of(boxes: Sequence[AnimalBox], hotel: Hotel, path: Path) -> tuple[Extent, ...]:
+    """Return the extent of each animal of a sheet, in the order of `hotel.animals`.
+
+    Raises:
+        InputError: an animal has no box, or a box no animal; naming which.
+    """
+    by_slot = {box.slot: box.extent for box in boxes}
+    animals = {each.slot: each for each in hotel.animals}
+    without = [each for slot, each in animals.items() if slot not in by_slot]
+    if without:
+        raise InputError(f"no box for {shown(without)}", path=path, expected="a box for each row with an animal")
+    stray = [str(slot) for slot in by_slot if slot not in animals]
+    if stray:
+        message = f"the sheet has no animal at {listed([repr(each) for each in stray], _NAMED)}"
+        raise InputError(message, path=path, expected=f"boxes of {shown(hotel.animals)} alone")
+    return tuple(by_slot[slot] for slot in animals)

@@ -1,0 +1,140 @@
+"""A group that was scanned together -> a study for each of its animals, of the same images, cut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from inveonimaging.errors import InputError, OptionError
+from inveonimaging.findings import Finding
+from inveonimaging.inveon.pairs import Pair
+from inveonimaging.redaction.request import Deidentify
+from inveonimaging.sheet.application import has_tracer
+from inveonimaging.sheet.hotels import Hotel, Position, hotel_of
+from inveonimaging.study.corrections import Corrections
+from inveonimaging.study.cut import Extent
+from inveonimaging.study.reading import Part, Study, read_pairs
+from inveonimaging.study.registration import RegistrationPolicy
+from inveonimaging.study.sessions import sessions_of
+
+MARGIN_MM = 3.0
+"""Around what was found of an animal, on all sides."""
+
+_OF_ONE = {"weight_kg": ("--weight", "weight_g"), "dose_mbq": ("--dose", "dose_MBq")}
+_OF_ONE_SUBJECT = {
+    "id": ("--patient-id", "patient_id"),
+    "name": ("--patient-name", "patient_name"),
+}
+_NEEDED = {"weight_kg": "weight_g", "dose_mbq": "dose_MBq", "injection_time": "injection_time"}
+_WORTH_ASKING = {"sex": ("subject_sex", "sex"), "birth_date": ("subject_date_of_birth", "birth_date")}
+
+
+@dataclass(frozen=True)
+class Group:
+    """A group that was scanned together.
+
+    Attributes:
+        study: of all its images, by true names and headers.
+        pairs: its files.
+        hotel: its animals, as the sheet tells of them.
+        corrections: by which it was read.
+    """
+
+    study: Study
+    pairs: tuple[Pair, ...]
+    hotel: Hotel
+    corrections: Corrections
+
+
+def read_group(pairs: Sequence[Pair], source: Path, corrections: Corrections) -> Group:
+    """Read the scans of a group, and which animals lie in them.
+
+    Raises:
+        InputError: the sheet tells of no positions; the scans are of several sessions.
+        OptionError: there is no sheet; what was typed is of one animal.
+    """
+    if corrections.sheet is None:
+        hint = "write one with: inveon subjects INPUT -o hotel.csv, and give it with --subjects hotel.csv"
+        raise OptionError("a sheet that says which animal lies where is missing", hint=hint)
+    _refuse_values_of_one(corrections)
+    study = read_pairs(pairs, source, corrections)
+    hotel = hotel_of(corrections.sheet, [(scan.pair, scan.image.header) for scan in study.scans])
+    if hotel is None and study.scans:
+        expected = "a row for each animal, with position (left, right, ...) and patient_id"
+        raise InputError(
+            "no row that matches these scans has a position", path=corrections.sheet.path, expected=expected
+        )
+    if hotel is None:
+        raise next(iter(study.errors.values()))
+    sessions = set(sessions_of(study.headers, corrections.scan_time)) - {None}
+    if len(sessions) > 1:
+        message = f"the scans are of {len(sessions)} sessions, between which animals were moved"
+        raise InputError(message, path=source, expected="scans of one session", hint="give each a folder of its own")
+    return Group(study, tuple(pairs), hotel, corrections)
+
+
+def _refuse_values_of_one(corrections: Corrections) -> None:
+    typed = [names for name, names in _OF_ONE.items() if getattr(corrections, name) is not None]
+    typed += [names for name, names in _OF_ONE_SUBJECT.items() if getattr(corrections.subject, name) is not None]
+    for option, column in typed:
+        raise OptionError(f"{option} is of one animal", hint=f"give each its own in the sheet's column {column}")
+
+
+def studies_of(group: Group, extents: Sequence[Extent], deidentify: Deidentify | None = None) -> tuple[Study, ...]:
+    """Return the study of each animal of a group, in the order of `group.hotel.animals`.
+
+    Args:
+        group: what was read.
+        extents: of each animal; a margin is put around it.
+        deidentify: how headers are redacted; None leaves them as they are.
+
+    Raises:
+        InputError: an animal lies in no image.
+        InveonError: as `read_pairs`.
+    """
+    source = group.study.source
+    whole = read_pairs(group.pairs, source, group.corrections, deidentify) if deidentify else group.study
+    return tuple(
+        _study_of(
+            group, animal, Part(whole=whole, position=str(animal.slot), extent=extent.grown(MARGIN_MM)), deidentify
+        )
+        for animal, extent in zip(group.hotel.animals, extents, strict=True)
+    )
+
+
+def _study_of(group: Group, animal: Position, part: Part, deidentify: Deidentify | None) -> Study:
+    study = read_pairs(group.pairs, group.study.source, _corrections_of(group, animal), deidentify, part)
+    if not study.series and not study.errors:
+        message = f"the box of {animal} lies beside all images"
+        raise InputError(message, path=group.study.source, expected="mm in the gantry along i, j and k")
+    return replace(study, findings=(*study.findings, *_unknown(group, animal, study)))
+
+
+def _corrections_of(group: Group, animal: Position) -> Corrections:
+    """Return the group's corrections with what the sheet says of one animal; all its images lie in one space."""
+    corrections = group.corrections
+    is_open = corrections.frame_of_reference in (RegistrationPolicy.AUTO, RegistrationPolicy.COMPATIBLE)
+    is_named = animal.of_study.get("id") is not None
+    return replace(
+        corrections,
+        sheet=corrections.sheet and corrections.sheet.at(animal.slot),
+        frame_of_reference=RegistrationPolicy.SHARED if is_open else corrections.frame_of_reference,
+        subject=corrections.subject if is_named else replace(corrections.subject, id=animal.id),
+    )
+
+
+def _unknown(group: Group, animal: Position, study: Study) -> tuple[Finding, ...]:
+    """Return one warning on what is known of the group, or needed for SUV, and not of the animal."""
+    traced = [scan for scan in study.scans if has_tracer(scan.image.header)]
+    known = {name for scan in traced or study.scans for name in scan.sheet_values.cells}
+    missing = [column for name, column in _NEEDED.items() if traced and name not in known]
+    for name, (key, column) in _WORTH_ASKING.items():
+        if name not in known and any(header.line_of(key) for header in group.study.headers):
+            missing.append(column)
+    if not missing:
+        return ()
+    message = (
+        f"the sheet does not say {', '.join(missing)} of {animal}, and what the headers say is of the group: left empty"
+    )
+    return (Finding("animal-values-unknown", message, path=str(group.hotel.path), line=animal.rows[0]),)

@@ -1,0 +1,292 @@
+"""A scan of two animals becomes one study each: the voxels, their places, who it is, and what it was cut from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk
+from pydicom.dataset import Dataset, FileDataset
+from typer.testing import Result
+
+import inveonimaging
+from contract import Plane, errors_in, groups_of, planes_of, validated
+from helpers import assert_one_line_error, files_below, inveon
+from inveonimaging import Options, convert
+from inveonimaging.inveon.hdr.enums import DataType
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, frames_of, write_scan
+
+SHAPE, SPACING = (8, 7, 6), (3.5, 4.0, 9.0)
+CT = replace(CT_SCAN, shape=SHAPE, spacing_mm=SPACING)
+PET = replace(PET_SCAN, shape=SHAPE, spacing_mm=SPACING, frames=frames_of(20, 40), data_type=DataType.INT16_BE)
+GATED = replace(
+    PET,
+    frames=frames_of(60.0),
+    gates=2,
+    gate_description="ECG R-wave",
+    data_type=DataType.INT16_LE,
+    spacing_mm=(4, 4, 9),
+)
+SPECT = replace(SPECT_SCAN, shape=SHAPE, spacing_mm=SPACING, frames=frames_of(60.0, 60.0), data_type=DataType.INT16_LE)
+# What the scans of the phantom are shifted by, (-1.45, -0.85, 0.55) of the CT and (-0.63, 1.17, -1.31) of the PET:
+# their lower faces are at -14 - 1.45 = -15.45, -14.85, -26.45 and at -14.63, -12.83, -28.31 mm.
+SHEET = """patient_id,position,weight_g,dose_MBq,injection_time,posture,sex
+m12,left,20.5,7.1,2014-06-17 13:51:37,,F
+m13,right,17.4,6.9,2014-06-17 13:50:00,HFS,M
+"""
+BOXES = {
+    "schema": 1,
+    "program": "inveonimaging",
+    "animals": [
+        {"position": "left", "low_mm": [-11, -8, -18], "high_mm": [-4, 8, 18]},
+        {"position": "right", "low_mm": [4, -8, -18], "high_mm": [8, 8, 10]},
+    ],
+}
+# 3 mm around them: -14 to -1 and 1 to 11 mm along i, -11 to 11 along j, -21 to 21 and -21 to 13 along k.
+# CT, along i, voxels from -15.45 on of 3.5 mm: (-14 + 15.45) / 3.5 = 0.4 and 14.45 / 3.5 = 4.1; 4.7 and 7.6;
+# along j from -14.85 of 4 mm: 0.96 and 6.5; along k from -26.45 of 9 mm: 0.6 and 5.3, 4.4.
+FIRST_STOP = {
+    ("m12", "1"): ((0, 0, 0), (5, 7, 6)),
+    ("m13", "1"): ((4, 0, 0), (8, 7, 5)),
+    # PET: 0.63 / 3.5 = 0.2 and 13.63 / 3.5 = 3.9; 4.5 and 7.3; 1.83 / 4 = 0.5 and 5.96; 7.31 / 9 = 0.8, 5.5, 4.6.
+    ("m12", "2"): ((0, 0, 0), (4, 6, 6)),
+    ("m13", "2"): ((4, 0, 0), (8, 6, 5)),
+}
+FORMS = ("classic", "enhanced", "legacy")
+
+
+@dataclass(frozen=True)
+class Hotel:
+    """A group's files, with the study of all and that of each animal, in one form."""
+
+    source: Path
+    whole: Path
+    parts: Path
+
+    @cached_property
+    def wholes(self) -> dict[str, FileDataset]:
+        """The instances of the group, by their UIDs."""
+        found = [pydicom.dcmread(path) for path in sorted(self.whole.rglob("*.dcm"))]
+        return {str(ds.SOPInstanceUID): ds for ds in found}
+
+    def series(self, animal: str, number: str) -> list[FileDataset]:
+        return [pydicom.dcmread(path) for path in sorted((self.parts / animal / number).iterdir())]
+
+    def all(self, animal: str) -> list[FileDataset]:
+        return [pydicom.dcmread(path) for path in sorted((self.parts / animal).rglob("*.dcm"))]
+
+
+def options_of(folder: Path, form: str = "classic") -> Options:
+    return Options(sheet=folder / "hotel.csv", form=form)
+
+
+def write_hotel(folder: Path) -> Path:
+    """Write the scans of two animals, with sheet and boxes beside them; return the scans' folder."""
+    source = folder / "in"
+    source.mkdir(parents=True)
+    write_scan(source / "a.ct.img", CT)
+    write_scan(source / "b.pet.img", PET)
+    write_scan(source / "c.gated.img", GATED)
+    write_scan(source / "d.spect.img", SPECT)
+    (folder / "hotel.csv").write_text(SHEET, "ascii")
+    (folder / "boxes.json").write_text(json.dumps(BOXES), "ascii")
+    return source
+
+
+@pytest.fixture(scope="module", params=FORMS)
+def hotel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Hotel:
+    folder = tmp_path_factory.mktemp(request.param)
+    source, options = write_hotel(folder), options_of(folder, request.param)
+    convert(source, folder / "whole", options)
+    inveonimaging.split(source, folder / "parts", options, boxes=folder / "boxes.json")
+    return Hotel(source, folder / "whole", folder / "parts")
+
+
+def sources_of(ds: FileDataset) -> Iterator[tuple[str, int]]:
+    """Yield UID and frame, from 0, of the source of each frame, with all that stands beside them."""
+    if "PerFrameFunctionalGroupsSequence" in ds:
+        for groups in groups_of(ds):
+            derived = groups["DerivationImageSequence"]
+            yield from _references(derived)
+    else:
+        yield from _references(ds)
+
+
+def _references(holder: Dataset) -> Iterator[tuple[str, int]]:
+    (code,) = holder.DerivationCodeSequence
+    assert (code.CodeValue, code.CodingSchemeDesignator) == ("113131", "DCM")
+    assert code.CodeMeaning == "Extraction of individual subject from group"
+    for item in holder.SourceImageSequence:
+        (purpose,) = item.PurposeOfReferenceCodeSequence
+        assert (purpose.CodeValue, purpose.CodingSchemeDesignator) == ("113130", "DCM")
+        assert purpose.CodeMeaning == "Predecessor containing group of imaging subjects"
+        frames = item.get("ReferencedFrameNumber", 1)
+        for frame in [frames] if isinstance(frames, int) else frames:
+            yield str(item.ReferencedSOPInstanceUID), int(frame) - 1
+
+
+def _whole_planes(hotel: Hotel) -> dict[tuple[str, int], Plane]:
+    return {(uid, n): plane for uid, ds in hotel.wholes.items() for n, plane in enumerate(planes_of([ds]))}
+
+
+@pytest.mark.parametrize("animal", ["m12", "m13"])
+def test_each_slice_is_a_box_of_the_one_that_it_names_at_its_place(hotel: Hotel, animal: str) -> None:
+    whole = _whole_planes(hotel)
+    axes = np.diag([1.0, 1.0, 1.0]) if animal == "m12" else np.diag([-1.0, -1.0, 1.0])  # HFP turned to HFS: about z
+    for ds in hotel.all(animal):
+        planes, sources = planes_of([ds]), list(sources_of(ds))
+        assert len(planes) == len(sources)
+        for plane, source in zip(planes, sources, strict=True):
+            of_group = whole[source]
+            rows, columns = plane.stored.shape
+            first = axes @ plane.position - of_group.position  # in the group's axes
+            at = first @ of_group.cosines.T / of_group.spacing[::-1]
+            i, j = (round(each) for each in at)
+            assert np.allclose(at, (i, j), atol=1e-6)
+            assert np.allclose(axes @ plane.place(1, 1), of_group.place(i + 1, j + 1), atol=1e-6)
+            same, slopes = of_group.stored[j : j + rows, i : i + columns], (float(plane.slope), float(of_group.slope))
+            away = plane.stored * slopes[0] - same * slopes[1]
+            assert np.abs(away).max() <= (0 if slopes[0] == slopes[1] else sum(slopes) / 2 * (1 + 1e-9))
+            assert ds.Modality != "CT" or slopes[0] == slopes[1]
+
+
+@pytest.mark.parametrize(("animal", "number"), FIRST_STOP)
+def test_the_boxes_are_those_that_the_millimetres_touch(hotel: Hotel, animal: str, number: str) -> None:
+    ((i, j, k), (i_stop, j_stop, k_stop)) = FIRST_STOP[animal, number]
+    instances = hotel.series(animal, number)
+    frames = 1 if number == "1" else len(PET.frames)
+    assert {(ds.Columns, ds.Rows) for ds in instances} == {(i_stop - i, j_stop - j)}
+    assert len(planes_of(instances)) == frames * (k_stop - k)
+
+
+def test_all_of_an_animal_is_one_study_in_one_space_and_its_own(hotel: Hotel) -> None:
+    animals = {name: hotel.all(name) for name in ("m12", "m13")}
+    groups = list(hotel.wholes.values())
+    for keyword in ("StudyInstanceUID", "FrameOfReferenceUID"):
+        found = [{str(ds.get(keyword)) for ds in each if keyword in ds} for each in (*animals.values(), groups)]
+        assert [len(each) for each in found[:2]] == [1, 1]
+        assert not found[0] & found[1]
+        assert not found[2] & (found[0] | found[1])
+    assert {ds.PatientID for ds in groups} == {"M0042"}
+    for name, instances in animals.items():
+        for ds in instances:
+            assert (ds.PatientID, ds.PatientName) == (name, name)
+            assert ds.SourcePatientGroupIdentificationSequence[0].PatientID == "M0042"
+            assert ds.ImageType[0] == "DERIVED"
+            assert ds.PatientSex == {"m12": "F", "m13": "M"}[name]
+            assert float(ds.PatientWeight) == {"m12": 0.0205, "m13": 0.0174}[name]
+            assert "PatientAge" not in ds
+            assert ds.PatientBirthDate == ""
+            assert ds.get("PatientPosition") in (None, {"m12": "HFP", "m13": "HFS"}[name])
+
+
+def test_doses_are_those_of_the_animals(hotel: Hotel) -> None:
+    for name, dose, time in (("m12", 7.1e6, "135137"), ("m13", 6.9e6, "135000")):
+        for number in ("2", "3", "4"):
+            for ds in hotel.series(name, number):
+                item = ds.get("RadiopharmaceuticalInformationSequence")
+                if item is None:  # of a Legacy Converted object
+                    shared = groups_of(ds)[0]["UnassignedSharedConvertedAttributesSequence"]
+                    item = shared.RadiopharmaceuticalInformationSequence
+                per_mbq = 1e6 if ds.Modality == "NM" else 1
+                assert float(item[0].RadionuclideTotalDose) * per_mbq == pytest.approx(dose, rel=1e-12)
+                if "RadiopharmaceuticalStartTime" in item[0]:
+                    assert str(item[0].RadiopharmaceuticalStartTime)[:6] == time
+
+
+def test_dciodvfy_finds_no_error(hotel: Hotel, dciodvfy: str) -> None:
+    for animal in ("m12", "m13"):
+        for number in ("1", "2", "3", "4"):
+            file = min((hotel.parts / animal / number).iterdir())
+            assert errors_in(validated(dciodvfy, file, "-allpffgitems")) == []
+
+
+def test_dicom_validator_finds_no_more_than_in_the_whole(hotel: Hotel, dicom_edition: Path) -> None:
+    from dicom_validator.spec_reader.edition_reader import EditionReader
+    from dicom_validator.validator.iod_validator import IODValidator
+
+    info = EditionReader(dicom_edition / "dicom-validator-2025e").load_dicom_info("2025e")
+
+    def tags(folder: Path) -> set[str]:
+        first = pydicom.dcmread(min(folder.iterdir()))
+        errors = IODValidator(first, info).validate().module_errors
+        return {str(tag.tag) for tags in errors.values() for tag in tags}
+
+    for number in ("1", "2", "3", "4"):
+        assert tags(hotel.parts / "m12" / number) <= tags(hotel.whole / number)
+
+
+def volume(folder: Path) -> sitk.Image:
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(folder)))
+    image: sitk.Image = reader.Execute()
+    return image
+
+
+def test_simpleitk_finds_each_voxel_of_a_part_where_it_is_in_the_whole(tmp_path: Path) -> None:
+    source = write_hotel(tmp_path)
+    convert(source / "a.ct.img", tmp_path / "whole", options_of(tmp_path))
+    inveonimaging.split(source / "a.ct.img", tmp_path / "parts", options_of(tmp_path), boxes=tmp_path / "boxes.json")
+    whole, part = volume(tmp_path / "whole" / "1"), volume(tmp_path / "parts" / "m12" / "1")
+    assert part.GetSize() == (5, 7, 6)
+    values = set()
+    for index in np.ndindex(*part.GetSize()):
+        at = whole.TransformPhysicalPointToContinuousIndex(part.TransformIndexToPhysicalPoint(index))
+        nearest = [round(each) for each in at]
+        assert np.allclose(at, nearest, atol=1e-6)
+        assert part.GetPixel(*index) - whole.GetPixel(*nearest) == 0
+        values.add(part.GetPixel(*index))
+    assert len(values) > 10
+
+
+# The command.
+
+
+@pytest.fixture(scope="module")
+def scans(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a CT in `in`, a sheet and boxes; tests read them only."""
+    folder = tmp_path_factory.mktemp("scans")
+    (folder / "in").mkdir()
+    write_scan(folder / "in" / "a.ct.img", CT)
+    (folder / "hotel.csv").write_text(SHEET, "ascii")
+    (folder / "boxes.json").write_text(json.dumps(BOXES), "ascii")
+    return folder
+
+
+def split(scans: Path, output: Path, *options: object, sheet: Path | None = None, boxes: Path | None = None) -> Result:
+    given = ("--subjects", sheet or scans / "hotel.csv", "--boxes", boxes or scans / "boxes.json")
+    return inveon("split", scans / "in", output, *given, *options)
+
+
+def test_the_command_writes_a_folder_an_animal(scans: Path, tmp_path: Path) -> None:
+    run = split(scans, tmp_path / "out")
+    assert run.exit_code == 0, run.stderr
+    names = [*(f"m12/1/CT-{n:06}.dcm" for n in range(1, 7)), *(f"m13/1/CT-{n:06}.dcm" for n in range(1, 6))]
+    assert files_below(tmp_path / "out") == names
+    assert "row 2 (left, m12)" in run.stderr  # of which no birth date is known
+    again = split(scans, tmp_path / "out")
+    assert "nothing is overwritten" in assert_one_line_error(again.exit_code, again.stdout, again.stderr)
+    assert split(scans, tmp_path / "out", "--overwrite").exit_code == 0
+
+
+def test_a_dry_run_shows_the_series_and_writes_nothing(scans: Path, tmp_path: Path) -> None:
+    run = split(scans, tmp_path / "out", "--dry-run", "--json")
+    assert run.exit_code == 0
+    shapes = {Path(each["folder"]).parent.name: each["shape"] for each in json.loads(run.stdout)["series"]}
+    assert shapes == {"m12": [5, 7, 6], "m13": [4, 7, 5]}
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_deidentified_split_has_numbers_for_folders(
+    scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INVEON_DEIDENTIFY_KEY", "sixteen characters")
+    run = split(scans, tmp_path / "out", "--deidentify", "--dates", "keep")
+    assert run.exit_code == 0, run.stderr
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["study-1", "study-2"]
