@@ -45,7 +45,7 @@ WRONG = {
     "s": 'there is no command \'s\'; a command comes first: inveon info "s", or inveon convert "s" OUTPUT',
     "convrt s out": "there is no command 'convrt'; did you mean inveon convert?",
     "xyz": "there is no command 'xyz'; the commands are convert, split, batch, info, ",
-    "help xyz": "there is no command 'xyz'; the commands are convert, batch, info, ",
+    "help xyz": "there is no command 'xyz'; the commands are convert, split, batch, info, ",
     "--foo": 'there is no option --foo; type: inveon COMMAND; "inveon --help" shows',
     "convert s out --orientation prone": "--orientation is 'prone', expected one of FFP, HFP, FFS, HFS, FFDR, HFDR, "
     "FFDL, HFDL; HFP if the head went into the scanner first, FFP if the feet did",
