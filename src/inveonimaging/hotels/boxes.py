@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,9 +99,8 @@ def _mm(value: Any, what: str, path: Path) -> Mm:
 
 
 def _is_mm(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return False
-    return math.isfinite(value) and abs(value) <= _FARTHEST_MM
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and -_FARTHEST_MM <= value <= _FARTHEST_MM  # which no NaN is
 
 
 def extents_of(boxes: Sequence[AnimalBox], hotel: Hotel, path: Path) -> tuple[Extent, ...]:
