@@ -38,6 +38,7 @@ class Facts:
         isotope, species: as they are written.
         names, texts: what names the subject, and what tells of the study.
         is_enhanced: an Enhanced PET has other attributes for the same.
+        animals: how many are said to lie in it, of which weight and dose are then the sums.
     """
 
     units: str | None = None
@@ -62,6 +63,7 @@ class Facts:
     names: tuple[str | None, ...] = ()
     texts: tuple[str | None, ...] = ()
     is_enhanced: bool = False
+    animals: int = 1
 
     @property
     def injection(self) -> datetime | None:
@@ -126,6 +128,7 @@ def facts_of(image: Image) -> Facts:
         species=header.subject.genus,
         names=names_of(header, image.pair.header.name),
         texts=texts_of(header),
+        animals=len(image.group) or 1,
     )
 
 

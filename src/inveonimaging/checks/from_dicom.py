@@ -15,7 +15,7 @@ from pydicom.uid import EnhancedPETImageStorage
 from inveonimaging.checks.facts import Facts
 from inveonimaging.checks.suv_issues import Item, SuvIssue
 from inveonimaging.checks.units import of_code
-from inveonimaging.dicom_reading.planes import Plane
+from inveonimaging.dicom_reading.planes import GROUP, Plane
 from inveonimaging.dicom_reading.private import GE_SCAN_TIME
 from inveonimaging.dicom_reading.series import Series
 from inveonimaging.dicom_reading.times import clock_of, date_time, later, offset_of
@@ -85,6 +85,7 @@ def facts_of_series(series: Series) -> Facts:
         names=tuple(_text(first.get(name)) for name in ("PatientID", "PatientName")),
         texts=(_text(first.get("StudyDescription")),),
         is_enhanced=is_enhanced,
+        animals=len(first.get(GROUP) or ()) or 1,
     )
 
 

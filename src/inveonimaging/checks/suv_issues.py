@@ -202,6 +202,15 @@ def _weight(facts: Facts) -> Iterator[SuvIssue]:
 
 
 def _several(facts: Facts) -> Iterator[SuvIssue]:
+    if facts.animals > 1:
+        message = (
+            f"{facts.animals} animals lie in this scan: its weight and dose are the sums of all, and no SUV can be "
+            "computed from them"
+        )
+        found = Finding("group-of-animals", message, key="subject_identifier")
+        yield SuvIssue(Item.WEIGHT, found, stops=True)
+        yield SuvIssue(Item.DOSE, found, stops=True)
+        return
     for finding in several_in(facts.names, facts.texts):
         yield SuvIssue(Item.WEIGHT, finding)
         yield SuvIssue(Item.DOSE, finding)

@@ -144,8 +144,10 @@ def _of_suv(image: Image) -> Cell:
     values = {"dose": _dose(header), "weight": _weight(header), "injection time": header.tracer.injected_at}
     missing = [name for name, value in values.items() if value is None]
     given = [values[name] for name in ("dose", "weight") if values[name]]
-    text = ", ".join([*map(str, given), *([f"no {' and no '.join(missing)}: no SUV"] if missing else [])])
-    return (text, _NOT_GIVEN[1]) if missing else text
+    why = [f"the sums of {len(image.group)} animals: no SUV"] if image.group else []
+    why += [f"no {' and no '.join(missing)}: no SUV"] if missing else []
+    text = ", ".join([*map(str, given), *why])
+    return (text, _NOT_GIVEN[1]) if why else text
 
 
 def _animal(image: Image) -> dict[str, object]:

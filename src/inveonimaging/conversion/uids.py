@@ -100,6 +100,8 @@ def _identity(study: StudyPlan, options: Options) -> str:
     hidden = () if options.deidentify is None else ("deidentified", options.deidentify.dates.value)
     unlimited = ("unlimited text",) if options.unlimited_text else ()
     specified = ("specified",) if options.specified else ()
+    group = [[(one.id, one.place, one.posture) for one in each.image.group] for each in study.series]
+    several = ("several animals", group) if any(group) else ()
     words = (
         study.description,
         study.id,
@@ -110,6 +112,7 @@ def _identity(study: StudyPlan, options: Options) -> str:
         *hidden,
         *unlimited,
         *specified,
+        *several,
     )
     return repr((__version__, *words))
 

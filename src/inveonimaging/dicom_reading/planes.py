@@ -35,9 +35,9 @@ from inveonimaging.errors import InputError, printable
 Float = npt.NDArray[np.float64]
 Values = Mapping[str, Any]
 """By keyword: a number or a text, and where the standard allows several of them a tuple; of codes the first one, as a
-`Code`; of another sequence the values of its first item, and of Dimension Index Sequence a tuple of those of all. What
-a VR does not allow, and several values where the standard has one, are the text that they are, which then differs from
-what is true."""
+`Code`; of another sequence the values of its first item, and of Dimension Index Sequence and `GROUP` a tuple of those
+of all. What a VR does not allow, and several values where the standard has one, are the text that they are, which then
+differs from what is true."""
 
 
 class Code(NamedTuple):
@@ -55,7 +55,9 @@ _FARTHEST_MM = 1e9
 _SHARED, _PER_FRAME = "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"
 _MAPPING = "RealWorldValueMappingSequence"
 _VALUES_OF_CODES = ("CodeValue", "LongCodeValue", "URNCodeValue")
-_ITEM_BY_ITEM = "DimensionIndexSequence"
+GROUP = "GroupOfPatientsIdentificationSequence"
+"""The animals of a scan that is not split."""
+_ITEM_BY_ITEM = ("DimensionIndexSequence", GROUP)
 _OF_INSTANCE = ("DetectorInformationSequence", "RadiopharmaceuticalInformationSequence")
 """Sequences whose first item tells of the whole instance: its values count as the instance's own."""
 
@@ -344,7 +346,7 @@ def _plain(keyword: str, value: Any) -> Any:
 
 
 def _plain_items(keyword: str, items: Sequences) -> Any:
-    if keyword == _ITEM_BY_ITEM:
+    if keyword in _ITEM_BY_ITEM:
         return tuple(tuple(_item(each).items()) for each in items) or None
     item = _item(items[0]) if items else None
     return _code(item) if item is not None and keyword.endswith("CodeSequence") else item

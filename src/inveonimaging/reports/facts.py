@@ -216,7 +216,8 @@ def _tracer(image: Image) -> Iterator[tuple[str, str | None]]:
     half_life = f"{plain(tracer.half_life_s / S_PER_MINUTE, 5)} min" if tracer.half_life_s else None
     yield "Tracer", " ".join(filter(None, (tracer.isotope, tracer.compound))) or None
     yield "Half-life", half_life
-    yield "Dose", f"{tracer.dose_bq / _MBQ:.4g} MBq" if tracer.dose_bq else None
+    of_all = f", the sum of {len(image.group)} animals: no SUV" if image.group else ""
+    yield "Dose", f"{tracer.dose_bq / _MBQ:.4g} MBq{of_all}" if tracer.dose_bq else None
     yield "Injected", _injected(tracer.injected_at, header.acquisition.started_at)
     if image.scaling.unit is Unit.BQML:
         factor = suv_per_value(image)

@@ -50,11 +50,13 @@ class Hotel:
         path: the sheet.
         side: from which the positions are seen.
         positions: in the order of their rows.
+        rows: of each scan of the study, the numbers of all rows that match it.
     """
 
     path: Path
     side: Side
     positions: tuple[Position, ...]
+    rows: tuple[tuple[int, ...], ...] = ()
 
     @property
     def animals(self) -> tuple[Position, ...]:
@@ -75,7 +77,8 @@ def hotel_of(sheet: Sheet | None, scans: Sequence[tuple[Pair, Header]]) -> Hotel
     """
     if sheet is None:
         return None
-    matching = {number for scan in scans for number in sheet.rows_of(*scan)}
+    numbers = tuple(sheet.rows_of(*scan) for scan in scans)
+    matching = {number for each in numbers for number in each}
     rows = [row for row in sheet.rows if row.number in matching]
     placed: dict[Slot, list[Row]] = {}
     for row in rows:
@@ -89,7 +92,7 @@ def hotel_of(sheet: Sheet | None, scans: Sequence[tuple[Pair, Header]]) -> Hotel
         _refuse_two_in_one_place(sheet, slot, at_one)
     positions = tuple(_position(sheet, slot, at_one, scans) for slot, at_one in placed.items())
     _refuse_twice(sheet, positions)
-    hotel = Hotel(sheet.path, side, positions)
+    hotel = Hotel(sheet.path, side, positions, numbers)
     if not hotel.animals:
         first = positions[0]
         raise _error(sheet, first.rows[0], "no position has an animal", "patient_id in the row of each animal")

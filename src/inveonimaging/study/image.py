@@ -25,6 +25,7 @@ from inveonimaging.physics.gating import Gating, gating_of
 from inveonimaging.physics.geometry import Grid, grid_of, moved_along_bed
 from inveonimaging.physics.quantification import Scaling, scaling_of
 from inveonimaging.physics.timing import decay_findings
+from inveonimaging.study.group import Member
 
 _posture = optional(named(Orientation))
 LARGEST_HEADER = 16 * 1024 * 1024
@@ -56,6 +57,7 @@ class Image:
         findings: problems in the data.
         part: which of the file's frames these are; None for all of them.
         whole: the image that it is cut from; None if it is all of it.
+        group: the animals that a sheet says lie in it, if they are several; its weight and dose are then sums.
     """
 
     pair: Pair
@@ -68,6 +70,7 @@ class Image:
     findings: tuple[Finding, ...]
     part: FrameGroup | None = None
     whole: Image | None = None
+    group: tuple[Member, ...] = ()
 
     @property
     def frames(self) -> tuple[Frame, ...]:

@@ -30,9 +30,11 @@ from inveonimaging.physics.gating import Gating
 from inveonimaging.physics.timing import factor_to_injection
 from inveonimaging.redaction.request import Deidentify
 from inveonimaging.sheet.application import with_sheet_values
+from inveonimaging.sheet.hotels import Hotel
 from inveonimaging.sheet.matching import unmatched_scan
 from inveonimaging.study.corrections import BedDirection, Corrections
 from inveonimaging.study.cut import Extent, cut_like, cut_out
+from inveonimaging.study.group import group_findings, members_of, sum_findings
 from inveonimaging.study.image import (
     Image,
     locate,
@@ -47,7 +49,7 @@ from inveonimaging.study.plausible import given_findings
 from inveonimaging.study.redacting import StudyRedaction, study_redaction_of
 from inveonimaging.study.registration import frames_of_reference
 from inveonimaging.study.sessions import sessions_of
-from inveonimaging.study.typed import values_of_scans
+from inveonimaging.study.typed import GivenValues, values_of_scans
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,6 +152,7 @@ class Study:
         series: in the order of their numbers.
         animal: whose headers these are.
         sheet_values: what a sheet says of the study.
+        hotel: what it says of several animals in one scan; None if it says nothing of the kind.
         findings: on the frames of reference, the animal and the redaction; an error among them is why the scans make no
             study.
         errors: why pairs cannot be read, or hold no image.
@@ -164,6 +167,7 @@ class Study:
     series: tuple[Series, ...]
     animal: Animal
     sheet_values: SheetValues
+    hotel: Hotel | None
     findings: tuple[Finding, ...]
     errors: Mapping[Pair, InveonError]
     raw: tuple[Image, ...]
@@ -266,19 +270,14 @@ def read_pairs(
     files, raw, errors = _read_all(ordered, redaction)
     if part:
         files = [replace(each, image=with_header(each.image, of_no_animal(each.image.header))) for each in files]
-    if redaction.sheet_values:
-        sheet_values, of_study = (
-            tuple(redaction.sheet_values[0][each.number] for each in files),
-            redaction.sheet_values[1],
-        )
-    else:
-        sheet_values, of_study = values_of_scans(corrections, [(each.image.pair, each.image.header) for each in files])
-    scans = list(
-        _scans(_completed(_with_sheet(files, sheet_values, errors, corrections), corrections), corrections, errors)
-    )
+    given = redaction.sheet_values
+    if given is None:  # numbered as the files that can be read, not as the pairs
+        given = values_of_scans(corrections, [(each.image.pair, each.image.header) for each in files])
+        files = [replace(each, number=number) for number, each in enumerate(files)]
+    scans = list(_scans(_completed(_with_sheet(files, given, errors, corrections), corrections), corrections, errors))
     headers, values = [each.image.header for each in scans], [each.sheet_values for each in scans]
     names = [each.image.pair.header.name for each in scans]
-    animal, found = animal_of(headers, corrections.subject, of_study, names) if scans else (Animal(), ())
+    animal, found = animal_of(headers, corrections.subject, given.of_study, names) if scans else (Animal(), ())
     animals = animals_of_scans(animal, headers, corrections.subject, values, names)
     scans = [replace(scan, animal=each) for scan, each in zip(scans, animals, strict=True)]
     series, shared = _series(scans, corrections)
@@ -289,12 +288,17 @@ def read_pairs(
         scans=tuple(scans),
         series=series,
         animal=animal,
-        sheet_values=of_study,
+        sheet_values=given.of_study,
+        hotel=given.hotel,
         findings=(
             *(replace(finding, path=str(source)) for finding in shared),
             *redaction.findings,
             *redaction.several,
-            *(locate(finding, first.pair.header, first.header) for finding in found if first),
+            *(
+                locate(finding, first.pair.header, first.header)
+                for finding in (*found, *group_findings(first.group if first else ()))
+                if first
+            ),
         ),
         errors=errors,
         raw=tuple(raw),
@@ -391,13 +395,13 @@ def _read_all(
 
 def _with_sheet(
     files: Sequence[_File],
-    sheet_values: Sequence[SheetValues],
+    given: GivenValues,
     errors: dict[Pair, InveonError],
     corrections: Corrections,
 ) -> Iterator[_File]:
     """Yield files whose headers say what is given for them; what makes no sense in it is an error."""
-    for each, values in zip(files, sheet_values, strict=True):
-        image, sheet = each.image, corrections.sheet
+    for each in files:
+        image, sheet, values = each.image, corrections.sheet, given.of_scans[each.number]
         try:
             if sheet is not None:
                 unmatched = (locate(one, image.pair.header, image.header) for one in unmatched_scan(sheet, values))
@@ -406,7 +410,8 @@ def _with_sheet(
                 image = with_header(image, with_sheet_values(image.header, values))
             if "posture" in values.cells and not corrections.orientation:
                 image = with_posture_of_header(image, corrections.flip)
-            yield replace(each, image=image, sheet_values=values)
+            group = members_of(given.hotel, each.number, image.header, image.grid.orientation)
+            yield replace(each, image=replace(image, group=group), sheet_values=values)
         except InveonError as error:
             errors[each.pair] = error.at(each.pair.header)
 
@@ -433,7 +438,7 @@ def _scans(files: Iterator[_File], corrections: Corrections, errors: dict[Pair, 
 
 def _scan(file: _File, corrections: Corrections) -> Scan:
     image = file.image
-    kind = refuse_unconvertible(image.header, image.modality)
+    kind = (*refuse_unconvertible(image.header, image.modality), *sum_findings(image.header, image.group))
     parts, gating, findings, refusal = _frame_groups(image.header, corrections)
     direction = corrections.bed_direction or BedDirection.FORWARD
     groups = split(image, parts, direction.sign)

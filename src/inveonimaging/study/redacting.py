@@ -19,9 +19,10 @@ from inveonimaging.inveon.pairs import Pair
 from inveonimaging.redaction.context import RedactionContext, neutral, parsed, redaction_context_of
 from inveonimaging.redaction.header_text import redacted
 from inveonimaging.redaction.request import Deidentify
+from inveonimaging.sheet.hotels import Hotel
 from inveonimaging.study.corrections import Corrections
 from inveonimaging.study.image import RedactedSource, header_bytes
-from inveonimaging.study.typed import values_of_scans
+from inveonimaging.study.typed import GivenValues, values_of_scans
 
 D = TypeVar("D", bound=date | None)
 
@@ -48,7 +49,7 @@ class StudyRedaction:
     corrections: Corrections
     instead: tuple[RedactedSource | None, ...]
     findings: tuple[Finding, ...] = ()
-    sheet_values: tuple[tuple[SheetValues, ...], SheetValues] | None = None
+    sheet_values: GivenValues | None = None
     several: tuple[Finding, ...] = ()
 
 
@@ -64,7 +65,7 @@ def study_redaction_of(
         return StudyRedaction(corrections, (None,) * len(pairs))
     texts = [header_bytes(pair.header) for pair in pairs]
     headers = [parsed(pair, text) for pair, text in zip(pairs, texts, strict=True)]
-    sheet_values, whole = values_of_scans(corrections, list(zip(pairs, headers, strict=True)))
+    sheet_values, whole, hotel = values_of_scans(corrections, list(zip(pairs, headers, strict=True)))
     start = corrections.scan_time.date() if corrections.scan_time else None
     patient_id = corrections.subject.id or whole.get("id")
     context = redaction_context_of(list(zip(pairs, texts, strict=True)), deidentify, patient_id, start)
@@ -78,7 +79,11 @@ def study_redaction_of(
         named = neutral(number)
         instead.append(RedactedSource(named, text))
         findings += [replace(each, path=str(named.header)) for each in found]
-    shifted = tuple(_shifted_values(each, context) for each in sheet_values), _shifted_values(whole, context)
+    shifted = GivenValues(
+        tuple(_shifted_values(each, context) for each in sheet_values),
+        _shifted_values(whole, context),
+        hotel and _shifted_hotel(hotel, context),
+    )
     several = tuple(
         each for each in several_animals(headers, corrections.subject, whole) if each.key == "animal_number"
     )
@@ -112,6 +117,19 @@ def _shifted_values(sheet_values: SheetValues, context: RedactionContext) -> She
         for name, cell in sheet_values.cells.items()
     }
     return replace(sheet_values, path=sheet_values.path and _SHEET, cells=cells)
+
+
+def _shifted_hotel(hotel: Hotel, context: RedactionContext) -> Hotel:
+    """Return a hotel whose animals' dates are moved, without the sheet's name; IDs are what the sheet says."""
+    positions = tuple(
+        replace(
+            each,
+            of_scans=tuple(_shifted_values(values, context) for values in each.of_scans),
+            of_study=_shifted_values(each.of_study, context),
+        )
+        for each in hotel.positions
+    )
+    return replace(hotel, path=_SHEET, positions=positions)
 
 
 def _moved(day: D, context: RedactionContext) -> D:

@@ -81,6 +81,8 @@ def _lacks(image: Image) -> Iterator[str]:
         of_pet = "a mu map" if is_mu_map(header) else "a transmission image"
         yield f"this is {of_pet if image.modality is Modality.PET else image.modality.label}, not the image of a PET"
         return
+    if image.group:
+        yield f"weight and dose are the sums of {len(image.group)} animals"
     if image.scaling.unit is not Unit.BQML:
         yield "not calibrated in Bq/mL (calibration_units, calibration_factor)"
     if not header.corrections.decay:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from inveonimaging.animal.free_text import text_of
 from inveonimaging.animal.sheet_values import Cell, SheetValues
@@ -12,6 +13,7 @@ from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.sheet.application import has_tracer
 from inveonimaging.sheet.columns import SCAN_NAMES
+from inveonimaging.sheet.hotels import Hotel, hotel_of
 from inveonimaging.sheet.matching import sheet_values_of
 from inveonimaging.study.corrections import Corrections
 
@@ -24,23 +26,36 @@ _TOLD_MORE_OF = {
 """What a sheet says beside a value, and of that value alone."""
 
 
-def values_of_scans(
-    corrections: Corrections, scans: Sequence[tuple[Pair, Header]]
-) -> tuple[tuple[SheetValues, ...], SheetValues]:
-    """Return what is given for each scan of a study, with what is given for the study, and that alone.
+class GivenValues(NamedTuple):
+    """What is given for each scan of a study, for the study and that alone, and for the animals of a hotel."""
 
-    What was typed is for all scans, and wins over the sheet's rows.
+    of_scans: tuple[SheetValues, ...]
+    of_study: SheetValues
+    hotel: Hotel | None = None
+
+
+def values_of_scans(corrections: Corrections, scans: Sequence[tuple[Pair, Header]]) -> GivenValues:
+    """Return what is given for the scans of a study.
+
+    What was typed is for all scans, and wins over the sheet's rows. If a hotel has one animal, it is the study's.
 
     Raises:
         InputError: rows contradict each other; a dose or an injection was typed, and the headers tell of several.
     """
-    of_scans, whole = sheet_values_of(corrections.sheet, scans)
+    hotel = hotel_of(corrections.sheet, scans)
+    if hotel and len(hotel.animals) == 1:
+        of_scans, whole = hotel.animals[0].of_scans, hotel.animals[0].of_study
+    else:
+        of_scans, whole = sheet_values_of(corrections.sheet, scans)
+    if hotel:
+        of_scans = tuple(replace(each, rows=rows) for each, rows in zip(of_scans, hotel.rows, strict=True))
+        whole = replace(whole, rows=tuple(sorted({row for rows in hotel.rows for row in rows})))
     typed = dict(_typed(corrections))
     if not typed:
-        return of_scans, whole
+        return GivenValues(of_scans, whole, hotel)
     _refuse_several_injections(typed, scans)
     of_study = {name: cell for name, cell in typed.items() if name not in SCAN_NAMES}
-    return tuple(_with(each, typed) for each in of_scans), _with(whole, of_study)
+    return GivenValues(tuple(_with(each, typed) for each in of_scans), _with(whole, of_study), hotel)
 
 
 def _typed(corrections: Corrections) -> Iterator[tuple[str, Cell]]:

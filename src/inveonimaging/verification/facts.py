@@ -10,7 +10,7 @@ from typing import Any
 
 from pydicom.uid import CTImageStorage
 
-from inveonimaging.dicom_reading.planes import Plane, uid_name
+from inveonimaging.dicom_reading.planes import GROUP, Plane, uid_name
 from inveonimaging.dicom_reading.times import clock_of
 from inveonimaging.physics.quantification import Unit
 from inveonimaging.verification.comparison import MOMENT, ONE_OF, TERMS, Comparison, Fact, numbers, plain, same_by
@@ -75,6 +75,7 @@ _OF_TRACER = (
     "Radiopharmaceutical",
     "RadionuclideHalfLife",
 )
+_PLACE = "SubjectRelativePositionInImage"
 _UNKNOWN = "261665006"  # SNOMED CT: unknown
 _STRAIN = re.compile(r"Strain: ([^;]*)")
 _BQ_PER_MBQ, _MS_PER_S = 1e6, 1000.0
@@ -226,6 +227,21 @@ def _corrected(plane: Plane) -> Any:
         terms = tuple(term for term, value in flags.items() if value == "YES")
     there = _FLAGS.keys() & set(terms if isinstance(terms, tuple) else (terms,))
     return frozenset(there | {f"not {term}" for term in _FLAGS.keys() - there})
+
+
+def _members(plane: Plane) -> Any:
+    """Return ID, place and posture of each animal of a group; what they are called and where they lie is one text."""
+    items = (dict(item) for item in plane.get(GROUP) or ())
+    return _group((each.get("PatientID"), each.get(_PLACE), each.get("PatientPosition")) for each in items)
+
+
+def _group(members: Iterable[tuple[Any, Any, Any]]) -> str | None:
+    """Return the animals of a group in the order of their IDs: `m12 at 1, 1, 1 FFS; m13 at 2, 1, 1 HFS`."""
+    shown = []
+    for name, place, posture in members:
+        numbers = ", ".join(map(str, place)) if isinstance(place, tuple) else place
+        shown.append(f"{name} at {numbers}" + (f" {posture}" if posture else ""))
+    return "; ".join(sorted(shown)) or None
 
 
 def _species(plane: Plane) -> Any:
@@ -473,6 +489,16 @@ FACTS = (
     ),
     _identity("patient-id", "PatientID", lambda scan, _: scan.animal.id, is_noted=True, excuse=name_of_file),
     _name("patient-name", "PatientName", lambda scan, _: scan.animal.name, own=ALL, excuse=name_of_file),
+    _identity(
+        "group-of-animals",
+        GROUP,
+        lambda scan, _: _group(
+            (each.id, each.place, each.posture.name if each.posture else None) for each in scan.image.group
+        ),
+        found=_members,
+        how=same_by(lambda found, true: found == true),
+        is_noted=True,
+    ),
     _name("patient-sex", "PatientSex", lambda scan, _: scan.animal.sex, own=ALL, excuse=sex_not_known),
     _name(
         "patient-birth-date",

@@ -8,13 +8,14 @@ from inveonimaging.animal import Animal
 from inveonimaging.dicom import codes
 from inveonimaging.dicom.encode import LT, da, dataset, ds, lo, pn, put, text
 from inveonimaging.dicom.series import Series
+from inveonimaging.study.group import Member
 
 _HUMAN = {"homo sapiens", "human", "homo"}
 _HUMAN_CODE = "337915000"
 
 
 def patient(series: Series) -> Dataset:
-    """Patient Module (PS3.3 C.7.1.1), with its attributes for non-human organisms."""
+    """Patient Module (PS3.3 C.7.1.1), with its attributes for non-human organisms and for groups (C.7.1.4)."""
     animal = series.study.animal
     module = dataset(
         PatientName=pn(animal.name),
@@ -27,7 +28,14 @@ def patient(series: Series) -> Dataset:
     if person := pn(animal.investigator or ""):
         put(module, ResponsiblePerson=person, ResponsiblePersonRole=animal.responsible_role)
     put(module, ResponsibleOrganization=lo(animal.responsible_organization or ""))
+    put(module, GroupOfPatientsIdentificationSequence=[_member(each) for each in series.image.group])
     return put(module, PatientComments=series.study.comments)
+
+
+def _member(member: Member) -> Dataset:
+    """Return an item of Group of Patients Identification Sequence (PS3.3 C.7.1.4): an animal, its place and posture."""
+    item = dataset(PatientID=lo(member.id), SubjectRelativePositionInImage=list(member.place))
+    return put(item, PatientPosition=member.posture.name if member.posture else None)
 
 
 def patient_study(series: Series) -> Dataset:
