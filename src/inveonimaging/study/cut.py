@@ -43,7 +43,7 @@ def cut(image: Image, box: Box) -> Image:
     grid = image.grid.cut(box)
     (i, j, k), (i_stop, j_stop, k_stop) = box.first, box.stop
     source = image.source.box((k, j, i), (k_stop, j_stop, i_stop))
-    return replace(image, grid=grid, source=source, whole=image.whole or image)
+    return replace(image, grid=grid, source=source, whole=image.whole or image, group=())  # of one animal
 
 
 def cut_out(image: Image, extent: Extent) -> Image | None:
