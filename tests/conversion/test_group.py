@@ -131,6 +131,7 @@ def test_no_suv_is_computed_from_sums(folder: Path, converted: Mapping[Form, lis
     assert [each.code for each in study.findings].count("group-of-animals") == 1
     alone = read_study(folder / "scans").series
     assert suv_per_value(next(each.image for each in alone if each.image.pair.name == "m1.pet.img")) is not None
+    assert not [each for one in alone for each in one.scan.all_findings if "group" in each.code]
     for form in Form:
         done = inveon("check", folder / form.value)
         assert "2 animals lie in this scan" in done.stdout

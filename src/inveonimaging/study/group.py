@@ -108,6 +108,8 @@ def group_findings(members: Sequence[Member]) -> Iterator[Finding]:
 
 def sum_findings(header: Header, members: Sequence[Member]) -> Iterator[Finding]:
     """Yield weights and doses of a sheet that do not add up to those of the header; doses at the header's injection."""
+    if not members:
+        return
     weight, weights = header.subject.weight_kg, [each.weight_kg for each in members]
     if weight and all(weights):
         total = sum(each or 0.0 for each in weights)
