@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
+from datetime import date
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
@@ -37,13 +38,14 @@ Ranked = Sequence[tuple["Rank", "Row"]]
 
 
 class Row(NamedTuple):
-    """A row: its number, what scans it is about (empty for any), and its values by their names."""
+    """A row: its number, what scans it is about (empty or None for any), and its values by their names."""
 
     number: int
     file: str
     folder: str
     subject: str
     cells: Mapping[str, Cell]
+    day: date | None = None
 
     @property
     def slot(self) -> Slot | None:
@@ -58,6 +60,7 @@ class Place(NamedTuple):
     folders: tuple[str, ...]
     names: tuple[str, str]
     subject: str
+    day: date | None = None
 
 
 def place_of(pair: Pair, header: Header) -> Place:
@@ -65,7 +68,8 @@ def place_of(pair: Pair, header: Header) -> Place:
     folder = Path(os.path.abspath(pair.data.parent))  # noqa: PTH100 - links stay as they are
     names = pair.data.name.casefold(), pair.header.name.casefold()
     folders = tuple(each.casefold() for each in folder.parts[1:])
-    return Place(folders, names, plain_subject(header.subject.identifier))
+    start = header.acquisition.started_at
+    return Place(folders, names, plain_subject(header.subject.identifier), start.date() if start else None)
 
 
 def plain_subject(text: str | None) -> str:
@@ -241,6 +245,8 @@ def _key(asked: _Asked) -> tuple[str, str]:
 def _rank(asked: _Asked, place: Place) -> Rank | None:
     """Return how closely a row matches: by file, by folder, by subject; without wildcards more; None if it does not."""
     file = folder = subject = 0
+    if asked.row.day and place.day and asked.row.day != place.day:
+        return None
     if asked.file:
         file = max(_closeness(asked.file, (*place.folders, name)) for name in place.names)
         if not file:

@@ -10,8 +10,9 @@ import hashlib
 import io
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from inveonimaging.findings import Finding, Severity
 from inveonimaging.sheet.books import MOST_COLUMNS, MOST_ROWS, read_book
 from inveonimaging.sheet.columns import NOTE, Column, Scope, column_of, meant
 from inveonimaging.sheet.matching import Row, Sheet, parts_of_path
+from inveonimaging.sheet.records import Rows, Texts, ccdb_rows, is_ccdb, pixi_rows
 from inveonimaging.sheet.values import unescaped
 from inveonimaging.storage.bounded import read_bounded
 
@@ -31,7 +33,8 @@ _EMPTY = "an empty cell, which leaves it to the header, or unknown, which takes 
 LARGEST = 32 * 1024 * 1024
 _SEPARATORS = (",", ";", "\t")
 _MOST_LINES = 1_048_576  # of Excel
-_LISTS = {".json", ".yaml", ".yml"}
+RECORD = ".json"
+_LISTS = {RECORD, ".yaml", ".yml"}
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _OTHERS = {
     b"PK\x03\x04": "a workbook: give its name the ending .xlsx",
@@ -40,12 +43,9 @@ _OTHERS = {
 }
 _SAVE = 'save it in the spreadsheet program as "CSV UTF-8"'
 
-Texts = tuple[tuple[str, str], ...]
-"""Title and text of each cell of a row that is not empty."""
-
 
 def read_sheet(path: str | os.PathLike[str]) -> Sheet:
-    """Read a sheet of subjects and scans: .csv, .tsv or .xlsx.
+    """Read a sheet of subjects and scans: .csv, .tsv or .xlsx; a hotel record of PIXI, .json; or a sheet of the CCDB.
 
     Raises:
         OptionError: it cannot be read, or says what makes no sense: with the row, the column, what was found and what
@@ -57,7 +57,12 @@ def read_sheet(path: str | os.PathLike[str]) -> Sheet:
     except OSError as error:
         raise OptionError(f"the sheet cannot be read: {error.strerror or error}", path=path) from error
     table = _read_table(path, data)
-    rows = tuple(_row(path, *row, table) for row in table.rows)
+    if is_ccdb(table.rows):
+        table = _translated(ccdb_rows(path, table.rows), table.findings)
+    rows = tuple(
+        _row(path, number, texts, table)._replace(day=day)
+        for (number, texts), day in zip(table.rows, table.days or (None,) * len(table.rows), strict=True)
+    )
     if not rows:
         raise OptionError("the sheet has no rows", path=path, expected="titles, and a row for each subject or scan")
     return Sheet(path, hashlib.sha256(data).hexdigest(), rows, table.findings)
@@ -79,8 +84,8 @@ def _row(path: Path, number: int, texts: Texts, table: _Table) -> Row:
             matched[column.name] = _pattern(path, number, column, content)
         else:
             value = _value(path, number, column, content, table)
-            cells[column.name] = Cell(value, number, column.title, content)
-    if not matched and "position" not in cells:
+            cells[column.name] = Cell(value, number, table.calls.get(column.title, column.title), content)
+    if not matched and "position" not in cells and not table.days:
         hint = "fill one of file, folder and subject"
         raise OptionError("the row does not say what scans it is about", path=path, line=number, hint=hint)
     file, folder, subject = (matched.get(name, "") for name in ("file", "folder", "subject"))
@@ -99,7 +104,8 @@ def _value(path: Path, number: int, column: Column, content: str, table: _Table)
             return column.codec.parse(_with_point(unescaped(content), column, table))
         except ValueError as error:
             expected = str(error)
-    raise OptionError(path=path, line=number, key=column.title, got=content, expected=expected)
+    called = table.calls.get(column.title, column.title)
+    raise OptionError(path=path, line=number, key=called, got=content, expected=expected)
 
 
 def _with_point(content: str, column: Column, table: _Table) -> str:
@@ -129,11 +135,22 @@ class _Table:
         rows: number and texts of those that are not empty.
         has_decimal_comma: a comma is a decimal mark, since columns are separated by semicolons.
         findings: how the file was read, if that is to be known.
+        calls: what the file calls our columns, where it is of another kind.
+        days: of each row of another kind, the day of the scans that it is about, None for any.
     """
 
     rows: tuple[tuple[int, Texts], ...]
     has_decimal_comma: bool = False
     findings: tuple[Finding, ...] = ()
+    calls: Mapping[str, str] = field(default_factory=dict)
+    days: tuple[date | None, ...] = ()
+
+
+def _translated(found: Rows, findings: tuple[Finding, ...] = ()) -> _Table:
+    """Return the rows of another kind of sheet as ours."""
+    rows = tuple((number, texts) for number, texts, _ in found.rows)
+    days = tuple(day for _, _, day in found.rows)
+    return _Table(rows, findings=(*findings, *found.findings), calls=found.calls, days=days)
 
 
 def refuse_other_kind(path: Path) -> None:
@@ -151,6 +168,8 @@ def _read_table(path: Path, data: bytes) -> _Table:
     Raises:
         OptionError: it is of no kind that is read, a package is missing, or it is damaged; with the row.
     """
+    if path.suffix.lower() == RECORD:
+        return _translated(pixi_rows(path, data))
     refuse_other_kind(path)
     return _READERS[path.suffix.lower()](path, data)
 
