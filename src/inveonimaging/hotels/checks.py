@@ -7,7 +7,7 @@ margins is told, and of each two animals that one measure at least can tell apar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
@@ -43,52 +43,40 @@ def swap_findings(members: Sequence[Member], measured: Sequence[Measured], heade
         header: of the scan of a tracer, or of the CT; its injection is what doses are decayed to.
     """
     for (one, of_one), (other, of_other) in combinations(zip(members, measured, strict=True), 2):
-        pair = (one, other)
-        yield from _contradiction(
-            "swapped-by-weight",
-            pair,
-            _scaled((one.weight_kg, other.weight_kg), _G_PER_KG),
-            (of_one.volume_ml, of_other.volume_ml),
-            lambda told, seen: f"weighs {told:.3g} g and has {seen:.3g} mL",
-            (_CLEAR_WEIGHT, _CLEAR_VOLUME),
-        )
-        yield from _contradiction(
-            "swapped-by-dose",
-            pair,
-            _scaled((dose_at(one, header), dose_at(other, header)), 1 / _BQ_PER_MBQ),
-            _scaled((of_one.activity_bq, of_other.activity_bq), 1 / _BQ_PER_MBQ),
-            lambda told, seen: f"was given {told:.3g} MBq and has {seen:.3g} MBq",
-            (_CLEAR_DOSE, _CLEAR_ACTIVITY),
-        )
+        weights = Two(one.weight_kg, other.weight_kg).times(_G_PER_KG)
+        volumes = Two(of_one.volume_ml, of_other.volume_ml)
+        if weights.contradicts(volumes, _CLEAR_WEIGHT, _CLEAR_VOLUME):
+            message = _swapped(one, other, weights, volumes, "weighs {:.3g} g and has {:.3g} mL")
+            yield Finding("swapped-by-weight", message)
+        doses = Two(dose_at(one, header), dose_at(other, header)).times(1 / _BQ_PER_MBQ)
+        activities = Two(of_one.activity_bq, of_other.activity_bq).times(1 / _BQ_PER_MBQ)
+        if doses.contradicts(activities, _CLEAR_DOSE, _CLEAR_ACTIVITY):
+            message = _swapped(one, other, doses, activities, "was given {:.3g} MBq and has {:.3g} MBq")
+            yield Finding("swapped-by-dose", message)
 
 
-Two = tuple[float | None, float | None]
+class Two(NamedTuple):
+    """One quantity of two animals; None if it is not known of one."""
+
+    one: float | None
+    other: float | None
+
+    def times(self, factor: float) -> Two:
+        """Return it in another unit."""
+        return Two(*(None if each is None else each * factor for each in self))
+
+    def contradicts(self, seen: Two, clear: float, clear_seen: float) -> bool:
+        """Return whether the animal that should have more has less, both by more than a part of the lesser."""
+        ratios = []
+        for one, other in (self, seen):
+            if not one or not other or min(one, other) <= 0:
+                return False
+            ratios.append(one / other)
+        told, found = ratios
+        is_reversed = (told > 1) != (found > 1)
+        return is_reversed and max(told, 1 / told) - 1 > clear and max(found, 1 / found) - 1 > clear_seen
 
 
-def _scaled(values: Two, factor: float) -> Two:
-    one, other = (None if each is None else each * factor for each in values)
-    return one, other
-
-
-def _contradiction(
-    code: str,
-    pair: tuple[Member, Member],
-    told: Two,
-    seen: Two,
-    words: Callable[[float, float], str],
-    clear: tuple[float, float],
-) -> Iterator[Finding]:
-    """Yield that of two animals the one that should have more has less, both by clear margins."""
-    if not all((*told, *seen)):
-        return
-    first, second = (each or 0.0 for each in told)
-    found, other = (each or 0.0 for each in seen)
-    if min(first, second, found, other) <= 0 or (first > second) == (found > other):
-        return
-    if max(first, second) / min(first, second) - 1 < clear[0] or max(found, other) / min(found, other) - 1 < clear[1]:
-        return
-    one, two = pair
-    message = (
-        f"{one} {words(first, found)}, {two} {words(second, other)}: are they swapped, in the hotel or in the sheet?"
-    )
-    yield Finding(code, message)
+def _swapped(one: Member, other: Member, told: Two, seen: Two, words: str) -> str:
+    first, second = (words.format(*values) for values in zip(told, seen, strict=True))
+    return f"{one} {first}, {other} {second}: are they swapped, in the hotel or in the sheet?"
