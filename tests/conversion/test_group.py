@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset, FileDataset
 
 from contract import errors_in, unexpected_warnings, validated
 from helpers import instances, inveon, write_small_study
+from inveonimaging.animal.limits import dose_finding, weight_finding
 from inveonimaging.conversion import Options, convert
 from inveonimaging.dicom.iods import Form
 from inveonimaging.errors import InputError
@@ -209,6 +210,23 @@ def test_sums_that_disagree_are_told_with_their_parts(folder: Path, tmp_path: Pa
     assert codes(tmp_path, ROWS[0], ROWS[2].replace("12.5,3.53", ",")) == {}  # one is not known: no sum
 
 
+def test_values_of_an_animal_that_make_no_sense_are_told_with_their_row(folder: Path, tmp_path: Path) -> None:
+    study = read(folder, sheet(tmp_path, ROWS[0], ROWS[2].replace("12.5,3.53", "1250,353")))
+    scan = next(each for each in study.scans if each.pair.name == "m1.pet.img")
+    assert [each.message for each in scan.all_findings if "implausible" in each.code] == [
+        "the weight is 1250 g, and a mouse has 3 to 100 g (weight_g of row 3)",
+        "the dose is 353 MBq, and a mouse is given 0.5 to 100 MBq (dose_MBq of row 3)",
+    ]
+
+
+def test_limits_of_a_group_are_those_of_so_many() -> None:
+    assert weight_finding(0.15, "mouse") is not None
+    assert weight_finding(0.15, "mouse", 2) is None
+    found = dose_finding(250e6, "mouse", 2)
+    assert found
+    assert found.message == "the dose is 250 MBq, and 2 animals are given 1 to 200 MBq"
+
+
 def test_a_dose_of_which_a_part_is_missing_is_refused_with_its_row(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "scans").symlink_to(folder / "scans")
     titles = "position,patient_id,dose_MBq,residual_MBq"
@@ -217,3 +235,17 @@ def test_a_dose_of_which_a_part_is_missing_is_refused_with_its_row(folder: Path,
     assert next(str(each).rpartition("/")[2] for each in errors.values()).startswith(
         "hotel.csv:2: residual_MBq is given, expected residual_time beside it"
     )
+
+
+def test_rows_that_name_no_scans_are_not_for_several_studies(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        write_small_study(tmp_path / "in" / name)
+    path, expected = sheet(tmp_path, *ROWS), "hotel.csv:2: the row with the position 'left' names no scans"
+    with pytest.raises(InputError, match=expected):
+        convert(tmp_path / "in", tmp_path / "out", Options(recursive=True, sheet=read_sheet(path)))
+    done = inveon("batch", tmp_path / "in", tmp_path / "out", "--subjects", path)
+    assert expected in done.stderr
+    assert done.exit_code != 0
+    named = sheet(tmp_path, *(f"a,{row}" for row in ROWS), titles=f"folder,{TITLES}")
+    convert(tmp_path / "in", tmp_path / "out", Options(recursive=True, sheet=read_sheet(named)))
+    assert [bool(items(ds)) for ds in instances(tmp_path / "out")].count(True) == 18  # those of a

@@ -43,23 +43,27 @@ def limits_of(species: str | None) -> Limits:
     return next((_WORDS[word] for word in words if word in _WORDS), ANY)
 
 
-def weight_finding(weight_kg: float | None, species: str | None) -> Finding | None:
-    """Return that such an animal does not weigh that; None if it may, or no weight is known."""
+def weight_finding(weight_kg: float | None, species: str | None, animals: int = 1) -> Finding | None:
+    """Return that such an animal, or so many together, does not weigh that; None if it may, or none is known."""
     limits = limits_of(species)
-    low, high = limits.weight_kg
+    low, high = (animals * limit for limit in limits.weight_kg)
     if not weight_kg or weight_kg < 0 or low <= weight_kg <= high:
         return None
     shown, least, most = (plain(value * _G_PER_KG) for value in (weight_kg, low, high))
-    message = f"the weight is {shown} g, and {limits.name} has {least} to {most} g"
+    who = f"{limits.name} has" if animals == 1 else f"{animals} animals have"
+    message = f"the weight is {shown} g, and {who} {least} to {most} g"
     return Finding("weight-implausible", message, key="subject_weight")
 
 
-def dose_finding(dose_bq: float | None, species: str | None, *, is_spect: bool = False) -> Finding | None:
-    """Return that such an animal is not given that; None if it may be, or no dose is known."""
+def dose_finding(
+    dose_bq: float | None, species: str | None, animals: int = 1, *, is_spect: bool = False
+) -> Finding | None:
+    """Return that such an animal, or so many together, is not given that; None if it may be, or none is known."""
     limits = _SPECT if is_spect else limits_of(species)
-    low, high = limits.dose_bq
+    low, high = (animals * limit for limit in limits.dose_bq)
     if not dose_bq or dose_bq < 0 or low <= dose_bq <= high:
         return None
     shown, least, most = (plain(value / _BQ_PER_MBQ) for value in (dose_bq, low, high))
-    message = f"the dose is {shown} MBq, and {limits.name} is given {least} to {most} MBq"
+    who = f"{limits.name} is" if animals == 1 else f"{animals} animals are"
+    message = f"the dose is {shown} MBq, and {who} given {least} to {most} MBq"
     return Finding("dose-implausible", message, key="dose")

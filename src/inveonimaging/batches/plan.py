@@ -14,6 +14,7 @@ from inveonimaging.batches.study import Check, Planned, Study
 from inveonimaging.batches.walk import Found, SkippedCounts, Step, walk
 from inveonimaging.conversion.options import Options
 from inveonimaging.errors import InputError, OptionError
+from inveonimaging.sheet.hotels import refuse_for_several_studies
 from inveonimaging.storage.folders import real_path
 
 _MOST_JOBS = 256
@@ -74,10 +75,11 @@ def plan_batch(root: Path, output: Path, options: Options, group: Grouping, pass
         passed: counts what is left aside.
 
     Raises:
-        InputError: the root is no folder, or cannot be read.
+        InputError: the root is no folder, or cannot be read; animals of the sheet would be those of every study.
         OptionError: the output is the root, or the root lies in it; or a secret for the names of studies is missing.
     """
     _refuse(root, output)
+    refuse_for_several_studies(options.corrections.sheet)
     if options.deidentify is not None and options.deidentify.key is None:
         message = "a batch that de-identifies needs a secret, which names the folders of the studies"
         raise OptionError(message, hint="give it in a file (--key-file) or in the variable INVEON_DEIDENTIFY_KEY")

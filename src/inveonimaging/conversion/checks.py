@@ -80,8 +80,8 @@ def checked(
     if form is Form.ENHANCED:
         _refuse_unknown_tracer(image.header)
     traced = _tracer_findings(image.header, codes, unlimited=unlimited)
-    several = several_in(names_of(image.header, image.pair.header.name), texts_of(image.header))
-    several = several if image.whole is None else iter(())
+    doubts = several_in(names_of(image.header, image.pair.header.name), texts_of(image.header))
+    several = () if image.group or image.whole else doubts  # a sheet says who they are
     return (*zone, *traced, *several, *_frame_findings(image.header))
 
 

@@ -17,6 +17,7 @@ from inveonimaging.dicom.iods import Iod
 from inveonimaging.errors import DataError, InputError, InveonError, listed, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.pairs import TAKES_ALL, Folder, Pair, pair_of, scan_folder
+from inveonimaging.sheet.hotels import refuse_for_several_studies
 from inveonimaging.storage.folders import is_same_folder, real_path
 from inveonimaging.study.image import locate
 from inveonimaging.study.reading import Scan, Series, Study, below, read_pairs, skipped, skipped_findings
@@ -109,6 +110,8 @@ def plan(source: Path, output: Path, options: Options) -> tuple[StudyPlan, ...]:
     if not os.path.isdir(source):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         return (plan_pairs((pair_of(source),), source, output, options),)
     folders = list(_walk(source, output)) if options.recursive else [scan_folder(source)]
+    if sum(bool(each.pairs) for each in folders) > 1:
+        refuse_for_several_studies(options.corrections.sheet)
     places = ((each, n) for n, each in enumerate((each for each in folders if each.pairs), 1))
     studies = tuple(
         plan_pairs(

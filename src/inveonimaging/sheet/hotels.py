@@ -99,6 +99,21 @@ def hotel_of(sheet: Sheet | None, scans: Sequence[tuple[Pair, Header]]) -> Hotel
     return hotel
 
 
+def refuse_for_several_studies(sheet: Sheet | None) -> None:
+    """Refuse a sheet of which animals would be those of every study, since their rows name no scans.
+
+    Raises:
+        InputError: with the first such row.
+    """
+    rows = sheet.rows if sheet else ()
+    row = next(
+        (each for each in rows if each.slot and not (each.file or each.folder or each.subject or each.day)), None
+    )
+    if sheet and row:
+        message = f"the row with the position '{row.slot}' names no scans, and would be about those of every study"
+        raise _error(sheet, row.number, message, "file or folder in each row, or one study at a time")
+
+
 def _side(sheet: Sheet, rows: Sequence[Row], *, is_hotel: bool) -> Side:
     """Return from which side positions are seen; from the front, unless a row says something else."""
     cells = [row.cells["seen_from"] for row in rows if "seen_from" in row.cells]

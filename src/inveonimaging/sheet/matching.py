@@ -48,6 +48,11 @@ class Row(NamedTuple):
     day: date | None = None
 
     @property
+    def names_scans(self) -> bool:
+        """Whether it is about some scans only."""
+        return bool(self.file or self.folder or self.subject or self.day)
+
+    @property
     def slot(self) -> Slot | None:
         """The position of the animal that it is about, None if it is about all of a scan."""
         cell = self.cells.get("position")

@@ -13,6 +13,8 @@ from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.physics.injection import ScanTimes, injection_findings
 from inveonimaging.physics.timing import extent, factor_to_injection
 from inveonimaging.sheet.application import has_tracer
+from inveonimaging.sheet.hotels import Hotel
+from inveonimaging.study.group import of_one
 from inveonimaging.study.image import Image
 
 _OF_WEIGHT = ("weight_kg", "species")
@@ -28,19 +30,32 @@ def given_findings(image: Image, given: SheetValues, scan_time: datetime | None)
         given: the values; those of the header itself are `inveon check`'s.
         scan_time: that was given, for headers without one.
     """
-    header = image.header
+    header, animals = image.header, len(image.group) or 1
     if origin := _origin(given, _OF_WEIGHT):
-        yield from _told(weight_finding(header.subject.weight_kg, header.subject.genus), origin)
+        yield from _told(weight_finding(header.subject.weight_kg, header.subject.genus, animals), origin)
     if not has_tracer(header):
         return
     if origin := _origin(given, _OF_DOSE):
         is_spect = image.modality is Modality.SPECT
-        yield from _told(dose_finding(header.tracer.dose_bq, header.subject.genus, is_spect=is_spect), origin)
+        found = dose_finding(header.tracer.dose_bq, header.subject.genus, animals, is_spect=is_spect)
+        yield from _told(found, origin)
     injected, start = header.tracer.injected_at, header.acquisition.started_at
     origin = _origin(given, _OF_INJECTION) or ("--scan-time" if start and start == scan_time else None)
     if injected is not None and origin:
         for finding in injection_findings(injected, _scan_times(image, start)):
             yield from _told(finding, origin)
+
+
+def animal_findings(image: Image, hotel: Hotel | None, number: int, scan_time: datetime | None) -> tuple[Finding, ...]:
+    """Return the same of each animal of a scan that is of several; `number` is the scan's among those of the hotel."""
+    if hotel is None or not image.group:
+        return ()
+    found: list[Finding] = []
+    for each in hotel.animals:
+        values = each.of_scans[number]
+        alone = replace(image, header=of_one(image.header, values), group=())
+        found += given_findings(alone, values, scan_time)
+    return tuple(dict.fromkeys(found))
 
 
 def _scan_times(image: Image, start: datetime | None) -> ScanTimes:

@@ -45,7 +45,7 @@ from inveonimaging.study.image import (
     with_posture_of_header,
 )
 from inveonimaging.study.nobody import of_no_animal
-from inveonimaging.study.plausible import given_findings
+from inveonimaging.study.plausible import animal_findings, given_findings
 from inveonimaging.study.redacting import StudyRedaction, study_redaction_of
 from inveonimaging.study.registration import frames_of_reference
 from inveonimaging.study.sessions import sessions_of
@@ -411,7 +411,10 @@ def _with_sheet(
             if "posture" in values.cells and not corrections.orientation:
                 image = with_posture_of_header(image, corrections.flip)
             group = members_of(given.hotel, each.number, image.header, image.grid.orientation)
-            yield replace(each, image=replace(image, group=group), sheet_values=values)
+            image = replace(image, group=group)
+            doubts = animal_findings(image, given.hotel, each.number, corrections.scan_time)
+            located = (locate(one, image.pair.header, image.header) for one in doubts)
+            yield replace(each, image=replace(image, findings=(*image.findings, *located)), sheet_values=values)
         except InveonError as error:
             errors[each.pair] = error.at(each.pair.header)
 
