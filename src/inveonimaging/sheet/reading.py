@@ -57,7 +57,7 @@ def read_sheet(path: str | os.PathLike[str]) -> Sheet:
     except OSError as error:
         raise OptionError(f"the sheet cannot be read: {error.strerror or error}", path=path) from error
     table = _read_table(path, data)
-    if is_ccdb(table.rows):
+    if is_ccdb(title for _, texts in table.rows for title, _ in texts):
         table = _translated(ccdb_rows(path, table.rows), table.findings)
     rows = tuple(
         _row(path, number, texts, table)._replace(day=day)
@@ -182,7 +182,7 @@ def _rows(path: Path, lines: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[
             there are too many of either.
     """
     titles: list[str] | None = None
-    count = line = 0
+    count, line, is_other = 0, 0, False
     for number, cells in lines:
         if number > _MOST_LINES:
             raise OptionError(f"the sheet has more than {_MOST_LINES} lines", path=path)
@@ -193,14 +193,16 @@ def _rows(path: Path, lines: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[
                 message = f"the sheet has {len(cells)} columns"
                 raise OptionError(message, path=path, line=number, expected=f"at most {MOST_COLUMNS}")
             titles, line = [cell.strip() for cell in cells], number
+            is_other = is_ccdb(titles)
             _refuse_twice(path, number, titles)
             continue
         count += 1
         if count > MOST_ROWS:
             raise OptionError(f"the sheet has more than {MOST_ROWS} rows", path=path, line=number)
         texts = tuple(_titled(path, number, titles, cells))
-        if unknown := next((title for title, _ in texts if not title.startswith(NOTE) and not column_of(title)), None):
-            raise _unknown(path, line, unknown)
+        unknown = (title for title, _ in texts if not title.startswith(NOTE) and not column_of(title))
+        if (title := next(unknown, None)) and not is_other:
+            raise _unknown(path, line, title)
         yield number, texts
 
 

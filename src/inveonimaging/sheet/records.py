@@ -77,7 +77,7 @@ _NOT_READ = frozenset(
         ),
     )
 )
-_TELLING = frozenset(map(plain, ("Hotel Subject", "Hotel Position", "Animal #", "Animal Weight(g)", "Activity (mCi)")))
+_ANIMAL, _HOTEL = plain("Animal #"), {plain("Hotel Subject"), plain("Hotel Position")}
 _OF_EACH = ("patient_id", "position", "weight_g", "birth_date", "sex", "dose_mCi", "injection_time", "strain")
 
 
@@ -207,9 +207,10 @@ def _joined(day: date, clock: time) -> str:
 # Sheets of the CCDB.
 
 
-def is_ccdb(rows: Iterable[tuple[int, Texts]]) -> bool:
-    """Return whether rows have titles of a sheet of the CCDB."""
-    return any(plain(title) in _TELLING for _, texts in rows for title, _ in texts)
+def is_ccdb(titles: Iterable[str]) -> bool:
+    """Return whether titles are those of a sheet of the CCDB."""
+    known = set(map(plain, titles))
+    return _ANIMAL in known and bool(_HOTEL & known)
 
 
 def ccdb_rows(path: Path, rows: Iterable[tuple[int, Texts]]) -> Rows:
