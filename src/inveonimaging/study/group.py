@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,6 +13,7 @@ from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.sheet.application import has_tracer, with_sheet_values
 from inveonimaging.sheet.hotels import Hotel
+from inveonimaging.study.nobody import of_no_animal
 from inveonimaging.units import plain
 
 _SAME_WEIGHT, _SAME_DOSE = 0.02, 0.05  # scales show tenths of a gram, dose calibrators two or three digits
@@ -30,7 +30,7 @@ class Member(NamedTuple):
         place: Subject Relative Position in Image: to the right, down and away from the front, from 1.
         posture: of the sheet, else of the scan.
         weight_kg, dose_bq: of this animal alone; None if they are not known. The dose is that at its injection.
-        injected_at: of the sheet, else of the header.
+        injected_at: as the sheet says; None is when the header's injection was.
     """
 
     id: str
@@ -80,19 +80,12 @@ def members_of(hotel: Hotel | None, number: int, header: Header, posture: Orient
 
 
 def of_one(header: Header, values: SheetValues) -> Header:
-    """Return a group's header with what a sheet says of one animal, and no weight and dose but that.
-
-    The injection time of the header stays, since it is needed to decay a residual; it is that of all if it is of one.
+    """Return a group's header with what a sheet says of one animal, and nothing else that can only be one animal's.
 
     Raises:
         InputError: of a dose that a row gives a part is missing; with the row.
     """
-    nothing = replace(
-        header,
-        subject=replace(header.subject, weight=None),
-        tracer=replace(header.tracer, dose=None, activity_before_injection=None, residual_activity=None),
-    )
-    return with_sheet_values(nothing, values)
+    return with_sheet_values(of_no_animal(header), values)
 
 
 def group_findings(members: Sequence[Member]) -> Iterator[Finding]:
