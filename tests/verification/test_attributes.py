@@ -119,7 +119,7 @@ def converted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
         def same(changed: tuple[File, ...]) -> bool:
             given[0] = changed
-            result = job.compare(
+            (result,) = job.compare(
                 folder / "in", [folder / "out"], Corrections(), StepCounter(no_progress), set(), name=folder / "out"
             )
             return not result.all_differences

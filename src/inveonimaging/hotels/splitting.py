@@ -104,16 +104,15 @@ def studies_of(group: Group, extents: Sequence[Extent], deidentify: Deidentify |
 
 
 def _study_of(group: Group, animal: Position, part: Part, deidentify: Deidentify | None) -> Study:
-    study = read_pairs(group.pairs, group.study.source, _corrections_of(group, animal), deidentify, part)
+    study = read_pairs(group.pairs, group.study.source, corrections_of(animal, group.corrections), deidentify, part)
     if not study.series and not study.errors:
         message = f"the box of {animal} lies beside all images"
         raise InputError(message, path=group.study.source, expected="mm in the gantry along i, j and k")
     return replace(study, findings=(*study.findings, *_unknown(group, animal, study)))
 
 
-def _corrections_of(group: Group, animal: Position) -> Corrections:
-    """Return the group's corrections with what the sheet says of one animal; all its images lie in one space."""
-    corrections = group.corrections
+def corrections_of(animal: Position, corrections: Corrections) -> Corrections:
+    """Return a group's corrections with what the sheet says of one animal; all its images lie in one space."""
     is_open = corrections.frame_of_reference in (RegistrationPolicy.AUTO, RegistrationPolicy.COMPATIBLE)
     is_named = animal.of_study.get("id") is not None
     return replace(

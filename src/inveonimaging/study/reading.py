@@ -133,12 +133,12 @@ class Part:
     Attributes:
         whole: the study of the group, read by the same corrections.
         position: where the animal lies, as the sheet says it.
-        extent: which part of the images it is.
+        extent: which part of the images it is; None leaves them uncut.
     """
 
     whole: Study
     position: str
-    extent: Extent
+    extent: Extent | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -305,10 +305,10 @@ def read_pairs(
         redaction=redaction,
         part=part,
     )
-    return _cut(study, part) if part else study
+    return _cut(study, part, part.extent) if part and part.extent else study
 
 
-def _cut(study: Study, part: Part) -> Study:
+def _cut(study: Study, part: Part, extent: Extent) -> Study:
     """Return a study of the group's images as that of one animal's part of them.
 
     Series keep their numbers; images in which the animal does not lie are left out.
@@ -317,13 +317,13 @@ def _cut(study: Study, part: Part) -> Study:
     beside: list[Finding] = []
     scans: dict[Pair, Scan] = {}
     for scan in study.scans:
-        groups = tuple(each for image in scan.groups if (each := cut_out(image, part.extent)))
+        groups = tuple(each for image in scan.groups if (each := cut_out(image, extent)))
         if groups:
             scans[scan.pair] = replace(scan, groups=groups, image=cut_like(scan.image, groups))
         elif not scan.refusal:
             message = f"the animal at '{part.position}' does not lie in this image; it becomes no series"
             beside.append(Finding("animal-beside-image", message, path=str(scan.image.pair.header)))
-    cuts = ((each, cut_out(each.image, part.extent)) for each in study.series if each.scan.pair in scans)
+    cuts = ((each, cut_out(each.image, extent)) for each in study.series if each.scan.pair in scans)
     series = tuple(replace(each, image=image, scan=scans[each.scan.pair]) for each, image in cuts if image)
     return replace(study, scans=tuple(scans.values()), series=series, findings=(*study.findings, *beside))
 

@@ -38,6 +38,8 @@ _BY_FILE = frozenset(  # what this program writes into each file as it is there
         "ImagePositionPatient",
         "SliceLocation",
         "ImageIndex",
+        "SourceImageSequence",
+        "SourceImageEvidenceSequence",
         "FrameReferenceTime",
         "ActualFrameDuration",
         "FrameTime",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,16 @@ from inveonimaging.verification.deidentified import DEIDENTIFIED, hidden_of, is_
 from inveonimaging.verification.facts import keywords_of
 from inveonimaging.verification.manifest import manifest_beside
 from inveonimaging.verification.pairing import paired
+from inveonimaging.verification.parts import AnimalParts, animals_of, is_part, of_all, shared_uids
 from inveonimaging.verification.result import Difference, Kind, StudyCheck, Verification
 from inveonimaging.verification.series import check_series, sop_class_of
-from inveonimaging.verification.source import SourceScan, read_source, refuse_without_effect, scans_of
+from inveonimaging.verification.source import (
+    SourceScan,
+    SourceStudy,
+    read_source,
+    refuse_without_effect,
+    scans_of,
+)
 from inveonimaging.verification.vendor import has_own_time, study_notes
 from inveonimaging.verification.writer import own_class
 
@@ -58,35 +65,38 @@ def verify(
     given, counter = corrections or Corrections(), StepCounter(progress)
     if not recursive:
         alone = compare(Path(source), [Path(dicom)], given, counter, set(), name=Path(dicom), refuses=True)
-        return Verification(studies=(alone,))
+        return Verification(studies=alone)
     places = list(_below(Path(source), Path(dicom), counter))
     outputs = [output for _, output in places]
     return Verification(
         studies=tuple(
-            _one_of_several(each, output, given, counter, {other for other in outputs if output in other.parents})
+            study
             for each, output in places
+            for study in _one_of_several(
+                each, output, given, counter, {other for other in outputs if output in other.parents}
+            )
         )
     )
 
 
 def _one_of_several(
     source: Path, output: Path, corrections: Corrections, counter: StepCounter, others: set[Path]
-) -> StudyCheck:
+) -> tuple[StudyCheck, ...]:
     """Compare one study among several, arguments as `compare`; why that is not possible is a difference."""
     try:
         return compare(source, [output], corrections, counter, others, name=output, required=False)
     except InveonError as error:
         told = Difference("source-unreadable", Kind.INSTANCES, error.sentence, error.path or str(source))
-        return StudyCheck(
-            source=str(source), dicom=str(output), series=(), differences=(told,), notes=(), assumed=corrections.shown
-        )
+        nothing: dict[str, Any] = {"series": (), "notes": (), "assumed": corrections.shown}
+        return (StudyCheck(source=str(source), dicom=str(output), differences=(told,), **nothing),)
 
 
 def verify_written(
     source: Path, output: Path, folders: Sequence[Path], corrections: Corrections, progress: Progress = no_progress
 ) -> StudyCheck:
     """Compare what was just written: the series in these folders of a study, and nothing else in its folder."""
-    return compare(source, folders, corrections, StepCounter(progress), set(), name=output)
+    (study,) = compare(source, folders, corrections, StepCounter(progress), set(), name=output)
+    return study
 
 
 def _below(source: Path, dicom: Path, counter: StepCounter) -> Iterator[tuple[Path, Path]]:
@@ -123,8 +133,8 @@ def compare(
     name: Path,
     required: bool = True,
     refuses: bool = False,
-) -> StudyCheck:
-    """Compare one study.
+) -> tuple[StudyCheck, ...]:
+    """Compare one study, or those of the animals that were cut from one.
 
     Args:
         source: folder or pair.
@@ -140,16 +150,18 @@ def compare(
         InveonError: the source cannot be read, or there is no DICOM.
         OptionError: a correction has no effect.
     """
-    manifest = manifest_beside([name, *paths])
+    files = [
+        file for file in _dicom_files(paths, required=required) if not any(other in file.parents for other in others)
+    ]
+    manifest = manifest_beside([name, *paths, *(file.parent for file in files[:1])])
     given = corrections.completed(manifest.corrections)
     study = read_source(source, given)
     if refuses:
         refuse_without_effect(corrections, study)
-    files = [
-        file for file in _dicom_files(paths, required=required) if not any(other in file.parents for other in others)
-    ]
     counter.expect(len(files))
     found = _read(files, counter.step)
+    if any(map(is_part, found.series)):
+        return _compare_parts(study, found, given, counter, name)
     sizes = [(planes[0].get("Columns"), planes[0].get("Rows"), len(planes)) for planes in found.series]
     scans = scans_of(study, sizes)
     hidden = hidden_of(scans, found.series) if is_deidentified(found.series) else None
@@ -170,7 +182,7 @@ def compare(
         *_study_time(made, [scan.start for scan in scans if scan.start is not None], is_whole=study.is_whole),
         *(hidden.left(found.series) if hidden else ()),
     ]
-    return StudyCheck(
+    checked = StudyCheck(
         source=str(study.study.source),
         dicom=str(name),
         series=tuple(checks[n] for n, _ in sorted(pairs.made.items(), key=lambda pair: pair[1])),
@@ -184,6 +196,60 @@ def compare(
         ),
         assumed=given.shown,
         doubts=tuple(doubt for scan in study.study.scans for doubt in scan.doubts),
+    )
+    return (checked,)
+
+
+def _compare_parts(
+    source: SourceStudy, found: _Found, given: Corrections, counter: StepCounter, name: Path
+) -> tuple[StudyCheck, ...]:
+    """Compare the studies of single animals with the scans of their group; what concerns none is of the first."""
+    animals = animals_of(source, found.series, lambda planes: manifest_beside([planes[0].file.path.parent]))
+    counter.expect(sum(len(planes) for animal in animals for planes in animal.series))
+    is_all = len(animals) > 1 or any(path.parent.parent != name for path in _paths(found))
+    together = [*_damaged(found.damaged), *_doubled_uids(found.series), *shared_uids(animals)]
+    together += of_all(animals, source) if is_all and name.is_dir() else ()
+    studies = []
+    for number, animal in enumerate(animals):
+        check = _check_parts(animal, source, counter)
+        notes = (*source.notes, *animal.notes, *(_left_aside(found.others) if number == 0 else ()), *check.notes)
+        differences = (*check.differences, *(together if number == 0 else ()))
+        folder = name if len(animals) == 1 else animal.series[0][0].file.path.parent.parent
+        study = replace(check, dicom=str(folder), differences=differences, notes=notes, assumed=given.shown)
+        studies.append(study)
+    return tuple(studies)
+
+
+def _paths(found: _Found) -> set[Path]:
+    return {planes[0].file.path for planes in found.series}
+
+
+def _check_parts(animal: AnimalParts, source: SourceStudy, counter: StepCounter) -> StudyCheck:
+    """Compare the series of one animal."""
+    pairs = [(planes, scan) for planes, scan in zip(animal.series, animal.scans, strict=True) if scan]
+    made, scans = [planes for planes, _ in pairs], [scan for _, scan in pairs if scan]
+    hidden = hidden_of(scans, made) if scans and is_deidentified(made) else None
+    scans = [hidden.scan(scan) for scan in scans] if hidden else scans
+    checks = tuple(check_series(planes, scan, counter.step) for planes, scan in zip(made, scans, strict=True))
+    told = keywords_of(difference for check in checks for difference in check.differences)
+    starts = [scan.start for scan in scans if scan.start is not None]
+    differences = [
+        *animal.differences,
+        *map(_missing, animal.missing),
+        *(_extra(planes) for planes, scan in zip(animal.series, animal.scans, strict=True) if scan is None),
+        *_of_study(made),
+        *study_inconsistent(made, told),
+        *_shared_uids(made),
+        *_study_time(made, starts, is_whole=source.is_whole),
+        *(hidden.left(made) if hidden else ()),
+    ]
+    return StudyCheck(
+        source=str(source.study.source),
+        dicom="",
+        series=checks,
+        differences=tuple(differences),
+        notes=(DEIDENTIFIED,) if hidden else (),
+        assumed={},
     )
 
 

@@ -191,14 +191,24 @@ def _number(code: str, path: str, true: Callable[[SourceScan, int], Any], classe
     return _own(Kind.HEADER, code, path, true, classes, **{"found": at(path), **more})
 
 
+def _origin(scan: SourceScan) -> str:
+    """Return value 1 of Image Type of what its header tells all of."""
+    return "DERIVED" if scan.image.whole else "ORIGINAL"
+
+
 def _of_images() -> Iterator[Fact]:
     kind = partial(_own, Kind.DISPLAY, "image-type", how=ONE_OF)
-    yield kind("ImageType", _constant(("ORIGINAL\\PRIMARY\\AXIAL",)), CT)
-    yield kind("ImageType", _constant(("ORIGINAL\\PRIMARY",)), PET)
-    yield kind("ImageType", lambda scan, _: (f"ORIGINAL\\PRIMARY\\RECON {_gated(scan)}TOMO\\EMISSION",), NM_IMAGE)
-    yield kind("ImageType", _constant(("ORIGINAL\\PRIMARY\\VOLUME\\NONE",)), LEGACY_CT | LEGACY_PET)
-    derived = ("ORIGINAL\\PRIMARY\\VOLUME\\NONE", "DERIVED\\PRIMARY\\VOLUME\\NONE")
-    yield kind("ImageType", _constant(derived), ENHANCED_CT | ENHANCED_PET)
+    yield kind("ImageType", lambda scan, _: (f"{_origin(scan)}\\PRIMARY\\AXIAL",), CT)
+    yield kind("ImageType", lambda scan, _: (f"{_origin(scan)}\\PRIMARY",), PET)
+    yield kind(
+        "ImageType", lambda scan, _: (f"{_origin(scan)}\\PRIMARY\\RECON {_gated(scan)}TOMO\\EMISSION",), NM_IMAGE
+    )
+    yield kind("ImageType", lambda scan, _: (f"{_origin(scan)}\\PRIMARY\\VOLUME\\NONE",), LEGACY_CT | LEGACY_PET)
+    yield kind(
+        "ImageType",
+        lambda scan, _: tuple(f"{each}\\PRIMARY\\VOLUME\\NONE" for each in {_origin(scan), "DERIVED"}),
+        ENHANCED_CT | ENHANCED_PET,
+    )
     yield kind("FrameType", _constant(("that of Image Type",)), GROUPED, found=_frame_type)
     yield kind("VolumetricProperties", _constant(("VOLUME",)), GROUPED)
     yield kind("VolumeBasedCalculationTechnique", _constant(("NONE",)), GROUPED)
@@ -432,7 +442,8 @@ def _count(of: Callable[[Any], int | None]) -> Callable[[SourceScan, int], int |
 
 
 def _field_mm(scan: SourceScan, _frame: int) -> float:
-    return float(scan.image.grid.shape[0] * scan.image.grid.spacing_mm[0])
+    grid = (scan.image.whole or scan.image).grid
+    return float(grid.shape[0] * grid.spacing_mm[0])
 
 
 def _energy_kev(number: int) -> Callable[[SourceScan, int], float | None]:

@@ -322,7 +322,7 @@ def scans_of(source: SourceStudy, sizes: Sequence[Size]) -> tuple[SourceScan, ..
         numbers = [each.number for each in study.series if each.scan.pair == scan.pair and source.is_whole]
         numbered = numbers if len(numbers) == len(groups) else [None] * len(groups)
         found += [
-            SourceScan(image, animal, scan.start, _cycle_ms(image, corrections), space, number)
+            SourceScan(image, animal, scan.start, cycle_ms_of(image, corrections), space, number)
             for image, number in zip(groups, numbered, strict=True)
         ]
     return tuple(found)
@@ -357,7 +357,8 @@ def _groups(scan: Scan, sizes: Sequence[Size], corrections: Corrections) -> tupl
     return split(image, parts, (corrections.bed_direction or BedDirection.FORWARD).sign)
 
 
-def _cycle_ms(part: Image, corrections: Corrections) -> float | None:
+def cycle_ms_of(part: Image, corrections: Corrections) -> float | None:
+    """Return the length of a cycle of gates, ms; None if it is not known, or there are none."""
     if part.part is None or not part.part.is_gated:
         return None
     gating, _ = gating_of(part.header, len(part.frames), corrections.cycle_ms)
