@@ -6,14 +6,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pytest
 
+from conftest import skip_or_fail
 from helpers import assert_harmless
+from hotels import scenes
 from inveonimaging.animal.sheet_values import SheetValues
 from inveonimaging.errors import InputError
+from inveonimaging.hotels.bodies import find_in_ct
 from inveonimaging.hotels.positions import Mm, assigned
 from inveonimaging.sheet.hotels import Hotel, Position
 from inveonimaging.sheet.positions import Side, slot_of
+from inveonimaging.study.image import read
+from vendor import REAL
 
 
 class Found(NamedTuple):
@@ -140,3 +146,26 @@ def test_many_animals_are_told_apart_in_no_time_and_more_are_refused() -> None:
     assert list(assigned(bodies, hotel(*(str(number) for number in range(1, 13))))) == expected
     with pytest.raises(InputError, match="13 animals are too many"):
         assigned([body(30.0 * number) for number in range(13)], hotel(*(str(number) for number in range(1, 14))))
+
+
+@pytest.mark.parametrize(
+    ("name", "positions"),
+    [
+        ("one above two", ("top", "bottom left", "bottom right")),
+        ("head to tail, close", ("back", "front")),  # composed from low k on, and the front is at high k
+    ],
+)
+def test_genuine_animals_put_together_are_named_by_their_places(
+    name: str, positions: tuple[str, ...], tmp_path: Path
+) -> None:
+    if not REAL.is_dir():
+        skip_or_fail(f"{REAL} is not there")
+    puts = scenes.SCENES[name][1](*scenes.genuine(binned=2))
+    values, owners = scenes.compose(puts)
+    path = scenes.write_ct(tmp_path / "hotel.ct.img", values, (2 * scenes.REAL_MM,) * 3)
+    image = read(path)
+    bodies = find_in_ct(image).bodies
+    for animal, found in enumerate(assigned(bodies, hotel(*positions)), 1):
+        k, j, i = np.nonzero((owners == animal) & (values > -250))
+        middle = scenes.gantry_mm(image, i, j, k).mean(axis=0)
+        assert np.linalg.norm(np.array(bodies[found].centre_mm) - middle) < 10

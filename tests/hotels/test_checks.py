@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from helpers import header_text
-from inveonimaging.hotels.checks import Measured, swap_findings
+from inveonimaging.hotels.checks import Measured, activity_at_injection, swap_findings
 from inveonimaging.inveon.hdr import parse
 from inveonimaging.inveon.hdr.enums import Orientation
+from inveonimaging.inveon.pairs import pair_of
+from inveonimaging.physics.geometry import Box
+from inveonimaging.study.cut import cut
 from inveonimaging.study.group import Member
+from inveonimaging.study.image import Image, read_pair
 
 ASKED = ": are they swapped, in the hotel or in the sheet?"
 INJECTED = datetime(2015, 3, 5, 10, 0)
@@ -77,3 +84,46 @@ def test_of_three_the_pair_that_contradicts_is_named() -> None:
     assert [(code, message.count("m1"), message.count("m2")) for code, message in found] == [
         ("swapped-by-weight", 1, 1)
     ]
+
+
+# 24 voxels of 0.5 x 0.25 x 2 mm = 0.25 mm3, together 0.006 mL.
+AT_START = {"decay_correction_applied": "1", "isotope_branching_fraction": "1", "scan_time": "Thu Mar  5 10:00:00 2015"}
+
+
+def pet(folder: Path, values: Sequence[int], **keys: str) -> Image:
+    """Return a PET whose frames, of 60 s one after the other, have one value each, in Bq/mL."""
+    frames = [{"frame_start": str(60 * n), "data_file_pointer": f"0 {48 * n}"} for n in range(len(values))]
+    (folder / "m.pet.img.hdr").write_text(header_text({**AT_START, **keys}, frames))
+    (folder / "m.pet.img").write_bytes(b"".join(np.full(24, value, "<i2").tobytes() for value in values))
+    return read_pair(pair_of(folder / "m.pet.img"))
+
+
+@pytest.mark.parametrize(
+    ("injected", "expected"),
+    [
+        ("10:00:00", 9.0),  # the mean of 1000 and 2000 Bq/mL in 0.006 mL
+        ("08:10:13.8", 18.0),  # 6586.2 s, a half-life, before
+        ("10:00:30", 12.0 * 2 ** (-30 / 6586.2)),  # only the second frame is after it, and values are those at 10:00
+    ],
+)
+def test_the_activity_of_a_box_is_that_at_the_injection(tmp_path: Path, injected: str, expected: float) -> None:
+    clock, _, fraction = injected.partition(".")
+    image = pet(tmp_path, [1000, 2000], injection_time=f"Thu Mar  5 {clock} 2015")
+    assert activity_at_injection(image) == pytest.approx(expected, rel=1e-3 if fraction else 1e-9)
+    half = cut(image, Box((0, 0, 0), (2, 3, 2)))
+    assert activity_at_injection(half) == pytest.approx(expected / 2, rel=1e-3 if fraction else 1e-9)
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"injection_time": ""},
+        {"injection_time": "Thu Mar  5 11:00:00 2015"},  # after all frames
+        {"injection_time": "Thu Mar  5 09:00:00 2015", "decay_correction_applied": "0"},
+        {"injection_time": "Thu Mar  5 09:00:00 2015", "isotope_half_life": "0"},
+        {"injection_time": "Thu Mar  5 09:00:00 2015", "calibration_units": "0"},
+        {"injection_time": "Thu Mar  5 09:00:00 2015", "isotope_half_life": "1"},  # 3600 half-lives
+    ],
+)
+def test_an_activity_that_cannot_be_known_is_none(tmp_path: Path, keys: dict[str, str]) -> None:
+    assert activity_at_injection(pet(tmp_path, [1000], **keys)) is None

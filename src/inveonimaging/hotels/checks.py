@@ -9,17 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import combinations
+from math import prod
 from typing import NamedTuple
+
+import numpy as np
 
 from inveonimaging.findings import Finding
 from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import Modality
+from inveonimaging.inveon.modality import is_transmission
+from inveonimaging.physics.quantification import Unit
+from inveonimaging.physics.timing import factor_to_injection
 from inveonimaging.study.group import Member, dose_at, sum_findings
+from inveonimaging.study.image import Image
+from inveonimaging.study.suv import half_lives
 
-__all__ = ["Measured", "dose_at", "sum_findings", "swap_findings"]
+__all__ = ["Measured", "activity_at_injection", "dose_at", "sum_findings", "swap_findings"]
 
 _CLEAR_WEIGHT, _CLEAR_VOLUME = 0.08, 0.08  # of the lighter, the smaller: two mice of 16.1 and 15.4 mL weigh alike
 _CLEAR_DOSE, _CLEAR_ACTIVITY = 0.10, 0.10  # a box holds a part of what its animal still has
-_G_PER_KG, _BQ_PER_MBQ = 1e3, 1e6
+_MOST_HALF_LIVES = 100.0  # bounds the power of 2
+_G_PER_KG, _BQ_PER_MBQ, _MM3_PER_ML = 1e3, 1e6, 1e3
 
 
 class Measured(NamedTuple):
@@ -53,6 +63,29 @@ def swap_findings(members: Sequence[Member], measured: Sequence[Measured], heade
         if doses.contradicts(activities, _CLEAR_DOSE, _CLEAR_ACTIVITY):
             message = _swapped(one, other, doses, activities, "was given {:.3g} MBq and has {:.3g} MBq")
             yield Finding("swapped-by-dose", message)
+
+
+def activity_at_injection(image: Image) -> float | None:
+    """Return the activity that a PET image shows, such as that of a box, as it was at the injection, Bq.
+
+    It is the mean of the frames that begin after the injection, by their durations; a frame is held at a time. None if
+    the image is not in Bq/mL or not corrected for decay, or start, injection and half-life are not all known.
+    """
+    header = image.header
+    start, injected = header.acquisition.started_at, header.tracer.injected_at
+    is_tracer = image.modality is Modality.PET and not is_transmission(header)
+    if not is_tracer or image.scaling.unit is not Unit.BQML or not header.corrections.decay:
+        return None
+    if not (start and injected and (header.tracer.half_life_s or 0.0) > 0):
+        return None
+    passed = 0.0 if factor_to_injection(header) else half_lives(header)
+    late = (injected - start).total_seconds()
+    durations = {n: each.duration_s or 0.0 for n, each in enumerate(image.frames) if (each.start_s or 0.0) >= late}
+    total = sum(durations.values())
+    if total <= 0 or abs(passed) > _MOST_HALF_LIVES:
+        return None
+    sums = (part * float(np.nansum(image.values(n), dtype=np.float64)) for n, part in durations.items())
+    return float(sum(sums) / total * prod(image.grid.spacing_mm) / _MM3_PER_ML * 2.0**passed)
 
 
 class Two(NamedTuple):
