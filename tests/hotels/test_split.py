@@ -17,7 +17,7 @@ from typer.testing import Result
 
 import inveonimaging
 from contract import Plane, errors_in, groups_of, planes_of, validated
-from helpers import assert_one_line_error, files_below, inveon
+from helpers import assert_one_line_error, files_below, header_text, inveon
 from inveonimaging import Options, convert
 from inveonimaging.inveon.hdr.enums import DataType
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, frames_of, write_scan
@@ -290,3 +290,37 @@ def test_a_deidentified_split_has_numbers_for_folders(
     run = split(scans, tmp_path / "out", "--deidentify", "--dates", "keep")
     assert run.exit_code == 0, run.stderr
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["study-1", "study-2"]
+
+
+def half_and_half(folder: Path, left: int, right: int) -> Path:
+    """Write a PET whose left half has one value everywhere and its right half another; return its folder."""
+    keys = {"scan_time": "Tue Jun 17 14:00:00 2014", "decay_correction_applied": "1", "x_dimension": "8"}
+    values = np.full((2, 3, 8), left, "<i2")
+    values[:, :, 4:] = right
+    source = folder / "in"
+    source.mkdir(parents=True)
+    (source / "m.pet.img.hdr").write_text(header_text({**keys, "data_type": "2"}))
+    (source / "m.pet.img").write_bytes(values.tobytes())
+    animals = [  # the image is 4 mm wide: with 3 mm around it, each box holds a part of the other half, too
+        {"position": "left", "low_mm": [-2, -0.3, -2], "high_mm": [-1.9, 0.3, 2]},
+        {"position": "right", "low_mm": [1.9, -0.3, -2], "high_mm": [2, 0.3, 2]},
+    ]
+    (folder / "boxes.json").write_text(json.dumps({**BOXES, "animals": animals}))
+    (folder / "hotel.csv").write_text(SHEET)
+    return source
+
+
+@pytest.mark.parametrize(("left", "right", "is_told"), [(100, 300, True), (300, 100, False), (100, 104, False)])
+def test_animals_whose_doses_contradict_their_activities_are_told(
+    tmp_path: Path, left: int, right: int, *, is_told: bool
+) -> None:
+    source = half_and_half(tmp_path, left, right)
+    sheet = (tmp_path / "hotel.csv").read_text().replace("6.9", "5.1")  # 7.1 and 5.1 MBq
+    (tmp_path / "hotel.csv").write_text(sheet)
+    done = inveon(
+        *("split", source, tmp_path / "out", "--subjects", tmp_path / "hotel.csv"),
+        *("--boxes", tmp_path / "boxes.json", "--dry-run"),
+    )
+    assert done.exit_code == 0, done.stderr
+    assert ("swapped-by-dose" in done.stderr) is is_told
+    assert not is_told or "m12 (left) was given 7.1 MBq and has" in done.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inveonimaging.batches.names import plain_name
@@ -13,6 +13,7 @@ from inveonimaging.conversion.plan import StudyPlan, plan_study, strays_of
 from inveonimaging.errors import InputError, OptionError, printable
 from inveonimaging.findings import Finding
 from inveonimaging.hotels.boxes import extents_of, read_boxes
+from inveonimaging.hotels.checks import swaps_of
 from inveonimaging.hotels.splitting import Group, read_group, studies_of
 from inveonimaging.inveon.pairs import TAKES_ALL, Pair, pair_of, scan_folder
 from inveonimaging.progress import Progress, no_progress
@@ -66,9 +67,10 @@ def plan_split(source: Path, output: Path, options: Options, boxes: Path | None)
         raise OptionError("where each animal lies is not known", hint=hint)
     extents = extents_of(read_boxes(boxes), group.hotel, boxes)
     folders = _folders(group, options)
+    parts = studies_of(group, extents, options.deidentify)
     studies = tuple(
-        plan_study(study, output / name, options, skipped)
-        for study, name in zip(studies_of(group, extents, options.deidentify), folders, strict=True)
+        plan_study(replace(part, findings=(*part.findings, *swapped)), output / name, options, skipped)
+        for part, swapped, name in zip(parts, swaps_of(group.study, parts), folders, strict=True)
     )
     return SplitPlan(group, extents, studies)
 

@@ -21,10 +21,11 @@ from inveonimaging.inveon.modality import is_transmission
 from inveonimaging.physics.quantification import Unit
 from inveonimaging.physics.timing import factor_to_injection
 from inveonimaging.study.group import Member, dose_at, sum_findings
-from inveonimaging.study.image import Image
+from inveonimaging.study.image import Image, locate
+from inveonimaging.study.reading import Scan, Study
 from inveonimaging.study.suv import half_lives
 
-__all__ = ["Measured", "activity_at_injection", "dose_at", "sum_findings", "swap_findings"]
+__all__ = ["Measured", "activity_at_injection", "dose_at", "sum_findings", "swap_findings", "swaps_of"]
 
 _CLEAR_WEIGHT, _CLEAR_VOLUME = 0.08, 0.08  # of the lighter, the smaller: two mice of 16.1 and 15.4 mL weigh alike
 _CLEAR_DOSE, _CLEAR_ACTIVITY = 0.10, 0.10  # a box holds a part of what its animal still has
@@ -86,6 +87,38 @@ def activity_at_injection(image: Image) -> float | None:
         return None
     sums = (part * float(np.nansum(image.values(n), dtype=np.float64)) for n, part in durations.items())
     return float(sum(sums) / total * prod(image.grid.spacing_mm) / _MM3_PER_ML * 2.0**passed)
+
+
+def swaps_of(
+    whole: Study, parts: Sequence[Study], volumes_ml: Sequence[float | None] = ()
+) -> tuple[tuple[Finding, ...], ...]:
+    """Return what `swap_findings` finds in a group and its parts, of each part what names its animal.
+
+    Args:
+        whole: the group, read with its sheet.
+        parts: the study of each animal, in the order of the sheet.
+        volumes_ml: of each body in the CT, in that order; none if they are not known.
+    """
+    volumes = volumes_ml or (None,) * len(parts)
+    found: list[list[Finding]] = [[] for _ in parts]
+    for scan in whole.scans:
+        members = scan.image.group
+        if len(members) != len(parts):
+            continue
+        measured = [
+            Measured(volume, next((_activity(each) for each in part.scans if each.pair == scan.pair), None))
+            for part, volume in zip(parts, volumes, strict=True)
+        ]
+        for finding in swap_findings(members, measured, scan.image.header):
+            located = locate(finding, scan.image.pair.header, scan.image.header)
+            for member, own in zip(members, found, strict=True):
+                if str(member) in finding.message and located not in own:
+                    own.append(located)
+    return tuple(map(tuple, found))
+
+
+def _activity(scan: Scan) -> float | None:
+    return activity_at_injection(scan.image)
 
 
 class Two(NamedTuple):
