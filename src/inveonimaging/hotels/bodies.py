@@ -6,7 +6,7 @@ The number is never guessed: what ways of counting do not agree on is a doubt, w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,19 +16,19 @@ from inveonimaging.errors import InputError
 from inveonimaging.extras import refuse_without_extra
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hotels import emission, trunks
+from inveonimaging.hotels.reduced import BLOCK_MM, Mm, calmed, gantry_mm, reduced, refined
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.physics.geometry import Grid
 from inveonimaging.physics.quantification import Unit
-from inveonimaging.study.blocks import Blocks
 from inveonimaging.study.image import Image
 from inveonimaging.study.reading import Study
 
-Mm = tuple[float, float, float]
-
-_BLOCK_MM = 0.8
-_MOST_VOXELS = 6_000_000
+_COARSE_MM = 1.3  # of a mouse: voxels that are larger hide necks and gaps
+_SMALLEST, _LARGEST = 0.5, 2.0  # scale: below and above, blocks do not get smaller or larger
+_SMALL, _LARGE = 0.8, 1.4  # scale: between them blocks are those of a mouse
 _MOUSE_G = 19.0
-_AIR_HU = (-1150.0, -850.0)
+AIR_HU = -1000.0
+_AIR_RANGE_HU = (-1150.0, -850.0)
 _LEAST_AIR = 0.005  # of the voxels
 _THIN_HU = -500.0
 _AIR_OF_THIN = 0.2  # of the voxels that are thinner than tissue
@@ -81,7 +81,7 @@ class Found:
 
     def gantry_mm(self, index: Sequence[float]) -> Mm:
         """Return where voxel (i, j, k) of the reduced grid has its middle."""
-        return _gantry_mm(self.grid, index)
+        return gantry_mm(self.grid, index)
 
 
 def find_in_ct(image: Image, weight_g: float | None = None) -> Found:
@@ -99,37 +99,54 @@ def find_in_ct(image: Image, weight_g: float | None = None) -> Found:
     _need_scipy()
     if image.modality is not Modality.CT or image.scaling.unit is not Unit.HU:
         raise InputError(f"is no CT, but a {image.kind}", path=image.pair.header, expected="a CT in Hounsfield units")
-    scale = None if weight_g is None else (weight_g / _MOUSE_G) ** (1 / 3)
-    block_mm = _BLOCK_MM * min(scale or 1.0, 1.0)
-    values, grid = _reduced(image, (0,), block_mm, air=-1000.0)
+    values, grid = reduced(image, (0,), BLOCK_MM, AIR_HU)
     if not _has_air(values):
         return _without(values, grid, _not_hounsfield(image))
-    volume = trunks.Volume(values, grid.spacing_mm[::-1])
-    if not (values > trunks.BONE_HU).any():
+    volume = trunks.Volume.of(values, calmed(values), grid)
+    if not volume.bone.any():
+        volume = _volume(image, _SMALLEST)
+    if not volume.bone.any():
         return _without(values, grid, _nothing(image, f"no bone over {trunks.BONE_HU:g} HU"))
+    scale = None if weight_g is None else (weight_g / _MOUSE_G) ** (1 / 3)
     tissue = trunks.tissue_of(volume, scale)
-    if tissue.scale < _SMALL and min(grid.spacing_mm) > _BLOCK_MM * tissue.scale:
-        values, grid = _reduced(image, (0,), _BLOCK_MM * tissue.scale, air=-1000.0)
-        volume = trunks.Volume(values, grid.spacing_mm[::-1])
-        tissue = trunks.tissue_of(volume, scale)
-    ways = {
-        f"{depth * tissue.scale:.2g} mm": trunks.trunks(volume, tissue, depth, bone) for depth, bone in trunks.DEPTHS_MM
-    }
+    if not _SMALL <= tissue.scale <= _LARGE or max(grid.spacing_mm) > _COARSE_MM:
+        volume = _volume(image, tissue.scale)
+        tissue = trunks.tissue_of(volume, scale or tissue.scale)
+    return _in_tissue(image, volume, tissue)
+
+
+def _volume(image: Image, scale: float) -> trunks.Volume:
+    """Return a CT in voxels that suit animals of a size."""
+    size = min(max(scale, _SMALLEST), _LARGEST)
+    usual = size if size < _SMALL or size > _LARGE else 1.0
+    values, grid = reduced(image, (0,), BLOCK_MM * usual, AIR_HU)
+    smooth = calmed(values)
+    sharp, finer = refined(values, grid, _COARSE_MM * usual)
+    return trunks.Volume.of(sharp, sharp if smooth is values else refined(smooth, grid, _COARSE_MM * usual)[0], finer)
+
+
+def _in_tissue(image: Image, volume: trunks.Volume, tissue: trunks.Tissue) -> Found:
+    """Return what several ways of counting find, and what speaks against it."""
+    grid, values = volume.grid, volume.hounsfield
+    ways = {way: trunks.trunks(volume, tissue, *way) for way in trunks.DEPTHS_MM}
     counts = {way: int(labels.max()) for way, labels in ways.items()}
     likeliest, votes = Counter(counts.values()).most_common(1)[0]
-    if not likeliest and votes >= _AGREE:
+    if not any(counts.values()):
         return _without(values, grid, _nothing(image, "no trunk of an animal"))
     seeds = next(labels for way, labels in ways.items() if counts[way] == (likeliest or max(counts.values())))
     labels = trunks.extents(volume, tissue, seeds)
-    voxel_ml = float(np.prod(grid.spacing_mm)) / 1000
-    bodies, order = _bodies(labels, np.where(tissue.depth_mm > 0, seeds, 0), grid, image.grid, voxel_ml)
-    doubts = []
-    if votes < _AGREE:
-        told = ", ".join(f"{count} where tissue is deeper than {way}" for way, count in counts.items())
-        doubts.append(_doubt(image, told))
-    doubts += [_doubt(image, each) for each in _contradictions(bodies)]
+    bodies, order = _bodies(labels, seeds, grid, image.grid, volume.voxel_mm3 / 1000)
+    against = [] if votes >= _AGREE else [_told(counts, tissue.scale)]
+    against += [*_contradictions(bodies), *trunks.contradictions(volume, tissue, seeds, labels)]
+    doubts = tuple(_doubt(image, each) for each in against)
     numbered = order[labels].astype(np.uint8)
-    return Found(() if doubts else bodies, numbered, values, grid, tuple(doubts), bodies)
+    return Found(() if doubts else bodies, numbered, values, grid, doubts, bodies)
+
+
+def _told(counts: Mapping[tuple[float, float], int], scale: float) -> str:
+    """Return what each way of counting gave."""
+    parts = (f"{count} where tissue is deeper than {way[0] * scale:.2g} mm" for way, count in counts.items())
+    return ", ".join(parts)
 
 
 def find_in_emission(image: Image) -> Found:
@@ -146,7 +163,7 @@ def find_in_emission(image: Image) -> Found:
     _need_scipy()
     if image.modality is Modality.CT or image.scaling.unit not in (Unit.BQML, Unit.PROPCNTS):
         raise InputError(f"shows no activity: it is a {image.kind}", path=image.pair.header, expected="PET or SPECT")
-    values, grid = _reduced(image, emission.late(image.frames), _BLOCK_MM)
+    values, grid = reduced(image, emission.late(image.frames), BLOCK_MM)
     counted, labels = emission.counted(values, grid.spacing_mm[::-1])
     numbers = list(counted.values())
     if not any(numbers):
@@ -189,9 +206,6 @@ def find_animals(study: Study, weight_g: float | None = None) -> Found:
     return replace(found, findings=(*softer, *found.findings))
 
 
-_SMALL = 0.8
-
-
 def _need_scipy() -> None:
     refuse_without_extra("finding animals", "split", {"scipy": "scipy"})
 
@@ -200,24 +214,9 @@ def _size_mm3(image: Image) -> float:
     return float(np.prod(np.multiply(image.grid.shape, image.grid.spacing_mm)))
 
 
-def _reduced(
-    image: Image, frames: Sequence[int], block_mm: float, air: float = 0.0
-) -> tuple[npt.NDArray[np.float32], Grid]:
-    """Return (nz, ny, nx) means over blocks of voxels, of some frames by their duration, and their grid."""
-    blocks = Blocks(image.grid.shape, image.grid.spacing_mm, block_mm, _MOST_VOXELS)
-    for frame in frames:
-        weight = image.frames[frame].duration_s or 1.0
-        k = 0
-        for slab in image.slabs(frame):
-            numbers = range(k, k + len(slab))
-            blocks.add(numbers, slab, image.scaling.factors[frame], image.scaling.intercept, weight)
-            k += len(slab)
-    return blocks.means(air), blocks.grid(image.grid)
-
-
 def _has_air(values: npt.NDArray[np.float32]) -> bool:
     """Whether there is air at -1000 HU, and not much else that is no tissue: a border of other values is no matter."""
-    low, high = _AIR_HU
+    low, high = _AIR_RANGE_HU
     air = np.count_nonzero((values > low) & (values < high))
     thin = np.count_nonzero(values < _THIN_HU)
     return bool(air >= max(_LEAST_AIR * values.size, _AIR_OF_THIN * thin, 1))
@@ -240,14 +239,14 @@ def _bodies(
             continue
         here = np.argwhere(middles == label)
         centre = here.mean(axis=0)[::-1] if len(here) else [(side.start + side.stop - 1) / 2 for side in box[::-1]]
-        lowest = _gantry_mm(grid, [side.start - 0.5 for side in box[::-1]])
-        highest = _gantry_mm(grid, [side.stop - 0.5 for side in box[::-1]])
+        lowest = gantry_mm(grid, [side.start - 0.5 for side in box[::-1]])
+        highest = gantry_mm(grid, [side.stop - 0.5 for side in box[::-1]])
         low, high = (
             tuple(min(max(place, first), last) for place, first, last in zip(corner, *edges, strict=True))
             for corner in (lowest, highest)
         )
         volume = None if voxel_ml is None else float(np.sum(labels[box] == label)) * voxel_ml
-        found.append((label, Body(low, high, _gantry_mm(grid, centre), volume)))  # type: ignore[arg-type]
+        found.append((label, Body(low, high, gantry_mm(grid, centre), volume)))  # type: ignore[arg-type]
     found.sort(key=lambda each: each[1].centre_mm)
     order = np.zeros(int(labels.max()) + 1, np.int32)
     for number, (label, _) in enumerate(found, 1):
@@ -255,17 +254,9 @@ def _bodies(
     return tuple(body for _, body in found), order
 
 
-def _gantry_mm(grid: Grid, index: Sequence[float]) -> Mm:
-    x, y, z = (
-        (place - (n - 1) / 2) * spacing + shift
-        for place, n, spacing, shift in zip(index, grid.shape, grid.spacing_mm, grid.shift_mm, strict=True)
-    )
-    return float(x), float(y), float(z + grid.bed_mm)
-
-
 def _faces(grid: Grid) -> tuple[Mm, Mm]:
     """Return the lowest and the highest face of a grid along i, j, k, in the gantry, mm."""
-    return _gantry_mm(grid, (-0.5, -0.5, -0.5)), _gantry_mm(grid, [n - 0.5 for n in grid.shape])
+    return gantry_mm(grid, (-0.5, -0.5, -0.5)), gantry_mm(grid, [n - 0.5 for n in grid.shape])
 
 
 def _contradictions(bodies: Sequence[Body]) -> list[str]:

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from inveonimaging.physics.geometry import Grid
+
 Mask = npt.NDArray[np.bool_]
 Float = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
@@ -24,6 +26,7 @@ _LUNG_CLOSED = 0.75  # of its surface, by tissue
 _LUNG_VOXELS = 20
 _FROM_BONE_MM = 14.0  # tissue of an animal is no further from its skeleton
 DEPTHS_MM = ((2.6, 1.2), (3.1, 1.2), (3.6, 0.8))  # of a trunk, and of the bones that join its parts
+_OF_SKELETON_MM = 30.0  # from dense bone
 _SHARE = 0.15  # of the largest trunk
 _LEAST_BONE_MM3 = 2.5
 _NEAREST_BONE_MM = 2.0
@@ -31,16 +34,40 @@ _TRUNK_MM = 5.9  # depth of the middle of a mouse
 _ALL_SIDES = np.ones((3, 3, 3), np.bool_)
 _SKIN_MM = 1.6  # what is thinner is no body: bed, cradle, cloth
 _GAP_MM = 3.0  # between bones of one animal
+_IN_LINE = 0.3  # of the shorter trunk: how much of it a trunk beside it shares at least
+_UNDER_SKIN_MM = 0.4
+_TOUCHING = 3  # pairs of voxels
+_TRUNK_MM3 = 300.0  # of the deep part of a mouse
+_BESIDE = 0.6
+_DEEP_MM = 2.0
 _LARGEST = 4.0  # scale: a rat of 1.2 kg
 _LIMB_BONE = 0.15  # of the voxels of a limb
 
 
 @dataclass(frozen=True)
 class Volume:
-    """A reduced CT: HU (nz, ny, nx), and the size of a voxel along z, y, x in mm."""
+    """A reduced CT.
+
+    Attributes:
+        hounsfield: (nz, ny, nx) HU, smoothed where they were noisy.
+        bone: (nz, ny, nx) dense bone.
+        grid: where the voxels are.
+    """
 
     hounsfield: Float
-    sampling_mm: tuple[float, float, float]
+    bone: Mask
+    grid: Grid
+
+    @classmethod
+    def of(cls, sharp: Float, smooth: Float, grid: Grid) -> Volume:
+        """Return the volume of HU as they are, and smoothed."""
+        return cls(smooth, (sharp > BONE_HU) & (smooth > SOFT_BONE_HU), grid)
+
+    @property
+    def sampling_mm(self) -> tuple[float, float, float]:
+        """Size of a voxel along z, y, x."""
+        x, y, z = self.grid.spacing_mm
+        return z, y, x
 
     @property
     def voxel_mm3(self) -> float:
@@ -66,9 +93,11 @@ class Tissue:
 def tissue_of(volume: Volume, scale: float | None = None) -> Tissue:
     """Return what may be of an animal; the scale, if it is not given, follows from the depth of the trunks."""
     assumed = scale or 1.0
-    body, bone = volume.hounsfield > TISSUE_HU, volume.hounsfield > BONE_HU
+    body, bone = volume.hounsfield > TISSUE_HU, volume.bone
     while True:
-        tissue = _near(body, bone, _FROM_BONE_MM * assumed, volume)
+        # Ribs and vertebrae are less dense than skull and pelvis, and thin.
+        skeleton = bone | _near(volume.hounsfield > SOFT_BONE_HU, bone, _OF_SKELETON_MM * assumed, volume)
+        tissue = _near(body, skeleton, _FROM_BONE_MM * assumed, volume)
         tissue |= _lungs(volume.hounsfield, tissue)
         depth = _distance(tissue, volume) - min(volume.sampling_mm) / 2
         seen = float(depth.max()) / _TRUNK_MM
@@ -150,7 +179,7 @@ def trunks(volume: Volume, tissue: Tissue, depth_mm: float, bone_depth_mm: float
     if not count:
         return np.asarray(labels, np.int32)
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    bones = np.bincount(labels[volume.hounsfield > BONE_HU], minlength=count + 1)
+    bones = np.bincount(labels[volume.bone], minlength=count + 1)
     has_trunk = np.bincount(labels[deep], minlength=count + 1) > 0
     kept = has_trunk & (bones * volume.voxel_mm3 >= _LEAST_BONE_MM3 * scale**3)
     kept[0] = False
@@ -170,7 +199,7 @@ def extents(volume: Volume, tissue: Tissue, seeds: Labels) -> Labels:
     from scipy import ndimage
 
     scale = tissue.scale
-    bone = volume.hounsfield > BONE_HU
+    bone = volume.bone
     ways = tissue.mask | bone
     owners = _nearest_along(ways, volume.hounsfield > SOFT_BONE_HU, seeds, volume.sampling_mm)
     thick = tissue.depth_mm + min(volume.sampling_mm) / 2 > _SKIN_MM * scale
@@ -180,6 +209,74 @@ def extents(volume: Volume, tissue: Tissue, seeds: Labels) -> Labels:
     kept = near_thick | (tissue.mask & near_bone) | bone
     owners = np.where(kept, owners, 0)
     return _with_loose_bones(_without_strays(owners, hard, seeds), hard, volume)
+
+
+def contradictions(volume: Volume, tissue: Tissue, seeds: Labels, owners: Labels) -> list[str]:
+    """Return what speaks against the number of trunks: an animal that is two, or two that are one."""
+    count = int(seeds.max())
+    spans = [_span(seeds == number) for number in range(1, count + 1)]
+    told = []
+    for one, other in sorted(_in_touch(volume, tissue, owners)):
+        if _shared(spans[one - 1], spans[other - 1]) < _IN_LINE:
+            told.append(f"{count}, but two lie in line along the bed, and bone joins them: they may be one animal")
+    told += [f"{count}, but one of them has two trunks side by side" for _ in _doubles(volume, tissue, owners)]
+    told += [f"{count}, but something else has bones, too" for _ in _left_out(volume, tissue, owners)]
+    return list(dict.fromkeys(told))
+
+
+def _left_out(volume: Volume, tissue: Tissue, owners: Labels) -> Iterator[int]:
+    """Yield what is deep and holds bone, and is of no animal, though a good part of the size of one."""
+    from scipy import ndimage
+
+    labels, count = ndimage.label(tissue.mask & (owners == 0))
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    animals = np.bincount(owners.ravel())[1:]
+    bones = np.bincount(labels[volume.bone], minlength=count + 1) * volume.voxel_mm3
+    deep = np.bincount(labels[tissue.depth_mm > _DEEP_MM * tissue.scale], minlength=count + 1) > 0
+    is_much = (sizes >= _SHARE * np.median(animals)) & (bones >= _LEAST_BONE_MM3 * tissue.scale**3) & deep
+    yield from (np.flatnonzero(is_much[1:]) + 1).tolist()
+
+
+def _span(mask: Mask) -> tuple[int, int]:
+    """Return the first and the last slice of a mask."""
+    slices = np.flatnonzero(mask.any(axis=(1, 2)))
+    return int(slices[0]), int(slices[-1])
+
+
+def _shared(one: tuple[int, int], other: tuple[int, int]) -> float:
+    """Return what part of the shorter span both share; below 0 if they are apart."""
+    shared = min(one[1], other[1]) - max(one[0], other[0]) + 1
+    return shared / (min(one[1] - one[0], other[1] - other[0]) + 1)
+
+
+def _in_touch(volume: Volume, tissue: Tissue, owners: Labels) -> set[tuple[int, int]]:
+    """Return pairs of animals whose bones touch below the skin."""
+    bone = (volume.hounsfield > SOFT_BONE_HU) & (tissue.depth_mm > _UNDER_SKIN_MM * tissue.scale)
+    of_bone = np.where(bone, owners, 0)
+    pairs: list[tuple[int, int]] = []
+    for step in _DIRECTIONS:
+        here, there = (of_bone[tuple(_part(sign * d) for d in step)] for sign in (1, -1))
+        both = (here != there) & (here > 0) & (there > 0)
+        low, high = np.minimum(here[both], there[both]), np.maximum(here[both], there[both])
+        pairs += zip(low.tolist(), high.tolist(), strict=True)
+    return {pair for pair in set(pairs) if pairs.count(pair) >= _TOUCHING}
+
+
+def _doubles(volume: Volume, tissue: Tissue, owners: Labels) -> Iterator[int]:
+    """Yield animals that hold two deep parts side by side, as a trunk and a trunk beside it, not as trunk and head."""
+    from scipy import ndimage
+
+    for depth, _ in DEPTHS_MM:
+        labels, count = ndimage.label(tissue.depth_mm > depth * tissue.scale, _ALL_SIDES)
+        sizes = np.bincount(labels.ravel(), minlength=count + 1) * volume.voxel_mm3
+        large = np.flatnonzero(sizes >= _TRUNK_MM3 * tissue.scale**3)
+        parts = [each for each in large if each]
+        spans = {each: _span(labels == each) for each in parts}
+        owner = {each: int(np.bincount(owners[labels == each]).argmax()) for each in parts}
+        for number, one in enumerate(parts):
+            for other in parts[:number]:
+                if owner[one] and owner[one] == owner[other] and _shared(spans[one], spans[other]) > _BESIDE:
+                    yield owner[one]
 
 
 def _without_strays(owners: Labels, bone: Mask, seeds: Labels) -> Labels:

@@ -4,10 +4,12 @@
 `dataclasses.replace` (dynamic, gated, several beds, a mu map), and gives it to `write_scan`, with what is to be wrong
 as `Defect`s.
 `Mouse().activity([0.0, 2.3, 25.1], 3000, 3600)` is the truth: Bq/mL in the brain, the mean of the last ten minutes.
+`Hotel.of("left", "right")` is several mice in one scan: write its `scan(Modality.CT)` with its `mouse`.
 """
 
 from inveonimaging.phantom.defects import Defect
 from inveonimaging.phantom.files import header_of, write_scan, write_study
+from inveonimaging.phantom.hotel import Hotel, HotelMouse
 from inveonimaging.phantom.mouse import Ellipsoid, Exponential, Mouse, Tissue
 from inveonimaging.phantom.scan import CT_SCAN, PET_SCAN, SPECT_SCAN, Block, FrameTime, PhantomScan, frames_of
 
@@ -20,6 +22,8 @@ __all__ = [
     "Ellipsoid",
     "Exponential",
     "FrameTime",
+    "Hotel",
+    "HotelMouse",
     "Mouse",
     "PhantomScan",
     "Tissue",
