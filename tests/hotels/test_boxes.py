@@ -13,9 +13,8 @@ import pytest
 import inveonimaging
 from helpers import CT, PET, assert_one_line_error, inveon
 from inveonimaging import InveonError, Options
-from inveonimaging.hotels.boxes import AnimalBox, boxes_json, read_boxes
+from inveonimaging.hotels.boxes import boxes_json, read_boxes
 from inveonimaging.phantom import write_scan
-from inveonimaging.sheet.positions import slot_of
 from inveonimaging.study.cut import Extent
 
 LEFT = {"position": "left", "low_mm": [-11, -8, -18], "high_mm": [-4, 8, 18]}
@@ -29,8 +28,8 @@ def document(*animals: Any, **changed: Any) -> dict[str, Any]:
 
 def test_what_is_written_is_read_back_and_can_be_edited(tmp_path: Path) -> None:
     boxes = (
-        AnimalBox(slot_of("top left"), Extent((-1.23456, 2.0, -3.0), (4.0, 5.5, 6.0))),
-        AnimalBox(slot_of("right"), Extent((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))),
+        ("top left", Extent((-1.23456, 2.0, -3.0), (4.0, 5.5, 6.0))),
+        ("right", Extent((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))),
     )
     path = tmp_path / "boxes.json"
     path.write_bytes(boxes_json(boxes))

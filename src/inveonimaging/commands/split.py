@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,14 +11,19 @@ from inveonimaging.batches.names import plain_name
 from inveonimaging.conversion.job import StudyResult, convert_planned
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import StudyPlan, plan_study, strays_of
-from inveonimaging.errors import InputError, OptionError, printable
+from inveonimaging.errors import InputError, InveonError, OptionError, printable
 from inveonimaging.findings import Finding
-from inveonimaging.hotels.boxes import extents_of, read_boxes
+from inveonimaging.hotels.boxes import boxes_json, extents_of, read_boxes
 from inveonimaging.hotels.checks import swaps_of
+from inveonimaging.hotels.locating import Located, locate
 from inveonimaging.hotels.splitting import Group, read_group, studies_of
 from inveonimaging.inveon.pairs import TAKES_ALL, Pair, pair_of, scan_folder
 from inveonimaging.progress import Progress, no_progress
-from inveonimaging.study.cut import Extent
+from inveonimaging.storage.whole_files import refuse_taken, write_all, write_whole
+from inveonimaging.study.cut import Extent, Mm
+
+PICTURE, BOXES = "split.png", "boxes.json"
+_UNNAMED = "?"
 
 
 @dataclass(frozen=True)
@@ -27,6 +33,11 @@ class SplitPlan:
     group: Group
     extents: tuple[Extent, ...]
     studies: tuple[StudyPlan, ...]
+
+    @property
+    def boxes(self) -> tuple[tuple[str, Extent], ...]:
+        """The position of each animal, as the sheet says it, and where it lies."""
+        return _named(self.group, self.extents)
 
 
 def split(
@@ -39,6 +50,10 @@ def split(
 ) -> tuple[StudyResult, ...]:
     """Convert a group of animals that were scanned together: one study an animal, in a folder named by its patient ID.
 
+    Without boxes the animals are found in the CT, else in PET or SPECT. If they are not as many as the sheet has, or do
+    not lie as it says, nothing is converted: `split.png` shows what was found, and `boxes.json`, to be corrected, has
+    it; both are written beside the output, unless they are there.
+
     No voxel is resampled, and each stays in its place. All studies are planned before any is written; each appears
     whole or not at all.
 
@@ -46,7 +61,7 @@ def split(
         source: a folder of pairs of one session, or one pair.
         output: the folder below which each animal gets one.
         options: of the conversion; the sheet (`options.sheet`) says which animal lies where.
-        boxes: a file of boxes: where each animal lies, mm in the gantry.
+        boxes: a file of boxes: where each animal lies, mm in the gantry; None finds them, which needs SciPy.
         progress: called with how many slices are written, and how many there are.
 
     Raises:
@@ -57,22 +72,92 @@ def split(
     return convert_planned(planned.studies, Path(output), options, progress)
 
 
-def plan_split(source: Path, output: Path, options: Options, boxes: Path | None) -> SplitPlan:
-    """Return what would be written; nothing is. Arguments and errors as `split`."""
+def plan_split(
+    source: Path,
+    output: Path,
+    options: Options,
+    boxes: Path | None,
+    *,
+    preview: Path | None = None,
+    writes: bool = True,
+) -> SplitPlan:
+    """Return what would be written. Arguments and errors as `split`.
+
+    Args:
+        source: see there.
+        output: see there.
+        options: see there.
+        boxes: see there.
+        preview: a page that shows the boxes, also those that are in doubt; it is written before anything else.
+        writes: whether a refusal leaves picture and boxes beside the output.
+    """
+    if preview:
+        refuse_taken(preview, overwrite=options.overwrite)
     _refuse_one_route(options)
     pairs, folder, skipped = _found(source, options)
     group = read_group(pairs, folder, options.corrections)
-    if boxes is None:
-        hint = "give the box of each animal: --boxes boxes.json; docs/how-to/hotels.md shows one"
-        raise OptionError("where each animal lies is not known", hint=hint)
-    extents = extents_of(read_boxes(boxes), group.hotel, boxes)
     folders = _folders(group, options)
+    found, volumes = tuple[Finding, ...](), tuple[float | None, ...]()
+    if boxes:
+        extents = extents_of(read_boxes(boxes), group.hotel, boxes)
+    else:
+        located = locate(group)
+        if located.refusal or located.extents is None:
+            raise _refused(group, located, output, options, preview, writes=writes)
+        extents, found = located.extents, located.findings
+        volumes = tuple(each.volume_ml for each in located.bodies)
+    if preview:
+        _write_preview(preview, group, _named(group, extents), options)
+    skipped = (*skipped, *found)
     parts = studies_of(group, extents, options.deidentify)
     studies = tuple(
         plan_study(replace(part, findings=(*part.findings, *swapped)), output / name, options, skipped)
-        for part, swapped, name in zip(parts, swaps_of(group.study, parts), folders, strict=True)
+        for part, swapped, name in zip(parts, swaps_of(group.study, parts, volumes), folders, strict=True)
     )
     return SplitPlan(group, extents, studies)
+
+
+def _named(group: Group, extents: Sequence[Extent]) -> tuple[tuple[str, Extent], ...]:
+    return tuple((str(each.slot), extent) for each, extent in zip(group.hotel.animals, extents, strict=True))
+
+
+def _refused(
+    group: Group, located: Located, output: Path, options: Options, preview: Path | None, *, writes: bool
+) -> InveonError:
+    """Return why it is not known where each animal lies, with what helps to say it: picture and boxes to correct."""
+    refusal = located.refusal or InputError("it is not certain where each animal lies")
+    boxes = tuple((_UNNAMED, each) for each in located.candidates)
+    if preview:
+        numbered = tuple((str(n), extent) for n, (_, extent) in enumerate(boxes, 1))
+        _write_preview(preview, group, numbered, options, refusal.sentence)
+    if not writes or not boxes:
+        return refusal
+    from inveonimaging.reports.hotel import hotel_picture
+
+    beside = Path(os.path.abspath(output)).parent  # noqa: PTH100 - links stay as they are
+    picture = hotel_picture(group.study, [(str(n), extent) for n, (_, extent) in enumerate(boxes, 1)])
+    contents = {PICTURE: picture, BOXES: boxes_json(boxes)}
+    free = {name: content for name, content in contents.items() if not os.path.lexists(beside / name)}
+    write_all(beside, free.items())
+    where = printable(beside / BOXES, 300)
+    there = "" if len(free) == len(contents) else f" ({', '.join(sorted(contents.keys() - free))} was there and stays)"
+    hint = f'{PICTURE} and {BOXES} beside the output show what was found{there}: correct it and pass --boxes "{where}"'
+    return refusal.hinted(hint)
+
+
+def _write_preview(
+    path: Path, group: Group, boxes: Sequence[tuple[str, Extent]], options: Options, refusal: str = ""
+) -> None:
+    from inveonimaging.reports.hotel import hotel_page, hotel_picture
+
+    animals = {str(each.slot): "" if options.deidentify else each.id for each in group.hotel.animals}
+    rows = [(name, animals.get(name, ""), _shown(extent.low_mm), _shown(extent.high_mm)) for name, extent in boxes]
+    page = hotel_page(hotel_picture(group.study, boxes), rows, refusal)
+    write_whole(path, page, overwrite=options.overwrite)
+
+
+def _shown(place: Mm) -> str:
+    return ", ".join(f"{each:.1f}" for each in place)
 
 
 def _found(source: Path, options: Options) -> tuple[tuple[Pair, ...], Path, tuple[Finding, ...]]:

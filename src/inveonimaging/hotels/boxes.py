@@ -32,11 +32,11 @@ class AnimalBox:
     extent: Extent
 
 
-def boxes_json(boxes: Iterable[AnimalBox]) -> bytes:
-    """Return the file of these boxes, as people edit it: mm in the gantry, with three decimals."""
+def boxes_json(boxes: Iterable[tuple[str, Extent]]) -> bytes:
+    """Return the file of boxes, as people edit it: each animal's position, and mm in the gantry with three decimals."""
     animals = [
-        {"position": str(box.slot), "low_mm": _rounded(box.extent.low_mm), "high_mm": _rounded(box.extent.high_mm)}
-        for box in boxes
+        {"position": position, "low_mm": _rounded(extent.low_mm), "high_mm": _rounded(extent.high_mm)}
+        for position, extent in boxes
     ]
     lines = ",\n".join(f"  {json.dumps(each)}" for each in animals)
     head = f'{{"schema": {SCHEMA}, "program": "{PROGRAM}", "animals": ['

@@ -150,18 +150,20 @@ def compare(
         InveonError: the source cannot be read, or there is no DICOM.
         OptionError: a correction has no effect.
     """
-    files = [
-        file for file in _dicom_files(paths, required=required) if not any(other in file.parents for other in others)
-    ]
-    manifest = manifest_beside([name, *paths, *(file.parent for file in files[:1])])
+    manifest = manifest_beside([name, *paths])
     given = corrections.completed(manifest.corrections)
     study = read_source(source, given)
     if refuses:
         refuse_without_effect(corrections, study)
+    files = [
+        file for file in _dicom_files(paths, required=required) if not any(other in file.parents for other in others)
+    ]
     counter.expect(len(files))
     found = _read(files, counter.step)
     if any(map(is_part, found.series)):
-        return _compare_parts(study, found, given, counter, name)
+        of_part = corrections.completed(manifest_beside([files[0].parent]).corrections)
+        study = study if of_part == given else read_source(source, of_part)
+        return _compare_parts(study, found, of_part, counter, name)
     sizes = [(planes[0].get("Columns"), planes[0].get("Rows"), len(planes)) for planes in found.series]
     scans = scans_of(study, sizes)
     hidden = hidden_of(scans, found.series) if is_deidentified(found.series) else None

@@ -1,0 +1,101 @@
+"""Where each animal of a group lies: found in its images, and told apart by the sheet's positions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from inveonimaging.errors import InputError
+from inveonimaging.findings import Finding, Severity
+from inveonimaging.hotels.bodies import Body, Found, find_animals
+from inveonimaging.hotels.positions import assigned
+from inveonimaging.hotels.splitting import Group
+from inveonimaging.physics.geometry import Grid
+from inveonimaging.sheet.hotels import Hotel
+from inveonimaging.study.cut import Extent, Mm
+
+_G_PER_KG = 1e3
+_AT_THE_END = 1.5  # of a voxel of the image in which animals were found
+
+
+@dataclass(frozen=True)
+class Located:
+    """What was found of the animals of a group.
+
+    Attributes:
+        extents: of each animal, in the order of `hotel.animals`; None if that is not certain.
+        refusal: why it is not.
+        candidates: extents of what was found, certain or not, from low to high i.
+        bodies: of each animal, likewise in the order of `hotel.animals`; none if that is not certain.
+        findings: notes and warnings on how they were found.
+    """
+
+    extents: tuple[Extent, ...] | None
+    refusal: InputError | None
+    candidates: tuple[Extent, ...]
+    bodies: tuple[Body, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+
+def locate(group: Group) -> Located:
+    """Find the animals of a group, and which is which.
+
+    What reaches an end of the image in which it was found may go on in another that reaches further: so it is taken to
+    the end of all images.
+
+    Raises:
+        InputError: there is no image to find animals in.
+        OptionError: SciPy is not installed.
+        DataError: a data file cannot be read, or ends early.
+    """
+    found = find_animals(group.study, _weight_g(group.hotel))
+    grids = [each.image.grid for each in group.study.series]
+    candidates = tuple(_whole(each, found.grid, grids) for each in found.candidates or found.bodies)
+    softer = tuple(each for each in found.findings if each.severity is not Severity.ERROR)
+    try:
+        _refuse_doubt(found)
+        order = assigned(found.bodies, group.hotel)
+    except InputError as error:
+        return Located(None, error, candidates, findings=softer)
+    bodies = tuple(found.bodies[number] for number in order)
+    return Located(tuple(_whole(each, found.grid, grids) for each in bodies), None, candidates, bodies, softer)
+
+
+def _weight_g(hotel: Hotel) -> float | None:
+    """Return the mean weight of the animals, if that of each is known: rats are larger than mice."""
+    weights = [each.of_study.get("weight_kg") for each in hotel.animals]
+    return _G_PER_KG * sum(weights) / len(weights) if all(weights) else None
+
+
+def _refuse_doubt(found: Found) -> None:
+    doubt = next((each for each in found.findings if each.severity is Severity.ERROR), None)
+    if doubt:
+        raise InputError(doubt.message, path=doubt.path)
+
+
+def _whole(body: Body, grid: Grid, grids: Iterable[Grid]) -> Extent:
+    """Return the extent of a body, taken on to the ends of all images where it reaches that of its own."""
+    first, last = _ends(grid)
+    ends = [_ends(each) for each in grids]
+    near = [size * _AT_THE_END for size in grid.spacing_mm]
+    low, high = list(body.low_mm), list(body.high_mm)
+    for axis in range(3):
+        if low[axis] < first[axis] + near[axis]:
+            low[axis] = min(low[axis], *(begin[axis] for begin, _ in ends))
+        if high[axis] > last[axis] - near[axis]:
+            high[axis] = max(high[axis], *(end[axis] for _, end in ends))
+    return Extent(_mm(low), _mm(high))
+
+
+def _ends(grid: Grid) -> tuple[Mm, Mm]:
+    """Return the outer faces of a volume in the gantry."""
+    half = [n * size / 2 for n, size in zip(grid.shape, grid.spacing_mm, strict=True)]
+    middle = (*grid.shift_mm[:2], grid.shift_mm[2] + grid.bed_mm)
+    return _mm([a - b for a, b in zip(middle, half, strict=True)]), _mm(
+        [a + b for a, b in zip(middle, half, strict=True)]
+    )
+
+
+def _mm(values: Sequence[float]) -> Mm:
+    x, y, z = values
+    return x, y, z
