@@ -883,15 +883,23 @@ def specified_kernel(code: int) -> str:
 
 
 @pytest.mark.parametrize(
-    "given", [(), ("--patientsex", "unknown"), ("--patientdob", "unknown"), ("--patientsex", "U"), ("-m",), ("-l",)]
+    ("given", "same"),
+    [
+        ((), ()),
+        (("--patientsex", "unknown"), ("--patient-sex", "unknown")),
+        (("--patientdob", "unknown"), ("--patient-birth-date", "unknown")),
+        (("--patientsex", "U"), ("--patient-sex", "unknown")),
+        (("-m",), ()),
+        (("-l",), ()),
+    ],
 )
 def test_verify_finds_no_difference_in_what_the_command_writes(
-    folder_command: Run, study: Path, out: Path, given: tuple[str, ...]
+    folder_command: Run, study: Path, out: Path, given: tuple[str, ...], same: tuple[str, ...]
 ) -> None:
     write_scan(study / "sinogram.img", PET, change=lambda h: replace(h, file_type=FileType.SINOGRAM))
     done = folder_command(*given, study, out)
     assert (done.code, "names a reconstruction" in done.stderr) == (0, True), done.stderr
-    verified = inveon("verify", study, out)
+    verified = inveon("verify", study, out, *same)
     assert (verified.exit_code, "no difference" in verified.stdout) == (0, True), verified.stdout + verified.stderr
     (changed, *_) = sorted(out.rglob("*.dcm"))
     ds = pydicom.dcmread(changed)

@@ -98,7 +98,7 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[bytes, by
     return {name: (pair.data.read_bytes(), pair.header.read_bytes()) for name, pair in written.items()}
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(kind=st.sampled_from(list(KINDS)), form=st.sampled_from(Form), changes=CHANGES, size=SIZES)
 def test_any_pair_ends_in_files_of_the_series_or_in_one_line(
     pairs: dict[str, tuple[bytes, bytes]], kind: str, form: Form, changes: list[tuple[float, Change]], size: float

@@ -82,7 +82,7 @@ def outcome(data: bytes, lines: list[str], name: str) -> str | None:
         return None
 
 
-@settings(max_examples=120)
+@settings(max_examples=80)
 @given(name=st.sampled_from(list(SCANS)), edits=EDITS)
 def test_any_change_of_a_header_ends_in_files_or_in_one_line(
     files: dict[str, tuple[bytes, list[str]]], name: str, edits: list[tuple[float, Edit]]

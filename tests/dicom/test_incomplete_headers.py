@@ -140,7 +140,7 @@ def test_a_full_header_that_lacks_a_key_makes_an_object_without_errors(
 ) -> None:
     """Each structure of object that comes of it is validated once: conversions are quick, dciodvfy is not.
 
-    Two keys that lie far apart are missing at a time; each alone where both together are refused.
+    Three keys that lie far apart are missing at a time; each alone where they are refused together.
     """
     scan, form = SCANS[name]
     options = ("-allpffgitems",) if form is Form.ENHANCED else ()
@@ -154,8 +154,8 @@ def test_a_full_header_that_lacks_a_key_makes_an_object_without_errors(
     origins: dict[str, int] = {}
     found: dict[str, list[str]] = {}
     seen, refused = set(), 0
-    half = (len(keys) + 1) // 2
-    waiting = [set(sorted(keys)[first::half]) for first in range(half)]
+    third = -(-len(keys) // 3)
+    waiting = [set(sorted(keys)[first::third]) for first in range(third)]
     while waiting:
         missing = waiting.pop()
         output = tmp_path / "_".join(sorted(map(bytes.decode, missing)))
@@ -174,11 +174,11 @@ def test_a_full_header_that_lacks_a_key_makes_an_object_without_errors(
             found[output.name] = errors_in(validated(dciodvfy, file, *options))
     assert not {key: errors for key, errors in found.items() if errors}
     if name == "PET of a moving bed":
-        assert len(seen) > 5
+        assert len(seen) > 3
         return
     assert 5 < refused < 20
-    assert len(seen) > 15
-    assert origins["ORIGINAL"] > 40  # most keys tell what no object needs
+    assert len(seen) > 10
+    assert origins["ORIGINAL"] > 30  # most keys tell what no object needs
     assert (origins.get("DERIVED", 0) > 10) == (form is Form.ENHANCED)
 
 
