@@ -2,8 +2,9 @@
 
     pip install uv && python tools/image_lock.py
 
-`xnat/requirements.txt` holds what the package needs with its extra `compress`, `xnat/build-requirements.txt` what
-builds it. What is pinned stays as it is while it fits pyproject.toml; `--upgrade` takes the newest.
+`xnat/requirements.txt` holds what the package needs with its extras `compress` and `split`,
+`xnat/build-requirements.txt` what builds it. What is pinned stays as it is while it fits pyproject.toml; `--upgrade`
+takes the newest.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def main() -> None:
     if needed is None:
         message = "pyproject.toml: [build-system] requires is not one line, as this script expects"
         raise SystemExit(message)
-    lock("requirements.txt", "pyproject.toml", "--extra", "compress")
+    lock("requirements.txt", "pyproject.toml", "--extra", "compress", "--extra", "split")
     lock("build-requirements.txt", "-", given="\n".join(re.findall('"([^"]+)"', needed[1])))
 
 

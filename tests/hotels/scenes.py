@@ -248,3 +248,16 @@ SCENES: dict[str, Scene] = {
     ),
 }
 """How many animals there are in each scene, and what makes it of the two genuine ones."""
+
+
+def drawn(name: str, draw: np.random.Generator) -> Scene:
+    """Return a scene by its name, or one of a kind (`any row`, `any two rows`, `any two in line`) by chance."""
+    if name in SCENES:
+        return SCENES[name]
+    gap = float(draw.uniform(-4.7, 8))
+    rows = ["".join(draw.choice(list("1234"), draw.integers(1, most))) for most in (6, 4, 4)]
+    if name == "any row":
+        return _row(rows[0], gap, float(draw.uniform(-15, 15)))
+    if name == "any two rows":
+        return _stacked(rows[1], rows[2], gap, float(draw.uniform(-5, 3)), float(draw.uniform(-20, 20)))
+    return _behind(float(draw.uniform(-6, 12)))
