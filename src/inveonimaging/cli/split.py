@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from inveonimaging.cli.convert import run
-from inveonimaging.cli.messages import shown
+from inveonimaging.cli.messages import say_findings, shown
 from inveonimaging.cli.options import Asked, takes_conversion_options
-from inveonimaging.cli.outcome import one_line_errors
+from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.cli.send import address_of
-from inveonimaging.cli.usage import swapped
+from inveonimaging.cli.usage import as_typed, swapped
+from inveonimaging.errors import OptionError
 
 if TYPE_CHECKING:
     from inveonimaging.commands.split import SplitPlan
@@ -26,6 +30,45 @@ Examples:
 """
 
 
+def _writes_pairs(command: Callable[..., None]) -> Callable[..., None]:
+    """Give `--as` one more choice, `inveon`, which the options of a conversion do not have."""
+    signature = inspect.signature(command)
+    parameters = dict(signature.parameters)
+    option = typer.Option("--as", help="As of `convert`; or `inveon`: the cuts as pairs of .img and .hdr.")
+    form = Annotated[Literal["classic", "enhanced", "legacy", "inveon"], option]
+    parameters["form"] = parameters["form"].replace(annotation=form)
+
+    @functools.wraps(command)
+    def with_pairs(**given: Any) -> None:
+        given["ctx"].meta[_AS_INVEON] = given["form"] == "inveon"
+        given["form"] = "classic" if given["form"] == "inveon" else given["form"]
+        command(**given)
+
+    with_pairs.__signature__ = signature.replace(parameters=list(parameters.values()))  # type: ignore[attr-defined]
+    with_pairs.__annotations__ = {name: each.annotation for name, each in parameters.items()}
+    return with_pairs
+
+
+_AS_INVEON = "inveonimaging.as_inveon"
+_OF_DICOM = (  # what means nothing for pairs of Inveon files
+    *("compress", "file_name", "max_object_size", "study_description", "rescale", "uids", "code_table", "ct_prefix"),
+    *("pet_prefix", "nm_prefix", "unlimited_text", "xnat_route", "overwrite", "manifest", "verify", "report", "send"),
+)
+
+
+def _refuse_of_dicom(ctx: Any) -> None:
+    """Refuse options that are of DICOM, if they were typed.
+
+    Raises:
+        OptionError: naming the first.
+    """
+    for param in ctx.command.params:
+        source = ctx.get_parameter_source(param.name)
+        if param.name in _OF_DICOM and source is not None and source.name == "COMMANDLINE":
+            raise OptionError(f"{as_typed(ctx, param)} is of DICOM, and --as inveon writes none", hint="leave it out")
+
+
+@_writes_pairs
 @takes_conversion_options
 def split(
     ctx: typer.Context,
@@ -58,12 +101,35 @@ def split(
     with one_line_errors(as_json=as_json), swapped("split", source, output):
         from inveonimaging.commands.split import plan_split
 
+        is_inveon = bool(ctx.meta.get(_AS_INVEON))
+        if is_inveon:
+            _refuse_of_dicom(ctx)
         options = replace(asked(), overwrite=overwrite, manifest=manifest)
         send = send and address_of(send, no_config=bool(ctx.params.get("no_config")))
         planned = plan_split(source, output, options, boxes, preview=preview, writes=not dry_run)
         if dry_run and not as_json:
             _show(planned)
+        if is_inveon and not dry_run:
+            _write_inveon(planned, output, as_json=as_json)
+            return
         run(output, options, planned.studies, report=report, verify=verify, send=send, dry_run=dry_run, as_json=as_json)
+
+
+def _write_inveon(planned: SplitPlan, output: Path, *, as_json: bool) -> None:
+    """Write pairs of Inveon files, and tell."""
+    from inveonimaging.cli.progress import bar
+    from inveonimaging.commands.split import write_inveon
+
+    with bar() as advance:
+        pairs = write_inveon(planned, output, advance)
+    say_findings([finding for study in planned.studies for finding in study.all_findings])
+    if as_json:
+        print_json(
+            {"dry_run": False, "pairs": [{"header": str(each.header), "data": str(each.data)} for each in pairs]}
+        )
+        return
+    for each in pairs:
+        typer.echo(shown(each.data))
 
 
 def _show(planned: SplitPlan) -> None:

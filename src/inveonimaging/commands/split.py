@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from inveonimaging.batches.names import plain_name
@@ -15,10 +16,12 @@ from inveonimaging.errors import InputError, InveonError, OptionError, printable
 from inveonimaging.findings import Finding
 from inveonimaging.hotels.boxes import boxes_json, extents_of, read_boxes
 from inveonimaging.hotels.checks import swaps_of
+from inveonimaging.hotels.inveon_files import files_of, write_files
 from inveonimaging.hotels.locating import Located, locate
 from inveonimaging.hotels.splitting import Group, read_group, studies_of
 from inveonimaging.inveon.pairs import TAKES_ALL, Pair, pair_of, scan_folder
-from inveonimaging.progress import Progress, no_progress
+from inveonimaging.progress import Progress, StepCounter, no_progress
+from inveonimaging.storage.staging import refuse_settled, refuse_used
 from inveonimaging.storage.whole_files import refuse_taken, write_all, write_whole
 from inveonimaging.study.cut import Extent, Mm
 
@@ -70,6 +73,30 @@ def split(
     options = options or Options()
     planned = plan_split(Path(source), Path(output), options, None if boxes is None else Path(boxes))
     return convert_planned(planned.studies, Path(output), options, progress)
+
+
+def split_inveon(
+    source: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    options: Options | None = None,
+    *,
+    boxes: str | os.PathLike[str] | None = None,
+    progress: Progress = no_progress,
+) -> tuple[Pair, ...]:
+    """Write the cut images as pairs of Inveon files, `OUTPUT/m12/inveon/NAME.img`; arguments and errors as `split`.
+
+    Stored values are untouched. A header's lines stay as they are, but for those on size, place and animal.
+    """
+    planned = plan_split(Path(source), Path(output), options or Options(), None if boxes is None else Path(boxes))
+    return write_inveon(planned, Path(output), progress)
+
+
+def write_inveon(planned: SplitPlan, output: Path, progress: Progress = no_progress) -> tuple[Pair, ...]:
+    """Write what was planned as pairs of Inveon files; as `split_inveon`."""
+    files = [(files_of(each.study), each.output) for each in planned.studies]
+    refuse_settled(output, partial(refuse_used, output))
+    counter = StepCounter(progress, sum(each.slices for of_one, _ in files for each in of_one))
+    return tuple(pair for of_one, folder in files for pair in write_files(of_one, folder, counter.step))
 
 
 def plan_split(
