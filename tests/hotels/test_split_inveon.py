@@ -157,4 +157,5 @@ def test_the_command_refuses_what_is_of_dicom(tmp_path: Path) -> None:
     assert "--verify is of DICOM" in assert_one_line_error(run.exit_code, run.stdout, run.stderr, 2)
     run = inveon("split", tmp_path / "in", tmp_path / "new", *given, "--dry-run")
     assert run.exit_code == 0
+    assert str(tmp_path / "new" / "m13" / "inveon" / "a.img") in run.stdout
     assert not (tmp_path / "new").exists()

@@ -34,7 +34,7 @@ def _writes_pairs(command: Callable[..., None]) -> Callable[..., None]:
     """Give `--as` one more choice, `inveon`, which the options of a conversion do not have."""
     signature = inspect.signature(command)
     parameters = dict(signature.parameters)
-    option = typer.Option("--as", help="As of `convert`; or `inveon`: the cuts as pairs of .img and .hdr.")
+    option = typer.Option("--as", help="A form of DICOM, or pairs of .img and .hdr.")
     form = Annotated[Literal["classic", "enhanced", "legacy", "inveon"], option]
     parameters["form"] = parameters["form"].replace(annotation=form)
 
@@ -109,23 +109,26 @@ def split(
         planned = plan_split(source, output, options, boxes, preview=preview, writes=not dry_run)
         if dry_run and not as_json:
             _show(planned)
-        if is_inveon and not dry_run:
-            _write_inveon(planned, output, as_json=as_json)
+        if is_inveon:
+            _write_inveon(planned, output, dry_run=dry_run, as_json=as_json)
             return
         run(output, options, planned.studies, report=report, verify=verify, send=send, dry_run=dry_run, as_json=as_json)
 
 
-def _write_inveon(planned: SplitPlan, output: Path, *, as_json: bool) -> None:
+def _write_inveon(planned: SplitPlan, output: Path, *, dry_run: bool, as_json: bool) -> None:
     """Write pairs of Inveon files, and tell."""
     from inveonimaging.cli.progress import bar
-    from inveonimaging.commands.split import write_inveon
+    from inveonimaging.commands.split import inveon_pairs, write_inveon
 
-    with bar() as advance:
-        pairs = write_inveon(planned, output, advance)
+    if dry_run:
+        pairs = inveon_pairs(planned, output)
+    else:
+        with bar() as advance:
+            pairs = write_inveon(planned, output, advance)
     say_findings([finding for study in planned.studies for finding in study.all_findings])
     if as_json:
         print_json(
-            {"dry_run": False, "pairs": [{"header": str(each.header), "data": str(each.data)} for each in pairs]}
+            {"dry_run": dry_run, "pairs": [{"header": str(each.header), "data": str(each.data)} for each in pairs]}
         )
         return
     for each in pairs:

@@ -91,6 +91,12 @@ def split_inveon(
     return write_inveon(planned, Path(output), progress)
 
 
+def inveon_pairs(planned: SplitPlan, output: Path) -> tuple[Pair, ...]:
+    """Return the pairs of Inveon files that would be written; errors as `split_inveon`."""
+    refuse_settled(output, partial(refuse_used, output))
+    return tuple(each.pair_in(study.output) for study in planned.studies for each in files_of(study.study))
+
+
 def write_inveon(planned: SplitPlan, output: Path, progress: Progress = no_progress) -> tuple[Pair, ...]:
     """Write what was planned as pairs of Inveon files; as `split_inveon`."""
     files = [(files_of(each.study), each.output) for each in planned.studies]

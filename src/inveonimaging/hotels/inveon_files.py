@@ -62,6 +62,11 @@ class CutFile:
         """How many slices there are to be written."""
         return sum(image.source.shape[0] for image, _ in self.frames)
 
+    def pair_in(self, output: Path) -> Pair:
+        """Return where the pair is in an animal's output."""
+        data = output / FOLDER / self.name
+        return Pair(data.with_name(f"{self.name}{HEADER_SUFFIX}"), data)
+
     def pieces(self, step: Callable[[int], None]) -> Iterator[memoryview]:
         """Yield the data file, piece by piece; call `step` with the number of slices of each.
 
@@ -217,4 +222,4 @@ def write_files(files: Sequence[CutFile], output: Path, step: Callable[[int], No
             done.append(write_file(folder / each.name, each.pieces(step)))
             done.append(write_file(folder / f"{each.name}{HEADER_SUFFIX}", (each.header,)))
         stage.commit({FOLDER: done})
-    return tuple(Pair(output / FOLDER / f"{each.name}{HEADER_SUFFIX}", output / FOLDER / each.name) for each in files)
+    return tuple(each.pair_in(output) for each in files)
