@@ -163,3 +163,17 @@ def test_wrong_sheets_are_refused_in_one_line_with_their_row(sheet: Make, case: 
         told(sheet(*lines))
     assert_harmless(str(caught.value))
     assert re.search(r"hotel\.csv" + expected, str(caught.value))
+
+
+def test_an_empty_position_may_say_what_is_of_all(sheet: Make) -> None:
+    path = sheet("position,patient_id,species,protocol", "left,m12,mouse,FDG", "right,,mouse,FDG")
+    assert [each.id for each in told(path).animals] == ["m12"]
+
+
+def test_rows_of_other_sessions_are_not_looked_at_twice(sheet: Make) -> None:
+    rows = [f"s{n},{side},m{n}{side}" for n in range(50) for side in ("left", "right")]
+    found = read_sheet(sheet("folder,position,patient_id", *rows))
+    about, numbers = found.about([CT, PET])
+    assert [row.number for row in about.rows] == [4, 5]
+    assert numbers == ((4, 5), (4, 5))
+    assert [each.id for each in (hotel_of(found, [CT, PET]) or told(Path())).animals] == ["m1left", "m1right"]

@@ -181,6 +181,8 @@ OF_ONE_ANIMAL = frozenset(
     }
 )
 """What a row without a position does not say of each animal of a hotel: one has its own, or it is the sum of all."""
+OF_AN_ANIMAL = OF_ONE_ANIMAL | {"sex", "neutered", "birth_date", "injection_time", "posture"}
+"""What no row says of a position without an animal; species, strain and protocol may stand there, too."""
 SCAN_NAMES = frozenset(each.name for each in COLUMNS if each.scope is Scope.SCAN)
 
 

@@ -10,7 +10,7 @@ from inveonimaging.animal.sheet_values import Cell, SheetValues
 from inveonimaging.errors import InputError, listed, printable
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.pairs import Pair
-from inveonimaging.sheet.columns import HOTEL_NAMES
+from inveonimaging.sheet.columns import OF_AN_ANIMAL
 from inveonimaging.sheet.matching import Row, Sheet, sheet_values_of
 from inveonimaging.sheet.positions import Side, Slot, relative_positions
 
@@ -77,9 +77,8 @@ def hotel_of(sheet: Sheet | None, scans: Sequence[tuple[Pair, Header]]) -> Hotel
     """
     if sheet is None:
         return None
-    numbers = tuple(sheet.rows_of(*scan) for scan in scans)
-    matching = {number for each in numbers for number in each}
-    rows = [row for row in sheet.rows if row.number in matching]
+    sheet, numbers = sheet.about(scans)
+    rows = sheet.rows
     placed: dict[Slot, list[Row]] = {}
     for row in rows:
         if row.slot:
@@ -160,8 +159,8 @@ def _position(sheet: Sheet, slot: Slot, rows: Sequence[Row], scans: Sequence[tup
 
 
 def _own(rows: Sequence[Row]) -> Iterator[Cell]:
-    """Yield what rows of a position say beside it."""
-    return (cell for row in rows for name, cell in row.cells.items() if name not in HOTEL_NAMES)
+    """Yield what rows of a position say of an animal."""
+    return (cell for row in rows for name, cell in row.cells.items() if name in OF_AN_ANIMAL)
 
 
 def _refuse_twice(sheet: Sheet, positions: Sequence[Position]) -> None:

@@ -17,7 +17,7 @@ from inveonimaging.errors import InputError, listed, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.pairs import Pair
-from inveonimaging.sheet.columns import HOTEL_NAMES, OF_A_DAY, OF_ONE_ANIMAL, STUDY_NAMES
+from inveonimaging.sheet.columns import HOTEL_NAMES, OF_A_DAY, OF_AN_ANIMAL, OF_ONE_ANIMAL, STUDY_NAMES
 from inveonimaging.sheet.positions import Slot
 
 _WILD = frozenset("*?[")
@@ -151,6 +151,13 @@ class Sheet:
         """
         return replace(self, rows=tuple(_stripped(row) for row in self.rows if row.slot in (None, slot)))
 
+    def about(self, scans: Iterable[tuple[Pair, Header]]) -> tuple[Sheet, tuple[tuple[int, ...], ...]]:
+        """Return the sheet of those rows that match one of several scans, and the numbers of those of each."""
+        matching = [[row for _, row in self._ranked(*scan)] for scan in scans]
+        found = {id(row): row for rows in matching for row in rows}  # of one line there may be several
+        numbers = tuple(tuple(sorted({row.number for row in rows})) for rows in matching)
+        return replace(self, rows=tuple(sorted(found.values(), key=lambda row: row.number))), numbers
+
     def rows_of(self, pair: Pair, header: Header) -> tuple[int, ...]:
         """Return the numbers of the rows that match a scan, whatever they say of it."""
         return tuple(sorted(row.number for _, row in self._ranked(pair, header)))
@@ -210,7 +217,7 @@ def _stripped(row: Row) -> Row:
 
 def _of_all(animals: Sequence[Mapping[str, Cell]]) -> dict[str, Cell]:
     """Return what holds for a hotel as a whole: values that all its animals have; of an animal none if they differ."""
-    filled = [cells for cells in animals if set(cells) - HOTEL_NAMES]
+    filled = [cells for cells in animals if OF_AN_ANIMAL & set(cells)]
     found: dict[str, Cell] = {}
     for name, cell in (filled[0] if filled else {}).items():
         if name in _NOT_OF_A_GROUP or not all(name in each for each in filled):
