@@ -249,3 +249,13 @@ def test_rows_that_name_no_scans_are_not_for_several_studies(tmp_path: Path) -> 
     named = sheet(tmp_path, *(f"a,{row}" for row in ROWS), titles=f"folder,{TITLES}")
     convert(tmp_path / "in", tmp_path / "out", Options(recursive=True, sheet=read_sheet(named)))
     assert [bool(items(ds)) for ds in instances(tmp_path / "out")].count(True) == 18  # those of a
+
+
+def test_the_report_shows_sums_and_no_suv(folder: Path, tmp_path: Path) -> None:
+    done = inveon(
+        "report", folder / "scans" / "m1.pet.img", "-o", tmp_path / "r.html", "--subjects", folder / "hotel.csv"
+    )
+    assert done.exit_code == 0, done.stderr
+    page = (tmp_path / "r.html").read_text("utf-8")
+    assert "7.03 MBq, the sum of 2 animals: no SUV" in page.replace("\N{NO-BREAK SPACE}", " ")
+    assert "m12 (left)" in page.replace("\N{NO-BREAK SPACE}", " ")
