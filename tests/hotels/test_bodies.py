@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from conftest import skip_or_fail
 from hotels import scenes
 from inveonimaging.errors import InputError, OptionError
-from inveonimaging.hotels.bodies import find_in_ct
+from inveonimaging.hotels.bodies import find_in_ct, find_in_emission
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, write_scan
 from inveonimaging.study.image import Image, read
-from vendor import REAL, Session
+from vendor import PET_MM, PET_SHAPE, PET_SLICE_MM, REAL, Session
 
 
 def skip_without_real() -> None:
@@ -60,6 +61,29 @@ def test_a_scene_has_the_right_number_or_a_doubt(name: str, tmp_path: Path) -> N
     else:
         assert found.is_certain
         assert len(found.bodies) == count
+
+
+def test_the_late_frames_of_the_genuine_pet_show_both_animals_where_the_ct_does(genuine: Image, tmp_path: Path) -> None:
+    late = [
+        n for n in Session().stored if n > 28 * PET_SHAPE[2]
+    ]  # the last twelve frames; some slices of each are there
+    slopes = [float(each["RescaleSlope"]) for each in Session().frames]
+    planes: dict[int, list[npt.NDArray[np.floating]]] = {}
+    for number in late:
+        frame, k = divmod(number - 1, PET_SHAPE[2])
+        planes.setdefault(k, []).append(Session().stored[number] * slopes[frame])
+    nearest = [min(planes, key=lambda known, k=k: abs(known - k)) for k in range(PET_SHAPE[2])]  # type: ignore[misc]
+    values = np.array([np.mean(planes[k], axis=0) for k in nearest])
+    size = (PET_MM, PET_MM, PET_SLICE_MM)
+    pet = find_in_emission(read(scenes.write_pet(tmp_path / "hotel.pet.img", values, size)))
+    ct = find_in_ct(genuine)
+    assert pet.is_certain
+    assert len(pet.bodies) == 2
+    for one, other in zip(pet.bodies, ct.bodies, strict=True):  # both lie in one space, with its shift of each image
+        assert one.centre_mm == pytest.approx(other.centre_mm, abs=8)
+        assert one.volume_ml is None
+        assert np.abs(np.subtract(one.low_mm, other.low_mm))[:2].max() < 6
+        assert np.abs(np.subtract(one.high_mm, other.high_mm))[:2].max() < 6
 
 
 def test_without_scipy_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

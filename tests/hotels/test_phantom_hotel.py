@@ -139,6 +139,17 @@ def test_the_ct_of_a_study_is_looked_at_first_and_the_pet_where_it_is_not_in_hou
     assert by_pet.is_certain
 
 
+def test_animals_in_bed_positions_that_are_not_joined_are_a_doubt(tmp_path: Path) -> None:
+    hotel = Hotel.of("left", "right")
+    pet = replace(hotel.scan(Modality.PET, 2.0), beds=(0.0, 40.0))
+    write_scan(tmp_path / "m.pet.img", pet, mouse=hotel.mouse)
+    found = find_animals(read_study(tmp_path))
+    assert not found.bodies
+    assert [each.message for each in found.findings if each.severity is Severity.ERROR][-1] == (
+        "the number of animals is in doubt: 2 in one of 2 bed positions that are not joined"
+    )
+
+
 def test_an_empty_bed_has_no_animal(tmp_path: Path) -> None:
     values = np.full((40, 40, 40), -1000.0)
     values[:, 30:34] = 120

@@ -195,15 +195,26 @@ def find_animals(study: Study, weight_g: float | None = None) -> Found:
     others = [each for each in images if each.scaling.unit in (Unit.BQML, Unit.PROPCNTS)]
     notes: tuple[Finding, ...] = ()
     if cts:
-        found = find_in_ct(max(cts, key=_size_mm3), weight_g)
+        chosen = max(cts, key=_size_mm3)
+        found = _of_one_bed(find_in_ct(chosen, weight_g), chosen, images)
         if not others or not {each.code for each in found.findings} & {"ct-not-hounsfield"}:
             return found
         notes = found.findings
     if not others:
         raise InputError("holds no CT, PET or SPECT to find animals in", path=study.source)
-    found = find_in_emission(max(others, key=lambda each: (each.modality is Modality.PET, _size_mm3(each))))
+    chosen = max(others, key=lambda each: (each.modality is Modality.PET, _size_mm3(each)))
+    found = _of_one_bed(find_in_emission(chosen), chosen, images)
     softer = (replace(each, severity=Severity.WARNING) for each in notes)
     return replace(found, findings=(*softer, *found.findings))
+
+
+def _of_one_bed(found: Found, image: Image, images: Sequence[Image]) -> Found:
+    """Return what was found in one bed position, as a doubt if the file has more: animals go on in the next one."""
+    beds = {each.grid.bed_mm for each in images if each.pair == image.pair}
+    if len(beds) == 1:
+        return found
+    doubt = _doubt(image, f"{len(found.candidates)} in one of {len(beds)} bed positions that are not joined")
+    return replace(found, bodies=(), findings=(*found.findings, doubt))
 
 
 def _need_scipy() -> None:
