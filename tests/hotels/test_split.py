@@ -280,6 +280,8 @@ def test_a_dry_run_shows_the_series_and_writes_nothing(scans: Path, tmp_path: Pa
     assert run.exit_code == 0
     shapes = {Path(each["folder"]).parent.name: each["shape"] for each in json.loads(run.stdout)["series"]}
     assert shapes == {"m12": [5, 7, 6], "m13": [4, 7, 5]}
+    left = {"position": "left", "patient_id": "m12", "low_mm": [-11, -8, -18], "high_mm": [-4, 8, 18]}
+    assert json.loads(run.stdout)["boxes"][0] == left
     assert not (tmp_path / "out").exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -83,8 +84,12 @@ def run(
     send: str | None = None,
     dry_run: bool = False,
     as_json: bool = False,
+    more: Mapping[str, object] | None = None,
 ) -> None:
-    """Convert what is planned and tell: a progress bar on a terminal, findings on stderr, the result on stdout."""
+    """Convert what is planned and tell: a progress bar on a terminal, findings on stderr, the result on stdout.
+
+    `more` is what else a program is told as JSON.
+    """
     from inveonimaging.cli.progress import bar
     from inveonimaging.conversion.job import convert_planned, refuse_planned
 
@@ -96,7 +101,7 @@ def run(
         refuse_planned(studies, output, options)
         found = [*_of_sheet(studies, options), *(finding for study in studies for finding in study.all_findings)]
         say_findings(found)
-        _show_plan(studies, found, as_json=as_json)
+        _show_plan(studies, found, more or {}, as_json=as_json)
         return
     with bar() as advance:
         results = convert_planned(studies, output, options, advance)
@@ -108,7 +113,9 @@ def run(
         found_same = {"verification": document(verified)} if verify else {}
         sent = send_converted(results, send) if send and not any(each.all_differences for each in verified) else None
         found_same |= {"sent": sent_document(sent)} if sent else {}
-        print_json({"dry_run": False, "studies": _named(results, options), "reports": reports, **found_same})
+        print_json(
+            {"dry_run": False, "studies": _named(results, options), "reports": reports, **found_same, **(more or {})}
+        )
         refuse_differences(verified)
         if sent:
             show_sent(sent, as_json=True)
@@ -150,7 +157,9 @@ def _named(results: tuple[StudyResult, ...], options: Options) -> tuple[StudyRes
     return tuple(replace(each, source="") for each in results) if options.deidentify else results
 
 
-def _show_plan(studies: tuple[StudyPlan, ...], found: list[Finding], *, as_json: bool) -> None:
+def _show_plan(
+    studies: tuple[StudyPlan, ...], found: list[Finding], more: Mapping[str, object], *, as_json: bool
+) -> None:
     rows = [
         {
             "source": str(series.image.pair.header),
@@ -167,7 +176,7 @@ def _show_plan(studies: tuple[StudyPlan, ...], found: list[Finding], *, as_json:
         for series in study.series
     ]
     if as_json:
-        print_json({"dry_run": True, "series": rows, "findings": found})
+        print_json({"dry_run": True, "series": rows, "findings": found, **more})
         return
     from inveonimaging.cli.table import show_or_list
 

@@ -112,7 +112,17 @@ def split(
         if is_inveon:
             _write_inveon(planned, output, dry_run=dry_run, as_json=as_json)
             return
-        run(output, options, planned.studies, report=report, verify=verify, send=send, dry_run=dry_run, as_json=as_json)
+        run(
+            output,
+            options,
+            planned.studies,
+            report=report,
+            verify=verify,
+            send=send,
+            dry_run=dry_run,
+            as_json=as_json,
+            more={"boxes": _boxes(planned)},
+        )
 
 
 def _write_inveon(planned: SplitPlan, output: Path, *, dry_run: bool, as_json: bool) -> None:
@@ -133,6 +143,15 @@ def _write_inveon(planned: SplitPlan, output: Path, *, dry_run: bool, as_json: b
         return
     for each in pairs:
         typer.echo(shown(each.data))
+
+
+def _boxes(planned: SplitPlan) -> list[dict[str, object]]:
+    """Return where each animal lies, as a file of boxes has it, with its patient ID."""
+    ids = [each.id for each in planned.group.hotel.animals]
+    return [
+        {"position": position, "patient_id": id_, "low_mm": list(extent.low_mm), "high_mm": list(extent.high_mm)}
+        for (position, extent), id_ in zip(planned.boxes, ids, strict=True)
+    ]
 
 
 def _show(planned: SplitPlan) -> None:
