@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from inveonimaging.animal import GivenSubject
     from inveonimaging.batches import Batch, BatchResult, batch
     from inveonimaging.commands.check import CheckResult, check
+    from inveonimaging.commands.nifti import NiftiResult, nifti
     from inveonimaging.commands.report import ReportResult, report
     from inveonimaging.commands.split import split
     from inveonimaging.commands.subjects import SheetResult, subjects
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from inveonimaging.findings import Finding, Severity
     from inveonimaging.inveon.hdr import Frame, Header
     from inveonimaging.inveon.hdr.enums import Modality, Orientation
+    from inveonimaging.nifti_files.options import NiftiOptions
     from inveonimaging.redaction.request import Deidentify
     from inveonimaging.reports.voxel_pass import survey_of
     from inveonimaging.sending import SendOptions, SendResult, send
@@ -49,6 +51,7 @@ _HOMES = {
     "animal": ("GivenSubject",),
     "batches": ("Batch", "BatchResult", "batch"),
     "commands.check": ("CheckResult", "check"),
+    "commands.nifti": ("NiftiResult", "nifti"),
     "commands.report": ("ReportResult", "report"),
     "commands.split": ("split",),
     "commands.subjects": ("SheetResult", "subjects"),
@@ -66,6 +69,7 @@ _HOMES = {
     "findings": ("Finding", "Severity"),
     "inveon.hdr": ("Frame", "Header"),
     "inveon.hdr.enums": ("Modality", "Orientation"),
+    "nifti_files.options": ("NiftiOptions",),
     "redaction.request": ("Deidentify",),
     "reports.voxel_pass": ("survey_of",),
     "sending": ("SendOptions", "SendResult", "send"),
@@ -94,6 +98,8 @@ __all__ = [
     "InputError",
     "InveonError",
     "Modality",
+    "NiftiOptions",
+    "NiftiResult",
     "OptionError",
     "Options",
     "Orientation",
@@ -111,6 +117,7 @@ __all__ = [
     "batch",
     "check",
     "convert",
+    "nifti",
     "read",
     "read_sheet",
     "read_study",

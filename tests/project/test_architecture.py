@@ -32,6 +32,7 @@ ROOMS = (
     "checks",
     "sending",
     "conversion",
+    "nifti_files",
     "dicom",
     "dicom_reading",
     "hotels",

@@ -103,6 +103,7 @@ def section(text: str, title: str) -> str:
 COMMANDS = [
     *("convert", "batch", "info", "check", "explain", "report", "verify", "xnat", "subjects", "send", "demo", "remove"),
     "config",
+    "nifti",
 ]
 
 

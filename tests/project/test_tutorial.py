@@ -120,6 +120,7 @@ def test_the_readme_names_every_way_to_work() -> None:
         "verify",
         "remove",
         "config",
+        "nifti",
     }
     assert verbs == ways
 

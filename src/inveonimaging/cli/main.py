@@ -17,6 +17,7 @@ from inveonimaging.cli import (
     explain,
     help_,
     info,
+    nifti,
     remove,
     report,
     send,
@@ -46,6 +47,7 @@ def _add(what: Callable[..., None], short_help: str, epilog: str, name: str | No
 _add(convert.convert, "Convert Inveon files to DICOM.", convert.EXAMPLES)
 _add(split.split, "Cut a scan of several animals into one study each.", split.EXAMPLES)
 _add(batch.batch, "Convert every study below a folder.", batch.EXAMPLES)
+_add(nifti.nifti, "Write a NIfTI file of each series.", nifti.EXAMPLES)
 _add(info.info, "Show what is in Inveon files.", info.EXAMPLES)
 _add(subjects.subjects, "Write a sheet of subjects from headers.", subjects.EXAMPLES)
 _add(check.check, "Find problems, and whether SUV can be computed.", check.EXAMPLES)

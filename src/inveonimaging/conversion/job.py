@@ -18,11 +18,11 @@ from inveonimaging.conversion.summary import DataSummary, data_summaries
 from inveonimaging.conversion.uids import StudyNames
 from inveonimaging.conversion.writing import SeriesJob, job_of
 from inveonimaging.dicom.pixels import transfer_syntax_of
-from inveonimaging.errors import DataError, InputError, OutputError
+from inveonimaging.errors import InputError, OutputError
 from inveonimaging.findings import Finding, Severity
+from inveonimaging.inveon.voxels import Unchanged
 from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.storage.staging import free_names, refuse_settled, refuse_used, staged, written_before
-from inveonimaging.study.image import Image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,7 @@ def _refuse_warnings(findings: Iterable[Finding]) -> None:
 def _convert_study(study: StudyPlan, options: Options, counter: StepCounter) -> StudyResult:
     with staged(study.output, may_be_used=options.overwrite or options.beside_others) as stage:
         replaced = _giving_way(study, options)
-        seen = [_identity(planned.image) for planned in study.series]
+        seen = [Unchanged(planned.image.source) for planned in study.series]
         summaries = tuple(_summaries(study.series))
         named = StudyNames(study, [summary.digest for summary in summaries], options)
         described = descriptions_of(study.series, specified=options.specified)
@@ -127,7 +127,8 @@ def _convert_study(study: StudyPlan, options: Options, counter: StepCounter) -> 
         if options.fail_on_warnings:
             _refuse_warnings(finding for each in jobs for finding in each.findings)
         done = [each.written(stage.folder(str(each.planned.number)), counter.step) for each in jobs]
-        _refuse_changed(study, seen)
+        for each in seen:
+            each.refuse_changed("convert again when the scanner is done")
         if options.manifest:
             stage.write_manifest(manifest_of(study, named, done, options))
         stage.commit({str(each.planned.number): each.files for each in done}, replaced)
@@ -145,27 +146,6 @@ def _summaries(series: Sequence[SeriesPlan]) -> Iterator[DataSummary]:
     """Yield the summary of each series; the frame groups of a file are read together."""
     for _, parts in groupby(series, key=lambda each: each.image.pair):
         yield from data_summaries([planned.image for planned in parts])
-
-
-def _identity(image: Image) -> tuple[object, ...]:
-    """Return what changes with the data file; its time of change cannot be set back."""
-    try:
-        status = image.source.path.stat()
-    except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", path=image.source.path) from error
-    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
-
-
-def _refuse_changed(study: StudyPlan, seen: Sequence[tuple[object, ...]]) -> None:
-    """Refuse a study whose data was written to while it was read.
-
-    Raises:
-        DataError: naming the file.
-    """
-    for planned, before in zip(study.series, seen, strict=True):
-        if _identity(planned.image) != before:
-            path = planned.image.source.path
-            raise DataError("has changed while it was read", path=path, hint="convert again when the scanner is done")
 
 
 def _giving_way(study: StudyPlan, options: Options) -> tuple[str, ...]:

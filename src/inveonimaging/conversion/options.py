@@ -29,7 +29,7 @@ from inveonimaging.given import (
 )
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.physics.quantification import Policy
-from inveonimaging.redaction.request import Deidentify, request_of
+from inveonimaging.redaction.request import Deidentify, deidentify_given
 from inveonimaging.study.corrections import Corrections
 
 PREFIXES = MappingProxyType({Modality.CT: "CT-", Modality.PET: "PET-", Modality.SPECT: "NM-"})
@@ -116,15 +116,6 @@ def _settings(name: str, value: Any) -> dict[str, str]:
     raise refused(name, value, "a mapping of texts, as {'posture': 'inveon.toml'}")
 
 
-def _deidentify(name: str, value: Any) -> Deidentify | None:
-    """Read what is asked for; True is what `--deidentify` alone asks for, False and None are nothing."""
-    if value is None or isinstance(value, Deidentify):
-        return value
-    if isinstance(value, bool):
-        return request_of(value)
-    raise refused(name, value, "Deidentify(...), True or False")
-
-
 def _refuse_file_name(name: str) -> None:
     """Refuse what cannot be a file's name on every system; OptionError."""
     is_plain = name.isprintable() and not set(name) & _NOT_IN_NAMES and name == name.rstrip(" .")
@@ -174,7 +165,7 @@ class Options(Corrections):
     compression: Given[Compression | str, Compression] = Given(choice(Compression), Compression.NONE)
     study_description: Given[str | None, str | None] = Given(optional(text), None)
     xnat_route: Given[Route | str | None, Route | None] = Given(optional(route_given), None)
-    deidentify: Given[Deidentify | bool | None, Deidentify | None] = Given(_deidentify, None)
+    deidentify: Given[Deidentify | bool | None, Deidentify | None] = Given(deidentify_given, None)
     rescale: Given[Policy | str, Policy] = Given(choice(Policy), Policy.AUTO)
     uids: Given[Uids | str, Uids] = Given(choice(Uids), Uids.CONTENT)
     prefixes: Given[Mapping[Modality, str] | Mapping[str, str] | None, Mapping[Modality, str]] = Given(_prefixes, None)

@@ -14,21 +14,18 @@ from inveonimaging.conversion.checks import animal_findings, checked, iod_of, re
 from inveonimaging.conversion.instance_layout import file_names, objects_of
 from inveonimaging.conversion.options import Options
 from inveonimaging.dicom.iods import Iod
-from inveonimaging.errors import DataError, InputError, InveonError, listed, printable
-from inveonimaging.findings import Finding, Severity
+from inveonimaging.errors import InputError, InveonError, listed, printable
+from inveonimaging.findings import Finding
 from inveonimaging.inveon.pairs import TAKES_ALL, Folder, Pair, pair_of, scan_folder
 from inveonimaging.sheet.hotels import refuse_for_several_studies
 from inveonimaging.storage.folders import is_same_folder, real_path
 from inveonimaging.study.image import locate
 from inveonimaging.study.reading import Scan, Series, Study, below, read_pairs, skipped, skipped_findings
 from inveonimaging.study.redacting import without_paths
-from inveonimaging.units import counted
+from inveonimaging.study.usable import refuse_errors, refuse_scan, refuse_several_animals, without
 
 _DEEPER = "--recursive converts all that are below"
 _NAMED = 3
-_NO_IMAGE = "file-type-odd"
-_LONG_DATA = ("data-too-long", "frame-blocks-missing")
-_SEVERAL_SUBJECTS_HINT = "give each animal a folder of its own; if all are of one animal: --patient-id names it"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,17 +188,14 @@ def plan_study(study: Study, output: Path, options: Options, skipped: tuple[Find
     Raises:
         InveonError: the first reason why it cannot be converted as a whole.
     """
-    for pair, error in study.errors.items():
-        raise error.hinted(_others(study, pair))
+    refuse_errors(study, "convert")
     found = {}
     for scan in study.scans:
         try:
             found[scan.pair] = scan_findings(scan, options)
         except InveonError as error:
-            raise error.hinted(_others(study, scan.pair)) from error
-    for finding in study.findings:
-        if finding.severity is Severity.ERROR:
-            raise InputError(finding.message, path=study.source, expected="one animal", hint=_SEVERAL_SUBJECTS_HINT)
+            raise error.hinted(without(study, scan.pair, "convert")) from error
+    refuse_several_animals(study)
     first = study.scans[0].image
     doubts = (
         locate(each, first.pair.header, first.header)
@@ -226,16 +220,6 @@ def _whole(study: Study, output: Path, options: Options) -> StudyPlan | None:
         return None
 
 
-def _others(study: Study, refused: Pair) -> str | None:
-    """Return how the other pairs of a study are converted without the one that is refused; None if there are none."""
-    others = [scan.pair for scan in study.scans if scan.pair != refused]
-    if not others:
-        return None
-    one = f'"{printable(others[0].data, 300)}"'
-    many = f"the other {counted(len(others), 'pair')}" if len(others) > 1 else "the other pair"
-    return f"to convert {many}, move this one out of the folder, or name one file: inveon convert {one} OUTPUT"
-
-
 def scan_findings(scan: Scan, options: Options) -> tuple[Finding, ...]:
     """Return all that was found in a scan, with what DICOM will lack of it.
 
@@ -247,14 +231,7 @@ def scan_findings(scan: Scan, options: Options) -> tuple[Finding, ...]:
         found = checked(image, scan.start, options.codes, options.form, unlimited=options.unlimited_text)
     except InveonError as error:
         raise error.at(scan.pair.header) from error
-    if scan.refusal:
-        raise scan.refusal
-    may_be_long = options.allow_long_data and not any(finding.code == _NO_IMAGE for finding in image.findings)
-    for finding in image.findings:
-        if finding.severity is Severity.ERROR and not (finding.code in _LONG_DATA and may_be_long):
-            hint = "--allow-long-data takes it all the same"
-            path = scan.pair.data if finding.path == str(image.pair.data) else scan.pair.header
-            raise DataError(finding.message, path=path, line=finding.line, hint=hint)
+    refuse_scan(scan, allow_long_data=bool(options.allow_long_data))
     located = (locate(each, image.pair.header, image.header) for each in found)
     return (*image.findings, *located, *scan.findings)
 

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from inveonimaging.conversion.ahead import ahead
 from inveonimaging.findings import Finding
 from inveonimaging.physics.distribution import CLASS, Collector, Distribution, physical, quantile
 from inveonimaging.physics.plausibility import value_findings
 from inveonimaging.physics.quantification import Extent, Unit, extent_of
+from inveonimaging.storage.ahead import ahead
 from inveonimaging.study.image import Image, locate
 
 _NAMED = 8

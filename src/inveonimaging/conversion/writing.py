@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from inveonimaging.conversion.ahead import ahead
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import SeriesPlan
 from inveonimaging.conversion.sources import Sources
@@ -27,6 +26,7 @@ from inveonimaging.findings import Finding
 from inveonimaging.inveon.modality import is_mu_map
 from inveonimaging.physics.quantification import Policy, enough_steps, quantise, slopes_of
 from inveonimaging.physics.timing import frame_reference_time, utc_offset
+from inveonimaging.storage.ahead import ahead
 from inveonimaging.storage.staging import Written, write_file
 from inveonimaging.study.grey_levels import lost_values
 from inveonimaging.study.image import Image

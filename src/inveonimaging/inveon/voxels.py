@@ -135,6 +135,26 @@ class Voxels:
             raise DataError(f"cannot be read: {error.strerror or error}", path=self.path) from error
 
 
+class Unchanged:
+    """A data file as it is now; its time of change cannot be set back."""
+
+    def __init__(self, voxels: Voxels) -> None:
+        self._path = voxels.path
+        self._before = self._identity()
+
+    def refuse_changed(self, hint: str) -> None:
+        """Refuse a file that was written to since; DataError, with this hint."""
+        if self._identity() != self._before:
+            raise DataError("has changed while it was read", path=self._path, hint=hint)
+
+    def _identity(self) -> tuple[object, ...]:
+        try:
+            status = self._path.stat()
+        except OSError as error:
+            raise DataError(f"cannot be read: {error.strerror}", path=self._path) from error
+        return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
 def voxels_of(path: Path, header: Header) -> tuple[Voxels, tuple[Finding, ...]]:
     """Return the frames that the header says the file holds, after checking that they fit.
 

@@ -131,6 +131,15 @@ def request_of(
     return Deidentify(dates=Dates(dates or Dates.SHIFT.value), key=key or None, shift_days=shift_days)
 
 
+def deidentify_given(name: str, value: Any) -> Deidentify | None:
+    """Read what is asked for; True is what `--deidentify` alone asks for, False and None are nothing."""
+    if value is None or isinstance(value, Deidentify):
+        return value
+    if isinstance(value, bool):
+        return request_of(value)
+    raise refused(name, value, "Deidentify(...), True or False")
+
+
 def _key_in(path: Path) -> bytes:
     try:
         key = read_bounded(path, _LONGEST_KEY).strip()

@@ -163,7 +163,10 @@ class Image:
 
     def values(self, frame: int = 0) -> npt.NDArray[np.float32]:
         """Return the physical values of a frame, (nz, ny, nx) float32, in `scaling.unit`: Bq/mL or HU."""
-        stored = self.voxels(frame)
+        return self.physical(self.voxels(frame), frame)
+
+    def physical(self, stored: npt.NDArray[np.generic], frame: int) -> npt.NDArray[np.float32]:
+        """Return the physical values of some of a frame's stored ones, in a new array of their shape."""
         values = np.empty(stored.shape, np.float32)
         with np.errstate(invalid="ignore", over="ignore"):  # a signalling NaN; beyond float32 is infinite
             np.multiply(stored, self.scaling.factors[frame], out=values, dtype=np.float64, casting="same_kind")

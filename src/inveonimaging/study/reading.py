@@ -186,7 +186,11 @@ class Study:
 
 
 def read_study(
-    path: str | os.PathLike[str], corrections: Corrections | None = None, *, all_below: str = TAKES_ALL
+    path: str | os.PathLike[str],
+    corrections: Corrections | None = None,
+    *,
+    all_below: str = TAKES_ALL,
+    deidentify: Deidentify | None = None,
 ) -> Study:
     """Read what is in a folder, or one pair, given by its header or its data file; sub-folders are not entered.
 
@@ -196,16 +200,17 @@ def read_study(
         path: the folder or the file.
         corrections: what counts instead of the headers.
         all_below: how pairs in sub-folders are taken, for the message that there is none in the folder itself.
+        deidentify: how headers are redacted; None leaves them as they are.
 
     Raises:
-        InputError: there is no pair.
+        InveonError: there is no pair; a redaction lacks its secret.
     """
     folder = scan_folder(Path(path)) if os.path.isdir(path) else None  # noqa: PTH112 - raises for no name
     if folder is None:
-        return read_pairs((pair_of(Path(path)),), Path(path), corrections or Corrections())
+        return read_pairs((pair_of(Path(path)),), Path(path), corrections or Corrections(), deidentify)
     if not folder.pairs:
         raise folder.without_pairs(all_below)
-    study = read_pairs(folder.pairs, folder.path, corrections or Corrections())
+    study = read_pairs(folder.pairs, folder.path, corrections or Corrections(), deidentify)
     return replace(study, findings=(*skipped_findings(skipped(folder)), *study.findings))
 
 

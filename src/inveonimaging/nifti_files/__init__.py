@@ -1,0 +1,1 @@
+"""NIfTI files of a study: one a series, with its times beside it. Nothing is resampled."""

@@ -1,0 +1,95 @@
+"""Several files that appear together, whole, or not at all, beside others in a folder."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from uuid import uuid4
+
+from inveonimaging.errors import OutputError
+from inveonimaging.storage.folders import make_folder
+from inveonimaging.storage.interruptions import Interruptions
+from inveonimaging.storage.whole_files import refuse_taken
+
+
+def refuse_taken_names(folder: Path, names: Sequence[str], *, overwrite: bool) -> None:
+    """Refuse a folder in which files of these names cannot be written.
+
+    Raises:
+        OutputError: something else has a name, or there can be no such folder.
+    """
+    parent = next((each for each in (folder, *folder.parents) if each.exists() or each.is_symlink()), folder)
+    if not parent.is_dir():
+        raise OutputError("is no folder", path=parent, hint="name a new folder")
+    if parent == folder:
+        for name in names:
+            refuse_taken(folder / name, overwrite=overwrite)
+
+
+@contextlib.contextmanager
+def file_set(folder: Path, names: Sequence[str], *, overwrite: bool = False) -> Iterator[Mapping[str, Path]]:
+    """Give a draft for each name, to be written; afterwards all get their names, or none does.
+
+    Only a process that is killed outright, while names are given, leaves some of them; drafts are hidden files.
+
+    Args:
+        folder: where the files go; it is made if it is missing, and taken away again if nothing came of it.
+        names: of the files.
+        overwrite: files of these names are replaced.
+
+    Raises:
+        OutputError: a name is taken, or a file cannot be written.
+    """
+    refuse_taken_names(folder, names, overwrite=overwrite)
+    made: tuple[Path, ...] = ()
+    drafts: dict[str, Path] = {}
+    is_done = False
+    with Interruptions() as interruptions:
+        try:
+            made = tuple(each for each in (folder, *folder.parents) if not each.exists())  # innermost first
+            make_folder(folder)
+            drafts |= {name: _hidden(folder) for name in names}
+            yield drafts
+            interruptions.wait = True
+            _give_names(folder, drafts, overwrite=overwrite)
+            is_done = True
+        except OSError as error:
+            raise OutputError(f"cannot be written: {error.strerror or error}", path=folder) from error
+        finally:
+            interruptions.wait = True
+            for draft in drafts.values():
+                with contextlib.suppress(OSError):
+                    draft.unlink(missing_ok=True)
+            for each in () if is_done else made:
+                with contextlib.suppress(OSError):
+                    each.rmdir()
+
+
+def _hidden(folder: Path) -> Path:
+    return folder / f".inveon-{uuid4().hex}.part"
+
+
+def _give_names(folder: Path, drafts: Mapping[str, Path], *, overwrite: bool) -> None:
+    """Rename the drafts; if one cannot be, what was there before is there again."""
+    aside: dict[Path, Path] = {}
+    given: list[Path] = []
+    try:
+        for name, draft in drafts.items():
+            path = folder / name
+            refuse_taken(path, overwrite=overwrite)
+            if path.exists() or path.is_symlink():
+                hidden = _hidden(folder)
+                path.rename(hidden)
+                aside[path] = hidden
+            draft.rename(path)
+            given.append(path)
+    except BaseException:
+        for path in given:
+            path.unlink(missing_ok=True)
+        for path, hidden in aside.items():
+            hidden.rename(path)
+        raise
+    for hidden in aside.values():
+        with contextlib.suppress(OSError):
+            hidden.unlink()
