@@ -174,7 +174,8 @@ def find_in_emission(image: Image) -> Found:
     if votes < emission.ENOUGH or len(bodies) != likeliest:
         told = ", ".join(f"{count} above {share:.0%} of the highest activity" for share, count in counted.items())
         doubts.append(_doubt(image, told))
-    doubts += [_doubt(image, each) for each in emission.contradictions(bodies)]
+    against = [*emission.contradictions(bodies), *emission.joined(values, labels, grid.spacing_mm[::-1])]
+    doubts += [_doubt(image, each) for each in against]
     return Found(() if doubts else bodies, order[labels].astype(np.uint8), values, grid, tuple(doubts), bodies)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from inveonimaging.hotels import trunks
 from inveonimaging.hotels.positions import Placed
 from inveonimaging.inveon.hdr import Frame
 
@@ -16,6 +17,7 @@ _HIGHEST = 99.8  # percentile
 _SMOOTH_MM = 0.8
 _LEAST = 0.15  # of the largest
 _LATE = 0.5  # of the scan's time: what begins later
+_PARTS = (1.0, 1.3)  # of the depth of a trunk, at which to look
 _ALL_SIDES = np.ones((3, 3, 3), np.bool_)
 
 
@@ -50,6 +52,30 @@ def counted(
     numbers = list(counts.values())
     usual = max(set(numbers), key=lambda number: (numbers.count(number), number))
     return counts, next(labels for share, labels in found.items() if counts[share] == usual)
+
+
+def joined(
+    values: npt.NDArray[np.float32], labels: npt.NDArray[np.int32], sampling_mm: tuple[float, float, float]
+) -> list[str]:
+    """Return what shows that animals which touch count as one: two deep parts side by side, at some threshold.
+
+    Args:
+        values: (nz, ny, nx) activity.
+        labels: (nz, ny, nx) of what was found.
+        sampling_mm: size of a voxel along z, y, x.
+    """
+    from scipy import ndimage
+
+    smooth = ndimage.gaussian_filter(values, [_SMOOTH_MM / size for size in sampling_mm])
+    highest = float(np.percentile(smooth, _HIGHEST))
+    for share in SHARES:
+        depth = ndimage.distance_transform_edt((smooth > share * highest) & (labels > 0), sampling=sampling_mm)
+        depth = depth.astype(np.float32) - min(sampling_mm) / 2
+        for factor in _PARTS:
+            scale = factor * float(depth.max()) / trunks.TRUNK_MM
+            if any(trunks.doubles(depth, labels, float(np.prod(sampling_mm)), scale)):
+                return [f"{int(labels.max())}, but one of them has two trunks side by side"]
+    return []
 
 
 def _regions(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:

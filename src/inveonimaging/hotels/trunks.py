@@ -27,10 +27,11 @@ _LUNG_VOXELS = 20
 _FROM_BONE_MM = 14.0  # tissue of an animal is no further from its skeleton
 DEPTHS_MM = ((2.6, 1.2), (3.1, 1.2), (3.6, 0.8))  # of a trunk, and of the bones that join its parts
 _OF_SKELETON_MM = 30.0  # from dense bone
+SIDE_BY_SIDE_MM = (2.6, 3.1, 3.6)  # depths at which trunks that touch are apart
 _SHARE = 0.15  # of the largest trunk
 _LEAST_BONE_MM3 = 2.5
 _NEAREST_BONE_MM = 2.0
-_TRUNK_MM = 5.9  # depth of the middle of a mouse
+TRUNK_MM = 5.9  # depth of the middle of a mouse
 _ALL_SIDES = np.ones((3, 3, 3), np.bool_)
 _SKIN_MM = 1.6  # what is thinner is no body: bed, cradle, cloth
 _GAP_MM = 3.0  # between bones of one animal
@@ -100,7 +101,7 @@ def tissue_of(volume: Volume, scale: float | None = None) -> Tissue:
         tissue = _near(body, skeleton, _FROM_BONE_MM * assumed, volume)
         tissue |= _lungs(volume.hounsfield, tissue)
         depth = _distance(tissue, volume) - min(volume.sampling_mm) / 2
-        seen = float(depth.max()) / _TRUNK_MM
+        seen = float(depth.max()) / TRUNK_MM
         if scale or seen < assumed * 1.25 or assumed > _LARGEST:
             return Tissue(tissue, depth, scale or max(seen, 0.25))
         assumed = seen
@@ -219,7 +220,8 @@ def contradictions(volume: Volume, tissue: Tissue, seeds: Labels, owners: Labels
     for one, other in sorted(_in_touch(volume, tissue, owners)):
         if _shared(spans[one - 1], spans[other - 1]) < _IN_LINE:
             told.append(f"{count}, but two lie in line along the bed, and bone joins them: they may be one animal")
-    told += [f"{count}, but one of them has two trunks side by side" for _ in _doubles(volume, tissue, owners)]
+    parts = tissue.depth_mm, owners, volume.voxel_mm3, tissue.scale
+    told += [f"{count}, but one of them has two trunks side by side" for _ in doubles(*parts)]
     told += [f"{count}, but something else has bones, too" for _ in _left_out(volume, tissue, owners)]
     return list(dict.fromkeys(told))
 
@@ -262,14 +264,21 @@ def _in_touch(volume: Volume, tissue: Tissue, owners: Labels) -> set[tuple[int, 
     return {pair for pair in set(pairs) if pairs.count(pair) >= _TOUCHING}
 
 
-def _doubles(volume: Volume, tissue: Tissue, owners: Labels) -> Iterator[int]:
-    """Yield animals that hold two deep parts side by side, as a trunk and a trunk beside it, not as trunk and head."""
+def doubles(depth_mm: Float, owners: Labels, voxel_mm3: float, scale: float) -> Iterator[int]:
+    """Yield animals that hold two deep parts side by side, as a trunk and a trunk beside it, not as trunk and head.
+
+    Args:
+        depth_mm: (nz, ny, nx) how far each voxel is to what is no animal.
+        owners: (nz, ny, nx) number of the animal.
+        voxel_mm3: volume of a voxel.
+        scale: size of the animals; 1 is a mouse of 19 g.
+    """
     from scipy import ndimage
 
-    for depth, _ in DEPTHS_MM:
-        labels, count = ndimage.label(tissue.depth_mm > depth * tissue.scale, _ALL_SIDES)
-        sizes = np.bincount(labels.ravel(), minlength=count + 1) * volume.voxel_mm3
-        large = np.flatnonzero(sizes >= _TRUNK_MM3 * tissue.scale**3)
+    for depth in SIDE_BY_SIDE_MM:
+        labels, count = ndimage.label(depth_mm > depth * scale, _ALL_SIDES)
+        sizes = np.bincount(labels.ravel(), minlength=count + 1) * voxel_mm3
+        large = np.flatnonzero(sizes >= _TRUNK_MM3 * scale**3)
         parts = [each for each in large if each]
         spans = {each: _span(labels == each) for each in parts}
         owner = {each: int(np.bincount(owners[labels == each]).argmax()) for each in parts}
