@@ -288,6 +288,10 @@ def test_a_dry_run_shows_the_series_and_writes_nothing(scans: Path, tmp_path: Pa
 def test_a_deidentified_split_has_numbers_for_folders(
     scans: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("INVEON_DEIDENTIFY_KEY", raising=False)
+    run = split(scans, tmp_path / "out", "--deidentify", "--dates", "keep")
+    line = assert_one_line_error(run.exit_code, run.stdout, run.stderr, 2)
+    assert "the patient ID of the group cannot be hidden without a secret; put one into" in line
     monkeypatch.setenv("INVEON_DEIDENTIFY_KEY", "sixteen characters")
     run = split(scans, tmp_path / "out", "--deidentify", "--dates", "keep")
     assert run.exit_code == 0, run.stderr
@@ -326,3 +330,12 @@ def test_animals_whose_doses_contradict_their_activities_are_told(
     assert done.exit_code == 0, done.stderr
     assert ("swapped-by-dose" in done.stderr) is is_told
     assert not is_told or "m12 (left) was given 7.1 MBq and has" in done.stderr
+
+
+def test_an_empty_position_is_no_unused_row(scans: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "hotel.csv"
+    sheet.write_text("patient_id,position,folder\nm12,left,\n,middle,\nm13,right,\nx,,elsewhere\n", "ascii")
+    run = split(scans, tmp_path / "out", sheet=sheet)
+    assert run.exit_code == 0, run.stderr
+    (line,) = [each for each in run.stderr.splitlines() if "sheet-row-unused" in each]
+    assert "1 of 4 rows match no scan: 5" in line

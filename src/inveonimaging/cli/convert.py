@@ -139,7 +139,7 @@ def _of_sheet(studies: tuple[StudyPlan, ...], options: Options) -> tuple[Finding
 
     return (
         *options.corrections.sheet.findings,
-        *unused_rows(options.corrections.sheet, (row for each in studies for row in each.sheet_values.rows)),
+        *unused_rows(options.corrections.sheet, (row for each in studies for row in each.matched_rows)),
     )
 
 

@@ -78,6 +78,12 @@ class StudyPlan:
         return self.study.sheet_values
 
     @property
+    def matched_rows(self) -> tuple[int, ...]:
+        """The numbers of a sheet's rows that its scans match; of a part those of the group, empty positions too."""
+        part = self.study.part
+        return (*self.sheet_values.rows, *(part.whole.sheet_values.rows if part else ()))
+
+    @property
     def id(self) -> str:
         """Study ID: the first `study_identifier`."""
         ids = (header.acquisition.study_identifier for header in self.study.headers)

@@ -9,7 +9,7 @@ from pathlib import Path
 from inveonimaging.errors import InputError, OptionError
 from inveonimaging.findings import Finding
 from inveonimaging.inveon.pairs import Pair
-from inveonimaging.redaction.request import Deidentify
+from inveonimaging.redaction.request import KEY_VARIABLE, Deidentify
 from inveonimaging.sheet.application import has_tracer
 from inveonimaging.sheet.hotels import Hotel, Position, hotel_of
 from inveonimaging.study.corrections import Corrections
@@ -93,14 +93,25 @@ def studies_of(group: Group, extents: Sequence[Extent], deidentify: Deidentify |
         InputError: an animal lies in no image.
         InveonError: as `read_pairs`.
     """
-    source = group.study.source
-    whole = read_pairs(group.pairs, source, group.corrections, deidentify) if deidentify else group.study
+    whole = _deidentified(group, deidentify) if deidentify else group.study
     return tuple(
         _study_of(
             group, animal, Part(whole=whole, position=str(animal.slot), extent=extent.grown(MARGIN_MM)), deidentify
         )
         for animal, extent in zip(group.hotel.animals, extents, strict=True)
     )
+
+
+def _deidentified(group: Group, deidentify: Deidentify) -> Study:
+    """Return the study of a group whose patient ID, which each part names, is a pseudonym.
+
+    Raises:
+        OptionError: there is no secret to make it with.
+    """
+    if deidentify.key is None:
+        hint = f"put one into the variable {KEY_VARIABLE} or a file (--key-file)"
+        raise OptionError("the patient ID of the group cannot be hidden without a secret", hint=hint)
+    return read_pairs(group.pairs, group.study.source, group.corrections, deidentify)
 
 
 def _study_of(group: Group, animal: Position, part: Part, deidentify: Deidentify | None) -> Study:
