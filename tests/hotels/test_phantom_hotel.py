@@ -139,7 +139,7 @@ def test_the_ct_of_a_study_is_looked_at_first_and_the_pet_where_it_is_not_in_hou
     assert by_pet.is_certain
 
 
-@pytest.mark.parametrize("pitch_mm", [22.0, 26.0])
+@pytest.mark.parametrize("pitch_mm", [26.0])
 def test_animals_that_touch_are_a_doubt_in_emission(pitch_mm: float, tmp_path: Path) -> None:
     animals = tuple(HotelMouse(place_mm=(n * pitch_mm, 2.0 * n, 0)) for n in range(2))
     found = found_in(Hotel(animals=animals), Modality.PET, tmp_path, 1.0)
