@@ -64,6 +64,7 @@ def test_the_genuine_hotel_becomes_two_studies_of_the_same_voxels(tmp_path: Path
     inveonimaging.split(source, tmp_path / "out", Options(sheet=sheet, form="legacy"))
     files = sorted((tmp_path / "out").rglob("*.dcm"))
     assert [path.parent.parent.name for path in files] == ["m12", "m13"]
+    whole = Session().hounsfield
     for path in files:
         ds = pydicom.dcmread(path)
         part = ds.pixel_array  # feet first, supine: x falls with i, y rises with j, z with k
@@ -73,7 +74,7 @@ def test_the_genuine_hotel_becomes_two_studies_of_the_same_voxels(tmp_path: Path
         i, j, k = (round(each) for each in places)
         assert (i, j, k) == pytest.approx(places, abs=1e-3)
         nz, ny, nx = part.shape
-        held = Session().hounsfield[k - nz + 1 : k + 1, j : j + ny, i : i + nx]
+        held = whole[k - nz + 1 : k + 1, j : j + ny, i : i + nx]
         assert np.array_equal(part, held[::-1])  # frames go along the normal, which is -z
         # A mouse of 16 mL lies in it: tissue, bone and a skull.
         assert 10 < (part > -250).sum() * 0.39082**3 / 1000 < 40
