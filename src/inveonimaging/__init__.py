@@ -17,6 +17,7 @@ from inveonimaging.version import __version__
 if TYPE_CHECKING:
     from inveonimaging.animal import GivenSubject
     from inveonimaging.batches import Batch, BatchResult, batch
+    from inveonimaging.bids_dataset import BidsFile, BidsOptions, BidsResult, bids
     from inveonimaging.commands.check import CheckResult, check
     from inveonimaging.commands.nifti import NiftiResult, nifti
     from inveonimaging.commands.report import ReportResult, report
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "animal": ("GivenSubject",),
     "batches": ("Batch", "BatchResult", "batch"),
+    "bids_dataset": ("BidsFile", "BidsOptions", "BidsResult", "bids"),
     "commands.check": ("CheckResult", "check"),
     "commands.nifti": ("NiftiResult", "nifti"),
     "commands.report": ("ReportResult", "report"),
@@ -85,6 +87,9 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 __all__ = [
     "Batch",
     "BatchResult",
+    "BidsFile",
+    "BidsOptions",
+    "BidsResult",
     "CheckResult",
     "Corrections",
     "DataError",
@@ -115,6 +120,7 @@ __all__ = [
     "Verification",
     "__version__",
     "batch",
+    "bids",
     "check",
     "convert",
     "nifti",

@@ -32,6 +32,7 @@ ROOMS = (
     "checks",
     "sending",
     "conversion",
+    "bids_dataset",
     "nifti_files",
     "dicom",
     "dicom_reading",

@@ -104,6 +104,7 @@ COMMANDS = [
     *("convert", "batch", "info", "check", "explain", "report", "verify", "xnat", "subjects", "send", "demo", "remove"),
     "config",
     "nifti",
+    "bids",
 ]
 
 

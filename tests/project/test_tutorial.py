@@ -121,6 +121,7 @@ def test_the_readme_names_every_way_to_work() -> None:
         "remove",
         "config",
         "nifti",
+        "bids",
     }
     assert verbs == ways
 

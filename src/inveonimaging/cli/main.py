@@ -10,6 +10,7 @@ import typer
 
 from inveonimaging.cli import (
     batch,
+    bids,
     check,
     config,
     convert,
@@ -48,6 +49,7 @@ _add(convert.convert, "Convert Inveon files to DICOM.", convert.EXAMPLES)
 _add(split.split, "Cut a scan of several animals into one study each.", split.EXAMPLES)
 _add(batch.batch, "Convert every study below a folder.", batch.EXAMPLES)
 _add(nifti.nifti, "Write a NIfTI file of each series.", nifti.EXAMPLES)
+_add(bids.bids, "Make a BIDS data set, or add to one.", bids.EXAMPLES)
 _add(info.info, "Show what is in Inveon files.", info.EXAMPLES)
 _add(subjects.subjects, "Write a sheet of subjects from headers.", subjects.EXAMPLES)
 _add(check.check, "Find problems, and whether SUV can be computed.", check.EXAMPLES)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 if TYPE_CHECKING:
+    from inveonimaging.cli.settings import Settings
     from inveonimaging.conversion.options import Options
     from inveonimaging.study.corrections import Corrections
 
@@ -25,7 +26,7 @@ AskedCorrections = Callable[[], "Corrections"]
 """Makes the corrections from what was typed; OptionError for what makes no sense."""
 
 
-_PLACES = ("source", "path", "root")
+_PLACES = ("source", "sources", "path", "root")
 _ARGUMENTS = {  # of the attributes that have another name here
     "weight_kg": "weight",
     "dose_mbq": "dose",
@@ -103,23 +104,42 @@ def _by_option(context: Any, make: Callable[..., Any], **options: Any) -> Any:
         raise error.named(as_typed(context, param)) from error
 
 
-def _with_settings(make: Callable[..., Any], options: dict[str, Any], place: Path) -> Any:
+def _with_settings(make: Callable[..., Any], options: dict[str, Any], place: Path | list[Path]) -> Any:
     """Make what was asked for, with what `inveon.toml` says where nothing was typed; a note says so.
 
     Raises:
-        OptionError: what makes no sense, in the file, too.
+        OptionError: what makes no sense, in the file, too; several places have settings that differ.
     """
     from dataclasses import replace
 
     from inveonimaging.cli.messages import say_settings
-    from inveonimaging.cli.settings import settings_for
 
-    filled, taken = settings_for(place).filled(options)
+    filled, taken = _settings_of(place if isinstance(place, list) else [place]).filled(options)
     made = make(**filled)
     say_settings({name: (value.text, str(value.path)) for name, value in taken.items()})
     if not taken or not hasattr(made, "settings"):
         return made
     return replace(made, settings={name: value.origin for name, value in taken.items()})
+
+
+def _settings_of(places: list[Path]) -> Settings:
+    """Return the settings for what lies in some places.
+
+    Raises:
+        OptionError: they differ.
+    """
+    from inveonimaging.cli.settings import settings_for
+    from inveonimaging.errors import OptionError, printable
+
+    first, *others = [settings_for(each) for each in places]
+    for place, each in zip(places[1:], others, strict=True):
+        known, own = ({name: value.taken for name, value in one.values.items()} for one in (first, each))
+        if own != known:
+            hint = "take one input after the other, or none of inveon.toml with --no-config"
+            raise OptionError(
+                f"the settings for it differ from those for {printable(places[0], 200)}", path=place, hint=hint
+            )
+    return first
 
 
 def corrections_of(

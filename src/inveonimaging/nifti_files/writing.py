@@ -129,7 +129,7 @@ def write_nifti(plan: NiftiPlan, counter: StepCounter, *, overwrite: bool = Fals
     seen = [Unchanged(each.volume.image.source) for each in plan.files]
     with file_set(plan.folder, plan.names, overwrite=overwrite) as drafts:
         for each in plan.files:
-            _write(drafts[each.name], each, counter)
+            write_volume(drafts[each.name], each.volume, counter, packed=each.name.lower().endswith(".gz"))
             for name, text in each.beside.items():
                 drafts[name].write_bytes(text.encode("ascii"))
         for one in seen:
@@ -137,15 +137,22 @@ def write_nifti(plan: NiftiPlan, counter: StepCounter, *, overwrite: bool = Fals
     return tuple(plan.folder / name for name in plan.names)
 
 
-def _write(path: Path, file: NiftiFile, counter: StepCounter) -> None:
-    is_packed = file.name.lower().endswith(".gz")
-    with path.open("xb") as out, ahead(file.volume.pieces()) as pieces:
+def write_volume(path: Path, volume: Volume, counter: StepCounter, *, packed: bool) -> None:
+    """Write one file, piece by piece.
+
+    Args:
+        path: that is not there yet.
+        volume: its voxels.
+        counter: counts slices.
+        packed: compress it with gzip.
+    """
+    with path.open("xb") as out, ahead(volume.pieces()) as pieces:
 
         def parts() -> Iterator[bytes | memoryview]:
-            yield file.volume.header()
+            yield volume.header()
             for piece in pieces:
                 yield piece.reshape(-1).view(np.uint8).data
                 counter.step(len(piece))
 
-        for part in gzipped(parts()) if is_packed else parts():
+        for part in gzipped(parts()) if packed else parts():
             out.write(part)

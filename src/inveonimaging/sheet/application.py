@@ -36,6 +36,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "investigator": ("investigator",),
     "study_description": ("study",),
     "injection_time": ("injection_time",),
+    "tracer": ("injected_compound",),
     "posture": ("subject_orientation",),
     "dose_mbq": _DOSE,
     **{name: (key,) for name, key in _ACTIVITY.items()},
@@ -93,6 +94,8 @@ def _tracer(tracer: Tracer, sheet_values: SheetValues) -> Tracer:
     """Return a tracer with what a sheet says, and with nothing of the header that its cells replace."""
     if "injection_time" in sheet_values.cells:
         tracer = replace(tracer, injection_time=sheet_values.get("injection_time"))
+    if "tracer" in sheet_values.cells:
+        tracer = replace(tracer, compound=sheet_values.get("tracer"))
     for part, whole in (("dose_time", "dose_mbq"), ("residual_time", "residual_mbq")):
         if sheet_values.get(part) and sheet_values.get(whole) is None:
             raise _error(sheet_values, part, f"{whole.removesuffix('_mbq')}_MBq beside it")

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from inveonimaging import units
 from inveonimaging.errors import printable
 from inveonimaging.sheet.values import (
+    ADMINISTRATION,
     CODE,
     DATE,
     LABEL,
@@ -21,6 +22,7 @@ from inveonimaging.sheet.values import (
     POSTURE,
     REGISTRY,
     ROLE,
+    RRID,
     SEX,
     SIDE,
     YES_OR_NO,
@@ -73,6 +75,9 @@ _KILOGRAM = quantity(units.ONE, "0.0246")
 _MBQ = quantity(units.ONE, "7.03")
 _MCI = quantity(units.MBQ_PER_MCI, "0.19")
 _MBQ_LEFT = quantity(units.ONE, "0.31", zero=True)
+_UG = quantity(units.ONE, "0.5")
+_MBQ_PER_UG = quantity(units.ONE, "14.1")
+_GBQ_PER_UMOL = quantity(units.ONE, "50")
 _MCI_LEFT = quantity(units.MBQ_PER_MCI, "0.0084", zero=True)
 
 COLUMNS = (
@@ -106,6 +111,7 @@ COLUMNS = (
     Column(
         "strain_registry", "strain_registry", REGISTRY, Scope.STUDY, "Strain Source Registry Code Sequence (0010,0215)"
     ),
+    Column("strain_rrid", "strain_rrid", RRID, Scope.STUDY, "BIDS: `strain_rrid` of the participant"),
     Column(
         "genetic_modifications",
         "modifications",
@@ -153,6 +159,27 @@ COLUMNS = (
         "Radiopharmaceutical Start DateTime (0018,1078)",
         is_basic=True,
     ),
+    Column("tracer", "tracer", text(), Scope.SCAN, "Radiopharmaceutical (0018,0031); BIDS: TracerName"),
+    Column("administration", "administration", ADMINISTRATION, Scope.SCAN, "BIDS: ModeOfAdministration"),
+    Column("injected_mass_ug", "mass_ug", _UG, Scope.SCAN, "BIDS: InjectedMass, in ug", is_number=True),
+    Column(
+        "specific_activity_MBq_per_ug",
+        "specific_activity",
+        _MBQ_PER_UG,
+        Scope.SCAN,
+        "BIDS: SpecificRadioactivity at the injection, in MBq/ug",
+        is_number=True,
+    ),
+    Column(
+        "molar_activity_GBq_per_umol",
+        "molar_activity",
+        _GBQ_PER_UMOL,
+        Scope.SCAN,
+        "BIDS: MolarActivity at the injection, in GBq/umol",
+        is_number=True,
+    ),
+    Column("acquisition", "acquisition", text(), Scope.SCAN, "BIDS: AcquisitionMode, such as list mode"),
+    Column("session", "session", text(), Scope.SCAN, "BIDS: the session's label"),
     Column("posture", "posture", POSTURE, Scope.SCAN, "Patient Position (0018,5100), and the axes of the patient"),
     Column("responsible_person", "investigator", PERSON, Scope.STUDY, "Responsible Person (0010,2297)"),
     Column("responsible_role", "responsible_role", ROLE, Scope.STUDY, "Responsible Person Role (0010,2298)"),
@@ -177,7 +204,7 @@ HOTEL_NAMES = frozenset(each.name for each in COLUMNS if each.scope is Scope.HOT
 OF_ONE_ANIMAL = frozenset(
     {
         *("id", "name", "xnat_subject", "xnat_session", "weight_kg"),
-        *("dose_mbq", "dose_time", "residual_mbq", "residual_time"),
+        *("dose_mbq", "dose_time", "residual_mbq", "residual_time", "mass_ug"),
     }
 )
 """What a row without a position does not say of each animal of a hotel: one has its own, or it is the sum of all."""

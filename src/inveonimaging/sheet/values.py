@@ -35,6 +35,8 @@ ROLES = (
 )
 _MIDNIGHT = re.compile(r"(\d{4}-\d\d-\d\d)[ T]00:00(?::00(?:\.0+)?)?")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d?:\d\d)(:\d\d)?(?:\.(\d{1,6})0*)?")
+ADMINISTRATIONS = ("bolus", "infusion", "bolus-infusion")
+_RRID = re.compile(r"RRID:\s?[A-Za-z]+[_:][A-Za-z0-9_:.-]+", re.ASCII)
 _YES = frozenset({"yes", "y", "true", "1", "neutered", "altered", "castrated", "spayed"})
 _NO = frozenset({"no", "n", "false", "0", "intact", "unaltered"})
 _GROUPS, _COMPONENTS = 3, 5  # of a Person Name, PS3.5 6.2
@@ -162,6 +164,18 @@ def _role(text: str) -> str:
     return text.upper()
 
 
+def _administration(text: str) -> str:
+    if text.lower() not in ADMINISTRATIONS:
+        raise ValueError(f"one of {', '.join(ADMINISTRATIONS)}")
+    return text.lower()
+
+
+def _rrid(text: str) -> str:
+    if not _RRID.fullmatch(text):
+        raise ValueError("a Research Resource Identifier, such as RRID:IMSR_JAX:000664")
+    return text.replace(" ", "")
+
+
 def _code(text: str) -> Code:
     parts = [line(LO)(part) for part in text.split("^")]
     if len(parts) != _PARTS or not all(parts) or len(parts[1]) > SH:
@@ -202,6 +216,8 @@ MOMENT = Codec(_moment, str, "2014-06-17 13:51:37")
 SEX = Codec(_sex, str, "F")
 YES_OR_NO = Codec(_yes_or_no, lambda value: "yes" if value else "no", "no")
 ROLE = Codec(_role, str, "VETERINARIAN")
+ADMINISTRATION = Codec(_administration, str, "bolus")
+RRID = Codec(_rrid, str, "RRID:IMSR_JAX:000664")
 CODE = Codec(_code, _spell_code, "3028467^MGI^C57BL/6J")
 REGISTRY = Codec(lambda text: _code(text) if "^" in text else line(LO)(text), _spell_code, "ILCR")
 LABEL = Codec(_label, str, "FDG_pilot")

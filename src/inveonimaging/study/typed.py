@@ -21,7 +21,14 @@ _OF_AN_INJECTION = {"dose_mbq": "--dose", "injection_time": "--injected-at"}
 _TOLD_MORE_OF = {
     "dose_mbq": ("dose_time", "residual_mbq", "residual_time"),
     "species": ("species_code",),
-    "strain": ("strain_codes", "strain_nomenclature", "strain_stock", "strain_source", "strain_registry"),
+    "strain": (
+        "strain_codes",
+        "strain_nomenclature",
+        "strain_stock",
+        "strain_source",
+        "strain_registry",
+        "strain_rrid",
+    ),
 }
 """What a sheet says beside a value, and of that value alone."""
 

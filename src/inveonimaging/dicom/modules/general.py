@@ -9,6 +9,7 @@ from inveonimaging.dicom import codes, specified
 from inveonimaging.dicom.encode import ST, cs, da, dataset, lo, pn, put, sh, text, tm, zone
 from inveonimaging.dicom.modules.patient import is_non_human
 from inveonimaging.dicom.series import Instance, Series
+from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Modality, ModalityConfiguration, Model
 from inveonimaging.version import __version__
 
@@ -162,8 +163,13 @@ def sop_instance(series: Series, instance: Instance) -> dict[str, str]:
 def _manufacturer(series: Series) -> str:
     """Return the header's manufacturer; else Siemens, who alone made the Inveon, and whom the specification names."""
     header = series.image.header
+    return header.manufacturer or (_SIEMENS if series.study.specified else manufacturer_of(header))
+
+
+def manufacturer_of(header: Header) -> str:
+    """Return the header's manufacturer; else Siemens for an Inveon, which no one else made; else nothing."""
     is_inveon = header.model in _INVEON or header.modality_configuration in _INVEON_PARTS
-    return header.manufacturer or (_SIEMENS if is_inveon or series.study.specified else "")
+    return header.manufacturer or (_SIEMENS if is_inveon else "")
 
 
 def _model_name(series: Series) -> str | None:

@@ -88,13 +88,18 @@ def reconstruction_method(header: Header) -> str:
 
     Iterations and subsets have the short form that scanners write and PET2BIDS reads: `OSEM3D, 2i16s`.
     """
+    named = reconstruction_name(header)
+    return lo(named + _settings(header, header.reconstruction.algorithm or ReconAlgorithm.UNKNOWN)) if named else ""
+
+
+def reconstruction_name(header: Header) -> str:
+    """Return what a reconstruction is called: rebinning to 2D if any, and algorithm; empty if it is not known."""
     algorithm = header.reconstruction.algorithm or ReconAlgorithm.UNKNOWN
     rebinning = header.reconstruction.rebinning_type
     if algorithm in _NOT_NAMED:
         return ""
     name = _IN_WORDS.get(algorithm, algorithm.label)
-    named = f"{rebinning.label} + {name}" if rebinning in _TO_2D else name
-    return lo(named + _settings(header, algorithm))
+    return f"{rebinning.label} + {name}" if rebinning in _TO_2D else name
 
 
 def _settings(header: Header, algorithm: ReconAlgorithm) -> str:

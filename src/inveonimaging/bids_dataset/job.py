@@ -1,0 +1,191 @@
+"""The data set itself: planned, written beside its place, compared with what is there, and given its names."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from inveonimaging.bids_dataset.dataset import PARTICIPANTS, SESSIONS, json_bytes, root_files
+from inveonimaging.bids_dataset.merging import Change, change_of, draft_in, give_names, remove_drafts
+from inveonimaging.bids_dataset.options import BidsOptions
+from inveonimaging.bids_dataset.plan import DatasetPlan, ImagePlan, plan
+from inveonimaging.bids_dataset.tables import Table, earlier, merged, read_table, rows_of, smaller
+from inveonimaging.errors import OptionError, OutputError
+from inveonimaging.extras import refuse_without_extra
+from inveonimaging.findings import Finding
+from inveonimaging.inveon.voxels import Unchanged
+from inveonimaging.nifti_files.volume import Volume
+from inveonimaging.nifti_files.writing import write_volume
+from inveonimaging.progress import Progress, StepCounter, no_progress
+from inveonimaging.storage.interruptions import Interruptions
+from inveonimaging.storage.staging import held
+
+_PARTICIPANTS = "participants.tsv"
+_JOINED = {"age": smaller, "acq_time": earlier}
+
+
+@dataclass(frozen=True, kw_only=True)
+class BidsFile:
+    """A file of a data set: its path in it, and what became of it: `new`, `same` or `replaced`."""
+
+    path: str
+    change: Change
+
+
+@dataclass(frozen=True, kw_only=True)
+class BidsResult:
+    """What was written.
+
+    Attributes:
+        output: the data set.
+        subjects: labels of the animals, with `sub-`.
+        files: all that belong to what was read, and those of the data set that were changed.
+        findings: on what was read, and on what BIDS requires.
+        rows: numbers of the sheet's rows that matched.
+    """
+
+    output: Path
+    subjects: tuple[str, ...]
+    files: tuple[BidsFile, ...]
+    findings: tuple[Finding, ...]
+    rows: tuple[int, ...] = ()
+
+
+def bids(
+    sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+    output: str | os.PathLike[str],
+    options: BidsOptions | None = None,
+    progress: Progress = no_progress,
+) -> BidsResult:
+    """Make a BIDS data set of Inveon files, or add to one.
+
+    Nothing is written when any input is refused, or anything in the data set is another one than what is read.
+
+    Args:
+        sources: a folder with the pairs of one animal, or a pair; or several of them.
+        output: the data set; a new one is made.
+        options: of it.
+        progress: called with how many slices are written, and how many there are.
+
+    Raises:
+        InveonError: what is wrong, where, and what was expected, in one line.
+    """
+    options = options or BidsOptions()
+    several = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
+    return write(plan_bids([Path(each) for each in several], Path(output), options), options, progress)
+
+
+def plan_bids(sources: Sequence[Path], output: Path, options: BidsOptions) -> DatasetPlan:
+    """Return what would be written; arguments and errors as `bids`."""
+    refuse_without_extra("inveon bids", "bids", {"nibabel": "nibabel"})
+    if not sources:
+        raise OptionError("there is no input", expected="one folder or one pair at least")
+    if os.path.lexists(output) and not output.is_dir():
+        raise OutputError("the output is no folder", path=output, hint="name a new folder, or that of a data set")
+    planned = plan(sources, output, options)
+    _texts(planned, options)  # what cannot be added to is refused
+    return planned
+
+
+def write(planned: DatasetPlan, options: BidsOptions, progress: Progress = no_progress) -> BidsResult:
+    """Write what was planned; as `bids`."""
+    output = planned.output
+    made = [each for each in (output, *output.parents) if not each.exists()]  # innermost first
+    drafts: dict[str, Path] = {}
+    is_done = False
+    try:
+        with held(output), Interruptions() as interruptions:
+            remove_drafts(output)
+            try:
+                changes = _written(planned, options, drafts, progress)
+                interruptions.wait = True
+                give_names(output, drafts, changes)
+                is_done = True
+            finally:
+                interruptions.wait = True
+                for draft in drafts.values():
+                    with contextlib.suppress(OSError):
+                        draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot be written: {error.strerror or error}", path=output) from error
+    finally:
+        for folder in () if is_done else made:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+    return BidsResult(
+        output=output,
+        subjects=tuple(dict.fromkeys(row["participant_id"] for row in planned.participants)),
+        files=tuple(BidsFile(path=name, change=change) for name, change in changes.items()),
+        findings=planned.all_findings,
+        rows=tuple(row for study in planned.studies for row in study.sheet_values.rows),
+    )
+
+
+def _written(
+    planned: DatasetPlan, options: BidsOptions, drafts: dict[str, Path], progress: Progress
+) -> dict[str, Change]:
+    """Write all drafts; return what becomes of each file.
+
+    Raises:
+        OutputError: a file is there already, and holds something else.
+    """
+    output = planned.output
+    volumes = [Volume(image=each.series.image, gating=each.series.gating) for each in planned.images]
+    counter = StepCounter(progress, sum(each.slices for each in volumes))
+    seen = [Unchanged(each.image.source) for each in volumes]
+    changes: dict[str, Change] = {}
+    for image, volume in zip(planned.images, volumes, strict=True):
+        for name, write_one in _files(image, volume, counter):
+            drafts[name] = draft_in(output)
+            write_one(drafts[name])
+            changes[name] = change_of(output / name, drafts[name], overwrite=options.overwrite)
+    for one in seen:
+        one.refuse_changed("write it again when the scanner is done")
+    for name, content in _texts(planned, options).items():
+        drafts[name] = draft_in(output)
+        drafts[name].write_bytes(content)
+        changes[name] = change_of(output / name, drafts[name], overwrite=True)
+    return changes
+
+
+def _files(image: ImagePlan, volume: Volume, counter: StepCounter) -> Iterator[tuple[str, Callable[[Path], object]]]:
+    """Yield the files of an image, each with what writes it."""
+    yield image.file, lambda path: write_volume(path, volume, counter, packed=True)
+    yield f"{image.path}.json", lambda path: path.write_bytes(json_bytes(image.sidecar))
+
+
+def _texts(planned: DatasetPlan, options: BidsOptions) -> dict[str, bytes]:
+    """Return the tables and files of the data set as a whole that are new or change, by their paths.
+
+    Raises:
+        OutputError: what is there cannot be added to, or says something else.
+    """
+    output = planned.output
+    tables = {_PARTICIPANTS: ("participant_id", PARTICIPANTS, planned.participants)}
+    for subject, rows in planned.sessions.items():
+        tables[f"sub-{subject}/sub-{subject}_sessions.tsv"] = ("session_id", SESSIONS, rows)
+    found: dict[str, bytes] = {}
+    for name, (key, columns, rows) in tables.items():
+        path = output / name
+        there = read_table(path, key)
+        new = rows_of((key, *columns), rows, _JOINED, path)
+        table = merged(there, new, path, _JOINED, overwrite=options.overwrite)
+        if name == _PARTICIPANTS:
+            _refuse_other_animals(there, table, path)
+        if table != there:
+            found[name] = table.content
+    name = options.dataset_name or output.resolve().name or "data set"
+    return found | root_files(output, name, options.source_datasets, has_ct=planned.has_ct)
+
+
+def _refuse_other_animals(there: Table | None, table: Table, path: Path) -> None:
+    """Refuse labels that differ by case alone from one that is there: they are one folder on some systems."""
+    known = {row["participant_id"].casefold(): row["participant_id"] for row in (there.rows if there else ())}
+    for row in table.rows:
+        own = row["participant_id"]
+        if known.get(own.casefold(), own) != own:
+            hint = "give the animal another ID: --patient-id, or the sheet's column patient_id"
+            raise OutputError(f"has {known[own.casefold()]}, and {own} differs by case alone", path=path, hint=hint)
