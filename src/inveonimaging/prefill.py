@@ -15,15 +15,18 @@ from typing import Any
 from inveonimaging import units
 from inveonimaging.animal import Animal, animal_of, animals_of_scans
 from inveonimaging.animal.free_text import NOT_GIVEN
-from inveonimaging.errors import InputError, InveonError, UnsupportedError
+from inveonimaging.errors import InputError, InveonError, OptionError, UnsupportedError
 from inveonimaging.findings import Finding, Severity
+from inveonimaging.hotels.locating import seen
+from inveonimaging.hotels.splitting import refuse_several_sessions, refuse_values_of_one
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.modality import modality_of
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.sheet.application import has_tracer
 from inveonimaging.sheet.books import book_of, refuse_without_openpyxl
-from inveonimaging.sheet.columns import COLUMNS, NOTE, Column, Scope
+from inveonimaging.sheet.columns import COLUMNS, NOTE, OF_AN_ANIMAL, Column, Scope
 from inveonimaging.sheet.matching import harmless, plain_subject
+from inveonimaging.sheet.positions import Side
 from inveonimaging.sheet.reading import refuse_other_kind
 from inveonimaging.sheet.values import escaped, unescaped
 from inveonimaging.study.corrections import Corrections
@@ -113,6 +116,49 @@ def filled_by_subject(root: Path, looked: Looked, corrections: Corrections) -> F
         findings = (*findings, Finding("scan-without-subject", message, key="subject_identifier"))
     titles = ("subject", note, *(each.title for each in OF_SUBJECT))
     return Filled(titles, tuple(rows), findings, errors, _given(scans))
+
+
+def filled_by_animal(root: Path, pairs: Sequence[Pair], corrections: Corrections) -> Filled:
+    """Return a row for each animal that scans of one session show, with what their headers say of all of them.
+
+    What is of one animal, as ID and weight, is left empty: in the headers it is of the group. Posture is that of the
+    headers.
+
+    Args:
+        root: the folder of the session, or the one file.
+        pairs: its scans.
+        corrections: what counts instead of the headers.
+
+    Raises:
+        InputError: no animal is found, their number is in doubt, or the scans are of several sessions.
+        OptionError: what was typed is of one animal, or a sheet; SciPy is not installed.
+        InveonError: no scan can be read.
+    """
+    if corrections.sheet is not None:
+        raise OptionError("a sheet is given, and a new one of its animals is asked for", expected="one of them")
+    refuse_values_of_one(corrections)
+    study = read_pairs(pairs, root, corrections)
+    if not study.scans and study.errors:
+        raise next(iter(study.errors.values()))
+    refuse_several_sessions(study)
+    animals = seen(study)
+    scans, findings, errors = _scans(root, [pairs], corrections)
+    of_all = [each for each in _FILLED if each.name not in OF_AN_ANIMAL or each.name == "posture"]
+    first, *others = (_cells(of_all, scan) for scan in scans)
+    agreed = {title: text for title, text in first.items() if all(other.get(title) == text for other in others)}
+    note = f"{NOTE} volume, mL"
+    rows = tuple(
+        {
+            **agreed,
+            "position": str(slot),
+            "seen_from": Side.FRONT.value,
+            note: "" if body.volume_ml is None else f"{body.volume_ml:.1f}",
+        }
+        for slot, body in animals
+    )
+    of_hotel = ("position", "seen_from")
+    titles = (*of_hotel, note, *(each.title for each in _FILLED if each.scope is not Scope.HOTEL))
+    return Filled(titles, rows, findings, errors, _given(scans).union(of_hotel, ("posture",)))
 
 
 def _given(scans: Iterable[_Scan]) -> frozenset[str]:

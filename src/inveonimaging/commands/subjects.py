@@ -12,8 +12,8 @@ from inveonimaging.batches import SkippedCounts
 from inveonimaging.batches.walk import Found, walk
 from inveonimaging.errors import InputError, InveonError
 from inveonimaging.findings import Finding
-from inveonimaging.inveon.pairs import Pair, half_error, pair_of
-from inveonimaging.prefill import basic, filled_by_scan, filled_by_subject, refuse_kind, sheet_bytes
+from inveonimaging.inveon.pairs import TAKES_ALL, Pair, half_error, pair_of, scan_folder
+from inveonimaging.prefill import basic, filled_by_animal, filled_by_scan, filled_by_subject, refuse_kind, sheet_bytes
 from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.storage.whole_files import refuse_taken, write_whole
 from inveonimaging.study.corrections import Corrections
@@ -42,7 +42,7 @@ def subjects(
     root: str | os.PathLike[str],
     output: str | os.PathLike[str],
     *,
-    by: Literal["scan", "subject"] = "scan",
+    by: Literal["scan", "subject", "animal"] = "scan",
     columns: Literal["basic", "all"] = "basic",
     overwrite: bool = False,
     corrections: Corrections | None = None,
@@ -53,24 +53,29 @@ def subjects(
     It appears whole or not at all.
 
     Args:
-        root: a folder with pairs at any depth, or one pair.
+        root: a folder with pairs at any depth, or one pair; for animals, those of one session.
         output: the sheet: `.csv`, `.tsv` or `.xlsx`.
-        by: what a row is about.
+        by: what a row is about; of animals that were scanned together, one each that is found, which needs SciPy.
         columns: those that people need, or all that are known; those that people need are first.
         overwrite: replace a file of the same name.
         corrections: what counts instead of the headers.
         progress: called with how many folders were looked at, twice: how many there are is known at the end only.
 
     Raises:
-        InputError: there is no pair.
-        OptionError: the name tells no kind of sheet, or what is needed for it is not installed.
+        InputError: there is no pair; no animal is found, or how many there are is in doubt.
+        OptionError: what was typed is of one animal, or a sheet; the name tells no kind of sheet, or what is needed
+            is not installed.
         OutputError: the file is there already, or cannot be written.
     """
     place, target, passed = Path(root), Path(output), SkippedCounts()
     refuse_kind(target)
     refuse_taken(target, overwrite=overwrite)
-    fill = filled_by_scan if by == "scan" else filled_by_subject
-    filled = fill(place, _looked_at(place, target, passed, StepCounter(progress)), corrections or Corrections())
+    corrections = corrections or Corrections()
+    if by == "animal":
+        filled = filled_by_animal(place, _pairs_of(place), corrections)
+    else:
+        fill = filled_by_scan if by == "scan" else filled_by_subject
+        filled = fill(place, _looked_at(place, target, passed, StepCounter(progress)), corrections)
     if columns == "basic":
         filled = basic(filled)
     if filled.rows:
@@ -82,6 +87,16 @@ def subjects(
         findings=filled.findings,
         errors=filled.errors,
     )
+
+
+def _pairs_of(root: Path) -> tuple[Pair, ...]:
+    """Return the pairs of one folder, or the one."""
+    if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
+        return (pair_of(root),)
+    folder = scan_folder(root)
+    if not folder.pairs:
+        raise folder.without_pairs(TAKES_ALL)
+    return folder.pairs
 
 
 def _looked_at(

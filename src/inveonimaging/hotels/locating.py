@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from inveonimaging.errors import InputError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hotels.bodies import Body, Found, find_animals
-from inveonimaging.hotels.positions import assigned
+from inveonimaging.hotels.positions import assigned, slots_of
 from inveonimaging.hotels.splitting import Group
 from inveonimaging.physics.geometry import Grid
 from inveonimaging.sheet.hotels import Hotel
+from inveonimaging.sheet.positions import Slot
 from inveonimaging.study.cut import Extent, Mm
+from inveonimaging.study.reading import Study
 
 _G_PER_KG = 1e3
 _AT_THE_END = 1.5  # of a voxel of the image in which animals were found
@@ -59,6 +61,17 @@ def locate(group: Group) -> Located:
         return Located(None, error, candidates, findings=softer)
     bodies = tuple(found.bodies[number] for number in order)
     return Located(tuple(_whole(each, found.grid, grids) for each in bodies), None, candidates, bodies, softer)
+
+
+def seen(study: Study) -> tuple[tuple[Slot, Body], ...]:
+    """Return the animals that a study shows, each with a position that tells it from the others, in their order.
+
+    Raises:
+        InputError: none is found, or how many there are is in doubt; errors as `locate`.
+    """
+    found = find_animals(study)
+    _refuse_doubt(found)
+    return tuple(sorted(zip(slots_of(found.bodies), found.bodies, strict=True), key=lambda each: each[0]))
 
 
 def _weight_g(hotel: Hotel) -> float | None:

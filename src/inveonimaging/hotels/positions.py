@@ -9,20 +9,24 @@ the sheet's word holds; where it cannot be so, it is refused.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, pairwise
+from pathlib import Path
 from statistics import median
 from typing import NamedTuple, Protocol
 
+from inveonimaging.animal.sheet_values import SheetValues
 from inveonimaging.errors import InputError
 from inveonimaging.sheet.hotels import Hotel, Position, shown
 from inveonimaging.sheet.positions import Side, Slot
 
 Mm = tuple[float, float, float]
+_Rows = tuple[tuple[int, ...], ...]
 
 MOST_ANIMALS = 12
 _APART = 0.55  # of a body's size: so far one must lie above, or in front of, another
 _BESIDE = 0.25  # likewise left of it: bodies in a row lie side by side, and limbs make them look wider
 _LEVEL = 0.75  # of a body's size: so far apart may animals of one row lie
+_MOST_NAMED = 3  # places along one axis: left, middle, right
 _SMALLEST_MM = (12.0, 12.0, 30.0)  # of a body along i, j, k; that of emission may be a part of it
 
 
@@ -72,6 +76,66 @@ def assigned(bodies: Sequence[Placed], hotel: Hotel) -> tuple[int, ...]:
     turned = len(list(islice(_fits(bodies, hotel, other), 2))) == 1
     hint = f"they do with seen_from {other.value}: a marked scan settles it" if turned else "correct the positions"
     raise InputError(message, path=hotel.path, line=line, hint=hint)
+
+
+def slots_of(bodies: Sequence[Placed]) -> tuple[Slot, ...]:
+    """Return the position of each body, as seen from the front, by which `assigned` tells it from all others.
+
+    They are named if names suffice, else numbered from the left, the top and the front.
+
+    Raises:
+        InputError: no positions would tell them apart.
+    """
+    size, places = _size(bodies) if bodies else _SMALLEST_MM, [_from_front(each.centre_mm) for each in bodies]
+    levels = [_levels([place[axis] for place in places], _APART * size[axis]) for axis in (1, 2)]
+    rows: _Rows = tuple(zip(*levels, strict=True))
+    across = tuple(
+        sum(other[0] < place[0] for other, its in zip(places, rows, strict=True) if its == row)
+        for place, row in zip(places, rows, strict=True)
+    )
+    for number in (_named, _numbered):
+        slots = number((across, *map(tuple, levels)), rows)
+        if slots and len(bodies) <= MOST_ANIMALS and _tell_apart(bodies, slots):
+            return slots
+    message = f"positions do not tell {len(bodies)} animals apart: found {_where(bodies)}"
+    raise InputError(message, hint="write the sheet by hand, and say with --boxes where each lies")
+
+
+def _levels(values: Sequence[float], apart: float) -> list[int]:
+    """Return the level of each value, from 0; levels lie further from each other than `apart`."""
+    ordered = sorted(values)
+    begins = [b for a, b in pairwise(ordered) if b - a > apart]
+    return [sum(value >= begin for begin in begins) for value in values]
+
+
+def _named(places: _Rows, rows: _Rows) -> tuple[Slot, ...]:
+    """Return slots with names; none if there are more places along an axis than names."""
+    x, y, z = places
+    widths = [rows.count(row) for row in rows]
+    counts = (max(widths), max(y) + 1, max(z) + 1)
+    if max(counts) > _MOST_NAMED:
+        return ()
+    named = zip(x, widths, y, z, strict=True)
+    return tuple(
+        Slot(_side(c, counts[2]), _side(b, counts[1]), _side(a, width), is_named=True) for a, width, b, c in named
+    )
+
+
+def _side(number: int, count: int) -> int:
+    """Return -1, 0 or 1 of the first, the middle or the last."""
+    return 0 if 2 * number == count - 1 else -1 if not number else 1
+
+
+def _numbered(places: _Rows, _rows: _Rows) -> tuple[Slot, ...]:
+    return tuple(Slot(z + 1, y + 1, x + 1) for x, y, z in zip(*places, strict=True))
+
+
+def _tell_apart(bodies: Sequence[Placed], slots: Sequence[Slot]) -> bool:
+    """Return whether a sheet with these positions would find each body in its own, and in no other way."""
+    nothing = SheetValues()
+    positions = tuple(Position(slot, (), "?", (), nothing) for slot in slots)
+    fits = islice(_fits(bodies, Hotel(Path(), Side.FRONT, positions), Side.FRONT), 2)
+    return [*fits] == [tuple(range(len(bodies)))]
 
 
 def _refuse_other_number(bodies: Sequence[Placed], hotel: Hotel) -> None:

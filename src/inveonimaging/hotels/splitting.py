@@ -55,9 +55,9 @@ def read_group(pairs: Sequence[Pair], source: Path, corrections: Corrections) ->
         OptionError: there is no sheet; what was typed is of one animal.
     """
     if corrections.sheet is None:
-        hint = "write one with: inveon subjects INPUT -o hotel.csv, and give it with --subjects hotel.csv"
+        hint = "write one with: inveon subjects INPUT -o hotel.csv --hotel, and give it with --subjects hotel.csv"
         raise OptionError("a sheet that says which animal lies where is missing", hint=hint)
-    _refuse_values_of_one(corrections)
+    refuse_values_of_one(corrections)
     study = read_pairs(pairs, source, corrections)
     hotel = hotel_of(corrections.sheet, [(scan.pair, scan.image.header) for scan in study.scans])
     if hotel is None and study.scans:
@@ -67,14 +67,29 @@ def read_group(pairs: Sequence[Pair], source: Path, corrections: Corrections) ->
         )
     if hotel is None:
         raise next(iter(study.errors.values()))
-    sessions = set(sessions_of(study.headers, corrections.scan_time)) - {None}
-    if len(sessions) > 1:
-        message = f"the scans are of {len(sessions)} sessions, between which animals were moved"
-        raise InputError(message, path=source, expected="scans of one session", hint="give each a folder of its own")
+    refuse_several_sessions(study)
     return Group(study, tuple(pairs), hotel, corrections)
 
 
-def _refuse_values_of_one(corrections: Corrections) -> None:
+def refuse_several_sessions(study: Study) -> None:
+    """Refuse scans between which animals were moved.
+
+    Raises:
+        InputError: with the number of sessions.
+    """
+    sessions = set(sessions_of(study.headers, study.corrections.scan_time)) - {None}
+    if len(sessions) > 1:
+        message = f"the scans are of {len(sessions)} sessions, between which animals were moved"
+        hint = "give each a folder of its own"
+        raise InputError(message, path=study.source, expected="scans of one session", hint=hint)
+
+
+def refuse_values_of_one(corrections: Corrections) -> None:
+    """Refuse what was typed for all animals and is of one.
+
+    Raises:
+        OptionError: with the first such option.
+    """
     typed = [names for name, names in _OF_ONE.items() if getattr(corrections, name) is not None]
     typed += [names for name, names in _OF_ONE_SUBJECT.items() if getattr(corrections.subject, name) is not None]
     for option, column in typed:
