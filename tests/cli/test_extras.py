@@ -30,7 +30,7 @@ MODULES = (
     "urllib3",
     "yaml",
 )
-EXTRAS = ("bids", "compress", "dask", "nifti", "send", "split", "viewer", "xlsx")
+EXTRAS = ("arrays", "bids", "compress", "dask", "nifti", "send", "split", "viewer", "xlsx")
 
 
 def test_what_is_there_is_not_refused() -> None:

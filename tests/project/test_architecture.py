@@ -26,6 +26,7 @@ ROOMS = (
     "commands",
     "phantom",
     "batches",
+    "napari_reader",
     "reports",
     "prefill",
     "verification",

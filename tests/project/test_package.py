@@ -59,7 +59,7 @@ def test_the_licences_that_are_named_are_those_of_the_files_inside() -> None:
     assert all(line in text for line in first_lines.values())
 
 
-@pytest.mark.parametrize("extra", ["bids", "compress", "dask", "nifti", "report", "send", "viewer", "xlsx"])
+@pytest.mark.parametrize("extra", ["arrays", "bids", "compress", "dask", "nifti", "report", "send", "viewer", "xlsx"])
 def test_every_extra_that_a_page_names_is_there(metadata: Message, extra: str) -> None:
     assert extra in (metadata.get_all("Provides-Extra") or [])
 

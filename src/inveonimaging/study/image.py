@@ -172,6 +172,51 @@ class Image:
             np.multiply(stored, self.scaling.factors[frame], out=values, dtype=np.float64, casting="same_kind")
         return values + np.float32(self.scaling.intercept) if self.scaling.intercept else values
 
+    def to_nibabel(self) -> Any:
+        """Return all frames as a NIfTI image of nibabel, in memory: float32, (nx, ny, nz) or (nx, ny, nz, frames).
+
+        qform and sform are `affine`, units mm and s.
+
+        Raises:
+            OptionError: nibabel is not installed: extra `arrays`.
+        """
+        from inveonimaging.study.arrays import to_nibabel
+
+        return to_nibabel(self)
+
+    def to_sitk(self, frame: int | None = None) -> Any:
+        """Return a SimpleITK image, in memory: float32, LPS mm; of all frames it has four dimensions.
+
+        The spacing of the fourth is the time from one frame to the next in s, or 1 if that differs.
+
+        Args:
+            frame: one frame alone, of three dimensions; None for all.
+
+        Raises:
+            OptionError: SimpleITK is not installed: extra `arrays`.
+        """
+        from inveonimaging.study.arrays import to_sitk
+
+        return to_sitk(self, frame)
+
+    def to_xarray(self, *, lazy: bool = True) -> Any:
+        """Return an xarray `DataArray` of the physical values, float32, with dimensions (time, z, y, x).
+
+        Coordinates: `x`, `y`, `z`, where voxels lie along the patient's axis that each runs along, RAS mm (its letter
+        of `LRPAHF` is the attribute `towards`); `time` and `duration` of each frame, s after the start of the scan, NaN
+        if the header does not say; `gate`, `bed` and `energy_window` where frames differ by them. Attributes: `units`,
+        `modality`, `affine`, `scan_time`.
+
+        Args:
+            lazy: hold a Dask array, of which each frame is a chunk that is read when it is computed.
+
+        Raises:
+            OptionError: xarray or dask is not installed: extra `arrays`.
+        """
+        from inveonimaging.study.arrays import to_xarray
+
+        return to_xarray(self, chunks=lazy)
+
 
 def read(
     path: str | os.PathLike[str],
