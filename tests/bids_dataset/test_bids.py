@@ -373,6 +373,29 @@ def test_the_same_scan_twice_is_refused(study: Path, tmp_path: Path) -> None:
         bids([study, study / "m1.pet.img"], tmp_path / "bids", BOLUS)
 
 
+def test_animals_of_one_scan_are_cut_first(study: Path, tmp_path: Path) -> None:
+    sheet, boxes = tmp_path / "hotel.csv", tmp_path / "boxes.json"
+    sheet.write_text(
+        "patient_id,position,weight_g,dose_MBq,injection_time\n"
+        "m12,left,20.5,7.1,2014-06-17 13:51:37\nm13,right,17.4,6.9,2014-06-17 13:50:00\n"
+    )
+    places = {"left": ([-11, -8, -18], [-4, 8, 18]), "right": ([4, -8, -18], [8, 8, 10])}
+    animals = [{"position": name, "low_mm": low, "high_mm": high} for name, (low, high) in places.items()]
+    boxes.write_text(json.dumps({"schema": 1, "program": "inveonimaging", "animals": animals}))
+    with pytest.raises(InputError, match=r"several animals in one scan.*inveon split .* --as inveon"):
+        bids(study, tmp_path / "bids", replace(BOLUS, sheet=sheet))
+    done = inveon("split", study, tmp_path / "cuts", "--subjects", sheet, "--boxes", boxes, "--as", "inveon")
+    assert done.exit_code == 0, done.stderr
+    bids(sorted((tmp_path / "cuts").glob("*/inveon")), tmp_path / "bids", BOLUS)
+    found = [json.loads(path.read_bytes()) for path in sorted((tmp_path / "bids").rglob("*_pet.json"))]
+    # Injected 30 s, and 2 min 7 s, before 13:52:07.
+    assert [each["InjectedRadioactivity"] for each in found] == pytest.approx([7.1, 6.9])
+    assert [each["InjectionStart"] for each in found] == [-30, -127]
+    weights = [table(path)[0]["body_weight"] for path in sorted((tmp_path / "bids").rglob("*_sessions.tsv"))]
+    assert weights == ["0.0205", "0.0174"]
+    assert errors_of(tmp_path / "bids") == []
+
+
 # Additions.
 
 

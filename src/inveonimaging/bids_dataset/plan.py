@@ -156,6 +156,11 @@ def plan_studies(studies: Sequence[Study], output: Path, options: BidsOptions) -
 
 def _read(source: Path, options: BidsOptions) -> Study:
     study = read_study(source, options, all_below=_BELOW, deidentify=options.deidentify)
+    if study.hotel:
+        typed = f'inveon split "{printable(source, 300)}" cuts --subjects SHEET --as inveon'
+        hint = f"cut them first, and give the folder inveon of each as an input: {typed}"
+        message = "the sheet tells of several animals in one scan"
+        raise InputError(message, path=source, expected="scans of one animal", hint=hint)
     refuse_unusable(study, "bids")
     return study
 
