@@ -41,11 +41,14 @@ GE_SCAN_TIME = "ge scan time"
 
 _GE_BLOCK = (0x0009, "GEMS_PETD_01")
 _GE_ELEMENT = 0x0D
+_GROUPS = frozenset((GROUP, _GE_BLOCK[0]))
 
 
 def private_values(dataset: Dataset) -> dict[str, Any]:
     """Return what is known of private blocks."""
     values: dict[str, Any] = {}
+    if not any(tag >> 16 in _GROUPS for tag in dataset.keys()):  # noqa: SIM118 - a Dataset iterates over its elements
+        return values  # of most files; to look for a block takes as long as to read the others
     with suppress(KeyError):
         block = dataset.private_block(GROUP, CREATOR)
         texts = {key: _text(dataset, block.get_tag(element)) for element, key in KEYS.items() if element in block}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 from pydicom import uid
@@ -146,14 +146,22 @@ def own_facts() -> Iterator[Fact]:
 
 def _there(held: _Held, plane: Plane) -> str:
     """Return `all`, or what is missing."""
-    missing = [keyword for keyword in held.held.split() if keyword not in plane.file.held]
-    missing += [path for path in held.filled.split() if at(path)(plane) is None]
+    missing = [keyword for keyword in _words(held.held) if keyword not in plane.file.held]
+    missing += [path for path in _words(held.filled) if at(path)(plane) is None]
     return f"{_ALL_THERE} but {', '.join(path.rpartition('.')[2] for path in missing)}" if missing else _ALL_THERE
 
 
+@cache
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+@cache
 def at(path: str) -> Callable[[Plane], Any]:
     """Return what gives a value in sequences: keywords with a dot between them."""
     first, *rest = path.split(".")
+    if not rest:
+        return lambda plane: plane.get(first)
 
     def found(plane: Plane) -> Any:
         value = plane.get(first)
