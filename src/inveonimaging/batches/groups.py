@@ -20,6 +20,7 @@ from inveonimaging.inveon.hdr import Header, parse
 from inveonimaging.inveon.hdr.lexer import END
 from inveonimaging.inveon.pairs import Pair, scan_folder
 from inveonimaging.inveon.voxels import file_size
+from inveonimaging.sheet.hotels import Hotel, hotel_of
 from inveonimaging.sheet.matching import Sheet
 from inveonimaging.study.image import LARGEST_HEADER
 
@@ -116,6 +117,17 @@ def rows_of(sheet: Sheet, study: Study) -> tuple[int, ...]:
     A header that cannot be read has no subject; rows that name its file or folder match it all the same.
     """
     return tuple(sorted({row for pair in _pairs_of(study) for row in sheet.rows_of(pair, _header_of(pair))}))
+
+
+def hotel_in(sheet: Sheet, study: Study) -> Hotel | None:
+    """Return the hotel that a sheet tells of in the scans of a study, None if it tells of none.
+
+    Raises:
+        InputError: what it says cannot be.
+    """
+    if not any(row.slot for row in sheet.rows):
+        return None
+    return hotel_of(sheet, [(pair, _header_of(pair)) for pair in _pairs_of(study)])
 
 
 def _pairs_of(study: Study) -> tuple[Pair, ...]:

@@ -11,6 +11,8 @@ from hashlib import sha256
 
 from inveonimaging.batches.study import Record, Study
 from inveonimaging.conversion.options import Options
+from inveonimaging.errors import InputError, printable
+from inveonimaging.sheet.hotels import Hotel
 from inveonimaging.storage.leftovers import REPORT
 from inveonimaging.storage.manifests import MANIFEST, is_series_folder
 
@@ -85,6 +87,42 @@ def plain_name(label: str) -> str:
     """Return a label as a folder's name for any system: itself if it can be one, else as `name_of` makes it."""
     can_be = _PLAIN.fullmatch(label) and not _RESERVED.fullmatch(label) and len(label) <= _LONGEST
     return label if can_be else name_of(label, label)
+
+
+def animal_names(hotel: Hotel) -> tuple[str, ...]:
+    """Return the name of the folder of each animal: its patient ID.
+
+    Raises:
+        InputError: two would share one folder.
+    """
+    names: dict[str, str] = {}
+    for animal in hotel.animals:
+        name = plain_name(animal.id)
+        other = names.setdefault(name.casefold(), animal.id)
+        if other != animal.id:
+            message = f"the animals '{printable(other, 40)}' and '{printable(animal.id, 40)}' would share one folder"
+            expected = "patient IDs that differ"
+            raise InputError(message, path=hotel.path, line=animal.rows[0], expected=expected)
+    return tuple(plain_name(animal.id) for animal in hotel.animals)
+
+
+def free_names(names: Sequence[str], beside: Collection[str], *, is_root: bool) -> tuple[str, ...]:
+    """Return the names that animals' folders have: with `_` behind them where these are taken.
+
+    Args:
+        names: of the folders.
+        beside: names of the folders in the source, whose studies are beside them.
+        is_root: whether they are in the output of the batch itself.
+    """
+    taken = {*map(_folded, beside), MANIFEST, REPORT, *([LEDGER] if is_root else [])}
+    found = []
+    for name in names:
+        free = name
+        while _is_taken(free, taken, is_study=True):
+            free += "_"
+        taken.add(_folded(free))
+        found.append(free)
+    return tuple(found)
 
 
 # Of a batch that de-identifies.

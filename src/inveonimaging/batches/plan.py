@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 
-from inveonimaging.batches.groups import grouped
-from inveonimaging.batches.names import folder_name
+from inveonimaging.batches.groups import grouped, hotel_in
+from inveonimaging.batches.names import animal_names, folder_name, free_names
 from inveonimaging.batches.study import Check, Planned, Study
 from inveonimaging.batches.walk import Found, SkippedCounts, Step, walk
 from inveonimaging.conversion.options import Options
 from inveonimaging.errors import InputError, OptionError
+from inveonimaging.inveon.pairs import scan_folder
 from inveonimaging.sheet.hotels import refuse_for_several_studies
 from inveonimaging.storage.folders import real_path
 
@@ -86,11 +88,39 @@ def plan_batch(root: Path, output: Path, options: Options, group: Grouping, pass
     steps = _checked(walk(root, output, passed), root)
     if group is Grouping.HEADER:
         planned = grouped(steps, root, options.corrections.scan_time, passed)
-        return (
-            replace(each, output=folder_name(options, each.output)) if isinstance(each, Study) else each
-            for each in planned
-        )
-    return _by_folder(steps, root, options)
+    else:
+        planned = _by_folder(steps, root, options)
+    return (
+        replace(each, output=folder_name(options, each.output)) if isinstance(each, Study) else each
+        for one in planned
+        for each in (_animals_of(one, options) if isinstance(one, Study) else (one,))
+    )
+
+
+def _animals_of(study: Study, options: Options) -> Iterator[Study]:
+    """Yield the study of each animal if the sheet has several in it, else the one.
+
+    What the sheet says wrongly is left to the conversion, which refuses it as the failure of this study.
+    """
+    sheet = options.corrections.sheet
+    try:
+        hotel = sheet and hotel_in(sheet, study)
+        names = hotel and animal_names(hotel)
+    except InputError:
+        hotel = names = None
+    if not hotel or not names:
+        yield study
+        return
+    beside = () if study.files else _folders_in(Path(study.source))
+    place = "" if study.output == "." else f"{study.output}/"
+    for animal, name in zip(hotel.animals, free_names(names, beside, is_root=not place), strict=True):
+        yield replace(study, output=f"{place}{name}", position=str(animal.slot))
+
+
+def _folders_in(folder: Path) -> list[str]:
+    with contextlib.suppress(InputError):
+        return [each.name for each in scan_folder(folder).folders]
+    return []
 
 
 def _by_folder(steps: Iterable[Step], root: Path, options: Options) -> Iterator[Planned]:
@@ -99,7 +129,7 @@ def _by_folder(steps: Iterable[Step], root: Path, options: Options) -> Iterator[
             path = step.folder.path
             # names that are made with a secret do not meet each other, and need no `_`
             place = step.output if options.deidentify is None else path.relative_to(root).as_posix()
-            yield Study(str(path), folder_name(options, place))
+            yield Study(str(path), place)
         else:
             yield step
 

@@ -47,11 +47,13 @@ class Study:
         source: the folder below which the files lie.
         output: the study's folder inside the batch's output, with forward slashes; `.` for the output itself.
         files: names of header and data file of each pair inside `source`; none for all pairs in it.
+        position: of one animal of several that were scanned together, as the sheet says it; empty for the whole.
     """
 
     source: str
     output: str
     files: tuple[tuple[str, str], ...] = ()
+    position: str = ""
 
     @property
     def pairs(self) -> tuple[Pair, ...]:

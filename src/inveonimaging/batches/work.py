@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -24,11 +24,14 @@ from inveonimaging.batches.existing import (
 from inveonimaging.batches.groups import without_copies
 from inveonimaging.batches.names import source_name
 from inveonimaging.batches.study import Check, Job, Outcome, Record, Study, has_hidden
+from inveonimaging.conversion.animals import plan_animals, refuse_one_route
 from inveonimaging.conversion.job import convert_planned
-from inveonimaging.conversion.options import Uids
+from inveonimaging.conversion.options import Options, Uids
 from inveonimaging.conversion.plan import StudyPlan, plan_pairs, strays_of
 from inveonimaging.errors import InputError, InveonError, OutputError, printable
 from inveonimaging.findings import Finding
+from inveonimaging.hotels.locating import locate
+from inveonimaging.hotels.splitting import read_group
 from inveonimaging.inveon.pairs import Pair, scan_folder
 from inveonimaging.storage.staging import BusyError
 from inveonimaging.version import __version__
@@ -135,8 +138,27 @@ class _Work:
                 with _read():
                     pairs, copies = without_copies(pairs, self._source)
                 findings = (*findings, *copies)
-            self._plan = plan_pairs(pairs, self._source, self._output, self._options, findings)
+            plan = self._animal if self._study.position else plan_pairs
+            self._plan = plan(pairs, self._source, self._output, self._options, findings)
         return self._plan
+
+    def _animal(
+        self, pairs: Sequence[Pair], source: Path, output: Path, options: Options, findings: tuple[Finding, ...]
+    ) -> StudyPlan:
+        """Return the study of one animal of a group, whose animals are found, as `inveon split` does."""
+        refuse_one_route(options)
+        group = read_group(pairs, source, options.corrections)
+        located = locate(group)
+        if located.extents is None:
+            refusal = located.refusal or InputError("it is not certain where each animal lies", path=source)
+            raise refusal.hinted("inveon split of this folder shows what was found, and takes --boxes")
+        outputs = [output] * len(located.extents)
+        volumes = [each.volume_ml for each in located.bodies]
+        plans = plan_animals(group, located.extents, volumes, outputs, options, (*findings, *located.findings))
+        positions = [str(each.slot) for each in group.hotel.animals]
+        if self._study.position not in positions:
+            raise InputError(f"no animal lies at '{self._study.position}' any more", path=source)
+        return plans[positions.index(self._study.position)]
 
     def _is_done(self, existing: ExistingStudy, files: _Files) -> bool:
         """Return whether an existing study is what a conversion would write again."""

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from inveonimaging.batches.names import plain_name
+from inveonimaging.batches.names import animal_names
+from inveonimaging.conversion.animals import plan_animals, refuse_one_route
 from inveonimaging.conversion.job import StudyResult, convert_planned
 from inveonimaging.conversion.options import Options
-from inveonimaging.conversion.plan import StudyPlan, plan_study, strays_of
-from inveonimaging.errors import InputError, InveonError, OptionError, printable
+from inveonimaging.conversion.plan import StudyPlan, strays_of
+from inveonimaging.errors import InputError, InveonError, printable
 from inveonimaging.findings import Finding
 from inveonimaging.hotels.boxes import boxes_json, extents_of, read_boxes
-from inveonimaging.hotels.checks import swaps_of
 from inveonimaging.hotels.inveon_files import files_of, write_files
 from inveonimaging.hotels.locating import Located, locate
-from inveonimaging.hotels.splitting import Group, read_group, studies_of
+from inveonimaging.hotels.splitting import Group, read_group
 from inveonimaging.inveon.pairs import TAKES_ALL, Pair, pair_of, scan_folder
 from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.storage.staging import refuse_settled, refuse_used
@@ -126,7 +126,7 @@ def plan_split(
     """
     if preview:
         refuse_taken(preview, overwrite=options.overwrite)
-    _refuse_one_route(options)
+    refuse_one_route(options)
     pairs, folder, skipped = _found(source, options)
     group = read_group(pairs, folder, options.corrections)
     folders = _folders(group, options)
@@ -142,11 +142,7 @@ def plan_split(
     if preview:
         _write_preview(preview, group, _named(group, extents), options)
     skipped = (*skipped, *found)
-    parts = studies_of(group, extents, options.deidentify)
-    studies = tuple(
-        plan_study(replace(part, findings=(*part.findings, *swapped)), output / name, options, skipped)
-        for part, swapped, name in zip(parts, swaps_of(group.study, parts, volumes), folders, strict=True)
-    )
+    studies = plan_animals(group, extents, volumes, [output / name for name in folders], options, skipped)
     return SplitPlan(group, extents, studies)
 
 
@@ -203,23 +199,8 @@ def _found(source: Path, options: Options) -> tuple[tuple[Pair, ...], Path, tupl
     return folder.pairs, folder.path, strays_of(folder, options)
 
 
-def _refuse_one_route(options: Options) -> None:
-    if options.xnat_route:
-        hint = "give each its own in the sheet's columns project, xnat_subject and xnat_session"
-        raise OptionError("--xnat-route is of one animal", hint=hint)
-
-
 def _folders(group: Group, options: Options) -> tuple[str, ...]:
     """Return the name of each animal's folder: its patient ID, or a number alone if it is de-identified."""
-    animals = group.hotel.animals
     if options.deidentify:
-        return tuple(f"study-{number}" for number in range(1, len(animals) + 1))
-    names: dict[str, str] = {}
-    for animal in animals:
-        name = plain_name(animal.id)
-        other = names.setdefault(name.casefold(), animal.id)
-        if other != animal.id:
-            message = f"the animals '{printable(other, 40)}' and '{printable(animal.id, 40)}' would share one folder"
-            expected = "patient IDs that differ"
-            raise InputError(message, path=group.hotel.path, line=animal.rows[0], expected=expected)
-    return tuple(plain_name(animal.id) for animal in animals)
+        return tuple(f"study-{number}" for number in range(1, len(group.hotel.animals) + 1))
+    return animal_names(group.hotel)
