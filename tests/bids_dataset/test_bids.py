@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import inveonimaging
-from bids_dataset.validator import errors_of
+from bids_dataset.conftest import Validated
 from helpers import CT, PET, SHORT, digests, files_below, header_text, inveon, write_small_study
 from inveonimaging import BidsOptions, InputError, OptionError, OutputError, bids
 from inveonimaging.phantom import frames_of, write_scan
@@ -167,7 +167,7 @@ def test_voxels_are_those_of_the_file_at_their_place(study: Path, made: Path) ->
 @pytest.mark.parametrize(
     "case", ["CT and dynamic PET", "static PET, alone", "two sessions, a gated PET and a SPECT", "CT alone"]
 )
-def test_the_validator_finds_no_error(case: str, study: Path, tmp_path: Path) -> None:
+def test_the_validator_finds_no_error(case: str, study: Path, tmp_path: Path, errors_of: Validated) -> None:
     output = tmp_path / "bids"
     if case.startswith("CT"):
         bids(study, output, replace(BOLUS, source_datasets=("10.5281/zenodo.1", "https://example.org/inveon")))
@@ -195,7 +195,7 @@ def test_the_validator_finds_no_error(case: str, study: Path, tmp_path: Path) ->
     assert errors_of(output) == []
 
 
-def test_the_validator_sees_what_is_missing(tmp_path: Path) -> None:
+def test_the_validator_sees_what_is_missing(tmp_path: Path, errors_of: Validated) -> None:
     output = tmp_path / "bids"
     result = bids(pet_header(tmp_path / "one", {"dose": None}), output, BidsOptions(incomplete=True))
     assert {each.code for each in result.findings} >= {"bids-value-missing", "bids-value-unknown"}
@@ -373,7 +373,7 @@ def test_the_same_scan_twice_is_refused(study: Path, tmp_path: Path) -> None:
         bids([study, study / "m1.pet.img"], tmp_path / "bids", BOLUS)
 
 
-def test_animals_of_one_scan_are_cut_first(study: Path, tmp_path: Path) -> None:
+def test_animals_of_one_scan_are_cut_first(study: Path, tmp_path: Path, errors_of: Validated) -> None:
     sheet, boxes = tmp_path / "hotel.csv", tmp_path / "boxes.json"
     sheet.write_text(
         "patient_id,position,weight_g,dose_MBq,injection_time\n"
@@ -418,7 +418,7 @@ def test_a_file_that_another_version_compressed_is_the_same(study: Path, there: 
     assert digests(there) == before
 
 
-def test_another_animal_is_added_beside_what_people_wrote(there: Path, tmp_path: Path) -> None:
+def test_another_animal_is_added_beside_what_people_wrote(there: Path, tmp_path: Path, errors_of: Validated) -> None:
     participants = there / "participants.tsv"
     text = participants.read_text().replace("\tage\n", "\tage\tgroup\n").replace("0.287\n", "0.287\ttreated\n")
     participants.write_text(text)
@@ -548,7 +548,9 @@ def test_names_that_cannot_be_given_are_taken_back(
 # Privacy.
 
 
-def test_a_deidentified_data_set_has_no_name_no_date_and_no_place(study: Path, tmp_path: Path) -> None:
+def test_a_deidentified_data_set_has_no_name_no_date_and_no_place(
+    study: Path, tmp_path: Path, errors_of: Validated
+) -> None:
     output = tmp_path / "bids"
     bids(
         study,
