@@ -276,7 +276,7 @@ _OF_OTHER_TOOLS = {  # and of the published commands
     **dict.fromkeys(("-m", "--multiframe", "--enhanced"), "--as enhanced writes one Enhanced object a series"),
     **dict.fromkeys(("-l", "--legacyconverted", "--legacy"), "--as legacy writes Legacy Converted Enhanced objects"),
     **dict.fromkeys(("--anonymize", "--anonymise", "--anon", "--deid"), "--deidentify removes names and places"),
-    **dict.fromkeys(("-b", "--bids", "-ba"), "inveon-manifest.json beside the series says what was read and written"),
+    **dict.fromkeys(("-b", "--bids", "-ba"), "inveon bids makes a BIDS data set, with sidecars"),
     **dict.fromkeys(("-v", "-q", "--verbose", "--quiet"), "findings are on stderr, --json has all"),
     **dict.fromkeys(("-R", "--recurse", "--depth"), "--recursive looks into sub-folders"),
     **dict.fromkeys(
