@@ -17,6 +17,7 @@ from inveonimaging.batches import Batch, Record, Study, run_batch, work
 from inveonimaging.batches import job as batch_job
 from inveonimaging.batches.names import free_names
 from inveonimaging.batches.study import Job
+from inveonimaging.conversion import animals
 from inveonimaging.hotels.locating import Located
 from inveonimaging.hotels.splitting import Group
 from inveonimaging.redaction.request import Deidentify
@@ -66,7 +67,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
         return Located(EXTENTS, None, EXTENTS)
 
     monkeypatch.setattr(batch_job, "Local", Here)
-    monkeypatch.setattr(work, "locate", located)
+    monkeypatch.setattr(animals, "locate", located)
 
 
 @pytest.fixture

@@ -21,6 +21,9 @@ from typer.testing import CliRunner, Result
 from container_service import ILLEGAL, IllegalValueError, problems, resolved, shell_split
 from helpers import ROOT, assert_one_line_error, instances, write_small_study
 from inveonimaging.cli.main import app
+from inveonimaging.conversion import animals
+from inveonimaging.hotels.locating import Located
+from inveonimaging.study.cut import Extent
 from inveonimaging.version import __version__
 
 COMMAND: dict[str, Any] = json.loads((ROOT / "xnat" / "command.json").read_text("utf-8"))
@@ -47,6 +50,7 @@ GIVEN = {
     "ignore_all_extra_files": "true",
     "ignore_file_with_ext": ".txt, JSON",
     "xnat_route": "P/S/L",
+    "subjects": "my hotel's.csv",
     "frame_of_reference": "separate",
 }
 FLAGS = {"legacy_converted", "multiframe", "ignore_all_extra_files"}
@@ -86,7 +90,7 @@ def test_the_command_is_valid() -> None:
         (("inputs", 0, "flag"), "-C"),
         (("inputs", 0, "name"), "ct_prefix"),
         (("inputs", 0, "type"), "text"),
-        (("inputs", 14, "default-value"), "none"),
+        (("inputs", 15, "default-value"), "none"),
         (("outputs", 0, "mount"), "out"),
         (("xnat", 0, "external-inputs", 0, "type"), "Scans"),
         (("xnat", 0, "derived-inputs", 0, "derived-from-wrapper-input"), "session"),
@@ -214,7 +218,7 @@ FORMS = {"legacy_converted", "multiframe"}
 CHOICES = {
     "level": ("resource", "session"),
     "form": ("", *sorted(FORMS)),
-    **{name: ("", name) for name in sorted(set(GIVEN) - FORMS)},
+    **{name: ("", name) for name in sorted(set(GIVEN) - FORMS - {"subjects"})},
 }
 
 
@@ -287,6 +291,30 @@ def test_combinations_run(request: pytest.FixtureRequest, tmp_path: Path, level:
 def test_a_file_name_with_quotes_is_refused(resource: Path, tmp_path: Path) -> None:
     ran = run({"file": GIVEN["file"], "ignore_all_extra_files": "true"}, resource, tmp_path / "out")
     assert_one_line_error(ran.exit_code, ran.stdout, ran.stderr, expected_code=2)
+
+
+def test_a_sheet_with_positions_gives_a_study_an_animal(
+    session: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extents = (Extent((-11.0, -8.0, -18.0), (-4.0, 8.0, 18.0)), Extent((4.0, -8.0, -18.0), (8.0, 8.0, 10.0)))
+    monkeypatch.setattr(animals, "locate", lambda _group: Located(extents, None, extents))
+    source = tmp_path / "session"
+    shutil.copytree(session, source)
+    (source / "RESOURCES" / "hotel.csv").write_text("patient_id,position\nm12,left\nm13,right\n", "ascii")
+    ran = run({"subjects": "RESOURCES/hotel.csv"}, source, tmp_path / "out")
+    assert ran.exit_code == 0, ran.stderr
+    folders = {path.parent.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.dcm")}
+    assert folders == {"m12/1", "m12/2", "m13/1", "m13/2"}
+    for name in ("m12", "m13"):
+        found = instances(tmp_path / "out" / name)
+        assert {ds.PatientID for ds in found} == {name}
+        assert {ds.Modality for ds in found} == {"CT", "PT"}
+        assert len({ds.StudyInstanceUID for ds in found}) == len({ds.FrameOfReferenceUID for ds in found}) == 1
+    (tmp_path / "hotel.csv").write_text("patient_id,position\nm12,left\n", "ascii")
+    ran = run({"subjects": "../hotel.csv"}, source, tmp_path / "other")
+    line = assert_one_line_error(ran.exit_code, ran.stdout, ran.stderr, expected_code=2)
+    assert "subjects" in line
+    assert "a path inside INPUT" in line
 
 
 def run(values: Mapping[str, str], source: Path, output: Path) -> Result:

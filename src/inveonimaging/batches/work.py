@@ -24,14 +24,12 @@ from inveonimaging.batches.existing import (
 from inveonimaging.batches.groups import without_copies
 from inveonimaging.batches.names import source_name
 from inveonimaging.batches.study import Check, Job, Outcome, Record, Study, has_hidden
-from inveonimaging.conversion.animals import plan_animals, refuse_one_route
+from inveonimaging.conversion.animals import plan_found
 from inveonimaging.conversion.job import convert_planned
 from inveonimaging.conversion.options import Options, Uids
 from inveonimaging.conversion.plan import StudyPlan, plan_pairs, strays_of
 from inveonimaging.errors import InputError, InveonError, OutputError, printable
 from inveonimaging.findings import Finding
-from inveonimaging.hotels.locating import locate
-from inveonimaging.hotels.splitting import read_group
 from inveonimaging.inveon.pairs import Pair, scan_folder
 from inveonimaging.storage.staging import BusyError
 from inveonimaging.version import __version__
@@ -146,19 +144,12 @@ class _Work:
         self, pairs: Sequence[Pair], source: Path, output: Path, options: Options, findings: tuple[Finding, ...]
     ) -> StudyPlan:
         """Return the study of one animal of a group, whose animals are found, as `inveon split` does."""
-        refuse_one_route(options)
-        group = read_group(pairs, source, options.corrections)
-        located = locate(group)
-        if located.extents is None:
-            refusal = located.refusal or InputError("it is not certain where each animal lies", path=source)
-            raise refusal.hinted("inveon split of this folder shows what was found, and takes --boxes")
-        outputs = [output] * len(located.extents)
-        volumes = [each.volume_ml for each in located.bodies]
-        plans = plan_animals(group, located.extents, volumes, outputs, options, (*findings, *located.findings))
-        positions = [str(each.slot) for each in group.hotel.animals]
-        if self._study.position not in positions:
-            raise InputError(f"no animal lies at '{self._study.position}' any more", path=source)
-        return plans[positions.index(self._study.position)]
+        plans = plan_found(pairs, source, options, lambda hotel: [output] * len(hotel.animals), findings)
+        position = self._study.position
+        for each in plans:
+            if each.study.part and each.study.part.position == position:
+                return each
+        raise InputError(f"no animal lies at '{position}' any more", path=source)
 
     def _is_done(self, existing: ExistingStudy, files: _Files) -> bool:
         """Return whether an existing study is what a conversion would write again."""

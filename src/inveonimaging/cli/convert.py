@@ -99,14 +99,14 @@ def run(
         refuse_target(send)
     if dry_run:
         refuse_planned(studies, output, options)
-        found = [*_of_sheet(studies, options), *(finding for study in studies for finding in study.all_findings)]
+        found = [*of_sheet(studies, options), *(finding for study in studies for finding in study.all_findings)]
         say_findings(found)
         _show_plan(studies, found, more or {}, as_json=as_json)
         return
     with bar() as advance:
         results = convert_planned(studies, output, options, advance)
-    of_sheet = _of_sheet(studies, options)
-    say_findings((*of_sheet, *(finding for study in results for finding in study.all_findings)))
+    on_sheet = of_sheet(studies, options)
+    say_findings((*on_sheet, *(finding for study in results for finding in study.all_findings)))
     if as_json:
         reports = write_reports(studies, results, options) if report else ()
         verified = verify_converted(results, options) if verify else ()
@@ -131,7 +131,7 @@ def run(
         show_sent(send_converted(results, send))
 
 
-def _of_sheet(studies: tuple[StudyPlan, ...], options: Options) -> tuple[Finding, ...]:
+def of_sheet(studies: tuple[StudyPlan, ...], options: Options) -> tuple[Finding, ...]:
     """Return how the sheet of subjects was read, and which of its rows no scan matched."""
     if options.corrections.sheet is None:
         return ()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from inveonimaging.cli.convert import of_sheet
 from inveonimaging.cli.messages import say_findings, shown
 from inveonimaging.cli.outcome import one_line_errors
 from inveonimaging.errors import OptionError
@@ -20,6 +21,7 @@ from inveonimaging.units import counted
 
 if TYPE_CHECKING:
     from inveonimaging.conversion.options import Options
+    from inveonimaging.conversion.plan import StudyPlan
     from inveonimaging.dicom.iods import Form
 
 EXAMPLES = """\b
@@ -64,20 +66,25 @@ def xnat(
         Text,
         typer.Option(envvar="INVEON_XNAT_ROUTE", metavar="P/S/L", help="Project, subject and session to file it in."),
     ] = None,
+    subjects: Annotated[
+        Text, typer.Option(envvar="INVEON_SUBJECTS", metavar="FILE", help="Sheet of animals, as seen from INPUT.")
+    ] = None,
     frame_of_reference: Annotated[
         Literal["shared", "auto", "separate"], typer.Option(help="Which series lie in one space, for fusion.")
     ] = "shared",
 ) -> None:
-    """Convert all Inveon files of one scan or session of XNAT to one DICOM study."""
+    """Convert all Inveon files of one scan or session of XNAT to one DICOM study, or to one an animal."""
     with one_line_errors():
         from inveonimaging.animal import given_subject
         from inveonimaging.animal.xnat_route import route_of
         from inveonimaging.conversion.options import Options, suffixes
         from inveonimaging.dicom.codes import CodeTable, read_code_table
         from inveonimaging.inveon.hdr.enums import Modality
+        from inveonimaging.sheet.reading import read_sheet
         from inveonimaging.study.registration import RegistrationPolicy
 
-        table = _inside(source, code_table) if code_table else None
+        table = _inside(source, code_table, "code_table") if code_table else None
+        sheet = _inside(source, subjects, "subjects") if subjects else None
         options = Options(
             form=_form(legacy_converted=legacy_converted, multiframe=multiframe),
             manifest=False,
@@ -89,20 +96,21 @@ def xnat(
             xnat_route=route_of(xnat_route) if xnat_route else None,
             prefixes={Modality.CT: ct_prefix, Modality.PET: pet_prefix, Modality.SPECT: "NM-"},
             codes=read_code_table(table) if table else CodeTable(),
+            sheet=read_sheet(sheet) if sheet else None,
             frame_of_reference=RegistrationPolicy.COMPATIBLE
             if frame_of_reference == "shared"
             else RegistrationPolicy(frame_of_reference),
             refuse_strays=True,
             ignored_suffixes=None if ignore_all_extra_files else suffixes(_words(ignore_file_with_ext)),
         )
-        _run(source, output, options, own=(table,) if table else ())
+        _run(source, output, options, own=tuple(filter(None, (table, sheet))))
 
 
-def _inside(source: Path, name: str) -> Path:
+def _inside(source: Path, name: str, key: str) -> Path:
     """Return a file of what is mounted; who may start a container need not be allowed to read its other files."""
     path = source / name
     if not real_path(path).is_relative_to(real_path(source)):
-        raise OptionError(key="code_table", got=name, expected="a path inside INPUT")
+        raise OptionError(key=key, got=name, expected="a path inside INPUT")
     return path
 
 
@@ -126,14 +134,27 @@ def _words(text: str) -> list[str]:
 
 def _run(source: Path, output: Path, options: Options, own: tuple[Path, ...]) -> None:
     """Convert and tell: findings on stderr, what was written on stdout."""
-    from inveonimaging.conversion.archive import plan_archive
     from inveonimaging.conversion.job import convert_planned
 
-    planned = plan_archive(source, output, options, own)
-    (study,) = convert_planned((planned,), output, options)
-    say_findings(study.all_findings)
-    for series in study.series:
-        origin = ", ".join(filter(None, (planned.inside(Path(series.source)), series.part)))
-        where = Path(study.output, series.folder)
-        files = counted(series.instances, f"{series.sop_class} file")
-        typer.echo(f"{shown(where)}: {files} from {shown(origin)}")
+    planned = _planned(source, output, options, own)
+    say_findings(of_sheet(planned, options))
+    for plan, study in zip(planned, convert_planned(planned, output, options), strict=True):
+        say_findings(study.all_findings)
+        for series in study.series:
+            origin = ", ".join(filter(None, (plan.inside(Path(series.source)), series.part)))
+            where = Path(study.output, series.folder)
+            files = counted(series.instances, f"{series.sop_class} file")
+            typer.echo(f"{shown(where)}: {files} from {shown(origin)}")
+
+
+def _planned(source: Path, output: Path, options: Options, own: tuple[Path, ...]) -> tuple[StudyPlan, ...]:
+    """Return the one study, or one of each animal if the sheet has positions, in a folder of its patient ID."""
+    from inveonimaging.batches.names import animal_names
+    from inveonimaging.conversion.animals import plan_found
+    from inveonimaging.conversion.archive import archived, plan_archive
+
+    sheet = options.corrections.sheet
+    if sheet is None or not any(row.slot for row in sheet.rows):
+        return (plan_archive(source, output, options, own),)
+    pairs, skipped = archived(source, options, own)
+    return plan_found(pairs, source, options, lambda hotel: [output / name for name in animal_names(hotel)], skipped)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import StudyPlan, plan_study
-from inveonimaging.errors import OptionError
+from inveonimaging.errors import InputError, OptionError
 from inveonimaging.findings import Finding
 from inveonimaging.hotels.checks import swaps_of
-from inveonimaging.hotels.splitting import Group, studies_of
+from inveonimaging.hotels.locating import locate
+from inveonimaging.hotels.splitting import Group, read_group, studies_of
+from inveonimaging.inveon.pairs import Pair
+from inveonimaging.sheet.hotels import Hotel
 from inveonimaging.study.cut import Extent
 
 
@@ -41,6 +44,36 @@ def plan_animals(
         plan_study(replace(part, findings=(*part.findings, *swapped)), output, options, skipped)
         for part, swapped, output in zip(parts, swaps_of(group.study, parts, volumes_ml), outputs, strict=True)
     )
+
+
+def plan_found(
+    pairs: Sequence[Pair],
+    source: Path,
+    options: Options,
+    outputs_of: Callable[[Hotel], Sequence[Path]],
+    skipped: tuple[Finding, ...] = (),
+) -> tuple[StudyPlan, ...]:
+    """Return the study of each animal that the sheet has in these scans and that is found in them.
+
+    Args:
+        pairs: the scans of one session.
+        source: the folder below which they lie.
+        options: of the conversion, with the sheet.
+        outputs_of: tells where the study of each animal goes.
+        skipped: what was found beside the pairs.
+
+    Raises:
+        InveonError: they are not found as the sheet has them; as `read_group` and `plan_animals`.
+    """
+    refuse_one_route(options)
+    group = read_group(pairs, source, options.corrections)
+    outputs = outputs_of(group.hotel)
+    located = locate(group)
+    if located.extents is None:
+        refusal = located.refusal or InputError("it is not certain where each animal lies", path=source)
+        raise refusal.hinted("inveon split of these scans shows what was found, and takes --boxes")
+    volumes = [each.volume_ml for each in located.bodies]
+    return plan_animals(group, located.extents, volumes, outputs, options, (*skipped, *located.findings))
 
 
 def refuse_one_route(options: Options) -> None:

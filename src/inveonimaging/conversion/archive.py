@@ -15,7 +15,8 @@ from pathlib import Path
 
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import StudyPlan, plan_pairs, strays_of
-from inveonimaging.inveon.pairs import Folder, no_pairs, scan_folder
+from inveonimaging.findings import Finding
+from inveonimaging.inveon.pairs import Folder, Pair, no_pairs, scan_folder
 
 _ONLY = ("inveon", "scans")  # where there is a folder of that name, its neighbours are not entered
 _CATALOG = "_catalog.xml"  # XNAT writes NAME_catalog.xml into each resource
@@ -35,13 +36,21 @@ def plan_archive(source: Path, output: Path, options: Options, own: Collection[P
     Raises:
         InveonError: there is no pair, or one cannot be converted.
     """
+    pairs, skipped = archived(source, options, own)
+    return plan_pairs(pairs, source, output, options, skipped)
+
+
+def archived(
+    source: Path, options: Options, own: Collection[Path] = ()
+) -> tuple[tuple[Pair, ...], tuple[Finding, ...]]:
+    """Return all pairs below a folder of an XNAT archive, and what was found beside them; as `plan_archive`."""
     folders = [folder for folder in _walk(source) if folder.pairs or folder.orphans]
     nested = replace(options, recursive=True)
-    skipped = [finding for folder in folders for finding in strays_of(_without(folder, own), nested)]
-    pairs = [pair for folder in folders for pair in folder.pairs]
+    skipped = tuple(finding for folder in folders for finding in strays_of(_without(folder, own), nested))
+    pairs = tuple(pair for folder in folders for pair in folder.pairs)
     if not pairs:
         raise no_pairs(source, hint="upload them as a resource named INVEON")
-    return plan_pairs(pairs, source, output, options, tuple(skipped))
+    return pairs, skipped
 
 
 def _walk(path: Path) -> Iterator[Folder]:
