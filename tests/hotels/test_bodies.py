@@ -63,6 +63,21 @@ def test_a_scene_has_the_right_number_or_a_doubt(name: str, tmp_path: Path) -> N
         assert len(found.bodies) == count
 
 
+def test_coarse_and_noisy_voxels_do_not_make_heads_of_animals(tmp_path: Path) -> None:
+    skip_without_real()
+    from scipy import ndimage
+
+    _, made = scenes.SCENES["two, 6 mm apart"]
+    values, _ = scenes.compose(made(*scenes.genuine(binned=2)))
+    spacing = 1.17
+    coarse = ndimage.zoom(ndimage.gaussian_filter(values, 0.6), 2 * scenes.REAL_MM / spacing, order=1, mode="nearest")
+    coarse += np.random.default_rng(1).normal(0, 60, coarse.shape).astype(np.float32)
+    found = find_in_ct(read(scenes.write_ct(tmp_path / "hotel.ct.img", coarse, (spacing,) * 3)))
+    assert not found.bodies  # bones of the necks are lost in the noise: four trunks at all depths
+    (doubt,) = found.findings
+    assert "two lie in line along the bed and are joined" in doubt.message
+
+
 def test_the_late_frames_of_the_genuine_pet_show_both_animals_where_the_ct_does(genuine: Image, tmp_path: Path) -> None:
     late = [
         n for n in Session().stored if n > 28 * PET_SHAPE[2]

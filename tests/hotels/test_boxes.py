@@ -63,6 +63,11 @@ WRONG: dict[str, tuple[Any, str]] = {
         document(LEFT, RIGHT, {**RIGHT, "position": "middle"}),
         "the sheet has no animal at 'middle'",
     ),
+    "left and right exchanged": (
+        document({**LEFT, "position": "right"}, {**RIGHT, "position": "left"}),
+        "the boxes of row 2 (left, m12), row 3 (right, m13) do not lie as the positions say: they are at (6, 0, 4)",
+    ),
+    "two in one place": (document(LEFT, {**LEFT, "position": "right"}), "do not lie as the positions say"),
     "beside all": (
         document(LEFT, {**RIGHT, "low_mm": [300, 0, 0], "high_mm": [310, 9, 9]}),
         "the box of row 3 (right, m13) lies beside all images",

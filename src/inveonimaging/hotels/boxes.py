@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from inveonimaging.errors import InputError, listed, printable
+from inveonimaging.hotels.positions import refuse_other_order
 from inveonimaging.sheet.hotels import Hotel, shown
 from inveonimaging.sheet.positions import Slot, slot_of
 from inveonimaging.storage.bounded import read_bounded
@@ -107,7 +108,7 @@ def extents_of(boxes: Sequence[AnimalBox], hotel: Hotel, path: Path) -> tuple[Ex
     """Return the extent of each animal of a sheet, in the order of `hotel.animals`.
 
     Raises:
-        InputError: an animal has no box, or a box no animal; naming which.
+        InputError: an animal has no box, or a box no animal; two boxes lie the other way than their positions.
     """
     by_slot = {box.slot: box.extent for box in boxes}
     animals = {each.slot: each for each in hotel.animals}
@@ -118,4 +119,6 @@ def extents_of(boxes: Sequence[AnimalBox], hotel: Hotel, path: Path) -> tuple[Ex
     if stray:
         message = f"the sheet has no animal at {listed([repr(each) for each in stray], _NAMED)}"
         raise InputError(message, path=path, expected=f"boxes of {shown(hotel.animals)} alone")
-    return tuple(by_slot[slot] for slot in animals)
+    extents = tuple(by_slot[slot] for slot in animals)
+    refuse_other_order(extents, hotel, path)
+    return extents

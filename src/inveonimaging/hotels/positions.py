@@ -9,7 +9,7 @@ the sheet's word holds; where it cannot be so, it is refused.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import islice, pairwise
+from itertools import combinations, islice, pairwise
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple, Protocol
@@ -76,6 +76,28 @@ def assigned(bodies: Sequence[Placed], hotel: Hotel) -> tuple[int, ...]:
     turned = len(list(islice(_fits(bodies, hotel, other), 2))) == 1
     hint = f"they do with seen_from {other.value}: a marked scan settles it" if turned else "correct the positions"
     raise InputError(message, path=hotel.path, line=line, hint=hint)
+
+
+def refuse_other_order(bodies: Sequence[Placed], hotel: Hotel, path: Path) -> None:
+    """Refuse bodies of `hotel.animals`, in that order, of which two lie the other way than their positions.
+
+    How far apart they lie is left to who drew their boxes.
+
+    Raises:
+        InputError: naming the file of the boxes, both animals, and where they lie.
+    """
+    for one, other in combinations(range(len(bodies)), 2):
+        animals, pair = (hotel.animals[one], hotel.animals[other]), (bodies[one], bodies[other])
+        if not _are_in_order(animals, pair, hotel):
+            message = f"the boxes of {shown(animals)} do not lie as the positions say: they are {_where(pair)}"
+            hint = "give each box the position of its animal; boxes go by the gantry's mm, positions by seen_from"
+            raise InputError(message, path=path, hint=hint)
+
+
+def _are_in_order(animals: tuple[Position, Position], pair: tuple[Placed, Placed], hotel: Hotel) -> bool:
+    one, other = (_from_front(each.centre_mm) for each in pair)
+    signs = _order(*animals, hotel, hotel.side).least
+    return all(sign is None or (b - a) * sign > 0 for a, b, sign in zip(one, other, signs, strict=True))
 
 
 def slots_of(bodies: Sequence[Placed]) -> tuple[Slot, ...]:

@@ -7,6 +7,7 @@ neighbour do not. Lungs are filled first. All lengths are of a mouse of 19 g, an
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,8 @@ _GAP_MM = 3.0  # between bones of one animal
 _IN_LINE = 0.3  # of the shorter trunk: how much of it a trunk beside it shares at least
 _UNDER_SKIN_MM = 0.4
 _TOUCHING = 3  # pairs of voxels
+_FLESH_MM = 0.8  # below the skin
+_NECK_MM2 = 10.0  # of flesh; a neck has 47 to 114, noses and tails that touch 6 at most
 _TRUNK_MM3 = 300.0  # of the deep part of a mouse
 _BESIDE = 0.6
 _DEEP_MM = 2.0
@@ -217,9 +220,9 @@ def contradictions(volume: Volume, tissue: Tissue, seeds: Labels, owners: Labels
     count = int(seeds.max())
     spans = [_span(seeds == number) for number in range(1, count + 1)]
     told = []
-    for one, other in sorted(_in_touch(volume, tissue, owners)):
+    for one, other in sorted(_in_touch(volume, tissue, owners) | _at_the_neck(volume, tissue, owners)):
         if _shared(spans[one - 1], spans[other - 1]) < _IN_LINE:
-            told.append(f"{count}, but two lie in line along the bed, and bone joins them: they may be one animal")
+            told.append(f"{count}, but two lie in line along the bed and are joined: they may be one animal")
     parts = tissue.depth_mm, owners, volume.voxel_mm3, tissue.scale
     told += [f"{count}, but one of them has two trunks side by side" for _ in doubles(*parts)]
     told += [f"{count}, but something else has bones, too" for _ in _left_out(volume, tissue, owners)]
@@ -255,13 +258,29 @@ def _in_touch(volume: Volume, tissue: Tissue, owners: Labels) -> set[tuple[int, 
     """Return pairs of animals whose bones touch below the skin."""
     bone = (volume.hounsfield > SOFT_BONE_HU) & (tissue.depth_mm > _UNDER_SKIN_MM * tissue.scale)
     of_bone = np.where(bone, owners, 0)
-    pairs: list[tuple[int, int]] = []
+    pairs: Counter[tuple[int, int]] = Counter()
     for step in _DIRECTIONS:
-        here, there = (of_bone[tuple(_part(sign * d) for d in step)] for sign in (1, -1))
-        both = (here != there) & (here > 0) & (there > 0)
-        low, high = np.minimum(here[both], there[both]), np.maximum(here[both], there[both])
-        pairs += zip(low.tolist(), high.tolist(), strict=True)
-    return {pair for pair in set(pairs) if pairs.count(pair) >= _TOUCHING}
+        pairs.update(_touching(of_bone, step))
+    return {pair for pair, count in pairs.items() if count >= _TOUCHING}
+
+
+def _at_the_neck(volume: Volume, tissue: Tissue, owners: Labels) -> set[tuple[int, int]]:
+    """Return pairs of animals that flesh joins: noise and coarse voxels hide the bones of a neck, not its width."""
+    flesh = np.where(tissue.mask & (tissue.depth_mm > _FLESH_MM * tissue.scale), owners, 0)
+    area_mm2: dict[tuple[int, int], float] = {}
+    for step in _FACES:
+        face_mm2 = volume.voxel_mm3 / float(np.dot(step, volume.sampling_mm))
+        for pair, count in _touching(flesh, step).items():
+            area_mm2[pair] = area_mm2.get(pair, 0.0) + count * face_mm2
+    return {pair for pair, area in area_mm2.items() if area > _NECK_MM2 * tissue.scale**2}
+
+
+def _touching(owners: Labels, step: tuple[int, int, int]) -> Counter[tuple[int, int]]:
+    """Return how many voxels of each two animals are neighbours in a direction."""
+    here, there = (owners[tuple(_part(sign * d) for d in step)] for sign in (1, -1))
+    both = (here != there) & (here > 0) & (there > 0)
+    low, high = np.minimum(here[both], there[both]), np.maximum(here[both], there[both])
+    return Counter(zip(low.tolist(), high.tolist(), strict=True))
 
 
 def doubles(depth_mm: Float, owners: Labels, voxel_mm3: float, scale: float) -> Iterator[int]:
@@ -359,4 +378,5 @@ def _part(step: int) -> slice:
 
 
 _DEARER = 5.0  # a way through tissue than one along bone
-_DIRECTIONS = [(0, 0, 1), (0, 1, 0), (1, 0, 0), (0, 1, 1), (0, 1, -1), (1, 0, 1), (1, 0, -1), (1, 1, 0), (1, -1, 0)]
+_FACES = [(0, 0, 1), (0, 1, 0), (1, 0, 0)]
+_DIRECTIONS = [*_FACES, (0, 1, 1), (0, 1, -1), (1, 0, 1), (1, 0, -1), (1, 1, 0), (1, -1, 0)]

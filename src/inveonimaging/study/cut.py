@@ -21,6 +21,12 @@ class Extent:
     low_mm: Mm
     high_mm: Mm
 
+    @property
+    def centre_mm(self) -> Mm:
+        """Its middle."""
+        x, y, z = ((a + b) / 2 for a, b in zip(self.low_mm, self.high_mm, strict=True))
+        return x, y, z
+
     def grown(self, margin_mm: float) -> Extent:
         """Return it with a margin on all sides."""
         (x, y, z), (x_high, y_high, z_high) = self.low_mm, self.high_mm
