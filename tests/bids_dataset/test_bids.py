@@ -169,7 +169,7 @@ def test_voxels_are_those_of_the_file_at_their_place(study: Path, made: Path) ->
 )
 def test_the_validator_finds_no_error(case: str, study: Path, tmp_path: Path, errors_of: Validated) -> None:
     output = tmp_path / "bids"
-    if case.startswith("CT"):
+    if case == "CT and dynamic PET":
         bids(study, output, replace(BOLUS, source_datasets=("10.5281/zenodo.1", "https://example.org/inveon")))
     elif case == "CT alone":
         bids(study / "m1.ct.img", output)
@@ -183,7 +183,8 @@ def test_the_validator_finds_no_error(case: str, study: Path, tmp_path: Path, er
         write_scan(later / "m1g.pet.img", replace(scan, gates=2))
         spect = replace(inveonimaging.phantom.SPECT_SCAN, shape=(6, 5, 4), spacing_mm=(5.0, 6.0, 9.0))
         write_scan(later / "m1.spect.img", replace(spect, scan_time=datetime(2014, 6, 19, 11, 0, 0)))
-        bids([study, later], output, BOLUS)
+        result = bids([study, later], output, BOLUS)
+        assert [each.code for each in result.findings].count("bids-no-form") == 2
         assert {row["session_id"] for row in table(output / "sub-M0042/sub-M0042_sessions.tsv")} == {
             "ses-20140617",
             "ses-20140619",
@@ -193,6 +194,15 @@ def test_the_validator_finds_no_error(case: str, study: Path, tmp_path: Path, er
             "sub-M0042/ses-20140619/spect/sub-M0042_ses-20140619_trc-tetrofosmin_spect.nii.gz",
         ]
     assert errors_of(output) == []
+
+
+def test_a_session_of_two_weights_has_the_first_and_says_so(tmp_path: Path) -> None:
+    for name, weight in (("a", "24.6"), ("b", "25")):
+        pet_header(tmp_path / "in", {"subject_weight": weight, "subject_weight_units": "1"}, name)
+    result = bids(tmp_path / "in", tmp_path / "bids", BOLUS)
+    (found,) = (each for each in result.findings if each.code == "bids-weight-differs")
+    assert "tell of weights of 0.0246, 0.025 kg; sessions.tsv has 0.0246" in found.message
+    assert [row["body_weight"] for row in table(next((tmp_path / "bids").rglob("*_sessions.tsv")))] == ["0.0246"]
 
 
 def test_the_validator_sees_what_is_missing(tmp_path: Path, errors_of: Validated) -> None:

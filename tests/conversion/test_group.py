@@ -116,7 +116,7 @@ def test_verify_compares_the_group(folder: Path, converted: Mapping[Form, list[F
         path = sheet(tmp_path, *(row.replace(*wrong) for row in ROWS))
         done = inveon("verify", folder / "scans", folder / "classic", "--subjects", path)
         assert done.exit_code == 1
-        assert "group-of-animals" in done.stdout
+        assert "patient-group" in done.stdout
         assert said in " ".join(done.stdout.split())
     done = inveon("verify", folder / "scans", folder / "classic")
     assert "Group of Patients Identification Sequence is stated, but missing in the header" in done.stderr

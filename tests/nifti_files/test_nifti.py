@@ -347,6 +347,7 @@ def test_what_makes_no_sense_is_one_line(study: Path, tmp_path: Path) -> None:
         (("--reorient", "RLA"), "three letters"),
         (("--scale-voxels", "0"), "above 0"),
         (("--scale-voxels", "nan"), "number"),
+        (("--deidentify", "--dates", "never"), "keep"),
     ):
         done = inveon("nifti", study, tmp_path / "out", *arguments)
         assert (done.exit_code, done.stderr.count("\n")) == (2, 1)

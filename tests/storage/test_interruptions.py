@@ -30,11 +30,12 @@ pytestmark = pytest.mark.faults
 
 TRACED = {output.__file__, leftovers.__file__}
 DICOM = b"\0" * 128 + b"DICM"
+FILE = "000001.dcm"
 
 
 def manifest(text: str, *names: str) -> bytes:
     """Return a manifest of series that hold one file."""
-    series = [{"folder": name, "files": [{"name": "a"}]} for name in names]
+    series = [{"folder": name, "files": [{"name": FILE}]} for name in names]
     return json.dumps({"program": "inveonimaging", "version": text, "series": series}).encode()
 
 
@@ -69,14 +70,14 @@ def sigterm_raises() -> Iterator[None]:
 def write_older(folder: Path) -> None:
     """Write what an earlier run left: a series and its manifest."""
     (folder / "1").mkdir(parents=True)
-    (folder / "1" / "a").write_bytes(b"old")
+    (folder / "1" / FILE).write_bytes(b"old")
     (folder / MANIFEST).write_bytes(OLD)
 
 
 def replace_it(folder: Path) -> None:
     """Write two series in its place."""
     with staged(folder, may_be_used=True) as stage:
-        series = {name: [write_file(stage.folder(name) / "a", (DICOM,))] for name in "12"}
+        series = {name: [write_file(stage.folder(name) / FILE, (DICOM,))] for name in "12"}
         stage.write_manifest(NEW)
         stage.commit(series, ("1", MANIFEST))
 
@@ -84,7 +85,7 @@ def replace_it(folder: Path) -> None:
 def write_new(folder: Path) -> None:
     """Write a series where nothing is."""
     with staged(folder) as stage:
-        stage.commit({"1": [write_file(stage.folder("1") / "a", (DICOM,))]})
+        stage.commit({"1": [write_file(stage.folder("1") / FILE, (DICOM,))]})
 
 
 def begin_and_die(folder: Path) -> None:
@@ -93,7 +94,7 @@ def begin_and_die(folder: Path) -> None:
     (folder / PARTIAL / "new").mkdir(parents=True)
     (folder / PARTIAL / "old").mkdir()
     (folder / MANIFEST).rename(folder / PARTIAL / "old" / MANIFEST)
-    names = {MANIFEST: sha256(NEW).hexdigest(), "1/a": sha256(DICOM).hexdigest()}
+    names = {MANIFEST: sha256(NEW).hexdigest(), f"1/{FILE}": sha256(DICOM).hexdigest()}
     Journal(names, frozenset({"1", MANIFEST})).write(folder / PARTIAL)
     (folder / "1").rename(folder / PARTIAL / "old" / "1")
     (folder / MANIFEST).write_bytes(NEW)

@@ -1561,7 +1561,7 @@ def test_every_code_is_in_some_test() -> None:
     own_tests = {"cardiac-delay", "respiratory-delay", "time-slot-count", "trigger-time"}
     vendors = {"private-block", "source-distance"}  # in test_vendor.py
     transmission = {"tracer-of-transmission"}  # in test_transmission.py
-    groups = {"group-of-animals"}  # in test_group.py
+    groups = {"patient-group"}  # in test_group.py
     assert known - tested == own_tests | vendors | transmission | groups
 
 

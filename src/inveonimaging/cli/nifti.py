@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -41,7 +41,7 @@ def nifti(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
     deidentify: Annotated[bool, typer.Option("--deidentify", help="Remove names, places, file names.")] = False,
     dates: Annotated[
-        str | None, typer.Option(metavar="keep|shift", help="With --deidentify: what happens to dates; default shift.")
+        Literal["keep", "shift"] | None, typer.Option(help="With --deidentify: what happens to dates; default shift.")
     ] = None,
     shift_days: Annotated[
         int | None, typer.Option(metavar="N", help="With --deidentify: days added to all dates, as -3000.")

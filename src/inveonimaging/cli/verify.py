@@ -94,12 +94,12 @@ def document(studies: Sequence[StudyCheck]) -> dict[str, Any]:
 
 def show_studies(studies: Sequence[StudyCheck], *, details: bool = False) -> None:
     """Show what differs and what is to be noted, with details before it what was compared; equal data are one line."""
+    assumptions = [", ".join(f"{name} {value}" for name, value in study.assumed.items()) for study in studies]
+    for assumed in dict.fromkeys(filter(None, assumptions)):
+        say("note", f"compared with these corrections: {assumed}")
     for study in studies:
         if details:
             _show_compared(study)
-        if study.assumed:
-            assumed = ", ".join(f"{name} {value}" for name, value in study.assumed.items())
-            say("note", f"compared with these corrections: {assumed}")
         for each in study.series:
             for note in each.notes:
                 say("note", f"{_name(each.source, each.part)}: {note}")

@@ -490,7 +490,7 @@ FACTS = (
     _identity("patient-id", "PatientID", lambda scan, _: scan.animal.id, is_noted=True, excuse=name_of_file),
     _name("patient-name", "PatientName", lambda scan, _: scan.animal.name, own=ALL, excuse=name_of_file),
     _identity(
-        "group-of-animals",
+        "patient-group",
         GROUP,
         lambda scan, _: _group(
             (each.id, each.place, each.posture.name if each.posture else None) for each in scan.image.group
