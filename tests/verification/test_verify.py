@@ -1566,3 +1566,33 @@ def test_every_code_is_in_some_test() -> None:
 
 
 KEPT = {"attribute-missing", "instances-missing", "series-missing"}
+
+
+def without_animal(header: Header) -> Header:
+    """Return the header of an animal of which nothing is known."""
+    subject = replace(header.subject, weight=None, sex=None, date_of_birth=None, length=None, age=None)
+    return replace(header, subject=subject, tracer=replace(header.tracer, dose=None, injection_time=None))
+
+
+def test_what_nothing_tells_is_a_difference(tmp_path: Path) -> None:
+    """Such as a weight that somebody wrote into the files, from which viewers then compute SUV."""
+    typed: dict[str, Any] = {"weight_kg": "24.6g", "dose_mbq": 7.03, "injected_at": "2014-06-17T13:51:37"}
+    subject = {"sex": "F", "birth_date": "20140304"}
+    folder = written(tmp_path, CT, PET, change=without_animal, subject=subject, **typed)
+    given = Corrections(subject=subject, **typed)
+    assert checked(folder, given).same
+    assert codes(checked(folder)) == {"patient-sex", "patient-birth-date", "patient-age"}  # the manifest has the others
+    (folder / "out" / "inveon-manifest.json").unlink()
+    found = checked(folder)
+    assert codes(found) == {
+        "weight",
+        "dose",
+        "injection-time",
+        "injection-clock-time",
+        "patient-sex",
+        "patient-birth-date",
+        "patient-age",
+    }
+    (dose,) = (each for each in found.differences if each.code == "dose")
+    assert "Radionuclide Total Dose is 7030000 Bq" in dose.message
+    assert "no header or option tells it" in dose.message

@@ -67,6 +67,7 @@ class Fact:
         needed: whether a plane must state it if the header tells it.
         own: SOP classes of which the files of this program state it whenever the header tells it.
         is_own: whether it is compared in these files alone, since other programs may say something else.
+        only_known: whether files of this program state it only if the header, or what is given instead, tells it.
         is_noted: whether it is worth a note if only one of both tells it.
         excuse: what the vendor's workstation, which is known to write something else, is excused for.
     """
@@ -83,6 +84,7 @@ class Fact:
     needed: Callable[[SourceScan, Plane], bool] = lambda _scan, _plane: True
     own: frozenset[str] = frozenset()
     is_own: bool = False
+    only_known: bool = False
     is_noted: bool = False
     excuse: Excuse | None = None
 
@@ -195,6 +197,17 @@ def _compare(fact: Fact, placed: Sequence[_Placed], scan: SourceScan, results: F
             if worst is None or away > worst[0]:
                 worst = (away, plane, found, true)
     _report(fact, tally, worst, silent, scan, results)
+    if fact.only_known:
+        _report_unfounded(fact, [plane for plane, frame, own in placed if own and truths[frame] is None], results)
+
+
+def _report_unfounded(fact: Fact, planes: Sequence[Plane], results: FactResults) -> None:
+    """Report what files of this program state although nothing tells it."""
+    stating = [plane for plane in planes if fact.stated(plane) is not None]
+    if stating:
+        many = f" in {len(stating)} planes" if len(stating) > 1 else ""
+        message = f"{fact.label} is {_shown(fact.stated(stating[0]), fact)}{many}, and no header or option tells it"
+        results.differences.append(_difference(fact, message, stating[0], len(stating)))
 
 
 def _judged(fact: Fact, scan: SourceScan, plane: Plane, frame: int, found: Any, true: Any) -> tuple[float, str | None]:

@@ -74,8 +74,9 @@ def display_facts() -> Iterator[Fact]:
     coded = partial(fact, how=ONE_OF, own=PLAIN_PET | NM_IMAGE)
     yield coded("gantry-relationship", "Patient Gantry Relationship", _relationship, found=_gantry)
     yield coded("posture-code", "Patient Orientation", _postures, found=_posture)
-    yield fact("patient-age", "PatientAge", lambda scan, _: scan.animal.age, how=Comparison(_days_apart, 0.0), own=ALL)
-    yield fact("patient-size", "PatientSize", lambda scan, _: scan.animal.length_m, found=_size_m, unit="m", own=ALL)
+    known = partial(fact, own=ALL, only_known=True)
+    yield known("patient-age", "PatientAge", lambda scan, _: scan.animal.age, how=Comparison(_days_apart, 0.0))
+    yield known("patient-size", "PatientSize", lambda scan, _: scan.animal.length_m, found=_size_m, unit="m")
 
 
 def _never_same(_found: Any, _true: Any) -> bool:

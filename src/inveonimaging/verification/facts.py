@@ -414,6 +414,7 @@ FACTS = (
         unit="Bq",
         needed=_if_traced_pet,
         own=NM_IMAGE,
+        only_known=True,
     ),
     _quantity(
         "half-life",
@@ -455,6 +456,7 @@ FACTS = (
         lambda scan, _: scan.injection_time,
         needed=lambda scan, plane: _traced_pet(scan) and _injected_by_clock(plane) is None,
         own=ANY_PET,
+        only_known=True,
     ),
     _tracer(
         "injection-clock-time",
@@ -463,6 +465,7 @@ FACTS = (
         found=_injected_by_clock,
         how=MOMENT,
         own=PLAIN_PET | NM_IMAGE,
+        only_known=True,
     ),
     _correction("decay-correction", "DecayCorrection", _decay_correction, of=_pet, how=ONE_OF, needed=_if_plain_pet),
     _correction(
@@ -499,12 +502,13 @@ FACTS = (
         how=same_by(lambda found, true: found == true),
         is_noted=True,
     ),
-    _name("patient-sex", "PatientSex", lambda scan, _: scan.animal.sex, own=ALL, excuse=sex_not_known),
+    _name("patient-sex", "PatientSex", lambda scan, _: scan.animal.sex, own=ALL, excuse=sex_not_known, only_known=True),
     _name(
         "patient-birth-date",
         "PatientBirthDate",
         lambda scan, _: scan.animal.birth_date and scan.animal.birth_date.strftime("%Y%m%d"),
         needed=_if_own_and_named,
+        only_known=True,
     ),
     _identity(
         "species",
@@ -524,7 +528,13 @@ FACTS = (
         needed=_if_own_and_named,
     ),
     _identity(
-        "weight", "PatientWeight", lambda scan, _: scan.animal.weight_kg, unit="kg", needed=_if_traced_pet, own=ALL
+        "weight",
+        "PatientWeight",
+        lambda scan, _: scan.animal.weight_kg,
+        unit="kg",
+        needed=_if_traced_pet,
+        own=ALL,
+        only_known=True,
     ),
     _identity("modality", "Modality", lambda scan, _: scan.modality, is_noted=True),
     _identity(
