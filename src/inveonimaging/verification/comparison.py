@@ -197,7 +197,7 @@ def _compare(fact: Fact, placed: Sequence[_Placed], scan: SourceScan, results: F
             if worst is None or away > worst[0]:
                 worst = (away, plane, found, true)
     _report(fact, tally, worst, silent, scan, results)
-    if fact.only_known:
+    if fact.only_known and scan.is_animal_known:
         _report_unfounded(fact, [plane for plane, frame, own in placed if own and truths[frame] is None], results)
 
 

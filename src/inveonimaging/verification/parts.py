@@ -176,6 +176,7 @@ def _compared(
     for planes in animal.series:
         number, box = _fitting(animal, planes, expected, manifests(planes))
         scan = None if number is None or box is None else _cut(expected[number], box)
+        scan = scan and replace(scan, is_animal_known=position is not None)
         animal.scans.append(scan)
         if number is not None and box is not None and scan is not None:
             used.add(number)

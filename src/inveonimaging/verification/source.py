@@ -52,6 +52,7 @@ class SourceScan:
         cycle_ms: of a gated scan, length of a cycle, if it is known.
         number: Series Number that it gets; None if not all files of the study are known.
         space: number of the first series whose frame of reference it shares; None if it is not known.
+        is_animal_known: whether anything tells who it is; nothing does of an animal of a group without its sheet.
     """
 
     image: Image
@@ -60,6 +61,7 @@ class SourceScan:
     cycle_ms: float | None = None
     space: int | None = None
     number: int | None = None
+    is_animal_known: bool = True
 
     @property
     def header(self) -> Header:
