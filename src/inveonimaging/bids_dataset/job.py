@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from inveonimaging.bids_dataset.dataset import PARTICIPANTS, SESSIONS, json_bytes, root_files
-from inveonimaging.bids_dataset.merging import Change, change_of, draft_in, give_names, remove_drafts
+from inveonimaging.bids_dataset.merging import Change, change_of, give_names
 from inveonimaging.bids_dataset.options import BidsOptions
 from inveonimaging.bids_dataset.plan import DatasetPlan, ImagePlan, plan
 from inveonimaging.bids_dataset.tables import Table, earlier, merged, read_table, rows_of, smaller
@@ -22,6 +22,7 @@ from inveonimaging.nifti_files.writing import write_volume
 from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.storage.interruptions import Interruptions
 from inveonimaging.storage.staging import held
+from inveonimaging.storage.whole_files import draft_in, remove_drafts
 
 _PARTICIPANTS = "participants.tsv"
 _JOINED = {"age": smaller, "acq_time": earlier}

@@ -5,18 +5,15 @@ from __future__ import annotations
 import contextlib
 import gzip
 import os
-import re
 import zlib
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
 from typing import BinaryIO
-from uuid import uuid4
 
 from inveonimaging.errors import OutputError
 from inveonimaging.storage.folders import make_folder
 
-_DRAFT = re.compile(r"\.inveon-[0-9a-f]{32}\.part")
 _CHUNK = 1024 * 1024
 _DESCRIPTION = {348: slice(148, 228), 540: slice(240, 320)}
 """Where `descrip`, which has this program's version, is in NIfTI-1 and NIfTI-2, by the size of the head."""
@@ -29,19 +26,6 @@ class Change(str, Enum):
     NEW = "new"
     SAME = "same"
     REPLACED = "replaced"
-
-
-def draft_in(output: Path) -> Path:
-    """Return the path of a hidden file that nobody has."""
-    return output / f".inveon-{uuid4().hex}.part"
-
-
-def remove_drafts(output: Path) -> None:
-    """Remove what a run that was killed was writing, as whoever holds the lock."""
-    for path in output.iterdir():
-        if _DRAFT.fullmatch(path.name) and path.is_file() and not path.is_symlink():
-            with contextlib.suppress(OSError):  # who is next tries again
-                path.unlink()
 
 
 def change_of(path: Path, draft: Path, *, overwrite: bool) -> Change:

@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from inveonimaging.cli.messages import say_findings, shown
-from inveonimaging.cli.options import AskedCorrections, takes_corrections
+from inveonimaging.cli.options import (
+    AskedCorrections,
+    AskedDeidentification,
+    takes_corrections,
+    takes_deidentification,
+)
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.cli.usage import swapped
 from inveonimaging.units import counted
@@ -28,12 +33,14 @@ Examples:
 
 
 @takes_corrections
+@takes_deidentification
 def bids(
     sources: Annotated[
         list[Path], typer.Argument(metavar="INPUT...", help="Folders of one animal each, or .img or .hdr files.")
     ],
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The data set: a new folder, or one to add to.")],
     corrections: AskedCorrections,
+    *,
     administration: Annotated[
         Literal["bolus", "infusion", "bolus-infusion"] | None,
         typer.Option(metavar="HOW", help="How the tracer was given: bolus, infusion or bolus-infusion."),
@@ -48,27 +55,17 @@ def bids(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there and differs.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be written.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
-    deidentify: Annotated[bool, typer.Option("--deidentify", help="Remove names, places, file names.")] = False,
-    dates: Annotated[
-        Literal["keep", "shift"] | None, typer.Option(help="With --deidentify: what happens to dates; default shift.")
-    ] = None,
-    shift_days: Annotated[
-        int | None, typer.Option(metavar="N", help="With --deidentify: days added to all dates, as -3000.")
-    ] = None,
-    key_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="With --deidentify: secret that makes pseudonyms and shifts.")
-    ] = None,
+    deidentification: AskedDeidentification,
 ) -> None:
     """Make a BIDS data set of PET, with the CT beside it, or add to one."""
     with one_line_errors(as_json=as_json), swapped("bids", sources[0], output):
         from inveonimaging.bids_dataset.job import plan_bids, write
         from inveonimaging.bids_dataset.options import BidsOptions
         from inveonimaging.cli.progress import bar
-        from inveonimaging.redaction.request import request_of
 
         options = BidsOptions(
             **corrections().values,
-            deidentify=request_of(deidentify, dates, shift_days, key_file),
+            deidentify=deidentification(),
             administration=administration,
             incomplete=incomplete,
             overwrite=overwrite,

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inveonimaging.cli.messages import say_findings, shown
-from inveonimaging.cli.options import AskedCorrections, takes_corrections
+from inveonimaging.cli.options import (
+    AskedCorrections,
+    AskedDeidentification,
+    takes_corrections,
+    takes_deidentification,
+)
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.cli.usage import swapped
 
@@ -25,10 +30,12 @@ Examples:
 
 
 @takes_corrections
+@takes_deidentification
 def nifti(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="A folder, or one .img or .hdr file.")],
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="A folder; of one series also a .nii or .nii.gz.")],
     corrections: AskedCorrections,
+    *,
     gzip: Annotated[bool, typer.Option("--gzip/--no-gzip", help="Write .nii.gz, or .nii.")] = True,
     reorient: Annotated[
         str | None, typer.Option(metavar="RAS", help="Permute and flip axes to run so; nothing is resampled.")
@@ -39,23 +46,13 @@ def nifti(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files of the same names.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would be written.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
-    deidentify: Annotated[bool, typer.Option("--deidentify", help="Remove names, places, file names.")] = False,
-    dates: Annotated[
-        Literal["keep", "shift"] | None, typer.Option(help="With --deidentify: what happens to dates; default shift.")
-    ] = None,
-    shift_days: Annotated[
-        int | None, typer.Option(metavar="N", help="With --deidentify: days added to all dates, as -3000.")
-    ] = None,
-    key_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="With --deidentify: secret that makes pseudonyms and shifts.")
-    ] = None,
+    deidentification: AskedDeidentification,
 ) -> None:
     """Write a NIfTI file of each series, in true mm, with its frame times beside it as .json and .sif."""
     with one_line_errors(as_json=as_json), swapped("nifti", source, output):
         from inveonimaging.cli.progress import bar
         from inveonimaging.commands.nifti import planned, write_planned
         from inveonimaging.nifti_files.options import NiftiOptions
-        from inveonimaging.redaction.request import request_of
 
         options = NiftiOptions(
             **corrections().values,
@@ -63,7 +60,7 @@ def nifti(
             reorient=reorient,
             scale_voxels=scale_voxels,
             overwrite=overwrite,
-            deidentify=request_of(deidentify, dates, shift_days, key_file),
+            deidentify=deidentification(),
         )
         plan = planned(source, output, options)
         if dry_run:

@@ -15,6 +15,7 @@ import typer
 if TYPE_CHECKING:
     from inveonimaging.cli.settings import Settings
     from inveonimaging.conversion.options import Options
+    from inveonimaging.redaction.request import Deidentify
     from inveonimaging.study.corrections import Corrections
 
 Posture = Literal["FFP", "HFP", "FFS", "HFS", "FFDR", "HFDR", "FFDL", "HFDL"]
@@ -24,6 +25,10 @@ Asked = Callable[[], "Options"]
 
 AskedCorrections = Callable[[], "Corrections"]
 """Makes the corrections from what was typed; OptionError for what makes no sense."""
+
+
+AskedDeidentification = Callable[[], "Deidentify | None"]
+"""Makes what is asked for of redaction from what was typed; OptionError for what makes no sense."""
 
 
 _PLACES = ("source", "sources", "path", "root")
@@ -58,7 +63,7 @@ def _takes(
 
     With `settings`, what nobody typed is taken from `inveon.toml`, unless `--no-config` is.
     """
-    types = {"Options": object, "Corrections": object, "Asked": object, "AskedCorrections": object}
+    types = dict.fromkeys(("Options", "Corrections", "Deidentify"), object)
     shared = dict(inspect.signature(make, eval_str=True, locals=types).parameters)
     own = inspect.signature(command, eval_str=True, locals=types).parameters
 
@@ -239,6 +244,35 @@ def takes_typed_corrections(command: Callable[..., Any]) -> Callable[..., Any]:
     return _takes("corrections", corrections_of, command)
 
 
+def deidentification_of(
+    *,
+    deidentify: Annotated[bool, typer.Option("--deidentify", help="Remove names, places, file names.")] = False,
+    dates: Annotated[
+        Literal["keep", "shift"] | None, typer.Option(help="With --deidentify: what happens to dates; default shift.")
+    ] = None,
+    shift_days: Annotated[
+        int | None, typer.Option(metavar="N", help="With --deidentify: days added to all dates, as -3000.")
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --deidentify: secret that makes pseudonyms and shifts.")
+    ] = None,
+) -> Deidentify | None:
+    """Return how headers are redacted; None leaves them as they are.
+
+    Raises:
+        OptionError: what makes no sense, or the secret cannot be read.
+    """
+    from inveonimaging.redaction.request import request_of
+
+    return request_of(deidentify, dates, shift_days, key_file)
+
+
+def takes_deidentification(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command all options of `deidentification_of`, in the place of its argument `deidentification`."""
+    return _takes("deidentification", deidentification_of, command)
+
+
+@takes_deidentification
 @takes_typed_corrections
 def conversion_options(
     *,
@@ -280,16 +314,7 @@ def conversion_options(
     xnat_route: Annotated[
         str | None, typer.Option(metavar="P/S/L", help="Project, subject and session that XNAT files it in.")
     ] = None,
-    deidentify: Annotated[bool, typer.Option("--deidentify", help="Remove names, places, file names.")] = False,
-    dates: Annotated[
-        Literal["keep", "shift"] | None, typer.Option(help="With --deidentify: what happens to dates; default shift.")
-    ] = None,
-    shift_days: Annotated[
-        int | None, typer.Option(metavar="N", help="With --deidentify: days added to all dates, as -3000.")
-    ] = None,
-    key_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="With --deidentify: secret that makes pseudonyms and shifts.")
-    ] = None,
+    deidentification: AskedDeidentification,
     unlimited_text: Annotated[
         bool,
         typer.Option("--unlimited-text", help="Write elements that some programs cannot read, as Strain Description."),
@@ -302,7 +327,6 @@ def conversion_options(
     """
     from inveonimaging.conversion.instance_layout import object_size
     from inveonimaging.conversion.options import PREFIXES, Options
-    from inveonimaging.redaction.request import request_of
 
     return Options(
         **corrections().values,
@@ -312,7 +336,7 @@ def conversion_options(
         compression=compress,
         study_description=study_description,
         xnat_route=xnat_route,
-        deidentify=request_of(deidentify, dates, shift_days, key_file),
+        deidentify=deidentification(),
         rescale=rescale,
         uids=uids,
         prefixes={

@@ -5,12 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from uuid import uuid4
 
 from inveonimaging.errors import OutputError
 from inveonimaging.storage.folders import make_folder
 from inveonimaging.storage.interruptions import Interruptions
-from inveonimaging.storage.whole_files import refuse_taken
+from inveonimaging.storage.whole_files import draft_in, refuse_taken
 
 
 def refuse_taken_names(folder: Path, names: Sequence[str], *, overwrite: bool) -> None:
@@ -49,7 +48,7 @@ def file_set(folder: Path, names: Sequence[str], *, overwrite: bool = False) -> 
         try:
             made = tuple(each for each in (folder, *folder.parents) if not each.exists())  # innermost first
             make_folder(folder)
-            drafts |= {name: _hidden(folder) for name in names}
+            drafts |= {name: draft_in(folder) for name in names}
             yield drafts
             interruptions.wait = True
             _give_names(folder, drafts, overwrite=overwrite)
@@ -66,10 +65,6 @@ def file_set(folder: Path, names: Sequence[str], *, overwrite: bool = False) -> 
                     each.rmdir()
 
 
-def _hidden(folder: Path) -> Path:
-    return folder / f".inveon-{uuid4().hex}.part"
-
-
 def _give_names(folder: Path, drafts: Mapping[str, Path], *, overwrite: bool) -> None:
     """Rename the drafts; if one cannot be, what was there before is there again."""
     aside: dict[Path, Path] = {}
@@ -79,7 +74,7 @@ def _give_names(folder: Path, drafts: Mapping[str, Path], *, overwrite: bool) ->
             path = folder / name
             refuse_taken(path, overwrite=overwrite)
             if path.exists() or path.is_symlink():
-                hidden = _hidden(folder)
+                hidden = draft_in(folder)
                 path.rename(hidden)
                 aside[path] = hidden
             draft.rename(path)

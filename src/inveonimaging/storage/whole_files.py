@@ -12,8 +12,22 @@ from uuid import uuid4
 from inveonimaging.errors import OutputError
 from inveonimaging.storage.folders import make_folder
 
+_DRAFT = re.compile(r"\.inveon-[0-9a-f]{32}\.part")
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 60
+
+
+def draft_in(folder: Path) -> Path:
+    """Return the path of a hidden file that nobody has, for what is not complete."""
+    return folder / f".inveon-{uuid4().hex}.part"
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove what a run that was killed was writing, as whoever holds the folder's lock."""
+    for path in folder.iterdir():
+        if _DRAFT.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+            with contextlib.suppress(OSError):  # who is next tries again
+                path.unlink()
 
 
 def refuse_taken(path: Path, *, overwrite: bool) -> None:
@@ -35,7 +49,7 @@ def write_whole(path: Path, content: bytes, *, overwrite: bool = False) -> None:
     Raises:
         OutputError: there is something already, or it cannot be written.
     """
-    draft = path.with_name(f".inveon-{uuid4().hex}.part")
+    draft = draft_in(path.parent)
     try:
         with draft.open("xb") as file:
             file.write(content)
