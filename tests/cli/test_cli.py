@@ -144,7 +144,9 @@ def test_an_output_folder_that_holds_anything_is_refused(study: Path, out: Path,
 
 def test_the_input_folder_is_no_output_folder(study: Path) -> None:
     before = digests(study)
-    assert "not empty" in refused("convert", study, study)
+    assert "is not empty; nothing is overwritten; name a new folder; inveon convert --overwrite replaces" in refused(
+        "convert", study, study
+    )
     assert digests(study) == before
 
 

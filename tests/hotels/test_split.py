@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -271,8 +272,36 @@ def test_the_command_writes_a_folder_an_animal(scans: Path, tmp_path: Path) -> N
     assert files_below(tmp_path / "out") == names
     assert "row 2 (left, m12)" in run.stderr  # of which no birth date is known
     again = split(scans, tmp_path / "out")
-    assert "nothing is overwritten" in assert_one_line_error(again.exit_code, again.stdout, again.stderr)
-    assert split(scans, tmp_path / "out", "--overwrite").exit_code == 0
+    line = assert_one_line_error(again.exit_code, again.stdout, again.stderr)
+    assert line.endswith("name a new folder; inveon split --overwrite replaces an earlier conversion\n")
+    again = split(scans, tmp_path / "out", "--as", "inveon")
+    line = assert_one_line_error(again.exit_code, again.stdout, again.stderr)
+    assert line.endswith("nothing is overwritten; name a new folder\n")  # --overwrite is refused there
+    again = split(scans, tmp_path / "out", "--overwrite")
+    assert (again.exit_code, "animal-left-behind" in again.stderr) == (0, False)
+
+
+def test_the_folder_of_an_id_that_was_corrected_is_named(scans: Path, tmp_path: Path) -> None:
+    out, sheet = tmp_path / "out", tmp_path / "hotel.csv"
+    convert(scans / "in", out / "whole", options_of(scans))  # of the same scans, but no animal of theirs
+    convert(scans / "in", out / "m12", options_of(scans))  # what is replaced is not left behind
+    shutil.copytree(scans / "in", out / "raw")
+    assert split(scans, out, "--overwrite").exit_code == 0
+    sheet.write_text(SHEET.replace("m13", "m31"), "ascii")
+    told = f'warning: {out / "m13"}: holds an animal of these scans that the sheet has not, and stays; inveon remove "'
+    for options in (("--dry-run",), ()):
+        run = split(scans, out, "--overwrite", "--json", *options, sheet=sheet)
+        assert run.exit_code == 0, run.stderr
+        assert [line for line in run.stderr.splitlines() if "animal-left-behind" in line] == [
+            f'{told}{out / "m13"}" [animal-left-behind]'
+        ]
+        (left,) = json.loads(run.stdout)["left_behind"]
+        assert left["path"] == str(out / "m13")
+    done = inveonimaging.split(scans / "in", out, Options(sheet=sheet, overwrite=True), boxes=scans / "boxes.json")
+    assert [[each.code for each in one.findings].count("animal-left-behind") for one in done] == [1, 0]
+    assert "left-behind" not in (out / "m12" / "inveon-manifest.json").read_text("ascii")
+    assert inveon("remove", out / "m13", "--yes").exit_code == 0
+    assert split(scans, out, "--overwrite", sheet=sheet).stderr.count("left-behind") == 0
 
 
 def test_a_dry_run_shows_the_series_and_writes_nothing(scans: Path, tmp_path: Path) -> None:

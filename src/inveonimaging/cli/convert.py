@@ -15,7 +15,7 @@ from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.cli.report import refuse_reports, write_reports
 from inveonimaging.cli.send import address_of, refuse_target, send_converted, show_sent
 from inveonimaging.cli.send import document as sent_document
-from inveonimaging.cli.usage import swapped
+from inveonimaging.cli.usage import replaceable, swapped
 from inveonimaging.cli.verify import document, refuse_differences, show_studies, verify_converted
 from inveonimaging.units import counted
 
@@ -52,7 +52,7 @@ def convert(
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
 ) -> None:
     """Convert Inveon files to DICOM: a folder becomes a study, each pair of files a series."""
-    with one_line_errors(as_json=as_json), swapped("convert", source, output):
+    with one_line_errors(as_json=as_json), swapped("convert", source, output), replaceable("convert"):
         options = replace(asked(), recursive=recursive, overwrite=overwrite, manifest=manifest)
         send = send and address_of(send, no_config=bool(ctx.params.get("no_config")))
         run(

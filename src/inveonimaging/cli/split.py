@@ -16,7 +16,7 @@ from inveonimaging.cli.messages import say_findings, shown
 from inveonimaging.cli.options import Asked, takes_conversion_options
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.cli.send import address_of
-from inveonimaging.cli.usage import as_typed, swapped
+from inveonimaging.cli.usage import as_typed, replaceable, swapped
 from inveonimaging.errors import OptionError
 
 if TYPE_CHECKING:
@@ -107,22 +107,24 @@ def split(
         options = replace(asked(), overwrite=overwrite, manifest=manifest)
         send = send and address_of(send, no_config=bool(ctx.params.get("no_config")))
         planned = plan_split(source, output, options, boxes, preview=preview, writes=not dry_run)
+        say_findings(planned.left_behind)
         if dry_run and not as_json:
             _show(planned)
         if is_inveon:
             _write_inveon(planned, output, dry_run=dry_run, as_json=as_json)
             return
-        run(
-            output,
-            options,
-            planned.studies,
-            report=report,
-            verify=verify,
-            send=send,
-            dry_run=dry_run,
-            as_json=as_json,
-            more={"boxes": _boxes(planned)},
-        )
+        with replaceable("split"):
+            run(
+                output,
+                options,
+                planned.studies,
+                report=report,
+                verify=verify,
+                send=send,
+                dry_run=dry_run,
+                as_json=as_json,
+                more={"boxes": _boxes(planned), "left_behind": planned.left_behind},
+            )
 
 
 def _write_inveon(planned: SplitPlan, output: Path, *, dry_run: bool, as_json: bool) -> None:

@@ -364,6 +364,17 @@ def swapped(command: str, source: Path, other: Path) -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def replaceable(command: str) -> Iterator[None]:
+    """Say which option of a command replaces what is in an output that is used."""
+    from inveonimaging.storage.staging import UsedError
+
+    try:
+        yield
+    except UsedError as error:
+        raise error.hinted(f"inveon {command} --overwrite replaces an earlier conversion") from error
+
+
 def _is_nothing(error: InputError) -> bool:
     """Return whether nothing that can be read was where it was sought."""
     return (error.message or "").startswith("no ")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
+from inveonimaging.batches.existing import ExistingStudy, stated_study
 from inveonimaging.batches.names import animal_names
 from inveonimaging.conversion.animals import plan_animals, refuse_one_route
 from inveonimaging.conversion.job import StudyResult, convert_planned
@@ -21,6 +24,7 @@ from inveonimaging.hotels.locating import Located, locate
 from inveonimaging.hotels.splitting import Group, read_group
 from inveonimaging.inveon.pairs import TAKES_ALL, Pair, pair_of, scan_folder
 from inveonimaging.progress import Progress, StepCounter, no_progress
+from inveonimaging.storage.folders import is_same_folder, real_path
 from inveonimaging.storage.staging import refuse_settled, refuse_used
 from inveonimaging.storage.whole_files import refuse_taken, write_all, write_whole
 from inveonimaging.study.cut import Extent, Mm
@@ -31,11 +35,15 @@ _UNNAMED = "?"
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """What is to be written: the group, where each animal lies in it, and the study of each."""
+    """What is to be written: the group, where each animal lies in it, and the study of each.
+
+    `left_behind` names studies of these scans in the output that an earlier sheet asked for, and that stay.
+    """
 
     group: Group
     extents: tuple[Extent, ...]
     studies: tuple[StudyPlan, ...]
+    left_behind: tuple[Finding, ...] = ()
 
     @property
     def boxes(self) -> tuple[tuple[str, Extent], ...]:
@@ -72,7 +80,8 @@ def split(
     """
     options = options or Options()
     planned = plan_split(Path(source), Path(output), options, None if boxes is None else Path(boxes))
-    return convert_planned(planned.studies, Path(output), options, progress)
+    first, *others = convert_planned(planned.studies, Path(output), options, progress)
+    return (replace(first, findings=(*first.findings, *planned.left_behind)), *others)
 
 
 def split_inveon(
@@ -143,7 +152,39 @@ def plan_split(
         _write_preview(preview, group, _named(group, extents), options)
     skipped = (*skipped, *found)
     studies = plan_animals(group, extents, volumes, [output / name for name in folders], options, skipped)
-    return SplitPlan(group, extents, studies)
+    return SplitPlan(group, extents, studies, tuple(_left_behind(studies, output)) if options.overwrite else ())
+
+
+def _left_behind(studies: Sequence[StudyPlan], output: Path) -> Iterator[Finding]:
+    """Yield studies in an output that were cut from these scans, and that none of those to be written replaces.
+
+    So it is when a patient ID was corrected in the sheet: the folder of the old one stays.
+    """
+    try:
+        folders = sorted(each for each in output.iterdir() if each.is_dir() and not each.is_symlink())
+    except OSError:  # there is none yet
+        return
+    headers = {sha256(each.image.header_bytes).hexdigest() for study in studies for each in study.series}
+    wholes = {(each.image.whole or each.image).grid.shape for study in studies for each in study.series}
+    for folder in folders:
+        earlier = None if any(is_same_folder(folder, real_path(each.output)) for each in studies) else _stated(folder)
+        is_of_these = earlier and not headers.isdisjoint(content for _, content in earlier.sources.values())
+        if earlier and is_of_these and _is_cut(earlier, wholes):
+            shown = printable(folder, 300)
+            message = f'holds an animal of these scans that the sheet has not, and stays; inveon remove "{shown}"'
+            yield Finding("animal-left-behind", message, path=str(folder))
+
+
+def _stated(folder: Path) -> ExistingStudy | None:
+    """Return the study that a manifest states; None if there is none that can be read."""
+    with contextlib.suppress(InveonError):
+        return stated_study(folder)
+    return None
+
+
+def _is_cut(study: ExistingStudy, wholes: Collection[tuple[int, int, int]]) -> bool:
+    """Return whether a study is not that of the whole scans, by the shapes of its series."""
+    return any(each.get("shape") not in [list(whole) for whole in wholes] for each in study.listed)
 
 
 def _named(group: Group, extents: Sequence[Extent]) -> tuple[tuple[str, Extent], ...]:

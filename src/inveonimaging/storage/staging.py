@@ -49,6 +49,10 @@ class BusyError(OutputError):
     """Another run writes there."""
 
 
+class UsedError(OutputError):
+    """The output folder holds something already."""
+
+
 @dataclass(frozen=True)
 class Written:
     """A file that was written: its name, size in bytes and SHA-256."""
@@ -62,15 +66,13 @@ def refuse_used(folder: Path) -> None:
     """Refuse an output folder that holds anything but what a killed run left, or that cannot be one.
 
     Raises:
-        OutputError: there is something.
+        UsedError: there is something.
+        OutputError: it is no folder, or cannot be read.
     """
     try:
         if folder.is_dir() and _used_names(folder):
-            raise OutputError(
-                "the output folder is not empty",
-                path=folder,
-                hint="nothing is overwritten; name a new folder, or replace with convert --overwrite",
-            )
+            hint = "nothing is overwritten; name a new folder"
+            raise UsedError("the output folder is not empty", path=folder, hint=hint)
         if os.path.lexists(folder) and not folder.is_dir():
             raise OutputError("the output is no folder", path=folder, hint="name a new folder")
     except OSError as error:
