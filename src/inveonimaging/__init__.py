@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from inveonimaging.nifti_files.options import NiftiOptions
     from inveonimaging.redaction.request import Deidentify
     from inveonimaging.reports.voxel_pass import survey_of
+    from inveonimaging.restoring import RestoredPair, RestoreResult, restore
     from inveonimaging.sending import SendOptions, SendResult, send
     from inveonimaging.sheet.reading import read_sheet
     from inveonimaging.study.corrections import Corrections
@@ -74,6 +75,7 @@ _HOMES = {
     "nifti_files.options": ("NiftiOptions",),
     "redaction.request": ("Deidentify",),
     "reports.voxel_pass": ("survey_of",),
+    "restoring": ("RestoredPair", "RestoreResult", "restore"),
     "sending": ("SendOptions", "SendResult", "send"),
     "sheet.reading": ("read_sheet",),
     "study.corrections": ("Corrections",),
@@ -110,6 +112,8 @@ __all__ = [
     "Orientation",
     "OutputError",
     "ReportResult",
+    "RestoreResult",
+    "RestoredPair",
     "SendOptions",
     "SendResult",
     "Severity",
@@ -128,6 +132,7 @@ __all__ = [
     "read_sheet",
     "read_study",
     "report",
+    "restore",
     "send",
     "split",
     "subjects",

@@ -33,6 +33,7 @@ ROOMS = (
     "checks",
     "sending",
     "conversion",
+    "restoring",
     "bids_dataset",
     "nifti_files",
     "dicom",
@@ -56,7 +57,7 @@ ROOMS = (
 )
 PLACE = {room: place for place, room in enumerate(ROOMS)}
 ONLY_IN = {
-    "pydicom": {"dicom", "dicom_reading", "verification", "checks", "sending"},
+    "pydicom": {"dicom", "dicom_reading", "verification", "checks", "sending", "restoring"},
     "pynetdicom": {"sending"},
     "requests": {"sending"},
     "urllib3": {"sending"},

@@ -102,7 +102,10 @@ def _files(scan: Scan, identifier: str) -> Iterator[CutFile]:
         name = f"{stem}{suffix}" if len(boxes) == 1 else f"{stem}_{number}{suffix}"
         numbered = sorted((_number(image, frame), image, frame) for image in images for frame in _frames(image))
         try:
-            header = write(_header(scan.image, images[0].grid, [each[0] for each in numbered], identifier))
+            whole, places = scan.image, [each[0] for each in numbered]
+            original = parse(whole.header_bytes)[0]
+            itemsize = whole.source.dtype.itemsize
+            header = write(cut_header(original, whole.header, images[0].grid, places, itemsize, identifier))
         except InveonError as error:
             raise error.at(scan.pair.header) from error
         yield CutFile(name, header, tuple((image, frame) for _, image, frame in numbered))
@@ -117,11 +120,21 @@ def _number(image: Image, frame: int) -> int:
     return image.part.frames[frame] if image.part else frame
 
 
-def _header(image: Image, grid: Grid, numbers: Sequence[int], identifier: str) -> Header:
-    """Return the header of some frames of a file, as the scanner would have written it for this box and animal."""
-    original, own = parse(image.header_bytes)[0], image.header
+def cut_header(
+    original: Header, own: Header, grid: Grid, numbers: Sequence[int], itemsize: int, identifier: str
+) -> Header:
+    """Return the header of some frames of a file, as the scanner would have written it for this box and animal.
+
+    Args:
+        original: of the whole file.
+        own: what is known of the animal.
+        grid: of the box.
+        numbers: of the frame blocks, in the order in which they will lie in the file.
+        itemsize: of a stored value, in bytes.
+        identifier: of the animal.
+    """
     nx, ny, nz = grid.shape
-    size = nx * ny * nz * image.source.dtype.itemsize
+    size = nx * ny * nz * itemsize
     is_pointed = any(frame.data_offset is not None for frame in original.frames)
     is_all = len(numbers) == len(original.frames)
     frames = tuple(

@@ -109,7 +109,7 @@ def half_error(path: Path, others: Sequence[Path] = ()) -> InputError:
         path: the half that is there.
         others: more halves in its folder.
     """
-    what, name = ("data file", _data_name(path)) if _has(path, HEADER_SUFFIX) else ("header", path.name + HEADER_SUFFIX)
+    what, name = ("data file", data_name(path)) if _has(path, HEADER_SUFFIX) else ("header", path.name + HEADER_SUFFIX)
     count, names = len(others), listed([printable(each.name) for each in others], _NAMED)
     more = f"{count} more {'file is half' if count == 1 else 'files are halves'} of a pair: {names}" if count else None
     expected = f'"{printable(path.with_name(name), 300)}"'
@@ -220,7 +220,8 @@ def _header_for(data: Path, headers: dict[str, Path]) -> Path | None:
     return next((headers[stem] for stem in stems if stem in headers), None)
 
 
-def _data_name(header: Path) -> str:
+def data_name(header: Path) -> str:
+    """Return the name of the data file that belongs to a header."""
     name = header.name[: -len(HEADER_SUFFIX)]
     return name if name.lower().endswith(DATA_SUFFIX) else name + DATA_SUFFIX
 

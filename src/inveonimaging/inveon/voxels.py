@@ -162,13 +162,27 @@ def voxels_of(path: Path, header: Header) -> tuple[Voxels, tuple[Finding, ...]]:
         HeaderError: type, sizes, number of frames or offsets are missing or senseless.
         DataError: the file is missing, no regular file, or too short.
     """
+    draft = _without_offsets(path, header)
+    size = file_size(path)
+    offsets, findings = _offsets(header, draft.frame_bytes, size)
+    voxels = replace(draft, offsets=offsets)
+    return voxels, (*findings, *_check_size(voxels, size, header.total_frames or 0))
+
+
+def voxels_stated(path: Path, header: Header) -> Voxels:
+    """Return the frames of a data file that is to be written, as its header says where they are.
+
+    Raises:
+        HeaderError: type, sizes, number of frames or offsets are missing or senseless.
+    """
+    draft = _without_offsets(path, header)
+    return replace(draft, offsets=_offsets(header, draft.frame_bytes, len(header.frames) * draft.frame_bytes)[0])
+
+
+def _without_offsets(path: Path, header: Header) -> Voxels:
     dtype = _dtype(header)
     nx, ny, nz = shape_of(header)
-    size = file_size(path)
-    draft = Voxels(path, dtype, (nz, ny, nx), ())
-    offsets, findings = _offsets(header, draft.frame_bytes, size)
-    voxels = Voxels(path, dtype, draft.shape, offsets)
-    return voxels, (*findings, *_check_size(voxels, size, header.total_frames or 0))
+    return Voxels(path, dtype, (nz, ny, nx), ())
 
 
 def _dtype(header: Header) -> np.dtype[np.generic]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,12 +20,11 @@ from inveonimaging.nifti_files.volume import Volume
 from inveonimaging.progress import StepCounter
 from inveonimaging.storage.ahead import ahead
 from inveonimaging.storage.file_sets import file_set
-from inveonimaging.storage.whole_files import file_name
+from inveonimaging.storage.whole_files import RESERVED, file_name
 from inveonimaging.study.reading import Series, Study
 from inveonimaging.study.redacting import without_paths
 from inveonimaging.study.usable import refuse_unusable
 
-_RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|COM\d|LPT\d)(?:\..*)?", re.IGNORECASE)  # by Windows, with any suffix
 _ENDINGS = (".nii.gz", ".nii")
 _LONGEST_STEM = 60
 
@@ -111,7 +109,7 @@ def stems_of(series: Sequence[Series]) -> tuple[str, ...]:
     for each in series:
         stem = file_name(each.image.pair.data.stem, each.image.part_name).lstrip("-.") or "series"
         taken = set(map(str.casefold, stems))
-        if _RESERVED.fullmatch(stem) or stem.casefold() in taken:
+        if RESERVED.fullmatch(stem) or stem.casefold() in taken:
             stem = f"{stem[:_LONGEST_STEM]}-series_{each.number}"
         while stem.casefold() in taken:
             stem += "_"

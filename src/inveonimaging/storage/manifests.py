@@ -50,3 +50,20 @@ def is_file_name(name: str) -> bool:
     except ValueError:
         return False
     return name not in {"", ".."} and "\0" not in name and name == Path(name).name
+
+
+def recorded_digests(folder: Path, series_uid: str) -> tuple[str, str] | None:
+    """Return the SHA-256 of header and data file from which a series was made, by the manifest above its folder.
+
+    It is a hint, not evidence: None for what cannot be understood, and if there is no manifest.
+    """
+    document, _ = read_manifest(folder.parent, follow=True) or ({}, b"")
+    try:
+        made = next(each for each in document["series"] if each["series_instance_uid"] == series_uid)
+        digests = {str(each["name"]).lower(): each["sha256"] for each in document["sources"]}
+        header = str(made["source"]).lower()
+        stem = header.removesuffix(".hdr")
+        data = next(digests[name] for name in (stem, f"{stem}.img") if name in digests and name != header)
+        return str(digests[header]), str(data)
+    except (LookupError, TypeError, StopIteration):
+        return None

@@ -15,6 +15,8 @@ from inveonimaging.storage.folders import make_folder
 _DRAFT = re.compile(r"\.inveon-[0-9a-f]{32}\.part")
 _ODD = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 60
+RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|COM\d|LPT\d) *(?:\..*)?", re.IGNORECASE)
+"""Names that Windows keeps to itself, with any suffix."""
 
 
 def draft_in(folder: Path) -> Path:

@@ -14,10 +14,10 @@ from pydicom.datadict import dictionary_description, dictionary_VR, tag_for_keyw
 from inveonimaging.dicom_reading.planes import Plane
 from inveonimaging.dicom_reading.private import WORKSTATION
 from inveonimaging.dicom_reading.times import number_of
+from inveonimaging.dicom_reading.writer import own_class
 from inveonimaging.errors import printable
 from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import SourceScan
-from inveonimaging.verification.writer import own_class
 
 _RELATIVE = 1e-6
 _CUT = 64  # characters of a Long String

@@ -9,9 +9,9 @@ from pydicom.datadict import dictionary_description, tag_for_keyword
 
 from inveonimaging.dicom_reading.planes import File, Plane
 from inveonimaging.dicom_reading.private import WORKSTATION
+from inveonimaging.dicom_reading.writer import own_class
 from inveonimaging.errors import listed, printable
 from inveonimaging.verification.result import Difference, Kind
-from inveonimaging.verification.writer import own_class
 
 _NAMED = 3
 _OF_PATIENT_AND_STUDY = (

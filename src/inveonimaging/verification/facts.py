@@ -12,6 +12,7 @@ from pydicom.uid import CTImageStorage
 
 from inveonimaging.dicom_reading.planes import GROUP, Plane, uid_name
 from inveonimaging.dicom_reading.times import clock_of
+from inveonimaging.dicom_reading.writer import own_class
 from inveonimaging.physics.quantification import Unit
 from inveonimaging.verification.comparison import MOMENT, ONE_OF, TERMS, Comparison, Fact, numbers, plain, same_by
 from inveonimaging.verification.concepts import (
@@ -48,7 +49,6 @@ from inveonimaging.verification.vendor import (
     sex_not_known,
     six_digits,
 )
-from inveonimaging.verification.writer import own_class
 
 _TERMS = {Unit.BQML: ("BQML",), Unit.PROPCNTS: ("PROPCNTS", "CNTS"), Unit.PER_CM: ("1CM",), Unit.HU: ("HU",)}
 _UCUM = {

@@ -12,6 +12,7 @@ from typing import Any
 
 from inveonimaging.dicom_reading.planes import Plane, values_of
 from inveonimaging.dicom_reading.series import dicom_files, read_files
+from inveonimaging.dicom_reading.writer import own_class
 from inveonimaging.errors import InputError, InveonError, printable
 from inveonimaging.inveon.pairs import scan_folder
 from inveonimaging.progress import Progress, StepCounter, no_progress
@@ -34,7 +35,6 @@ from inveonimaging.verification.source import (
     scans_of,
 )
 from inveonimaging.verification.vendor import has_own_time, study_notes
-from inveonimaging.verification.writer import own_class
 
 _NAMED = 3
 _SERIES = ("SeriesInstanceUID", "Modality", "Rows", "Columns")

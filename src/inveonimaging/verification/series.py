@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from inveonimaging.dicom_reading.planes import Plane, uid_name, values_of
+from inveonimaging.dicom_reading.writer import own_class
 from inveonimaging.errors import listed, printable
 from inveonimaging.units import counted
 from inveonimaging.verification.comparison import FactResults, compare_facts
@@ -23,7 +24,6 @@ from inveonimaging.verification.source import SourceScan
 from inveonimaging.verification.values import Compared, compare_values
 from inveonimaging.verification.vendor import series_notes
 from inveonimaging.verification.window import compare_window
-from inveonimaging.verification.writer import own_class
 
 _NAMED = 3
 _USUAL_OF_NM = (AS_IT_IS, Layout(flips_columns=True))  # so that slices of a feet first animal go on towards the head
