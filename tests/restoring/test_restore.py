@@ -375,7 +375,7 @@ def test_seeded_headers_come_back(tmp_path: Path) -> None:
     random = np.random.default_rng(20)
     (tmp_path / "a.img").write_bytes(np.arange(24, dtype="<i2").tobytes())
     lines = header_text({"modality": "1"}).encode().split(b"\n")
-    for number in range(60):
+    for number in range(24):
         noise = b"# " + bytes(random.integers(1, 256, 5, dtype=np.uint8)).replace(b"\n", b"\r")
         at = int(random.integers(0, len(lines)))
         data = b"\n".join([*lines[:at], noise, *lines[at:]]) + b" " * int(random.integers(0, 4))
@@ -537,14 +537,14 @@ def test_progress_counts_slices_and_what_it_raises_leaves_nothing(study: Path, t
 
 
 def test_memory_does_not_grow_with_the_volume(tmp_path: Path) -> None:
-    """A CT of 64 slices of 2 MiB."""
+    """A CT of 24 MiB."""
     import tracemalloc
 
-    write_scan(tmp_path / "a.img", replace(CT, shape=(1024, 1024, 64), spacing_mm=(0.05, 0.05, 1.0)))
+    write_scan(tmp_path / "a.img", replace(CT, shape=(512, 512, 48), spacing_mm=(0.1, 0.1, 1.0)))
     convert(tmp_path / "a.img", tmp_path / "dicom", Options(form="enhanced"))
     tracemalloc.start()
     (pair,) = restore(tmp_path / "dicom", tmp_path / "back").pairs
-    assert tracemalloc.get_traced_memory()[1] < 24 * 2**20
+    assert tracemalloc.get_traced_memory()[1] < 10 * 2**20
     tracemalloc.stop()
     digests = [hashlib.sha256(path.read_bytes()).digest() for path in (tmp_path / "a.img", pair.data)]
     assert digests[0] == digests[1]
