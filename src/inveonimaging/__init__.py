@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from inveonimaging.batches import Batch, BatchResult, batch
     from inveonimaging.bids_dataset import BidsFile, BidsOptions, BidsResult, bids
     from inveonimaging.commands.check import CheckResult, check
+    from inveonimaging.commands.curves import CurvesResult, curves
     from inveonimaging.commands.nifti import NiftiResult, nifti
     from inveonimaging.commands.report import ReportResult, report
     from inveonimaging.commands.split import split
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
     from inveonimaging.study.image import Image, read
     from inveonimaging.study.reading import Study, read_study
     from inveonimaging.study.suv import suv
+    from inveonimaging.time_activity.options import CurvesOptions
+    from inveonimaging.time_activity.regions import Sphere
     from inveonimaging.verification import Verification, verify
 
 _HOMES = {
@@ -54,6 +57,7 @@ _HOMES = {
     "batches": ("Batch", "BatchResult", "batch"),
     "bids_dataset": ("BidsFile", "BidsOptions", "BidsResult", "bids"),
     "commands.check": ("CheckResult", "check"),
+    "commands.curves": ("CurvesResult", "curves"),
     "commands.nifti": ("NiftiResult", "nifti"),
     "commands.report": ("ReportResult", "report"),
     "commands.split": ("split",),
@@ -82,6 +86,8 @@ _HOMES = {
     "study.image": ("Image", "read"),
     "study.reading": ("Study", "read_study"),
     "study.suv": ("suv",),
+    "time_activity.options": ("CurvesOptions",),
+    "time_activity.regions": ("Sphere",),
     "verification": ("Verification", "verify"),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -94,6 +100,8 @@ __all__ = [
     "BidsResult",
     "CheckResult",
     "Corrections",
+    "CurvesOptions",
+    "CurvesResult",
     "DataError",
     "Deidentify",
     "Finding",
@@ -118,6 +126,7 @@ __all__ = [
     "SendResult",
     "Severity",
     "SheetResult",
+    "Sphere",
     "Study",
     "TargetError",
     "UnsupportedError",
@@ -127,6 +136,7 @@ __all__ = [
     "bids",
     "check",
     "convert",
+    "curves",
     "nifti",
     "read",
     "read_sheet",

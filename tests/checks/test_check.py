@@ -1233,7 +1233,11 @@ def test_every_code_of_the_catalogue_is_provoked() -> None:
     provoked |= {
         f"bids-{each}" for each in ("no-form", "no-species", "value-missing", "value-unknown", "weight-differs")
     }
-    assert provoked == set(remedies())  # the former in test_bids.py
+    regions = ("outside", "partly-outside", "empty", "hottest", "not-hot", "in-several-spaces")  # in test_curves.py
+    drawn = ("fractional", "without-contours", "with-gaps")  # in test_dicom_regions.py
+    provoked |= {f"region-{each}" for each in (*regions, *drawn)}
+    provoked |= {f"curve-{each}" for each in ("left-out", "without-suv", "values-not-finite")}  # in test_curves.py
+    assert provoked == set(remedies())  # those of BIDS in test_bids.py
 
 
 def test_every_finding_of_the_source_has_the_severity_of_the_catalogue() -> None:

@@ -36,6 +36,7 @@ ROOMS = (
     "restoring",
     "bids_dataset",
     "nifti_files",
+    "time_activity",
     "dicom",
     "dicom_reading",
     "hotels",

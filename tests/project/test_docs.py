@@ -105,6 +105,7 @@ COMMANDS = [
     "config",
     "nifti",
     "bids",
+    "curves",
     "restore",
 ]
 

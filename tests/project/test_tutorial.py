@@ -122,6 +122,7 @@ def test_the_readme_names_every_way_to_work() -> None:
         "config",
         "nifti",
         "bids",
+        "curves",
         "restore",
     }
     assert verbs == ways

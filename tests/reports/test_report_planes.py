@@ -29,8 +29,9 @@ from inveonimaging.phantom import (
 from inveonimaging.reports.pictures import on_plane
 from inveonimaging.reports.planes import Plane, View, stored_axis
 from inveonimaging.reports.posture import posture_drawing
-from inveonimaging.reports.voxel_pass import HISTOGRAM_HU, Through, shown_frames, survey_of
+from inveonimaging.reports.voxel_pass import HISTOGRAM_HU, Through, survey_of
 from inveonimaging.study.image import Image, split
+from inveonimaging.study.late_frames import shown_frames
 from inveonimaging.units import duration
 from truth import AXES, Float, Truth, truth_of
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from itertools import pairwise
 from pathlib import PureWindowsPath
 
 from inveonimaging.animal import birth_date_of, birth_findings, sex_of
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.frame_groups import FrameGroup
-from inveonimaging.inveon.hdr import Frame, Header
-from inveonimaging.physics.timing import dose_findings
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.physics.timing import dose_findings, frame_time_findings
 from inveonimaging.study.image import Image
 
 _FIRST_YEAR = 2000  # microPET, and the Inveon after it, are not older
 _TOMORROW = timedelta(days=1)  # clocks of other zones
-_SAME_TIME_S = 0.05
 _NOT_GIVEN = {"", "unknown", "n/a", "na", "none", "-", "?", "not specified"}
 
 
@@ -27,7 +25,8 @@ def header_findings(image: Image, parts: tuple[FrameGroup, ...], now: datetime) 
     yield from _scan_time(header, now)
     yield from _file_name(image)
     for part in parts:
-        yield from _frame_times([header.frames[index] for index in part.frames], part)
+        if not part.is_gated:
+            yield from frame_time_findings([header.frames[index] for index in part.frames])
     for judge in _SUBJECT:
         yield from judge(header)
 
@@ -46,29 +45,6 @@ def _file_name(image: Image) -> Iterator[Finding]:
     if named and named.casefold() != image.pair.name.casefold():
         message = f"file_name is '{printable(named)}', and the data file has another name"
         yield Finding("file-renamed", message, Severity.INFO, key="file_name")
-
-
-def _frame_times(frames: list[Frame], part: FrameGroup) -> Iterator[Finding]:
-    """Yield where time frames of one part overlap or leave gaps: the first of each, and how many there are."""
-    timed = [frame for frame in frames if frame.start_s is not None and frame.duration_s]
-    ordered = [] if part.is_gated else sorted(timed, key=lambda frame: frame.start_s or 0.0)
-    steps = [
-        (one, (two.start_s or 0.0) - (one.start_s or 0.0) - (one.duration_s or 0.0)) for one, two in pairwise(ordered)
-    ]
-    over = [(frame, step) for frame, step in steps if step < -_SAME_TIME_S]
-    apart = [(frame, step) for frame, step in steps if step > _SAME_TIME_S]
-    if over:
-        frame, step = over[0]
-        message = f"{_after(frame)} begins {-step:g} s before that one ends; {len(over)} of {len(steps)} frames overlap"
-        yield Finding("frames-overlap", message, key="frame_start", line=frame.line_of("frame_duration"))
-    if apart:
-        frame, step = apart[0]
-        message = f"{_after(frame)} begins {step:g} s after that one ends; {len(apart)} of {len(steps)} leave gaps"
-        yield Finding("frames-gap", message, Severity.INFO, key="frame_start", line=frame.line_of("frame_duration"))
-
-
-def _after(frame: Frame) -> str:
-    return f"the frame after that at {frame.start_s:g} s"
 
 
 def _species(header: Header) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from inveonimaging.cli import (
     check,
     config,
     convert,
+    curves,
     demo,
     explain,
     help_,
@@ -51,6 +52,7 @@ _add(split.split, "Cut a scan of several animals into one study each.", split.EX
 _add(batch.batch, "Convert every study below a folder.", batch.EXAMPLES)
 _add(nifti.nifti, "Write a NIfTI file of each series.", nifti.EXAMPLES)
 _add(bids.bids, "Make a BIDS data set, or add to one.", bids.EXAMPLES)
+_add(curves.curves, "Measure time-activity curves of regions.", curves.EXAMPLES)
 _add(restore.restore, "Write the Inveon files that DICOM was made from.", restore.EXAMPLES)
 _add(info.info, "Show what is in Inveon files.", info.EXAMPLES)
 _add(subjects.subjects, "Write a sheet of subjects from headers.", subjects.EXAMPLES)

@@ -125,6 +125,13 @@ def file_meta_of(path: Path) -> tuple[Dataset, int]:
             return _read_meta(file)
 
 
+def class_of(path: Path) -> str:
+    """Return the SOP Class UID of a file by its meta information, empty if there is none; errors as `file_meta_of`."""
+    meta, _ = file_meta_of(path)
+    with one_error(path):
+        return str(meta.get("MediaStorageSOPClassUID") or "")
+
+
 def ends_early(path: Path, what: str = "before its pixels") -> InputError:
     """Return that a file is only the beginning of one."""
     return InputError(f"ends early, {what}", path=path, hint="its copy broke off: copy it again")

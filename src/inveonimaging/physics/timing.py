@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Frame, Header
@@ -18,6 +19,7 @@ _CLOCK_READ_TWICE = timedelta(seconds=30)
 _EAST = timedelta(hours=14)
 _WEST = timedelta(hours=-12)
 _SAME_DOSE = 0.05
+_SAME_TIME_S = 0.05
 _BQ_PER_MBQ = 1e6
 
 
@@ -98,6 +100,29 @@ def decay_findings(header: Header) -> tuple[Finding, ...]:
                 ),
             )
     return ()
+
+
+def frame_time_findings(frames: Sequence[Frame]) -> Iterator[Finding]:
+    """Yield where time frames of one series overlap or leave gaps: the first of each, and how many there are."""
+    timed = [frame for frame in frames if frame.start_s is not None and frame.duration_s]
+    ordered = sorted(timed, key=lambda frame: frame.start_s or 0.0)
+    steps = [
+        (one, (two.start_s or 0.0) - (one.start_s or 0.0) - (one.duration_s or 0.0)) for one, two in pairwise(ordered)
+    ]
+    over = [(frame, step) for frame, step in steps if step < -_SAME_TIME_S]
+    apart = [(frame, step) for frame, step in steps if step > _SAME_TIME_S]
+    if over:
+        frame, step = over[0]
+        message = f"{_after(frame)} begins {-step:g} s before that one ends; {len(over)} of {len(steps)} frames overlap"
+        yield Finding("frames-overlap", message, key="frame_start", line=frame.line_of("frame_duration"))
+    if apart:
+        frame, step = apart[0]
+        message = f"{_after(frame)} begins {step:g} s after that one ends; {len(apart)} of {len(steps)} leave gaps"
+        yield Finding("frames-gap", message, Severity.INFO, key="frame_start", line=frame.line_of("frame_duration"))
+
+
+def _after(frame: Frame) -> str:
+    return f"the frame after that at {frame.start_s:g} s"
 
 
 def extent(frames: Sequence[Frame], start: datetime | None) -> tuple[datetime | None, datetime | None]:

@@ -19,8 +19,9 @@ from inveonimaging.physics.timing import expected_decay_factor, factor_to_inject
 from inveonimaging.reports.draw import Picture, png_of
 from inveonimaging.reports.planes import Float
 from inveonimaging.reports.scales import unit_of
-from inveonimaging.reports.voxel_pass import HISTOGRAM_HU, VoxelSurvey, is_gated
+from inveonimaging.reports.voxel_pass import HISTOGRAM_HU, VoxelSurvey
 from inveonimaging.study.image import Image
+from inveonimaging.study.late_frames import is_gated
 from inveonimaging.units import S_PER_MINUTE
 
 _MBQ = 1e6

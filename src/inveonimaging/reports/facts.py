@@ -18,9 +18,10 @@ from inveonimaging.inveon.modality import is_mu_map, is_transmission
 from inveonimaging.physics.geometry import ASSUMED, DIRECTIONS
 from inveonimaging.physics.quantification import Unit
 from inveonimaging.reports.curves import DecayCheck, decay_checks
-from inveonimaging.reports.voxel_pass import VoxelSurvey, is_gated, span_s
+from inveonimaging.reports.voxel_pass import VoxelSurvey
 from inveonimaging.sheet.application import origins
 from inveonimaging.study.image import Image
+from inveonimaging.study.late_frames import is_gated, span_s
 from inveonimaging.study.suv import suv_per_value
 from inveonimaging.units import S_PER_MINUTE, duration, plain
 

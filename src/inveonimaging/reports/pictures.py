@@ -21,9 +21,10 @@ from inveonimaging.reports.curves import curves_of, curves_picture, histogram_pi
 from inveonimaging.reports.draw import Layer, Picture, contact_sheet, planes_picture
 from inveonimaging.reports.planes import HALF_A_VOXEL, Plane, View, between, index_at, place_at, resampled, stored_axis
 from inveonimaging.reports.scales import scale_of
-from inveonimaging.reports.voxel_pass import Cut, VoxelSurvey, is_gated, span_s, survey_of
+from inveonimaging.reports.voxel_pass import Cut, VoxelSurvey, survey_of
 from inveonimaging.storage.whole_files import file_name, write_all
 from inveonimaging.study.image import Image
+from inveonimaging.study.late_frames import is_gated, span_s
 from inveonimaging.study.reading import Series
 from inveonimaging.study.suv import suv_per_value
 from inveonimaging.units import duration

@@ -1,0 +1,4 @@
+"""Time-activity curves: mean values of regions in each frame. Nothing is resampled.
+
+Not `curves`, which is the function of the package.
+"""
