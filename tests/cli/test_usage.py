@@ -44,8 +44,8 @@ WRONG = {
     "check s -z": 'there is no option -z; type: inveon check PATH; "inveon check --help" shows the options',
     "s": 'there is no command \'s\'; a command comes first: inveon info "s", or inveon convert "s" OUTPUT',
     "convrt s out": "there is no command 'convrt'; did you mean inveon convert?",
-    "xyz": "there is no command 'xyz'; the commands are convert, split, batch, nifti, bids, curves, restore, info, ",
-    "help xyz": "there is no command 'xyz'; the commands are convert, split, batch, nifti, bids, curves, restore, info, ",
+    "xyz": "there is no command 'xyz'; the commands are convert, split, batch, nifti, bids, curves, restore, ",
+    "help xyz": "there is no command 'xyz'; the commands are convert, split, batch, nifti, bids, curves, restore, ",
     "--foo": 'there is no option --foo; type: inveon COMMAND; "inveon --help" shows',
     "convert s out --orientation prone": "--orientation is 'prone', expected one of FFP, HFP, FFS, HFS, FFDR, HFDR, "
     "FFDL, HFDL; HFP if the head went into the scanner first, FFP if the feet did",
