@@ -17,7 +17,9 @@ from inveonimaging.version import __version__
 if TYPE_CHECKING:
     from inveonimaging.animal import GivenSubject
     from inveonimaging.batches import Batch, BatchResult, batch
-    from inveonimaging.bids_dataset import BidsFile, BidsOptions, BidsResult, bids
+    from inveonimaging.bids_dataset.job import BidsFile
+    from inveonimaging.bids_dataset.options import BidsOptions
+    from inveonimaging.commands.bids import BidsResult, bids
     from inveonimaging.commands.check import CheckResult, check
     from inveonimaging.commands.curves import CurvesResult, curves
     from inveonimaging.commands.nifti import NiftiResult, nifti
@@ -55,7 +57,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "animal": ("GivenSubject",),
     "batches": ("Batch", "BatchResult", "batch"),
-    "bids_dataset": ("BidsFile", "BidsOptions", "BidsResult", "bids"),
+    "bids_dataset.job": ("BidsFile",),
+    "bids_dataset.options": ("BidsOptions",),
+    "commands.bids": ("BidsResult", "bids"),
     "commands.check": ("CheckResult", "check"),
     "commands.curves": ("CurvesResult", "curves"),
     "commands.nifti": ("NiftiResult", "nifti"),

@@ -17,7 +17,7 @@ from inveonimaging.batches import Batch, Record, Study, run_batch, work
 from inveonimaging.batches import job as batch_job
 from inveonimaging.batches.names import free_names
 from inveonimaging.batches.study import Job
-from inveonimaging.conversion import animals
+from inveonimaging.hotels import cutting
 from inveonimaging.hotels.locating import Located
 from inveonimaging.hotels.splitting import Group
 from inveonimaging.redaction.request import Deidentify
@@ -67,7 +67,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
         return Located(EXTENTS, None, EXTENTS)
 
     monkeypatch.setattr(batch_job, "Local", Here)
-    monkeypatch.setattr(animals, "locate", located)
+    monkeypatch.setattr(cutting, "locate", located)
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_each_animal_is_a_study_as_split_makes_it(archive: Path, tmp_path: Path)
         "pair/m13": "converted",
     }
     assert "3 animals were found" in str(lines(out)["doubt/m1"]["error"])
-    assert "takes --boxes" in str(lines(out)["doubt/m1"]["error"])
+    assert "writes boxes.json for --boxes" in str(lines(out)["doubt/m1"]["error"])
     assert not (out / "doubt").exists()
     assert not [each for each in result.sheet if each.code == "sheet-row-unused"]
     # the same bytes as `inveon split` writes

@@ -383,27 +383,87 @@ def test_the_same_scan_twice_is_refused(study: Path, tmp_path: Path) -> None:
         bids([study, study / "m1.pet.img"], tmp_path / "bids", BOLUS)
 
 
-def test_animals_of_one_scan_are_cut_first(study: Path, tmp_path: Path, errors_of: Validated) -> None:
-    sheet, boxes = tmp_path / "hotel.csv", tmp_path / "boxes.json"
-    sheet.write_text(
-        "patient_id,position,weight_g,dose_MBq,injection_time\n"
-        "m12,left,20.5,7.1,2014-06-17 13:51:37\nm13,right,17.4,6.9,2014-06-17 13:50:00\n"
-    )
-    places = {"left": ([-11, -8, -18], [-4, 8, 18]), "right": ([4, -8, -18], [8, 8, 10])}
-    animals = [{"position": name, "low_mm": low, "high_mm": high} for name, (low, high) in places.items()]
-    boxes.write_text(json.dumps({"schema": 1, "program": "inveonimaging", "animals": animals}))
-    with pytest.raises(InputError, match=r"several animals in one scan.*inveon split .* --as inveon"):
-        bids(study, tmp_path / "bids", replace(BOLUS, sheet=sheet))
-    done = inveon("split", study, tmp_path / "cuts", "--subjects", sheet, "--boxes", boxes, "--as", "inveon")
-    assert done.exit_code == 0, done.stderr
-    bids(sorted((tmp_path / "cuts").glob("*/inveon")), tmp_path / "bids", BOLUS)
-    found = [json.loads(path.read_bytes()) for path in sorted((tmp_path / "bids").rglob("*_pet.json"))]
+# Several animals, several folders.
+
+HOTEL = """patient_id,position,weight_g,dose_MBq,injection_time
+m12,left,20.5,7.1,2014-06-17 13:51:37
+,middle,,,
+m13,right,17.4,6.9,2014-06-17 13:50:00
+"""
+PLACES = {"left": ([-11, -8, -18], [-4, 8, 18]), "right": ([4, -8, -18], [8, 8, 10])}
+
+
+def write_hotel(folder: Path, sheet: str = HOTEL) -> tuple[Path, Path]:
+    """Write a sheet of two animals and an empty position, and where each lies; return both files."""
+    animals = [{"position": name, "low_mm": low, "high_mm": high} for name, (low, high) in PLACES.items()]
+    (folder / "hotel.csv").write_text(sheet)
+    (folder / "boxes.json").write_text(json.dumps({"schema": 1, "program": "inveonimaging", "animals": animals}))
+    return folder / "hotel.csv", folder / "boxes.json"
+
+
+def test_each_animal_of_a_hotel_is_a_subject(study: Path, tmp_path: Path, errors_of: Validated) -> None:
+    """Boxes of 3 mm around -11..-4 and 4..8 mm; the PET's voxels of 3.5 mm begin at -14.63: 0 to 4, and 4 to 8."""
+    sheet, boxes = write_hotel(tmp_path)
+    output = tmp_path / "bids"
+    result = bids(study, output, replace(BOLUS, sheet=sheet, boxes=boxes))
+    assert result.subjects == ("sub-m12", "sub-m13")
+    assert not any(each.code == "sheet-row-unused" for each in result.findings)
+    found = [json.loads(path.read_bytes()) for path in sorted(output.rglob("*_pet.json"))]
     # Injected 30 s, and 2 min 7 s, before 13:52:07.
     assert [each["InjectedRadioactivity"] for each in found] == pytest.approx([7.1, 6.9])
     assert [each["InjectionStart"] for each in found] == [-30, -127]
-    weights = [table(path)[0]["body_weight"] for path in sorted((tmp_path / "bids").rglob("*_sessions.tsv"))]
+    assert [each["SourceFirstVoxel"] for each in found] == [[0, 0, 0], [4, 0, 0]]
+    weights = [table(path)[0]["body_weight"] for path in sorted(output.rglob("*_sessions.tsv"))]
     assert weights == ["0.0205", "0.0174"]
-    assert errors_of(tmp_path / "bids") == []
+    whole = np.asarray(inveonimaging.read(study / "m1.pet.img")).T
+    affine = inveonimaging.read(study / "m1.pet.img").affine
+    for path, first in zip(sorted(output.rglob("*_pet.nii.gz")), ([0, 0, 0], [4, 0, 0]), strict=True):
+        part: Any = nibabel.load(path)
+        nx, ny, nz, _ = part.shape
+        assert np.array_equal(part.get_fdata(dtype=np.float32), whole[first[0] : first[0] + nx, :ny, :nz])
+        assert np.allclose(part.affine @ [0, 0, 0, 1], affine @ [*first, 1], atol=1e-5)
+    assert errors_of(output) == []
+    assert {each.change.value for each in bids(study, output, replace(BOLUS, sheet=sheet, boxes=boxes)).files} == {
+        "same"
+    }
+
+
+def test_boxes_are_of_one_scan(study: Path, tmp_path: Path) -> None:
+    sheet, boxes = write_hotel(tmp_path)
+    options = replace(BOLUS, sheet=sheet, boxes=boxes)
+    with pytest.raises(OptionError, match="boxes are of one scan"):
+        bids([study, study], tmp_path / "bids", options)
+    with pytest.raises(OptionError, match="boxes are of one scan"):
+        bids(study, tmp_path / "bids", replace(options, recursive=True))
+    with pytest.raises(OptionError, match="a sheet that says which animal lies where is missing"):
+        bids(study, tmp_path / "bids", replace(BOLUS, boxes=boxes))
+
+
+def test_a_tree_becomes_one_data_set_and_a_bad_folder_stops_no_other(tmp_path: Path, errors_of: Validated) -> None:
+    root, output = tmp_path / "archive", tmp_path / "archive" / "bids"
+    pet_header(root / "a", {"subject_identifier": "M-1", "subject_sex": "F"})
+    pet_header(root / "deep" / "b", {"subject_identifier": "M2"})
+    pet_header(root / "c", {"subject_identifier": "M1"})  # sub-M1 is another animal
+    pet_header(root / "d", {"subject_identifier": "M4", "dose": None})  # nothing tells the dose
+    pet_header(root / "e", {"subject_identifier": "M5"})
+    (root / "e" / "m.img").write_bytes(b"short")
+    pet_header(root / "f", {"subject_identifier": "M-1", "subject_sex": "M"}, "later")  # contradicts the first
+    shutil.copytree(root / "deep" / "b", root / "g")  # the same scan
+    done = inveon("bids", root, output, "--recursive", "--administration", "bolus", "--json")
+    document = json.loads(done.stdout)
+    assert done.exit_code == 1
+    assert document["subjects"] == ["sub-M1", "sub-M2"]
+    told = {Path(each["source"]).name: each["message"] for each in document["failures"]}
+    assert sorted(told) == ["c", "d", "e", "f", "g"]
+    said = {"c": "would both be sub-M1", "d": "dose_MBq", "e": "has 5 bytes", "f": "sex of sub-M1", "g": "is the same"}
+    for name, words in said.items():
+        assert words in told[name]
+    assert done.stderr.count("error: ") == 5
+    assert errors_of(output) == []
+    again = inveon("bids", root, output, "--recursive", "--administration", "bolus")
+    assert again.exit_code == 1
+    assert "2 studies written, 5 not" in again.stdout
+    assert "0 files written" in again.stdout  # and the data set in the tree is not searched
 
 
 # Additions.

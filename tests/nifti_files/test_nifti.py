@@ -341,6 +341,116 @@ def test_a_deidentified_file_names_nothing(tmp_path: Path) -> None:
         assert b"2014" not in held or path.suffix == ".gz"
 
 
+# Several animals, several folders.
+
+HOTEL = """patient_id,position,weight_g,dose_MBq,injection_time,posture,seen_from
+m12,left,20.5,7.1,2014-06-17 13:51:37,,{side}
+m13,right,17.4,6.9,2014-06-17 13:50:00,{posture},{side}
+"""
+LOW_I, HIGH_I = ([-11, -8, -18], [-4, 8, 18]), ([4, -8, -18], [8, 8, 10])
+
+
+def hotel_options(folder: Path, side: str = "", posture: str = "") -> inveonimaging.NiftiOptions:
+    """Return options with a sheet of two animals and their boxes; seen from the back, left is at high i."""
+    places = (HIGH_I, LOW_I) if side == "back" else (LOW_I, HIGH_I)
+    boxes = [
+        {"position": name, "low_mm": low, "high_mm": high}
+        for name, (low, high) in zip(("left", "right"), places, strict=True)
+    ]
+    folder.mkdir(exist_ok=True)
+    (folder / "hotel.csv").write_text(HOTEL.format(side=side, posture=posture))
+    (folder / "boxes.json").write_text(json.dumps({"schema": 1, "program": "inveonimaging", "animals": boxes}))
+    return inveonimaging.NiftiOptions(split=True, sheet=folder / "hotel.csv", boxes=folder / "boxes.json")
+
+
+@pytest.mark.parametrize("side", ["", "back"])
+def test_each_animal_of_a_hotel_has_its_files_at_the_places_of_the_whole(
+    study: Path, written: Path, tmp_path: Path, side: str
+) -> None:
+    """The CT's voxels of 3.5 mm begin at -15.45 mm: -14 to -1 mm touch 0 to 5, 1 to 11 mm 4 to 8; seen from the back
+    the low ones are those of the right animal."""
+    result = inveonimaging.nifti(study, tmp_path / "out", hotel_options(tmp_path / "sheet", side))
+    assert [each.folder.name for each in result.studies] == ["m12", "m13"]
+    assert [len(each.files) for each in result.studies] == [2, 2]
+    columns = [0, 4] if side != "back" else [4, 0]
+    for animal, first, dose in zip(("m12", "m13"), columns, (7.1, 6.9), strict=True):
+        for name in ("m1.ct", "m1.pet"):
+            part, whole = load(tmp_path / "out" / animal / f"{name}.nii.gz"), load(written / f"{name}.nii.gz")
+            places = centres(part)
+            assert len(places) < len(centres(whole))
+            assert np.array_equal(at(part, places), at(whole, places))
+        side_car = json.loads((tmp_path / "out" / animal / "m1.pet.json").read_text())
+        assert side_car["SourceFirstVoxel"][0] == first
+        assert side_car["InjectedRadioactivity"] == pytest.approx(dose)
+    assert part.get_data_dtype() == np.float32
+
+
+def test_an_animal_that_lies_the_other_way_has_its_own_axes(study: Path, written: Path, tmp_path: Path) -> None:
+    """The phantom is HFP; an animal that lies HFS is turned by half a turn about the bed's axis."""
+    inveonimaging.nifti(study, tmp_path / "out", hotel_options(tmp_path / "sheet", posture="HFS"))
+    part, whole = load(tmp_path / "out" / "m13" / "m1.ct.nii.gz"), load(written / "m1.ct.nii.gz")
+    places = centres(part)
+    assert np.array_equal(at(part, places), at(whole, places * [-1, -1, 1]))
+
+
+def test_a_hotel_is_refused_before_anything_is_written(study: Path, tmp_path: Path) -> None:
+    options = hotel_options(tmp_path / "sheet")
+    for wrong, said in (
+        ({"sheet": None}, "a sheet that says which animal lies where is missing"),
+        ({"boxes": None}, "inveon split of these scans shows what was found"),  # no animal, in this phantom
+        ({"recursive": True}, "boxes are of one scan"),
+    ):
+        with pytest.raises(inveonimaging.InveonError, match=said):
+            inveonimaging.nifti(study, tmp_path / "out", replace(options, **wrong))
+    with pytest.raises(OptionError, match="the output names one file"):
+        inveonimaging.nifti(study, tmp_path / "out.nii", options)
+    (tmp_path / "out" / "m13").mkdir(parents=True)
+    (tmp_path / "out" / "m13" / "m1.pet.json").write_text("mine")
+    with pytest.raises(OutputError, match="nothing is overwritten"):
+        inveonimaging.nifti(study, tmp_path / "out", options)
+    assert not (tmp_path / "out" / "m12").exists()
+
+
+def test_deidentified_animals_are_numbers(study: Path, tmp_path: Path) -> None:
+    secret = "a secret of this laboratory"  # noqa: S105 - of this test
+    options = replace(hotel_options(tmp_path / "sheet"), deidentify=inveonimaging.Deidentify(key=secret))
+    result = inveonimaging.nifti(study, tmp_path / "out", options)
+    assert [each.folder.name for each in result.studies] == ["study-1", "study-2"]
+    for path in result.beside:
+        assert b"m12" not in path.read_bytes()
+        assert b"m13" not in path.read_bytes()
+
+
+def test_a_bad_folder_stops_no_other(tmp_path: Path) -> None:
+    root = tmp_path / "archive"
+    for name in ("a", "deep/b.nii", "c", "hotel"):
+        write_small_study(root / name)
+    (root / "c" / "m1.pet.img").write_bytes(b"short")
+    hotel_options(tmp_path / "sheet")
+    sheet = (tmp_path / "sheet" / "hotel.csv").read_text().splitlines()
+    lines = [("folder," if n == 0 else "hotel,") + line for n, line in enumerate(sheet)]
+    (root / "hotels.csv").write_text("\n".join(lines))
+    arguments = ("nifti", root, root / "out", "--recursive", "--no-gzip")
+    listed = inveon(*arguments, "--dry-run", "--json")
+    assert [len(json.loads(listed.stdout)[key]) for key in ("series", "failures")] == [6, 1]
+    done = inveon(*arguments)
+    assert done.exit_code == 1
+    assert "3 studies written, 1 not" in done.stdout
+    assert done.stderr.count("error: ") == 1
+    assert "has 5 bytes" in done.stderr
+    out = root / "out"
+    assert sorted(path.relative_to(out).as_posix() for path in out.rglob("m1*.nii")) == [
+        *("a/m1.ct.nii", "a/m1.pet.nii", "deep/b.nii/m1.ct.nii", "deep/b.nii/m1.pet.nii"),
+        *("hotel/m1.ct.nii", "hotel/m1.pet.nii"),
+    ]
+    split = inveon("nifti", root, tmp_path / "parts", "-r", "--split", "--subjects", root / "hotels.csv", "--json")
+    messages = {Path(each["source"]).name: each["message"] for each in json.loads(split.stdout)["failures"]}
+    assert sorted(messages) == ["c", "hotel"]
+    assert "inveon split of these scans" in messages["hotel"]
+    nothing = inveon("nifti", tmp_path / "sheet", tmp_path / "none", "-r")
+    assert (nothing.exit_code, nothing.stderr.count("\n")) == (1, 1)
+
+
 def test_what_makes_no_sense_is_one_line(study: Path, tmp_path: Path) -> None:
     for arguments, said in (
         (("--reorient", "RAX"), "three letters, one each of LR, PA and SI"),

@@ -21,7 +21,7 @@ from typer.testing import CliRunner, Result
 from container_service import ILLEGAL, IllegalValueError, problems, resolved, shell_split
 from helpers import ROOT, assert_one_line_error, instances, write_small_study
 from inveonimaging.cli.main import app
-from inveonimaging.conversion import animals
+from inveonimaging.hotels import cutting
 from inveonimaging.hotels.locating import Located
 from inveonimaging.study.cut import Extent
 from inveonimaging.version import __version__
@@ -297,7 +297,7 @@ def test_a_sheet_with_positions_gives_a_study_an_animal(
     session: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extents = (Extent((-11.0, -8.0, -18.0), (-4.0, 8.0, 18.0)), Extent((4.0, -8.0, -18.0), (8.0, 8.0, 10.0)))
-    monkeypatch.setattr(animals, "locate", lambda _group: Located(extents, None, extents))
+    monkeypatch.setattr(cutting, "locate", lambda _group: Located(extents, None, extents))
     source = tmp_path / "session"
     shutil.copytree(session, source)
     (source / "RESOURCES" / "hotel.csv").write_text("patient_id,position\nm12,left\nm13,right\n", "ascii")

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from inveonimaging.bids_dataset.dataset import PARTICIPANTS, SESSIONS, json_bytes, root_files
 from inveonimaging.bids_dataset.merging import Change, change_of, give_names
 from inveonimaging.bids_dataset.options import BidsOptions
-from inveonimaging.bids_dataset.plan import DatasetPlan, ImagePlan, plan
-from inveonimaging.bids_dataset.tables import Table, earlier, merged, read_table, rows_of, smaller
-from inveonimaging.errors import OptionError, OutputError
-from inveonimaging.extras import refuse_without_extra
-from inveonimaging.findings import Finding
+from inveonimaging.bids_dataset.plan import DatasetDraft, DatasetPlan, ImagePlan
+from inveonimaging.bids_dataset.tables import Table, merged, read_table, rows_of
+from inveonimaging.errors import OutputError
 from inveonimaging.inveon.voxels import Unchanged
 from inveonimaging.nifti_files.volume import Volume
 from inveonimaging.nifti_files.writing import write_volume
@@ -25,7 +23,6 @@ from inveonimaging.storage.staging import held
 from inveonimaging.storage.whole_files import draft_in, remove_drafts
 
 _PARTICIPANTS = "participants.tsv"
-_JOINED = {"age": smaller, "acq_time": earlier}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,63 +33,31 @@ class BidsFile:
     change: Change
 
 
-@dataclass(frozen=True, kw_only=True)
-class BidsResult:
-    """What was written.
-
-    Attributes:
-        output: the data set.
-        subjects: labels of the animals, with `sub-`.
-        files: all that belong to what was read, and those of the data set that were changed.
-        findings: on what was read, and on what BIDS requires.
-        rows: numbers of the sheet's rows that matched.
-    """
-
-    output: Path
-    subjects: tuple[str, ...]
-    files: tuple[BidsFile, ...]
-    findings: tuple[Finding, ...]
-    rows: tuple[int, ...] = ()
-
-
-def bids(
-    sources: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
-    output: str | os.PathLike[str],
-    options: BidsOptions | None = None,
-    progress: Progress = no_progress,
-) -> BidsResult:
-    """Make a BIDS data set of Inveon files, or add to one.
-
-    Nothing is written when any input is refused, or anything in the data set is another one than what is read.
-
-    Args:
-        sources: a folder with the pairs of one animal, or a pair; or several of them.
-        output: the data set; a new one is made.
-        options: of it.
-        progress: called with how many slices are written, and how many there are.
+def plan_dataset(draft: DatasetDraft, output: Path, options: BidsOptions) -> DatasetPlan:
+    """Return what would be written of the studies that were collected.
 
     Raises:
-        InveonError: what is wrong, where, and what was expected, in one line.
+        OutputError: what is there cannot be added to, or says something else.
     """
-    options = options or BidsOptions()
-    several = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
-    return write(plan_bids([Path(each) for each in several], Path(output), options), options, progress)
-
-
-def plan_bids(sources: Sequence[Path], output: Path, options: BidsOptions) -> DatasetPlan:
-    """Return what would be written; arguments and errors as `bids`."""
-    refuse_without_extra("inveon bids", "bids", {"nibabel": "nibabel"})
-    if not sources:
-        raise OptionError("there is no input", expected="one folder or one pair at least")
     if os.path.lexists(output) and not output.is_dir():
         raise OutputError("the output is no folder", path=output, hint="name a new folder, or that of a data set")
-    planned = plan(sources, output, options)
+    planned = draft.planned(output)
     _texts(planned, options)  # what cannot be added to is refused
     return planned
 
 
-def write(planned: DatasetPlan, options: BidsOptions, progress: Progress = no_progress) -> BidsResult:
-    """Write what was planned; as `bids`."""
+def write(planned: DatasetPlan, options: BidsOptions, progress: Progress = no_progress) -> tuple[BidsFile, ...]:
+    """Write what was planned; return all files that belong to it, and those of the data set that were changed.
+
+    Args:
+        planned: what is to be written.
+        options: of it.
+        progress: called with how many slices are written, and how many there are.
+
+    Raises:
+        OutputError: a file is there and holds something else, or cannot be written; nothing is changed then.
+        DataError: a data file cannot be read any more, or has changed.
+    """
     output = planned.output
     made = [each for each in (output, *output.parents) if not each.exists()]  # innermost first
     drafts: dict[str, Path] = {}
@@ -116,13 +81,7 @@ def write(planned: DatasetPlan, options: BidsOptions, progress: Progress = no_pr
         for folder in () if is_done else made:
             with contextlib.suppress(OSError):
                 folder.rmdir()
-    return BidsResult(
-        output=output,
-        subjects=tuple(dict.fromkeys(row["participant_id"] for row in planned.participants)),
-        files=tuple(BidsFile(path=name, change=change) for name, change in changes.items()),
-        findings=planned.all_findings,
-        rows=tuple(row for study in planned.studies for row in study.sheet_values.rows),
-    )
+    return tuple(BidsFile(path=name, change=change) for name, change in changes.items())
 
 
 def _written(
@@ -172,8 +131,8 @@ def _texts(planned: DatasetPlan, options: BidsOptions) -> dict[str, bytes]:
     for name, (key, columns, rows) in tables.items():
         path = output / name
         there = read_table(path, key)
-        new = rows_of((key, *columns), rows, _JOINED, path)
-        table = merged(there, new, path, _JOINED, overwrite=options.overwrite)
+        new = rows_of((key, *columns), rows, path)
+        table = merged(there, new, path, overwrite=options.overwrite)
         if name == _PARTICIPANTS:
             _refuse_other_animals(there, table, path)
         if table != there:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from inveonimaging.given import Given, optional, refused, switch, text, texts
-from inveonimaging.redaction.request import Deidentify, deidentify_given
 from inveonimaging.sheet.values import ADMINISTRATIONS
-from inveonimaging.study.corrections import Corrections
+from inveonimaging.study.asked import StudyOptions
 
 
 def _administration(name: str, value: Any) -> str:
@@ -20,11 +19,10 @@ def _administration(name: str, value: Any) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BidsOptions(Corrections):
-    """Options of a BIDS data set, with the corrections of what is read.
+class BidsOptions(StudyOptions):
+    """Options of a BIDS data set, and which studies are read, with what instead of their headers.
 
     Attributes:
-        deidentify: how the headers are de-identified; None leaves them as they are.
         administration: how a tracer was given of which no sheet tells: `bolus`, `infusion` or `bolus-infusion`.
         incomplete: write sidecars without what BIDS requires and nothing tells.
         overwrite: replace files, and values of tables, that are others.
@@ -32,7 +30,6 @@ class BidsOptions(Corrections):
         source_datasets: DOIs or URLs of what a new data set is made from.
     """
 
-    deidentify: Given[Deidentify | bool | None, Deidentify | None] = Given(deidentify_given, None)
     administration: Given[str | None, str | None] = Given(optional(_administration), None)
     incomplete: Given[bool, bool] = Given(switch, False)
     overwrite: Given[bool, bool] = Given(switch, False)

@@ -11,19 +11,21 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from inveonimaging.bids_dataset.dataset import PARTICIPANTS, SESSIONS
 from inveonimaging.bids_dataset.names import Place, label_of, session_label, subject_label
 from inveonimaging.bids_dataset.options import BidsOptions
 from inveonimaging.bids_dataset.rows import participant_of, session_of
 from inveonimaging.bids_dataset.sidecar import Sidecar, plain_sidecar_of, sidecar_of, told
+from inveonimaging.bids_dataset.tables import rows_of
 from inveonimaging.errors import InputError, OutputError, listed, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.modality import is_transmission
 from inveonimaging.nifti_files.volume import Volume
-from inveonimaging.sheet.hotels import refuse_for_several_studies
 from inveonimaging.storage.bounded import read_bounded
+from inveonimaging.study.cut import first_voxel
 from inveonimaging.study.image import Image
-from inveonimaging.study.reading import Scan, Series, Study, read_study
+from inveonimaging.study.reading import Scan, Series, Study
 from inveonimaging.study.redacting import without_paths
 from inveonimaging.study.sessions import sessions_of
 from inveonimaging.study.usable import refuse_unusable
@@ -34,7 +36,6 @@ PART = "SourcePart"
 """Names in a sidecar of what an image was made from: the header's digest, and the part of its frames."""
 
 SOURCEDATA = "sourcedata"
-_BELOW = "name each folder as an input of its own"
 _LARGEST_SIDECAR = 16 * 1024 * 1024
 _RUN = re.compile(r"_run-(\d+)_")
 _MISSING = "bids-value-missing"
@@ -111,79 +112,94 @@ class DatasetPlan:
         return (*self.findings, *of_scans, *(finding for each in self.images for finding in each.findings))
 
 
-def plan(sources: Sequence[Path], output: Path, options: BidsOptions) -> DatasetPlan:
-    """Return what the inputs become in a data set.
+class DatasetDraft:
+    """Collects the studies of a data set; one that is refused leaves it as it was."""
 
-    Args:
-        sources: folders with pairs of one animal each, or pairs.
-        output: the data set, which may be there already.
-        options: of it.
+    def __init__(self, options: BidsOptions) -> None:
+        """Begin a data set of these options."""
+        self._options = options
+        self._animals: dict[str, str] = {}
+        self._sources: dict[tuple[str, ...], ImagePlan] = {}
+        self._studies: list[Study] = []
+        self._images: list[ImagePlan] = []
+        self._participants: list[Mapping[str, str]] = []
+        self._known: dict[str, list[Mapping[str, str]]] = {}
+        self._sessions: dict[str, list[Mapping[str, str]]] = {}
+        self._findings: list[Finding] = []
 
-    Raises:
-        InveonError: an input cannot be taken, labels collide, or what BIDS requires is not known.
-    """
-    if len(sources) > 1:
-        refuse_for_several_studies(options.corrections.sheet)
-    return plan_studies([_read(each, options) for each in sources], output, options)
+    def add(self, study: Study) -> None:
+        """Add a study.
 
-
-def plan_studies(studies: Sequence[Study], output: Path, options: BidsOptions) -> DatasetPlan:
-    """Return what studies become, which were read by the same corrections; as `plan`."""
-    labels = _subjects(studies)
-    images: list[ImagePlan] = []
-    participants: list[Mapping[str, str]] = []
-    sessions: dict[str, list[Mapping[str, str]]] = {}
-    findings: list[Finding] = []
-    for study, subject in zip(studies, labels, strict=True):
-        by_session = _sessions(study)
-        images += (_image(each, subject, by_session[each.scan.pair], options) for each in study.series)
+        Raises:
+            InveonError: it cannot become part of a data set, or not of this one: labels collide, a scan is there twice,
+                or what BIDS requires is not known.
+        """
+        refuse_unusable(study, "bids")
+        subject, by_session = self._subject(study), _sessions(study)
+        images = [_image(each, subject, by_session[each.scan.pair], self._options) for each in study.series]
+        sources = self._new_sources(images)
+        refuse_missing(images, self._options)
         firsts = _firsts(study, by_session)
         rows = [session_of(label, scans) for label, scans in firsts.items()]
-        participants.append(participant_of(subject, study, [row["age"] for row in rows]))
-        sessions.setdefault(subject, []).extend(rows)
+        participant = participant_of(subject, study, [row["age"] for row in rows])
+        rows_of(("participant_id", *PARTICIPANTS), [*self._known.get(subject, ()), participant], study.source)
+        rows_of(("session_id", *SESSIONS), [*self._sessions.get(subject, ()), *rows], study.source)
         found = (*study.findings, *_species(study), *_weights(firsts))
-        findings += without_paths(found, study.redaction)
-    refuse_missing(images, options)
-    return DatasetPlan(
-        output=output,
-        studies=tuple(studies),
-        images=tuple(_numbered(images, output)),
-        participants=tuple(participants),
-        sessions={subject: tuple(rows) for subject, rows in sessions.items()},
-        findings=tuple(findings),
-    )
+        self._animals[subject.casefold()] = study.animal.id
+        self._sources |= sources
+        self._studies.append(study)
+        self._images += images
+        self._participants.append(participant)
+        self._known.setdefault(subject, []).append(participant)
+        self._sessions.setdefault(subject, []).extend(rows)
+        self._findings += without_paths(found, study.redaction)
 
+    def planned(self, output: Path) -> DatasetPlan:
+        """Return what the studies become.
 
-def _read(source: Path, options: BidsOptions) -> Study:
-    study = read_study(source, options, all_below=_BELOW, deidentify=options.deidentify)
-    if study.hotel:
-        typed = f'inveon split "{printable(source, 300)}" cuts --subjects SHEET --as inveon'
-        hint = f"cut them first, and give the folder inveon of each as an input: {typed}"
-        message = "the sheet tells of several animals in one scan"
-        raise InputError(message, path=source, expected="scans of one animal", hint=hint)
-    refuse_unusable(study, "bids")
-    return study
+        Raises:
+            OutputError: a sidecar that is there cannot be read.
+        """
+        return DatasetPlan(
+            output=output,
+            studies=tuple(self._studies),
+            images=tuple(_numbered(self._images, output)),
+            participants=tuple(self._participants),
+            sessions={subject: tuple(rows) for subject, rows in self._sessions.items()},
+            findings=tuple(self._findings),
+        )
 
+    def _subject(self, study: Study) -> str:
+        """Return the label of a study's animal.
 
-def _subjects(studies: Sequence[Study]) -> tuple[str, ...]:
-    """Return the label of each study's animal.
-
-    Raises:
-        InputError: animals of several IDs would have one label.
-    """
-    known: dict[str, str] = {}
-    labels = []
-    for study in studies:
+        Raises:
+            InputError: another animal has it.
+        """
         label = subject_label(study.animal.id, study.source)
-        other = known.setdefault(label.casefold(), study.animal.id)
+        other = self._animals.get(label.casefold(), study.animal.id)
         if other != study.animal.id:
             message = (
                 f"the animals '{printable(other, 40)}' and '{printable(study.animal.id, 40)}' would both be sub-{label}"
             )
             expected = "IDs that differ in letters or digits, and not by case alone"
             raise InputError(message, path=study.source, expected=expected, hint="--patient-id or a sheet names them")
-        labels.append(label)
-    return tuple(labels)
+        return label
+
+    def _new_sources(self, images: Sequence[ImagePlan]) -> dict[tuple[str, ...], ImagePlan]:
+        """Return what images are made from, and where they go.
+
+        Raises:
+            InputError: another one is made from the same.
+        """
+        found: dict[tuple[str, ...], ImagePlan] = {}
+        for image in images:
+            key = (image.path.casefold(), *image.source)
+            other = self._sources.get(key) or found.get(key)
+            if other:
+                message = f"is the same scan as {printable(other.series.scan.pair.header, 200)}"
+                raise InputError(message, path=image.series.scan.pair.header, hint="give each scan once")
+            found[key] = image
+        return found
 
 
 def _sessions(study: Study) -> dict[Any, str]:
@@ -236,7 +252,11 @@ def _image(series: Series, subject: str, session: str, options: BidsOptions) -> 
     series = replace(series, image=_in_order(series))
     is_pet = place.datatype == "pet" and not place.root
     made = sidecar_of(series, options.administration) if is_pet else plain_sidecar_of(series)
-    made_from = {SOURCE: sha256(image.header_bytes).hexdigest(), PART: image.part_name}
+    made_from = {
+        SOURCE: sha256(image.header_bytes).hexdigest(),
+        PART: image.part_name,
+        "SourceFirstVoxel": first_voxel(image),
+    }
     return ImagePlan(
         series=series,
         place=place,
@@ -334,14 +354,11 @@ def _numbered(images: Sequence[ImagePlan], output: Path) -> Iterator[ImagePlan]:
     What is there keeps its name: an image made from the same header has that one's number, a new one the next.
 
     Raises:
-        InputError: two are made from the same.
         OutputError: a sidecar that is there cannot be read.
     """
     groups: dict[str, list[ImagePlan]] = {}
     for image in images:
         groups.setdefault(image.path.casefold(), []).append(image)
-    for group in groups.values():
-        _refuse_twice(group)
     taken = {path: _existing(group[0].place, output) for path, group in groups.items()}
     given: dict[int, ImagePlan] = {}
     for path, group in groups.items():
@@ -356,15 +373,6 @@ def _numbered(images: Sequence[ImagePlan], output: Path) -> Iterator[ImagePlan]:
             given[id(image)] = replace(image, run=run)
     for image in images:
         yield given[id(image)]
-
-
-def _refuse_twice(group: Sequence[ImagePlan]) -> None:
-    seen: dict[tuple[str, str], ImagePlan] = {}
-    for image in group:
-        other = seen.setdefault(image.source, image)
-        if other is not image:
-            message = f"is the same scan as {printable(other.series.scan.pair.header, 200)}"
-            raise InputError(message, path=image.series.scan.pair.header, hint="give each scan once")
 
 
 def _existing(place: Place, output: Path) -> dict[tuple[str, str], int | None]:

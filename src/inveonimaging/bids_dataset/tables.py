@@ -84,7 +84,7 @@ Join = Callable[[str, str], str]
 """Makes one text of the one that is there and the new one, both known."""
 
 
-def merged(table: Table | None, new: Table, path: Path, joins: Mapping[str, Join], *, overwrite: bool = False) -> Table:
+def merged(table: Table | None, new: Table, path: Path, *, overwrite: bool = False) -> Table:
     """Return a table with new rows, and with what is new in rows that are there.
 
     What is there stays: rows, columns, and whatever the new row does not know.
@@ -93,7 +93,6 @@ def merged(table: Table | None, new: Table, path: Path, joins: Mapping[str, Join
         table: what is there; None for nothing.
         new: what is to be in it.
         path: the file, for messages.
-        joins: of columns whose values may differ.
         overwrite: take new values where they differ.
 
     Raises:
@@ -106,13 +105,11 @@ def merged(table: Table | None, new: Table, path: Path, joins: Mapping[str, Join
     rows = {row[key]: row for row in table.rows}
     for row in new.rows:
         before = rows.get(row[key], {})
-        rows[row[key]] = {**before, **row} if not before else _joined(before, row, path, joins, overwrite=overwrite)
+        rows[row[key]] = {**before, **row} if not before else _joined(before, row, path, overwrite=overwrite)
     return Table(columns, tuple(rows.values()))
 
 
-def _joined(
-    before: Mapping[str, str], row: Mapping[str, str], path: Path, joins: Mapping[str, Join], *, overwrite: bool
-) -> Mapping[str, str]:
+def _joined(before: Mapping[str, str], row: Mapping[str, str], path: Path, *, overwrite: bool) -> Mapping[str, str]:
     found = dict(before)
     for title, text in row.items():
         own = before.get(title, NOT_KNOWN)
@@ -121,8 +118,8 @@ def _joined(
             continue
         if own == NOT_KNOWN or overwrite:
             found[title] = new
-        elif title in joins:
-            found[title] = joins[title](own, new)
+        elif title in JOINED:
+            found[title] = JOINED[title](own, new)
         else:
             name = printable(next(iter(row.values())), 60)
             raise OutputError(
@@ -146,13 +143,18 @@ def earlier(own: str, new: str) -> str:
     return min(own, new)
 
 
-def rows_of(columns: Sequence[str], rows: Sequence[Mapping[str, str]], joins: Mapping[str, Join], path: Path) -> Table:
+JOINED: Mapping[str, Join] = {"age": smaller, "acq_time": earlier}
+"""What becomes of values that differ from scan to scan; others contradict each other."""
+
+
+def rows_of(columns: Sequence[str], rows: Sequence[Mapping[str, str]], path: Path) -> Table:
     """Return a table of new rows, those of one name joined.
 
     Raises:
         OutputError: two rows of one name contradict each other.
     """
-    table = Table(tuple(columns))
+    named: dict[str, Mapping[str, str]] = {}
     for row in rows:
-        table = merged(table, Table(tuple(columns), (row,)), path, joins)
-    return table
+        name = row[columns[0]]
+        named[name] = _joined(named[name], row, path, overwrite=False) if name in named else row
+    return Table(tuple(columns), tuple(named.values()))

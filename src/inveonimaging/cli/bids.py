@@ -11,23 +11,25 @@ from inveonimaging.cli.messages import say_findings, shown
 from inveonimaging.cli.options import (
     AskedCorrections,
     AskedDeidentification,
+    Boxes,
+    Recursive,
     takes_corrections,
     takes_deidentification,
 )
 from inveonimaging.cli.outcome import one_line_errors, print_json
+from inveonimaging.cli.several import end, failed, show_studies
 from inveonimaging.cli.usage import swapped
 from inveonimaging.units import counted
 
 if TYPE_CHECKING:
-    from inveonimaging.bids_dataset.job import BidsResult
-    from inveonimaging.bids_dataset.options import BidsOptions
-    from inveonimaging.bids_dataset.plan import DatasetPlan
-    from inveonimaging.findings import Finding
+    from inveonimaging.commands.bids import BidsPlan, BidsResult
 
 EXAMPLES = """\b
 Examples:
   inveon bids mouse_study bids --administration bolus
   inveon bids mouse_1 mouse_2 mouse_3 bids --subjects subjects.csv
+  inveon bids hotel bids --subjects hotel.csv --administration bolus
+  inveon bids archive bids --recursive --subjects subjects.csv
   inveon bids mouse_study bids --incomplete --dry-run
 """
 
@@ -41,6 +43,8 @@ def bids(
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The data set: a new folder, or one to add to.")],
     corrections: AskedCorrections,
     *,
+    recursive: Recursive = False,
+    boxes: Boxes = None,
     administration: Annotated[
         Literal["bolus", "infusion", "bolus-infusion"] | None,
         typer.Option(metavar="HOW", help="How the tracer was given: bolus, infusion or bolus-infusion."),
@@ -59,12 +63,14 @@ def bids(
 ) -> None:
     """Make a BIDS data set of PET, with the CT beside it, or add to one."""
     with one_line_errors(as_json=as_json), swapped("bids", sources[0], output):
-        from inveonimaging.bids_dataset.job import plan_bids, write
         from inveonimaging.bids_dataset.options import BidsOptions
         from inveonimaging.cli.progress import bar
+        from inveonimaging.commands.bids import plan_bids, write_planned
 
         options = BidsOptions(
             **corrections().values,
+            recursive=recursive,
+            boxes=boxes,
             deidentify=deidentification(),
             administration=administration,
             incomplete=incomplete,
@@ -73,21 +79,23 @@ def bids(
             source_datasets=source_dataset or (),
         )
         planned = plan_bids(sources, output, options)
+        say_findings(planned.findings)
         if dry_run:
-            _show_plan(planned, options, as_json=as_json)
-            return
-        with bar() as advance:
-            result = write(planned, options, advance)
-        _show(result, options, as_json=as_json)
+            _show_plan(planned, as_json=as_json)
+        else:
+            with bar() as advance:
+                result = write_planned(planned, options, advance)
+            _show(result, as_json=as_json)
+            if recursive and not as_json:
+                show_studies(_rows(planned), planned.failures)
+        end(planned.failures)
 
 
-def _show(result: BidsResult, options: BidsOptions, *, as_json: bool) -> None:
-    findings = [*_of_sheet(result.rows, options), *result.findings]
-    say_findings(findings)
+def _show(result: BidsResult, *, as_json: bool) -> None:
     if as_json:
         files = [{"path": each.path, "change": each.change} for each in result.files]
-        document = {"output": str(result.output), "subjects": result.subjects, "files": files, "findings": findings}
-        print_json({"dry_run": False, **document})
+        document = {"output": str(result.output), "subjects": result.subjects, "files": files}
+        print_json({"dry_run": False, **document, "failures": failed(result.failures), "findings": result.findings})
         return
     for each in result.files:
         typer.echo(f"{shown(result.output / each.path)}: {each.change.value}")
@@ -95,30 +103,27 @@ def _show(result: BidsResult, options: BidsOptions, *, as_json: bool) -> None:
     typer.echo(f"{counted(changed, 'file')} written, {len(result.files) - changed} there already")
 
 
-def _show_plan(planned: DatasetPlan, options: BidsOptions, *, as_json: bool) -> None:
-    rows = [row for study in planned.studies for row in study.sheet_values.rows]
-    findings = [*_of_sheet(rows, options), *planned.all_findings]
-    say_findings(findings)
+def _rows(planned: BidsPlan) -> list[tuple[str, str]]:
+    """Return the source of each study, and the animal that it is of."""
+    made = zip(planned.dataset.studies, planned.dataset.participants, strict=True)
+    return [(str(study.source), row["participant_id"]) for study, row in made]
+
+
+def _show_plan(planned: BidsPlan, *, as_json: bool) -> None:
+    images = planned.dataset.images
     if as_json:
-        images = [
+        rows = [
             {"source": str(each.series.image.pair.header), "part": each.series.image.part_name, "file": each.file}
-            for each in planned.images
+            for each in images
         ]
-        print_json({"dry_run": True, "images": images, "findings": findings})
+        print_json(
+            {"dry_run": True, "images": rows, "failures": failed(planned.failures), "findings": planned.findings}
+        )
         return
     from inveonimaging.cli.table import show_or_list
 
     table = [
         [", ".join(filter(None, (shown(each.series.image.pair.name), each.series.image.part_name))), shown(each.file)]
-        for each in planned.images
+        for each in images
     ]
-    show_or_list(f"Would be written to {shown(planned.output)}", ("Source", "File"), table)
-
-
-def _of_sheet(rows: list[int] | tuple[int, ...], options: BidsOptions) -> tuple[Finding, ...]:
-    """Return how the sheet of subjects was read, and which of its rows no scan matched."""
-    if options.corrections.sheet is None:
-        return ()
-    from inveonimaging.sheet.matching import unused_rows
-
-    return (*options.corrections.sheet.findings, *unused_rows(options.corrections.sheet, rows))
+    show_or_list(f"Would be written to {shown(planned.dataset.output)}", ("Source", "File"), table)

@@ -133,14 +133,9 @@ def run(
 
 def of_sheet(studies: tuple[StudyPlan, ...], options: Options) -> tuple[Finding, ...]:
     """Return how the sheet of subjects was read, and which of its rows no scan matched."""
-    if options.corrections.sheet is None:
-        return ()
-    from inveonimaging.sheet.matching import unused_rows
+    from inveonimaging.sheet.matching import sheet_findings
 
-    return (
-        *options.corrections.sheet.findings,
-        *unused_rows(options.corrections.sheet, (row for each in studies for row in each.matched_rows)),
-    )
+    return sheet_findings(options.corrections.sheet, (row for each in studies for row in each.matched_rows))
 
 
 def _show_results(results: tuple[StudyResult, ...]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,20 +11,28 @@ from inveonimaging.cli.messages import say_findings, shown
 from inveonimaging.cli.options import (
     AskedCorrections,
     AskedDeidentification,
+    Boxes,
+    Recursive,
     takes_corrections,
     takes_deidentification,
 )
 from inveonimaging.cli.outcome import one_line_errors, print_json
+from inveonimaging.cli.several import end, failed, show_studies
 from inveonimaging.cli.usage import swapped
+from inveonimaging.units import counted
 
 if TYPE_CHECKING:
     from inveonimaging.commands.nifti import NiftiResult
+    from inveonimaging.commands.studies import Failure
+    from inveonimaging.nifti_files.options import NiftiOptions
     from inveonimaging.nifti_files.writing import NiftiPlan
 
 EXAMPLES = """\b
 Examples:
   inveon nifti mouse_study nifti
   inveon nifti scan.pet.img pet.nii --reorient RAS
+  inveon nifti hotel nifti --split --subjects hotel.csv
+  inveon nifti archive nifti --recursive
   inveon nifti mouse_study nifti --scale-voxels 10
 """
 
@@ -36,6 +44,9 @@ def nifti(
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="A folder; of one series also a .nii or .nii.gz.")],
     corrections: AskedCorrections,
     *,
+    recursive: Recursive = False,
+    split: Annotated[bool, typer.Option("--split", help="Cut scans of several animals, by --subjects.")] = False,
+    boxes: Boxes = None,
     gzip: Annotated[bool, typer.Option("--gzip/--no-gzip", help="Write .nii.gz, or .nii.")] = True,
     reorient: Annotated[
         str | None, typer.Option(metavar="RAS", help="Permute and flip axes to run so; nothing is resampled.")
@@ -51,39 +62,73 @@ def nifti(
     """Write a NIfTI file of each series, in true mm, with its frame times beside it as .json and .sif."""
     with one_line_errors(as_json=as_json), swapped("nifti", source, output):
         from inveonimaging.cli.progress import bar
-        from inveonimaging.commands.nifti import planned, write_planned
+        from inveonimaging.commands.nifti import nifti as write
         from inveonimaging.nifti_files.options import NiftiOptions
 
         options = NiftiOptions(
             **corrections().values,
+            recursive=recursive,
+            split=split,
+            boxes=boxes,
             compressed=gzip,
             reorient=reorient,
             scale_voxels=scale_voxels,
             overwrite=overwrite,
             deidentify=deidentification(),
         )
-        plan = planned(source, output, options)
         if dry_run:
-            say_findings(plan.findings)
-            _show_plan(plan, as_json=as_json)
+            _list(source, output, options, as_json=as_json)
             return
         with bar() as advance:
-            result = write_planned(plan, options, advance)
+            result = write(source, output, options, progress=advance)
         say_findings(result.findings)
-        _show(result, as_json=as_json)
+        _show(result, options, as_json=as_json)
+        end(result.failures)
 
 
-def _show(result: NiftiResult, *, as_json: bool) -> None:
+def _show(result: NiftiResult, options: NiftiOptions, *, as_json: bool) -> None:
     if as_json:
         files, beside = list(map(str, result.files)), list(map(str, result.beside))
-        print_json({"dry_run": False, "files": files, "beside": beside, "findings": result.findings})
-        return
-    for path in (*result.files, *result.beside):
-        typer.echo(shown(path))
+        more = {"failures": failed(result.failures), "findings": result.findings}
+        print_json({"dry_run": False, "files": files, "beside": beside, **more})
+    elif options.recursive:
+        rows = [(each.source, f"{counted(len(each.files), 'file')} in {shown(each.folder)}") for each in result.studies]
+        show_studies(rows, result.failures)
+    else:
+        for path in (*result.files, *result.beside):
+            typer.echo(shown(path))
 
 
-def _show_plan(plan: NiftiPlan, *, as_json: bool) -> None:
-    rows = [
+def _list(source: Path, output: Path, options: NiftiOptions, *, as_json: bool) -> None:
+    """Show what would be written."""
+    from inveonimaging.commands.nifti import planned
+    from inveonimaging.commands.studies import Failure
+    from inveonimaging.sheet.matching import sheet_findings
+
+    plans: list[NiftiPlan] = []
+    failures: list[Failure] = []
+    for each in planned(source, output, options):
+        if isinstance(each, Failure):
+            failures.append(each)
+        else:
+            plans += each
+    rows = (row for plan in plans for row in plan.study.matched_rows)
+    found = [
+        *sheet_findings(options.corrections.sheet, rows),
+        *(finding for plan in plans for finding in plan.findings),
+    ]
+    say_findings(found)
+    if as_json:
+        series = [row for plan in plans for row in _rows(plan)]
+        print_json({"dry_run": True, "series": series, "failures": failed(failures), "findings": found})
+    else:
+        for plan in plans:
+            _show_plan(plan)
+    end(failures)
+
+
+def _rows(plan: NiftiPlan) -> list[dict[str, Any]]:
+    return [
         {
             "source": str(each.series.image.pair.header),
             "part": each.series.image.part_name,
@@ -96,9 +141,9 @@ def _show_plan(plan: NiftiPlan, *, as_json: bool) -> None:
         }
         for each in plan.files
     ]
-    if as_json:
-        print_json({"dry_run": True, "series": rows, "findings": plan.findings})
-        return
+
+
+def _show_plan(plan: NiftiPlan) -> None:
     from inveonimaging.cli.table import show_or_list
 
     titles = ("Source", "File", "Voxels", "Type", "Unit", "Axes")

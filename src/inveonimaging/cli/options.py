@@ -30,6 +30,12 @@ AskedCorrections = Callable[[], "Corrections"]
 AskedDeidentification = Callable[[], "Deidentify | None"]
 """Makes what is asked for of redaction from what was typed; OptionError for what makes no sense."""
 
+Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Each sub-folder is a study; a bad one stops none.")]
+
+Boxes = Annotated[
+    Path | None, typer.Option("--boxes", metavar="FILE", help="Where each animal lies, instead of finding them.")
+]
+
 
 _PLACES = ("source", "sources", "path", "root")
 _ARGUMENTS = {  # of the attributes that have another name here

@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from inveonimaging.commands.studies import Failure, studies_in
+from inveonimaging.errors import InveonError, OptionError
+from inveonimaging.extras import refuse_without_extra
 from inveonimaging.findings import Finding
 from inveonimaging.nifti_files.options import NiftiOptions
-from inveonimaging.nifti_files.writing import NiftiPlan, plan_nifti, write_nifti
+from inveonimaging.nifti_files.writing import NiftiPlan, names_one_file, plan_nifti, write_nifti
 from inveonimaging.progress import Progress, StepCounter, no_progress
+from inveonimaging.sheet.matching import sheet_findings
 from inveonimaging.storage.file_sets import refuse_taken_names
-from inveonimaging.study.reading import read_study
+
+
+@dataclass(frozen=True, kw_only=True)
+class NiftiStudy:
+    """What was written of one study, or of one animal of a scan of several.
+
+    Attributes:
+        source: the folder or file.
+        folder: where the files are.
+        files: the NIfTI files, in the order of the series.
+        beside: the other files: sidecars (`.json`), and times (`.sif`).
+    """
+
+    source: str
+    folder: Path
+    files: tuple[Path, ...]
+    beside: tuple[Path, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,14 +40,24 @@ class NiftiResult:
     """What was written.
 
     Attributes:
-        files: the NIfTI files, in the order of the series.
-        beside: the other files: sidecars (`.json`), and times (`.sif`).
-        findings: of the files, the folder and the animal.
+        studies: in the order of their folders, or of the animals in the sheet.
+        findings: of the files, the folders and the animals.
+        failures: studies below the source that were not written; none unless the search was recursive.
     """
 
-    files: tuple[Path, ...]
-    beside: tuple[Path, ...]
+    studies: tuple[NiftiStudy, ...]
     findings: tuple[Finding, ...]
+    failures: tuple[Failure, ...] = ()
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All NIfTI files."""
+        return tuple(path for each in self.studies for path in each.files)
+
+    @property
+    def beside(self) -> tuple[Path, ...]:
+        """All other files."""
+        return tuple(path for each in self.studies for path in each.beside)
 
 
 def nifti(
@@ -38,37 +69,76 @@ def nifti(
 ) -> NiftiResult:
     """Write a NIfTI file of each series: a bed position, an energy window, or all time frames or gates.
 
-    Values are physical: float32 of PET and SPECT, the stored int16 of a CT. No voxel is resampled. All files appear
-    whole, or none does.
+    Values are physical: float32 of PET and SPECT, the stored int16 of a CT. No voxel is resampled. All files of a study
+    appear whole, or none does; the animals of one scan are planned before any is written.
 
     Args:
-        source: a folder of pairs, or one pair.
+        source: a folder of pairs, or one pair; with `options.recursive` a folder of studies.
         output: a folder, which is made if it is missing; or, of one series, a file that ends in `.nii` or `.nii.gz`.
-        options: how files are written, and what counts instead of the headers.
-        progress: called with how many slices are written, and how many there are.
+        options: how files are written, which studies are read, and what counts instead of the headers.
+        progress: called with how many slices are written, and how many there are as far as is known.
 
     Raises:
-        InveonError: what is wrong, where, and what was expected, in one line.
+        InveonError: what is wrong, where, and what was expected, in one line; of one study among several it is among
+            the failures.
     """
     options = options or NiftiOptions()
-    return write_planned(planned(Path(source), Path(output), options), options, progress)
+    counter = StepCounter(progress)
+    studies: list[NiftiStudy] = []
+    findings: list[Finding] = []
+    failures: list[Failure] = []
+    rows: list[int] = []
+    for each in planned(Path(source), Path(output), options):
+        if isinstance(each, Failure):
+            failures.append(each)
+            continue
+        rows += (row for plan in each for row in plan.study.matched_rows)
+        counter.expect(sum(plan.slices for plan in each))
+        for plan in each:
+            try:
+                studies.append(_written(plan, options, counter))
+                findings += plan.findings
+            except InveonError as error:
+                if not options.recursive:
+                    raise
+                failures.append(Failure(source=str(plan.study.source), error=error))
+    return NiftiResult(
+        studies=tuple(studies),
+        findings=(*sheet_findings(options.corrections.sheet, rows), *findings),
+        failures=tuple(failures),
+    )
 
 
-def planned(source: Path, output: Path, options: NiftiOptions) -> NiftiPlan:
-    """Return what would be written; nothing is. Arguments and errors as `nifti`."""
-    study = read_study(source, options, deidentify=options.deidentify)
-    plan = plan_nifti(study, output, options)
-    refuse_taken_names(plan.folder, plan.names, overwrite=options.overwrite)
-    return plan
+def planned(source: Path, output: Path, options: NiftiOptions) -> Iterator[tuple[NiftiPlan, ...] | Failure]:
+    """Yield what would be written, of the animals of one scan together; nothing is. Arguments and errors as `nifti`."""
+    refuse_without_extra("inveon nifti", "nifti", {"nibabel": "nibabel"})
+    is_hotel = options.split or options.boxes is not None
+    if names_one_file(output) and (options.recursive or is_hotel):
+        raise OptionError("the output names one file", path=output, expected="a folder, in which each study gets one")
+    for each in studies_in(source, output, options, splits=is_hotel, is_hotel=is_hotel):
+        if isinstance(each, Failure):
+            yield each
+            continue
+        try:
+            plans = tuple(
+                plan_nifti(one.study, output / one.place, options, is_folder=one.place != ".") for one in each
+            )
+            for plan in plans:
+                refuse_taken_names(plan.folder, plan.names, overwrite=options.overwrite)
+        except InveonError as error:
+            if not options.recursive:
+                raise
+            yield Failure(source=str(each[0].study.source), error=error)
+        else:
+            yield plans
 
 
-def write_planned(plan: NiftiPlan, options: NiftiOptions, progress: Progress = no_progress) -> NiftiResult:
-    """Write what is planned; as `nifti`."""
-    counter = StepCounter(progress, sum(each.volume.slices for each in plan.files))
+def _written(plan: NiftiPlan, options: NiftiOptions, counter: StepCounter) -> NiftiStudy:
     paths = write_nifti(plan, counter, overwrite=options.overwrite)
     named = {each.name for each in plan.files}
-    return NiftiResult(
+    return NiftiStudy(
+        source=str(plan.study.source),
+        folder=plan.folder,
         files=tuple(path for path in paths if path.name in named),
         beside=tuple(path for path in paths if path.name not in named),
-        findings=plan.findings,
     )

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import StudyPlan, plan_study
-from inveonimaging.errors import InputError, OptionError
+from inveonimaging.errors import OptionError
 from inveonimaging.findings import Finding
-from inveonimaging.hotels.checks import swaps_of
-from inveonimaging.hotels.locating import locate
-from inveonimaging.hotels.splitting import Group, read_group, studies_of
+from inveonimaging.hotels.cutting import animals_of, places_of
+from inveonimaging.hotels.splitting import Group, read_group
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.sheet.hotels import Hotel
 from inveonimaging.study.cut import Extent
@@ -39,11 +37,8 @@ def plan_animals(
     Raises:
         InveonError: the first reason why an animal cannot be converted as a whole.
     """
-    parts = studies_of(group, extents, options.deidentify)
-    return tuple(
-        plan_study(replace(part, findings=(*part.findings, *swapped)), output, options, skipped)
-        for part, swapped, output in zip(parts, swaps_of(group.study, parts, volumes_ml), outputs, strict=True)
-    )
+    parts = animals_of(group, extents, volumes_ml, options.deidentify)
+    return tuple(plan_study(part, output, options, skipped) for part, output in zip(parts, outputs, strict=True))
 
 
 def plan_found(
@@ -68,12 +63,8 @@ def plan_found(
     refuse_one_route(options)
     group = read_group(pairs, source, options.corrections)
     outputs = outputs_of(group.hotel)
-    located = locate(group)
-    if located.extents is None:
-        refusal = located.refusal or InputError("it is not certain where each animal lies", path=source)
-        raise refusal.hinted("inveon split of these scans shows what was found, and takes --boxes")
-    volumes = [each.volume_ml for each in located.bodies]
-    return plan_animals(group, located.extents, volumes, outputs, options, (*skipped, *located.findings))
+    places = places_of(group)
+    return plan_animals(group, places.extents, places.volumes_ml, outputs, options, (*skipped, *places.findings))
 
 
 def refuse_one_route(options: Options) -> None:

@@ -79,9 +79,8 @@ class StudyPlan:
 
     @property
     def matched_rows(self) -> tuple[int, ...]:
-        """The numbers of a sheet's rows that its scans match; of a part those of the group, empty positions too."""
-        part = self.study.part
-        return (*self.sheet_values.rows, *(part.whole.sheet_values.rows if part else ()))
+        """The numbers of a sheet's rows that its scans match."""
+        return self.study.matched_rows
 
     @property
     def id(self) -> str:

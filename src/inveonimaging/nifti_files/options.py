@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inveonimaging.given import Given, number, optional, refused, switch
-from inveonimaging.redaction.request import Deidentify, deidentify_given
-from inveonimaging.study.corrections import Corrections
+from inveonimaging.study.asked import StudyOptions
 
 _WAYS = ("LR", "PA", "SI")
 AXIS_CODES = frozenset("".join(code) for ways in itertools.permutations(_WAYS) for code in itertools.product(*ways))
@@ -31,8 +30,8 @@ def _scale(name: str, value: Any) -> float:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NiftiOptions(Corrections):
-    """How NIfTI files are written, with the corrections of what is read.
+class NiftiOptions(StudyOptions):
+    """How NIfTI files are written, and which studies are read, with what instead of their headers.
 
     Attributes:
         compressed: write `.nii.gz`, else `.nii`.
@@ -41,11 +40,11 @@ class NiftiOptions(Corrections):
         scale_voxels: by how much sizes and places of voxels are multiplied, for programs that are made for humans; it
             is recorded in the sidecar and in `descrip`.
         overwrite: replace files of the same names.
-        deidentify: how the headers are de-identified; None leaves them as they are.
+        split: cut scans of several animals, for which the sheet has positions: each animal has a folder.
     """
 
     compressed: Given[bool, bool] = Given(switch, True)
     reorient: Given[str | None, str | None] = Given(optional(_axis_code), None)
     scale_voxels: Given[float | str | None, float | None] = Given(optional(_scale), None)
     overwrite: Given[bool, bool] = Given(switch, False)
-    deidentify: Given[Deidentify | bool | None, Deidentify | None] = Given(deidentify_given, None)
+    split: Given[bool, bool] = Given(switch, False)

@@ -12,6 +12,7 @@ from inveonimaging.inveon.hdr import Frame
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.modality import is_transmission
 from inveonimaging.nifti_files.volume import Volume
+from inveonimaging.study.cut import first_voxel
 from inveonimaging.study.reading import Series
 from inveonimaging.version import __version__
 
@@ -37,6 +38,7 @@ def sidecar_of(series: Series, volume: Volume) -> dict[str, Any]:
         "ManufacturersModelName": header.model.label if header.model else None,
         "SourceFile": image.pair.name,
         "SourcePart": image.part_name,
+        "SourceFirstVoxel": first_voxel(image),
         "Units": image.scaling.unit.value,
         "Posture": image.grid.orientation.name if image.grid.orientation else None,
         "AxisCodes": volume.codes,

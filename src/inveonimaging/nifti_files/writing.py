@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from inveonimaging.errors import OptionError
-from inveonimaging.extras import refuse_without_extra
 from inveonimaging.findings import Finding
 from inveonimaging.inveon.voxels import Unchanged
 from inveonimaging.nifti_files.options import NiftiOptions
@@ -65,21 +64,26 @@ class NiftiPlan:
         """The names of all files."""
         return tuple(name for each in self.files for name in each.names)
 
+    @property
+    def slices(self) -> int:
+        """How many slices of all frames there are to be written."""
+        return sum(each.volume.slices for each in self.files)
 
-def plan_nifti(study: Study, output: Path, options: NiftiOptions) -> NiftiPlan:
+
+def plan_nifti(study: Study, output: Path, options: NiftiOptions, *, is_folder: bool = False) -> NiftiPlan:
     """Return what is to be written of a study; nothing is.
 
     Args:
         study: what was read.
         output: a folder, or the name of a file that ends in `.nii` or `.nii.gz`, of a study of one series.
         options: of the files.
+        is_folder: the output is a folder, whatever its name ends in.
 
     Raises:
         InveonError: the first reason why the study cannot be written as a whole.
     """
-    refuse_without_extra("inveon nifti", "nifti", {"nibabel": "nibabel"})
     refuse_unusable(study, "nifti")
-    ending = next((each for each in _ENDINGS if output.name.lower().endswith(each)), None)
+    ending = None if is_folder else _ending_of(output)
     if ending and len(study.series) > 1:
         message = f"there are {len(study.series)} series, and one file is named"
         raise OptionError(message, path=output, hint="name a folder: each series becomes a file in it")
@@ -91,6 +95,15 @@ def plan_nifti(study: Study, output: Path, options: NiftiOptions) -> NiftiPlan:
     files = tuple(_file(*each, ending, options) for each in zip(study.series, stems, strict=True))
     found = (*study.findings, *(finding for scan in study.scans for finding in scan.all_findings))
     return NiftiPlan(study=study, folder=folder, files=files, findings=without_paths(found, study.redaction))
+
+
+def names_one_file(output: Path) -> bool:
+    """Return whether an output is the name of a NIfTI file, else of a folder."""
+    return _ending_of(output) is not None
+
+
+def _ending_of(output: Path) -> str | None:
+    return next((each for each in _ENDINGS if output.name.lower().endswith(each)), None)
 
 
 def _file(series: Series, stem: str, ending: str, options: NiftiOptions) -> NiftiFile:

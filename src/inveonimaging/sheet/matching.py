@@ -363,6 +363,11 @@ def unmatched_scan(sheet: Sheet, sheet_values: SheetValues) -> tuple[Finding, ..
     return (Finding("scan-not-in-sheet", f"no row of {printable(sheet.name)} matches this scan"),)
 
 
+def sheet_findings(sheet: Sheet | None, used: Iterable[int]) -> tuple[Finding, ...]:
+    """Return how a sheet was read, and which of its rows no scan matched; arguments as `unused_rows`."""
+    return () if sheet is None else (*sheet.findings, *unused_rows(sheet, used))
+
+
 def unused_rows(sheet: Sheet, used: Iterable[int]) -> tuple[Finding, ...]:
     """Return a finding with the rows that no scan matched.
 

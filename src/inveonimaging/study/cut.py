@@ -52,6 +52,14 @@ def cut(image: Image, box: Box) -> Image:
     return replace(image, grid=grid, source=source, whole=image.whole or image, group=())  # of one animal
 
 
+def first_voxel(image: Image) -> tuple[int, int, int] | None:
+    """Return which voxel (i, j, k) of a whole image is the first of what is cut from it; None if it is not cut."""
+    if image.whole is None:
+        return None
+    k, j, i = (a - b for a, b in zip(image.source.first, image.whole.source.first, strict=True))
+    return i, j, k
+
+
 def cut_out(image: Image, extent: Extent) -> Image | None:
     """Return the voxels of an image that an extent touches; None if it lies beside the image."""
     box = image.grid.box_of(extent.low_mm, extent.high_mm)

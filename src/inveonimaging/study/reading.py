@@ -180,6 +180,11 @@ class Study:
         return tuple(each.image.header for each in self.scans)
 
     @property
+    def matched_rows(self) -> tuple[int, ...]:
+        """The numbers of a sheet's rows that its scans match; of a part those of the group, empty positions too."""
+        return (*self.sheet_values.rows, *(self.part.whole.sheet_values.rows if self.part else ()))
+
+    @property
     def weights_kg(self) -> tuple[float, ...]:
         """The weights of the animal at its scans, each once; several if their headers disagree."""
         return tuple(dict.fromkeys(each.animal.weight_kg for each in self.scans if each.animal.weight_kg))

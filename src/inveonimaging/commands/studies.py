@@ -1,0 +1,123 @@
+"""What a command is given -> studies: of a folder or a pair, of each folder below one, of each animal of a scan."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from inveonimaging.batches.names import animal_names, free_names
+from inveonimaging.batches.walk import Found, SkippedCounts, walk
+from inveonimaging.errors import InputError, InveonError, OptionError
+from inveonimaging.findings import Finding
+from inveonimaging.hotels.cutting import animals_of, places_of
+from inveonimaging.hotels.splitting import read_group
+from inveonimaging.inveon.pairs import Pair, half_error, no_pairs, pair_of, scan_folder
+from inveonimaging.sheet.hotels import refuse_for_several_studies
+from inveonimaging.study.asked import StudyOptions
+from inveonimaging.study.reading import Study, read_pairs, skipped, skipped_findings
+
+_ALL_BELOW = "--recursive takes all that are below"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placed:
+    """A study, and where its output goes: a folder below that of all, with forward slashes; `.` for that itself."""
+
+    study: Study
+    place: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Failure:
+    """Why a study among several was not taken; the others were."""
+
+    source: str
+    error: InveonError
+
+
+def studies_in(
+    source: Path, output: Path, options: StudyOptions, *, splits: bool, is_hotel: bool = False
+) -> Iterator[tuple[Placed, ...] | Failure]:
+    """Yield the studies of a folder, of one pair, or of each folder below one; those of a folder's animals together.
+
+    Args:
+        source: a folder of pairs, or one pair; of a recursive search the root of all.
+        output: where the outputs go, which is not searched.
+        options: which studies are read.
+        splits: whether scans for which the sheet has positions become a study an animal; else they stay whole.
+        is_hotel: refuse what has no positions, unless the search is recursive.
+
+    Raises:
+        InveonError: the one study cannot be read; there is none; a sheet would be about every study.
+        OptionError: boxes are given for several studies.
+    """
+    if not options.recursive or not os.path.isdir(source):  # noqa: PTH112 - Path.is_dir raises for names of no file
+        yield _alone(source, options, splits=splits, is_hotel=is_hotel)
+        return
+    if options.boxes:
+        raise OptionError("boxes are of one scan, and --recursive takes many", hint="give --boxes for each scan alone")
+    refuse_for_several_studies(options.corrections.sheet)
+    number, passed = 0, SkippedCounts()
+    for step in walk(source, output, passed):
+        if isinstance(step, InputError) and step.path == str(source):
+            raise step
+        if isinstance(step, InputError):
+            yield Failure(source=step.path or str(source), error=step)
+        elif step is not None:
+            number += 1
+            yield _one_of_several(step, number, options, splits=splits)
+    if not number:
+        raise half_error(passed.first_half) if passed.first_half else no_pairs(source, "below it")
+
+
+def _alone(source: Path, options: StudyOptions, *, splits: bool, is_hotel: bool) -> tuple[Placed, ...]:
+    if not os.path.isdir(source):  # noqa: PTH112
+        return _taken((pair_of(source),), source, options, splits=splits, is_hotel=is_hotel)
+    folder = scan_folder(source)
+    if not folder.pairs:
+        raise folder.without_pairs(_ALL_BELOW)
+    left_out = skipped_findings(skipped(folder))
+    return _taken(folder.pairs, folder.path, options, left_out, splits=splits, is_hotel=is_hotel)
+
+
+def _one_of_several(found: Found, number: int, options: StudyOptions, *, splits: bool) -> tuple[Placed, ...] | Failure:
+    folder, place = found.folder, f"study-{number}" if options.deidentify else found.output
+    left_out = skipped_findings(skipped(folder, is_nested=True))
+    try:
+        placed = _taken(
+            folder.pairs, folder.path, options, left_out, place, [each.name for each in folder.folders], splits=splits
+        )
+    except InveonError as error:
+        return Failure(source=str(folder.path), error=error)
+    return placed
+
+
+def _taken(
+    pairs: Sequence[Pair],
+    source: Path,
+    options: StudyOptions,
+    left_out: tuple[Finding, ...] = (),
+    place: str = ".",
+    beside: Collection[str] = (),
+    *,
+    splits: bool,
+    is_hotel: bool = False,
+) -> tuple[Placed, ...]:
+    """Return the study of these pairs, or that of each animal; `beside` are the names of folders beside them."""
+    whole = read_pairs(pairs, source, options, options.deidentify)
+    if not is_hotel and not (splits and whole.hotel):
+        return (Placed(study=replace(whole, findings=(*left_out, *whole.findings)), place=place),)
+    group = read_group(pairs, source, options.corrections)
+    places = places_of(group, options.boxes)
+    studies = animals_of(group, places.extents, places.volumes_ml, options.deidentify)
+    names = [f"study-{number}" for number in range(1, len(studies) + 1)]
+    if not options.deidentify:
+        names = list(free_names(animal_names(group.hotel), beside, is_root=place == "."))
+    above = "" if place == "." else f"{place}/"
+    found = (*left_out, *places.findings)
+    return tuple(
+        Placed(study=replace(study, findings=(*found, *study.findings)), place=above + name)
+        for study, name in zip(studies, names, strict=True)
+    )

@@ -1,0 +1,32 @@
+"""What outputs that are no DICOM are asked for: which studies are read, and with what instead of their headers."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from inveonimaging.given import Given, PathLike, optional, switch, text
+from inveonimaging.redaction.request import Deidentify, deidentify_given
+from inveonimaging.study.corrections import Corrections
+
+
+def _path(name: str, value: Any) -> Path:
+    return Path(os.fspath(text(name, value)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyOptions(Corrections):
+    """Which studies are read, with the corrections of what is read.
+
+    Attributes:
+        recursive: each folder below the source that holds pairs is a study; one that cannot be taken stops no other.
+        boxes: a file of boxes: where each animal of one scan lies, mm in the gantry; None finds them, which needs
+            SciPy.
+        deidentify: how the headers are de-identified; None leaves them as they are.
+    """
+
+    recursive: Given[bool, bool] = Given(switch, False)
+    boxes: Given[PathLike | None, Path | None] = Given(optional(_path), None)
+    deidentify: Given[Deidentify | bool | None, Deidentify | None] = Given(deidentify_given, None)
