@@ -7,6 +7,7 @@ import shutil
 from concurrent.futures import Future
 from pathlib import Path
 
+import numpy as np
 import pydicom
 import pytest
 
@@ -23,6 +24,7 @@ from inveonimaging.hotels.splitting import Group
 from inveonimaging.redaction.request import Deidentify
 from inveonimaging.sheet.reading import read_sheet
 from inveonimaging.study.cut import Extent
+from inveonimaging.study.masking import Mask
 
 SHEET = """folder,patient_id,position,weight_g,dose_MBq,injection_time
 pair,m12,left,20.5,7.1,2014-06-17 13:51:37
@@ -84,6 +86,25 @@ def lines(output: Path) -> dict[str, dict[str, object]]:
     found = [json.loads(line) for line in (output / "batch.jsonl").read_text("ascii").splitlines()]
     assert len({line["output"] for line in found}) == len(found)
     return {line["output"]: line for line in found}
+
+
+def test_a_batch_masks_neighbours_and_does_again_only_what_that_changes(
+    archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.rmtree(archive / "doubt")
+    paw = Mask(np.ones((5, 4, 5), np.bool_), (-4.0, 0.0, -8.0), (4.0, 4.0, 4.0))
+    nothing = Mask(np.zeros((1, 1, 1), np.bool_), (0.0, 0.0, 0.0), (4.0, 4.0, 4.0))
+    masks = Located(EXTENTS, None, EXTENTS, masks=lambda: (paw, nothing))
+    monkeypatch.setattr(cutting, "locate", lambda _: masks)
+    out, given = tmp_path / "out", ("--subjects", tmp_path / "hotel.csv", "--verify")
+    path = out / "pair" / "m12" / "1" / "CT-000004.dcm"
+    assert inveon("batch", archive, out, *given).exit_code == 0
+    assert pydicom.dcmread(path).pixel_array[4, 3] != -1000
+    for made, passed in ((1, 2), (0, 3)):  # the left animal's; nothing of a neighbour lies in the right one's box
+        run = inveon("batch", archive, out, *given, "--mask-others", "--json")
+        result = json.loads(run.stdout)["batch"]
+        assert (result["converted"], result["skipped"], result["failed"]) == (made, passed, 0)
+        assert pydicom.dcmread(path).pixel_array[4, 3] == -1000
 
 
 def test_each_animal_is_a_study_as_split_makes_it(archive: Path, tmp_path: Path) -> None:

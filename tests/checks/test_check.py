@@ -1226,7 +1226,7 @@ def test_every_code_of_the_catalogue_is_provoked() -> None:
     provoked |= {"group-of-animals", "group-weight-disagrees", "group-dose-disagrees"}  # in test_group.py
     provoked |= {"animals-not-found", "animals-in-doubt", "ct-not-hounsfield"}  # in test_bodies.py
     provoked |= {"animal-beside-image", "animal-values-unknown"}  # in test_boxes.py, test_split.py
-    provoked |= {"animal-left-behind"}  # in test_split.py
+    provoked |= {"animal-left-behind", "others-masked", "others-not-masked"}  # in test_split.py, test_mask.py
     provoked |= {"sheet-fields-left-out", "swapped-by-weight", "swapped-by-dose"}  # in test_records.py, test_checks.py
     provoked |= {"activity-before-injection", "injection-after-start", "injection-day-assumed"}  # above, on their own
     provoked |= {"vendor-dicom", "vendor-known", "vendor-identity", "images-missing"}  # in test_vendor.py

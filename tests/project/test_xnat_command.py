@@ -51,9 +51,10 @@ GIVEN = {
     "ignore_file_with_ext": ".txt, JSON",
     "xnat_route": "P/S/L",
     "subjects": "my hotel's.csv",
+    "mask_others": "true",
     "frame_of_reference": "separate",
 }
-FLAGS = {"legacy_converted", "multiframe", "ignore_all_extra_files"}
+FLAGS = {"legacy_converted", "multiframe", "ignore_all_extra_files", "mask_others"}
 DEFAULTS = {
     "ct_prefix": "CT-",
     "pet_prefix": "PET-",
@@ -90,7 +91,7 @@ def test_the_command_is_valid() -> None:
         (("inputs", 0, "flag"), "-C"),
         (("inputs", 0, "name"), "ct_prefix"),
         (("inputs", 0, "type"), "text"),
-        (("inputs", 15, "default-value"), "none"),
+        (("inputs", 16, "default-value"), "none"),
         (("outputs", 0, "mount"), "out"),
         (("xnat", 0, "external-inputs", 0, "type"), "Scans"),
         (("xnat", 0, "derived-inputs", 0, "derived-from-wrapper-input"), "session"),
@@ -161,11 +162,15 @@ ON_THE_LINE = FLAGS | {"frame_of_reference"}  # the others are variables of the 
 
 
 def combinations() -> Iterator[dict[str, str]]:
-    """Yield sets of inputs: each that becomes arguments, alone, with one or two others, and with all but one or two."""
+    """Yield sets of inputs: each that becomes arguments, with none or one of the others, and with all or all but one.
+
+    Without any of those, and with all of them, two others are there or not, too.
+    """
     others = set(GIVEN) - ON_THE_LINE
-    few = [set(names) for count in (0, 1, 2) for names in itertools.combinations(sorted(others), count)]
     for chosen in itertools.product((False, True), repeat=len(ON_THE_LINE)):
         first = set(itertools.compress(sorted(ON_THE_LINE), chosen))
+        counts = (0, 1, 2) if len(set(chosen)) == 1 else (0, 1)
+        few = [set(names) for count in counts for names in itertools.combinations(sorted(others), count)]
         for names in (*few, *(others - each for each in few)):
             yield {name: value for name, value in GIVEN.items() if name in first | names}
 
@@ -189,7 +194,7 @@ def test_every_combination_of_inputs_reaches_the_program_as_typed(monkeypatch: p
         parsed = command.make_context("xnat", arguments[1:]).params
         assert parsed == expected(values)
         lines.add(tuple(arguments))
-    assert len(lines) == 2**4  # three flags and the frame of reference: no text stands on the command line
+    assert len(lines) == 2**5  # four flags and the frame of reference: no text stands on the command line
 
 
 @pytest.mark.parametrize("name", sorted(set(GIVEN) - ON_THE_LINE))

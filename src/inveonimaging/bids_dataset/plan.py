@@ -273,7 +273,7 @@ def _in_order(series: Series) -> Image:
     return replace(
         image,
         header=replace(image.header, frames=tuple(image.frames[index] for index in order)),
-        source=replace(image.source, offsets=tuple(image.source.offsets[index] for index in order)),
+        source=image.source.of_frames(order),
         scaling=replace(image.scaling, factors=tuple(image.scaling.factors[index] for index in order)),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -54,6 +55,7 @@ def batch(
         Literal["quick", "digest"],
         typer.Option(help="Find what has changed by sizes and times, or by the SHA-256 of all files."),
     ] = "quick",
+    mask_others: Annotated[bool, typer.Option("--mask-others", help="As of split, where a scan is split.")] = False,
     verify: Annotated[bool, typer.Option("--verify", help="Compare the files with ROOT.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only list the studies.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,
@@ -62,7 +64,7 @@ def batch(
     with one_line_errors(as_json=as_json), swapped("batch", root, output):
         from inveonimaging.batches import Batch, Check, Grouping
 
-        options = asked()
+        options = replace(asked(), mask_others=mask_others)
         how = Batch(
             group=Grouping(group),
             jobs=jobs,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -21,6 +21,7 @@ from inveonimaging.errors import OptionError
 
 if TYPE_CHECKING:
     from inveonimaging.commands.split import SplitPlan
+    from inveonimaging.conversion.plan import StudyPlan
 
 EXAMPLES = """\b
 Examples:
@@ -80,6 +81,9 @@ def split(
     boxes: Annotated[
         Path | None, typer.Option("--boxes", metavar="FILE", help="Where each animal lies, instead of finding them.")
     ] = None,
+    mask_others: Annotated[
+        bool, typer.Option("--mask-others", help="Set neighbours in a box to air; to 0 in PET and SPECT.")
+    ] = False,
     preview: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page that shows the boxes, before anything else.")
     ] = None,
@@ -104,7 +108,10 @@ def split(
         is_inveon = bool(ctx.meta.get(_AS_INVEON))
         if is_inveon:
             _refuse_of_dicom(ctx)
-        options = replace(asked(), overwrite=overwrite, manifest=manifest)
+        if mask_others and verify and not manifest:
+            message = "the manifest says what is masked, and --verify compares by it"
+            raise OptionError(message, hint="leave out --no-manifest, --verify or --mask-others")
+        options = replace(asked(), overwrite=overwrite, manifest=manifest, mask_others=mask_others)
         send = send and address_of(send, no_config=bool(ctx.params.get("no_config")))
         planned = plan_split(source, output, options, boxes, preview=preview, writes=not dry_run)
         say_findings(planned.left_behind)
@@ -151,9 +158,24 @@ def _boxes(planned: SplitPlan) -> list[dict[str, object]]:
     """Return where each animal lies, as a file of boxes has it, with its patient ID."""
     ids = [each.id for each in planned.group.hotel.animals]
     return [
-        {"position": position, "patient_id": id_, "low_mm": list(extent.low_mm), "high_mm": list(extent.high_mm)}
-        for (position, extent), id_ in zip(planned.boxes, ids, strict=True)
+        {
+            "position": position,
+            "patient_id": id_,
+            "low_mm": list(extent.low_mm),
+            "high_mm": list(extent.high_mm),
+            **({"masked": masked} if (masked := list(_masked(study))) else {}),
+        }
+        for (position, extent), id_, study in zip(planned.boxes, ids, planned.studies, strict=True)
     ]
+
+
+def _masked(study: StudyPlan) -> Iterator[dict[str, object]]:
+    """Yield how much of each image of an animal is masked; nothing if neighbours stay."""
+    from inveonimaging.study.masking import masked_ml
+
+    for image in (each.image for each in study.series if each.image.source.hidden):
+        of_image = {"source": str(image.pair.header), "part": image.part_name}
+        yield {**of_image, "voxels": image.source.hidden_voxels, "volume_ml": masked_ml(image)}
 
 
 def _show(planned: SplitPlan) -> None:

@@ -69,6 +69,9 @@ def xnat(
     subjects: Annotated[
         Text, typer.Option(envvar="INVEON_SUBJECTS", metavar="FILE", help="Sheet of animals, as seen from INPUT.")
     ] = None,
+    mask_others: Annotated[
+        bool, typer.Option("--mask-others", help="As of split, if the sheet has positions.")
+    ] = False,
     frame_of_reference: Annotated[
         Literal["shared", "auto", "separate"], typer.Option(help="Which series lie in one space, for fusion.")
     ] = "shared",
@@ -93,6 +96,7 @@ def xnat(
             file_name=file,
             study_description=study_description,
             subject=given_subject(patient_name, patient_id, patient_dob, patient_sex),
+            mask_others=mask_others,
             xnat_route=route_of(xnat_route) if xnat_route else None,
             prefixes={Modality.CT: ct_prefix, Modality.PET: pet_prefix, Modality.SPECT: "NM-"},
             codes=read_code_table(table) if table else CodeTable(),

@@ -19,6 +19,7 @@ from inveonimaging.conversion.plan import StudyPlan, strays_of
 from inveonimaging.errors import InputError, InveonError, printable
 from inveonimaging.findings import Finding
 from inveonimaging.hotels.boxes import boxes_json, extents_of, read_boxes
+from inveonimaging.hotels.cutting import masks_of, refuse_boxes
 from inveonimaging.hotels.inveon_files import files_of, write_files
 from inveonimaging.hotels.locating import Located, locate
 from inveonimaging.hotels.splitting import Group, read_group
@@ -28,6 +29,7 @@ from inveonimaging.storage.folders import is_same_folder, real_path
 from inveonimaging.storage.staging import refuse_settled, refuse_used
 from inveonimaging.storage.whole_files import refuse_taken, write_all, write_whole
 from inveonimaging.study.cut import Extent, Mm
+from inveonimaging.study.masking import Mask
 
 PICTURE, BOXES = "split.png", "boxes.json"
 _UNNAMED = "?"
@@ -76,6 +78,7 @@ def split(
         progress: called with how many slices are written, and how many there are.
 
     Raises:
+        OptionError: neighbours are to be masked (`options.mask_others`), and boxes are given.
         InveonError: what is wrong, where, and what was expected, in one line.
     """
     options = options or Options()
@@ -136,10 +139,12 @@ def plan_split(
     if preview:
         refuse_taken(preview, overwrite=options.overwrite)
     refuse_one_route(options)
+    if options.mask_others:
+        refuse_boxes(boxes)
     pairs, folder, skipped = _found(source, options)
     group = read_group(pairs, folder, options.corrections)
     folders = _folders(group, options)
-    found, volumes = tuple[Finding, ...](), tuple[float | None, ...]()
+    found, volumes, masks = tuple[Finding, ...](), tuple[float | None, ...](), tuple[Mask, ...]()
     if boxes:
         extents = extents_of(read_boxes(boxes), group.hotel, boxes)
     else:
@@ -147,11 +152,12 @@ def plan_split(
         if located.refusal or located.extents is None:
             raise _refused(group, located, output, options, preview, writes=writes)
         extents, found = located.extents, located.findings
+        masks = masks_of(located) if options.mask_others else ()
         volumes = tuple(each.volume_ml for each in located.bodies)
     if preview:
         _write_preview(preview, group, _named(group, extents), options)
     skipped = (*skipped, *found)
-    studies = plan_animals(group, extents, volumes, [output / name for name in folders], options, skipped)
+    studies = plan_animals(group, extents, volumes, [output / name for name in folders], options, skipped, masks)
     return SplitPlan(group, extents, studies, tuple(_left_behind(studies, output)) if options.overwrite else ())
 
 

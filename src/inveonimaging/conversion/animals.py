@@ -14,6 +14,7 @@ from inveonimaging.hotels.splitting import Group, read_group
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.sheet.hotels import Hotel
 from inveonimaging.study.cut import Extent
+from inveonimaging.study.masking import Mask
 
 
 def plan_animals(
@@ -23,6 +24,7 @@ def plan_animals(
     outputs: Sequence[Path],
     options: Options,
     skipped: tuple[Finding, ...] = (),
+    masks: Sequence[Mask] = (),
 ) -> tuple[StudyPlan, ...]:
     """Return the study of each animal, in the order of `group.hotel.animals`.
 
@@ -33,11 +35,12 @@ def plan_animals(
         outputs: where each study goes.
         options: of the conversion.
         skipped: what was found beside the pairs, and how animals were found.
+        masks: what of its neighbours is read as nothing, of each animal; none leaves neighbours.
 
     Raises:
         InveonError: the first reason why an animal cannot be converted as a whole.
     """
-    parts = animals_of(group, extents, volumes_ml, options.deidentify)
+    parts = animals_of(group, extents, volumes_ml, options.deidentify, masks)
     return tuple(plan_study(part, output, options, skipped) for part, output in zip(parts, outputs, strict=True))
 
 
@@ -63,8 +66,9 @@ def plan_found(
     refuse_one_route(options)
     group = read_group(pairs, source, options.corrections)
     outputs = outputs_of(group.hotel)
-    places = places_of(group)
-    return plan_animals(group, places.extents, places.volumes_ml, outputs, options, (*skipped, *places.findings))
+    places = places_of(group, mask_others=options.mask_others)
+    found = (*skipped, *places.findings)
+    return plan_animals(group, places.extents, places.volumes_ml, outputs, options, found, places.masks)
 
 
 def refuse_one_route(options: Options) -> None:

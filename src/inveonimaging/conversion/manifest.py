@@ -21,6 +21,8 @@ from inveonimaging.conversion.writing import SeriesJob
 from inveonimaging.findings import Finding
 from inveonimaging.sheet.application import origins
 from inveonimaging.storage.manifests import PROGRAM
+from inveonimaging.study.image import Image
+from inveonimaging.study.masking import mask_document, masked_ml
 from inveonimaging.version import __version__
 
 SCHEMA = 1
@@ -32,6 +34,7 @@ _NOT_OF_THE_CONTENT = {
     "recursive",
     "refuse_strays",
     "ignored_suffixes",
+    "mask_others",
     "subject",
     "sheet",
     "codes",
@@ -44,6 +47,7 @@ _SWITCHES = ("separate_frames", "apply_hounsfield", "allow_long_data")
 
 def manifest_of(study: StudyPlan, named: StudyNames, series: Sequence[SeriesJob], options: Options) -> bytes:
     """Return the manifest of a study whose series were written, as JSON in UTF-8."""
+    mask = study.study.part and study.study.part.mask
     document = {
         "schema": SCHEMA,
         "program": PROGRAM,
@@ -55,6 +59,7 @@ def manifest_of(study: StudyPlan, named: StudyNames, series: Sequence[SeriesJob]
         "sources": _sources(study, series),
         "subjects": _sheet(options),
         "values": {name: str(origin) for name, origin in sorted(study_origins(study, options).items())},
+        **({"mask": mask_document(mask)} if mask else {}),
         "series": [_series(each, study, named) for each in series],
         "findings": [_finding(each, of_folder=each.path == str(study.source)) for each in study.findings],
     }
@@ -113,6 +118,7 @@ def _series(done: SeriesJob, study: StudyPlan, named: StudyNames) -> dict[str, A
         "shape": image.grid.shape,
         "frames": len(image.frames),
         "unit": image.scaling.unit,
+        **_masked(image),
         "lowest": summary.lowest,
         "highest": summary.highest,
         "values": {
@@ -122,6 +128,14 @@ def _series(done: SeriesJob, study: StudyPlan, named: StudyNames) -> dict[str, A
         "findings": [_finding(each) for each in (*image.findings, *done.findings)],
         "files": [vars(each) for each in done.files],
     }
+
+
+def _masked(image: Image) -> dict[str, Any]:
+    """Return how much of each frame is masked, and with which value; nothing of an image in which neighbours stay."""
+    if image.source.hidden is None:
+        return {}
+    voxels, volume = image.source.hidden_voxels, round(masked_ml(image), 6)
+    return {"masked": {"voxels": voxels, "volume_ml": volume, "value": image.scaling.nothing}}
 
 
 def _finding(finding: Finding, *, of_folder: bool = False) -> dict[str, Any]:

@@ -139,6 +139,8 @@ class Options(Corrections):
         largest_object: size of a multi-frame object's file in bytes, beyond which it becomes a concatenation.
         compression: how pixels are compressed, without loss.
         study_description: instead of the header's `study`.
+        mask_others: of a scan of several animals that is split, read the neighbours in each animal's box as nothing:
+            air in a CT, 0 in PET and SPECT.
         xnat_route: where XNAT is to file the study.
         deidentify: how the headers are de-identified; None leaves them as they are.
         rescale: how many values share one rescale slope.
@@ -164,6 +166,7 @@ class Options(Corrections):
     largest_object: Given[int | str, int] = Given(_size, DEFAULT_SIZE)
     compression: Given[Compression | str, Compression] = Given(choice(Compression), Compression.NONE)
     study_description: Given[str | None, str | None] = Given(optional(text), None)
+    mask_others: Given[bool, bool] = Given(switch, False)
     xnat_route: Given[Route | str | None, Route | None] = Given(optional(route_given), None)
     deidentify: Given[Deidentify | bool | None, Deidentify | None] = Given(deidentify_given, None)
     rescale: Given[Policy | str, Policy] = Given(choice(Policy), Policy.AUTO)

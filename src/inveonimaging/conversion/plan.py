@@ -14,7 +14,7 @@ from inveonimaging.conversion.checks import animal_findings, checked, iod_of, re
 from inveonimaging.conversion.instance_layout import file_names, objects_of
 from inveonimaging.conversion.options import Options
 from inveonimaging.dicom.iods import Iod
-from inveonimaging.errors import InputError, InveonError, listed, printable
+from inveonimaging.errors import InputError, InveonError, OptionError, listed, printable
 from inveonimaging.findings import Finding
 from inveonimaging.inveon.pairs import TAKES_ALL, Folder, Pair, pair_of, scan_folder
 from inveonimaging.sheet.hotels import refuse_for_several_studies
@@ -107,8 +107,11 @@ def plan(source: Path, output: Path, options: Options) -> tuple[StudyPlan, ...]:
     """Return the studies that a file, a folder, or a tree of folders becomes.
 
     Raises:
+        OptionError: neighbours are to be masked, and nothing is split.
         InveonError: the first reason why it cannot be converted as a whole.
     """
+    if options.mask_others:
+        raise OptionError("neighbours are masked only where a scan is split", hint="split it, with inveon split")
     if not os.path.isdir(source):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         return (plan_pairs((pair_of(source),), source, output, options),)
     folders = list(_walk(source, output)) if options.recursive else [scan_folder(source)]

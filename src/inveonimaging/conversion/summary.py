@@ -143,7 +143,7 @@ def _read(images: Sequence[Image]) -> Iterator[_Piece]:
         yield from (_Piece(None, gap, gap) for gap in source.between(at, begin))
         for first, stop in images[part].slab_limits:
             held = own.whole_slices(frame, first, stop)
-            yield _Piece((part, frame), held, np.ascontiguousarray(own.inside(held)))
+            yield _Piece((part, frame), held, np.ascontiguousarray(own.inside(held, frame, first)))
         at = end
     yield from (_Piece(None, gap, gap) for gap in source.between(at, None))
 

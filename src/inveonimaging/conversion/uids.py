@@ -12,6 +12,7 @@ from inveonimaging.conversion.plan import SeriesPlan, StudyPlan
 from inveonimaging.dicom.iods import MultiFrameIod
 from inveonimaging.dicom.series import Concatenation, MultiFrame, Study
 from inveonimaging.dicom.uids import UID, ContentUids, RandomUids
+from inveonimaging.study.masking import digest_of
 from inveonimaging.version import __version__
 
 
@@ -92,6 +93,7 @@ def _identity(study: StudyPlan, options: Options) -> str:
             (each.animal.weight_kg, each.animal.length_m, each.animal.age),
             *(each.sheet_values.get(name) for name in ("series_description", "protocol")),
             options.codes.radionuclide(each.image.header.tracer.isotope or ""),
+            *filter(None, (digest_of(each.image),)),
         )
         for each in study.series
     ]

@@ -35,9 +35,9 @@ from inveonimaging.errors import InputError, printable
 Float = npt.NDArray[np.float64]
 Values = Mapping[str, Any]
 """By keyword: a number or a text, and where the standard allows several of them a tuple; of codes the first one, as a
-`Code`; of another sequence the values of its first item, and of Dimension Index Sequence and `GROUP` a tuple of those
-of all. What a VR does not allow, and several values where the standard has one, are the text that they are, which then
-differs from what is true."""
+`Code`; of another sequence the values of its first item, and of Dimension Index Sequence, `GROUP` and `DERIVATION` a
+tuple of those of all, as pairs. What a VR does not allow, and several values where the standard has one, are the text
+that they are, which then differs from what is true."""
 
 
 class Code(NamedTuple):
@@ -57,7 +57,9 @@ _MAPPING = "RealWorldValueMappingSequence"
 _VALUES_OF_CODES = ("CodeValue", "LongCodeValue", "URNCodeValue")
 GROUP = "GroupOfPatientsIdentificationSequence"
 """The animals of a scan that is not split."""
-_ITEM_BY_ITEM = ("DimensionIndexSequence", GROUP)
+DERIVATION = "DerivationCodeSequence"
+"""What became of an image, step by step."""
+_ITEM_BY_ITEM = ("DimensionIndexSequence", GROUP, DERIVATION)
 _OF_INSTANCE = ("DetectorInformationSequence", "RadiopharmaceuticalInformationSequence")
 """Sequences whose first item tells of the whole instance: its values count as the instance's own."""
 
@@ -356,6 +358,12 @@ def _code(item: Mapping[str, Any]) -> Code:
     value = next((item[keyword] for keyword in _VALUES_OF_CODES if keyword in item), None)
     modifier = next((item[keyword] for keyword in item if keyword.endswith("ModifierCodeSequence")), None)
     return Code(value, item.get("CodeMeaning"), item.get("CodingSchemeDesignator"), modifier)
+
+
+def derivations(plane: Plane) -> tuple[tuple[Any, Any], ...]:
+    """Return code and scheme of each step of what became of an image."""
+    items = [dict(each) for each in plane.get(DERIVATION) or () if isinstance(each, tuple)]
+    return tuple((_code(each).value, _code(each).scheme) for each in items)
 
 
 def uid_name(value: Any) -> str:

@@ -19,7 +19,7 @@ from inveonimaging.hotels import emission, trunks
 from inveonimaging.hotels.reduced import BLOCK_MM, Mm, calmed, gantry_mm, reduced, refined
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.physics.geometry import Grid
-from inveonimaging.physics.quantification import Unit
+from inveonimaging.physics.quantification import AIR_HU, Unit
 from inveonimaging.study.image import Image
 from inveonimaging.study.reading import Study
 
@@ -27,7 +27,6 @@ _COARSE_MM = 1.3  # of a mouse: voxels that are larger hide necks and gaps
 _SMALLEST, _LARGEST = 0.5, 2.0  # scale: below and above, blocks do not get smaller or larger
 _SMALL, _LARGE = 0.8, 1.4  # scale: between them blocks are those of a mouse
 _MOUSE_G = 19.0
-AIR_HU = -1000.0
 _AIR_RANGE_HU = (-1150.0, -850.0)
 _LEAST_AIR = 0.005  # of the voxels
 _THIN_HU = -500.0
@@ -63,6 +62,7 @@ class Found:
         values: (nz, ny, nx) float32 means on the reduced grid: HU, or activity of the late frames.
         grid: the reduced grid; a voxel's middle in the gantry is `gantry_mm(index)`.
         findings: why there is a doubt: which number each way of counting gave.
+        is_ct: whether the values are HU.
         candidates: the bodies, or, where their number is in doubt, what the likeliest number would make of them: to
             look at and to correct, never to cut by.
     """
@@ -73,6 +73,7 @@ class Found:
     grid: Grid
     findings: tuple[Finding, ...] = ()
     candidates: tuple[Body, ...] = ()
+    is_ct: bool = False
 
     @property
     def is_certain(self) -> bool:
@@ -140,7 +141,7 @@ def _in_tissue(image: Image, volume: trunks.Volume, tissue: trunks.Tissue) -> Fo
     against += [*_contradictions(bodies), *trunks.contradictions(volume, tissue, seeds, labels)]
     doubts = tuple(_doubt(image, each) for each in against)
     numbered = order[labels].astype(np.uint8)
-    return Found(() if doubts else bodies, numbered, values, grid, doubts, bodies)
+    return Found(() if doubts else bodies, numbered, values, grid, doubts, bodies, is_ct=True)
 
 
 def _told(counts: Mapping[tuple[float, float], int], scale: float) -> str:

@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from inveonimaging.errors import InputError
+from inveonimaging.errors import InputError, OptionError
 from inveonimaging.findings import Finding
 from inveonimaging.hotels.boxes import extents_of, read_boxes
 from inveonimaging.hotels.checks import swaps_of
-from inveonimaging.hotels.locating import locate
+from inveonimaging.hotels.locating import Located, locate
 from inveonimaging.hotels.splitting import Group, studies_of
 from inveonimaging.redaction.request import Deidentify
 from inveonimaging.study.cut import Extent
+from inveonimaging.study.masking import Mask
 from inveonimaging.study.reading import Study
 
 
@@ -25,31 +26,63 @@ class Places:
         extents: of each.
         volumes_ml: of each body in the CT; none if they are not known.
         findings: on how they were found.
+        masks: what of its neighbours is read as nothing, of each; none if that is not asked for.
     """
 
     extents: tuple[Extent, ...]
     volumes_ml: tuple[float | None, ...] = ()
     findings: tuple[Finding, ...] = ()
+    masks: tuple[Mask, ...] = ()
 
 
-def places_of(group: Group, boxes: Path | None = None) -> Places:
+def places_of(group: Group, boxes: Path | None = None, *, mask_others: bool = False) -> Places:
     """Return where the animals of a group lie: as a file of boxes says, else where they are found.
 
     Raises:
-        InputError: it is not certain; the boxes are not those of the sheet's animals.
-        OptionError: SciPy is not installed.
+        InputError: it is not certain; the boxes are not those of the sheet's animals; errors as `masks_of`.
+        OptionError: SciPy is not installed; neighbours are to be masked, and boxes are given.
     """
+    if mask_others:
+        refuse_boxes(boxes)
     if boxes:
         return Places(extents_of(read_boxes(boxes), group.hotel, boxes))
     located = locate(group)
     if located.extents is None:
         refusal = located.refusal or InputError("it is not certain where each animal lies", path=group.study.source)
         raise refusal.hinted("inveon split of these scans shows what was found, and writes boxes.json for --boxes")
-    return Places(located.extents, tuple(each.volume_ml for each in located.bodies), located.findings)
+    masks = masks_of(located) if mask_others else ()
+    return Places(located.extents, tuple(each.volume_ml for each in located.bodies), located.findings, masks)
+
+
+def refuse_boxes(boxes: Path | None) -> None:
+    """Refuse boxes where neighbours are to be masked.
+
+    Raises:
+        OptionError: boxes are given: they say from where to where an animal reaches, not which voxels are its own.
+    """
+    if boxes:
+        message = "--mask-others needs the animals to be found, and --boxes tells only from where to where each reaches"
+        raise OptionError(message, hint="leave out one of them")
+
+
+def masks_of(located: Located) -> tuple[Mask, ...]:
+    """Return what of its neighbours is to be masked in the images of each animal that was found.
+
+    Raises:
+        InputError: the CT is not in HU, so that nobody knows what its air is.
+    """
+    odd = next((each for each in located.findings if each.code == "ct-not-hounsfield"), None)
+    if odd:
+        raise InputError(f"nothing is masked: {odd.message}", path=odd.path, hint="leave out --mask-others")
+    return located.masks() if located.masks else ()
 
 
 def animals_of(
-    group: Group, extents: Sequence[Extent], volumes_ml: Sequence[float | None], deidentify: Deidentify | None = None
+    group: Group,
+    extents: Sequence[Extent],
+    volumes_ml: Sequence[float | None],
+    deidentify: Deidentify | None = None,
+    masks: Sequence[Mask] = (),
 ) -> tuple[Study, ...]:
     """Return the study of each animal of a group, in the order of `group.hotel.animals`.
 
@@ -58,10 +91,11 @@ def animals_of(
         extents: where each animal lies.
         volumes_ml: of each body in the CT; none if they are not known.
         deidentify: how headers are redacted; None leaves them as they are.
+        masks: what of its neighbours is read as nothing, of each animal; none leaves neighbours.
 
     Raises:
         InveonError: as `studies_of`.
     """
-    parts = studies_of(group, extents, deidentify)
+    parts = studies_of(group, extents, deidentify, masks)
     swaps = swaps_of(group.study, parts, volumes_ml)
     return tuple(replace(part, findings=(*part.findings, *swapped)) for part, swapped in zip(parts, swaps, strict=True))

@@ -1,7 +1,8 @@
 """The cut images as pairs of Inveon files, for the vendor's workstation and other programs that read them.
 
-Stored values are untouched, in their type and byte order. Of the header only those lines change that say how large and
-where the image is, where its frames lie in the file, and who the animal is; units stay those of the header.
+Stored values are untouched, in their type and byte order, but for those of neighbours that are masked, which a comment
+then says. Of the header only those lines change that say how large and where the image is, where its frames lie in the
+file, and who the animal is; units stay those of the header.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ from inveonimaging import units
 from inveonimaging.errors import InveonError
 from inveonimaging.inveon.hdr import Header, parse, write
 from inveonimaging.inveon.hdr.enums import ActivityUnits, WeightUnits
+from inveonimaging.inveon.hdr.lexer import END, Line
 from inveonimaging.inveon.hdr.model import Geometry, Subject, Tracer
 from inveonimaging.inveon.pairs import HEADER_SUFFIX, Pair
 from inveonimaging.physics.geometry import Grid
 from inveonimaging.storage.leftovers import DEMO
 from inveonimaging.storage.staging import Written, staged, write_file
 from inveonimaging.study.image import Image
+from inveonimaging.study.masking import shown_value
 from inveonimaging.study.reading import Scan, Study
 
 FOLDER = DEMO
@@ -105,7 +108,11 @@ def _files(scan: Scan, identifier: str) -> Iterator[CutFile]:
             whole, places = scan.image, [each[0] for each in numbered]
             original = parse(whole.header_bytes)[0]
             itemsize = whole.source.dtype.itemsize
-            header = write(cut_header(original, whole.header, images[0].grid, places, itemsize, identifier))
+            made = cut_header(original, whole.header, images[0].grid, places, itemsize, identifier)
+            if voxels := images[0].source.hidden_voxels:
+                told = f"{voxels} voxels of each frame, of other animals, were replaced by {shown_value(images[0])}"
+                made = with_comment(made, told)
+            header = write(made)
         except InveonError as error:
             raise error.at(scan.pair.header) from error
         yield CutFile(name, header, tuple((image, frame) for _, image, frame in numbered))
@@ -155,6 +162,16 @@ def cut_header(
         subject=_subject(own.subject, original.subject, identifier),
         tracer=_tracer(own.tracer, original.tracer),
     )
+
+
+def with_comment(header: Header, text: str) -> Header:
+    """Return a header with one more comment, at the end of its main block."""
+    lines: list[Line] = []
+    for line in header.source:
+        if line.key == END:
+            lines.append(Line(0, "", "", f"# {text}" + "\r" * line.raw.endswith("\r")))
+        lines.append(line)
+    return replace(header, source=tuple(lines))
 
 
 def _geometry(geometry: Geometry, grid: Grid) -> Geometry:

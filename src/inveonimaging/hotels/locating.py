@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from inveonimaging.errors import InputError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hotels.bodies import Body, Found, find_animals
+from inveonimaging.hotels.neighbours import masks_of
 from inveonimaging.hotels.positions import assigned, slots_of
 from inveonimaging.hotels.splitting import Group
 from inveonimaging.physics.geometry import Grid
 from inveonimaging.sheet.hotels import Hotel
 from inveonimaging.sheet.positions import Slot
 from inveonimaging.study.cut import Extent, Mm
+from inveonimaging.study.masking import Mask
 from inveonimaging.study.reading import Study
 
 _G_PER_KG = 1e3
@@ -30,6 +33,7 @@ class Located:
         candidates: extents of what was found, certain or not, from low to high i.
         bodies: of each animal, likewise in the order of `hotel.animals`; none if that is not certain.
         findings: notes and warnings on how they were found.
+        masks: gives what is of its neighbours in the images of each; None if that is not certain.
     """
 
     extents: tuple[Extent, ...] | None
@@ -37,6 +41,7 @@ class Located:
     candidates: tuple[Extent, ...]
     bodies: tuple[Body, ...] = ()
     findings: tuple[Finding, ...] = ()
+    masks: Callable[[], tuple[Mask, ...]] | None = None
 
 
 def locate(group: Group) -> Located:
@@ -60,7 +65,8 @@ def locate(group: Group) -> Located:
     except InputError as error:
         return Located(None, error, candidates, findings=softer)
     bodies = tuple(found.bodies[number] for number in order)
-    return Located(tuple(_whole(each, found.grid, grids) for each in bodies), None, candidates, bodies, softer)
+    extents = tuple(_whole(each, found.grid, grids) for each in bodies)
+    return Located(extents, None, candidates, bodies, softer, partial(masks_of, found, order))
 
 
 def seen(study: Study) -> tuple[tuple[Slot, Body], ...]:

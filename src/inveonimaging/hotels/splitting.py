@@ -14,6 +14,7 @@ from inveonimaging.sheet.application import has_tracer
 from inveonimaging.sheet.hotels import Hotel, Position, hotel_of
 from inveonimaging.study.corrections import Corrections
 from inveonimaging.study.cut import Extent
+from inveonimaging.study.masking import Mask
 from inveonimaging.study.reading import Part, Study, read_pairs
 from inveonimaging.study.registration import RegistrationPolicy
 from inveonimaging.study.sessions import sessions_of
@@ -96,24 +97,31 @@ def refuse_values_of_one(corrections: Corrections) -> None:
         raise OptionError(f"{option} is of one animal", hint=f"give each its own in the sheet's column {column}")
 
 
-def studies_of(group: Group, extents: Sequence[Extent], deidentify: Deidentify | None = None) -> tuple[Study, ...]:
+def studies_of(
+    group: Group,
+    extents: Sequence[Extent],
+    deidentify: Deidentify | None = None,
+    masks: Sequence[Mask] = (),
+) -> tuple[Study, ...]:
     """Return the study of each animal of a group, in the order of `group.hotel.animals`.
 
     Args:
         group: what was read.
         extents: of each animal; a margin is put around it.
         deidentify: how headers are redacted; None leaves them as they are.
+        masks: of each animal, what of its neighbours is read as nothing; none leaves neighbours.
 
     Raises:
         InputError: an animal lies in no image.
         InveonError: as `read_pairs`.
     """
     whole = _deidentified(group, deidentify) if deidentify else group.study
+    parts = (
+        Part(whole=whole, position=str(animal.slot), extent=extent.grown(MARGIN_MM), mask=mask)
+        for animal, extent, mask in zip(group.hotel.animals, extents, masks or (None,) * len(extents), strict=True)
+    )
     return tuple(
-        _study_of(
-            group, animal, Part(whole=whole, position=str(animal.slot), extent=extent.grown(MARGIN_MM)), deidentify
-        )
-        for animal, extent in zip(group.hotel.animals, extents, strict=True)
+        _study_of(group, animal, part, deidentify) for animal, part in zip(group.hotel.animals, parts, strict=True)
     )
 
 

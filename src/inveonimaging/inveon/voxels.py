@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -33,6 +33,34 @@ _PIECE = 8 * 1024 * 1024
 _LARGEST = 65535  # Rows and Columns are unsigned 16 bit
 
 
+@dataclass(frozen=True, eq=False)
+class Hidden:
+    """Voxels that are read as one value, whatever the file has there.
+
+    Attributes:
+        blocks: (bz, by, bx) which blocks of voxels are hidden; the last ones along each axis, -1, are not.
+        places: the block that a voxel of a whole frame lies in, along k, j and i: (nz,), (ny,) and (nx,); -1 for none.
+        values: the stored value that stands there, of each frame.
+    """
+
+    blocks: npt.NDArray[np.bool_]
+    places: tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]
+    values: tuple[int | float, ...]
+
+    def within(self, first: tuple[int, int, int], shape: tuple[int, int, int]) -> npt.NDArray[np.bool_]:
+        """Return which voxels of a box of a frame are hidden, (nz, ny, nx)."""
+        places = (each[a : a + n] for each, a, n in zip(self.places, first, shape, strict=True))
+        return np.asarray(self.blocks[np.ix_(*places)])
+
+    def count(self, first: tuple[int, int, int], shape: tuple[int, int, int]) -> int:
+        """Return how many voxels of a box of a frame are hidden; nothing of the frame's size is made."""
+        numbers = (
+            np.bincount(each[a : a + n] % size, minlength=size)
+            for each, a, n, size in zip(self.places, first, shape, self.blocks.shape, strict=True)
+        )
+        return int(np.einsum("kji,k,j,i", self.blocks.astype(np.int64), *numbers, optimize=True))
+
+
 @dataclass(frozen=True)
 class Voxels:
     """The frames of a data file, or a box of each: stored values, in the file's own type and byte order.
@@ -44,6 +72,7 @@ class Voxels:
         offsets: byte offset of each frame.
         first: (k, j, i) of the first voxel of the box.
         whole: (nz, ny, nx) of a frame in the file; None if all of it is read.
+        hidden: voxels that are read as one value; None if all are read as they are.
     """
 
     path: Path
@@ -52,6 +81,12 @@ class Voxels:
     offsets: tuple[int, ...]
     first: tuple[int, int, int] = (0, 0, 0)
     whole: tuple[int, int, int] | None = None
+    hidden: Hidden | None = None
+
+    @property
+    def hidden_voxels(self) -> int:
+        """How many voxels of each frame of what is read are hidden."""
+        return self.hidden.count(self.first, self.shape) if self.hidden else 0
 
     @property
     def frame_shape(self) -> tuple[int, int, int]:
@@ -73,20 +108,28 @@ class Voxels:
             whole=self.frame_shape,
         )
 
+    def of_frames(self, numbers: Sequence[int]) -> Voxels:
+        """Return some of the frames, in this order."""
+        hidden = self.hidden
+        if hidden is not None:
+            hidden = replace(hidden, values=tuple(hidden.values[index] for index in numbers))
+        return replace(self, offsets=tuple(self.offsets[index] for index in numbers), hidden=hidden)
+
     def extent(self, index: int) -> tuple[int, int]:
         """Return where the slices of a frame that have voxels of the box start and end in the file, in bytes."""
         first = self._offset(index, 0)
         return first, first + self.shape[0] * self._plane_bytes
 
     def frame(self, index: int) -> npt.NDArray[np.generic]:
-        """Return the stored values of a frame, (nz, ny, nx), read-only and mapped.
+        """Return the stored values of a frame, (nz, ny, nx), read-only and mapped; a copy where some are hidden.
 
         Raises:
             DataError: the file cannot be read any more.
         """
         offset, shape = self._offset(index, 0), (self.shape[0], *self.frame_shape[1:])
         try:
-            return self.inside(np.memmap(self.path, dtype=self.dtype, mode="r", offset=offset, shape=shape))
+            mapped = np.memmap(self.path, dtype=self.dtype, mode="r", offset=offset, shape=shape)
+            return self.inside(mapped, index, 0)
         except (OSError, ValueError) as error:
             raise DataError(f"cannot be read: {error}", path=self.path) from error
 
@@ -96,7 +139,7 @@ class Voxels:
         Raises:
             DataError: the file cannot be read any more, or has become shorter.
         """
-        return np.ascontiguousarray(self.inside(self.whole_slices(index, first, stop)))
+        return np.ascontiguousarray(self.inside(self.whole_slices(index, first, stop), index, first))
 
     def whole_slices(self, index: int, first: int, stop: int) -> npt.NDArray[np.generic]:
         """Return the same slices as the file has them, with what lies beside the box: one piece of the file."""
@@ -106,10 +149,21 @@ class Voxels:
             raise DataError("has become shorter while it was read", path=self.path)
         return stored.reshape(stop - first, ny, nx)
 
-    def inside(self, slices: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-        """Return what of whole slices lies in the box, as a view."""
-        (_, ny, nx), (_, j, i) = self.shape, self.first
-        return slices[:, j : j + ny, i : i + nx]
+    def inside(self, slices: npt.NDArray[np.generic], index: int, first: int) -> npt.NDArray[np.generic]:
+        """Return what of whole slices of a frame, from the box's slice `first` on, lies in the box.
+
+        It is a view, or a copy with the value that stands for what is hidden.
+        """
+        (_, ny, nx), (k, j, i) = self.shape, self.first
+        held = slices[:, j : j + ny, i : i + nx]
+        if self.hidden is None:
+            return held
+        is_hidden = self.hidden.within((k + first, j, i), (len(held), ny, nx))
+        if not is_hidden.any():
+            return held
+        shown = np.array(held)
+        shown[is_hidden] = self.hidden.values[index]
+        return shown
 
     def between(self, first: int, stop: int | None) -> Iterator[npt.NDArray[np.uint8]]:
         """Yield the bytes from one offset to another, or to the end of the file, in pieces; none if there are none."""

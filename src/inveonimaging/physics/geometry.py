@@ -165,6 +165,15 @@ class Grid:
         return Box((i, j, k), (i_stop, j_stop, k_stop))
 
     @property
+    def middles_mm(self) -> tuple[Float, Float, Float]:
+        """Where voxels have their middles in the gantry, along i, j and k: (nx,), (ny,) and (nz,), mm."""
+        i, j, k = (
+            np.asarray((np.arange(n) - (n - 1) / 2) * spacing + shift, dtype=float)
+            for n, spacing, shift in zip(self.shape, self.spacing_mm, self.shift_mm, strict=True)
+        )
+        return i, j, np.asarray(k + self.bed_mm)
+
+    @property
     def _corners(self) -> Float:
         corners = np.zeros((self.shape[2], 3))
         corners[:, 2] = np.arange(self.shape[2])

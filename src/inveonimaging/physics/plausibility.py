@@ -23,7 +23,7 @@ from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import DataType
 from inveonimaging.inveon.voxels import DTYPES
 from inveonimaging.physics.distribution import Counts, Distribution, Float, physical, quantile
-from inveonimaging.physics.quantification import Scaling, Unit
+from inveonimaging.physics.quantification import AIR_HU, Scaling, Unit
 
 _FEWEST = 16  # values other than 0; fewer tell nothing
 _SMALLEST, _LARGEST = 1e-20, 1e20  # of a float; dust of a reconstruction may be less, but not most of it
@@ -36,7 +36,6 @@ _MANY = 16  # different values
 _PICTURE = 256  # values, enough to tell a picture from noise
 _ALIKE, _CLEARLY_ALIKE = 0.75, 0.5  # of the differences that neighbours have in the other reading
 _NO_WORSE = 1.05
-AIR_HU = -1000.0
 _NEAR_HU = 150.0  # of a scanner that is calibrated badly, and of noise
 _TOO_LOW_HU = -1200.0  # with that noise
 _SOME_AIR = 0.002  # of the voxels

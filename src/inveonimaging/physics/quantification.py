@@ -25,6 +25,7 @@ from inveonimaging.inveon.modality import is_mu_map
 from inveonimaging.units import BQ_PER_NCI
 
 LOWEST, HIGHEST = -32768, 32767
+AIR_HU = -1000.0
 _INT16 = np.dtype("<i2")
 _STEPS_KEPT = 2**12
 _SHARED = 2**10  # steps; a frame that has fewer shares a slope with another one that needs more
@@ -51,6 +52,11 @@ class Scaling:
     unit: Unit
     factors: tuple[float, ...]
     intercept: float = 0.0
+
+    @property
+    def nothing(self) -> float:
+        """The value where there is nothing: that of air in HU, else 0."""
+        return AIR_HU if self.unit is Unit.HU else 0.0
 
 
 def scaling_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from inveonimaging.dicom_reading.planes import Code, Plane
+from inveonimaging.dicom_reading.planes import Plane, derivations
 from inveonimaging.dicom_reading.times import date_time
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import ActivityUnits, WeightUnits
@@ -14,13 +14,18 @@ from inveonimaging.study.nobody import of_no_animal
 from inveonimaging.units import BQ_PER_MBQ
 
 _EXTRACTED = ("113131", "DCM")  # CID 7203, "Extraction of individual subject from group"
+_MASKED = ("113047", "DCM")  # "Pixel by pixel mask"
 _NM = "NM"
 
 
 def is_cut(plane: Plane) -> bool:
     """Return whether a plane was cut from the image of a group."""
-    code = plane.get("DerivationCodeSequence")
-    return isinstance(code, Code) and (code.value, code.scheme) == _EXTRACTED
+    return _EXTRACTED in derivations(plane)
+
+
+def is_masked(plane: Plane) -> bool:
+    """Return whether neighbours in its image were masked."""
+    return _MASKED in derivations(plane)
 
 
 def animal_in(plane: Plane, header: Header) -> Header:

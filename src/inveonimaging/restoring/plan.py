@@ -10,7 +10,7 @@ import numpy as np
 
 from inveonimaging.dicom_reading.planes import File, Plane
 from inveonimaging.errors import HeaderError, InputError, InveonError, printable
-from inveonimaging.hotels.inveon_files import cut_header
+from inveonimaging.hotels.inveon_files import cut_header, with_comment
 from inveonimaging.inveon.hdr import Header, fields, parse, write
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.inveon.hdr.redaction import Redaction
@@ -19,7 +19,7 @@ from inveonimaging.inveon.pairs import HEADER_SUFFIX, data_name
 from inveonimaging.inveon.voxels import Voxels, voxels_stated
 from inveonimaging.physics.geometry import Grid, grid_of
 from inveonimaging.physics.quantification import Scaling, scaling_of
-from inveonimaging.restoring.animal import animal_in, is_cut
+from inveonimaging.restoring.animal import animal_in, is_cut, is_masked
 from inveonimaging.restoring.names import refuse_alike, safe_name
 from inveonimaging.restoring.places import TURNED, Place, place_of
 from inveonimaging.restoring.sources import Held, Source, sources_of
@@ -347,7 +347,8 @@ def _cuts(source: Source, original: Header, parts: Sequence[_Part]) -> Iterator[
         first = alike[0].held.series.first
         itemsize = _voxels(name, original).dtype.itemsize
         own = animal_in(first, original)
-        data = write(cut_header(original, own, alike[0].grid, numbers, itemsize, str(first.get("PatientID") or "")))
+        made = cut_header(original, own, alike[0].grid, numbers, itemsize, str(first.get("PatientID") or ""))
+        data = write(with_comment(made, "voxels of other animals were replaced") if is_masked(first) else made)
         yield PairPlan(
             header_name=f"{name}{HEADER_SUFFIX}",
             name=name,

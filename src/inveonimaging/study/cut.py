@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from inveonimaging.physics.geometry import Box
 from inveonimaging.study.image import Image
+from inveonimaging.study.masking import Mask, masked
 
 Mm = tuple[float, float, float]
 
@@ -60,16 +61,20 @@ def first_voxel(image: Image) -> tuple[int, int, int] | None:
     return i, j, k
 
 
-def cut_out(image: Image, extent: Extent) -> Image | None:
-    """Return the voxels of an image that an extent touches; None if it lies beside the image."""
+def cut_out(image: Image, extent: Extent, mask: Mask | None = None) -> Image | None:
+    """Return the voxels of an image that an extent touches, neighbours masked; None if it lies beside the image."""
     box = image.grid.box_of(extent.low_mm, extent.high_mm)
-    return cut(image, box) if box else None
+    if box is None:
+        return None
+    part = cut(image, box)
+    return masked(part, mask) if mask else part
 
 
-def cut_like(image: Image, parts: Sequence[Image]) -> Image:
-    """Return the smallest box of a whole file that has all boxes that are cut from its frame groups."""
+def cut_like(image: Image, parts: Sequence[Image], mask: Mask | None = None) -> Image:
+    """Return the smallest box of a whole file that has all boxes that are cut from its frame groups; as `cut_out`."""
     firsts = [each.source.first for each in parts]
     stops = [[a + n for a, n in zip(each.source.first, each.source.shape, strict=True)] for each in parts]
     k, j, i = map(min, zip(*firsts, strict=True))
     k_stop, j_stop, i_stop = map(max, zip(*stops, strict=True))
-    return cut(image, Box((i, j, k), (i_stop, j_stop, k_stop)))
+    part = cut(image, Box((i, j, k), (i_stop, j_stop, k_stop)))
+    return masked(part, mask) if mask else part

@@ -306,7 +306,7 @@ def _part_of(image: Image, part: FrameGroup, distance_mm: float) -> Image:
         part=part,
         header=replace(image.header, frames=tuple(frames[index] for index in part.frames)),
         grid=moved_along_bed(image.grid, distance_mm),
-        source=replace(source, offsets=tuple(source.offsets[index] for index in part.frames)),
+        source=source.of_frames(part.frames),
         scaling=replace(scaling, factors=tuple(scaling.factors[index] for index in part.frames)),
     )
 

@@ -44,6 +44,7 @@ from inveonimaging.study.image import (
     with_header,
     with_posture_of_header,
 )
+from inveonimaging.study.masking import Mask, mask_findings
 from inveonimaging.study.nobody import of_no_animal
 from inveonimaging.study.plausible import animal_findings, given_findings
 from inveonimaging.study.redacting import StudyRedaction, study_redaction_of
@@ -134,11 +135,13 @@ class Part:
         whole: the study of the group, read by the same corrections.
         position: where the animal lies, as the sheet says it.
         extent: which part of the images it is; None leaves them uncut.
+        mask: where its neighbours lie, which are read as nothing; None leaves them.
     """
 
     whole: Study
     position: str
     extent: Extent | None
+    mask: Mask | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -327,13 +330,15 @@ def _cut(study: Study, part: Part, extent: Extent) -> Study:
     beside: list[Finding] = []
     scans: dict[Pair, Scan] = {}
     for scan in study.scans:
-        groups = tuple(each for image in scan.groups if (each := cut_out(image, extent)))
+        groups = tuple(each for image in scan.groups if (each := cut_out(image, extent, part.mask)))
         if groups:
-            scans[scan.pair] = replace(scan, groups=groups, image=cut_like(scan.image, groups))
+            told = mask_findings(groups, part.mask, part.position) if part.mask else ()
+            image = cut_like(scan.image, groups, part.mask)
+            scans[scan.pair] = replace(scan, groups=groups, image=image, findings=(*scan.findings, *told))
         elif not scan.refusal:
             message = f"the animal at '{part.position}' does not lie in this image; it becomes no series"
             beside.append(Finding("animal-beside-image", message, path=str(scan.image.pair.header)))
-    cuts = ((each, cut_out(each.image, extent)) for each in study.series if each.scan.pair in scans)
+    cuts = ((each, cut_out(each.image, extent, part.mask)) for each in study.series if each.scan.pair in scans)
     series = tuple(replace(each, image=image, scan=scans[each.scan.pair]) for each, image in cuts if image)
     return replace(study, scans=tuple(scans.values()), series=series, findings=(*study.findings, *beside))
 

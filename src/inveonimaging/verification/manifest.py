@@ -12,6 +12,7 @@ from inveonimaging.errors import InveonError, printable
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.storage.manifests import read_manifest
 from inveonimaging.study.corrections import Corrections
+from inveonimaging.study.masking import Mask, mask_of
 
 _TAKEN = (
     "bed_direction",
@@ -28,11 +29,15 @@ _TAKEN = (
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a conversion left beside its series: its options, the source of each series by UID, the sheet it used."""
+    """What a conversion left beside its series: its options, the source of each series by UID, the sheet it used.
+
+    `mask` is where neighbours were masked in the images of one animal; None if nothing tells.
+    """
 
     corrections: Corrections = field(default_factory=Corrections)
     sources: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     sheet: str = ""
+    mask: Mask | None = None
 
     def note(self, given: Corrections) -> tuple[str, ...]:
         """Return that a sheet was used, unless one was given."""
@@ -51,7 +56,8 @@ def manifest_beside(paths: Iterable[Path]) -> Manifest:
             if found := read_manifest(folder, follow=True):
                 document, _ = found
                 sheet = _sheet(document.get("subjects"))
-                return Manifest(_corrections(document.get("options")), _sources(document.get("series")), sheet)
+                sources = _sources(document.get("series"))
+                return Manifest(_corrections(document.get("options")), sources, sheet, mask_of(document.get("mask")))
     return Manifest()
 
 

@@ -13,13 +13,14 @@ from typing import NamedTuple
 import numpy as np
 
 from inveonimaging.animal import Animal
-from inveonimaging.dicom_reading.planes import Float, Plane, values_of
+from inveonimaging.dicom_reading.planes import Float, Plane, derivations, values_of
 from inveonimaging.errors import InputError, listed, printable
 from inveonimaging.hotels.positions import assigned
 from inveonimaging.hotels.splitting import corrections_of
 from inveonimaging.physics.geometry import Box, Grid
 from inveonimaging.sheet.hotels import Hotel, Position, hotel_of
 from inveonimaging.study.cut import Extent, Mm, cut
+from inveonimaging.study.masking import masked, masked_ml, shown_value
 from inveonimaging.study.reading import Part, Study, read_pairs
 from inveonimaging.verification.comparison import plain
 from inveonimaging.verification.facts import FACTS
@@ -30,7 +31,8 @@ from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import SourceScan, SourceStudy, cycle_ms_of
 
 _GROUP = "SourcePatientGroupIdentificationSequence"
-_EXTRACTED = "113131"  # DCM: extraction of individual subject from group
+_EXTRACTED = ("113131", "DCM")  # extraction of individual subject from group
+_MASKED = ("113047", "DCM")  # pixel by pixel mask
 _SAME_SIZE = 1e-4  # of a pixel
 _NAMED = 8
 _OF_ONE = (
@@ -55,8 +57,7 @@ WITHOUT_SHEET = (
 
 def is_part(planes: Sequence[Plane]) -> bool:
     """Return whether a series says that it was cut from the images of a group."""
-    code = planes[0].get("DerivationCodeSequence") or (None,)
-    return planes[0].get(_GROUP) is not None or code[0] == _EXTRACTED
+    return planes[0].get(_GROUP) is not None or _EXTRACTED in derivations(planes[0])
 
 
 @dataclass
@@ -174,9 +175,10 @@ def _compared(
     expected = _scans_of(study, position)
     used: set[int] = set()
     for planes in animal.series:
-        number, box = _fitting(animal, planes, expected, manifests(planes))
+        manifest = manifests(planes)
+        number, box = _fitting(animal, planes, expected, manifest)
         scan = None if number is None or box is None else _cut(expected[number], box)
-        scan = scan and replace(scan, is_animal_known=position is not None)
+        scan = scan and _masked(replace(scan, is_animal_known=position is not None), planes, manifest, animal)
         animal.scans.append(scan)
         if number is not None and box is not None and scan is not None:
             used.add(number)
@@ -286,6 +288,26 @@ def _away_mm(indices: Float, grid: Grid) -> float:
 
 def _cut(scan: SourceScan, box: Box) -> SourceScan:
     return replace(scan, image=cut(scan.image, box))
+
+
+def _masked(scan: SourceScan, planes: SeriesOfPlanes, manifest: Manifest, animal: AnimalParts) -> SourceScan:
+    """Return a scan whose neighbours are nothing where the manifest says that they are masked.
+
+    Where that is comes from nothing else: what finds animals may find others another time, while each voxel that the
+    manifest does not name must still be the source's. What it names is told with its volume.
+    """
+    path, is_stated = str(planes[0].file.path), _MASKED in derivations(planes[0])
+    image = masked(scan.image, manifest.mask) if manifest.mask else scan.image
+    voxels = image.source.hidden_voxels
+    if is_stated and not voxels:
+        return replace(scan, may_be_masked=True)
+    if voxels:
+        what = f"{voxels} voxels of each frame, {masked_ml(image):.3g} mL, are {shown_value(image)} in {scan.name}"
+        animal.notes.append(f"{what}: neighbours, as the manifest says")
+    if voxels and not is_stated:
+        message = f"neighbours in {scan.name} are masked, and Derivation Code Sequence does not have {_MASKED[0]}"
+        animal.differences.append(Difference("mask-not-stated", Kind.IDENTITY, message, path))
+    return replace(scan, image=image)
 
 
 def _joined(extent: Extent | None, grid: Grid, box: Box) -> Extent:

@@ -52,6 +52,7 @@ class SourceScan:
         cycle_ms: of a gated scan, length of a cycle, if it is known.
         number: Series Number that it gets; None if not all files of the study are known.
         space: number of the first series whose frame of reference it shares; None if it is not known.
+        may_be_masked: whether neighbours were masked, and nothing tells where.
         is_animal_known: whether anything tells who it is; nothing does of an animal of a group without its sheet.
     """
 
@@ -62,6 +63,7 @@ class SourceScan:
     space: int | None = None
     number: int | None = None
     is_animal_known: bool = True
+    may_be_masked: bool = False
 
     @property
     def header(self) -> Header:

@@ -16,6 +16,7 @@ from inveonimaging.dicom_reading.pixels import read_planes
 from inveonimaging.dicom_reading.planes import Float, Plane
 from inveonimaging.dicom_reading.times import number_of
 from inveonimaging.errors import InputError
+from inveonimaging.study.masking import shown_value
 from inveonimaging.verification.diagnosis import Diagnosis, diagnosed
 from inveonimaging.verification.layout import sample
 from inveonimaging.verification.plane_matching import Placing, Slot
@@ -46,6 +47,7 @@ class Compared:
         is_whole: whether all slices of all frames are there.
         coarsest: largest rescale slope.
         unmapped: planes with pixels that their Real World Value Mapping leaves out.
+        guessed: voxels that are nothing here, and not in the source, of scans of which nothing tells what is masked.
         cut_off: step of planes whose values the vendor's workstation stretched and cut off, and how far that is.
         differences: what differs.
         notes: what is worth knowing.
@@ -60,6 +62,7 @@ class Compared:
     beyond: tuple[int, int] = (0, 0)
     is_whole: bool = False
     coarsest: float = 0.0
+    guessed: int = 0
     cut_off: tuple[float, float] = (0.0, 0.0)
     unmapped: list[Plane] = field(default_factory=list)
     differences: list[Difference] = field(default_factory=list)
@@ -111,6 +114,10 @@ def compare_values(planes: Sequence[Plane], scan: SourceScan, placing: Placing, 
         result.differences.append(
             Difference("mapped-range", Kind.VOXELS, message, str(first.file.path), len(result.unmapped))
         )
+    if result.guessed:
+        what = f"{result.guessed} voxels are {shown_value(scan.image)}, and not so in the source"
+        message = f"{what}: neighbours were masked, and no inveon-manifest.json beside the series says where"
+        result.differences.append(Difference("mask-unknown", Kind.VOXELS, message, str(planes[0].file.path)))
     result.differences += _explained(failures, scan, placing)
     _note(result, scan)
     return result
@@ -158,7 +165,10 @@ def _compared(
     if pixels.shape != true.shape:
         return _Failure(plane, slot, float("inf"), scale_of(plane))
     slope, intercept = scale_of(plane)
-    away = np.abs(pixels.astype(np.float64) * slope + intercept - true)
+    found = pixels.astype(np.float64) * slope + intercept
+    if scan.may_be_masked:
+        true = _as_masked(true, found, scan.image.scaling.nothing, HALF * (abs(slope) or 1.0), result)
+    away = np.abs(found - true)
     lowest, highest = float(true.min()), float(true.max())
     _look_beyond(plane, true, (lowest, highest), result)
     largest, highest, size = float(away.max()), max(abs(lowest), abs(highest)), abs(slope) or 1.0
@@ -172,6 +182,13 @@ def _compared(
     if largest <= allowed:
         return _mapped(plane, slot, pixels, true, (slope, intercept), result)
     return _Failure(plane, slot, largest, (slope, intercept))
+
+
+def _as_masked(true: Float, found: Float, nothing: float, allowed: float, result: Compared) -> Float:
+    """Return true values with nothing where that is found; count where it is not what the source has."""
+    is_nothing = np.abs(found - nothing) <= allowed
+    result.guessed += int(np.count_nonzero(is_nothing & (np.abs(true - nothing) > allowed)))
+    return np.where(is_nothing, nothing, true)
 
 
 def window_of(plane: Plane) -> tuple[float, float] | None:

@@ -37,6 +37,7 @@ _ELSEWHERE = frozenset(  # attributes of single-frame instances that a macro hol
         "ContentDate",
         "ContentTime",
         "DerivationCodeSequence",
+        "DerivationDescription",
         "ImageOrientationPatient",
         "ImagePositionPatient",
         "ImageType",

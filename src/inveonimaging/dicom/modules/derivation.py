@@ -8,8 +8,10 @@ from inveonimaging.animal.sheet_values import Code
 from inveonimaging.dicom import codes
 from inveonimaging.dicom.encode import dataset, lo
 from inveonimaging.dicom.series import Instance, MultiFrame, Series, SourceImage
+from inveonimaging.study.masking import shown_value
 
 _EXTRACTED = Code("113131", "DCM", "Extraction of individual subject from group")  # CID 7203
+_MASKED = Code("113047", "DCM", "Pixel by pixel mask")
 _PREDECESSOR = Code("113130", "DCM", "Predecessor containing group of imaging subjects")  # CID 7202
 
 
@@ -20,8 +22,17 @@ def source_group(series: Series) -> Dataset:
 
 
 def derivation(series: Series) -> Dataset:
-    """Derivation Code Sequence (0008,9215) of the General Reference Module (PS3.3 C.12.4)."""
-    return dataset(DerivationCodeSequence=[codes.item(_EXTRACTED)]) if series.is_cut else Dataset()
+    """Derivation Description and Code Sequence (0008,2111), (0008,9215) of the General Reference Module (PS3.3 C.12.4).
+
+    Each step has a code, in their order; a description is there if voxels were changed.
+    """
+    if not series.is_cut:
+        return Dataset()
+    if not series.image.source.hidden_voxels:
+        return dataset(DerivationCodeSequence=[codes.item(_EXTRACTED)])
+    told = f"Voxels of other animals of the group were replaced by {shown_value(series.image)}"
+    steps = [codes.item(_EXTRACTED), codes.item(_MASKED)]
+    return dataset(DerivationDescription=told, DerivationCodeSequence=steps)
 
 
 def derivation_of_frame(series: Series) -> Dataset:
