@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -211,6 +211,29 @@ def _text(blocks: Sequence[Mapping[str, str]]) -> str:
     return "\n".join([*lines, ""])
 
 
+@cache  # as what follows: many tests read them, and none changes them
+def _facts(path: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
+    return facts
+
+
+@cache
+def _hounsfield(path: Path) -> Int16:
+    with np.load(path) as file:
+        return _constant(file["hu"])
+
+
+@cache
+def _stored(path: Path) -> dict[int, Int16]:
+    with np.load(path) as file:
+        return dict(zip(file["instance"].tolist(), _constant(file["stored"]), strict=True))
+
+
+def _constant(values: Int16) -> Int16:
+    values.flags.writeable = False
+    return values
+
+
 @dataclass(frozen=True)
 class Session:
     """What the vendor's export of one session says, from a folder that stands beside the checkout."""
@@ -230,14 +253,12 @@ class Session:
     @cached_property
     def hounsfield(self) -> Int16:
         """HU of the CT, averaged over 2 x 2 x 2 voxels, (339, 256, 256)."""
-        with np.load(self.folder / "hotel-ct-2x2x2.npz") as file:
-            return np.asarray(file["hu"])
+        return _hounsfield(self.folder / "hotel-ct-2x2x2.npz")
 
     @cached_property
     def stored(self) -> dict[int, Int16]:
         """Stored values (128, 128) of those images of the PET that are there, by Instance Number."""
-        with np.load(self.folder / "hotel-pet-slices.npz") as file:
-            return dict(zip(file["instance"].tolist(), file["stored"], strict=True))
+        return _stored(self.folder / "hotel-pet-slices.npz")
 
     @cached_property
     def frames(self) -> list[dict[str, Any]]:
@@ -248,8 +269,7 @@ class Session:
         return [found[frame] for frame in range(PET_FRAMES)]
 
     def _facts(self, name: str) -> dict[str, Any]:
-        facts: dict[str, Any] = json.loads(gzip.decompress((self.folder / name).read_bytes()))
-        return facts
+        return _facts(self.folder / name)
 
     # Pairs: the middle of each slice, `side` pixels wide and high; the middle of the volume stays where it is.
 

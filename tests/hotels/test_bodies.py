@@ -11,7 +11,7 @@ import pytest
 from conftest import skip_or_fail
 from hotels import scenes
 from inveonimaging.errors import InputError, OptionError
-from inveonimaging.hotels.bodies import find_in_ct, find_in_emission
+from inveonimaging.hotels.bodies import Found, find_in_ct, find_in_emission
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, write_scan
 from inveonimaging.study.image import Image, read
 from vendor import PET_MM, PET_SHAPE, PET_SLICE_MM, REAL, Session
@@ -29,10 +29,17 @@ def genuine(tmp_path_factory: pytest.TempPathFactory) -> Image:
     return read(scenes.write_real(tmp_path_factory.mktemp("real") / "hotel.ct.img"))
 
 
-def test_the_genuine_hotel_has_two_animals_and_every_bone_is_in_the_box_of_its_own(genuine: Image) -> None:
-    found = find_in_ct(genuine)
-    assert found.is_certain
-    left, right = found.bodies
+@pytest.fixture(scope="module")
+def in_genuine(genuine: Image) -> Found:
+    """Return what is found in it."""
+    return find_in_ct(genuine)
+
+
+def test_the_genuine_hotel_has_two_animals_and_every_bone_is_in_the_box_of_its_own(
+    genuine: Image, in_genuine: Found
+) -> None:
+    assert in_genuine.is_certain
+    left, right = in_genuine.bodies
     assert left.centre_mm[0] < right.centre_mm[0]
     assert left.volume_ml == pytest.approx(15.4, rel=0.1)  # 37.9 g of both, with their tails
     assert right.volume_ml == pytest.approx(16.1, rel=0.1)
@@ -40,7 +47,7 @@ def test_the_genuine_hotel_has_two_animals_and_every_bone_is_in_the_box_of_its_o
     k, j, i = np.nonzero(hounsfield > 900)
     places = scenes.gantry_mm(genuine, i + 50, j + 100, k + scenes.FROM)
     own = np.where(places[:, 0] < (left.high_mm[0] + right.low_mm[0]) / 2, 0, 1)
-    low, high = (np.array([getattr(each, name) for each in found.bodies]) for name in ("low_mm", "high_mm"))
+    low, high = (np.array([getattr(each, name) for each in in_genuine.bodies]) for name in ("low_mm", "high_mm"))
     outside = np.max(np.maximum(low[own] - places, places - high[own]), axis=1)
     assert len(places) > 20_000
     assert outside.max() <= 0
@@ -78,23 +85,24 @@ def test_coarse_and_noisy_voxels_do_not_make_heads_of_animals(tmp_path: Path) ->
     assert "two lie in line along the bed and are joined" in doubt.message
 
 
-def test_the_late_frames_of_the_genuine_pet_show_both_animals_where_the_ct_does(genuine: Image, tmp_path: Path) -> None:
-    late = [
-        n for n in Session().stored if n > 28 * PET_SHAPE[2]
-    ]  # the last twelve frames; some slices of each are there
-    slopes = [float(each["RescaleSlope"]) for each in Session().frames]
+def test_the_late_frames_of_the_genuine_pet_show_both_animals_where_the_ct_does(
+    in_genuine: Found, tmp_path: Path
+) -> None:
+    session = Session()
+    late = [n for n in session.stored if n > 28 * PET_SHAPE[2]]  # the last twelve frames; some slices of each are there
+    slopes = [float(each["RescaleSlope"]) for each in session.frames]
     planes: dict[int, list[npt.NDArray[np.floating]]] = {}
     for number in late:
         frame, k = divmod(number - 1, PET_SHAPE[2])
-        planes.setdefault(k, []).append(Session().stored[number] * slopes[frame])
+        planes.setdefault(k, []).append(session.stored[number] * slopes[frame])
     nearest = [min(planes, key=lambda known, k=k: abs(known - k)) for k in range(PET_SHAPE[2])]  # type: ignore[misc]
     values = np.array([np.mean(planes[k], axis=0) for k in nearest])
     size = (PET_MM, PET_MM, PET_SLICE_MM)
     pet = find_in_emission(read(scenes.write_pet(tmp_path / "hotel.pet.img", values, size)))
-    ct = find_in_ct(genuine)
     assert pet.is_certain
     assert len(pet.bodies) == 2
-    for one, other in zip(pet.bodies, ct.bodies, strict=True):  # both lie in one space, with its shift of each image
+    # Both lie in one space, with its shift of each image.
+    for one, other in zip(pet.bodies, in_genuine.bodies, strict=True):
         assert one.centre_mm == pytest.approx(other.centre_mm, abs=8)
         assert one.volume_ml is None
         assert np.abs(np.subtract(one.low_mm, other.low_mm))[:2].max() < 6

@@ -190,8 +190,8 @@ def _load(found: Opened, *, is_whole: bool) -> None:
         raise EOFError
     if is_whole and start > _MOST_KEPT:
         raise ValueError(f"more than {_MOST_KEPT >> 20} MiB before its pixels")
-    for tag in list(header.keys()):
-        element: object = header.get_item(tag, keep_deferred=True)
+    for tag, held in list(header.items()):
+        element = held
         if not isinstance(element, RawDataElement):
             continue
         if element.value is None and element.length:

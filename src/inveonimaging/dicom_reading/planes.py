@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import config
 from pydicom.datadict import dictionary_VM, dictionary_VR, keyword_for_tag
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.sequence import Sequence as Sequences
@@ -33,6 +33,7 @@ from inveonimaging.dicom_reading.times import local_moment, moment_of, number_of
 from inveonimaging.errors import InputError, printable
 
 Float = npt.NDArray[np.float64]
+Element = RawDataElement | DataElement
 Values = Mapping[str, Any]
 """By keyword: a number or a text, and where the standard allows several of them a tuple; of codes the first one, as a
 `Code`; of another sequence the values of its first item, and of Dimension Index Sequence, `GROUP` and `DERIVATION` a
@@ -215,16 +216,15 @@ class Reader:
 
     def _values(self, dataset: Dataset) -> dict[str, Any]:
         charset = str(_decoded(dataset, _CHARSET) if _CHARSET in dataset else None)
-        values = {keyword: self._value(dataset, tag, charset) for tag, keyword in _named(dataset)}
+        values = {keyword: self._value(dataset, element, charset) for element, keyword in _named(dataset)}
         return {**{keyword: value for keyword, value in values.items() if value is not None}, **private_values(dataset)}
 
-    def _value(self, dataset: Dataset, tag: BaseTag, charset: str) -> Any:
-        raw: object = dataset.get_item(tag)
-        if not isinstance(raw, RawDataElement) or raw.value is None:
-            return _decoded(dataset, tag)
-        key = (tag, raw.VR, charset, bytes(raw.value))
+    def _value(self, dataset: Dataset, element: Element, charset: str) -> Any:
+        if not isinstance(element, RawDataElement) or element.value is None:
+            return _decoded(dataset, element.tag)
+        key = (element.tag, element.VR, charset, bytes(element.value))
         if key not in self._seen:
-            self._seen[key] = _decoded(dataset, tag)
+            self._seen[key] = _decoded(dataset, element.tag)
         return self._seen[key]
 
     def _of_groups(self, groups: Dataset) -> dict[str, Any]:
@@ -295,16 +295,16 @@ def _numbers(value: Any, count: int) -> Float | None:
 _keyword = cache(keyword_for_tag)
 
 
-def _named(dataset: Dataset) -> Iterator[tuple[BaseTag, str]]:
+def _named(dataset: Dataset) -> Iterator[tuple[Element, str]]:
     """Yield the elements that the standard names, but for functional groups, which are read frame by frame."""
-    for tag in dataset.keys():  # noqa: SIM118 - a Dataset iterates over its elements, and decodes them
+    for tag, element in dataset.items():  # as they are: a Dataset iterates over its elements, and decodes them
         if (keyword := _keyword(tag)) and keyword not in (_SHARED, _PER_FRAME):
-            yield tag, keyword
+            yield element, keyword
 
 
 def _item(dataset: Dataset) -> dict[str, Any]:
     """Return the values of an item of a sequence."""
-    values = {keyword: _decoded(dataset, tag) for tag, keyword in _named(dataset)}
+    values = {keyword: _decoded(dataset, element.tag) for element, keyword in _named(dataset)}
     return {keyword: value for keyword, value in values.items() if value is not None}
 
 

@@ -93,12 +93,12 @@ class Fact:
         """Value representation of the attribute (PS3.6); empty if it is no single one."""
         return dictionary_VR(self.attribute) if tag_for_keyword(self.attribute) else ""
 
-    @property
+    @cached_property
     def label(self) -> str:
         """What people call it."""
         return dictionary_description(self.attribute) if self.vr else self.attribute
 
-    @property
+    @cached_property
     def comparison(self) -> Comparison:
         """How what is found is compared with what is true."""
         return self.how or (MOMENT if self.vr == "DT" else RELATIVE if self.vr in _NUMBERS else TEXT)
