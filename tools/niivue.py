@@ -10,18 +10,16 @@ and run `npm install --package-lock-only` there first.
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+from npm import install, keep
 
 ROOT = Path(__file__).parent.parent
 PINNED = ROOT / "tools" / "niivue"
 KEPT = ROOT / "src" / "inveonimaging" / "reports" / "niivue"
 _NAME = "@niivue/niivue"
 _SCRIPT = Path("dist", "niivue.umd.js")
-_TIMEOUT_S = 300
 
 
 def made(npm: str, folder: Path) -> dict[str, bytes]:
@@ -34,14 +32,7 @@ def made(npm: str, folder: Path) -> dict[str, bytes]:
     Raises:
         OSError: npm cannot install what the lock file pins.
     """
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(PINNED / name, folder)
-    options = ("--no-audit", "--no-fund", "--ignore-scripts", "--omit=optional", "--cache", str(folder / "cache"))
-    command = [npm, "ci", *options]
-    done = subprocess.run(command, cwd=folder, capture_output=True, check=False, encoding="utf-8", timeout=_TIMEOUT_S)
-    if done.returncode:
-        message = f"npm ci failed: {done.stderr}"
-        raise OSError(message)
+    install(npm, PINNED, folder)
     licences = "\n\n".join(_licences(folder))
     return {
         "niivue.umd.js": (folder / "node_modules" / _NAME / _SCRIPT).read_bytes(),
@@ -60,17 +51,5 @@ def _licences(folder: Path) -> Iterator[str]:
         yield f"{plain} {packages[name]['version']}\n\n{text.read_text('utf-8').strip()}"
 
 
-def main() -> None:
-    """Write the files."""
-    npm = shutil.which("npm")
-    if npm is None:
-        message = "npm is not there; it comes with Node.js"
-        raise SystemExit(message)
-    KEPT.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        for name, data in made(npm, Path(folder)).items():
-            (KEPT / name).write_bytes(data)
-
-
 if __name__ == "__main__":
-    main()
+    keep(made, KEPT)

@@ -27,10 +27,12 @@ MODULES = (
     "pynetdicom",
     "requests",
     "scipy",
+    "starlette",
     "urllib3",
+    "uvicorn",
     "yaml",
 )
-EXTRAS = ("arrays", "bids", "compress", "dask", "nifti", "send", "split", "viewer", "xlsx")
+EXTRAS = ("app", "arrays", "bids", "compress", "dask", "nifti", "send", "split", "viewer", "xlsx")
 
 
 def test_what_is_there_is_not_refused() -> None:

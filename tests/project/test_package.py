@@ -41,9 +41,13 @@ def description(metadata: Message) -> str:
 def test_the_metadata_name_author_licences_and_where_the_commands_were_published(metadata: Message) -> None:
     assert (metadata["Name"], metadata["Version"]) == ("inveonimaging", __version__)
     assert metadata["Author"] == "The inveonimaging developers"
-    assert metadata["License-Expression"] == "Apache-2.0 AND BSD-2-Clause AND ISC AND MIT"
+    assert metadata["License-Expression"] == "0BSD AND Apache-2.0 AND BSD-2-Clause AND ISC AND MIT"
     licences = metadata.get_all("License-File")
-    assert licences == ["LICENSE", "src/inveonimaging/reports/niivue/LICENSE"]
+    assert licences == [
+        "LICENSE",
+        "src/inveonimaging/app/static/htmx/LICENSE",
+        "src/inveonimaging/reports/niivue/LICENSE",
+    ]
     (where,) = metadata.get_all("Project-URL") or []
     address = where.split(", ")[1]
     assert address in (ROOT / "docs" / "reference" / "published.md").read_text("utf-8")
@@ -59,7 +63,9 @@ def test_the_licences_that_are_named_are_those_of_the_files_inside() -> None:
     assert all(line in text for line in first_lines.values())
 
 
-@pytest.mark.parametrize("extra", ["arrays", "bids", "compress", "dask", "nifti", "report", "send", "viewer", "xlsx"])
+@pytest.mark.parametrize(
+    "extra", ["app", "arrays", "bids", "compress", "dask", "nifti", "report", "send", "viewer", "xlsx"]
+)
 def test_every_extra_that_a_page_names_is_there(metadata: Message, extra: str) -> None:
     assert extra in (metadata.get_all("Provides-Extra") or [])
 

@@ -9,6 +9,9 @@ from typing import Annotated
 import typer
 
 from inveonimaging.cli import (
+    app as app_,
+)
+from inveonimaging.cli import (
     batch,
     bids,
     check,
@@ -63,6 +66,7 @@ _add(verify.verify, "Compare DICOM with the Inveon files it was made from.", ver
 _add(xnat.xnat, "Convert a scan or session of an XNAT archive.", xnat.EXAMPLES)
 _add(send.send, "Send DICOM to a PACS or a DICOMweb service.", send.EXAMPLES)
 _add(config.config, "Show settings and where they come from.", config.EXAMPLES)
+_add(app_.app, "Show and convert scans in a browser.", app_.EXAMPLES)
 _add(demo.demo, "Write a phantom study, and convert it.", demo.EXAMPLES)
 _add(remove.remove, "Take a conversion back.", remove.EXAMPLES)
 _add(help_.show, "Show the help of a command.", help_.EXAMPLES, "help")

@@ -158,6 +158,21 @@ def scan_folder(path: Path) -> Folder:
     return Folder(path, pairs, orphans, strays, folders, foreign)
 
 
+def count_pairs(path: Path) -> int:
+    """Return how many pairs a folder seems to hold, by their names alone: no file is opened.
+
+    Raises:
+        InputError: the folder cannot be read.
+    """
+    try:
+        with os.scandir(path) as entries:
+            files = [Path(each.name) for each in entries if not is_litter(each.name)]
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", path=path) from error
+    headers = [file for file in files if _has(file, HEADER_SUFFIX)]
+    return len(_pairs(headers, [file for file in files if _has(file, DATA_SUFFIX)]))
+
+
 def _pairs(headers: list[Path], data: list[Path]) -> tuple[Pair, ...]:
     stems = _by_stem(headers)
     return tuple(Pair(header, file) for file in data if (header := _header_for(file, stems)))

@@ -1,0 +1,139 @@
+"""The pages: each is a function that takes a request and fills a template with plain values."""
+
+from __future__ import annotations
+
+import importlib.resources
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from jinja2 import Environment, PackageLoader
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from inveonimaging.app.access import Access
+from inveonimaging.app.roots import Roots
+from inveonimaging.app.state import State
+from inveonimaging.errors import InveonError, printable
+from inveonimaging.reports.viewer import templates
+from inveonimaging.version import __version__
+
+_LONGEST = 1000
+_MOST_FIELDS, _MOST_ASKED, _MOST_DIGITS = 5000, 100, 6
+_STATIC = {
+    "app.css": "text/css",
+    "app.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+    "htmx.js": "text/javascript",
+}
+_PLACES = {"htmx.js": "htmx/htmx.min.js"}
+
+
+class Front:
+    """What the pages share: the folders that may be opened, what is remembered, and the secrets.
+
+    Attributes:
+        roots: folders that may be opened.
+        state: what is remembered between starts.
+        access: the secrets.
+        port: on which the app listens.
+    """
+
+    def __init__(self, *, roots: Roots, state: State, access: Access, port: int) -> None:
+        self.roots, self.state, self.access, self.port = roots, state, access, port
+
+    @cached_property
+    def _environment(self) -> Environment:
+        made = templates()
+        made.loader = PackageLoader("inveonimaging.app")
+        made.filters["shown"] = lambda value: printable(value, _LONGEST)
+        made.globals["link"] = link
+        made.globals["version"] = __version__
+        return made
+
+    def fill(self, name: str, **values: Any) -> str:
+        """Return a template, filled; what is put in is escaped."""
+        return str(self._environment.get_template(name).render(change_token=self.access.change_token, **values))
+
+    def page(self, name: str, status: int = 200, **values: Any) -> HTMLResponse:
+        """Return a template as an answer."""
+        return HTMLResponse(self.fill(name, **values), status)
+
+
+def link(path: str, **values: object) -> str:
+    """Return an address of the app with values in its query; None is left out."""
+    given = {name: str(value) for name, value in values.items() if value is not None}
+    return f"{path}?{urlencode(given, errors='surrogateescape')}" if given else path
+
+
+Page = Callable[[Front, Request], Response]
+"""A page that only shows."""
+
+Change = Callable[[Front, Request, dict[str, str]], Response]
+"""What a form changes; its fields by their names."""
+
+
+def shows(front: Front, path: str, page: Page) -> Route:
+    """Return the route of a page; what it is asked for and cannot show becomes a page that says why."""
+
+    def endpoint(request: Request) -> Response:
+        try:
+            return page(front, request)
+        except InveonError as error:
+            return refused(front, request, error)
+
+    return Route(path, endpoint, methods=["GET"])
+
+
+def changes(front: Front, path: str, change: Change) -> Route:
+    """Return the route of a change; it runs in a thread."""
+
+    async def endpoint(request: Request) -> Response:
+        body = (await request.body()).decode("utf-8", "surrogateescape")
+        try:
+            fields = dict(
+                parse_qsl(body, keep_blank_values=True, errors="surrogateescape", max_num_fields=_MOST_FIELDS)
+            )
+        except ValueError:
+            return Response(status_code=400)
+        try:
+            return await run_in_threadpool(change, front, request, fields)
+        except InveonError as error:
+            return refused(front, request, error)
+
+    return Route(path, endpoint, methods=["POST"])
+
+
+def refused(front: Front, request: Request, error: InveonError) -> Response:
+    """Return what is wrong: a part of a page where one was asked for, else a page."""
+    words = printable(error, _LONGEST)
+    if request.headers.get("hx-request"):
+        return front.page("refused.html", words=words)
+    return front.page("error.html", status=400, words=words)
+
+
+def asked(request: Request, name: str) -> str:
+    """Return a text of a query, empty if it is not there; bytes of a path that are no UTF-8 are kept."""
+    query: str = request.scope["query_string"].decode("ascii", "surrogateescape")
+    try:
+        return dict(parse_qsl(query, errors="surrogateescape", max_num_fields=_MOST_ASKED)).get(name, "")
+    except ValueError:  # too many
+        return ""
+
+
+def number(request: Request, name: str, default: int = 1) -> int:
+    """Return a number of a query; what is none is the default."""
+    text = asked(request, name)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else default
+
+
+def static(_front: Front, request: Request) -> Response:
+    """Return a file that pages need."""
+    name = request.path_params["name"]
+    if name not in _STATIC:
+        return Response(status_code=404)
+    path = importlib.resources.files("inveonimaging.app") / "static" / _PLACES.get(name, name)
+    return Response(path.read_bytes(), media_type=_STATIC[name])

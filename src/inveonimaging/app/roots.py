@@ -1,0 +1,105 @@
+"""Which folders the app opens: the roots and what is in them, after links are followed."""
+
+from __future__ import annotations
+
+import os
+import string
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from inveonimaging.errors import InputError, printable
+
+_QUOTES = ("'", '"')
+
+
+class Roots:
+    """The folders that may be opened, with all below them."""
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        """Take folders; what is no folder is left out, and each counts once."""
+        kept = {Path(os.path.abspath(each)): None for each in folders if _is_folder(each)}  # noqa: PTH100 - links stay
+        self.folders = tuple(kept)
+        self._real = tuple(dict.fromkeys(Path(os.path.realpath(each)) for each in self.folders))
+
+    def pasted(self, typed: str) -> Path:
+        """Return the path that was typed or pasted, with quotes around it or blanks, as `inside`."""
+        text = typed.strip()
+        if text[:1] in _QUOTES and text[-1:] == text[:1]:
+            text = text[1:-1]
+        if text == "~" or text.startswith(("~/", "~\\")):
+            text = str(Path(Path.home(), text[2:]))
+        return self.inside(text)
+
+    def inside(self, text: str) -> Path:
+        """Return a path, if it is in a root, also when its links are followed.
+
+        A path elsewhere is refused before the disk, or a server that it names, is asked for it.
+
+        Raises:
+            InputError: it is in no root; it is no whole path; it goes upwards.
+        """
+        if not text:
+            raise InputError("no folder is given", expected="the path of a folder or of an .img file")
+        if "\0" in text:
+            raise InputError("a path holds no NUL character", path=printable(text))
+        path = Path(text)
+        if not path.is_absolute():
+            raise InputError("is no whole path", path=text, expected=f"one that begins as {self._example()}")
+        if ".." in path.parts:
+            raise InputError("goes upwards with ..", path=text, expected="the folder's own path")
+        if not _is_below(path, (*self.folders, *self._real)) or not _is_below(self._resolved(path), self._real):
+            hint = f'end the app, and type: inveon app --root "{printable(path.parent if path.suffix else path, 300)}"'
+            raise InputError("lies in no folder that the app may open", path=text, hint=hint)
+        return path
+
+    def holds(self, path: Path) -> bool:
+        """Return whether a path that was found on the disk may be opened."""
+        return _is_below(self._resolved(path), self._real)
+
+    @staticmethod
+    def _resolved(path: Path) -> Path:
+        try:
+            return Path(os.path.realpath(path))
+        except (OSError, ValueError) as error:  # a circle of links; a name that no file can have
+            raise InputError(f"cannot be opened: {error}", path=path) from error
+
+    def _example(self) -> str:
+        return f'"{printable(self.folders[0] if self.folders else Path.home(), 200)}"'
+
+
+def usual_roots() -> tuple[Path, ...]:
+    """Return where people's data lie: the current folder, home, and drives."""
+    try:
+        home = [Path.home()]
+    except RuntimeError:  # nobody's home
+        home = []
+    return (Path.cwd(), *home, *_drives())
+
+
+def _drives() -> list[Path]:
+    if sys.platform == "win32":
+        return [Path(f"{letter}:\\") for letter in string.ascii_uppercase if os.path.isdir(f"{letter}:\\")]  # noqa: PTH112 - asks Windows for no more
+    if sys.platform == "darwin":
+        return _folders_in(Path("/Volumes"))
+    user = os.environ.get("USER", "")
+    own = [each for base in ("/media", "/run/media") if user for each in _folders_in(Path(base, user))]
+    return [*own, *_folders_in(Path("/mnt"))]
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    try:
+        return sorted(each for each in folder.iterdir() if each.is_dir())
+    except OSError:
+        return []
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def _is_below(path: Path, folders: Iterable[Path]) -> bool:
+    return any(path == each or each in path.parents for each in folders)

@@ -1,0 +1,137 @@
+"""The app as a whole: routes behind the guard, on a port of loopback, and the window that shows it."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import webbrowser
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.types import ASGIApp
+
+from inveonimaging.app.choose import choose, count
+from inveonimaging.app.guard import Guard, TooLargeError
+from inveonimaging.app.pages import Front, asked, shows, static
+from inveonimaging.app.rules import START, cookie_name
+from inveonimaging.errors import OutputError
+
+LOOPBACK = "127.0.0.1"
+_STARTED = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/">'
+    '<title>inveon app</title></head><body><p><a href="/">inveon app</a></p></body></html>'
+)
+"""Leads on by itself: a redirection would be of the site that the address was opened from, and get no cookie."""
+
+
+def application(front: Front) -> ASGIApp:
+    """Return the app behind its guard."""
+    routes = [
+        shows(front, START, _start),
+        shows(front, "/", choose),
+        shows(front, "/count", count),
+        shows(front, "/static/{name}", static),
+    ]
+    handlers: dict[Any, Any] = {TooLargeError: _too_large, 404: _nothing, 500: _failed}
+    app = Starlette(routes=routes, exception_handlers=handlers)
+    return Guard(app, access=front.access, port=front.port)
+
+
+def address_of(front: Front) -> str:
+    """Return the address that is opened, once."""
+    return f"http://{LOOPBACK}:{front.port}{START}?token={front.access.token}"
+
+
+def listening(port: int = 0) -> socket.socket:
+    """Return a socket of loopback that listens; 0 is a port that is free.
+
+    Raises:
+        OutputError: it cannot listen there.
+    """
+    made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        if hasattr(socket, "SO_EXCLUSIVEADDRUSE"):  # on Windows others could listen on the same port
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
+        made.bind((LOOPBACK, port))
+        made.listen(128)
+    except OSError as error:
+        made.close()
+        raise OutputError(f"port {port} cannot be used: {error.strerror}", hint="leave out --port") from error
+    return made
+
+
+@contextlib.contextmanager
+def serving(front: Front, on: socket.socket) -> Iterator[threading.Thread]:
+    """Serve in a thread until the context ends; nothing of requests is logged."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        application(front),
+        access_log=False,
+        log_level="error",
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        lifespan="off",
+        timeout_graceful_shutdown=2,
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, args=([on],), name="inveon app", daemon=True)
+    thread.start()
+    try:
+        yield thread
+    finally:
+        server.should_exit = True
+        thread.join()
+        on.close()
+
+
+def show_in_browser(address: str) -> bool:
+    """Open an address in the browser that people use; return whether there is one."""
+    try:
+        return webbrowser.open(address)
+    except (OSError, webbrowser.Error):
+        return False
+
+
+def window() -> Callable[[str], None] | None:
+    """Return what shows an address in a window of its own until it is closed; None if pywebview is not installed."""
+    try:
+        import webview
+    except ImportError:
+        return None
+
+    def show(address: str) -> None:
+        webview.create_window("inveon", address, width=1280, height=900)
+        webview.start(private_mode=True)
+
+    return show
+
+
+def _start(front: Front, request: Request) -> Response:
+    session = front.access.exchange(asked(request, "token"))
+    if session is None:
+        words = "This address was used already, or is an older one. Start inveon app again."
+        return HTMLResponse(f'<!doctype html><html lang="en"><title>inveon app</title><p>{words}</p></html>', 403)
+    answer = HTMLResponse(_STARTED)
+    answer.set_cookie(cookie_name(front.port), session, httponly=True, samesite="strict", path="/")
+    return answer
+
+
+def _too_large(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=413)
+
+
+def _nothing(_request: Request, _error: Exception) -> Response:
+    return HTMLResponse(
+        '<!doctype html><html lang="en"><title>inveon app</title><p>There is no such page.</p></html>', 404
+    )
+
+
+def _failed(_request: Request, _error: Exception) -> Response:
+    words = "Something failed that should not. The terminal window says more."
+    return HTMLResponse(f'<!doctype html><html lang="en"><title>inveon app</title><p>{words}</p></html>', 500)

@@ -1,0 +1,67 @@
+"""What the app remembers between starts, in the user's folder for such files: recent folders, and jobs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from inveonimaging.errors import InveonError
+from inveonimaging.storage.bounded import read_bounded
+from inveonimaging.storage.whole_files import write_whole
+
+_RECENT = "recent.json"
+_MOST_RECENT = 8
+_LARGEST = 4 * 1024 * 1024
+
+
+def user_folder() -> Path:
+    """Return where the system has the state of a user's programs."""
+    if os.name == "nt":
+        base = os.environ.get("LOCALAPPDATA") or str(Path.home() / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = str(Path.home() / "Library" / "Application Support")
+    else:
+        base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
+    return Path(base, "inveon", "app")
+
+
+class State:
+    """A folder of small JSON files that only this user reads; what cannot be written is forgotten."""
+
+    def __init__(self, folder: Path) -> None:
+        """Keep state in a folder, which is made if it is missing."""
+        self.folder = folder
+        self._lock = threading.Lock()
+        with contextlib.suppress(OSError):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def read(self, name: str) -> Any:
+        """Return a document; None if it is not there, or damaged."""
+        try:
+            return json.loads(read_bounded(self.folder / name, _LARGEST))
+        except (OSError, ValueError, RecursionError, InveonError):
+            return None
+
+    def write(self, name: str, document: object) -> None:
+        """Write a document, whole or not at all."""
+        path = self.folder / name
+        with contextlib.suppress(InveonError, OSError):
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            write_whole(path, json.dumps(document).encode(), overwrite=True)
+
+    @property
+    def recent(self) -> tuple[str, ...]:
+        """The folders that were looked at last, the latest first."""
+        found = self.read(_RECENT)
+        return tuple(each for each in found if isinstance(each, str))[:_MOST_RECENT] if isinstance(found, list) else ()
+
+    def visited(self, folder: Path) -> None:
+        """Remember that a folder was looked at."""
+        with self._lock:
+            known = [each for each in self.recent if each != str(folder)]
+            self.write(_RECENT, [str(folder), *known][:_MOST_RECENT])

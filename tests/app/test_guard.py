@@ -1,0 +1,274 @@
+"""Nobody but the browser that opened the address gets a page or changes anything, and answers let nothing out."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import io
+import json
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from http.cookies import SimpleCookie
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.driving import PORT, SAME, SITE, change, front_of, opened, stranger
+from inveonimaging.app import server
+from inveonimaging.app.access import Access
+from inveonimaging.app.guard import Guard
+from inveonimaging.app.pages import Front
+from inveonimaging.app.rules import CHANGE_HEADER, MOST_BYTES, POLICY, Head, refusal_of
+from inveonimaging.errors import OutputError
+
+NAVIGATION = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
+
+
+@pytest.fixture
+def front(tmp_path: Path) -> Front:
+    (tmp_path / "data").mkdir()
+    return front_of(tmp_path / "data")
+
+
+@pytest.fixture
+def client(front: Front) -> TestClient:
+    return opened(front)
+
+
+def test_the_address_counts_once_and_leaves_a_cookie_that_scripts_and_other_sites_cannot_use(front: Front) -> None:
+    client = stranger(front)
+    first = client.get("/start", params={"token": front.access.token})
+    (morsel,) = SimpleCookie(first.headers["set-cookie"]).values()
+    assert (morsel["httponly"], morsel["samesite"].lower(), morsel["path"]) == (True, "strict", "/")
+    assert (morsel["max-age"], morsel["expires"], morsel["domain"]) == ("", "", "")
+    assert 'content="0;url=/"' in first.text
+    assert client.get("/").status_code == 200
+    again = stranger(front)
+    assert again.get("/start", params={"token": front.access.token}).status_code == 403
+    assert again.get("/").status_code == 403
+
+
+@pytest.mark.parametrize("token", ["", "x", "é", "\udcff", "A" * 5000])
+def test_another_token_opens_nothing_and_uses_nothing_up(front: Front, token: str) -> None:
+    assert front.access.exchange(token) is None
+    assert not front.access.has_session(token)
+    assert front.access.exchange(front.access.token) is not None
+
+
+def test_who_only_fetches_ahead_does_not_use_the_address_up(front: Front) -> None:
+    client = stranger(front)
+    address = f"/start?token={front.access.token}"
+    for headers in ({"sec-purpose": "prefetch"}, {"sec-purpose": "prefetch;prerender"}, {"purpose": "prefetch"}):
+        assert client.get(address, headers=headers).status_code == 403
+    assert client.head(address).status_code == 405
+    assert client.post(address, headers=SAME).status_code == 403
+    assert client.get(address).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        f"evil.example:{PORT}",
+        "127.0.0.1",
+        "localhost",
+        f"127.0.0.1:{PORT + 1}",
+        f"127.0.0.1:{PORT}.evil.example",
+        f"localhost.evil.example:{PORT}",
+        f"[::1]:{PORT}",
+        f"0.0.0.0:{PORT}",
+        f"127.1:{PORT}",
+        f"LOCALHOST.:{PORT}",
+        f"user@127.0.0.1:{PORT}",
+        "",
+    ],
+)
+def test_another_name_of_this_computer_is_refused_with_the_cookie_and_at_the_start(
+    front: Front, client: TestClient, host: str
+) -> None:
+    """DNS rebinding: the page of another site has its own name there."""
+    assert client.get("/", headers={"host": host}).status_code == 421
+    assert client.get("/static/app.css", headers={"host": host}).status_code == 421
+    assert stranger(front).get("/start?token=x", headers={"host": host}).status_code == 421
+
+
+def test_a_host_that_is_there_twice_or_not_at_all_is_refused() -> None:
+    hosts = [("host", f"127.0.0.1:{PORT}"), ("host", "evil.example")]
+    for headers in (hosts, hosts[::-1], []):
+        refusal = refusal_of(Head("GET", "/", headers), PORT, Access())
+        assert refusal is not None
+        assert refusal.status == 421
+
+
+def test_localhost_is_the_same_computer(front: Front) -> None:
+    client = TestClient(server.application(front), base_url=f"http://localhost:{PORT}")
+    assert client.get("/start", params={"token": front.access.token}).status_code == 200
+    assert client.get("/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"origin": "http://evil.example"},
+        {"origin": "null"},
+        {"origin": f"http://127.0.0.1:{PORT + 1}"},
+        {"origin": f"https://127.0.0.1:{PORT}"},
+        {"origin": f"http://localhost:{PORT}"},
+        {"origin": f"{SITE}.evil.example"},
+        {"origin": ""},
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "cross-site", **NAVIGATION},
+        {"sec-fetch-site": "same-origin, cross-site"},
+    ],
+)
+def test_what_a_page_of_another_site_asks_for_is_refused(
+    front: Front, client: TestClient, headers: dict[str, str]
+) -> None:
+    assert client.get("/", headers=headers).status_code == 403
+    own = {**SAME, CHANGE_HEADER: front.access.change_token, **headers}
+    assert client.post("/", headers=own).status_code == 403
+
+
+def test_the_address_may_be_opened_from_anywhere(front: Front) -> None:
+    address = f"/start?token={front.access.token}"
+    client = stranger(front)
+    assert client.get(address, headers={"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}).status_code == 403
+    assert client.get(address, headers={"sec-fetch-site": "cross-site", **NAVIGATION}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/static/app.css", "/static/htmx.js", "/count?folder=/", "/nothing"])
+def test_without_the_cookie_there_is_nothing(front: Front, path: str) -> None:
+    for client in (stranger(front), opened(front)):
+        client.cookies.clear()
+        assert client.get(path).status_code == 403
+        client.cookies.set(f"inveon-{PORT}", "x")
+        assert client.get(path).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        SAME,
+        {**SAME, CHANGE_HEADER: "x"},
+        {**SAME, CHANGE_HEADER: ""},
+        {CHANGE_HEADER: "right"},
+        {"sec-fetch-site": "same-origin", CHANGE_HEADER: "right"},
+    ],
+)
+def test_no_change_without_the_token_of_the_page_and_its_origin(
+    front: Front, client: TestClient, headers: dict[str, str]
+) -> None:
+    sent = {name: front.access.change_token if value == "right" else value for name, value in headers.items()}
+    assert client.post("/", headers=sent).status_code == 403
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "HEAD", "TRACE", "CONNECT", "get"])
+def test_other_methods_are_refused(client: TestClient, method: str) -> None:
+    refusal = refusal_of(Head(method, "/", [("host", f"127.0.0.1:{PORT}")]), PORT, Access())
+    assert refusal is not None
+    assert refusal.status == 405
+    assert client.request("OPTIONS", "/", headers={"access-control-request-method": "POST"}).status_code == 405
+
+
+def test_pages_that_show_take_no_change(front: Front, client: TestClient) -> None:
+    for path in ("/", "/count"):
+        assert change(client, front, path).status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/", "/static/app.js", "/nothing", "/?folder=relative", "/start?token=x"])
+def test_every_answer_has_the_headers(front: Front, path: str) -> None:
+    for client in (opened(front), stranger(front)):
+        answer = client.get(path)
+        assert answer.headers.get_list("content-security-policy") == [POLICY]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert answer.headers["referrer-policy"] == "no-referrer"
+        assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+        assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+        assert answer.headers["cache-control"] == "no-store"
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_the_policy_lets_nothing_run_but_files_of_the_app() -> None:
+    rules = dict(each.split(" ", 1) for each in POLICY.split("; "))
+    assert rules["default-src"] == rules["frame-ancestors"] == rules["base-uri"] == "'none'"
+    assert rules["script-src"] == rules["style-src"] == rules["connect-src"] == rules["form-action"] == "'self'"
+    assert "unsafe" not in POLICY
+
+
+def test_pages_have_no_script_and_no_style_inside(client: TestClient) -> None:
+    for name in ("/", "/?folder=relative"):
+        html = client.get(name).text.lower()
+        assert html.count("<script") == html.count("<script src=") == 2
+        assert "<style" not in html
+        assert " style=" not in html
+        assert " on" not in "".join(part.split(">")[0] for part in html.split("<")).replace(" on-", "")
+
+
+def test_an_answer_longer_than_any_form_is_refused(front: Front, client: TestClient) -> None:
+    headers = {**SAME, CHANGE_HEADER: front.access.change_token}
+    assert client.post("/", content=b"x" * (MOST_BYTES + 1), headers=headers).status_code == 413
+    for length in ("-1", "1e3", "9" * 100, "", "\N{SUPERSCRIPT TWO}"):
+        refusal = refusal_of(
+            Head("GET", "/", [("host", f"127.0.0.1:{PORT}"), ("content-length", length)]), PORT, Access()
+        )
+        assert refusal is not None
+        assert refusal.status == 413
+
+
+def test_what_is_no_request_for_a_page_is_closed(front: Front) -> None:
+    said: list[str] = []
+
+    async def send(message: object) -> None:
+        said.append(json.dumps(message))
+
+    async def nothing() -> dict[str, object]:
+        return {}
+
+    guard = Guard(server.application(front), access=front.access, port=PORT)
+    asyncio.run(guard({"type": "websocket", "path": "/", "headers": []}, nothing, send))
+    assert said == ['{"type": "websocket.close", "code": 1008}']
+
+
+# A server.
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Front]:
+    listener = server.listening()
+    front = front_of(tmp_path)
+    front.port = listener.getsockname()[1]
+    with server.serving(front, listener):
+        yield front
+
+
+def test_the_server_is_on_loopback_alone_and_says_no_secret(served: Front, capfd: pytest.CaptureFixture[str]) -> None:
+    address = server.address_of(served)
+    assert address.startswith(f"http://127.0.0.1:{served.port}/start?token=")
+    with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310 - our own
+        assert answer.status == 200
+        assert "server" not in {name.lower() for name in answer.headers}
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(address, timeout=60)  # noqa: S310 - of our own
+    others = [each[4][0] for each in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
+    for other in {*map(str, others)} - {"127.0.0.1"}:
+        with contextlib.suppress(OSError), socket.create_connection((other, served.port), 1):
+            assert other.startswith("127."), f"it answers on {other}"
+    assert capfd.readouterr() == ("", "")
+    assert served.access.token not in repr(served.access) + repr(vars(served)["access"])
+
+
+def test_a_port_that_is_taken_is_one_line() -> None:
+    with server.listening() as listener:
+        port = listener.getsockname()[1]
+        with pytest.raises(OutputError, match=rf"^port {port} cannot be used: .+; leave out --port$"):
+            server.listening(port)
+
+
+def test_no_secret_is_in_the_state(front: Front, client: TestClient, tmp_path: Path) -> None:
+    client.get("/", params={"folder": str(tmp_path / "data")})
+    kept = io.BytesIO(b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())).getvalue()
+    for secret in (front.access.token, front.access.change_token, *client.cookies.values()):
+        assert secret.encode() not in kept
