@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from inveonimaging.errors import OutputError
 from inveonimaging.storage.folders import make_folder
 from inveonimaging.storage.interruptions import Interruptions
+from inveonimaging.storage.set_records import SetRecord, names_begun, recorded, take_back
 from inveonimaging.storage.whole_files import draft_in, refuse_taken
 
 
 def refuse_taken_names(folder: Path, names: Sequence[str], *, overwrite: bool) -> None:
     """Refuse a folder in which files of these names cannot be written.
+
+    Names that a run that was killed had given are free: who writes there takes them back.
 
     Raises:
         OutputError: something else has a name, or there can be no such folder.
@@ -22,7 +26,7 @@ def refuse_taken_names(folder: Path, names: Sequence[str], *, overwrite: bool) -
     if not parent.is_dir():
         raise OutputError("is no folder", path=parent, hint="name a new folder")
     if parent == folder:
-        for name in names:
+        for name in {*names} - names_begun(folder):
             refuse_taken(folder / name, overwrite=overwrite)
 
 
@@ -30,7 +34,8 @@ def refuse_taken_names(folder: Path, names: Sequence[str], *, overwrite: bool) -
 def file_set(folder: Path, names: Sequence[str], *, overwrite: bool = False) -> Iterator[Mapping[str, Path]]:
     """Give a draft for each name, to be written; afterwards all get their names, or none does.
 
-    Only a process that is killed outright, while names are given, leaves some of them; drafts are hidden files.
+    A process that is killed outright leaves hidden files, and, while names are given, some of them; who writes there
+    next takes that back.
 
     Args:
         folder: where the files go; it is made if it is missing, and taken away again if nothing came of it.
@@ -48,11 +53,14 @@ def file_set(folder: Path, names: Sequence[str], *, overwrite: bool = False) -> 
         try:
             made = tuple(each for each in (folder, *folder.parents) if not each.exists())  # innermost first
             make_folder(folder)
+            take_back(folder)
+            refuse_taken_names(folder, names, overwrite=overwrite)
             drafts |= {name: draft_in(folder) for name in names}
-            yield drafts
-            interruptions.wait = True
-            _give_names(folder, drafts, overwrite=overwrite)
-            is_done = True
+            with recorded(folder, drafts) as record:
+                yield drafts
+                interruptions.wait = True
+                _give_names(folder, drafts, record, overwrite=overwrite)
+                is_done = True
         except OSError as error:
             raise OutputError(f"cannot be written: {error.strerror or error}", path=folder) from error
         finally:
@@ -65,18 +73,19 @@ def file_set(folder: Path, names: Sequence[str], *, overwrite: bool = False) -> 
                     each.rmdir()
 
 
-def _give_names(folder: Path, drafts: Mapping[str, Path], *, overwrite: bool) -> None:
+def _give_names(folder: Path, drafts: Mapping[str, Path], record: SetRecord, *, overwrite: bool) -> None:
     """Rename the drafts; if one cannot be, what was there before is there again."""
+    hiding = {name: draft_in(folder) for name in drafts if os.path.lexists(folder / name)}
     aside: dict[Path, Path] = {}
     given: list[Path] = []
+    record.begin(hiding)
     try:
         for name, draft in drafts.items():
             path = folder / name
             refuse_taken(path, overwrite=overwrite)
-            if path.exists() or path.is_symlink():
-                hidden = draft_in(folder)
-                path.rename(hidden)
-                aside[path] = hidden
+            if name in hiding:
+                path.rename(hiding[name])
+                aside[path] = hiding[name]
             draft.rename(path)
             given.append(path)
     except BaseException:

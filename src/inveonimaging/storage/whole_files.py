@@ -24,10 +24,15 @@ def draft_in(folder: Path) -> Path:
     return folder / f".inveon-{uuid4().hex}.part"
 
 
+def is_draft(name: str) -> bool:
+    """Return whether a name is that of a hidden file for what is not complete."""
+    return _DRAFT.fullmatch(name) is not None
+
+
 def remove_drafts(folder: Path) -> None:
     """Remove what a run that was killed was writing, as whoever holds the folder's lock."""
     for path in folder.iterdir():
-        if _DRAFT.fullmatch(path.name) and path.is_file() and not path.is_symlink():
+        if is_draft(path.name) and path.is_file() and not path.is_symlink():
             with contextlib.suppress(OSError):  # who is next tries again
                 path.unlink()
 
