@@ -7,7 +7,9 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import nibabel
 import numpy as np
 import numpy.typing as npt
 import pydicom
@@ -22,6 +24,7 @@ from inveonimaging.commands import split as command
 from inveonimaging.commands.split import split_inveon
 from inveonimaging.errors import InputError, OptionError
 from inveonimaging.findings import Finding
+from inveonimaging.hotels import cutting
 from inveonimaging.hotels.bodies import Body, Found, find_in_ct
 from inveonimaging.hotels.locating import Located
 from inveonimaging.hotels.neighbours import masks_of
@@ -104,7 +107,8 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
         write_scan(folder / "in" / name, scan)
     (folder / "hotel.csv").write_text(SHEET, "ascii")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "locate", lambda _group: located(found_of(LABELS)))
+        for module in (command, cutting):
+            patch.setattr(module, "locate", lambda _group: located(found_of(LABELS)))
         for form in FORMS:
             compression = "rle" if form == "enhanced" else "none"
             options = Options(sheet=folder / "hotel.csv", form=form, mask_others=True, compression=compression)
@@ -291,6 +295,50 @@ def test_inveon_files_are_masked_and_a_comment_says_so(parts: Parts, tmp_path: P
         assert lines[at - 1] == f"# {hidden.sum()} voxels of each frame, of other animals, were replaced by {value}"
     right = (tmp_path / "out" / "m13" / "inveon" / "a.ct.img.hdr").read_text("ascii")
     assert "replaced" not in right
+
+
+def voxels_of(path: Path) -> npt.NDArray[np.float32]:
+    """Return the values of a NIfTI file as nibabel reads them, (frames, nz, ny, nx)."""
+    image: Any = nibabel.load(path)
+    return np.asarray(image.get_fdata(dtype=np.float32)).T
+
+
+def test_nifti_and_bids_are_masked_and_their_sidecars_say_so(parts: Parts, tmp_path: Path) -> None:
+    source, sheet = tmp_path / "in", parts.folder / "hotel.csv"
+    source.mkdir()
+    for name in ("a.ct.img", "b.pet.img"):
+        for suffix in ("", ".hdr"):
+            shutil.copy(parts.source / f"{name}{suffix}", source)
+    nifti = inveonimaging.NiftiOptions(split=True, sheet=sheet, mask_others=True)
+    inveonimaging.nifti(source, tmp_path / "nifti", nifti)
+    options = inveonimaging.BidsOptions(
+        sheet=sheet, mask_others=True, administration="bolus", incomplete=True, species="mouse"
+    )
+    inveonimaging.bids(source, tmp_path / "bids", options)
+    whole = inveonimaging.read(source / "b.pet.img")
+    true = np.where(hidden_in(whole), 0, np.array(whole))
+    for folder, names in (("nifti", "m1[23]/b.pet"), ("bids", "sub-m1*/ses-*/pet/*_pet")):
+        left, right = sorted((tmp_path / folder).glob(f"{names}.json"))
+        values = voxels_of(left.with_suffix(".nii.gz"))
+        assert np.array_equal(values, true[:, :6, :6, :4].astype(np.float32))
+        assert json.loads(left.read_text("utf-8"))["MaskedVoxels"] == 6
+        assert "MaskedVoxels" not in json.loads(right.read_text("utf-8"))
+    assert np.count_nonzero(voxels_of(tmp_path / "nifti" / "m12" / "a.ct.nii.gz") == -1000) >= VOXELS["a.ct.img"]
+    with pytest.raises(OptionError, match="only where a scan is split; add --split"):
+        inveonimaging.nifti(source, tmp_path / "other", replace(nifti, split=False))
+    for either in (replace(nifti, boxes=tmp_path / "b.json"), replace(options, boxes=tmp_path / "b.json")):
+        run = inveonimaging.nifti if isinstance(either, inveonimaging.NiftiOptions) else inveonimaging.bids
+        with pytest.raises(OptionError, match="--boxes tells only from where to where"):
+            run(source, tmp_path / "other", either)  # type: ignore[arg-type]
+
+
+def test_what_is_restored_says_that_it_is_masked(parts: Parts, tmp_path: Path) -> None:
+    inveonimaging.restore(parts.folder / "classic" / "m12", tmp_path / "out")
+    (header,) = (tmp_path / "out").rglob("a.ct.img.hdr")
+    assert "\n# voxels of other animals were replaced\n" in header.read_text("ascii")
+    part, whole = inveonimaging.read(header), inveonimaging.read(parts.source / "a.ct.img")
+    true = np.where(hidden_in(whole), -1000, np.array(whole))[:6, :7, :5]
+    assert np.array_equal(np.array(part), true)
 
 
 def test_what_cannot_be_masked_is_refused(parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -256,6 +256,7 @@ def _image(series: Series, subject: str, session: str, options: BidsOptions) -> 
         SOURCE: sha256(image.header_bytes).hexdigest(),
         PART: image.part_name,
         "SourceFirstVoxel": first_voxel(image),
+        "MaskedVoxels": image.source.hidden_voxels,
     }
     return ImagePlan(
         series=series,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from inveonimaging.cli.messages import say_findings, shown
-from inveonimaging.cli.options import Asked, takes_conversion_options
+from inveonimaging.cli.options import Asked, MaskOthers, takes_conversion_options
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.cli.usage import swapped
 from inveonimaging.errors import listed
@@ -55,7 +55,7 @@ def batch(
         Literal["quick", "digest"],
         typer.Option(help="Find what has changed by sizes and times, or by the SHA-256 of all files."),
     ] = "quick",
-    mask_others: Annotated[bool, typer.Option("--mask-others", help="As of split, where a scan is split.")] = False,
+    mask_others: MaskOthers = False,
     verify: Annotated[bool, typer.Option("--verify", help="Compare the files with ROOT.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only list the studies.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")] = False,

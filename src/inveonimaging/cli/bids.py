@@ -12,6 +12,7 @@ from inveonimaging.cli.options import (
     AskedCorrections,
     AskedDeidentification,
     Boxes,
+    MaskOthers,
     Recursive,
     takes_corrections,
     takes_deidentification,
@@ -45,6 +46,7 @@ def bids(
     *,
     recursive: Recursive = False,
     boxes: Boxes = None,
+    mask_others: MaskOthers = False,
     administration: Annotated[
         Literal["bolus", "infusion", "bolus-infusion"] | None,
         typer.Option(metavar="HOW", help="How the tracer was given: bolus, infusion or bolus-infusion."),
@@ -71,6 +73,7 @@ def bids(
             **corrections().values,
             recursive=recursive,
             boxes=boxes,
+            mask_others=mask_others,
             deidentify=deidentification(),
             administration=administration,
             incomplete=incomplete,

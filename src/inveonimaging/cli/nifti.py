@@ -12,6 +12,7 @@ from inveonimaging.cli.options import (
     AskedCorrections,
     AskedDeidentification,
     Boxes,
+    MaskOthers,
     Recursive,
     takes_corrections,
     takes_deidentification,
@@ -47,6 +48,7 @@ def nifti(
     recursive: Recursive = False,
     split: Annotated[bool, typer.Option("--split", help="Cut scans of several animals, by --subjects.")] = False,
     boxes: Boxes = None,
+    mask_others: MaskOthers = False,
     gzip: Annotated[bool, typer.Option("--gzip/--no-gzip", help="Write .nii.gz, or .nii.")] = True,
     reorient: Annotated[
         str | None, typer.Option(metavar="RAS", help="Permute and flip axes to run so; nothing is resampled.")
@@ -70,6 +72,7 @@ def nifti(
             recursive=recursive,
             split=split,
             boxes=boxes,
+            mask_others=mask_others,
             compressed=gzip,
             reorient=reorient,
             scale_voxels=scale_voxels,

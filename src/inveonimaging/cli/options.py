@@ -36,6 +36,8 @@ Boxes = Annotated[
     Path | None, typer.Option("--boxes", metavar="FILE", help="Where each animal lies, instead of finding them.")
 ]
 
+MaskOthers = Annotated[bool, typer.Option("--mask-others", help="Set neighbours to air, 0 in PET.")]
+
 
 _PLACES = ("source", "sources", "path", "root")
 _ARGUMENTS = {  # of the attributes that have another name here

@@ -13,7 +13,7 @@ import typer
 
 from inveonimaging.cli.convert import run
 from inveonimaging.cli.messages import say_findings, shown
-from inveonimaging.cli.options import Asked, takes_conversion_options
+from inveonimaging.cli.options import Asked, MaskOthers, takes_conversion_options
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.cli.send import address_of
 from inveonimaging.cli.usage import as_typed, replaceable, swapped
@@ -81,9 +81,7 @@ def split(
     boxes: Annotated[
         Path | None, typer.Option("--boxes", metavar="FILE", help="Where each animal lies, instead of finding them.")
     ] = None,
-    mask_others: Annotated[
-        bool, typer.Option("--mask-others", help="Set neighbours in a box to air; to 0 in PET and SPECT.")
-    ] = False,
+    mask_others: MaskOthers = False,
     preview: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page that shows the boxes, before anything else.")
     ] = None,

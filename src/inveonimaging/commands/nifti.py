@@ -115,6 +115,8 @@ def planned(source: Path, output: Path, options: NiftiOptions) -> Iterator[tuple
     is_hotel = options.split or options.boxes is not None
     if names_one_file(output) and (options.recursive or is_hotel):
         raise OptionError("the output names one file", path=output, expected="a folder, in which each study gets one")
+    if options.mask_others and not is_hotel:
+        raise OptionError("neighbours are masked only where a scan is split", hint="add --split")
     for each in studies_in(source, output, options, splits=is_hotel, is_hotel=is_hotel):
         if isinstance(each, Failure):
             yield each

@@ -110,8 +110,8 @@ def _taken(
     if not is_hotel and not (splits and whole.hotel):
         return (Placed(study=replace(whole, findings=(*left_out, *whole.findings)), place=place),)
     group = read_group(pairs, source, options.corrections)
-    places = places_of(group, options.boxes)
-    studies = animals_of(group, places.extents, places.volumes_ml, options.deidentify)
+    places = places_of(group, options.boxes, mask_others=options.mask_others)
+    studies = animals_of(group, places.extents, places.volumes_ml, options.deidentify, places.masks)
     names = [f"study-{number}" for number in range(1, len(studies) + 1)]
     if not options.deidentify:
         names = list(free_names(animal_names(group.hotel), beside, is_root=place == "."))

@@ -37,15 +37,23 @@ def masks_of(found: Found, numbers: Sequence[int]) -> tuple[Mask, ...]:
 def _mask(found: Found, own: int) -> Mask:
     from scipy import ndimage
 
-    labels, sampling = found.labels, found.grid.spacing_mm[::-1]
+    hidden = np.zeros(found.labels.shape, np.bool_)
+    sampling = found.grid.spacing_mm[::-1]
+    box = _around(found.labels, [int(MARGIN_MM / size) + 1 for size in sampling])
+    labels = found.labels[box]
     is_own, is_other = labels == own, (labels > 0) & (labels != own)
-    hidden = np.zeros(labels.shape, np.bool_)
     if is_other.any():
         away = ndimage.distance_transform_edt(~is_other, sampling=sampling)
         nearer = away < ndimage.distance_transform_edt(~is_own, sampling=sampling)
-        around = (labels == 0) & (away <= MARGIN_MM) & nearer & ~_beds(found)
-        hidden = (is_other | around) & ~ndimage.binary_dilation(is_own, _ALL_SIDES)
+        around = (labels == 0) & (away <= MARGIN_MM) & nearer & ~_beds(found)[box]
+        hidden[box] = (is_other | around) & ~ndimage.binary_dilation(is_own, _ALL_SIDES)
     return _cropped(found, hidden)
+
+
+def _around(labels: npt.NDArray[np.uint8], more: Sequence[int]) -> tuple[slice, ...]:
+    """Return the box of all that has a label, with so many more blocks on each side of an axis."""
+    spans = [_span(np.asarray((labels > 0).any(axis=tuple({0, 1, 2} - {axis})))) for axis in range(3)]
+    return tuple(slice(max(each.start - n, 0), each.stop + n) for each, n in zip(spans, more, strict=True))
 
 
 def _beds(found: Found) -> Blocks:

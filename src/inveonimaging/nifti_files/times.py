@@ -39,6 +39,7 @@ def sidecar_of(series: Series, volume: Volume) -> dict[str, Any]:
         "SourceFile": image.pair.name,
         "SourcePart": image.part_name,
         "SourceFirstVoxel": first_voxel(image),
+        "MaskedVoxels": image.source.hidden_voxels or None,
         "Units": image.scaling.unit.value,
         "Posture": image.grid.orientation.name if image.grid.orientation else None,
         "AxisCodes": volume.codes,

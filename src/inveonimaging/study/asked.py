@@ -24,9 +24,12 @@ class StudyOptions(Corrections):
         recursive: each folder below the source that holds pairs is a study; one that cannot be taken stops no other.
         boxes: a file of boxes: where each animal of one scan lies, mm in the gantry; None finds them, which needs
             SciPy.
+        mask_others: of a scan of several animals that is cut, read the neighbours in each animal's box as nothing: air
+            in a CT, 0 in PET and SPECT. Not with boxes.
         deidentify: how the headers are de-identified; None leaves them as they are.
     """
 
     recursive: Given[bool, bool] = Given(switch, False)
     boxes: Given[PathLike | None, Path | None] = Given(optional(_path), None)
+    mask_others: Given[bool, bool] = Given(switch, False)
     deidentify: Given[Deidentify | bool | None, Deidentify | None] = Given(deidentify_given, None)
