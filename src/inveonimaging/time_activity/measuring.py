@@ -115,17 +115,19 @@ class _Sums:
 
     def add(self, frame: int, values: npt.NDArray[np.float32]) -> None:
         """Take values of a frame (Chan, Golub and LeVeque's way to join two parts)."""
-        known = values[np.isfinite(values)].astype(np.float64)
+        is_known = np.isfinite(values)
+        known = (values if is_known.all() else values[is_known]).astype(np.float64)
         self.not_finite += values.size - known.size
         if not known.size:
             return
-        mean, before = known.mean(), self.count[frame]
-        apart, total = mean - self.mean[frame], before + known.size
-        self.squares[frame] += np.square(known - mean).sum() + apart**2 * before * known.size / total
-        self.mean[frame] += apart * known.size / total
-        self.count[frame] = total
         self.lowest[frame] = min(self.lowest[frame], known.min())
         self.highest[frame] = max(self.highest[frame], known.max())
+        mean, before = known.mean(), self.count[frame]
+        apart, total = mean - self.mean[frame], before + known.size
+        known -= mean
+        self.squares[frame] += known @ known + apart**2 * before * known.size / total
+        self.mean[frame] += apart * known.size / total
+        self.count[frame] = total
 
 
 def frames_in_order(image: Image) -> tuple[int, ...]:

@@ -25,7 +25,6 @@ from inveonimaging.study.reading import Series, Study, read_study, skipped, skip
 from inveonimaging.study.redacting import without_paths
 from inveonimaging.study.suv import suv_factor
 from inveonimaging.study.usable import refuse_unusable
-from inveonimaging.time_activity.dicom_regions import spaces_of
 from inveonimaging.time_activity.measuring import Wanted, unmeasured, voxels_in
 from inveonimaging.time_activity.options import CurvesOptions
 from inveonimaging.time_activity.region_files import RegionFile, read_regions
@@ -242,7 +241,11 @@ def _spaces(files: Sequence[RegionFile], study: Study, options: CurvesOptions) -
         InputError: a region was drawn in another one, or it is not said in which conversion.
     """
     drawn = [(each, file.path) for file in files for each in file.regions if each.space]
-    spaces = spaces_of(study, options.dicom) if options.dicom else {}
+    spaces: Mapping[int, str] = {}
+    if options.dicom:
+        from inveonimaging.time_activity.dicom_regions import spaces_of  # pydicom takes half a second
+
+        spaces = spaces_of(study, options.dicom)
     for region, path in drawn:
         if region.space not in spaces.values():
             name = printable(region.name, 60)

@@ -13,7 +13,6 @@ from inveonimaging.errors import InputError, InveonError, printable
 from inveonimaging.findings import Finding
 from inveonimaging.inveon.pairs import is_dicom
 from inveonimaging.storage.bounded import read_bounded
-from inveonimaging.time_activity.dicom_regions import regions_of_dicom
 from inveonimaging.time_activity.region_masks import NIFTI, masks_of_nifti
 from inveonimaging.time_activity.regions import Region, Sphere, named, sphere_of
 
@@ -58,6 +57,8 @@ def read_regions(path: Path) -> RegionFile:
     if ending.endswith(NIFTI):
         return RegionFile(path, masks_of_nifti(path))
     if is_dicom(path):
+        from inveonimaging.time_activity.dicom_regions import regions_of_dicom  # pydicom takes half a second
+
         regions, findings = regions_of_dicom(path)
         return RegionFile(path, regions, findings=findings)
     if not path.is_file():

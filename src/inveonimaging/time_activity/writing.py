@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from inveonimaging.dicom.codes import isotope_of
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.voxels import Unchanged
 from inveonimaging.progress import Progress, StepCounter
@@ -36,8 +35,10 @@ def write_curves(
     else:
         with file_set(plan.folder, plan.names, overwrite=options.overwrite) as drafts:
             _measure(plan, counter, curves, findings)
+            has_notes = any(name.lower().endswith(".dft") for name in plan.names)
+            notes = _notes(plan.series[0].image) if has_notes else Notes()
             for name, draft in drafts.items():
-                text = TABLES[Path(name).suffix.lower()](curves, options.time_zero, _notes(plan.series[0].image))
+                text = TABLES[Path(name).suffix.lower()](curves, options.time_zero, notes)
                 draft.write_bytes(text.encode("ascii" if text.isascii() else "utf-8-sig"))  # a mark for Excel
             for one in seen:
                 one.refuse_changed("make them again when the scanner is done")
@@ -73,6 +74,8 @@ def _measure(plan: CurvesPlan, counter: StepCounter, curves: list[Curve], findin
 
 
 def _notes(image: Image) -> Notes:
+    from inveonimaging.dicom.codes import isotope_of  # pydicom takes half a second
+
     header = image.header
     return Notes(
         isotope=isotope_of(header.tracer.isotope) if header.tracer.isotope else None,
