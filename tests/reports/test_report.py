@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import json
 import re
 from dataclasses import replace
@@ -14,6 +15,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+import inveonimaging
 from browser import WAIT_S, browser, console, opened, resize
 from helpers import PET, assert_one_line_error, digests, inveon, python, write_small_study
 from inveonimaging.inveon.hdr import Header
@@ -23,6 +25,7 @@ from inveonimaging.phantom import CT_SCAN, SPECT_SCAN, frames_of, write_scan
 from inveonimaging.reports.contents import contents_of
 from inveonimaging.reports.page import html_of, write_report
 from inveonimaging.study.reading import read_study
+from inveonimaging.study.suv import suv_factor
 
 pytestmark = pytest.mark.faults
 
@@ -72,6 +75,33 @@ def test_the_page_asks_for_nothing(browser: Chrome, page: Path) -> None:
     assert "fetch" in said.lower()
     blocked = [line["message"] for line in console(browser)]
     assert any("Content Security Policy" in line for line in blocked)
+
+
+def test_the_page_gives_its_curves_as_a_file(browser: Chrome, page: Path, study: Path, tmp_path: Path) -> None:
+    """Under its own policy, without a network: what the link holds is the table of `inveon curves`."""
+    opened(browser, page)
+    behaviour = {"behavior": "allow", "downloadPath": str(tmp_path), "eventsEnabled": False}
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", behaviour)
+    (link,) = browser.find_elements(By.CSS_SELECTOR, "figure.curves a[download]")
+    assert link.text == "Download the curves (.csv)"
+    browser.execute_script("arguments[0].click()", link)
+    WebDriverWait(browser, WAIT_S, 0.05).until(lambda _: (tmp_path / "curves-2.csv").exists())
+    assert console(browser) == []
+    rows = list(csv.DictReader((tmp_path / "curves-2.csv").read_text("utf-8").splitlines()))
+    assert [(row["region"], row["frame"]) for row in rows] == [
+        *(("field of view", "0"), ("field of view", "1")),
+        *(("hottest region", "0"), ("hottest region", "1")),
+    ]
+    image = inveonimaging.read(study / "m1.pet.img")
+    box = inveonimaging.survey_of(image).hottest
+    assert box is not None
+    for row, frame in zip(rows[2:], (0, 1), strict=True):
+        values = image.values(frame)[box.box].astype(float)
+        assert float(row["mean"]) == pytest.approx(values.mean(), rel=1e-6)
+        assert float(row["max"]) == pytest.approx(values.max(), rel=1e-6)
+        assert float(row["suv_mean"]) == pytest.approx(values.mean() * suv_factor(image), rel=1e-6)
+    assert float(rows[1]["mean"]) == pytest.approx(image.values(1).mean(dtype=float), rel=1e-6)
+    assert (rows[1]["sd"], rows[1]["suv_mean"], rows[1]["voxels"]) == ("", "", str(8 * 7 * 6))
 
 
 def test_the_page_says_what_to_judge(browser: Chrome, page: Path) -> None:
@@ -184,7 +214,11 @@ def test_hostile_headers_are_inert_and_shown_as_they_are(browser: Chrome, tmp_pa
     )
     assert [each for each in attributes if each.startswith("on")] == []
     addresses = [each for each in attributes if re.match(r"(src|href|action|style)=", each)]
-    assert [each for each in addresses if not each.startswith(("src=data:image/png;base64,", "href=#series-"))] == []
+    assert [
+        each
+        for each in addresses
+        if not each.startswith(("src=data:image/png;base64,", "href=#series-", "href=data:text/csv;"))
+    ] == []
     text = browser.execute_script("return document.querySelector('#headers').textContent")
     for name in ("script", "image", "style", "address", "template", "comment", "maths"):
         assert HOSTILE[name] in text, name

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import json
 import math
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from inveonimaging import CurvesOptions, Sphere
 from inveonimaging.errors import InputError, InveonError, OptionError, OutputError
 from inveonimaging.phantom import SPECT_SCAN, frames_of, write_scan
 from inveonimaging.time_activity.measuring import Curve
+from inveonimaging.time_activity.tables import COLUMNS
 
 SHAPE, SPACING = (21, 19, 15), (0.5, 0.25, 2.0)  # i, j, k
 FACTORS = (4.0, 2.0)
@@ -627,3 +629,14 @@ def test_deidentified_tables_name_nobody(scan: Path, tmp_path: Path) -> None:
     assert "heart" in found
     assert "Smith" not in found + done.stderr
     assert "2015" not in found
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such name")
+def test_no_cell_of_the_table_is_a_formula(scan: Path, tmp_path: Path) -> None:
+    name = "=HYPERLINK(1)\x1b.img"
+    for suffix in ("", ".hdr"):
+        (tmp_path / f"{name}{suffix}").write_bytes(Path(f"{scan}{suffix}").read_bytes())
+    inveonimaging.curves(tmp_path / name, tmp_path / "t.csv", CurvesOptions(spheres="a=0,0,0,3"))
+    cells = [cell for row in csv.reader((tmp_path / "t.csv").read_text("utf-8").splitlines()) for cell in row]
+    assert not [cell for cell in cells if cell[:1] in ("=", "+", "@", "\t")]
+    assert r"HYPERLINK(1)\x1b.img" in cells[len(COLUMNS)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import matplotlib as mpl
 import numpy as np
@@ -14,14 +14,20 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from inveonimaging.inveon.modality import is_transmission
+from inveonimaging.physics.geometry import Box, Grid
 from inveonimaging.physics.quantification import Unit
 from inveonimaging.physics.timing import expected_decay_factor, factor_to_injection
+from inveonimaging.progress import StepCounter, no_progress
 from inveonimaging.reports.draw import Picture, png_of
 from inveonimaging.reports.planes import Float
 from inveonimaging.reports.scales import unit_of
 from inveonimaging.reports.voxel_pass import HISTOGRAM_HU, VoxelSurvey
 from inveonimaging.study.image import Image
 from inveonimaging.study.late_frames import is_gated
+from inveonimaging.study.reading import Series
+from inveonimaging.time_activity.measuring import frames_in_order, measured, unmeasured
+from inveonimaging.time_activity.planning import wanted_of
+from inveonimaging.time_activity.tables import csv_of
 from inveonimaging.units import S_PER_MINUTE
 
 _MBQ = 1e6
@@ -106,6 +112,46 @@ def curves_of(image: Image, survey: VoxelSurvey) -> tuple[Curve, ...]:
     moment = "injection" if factor_to_injection(image.header) else "start of the scan"
     reference = None if dose is None else dose / _MBQ
     return Curve("Activity in the field of view", "MBq", *times, activity_mbq, reference, f"dose at the {moment}"), hot
+
+
+@dataclass(frozen=True)
+class _Voxels:
+    """Voxels of the image itself, as a region."""
+
+    name: str
+    box: Box
+    space: str | None = None
+
+    def bounds(self, _grid: Grid) -> tuple[Float, Float]:
+        """Return the first and the last index along i, j and k."""
+        return np.array(self.box.first, dtype=float), np.array(self.box.stop, dtype=float) - 1
+
+    def inside(self, _grid: Grid, box: Box) -> npt.NDArray[np.bool_]:
+        """Return that all voxels of a box within its bounds are in it."""
+        return np.ones(box.shape[::-1], np.bool_)
+
+
+def curves_table(series: Series, survey: VoxelSurvey) -> str:
+    """Return the curves of a dynamic scan as the table of `inveon curves`; empty if there are none.
+
+    Of the whole field of view only means, and how many voxels there are.
+
+    Raises:
+        DataError: the data file cannot be read any more.
+    """
+    image = series.image
+    if survey.hottest is None or not curves_of(image, survey):
+        return ""
+    (k, j, i), (nx, ny, nz) = survey.hottest.box, image.grid.shape
+    box = Box((i.start, j.start, k.start), (i.stop, j.stop, k.stop))
+    known = wanted_of(_Voxels("hottest region", box), series, ())
+    (hot,) = measured(image, [known], StepCounter(no_progress))
+    whole = _Voxels("field of view", Box((0, 0, 0), image.grid.shape))
+    blank = unmeasured(image, replace(known, region=whole, suv_per_value=None))
+    voxels = nx * ny * nz
+    order = list(frames_in_order(image))
+    counts = np.full(len(order), voxels)
+    return csv_of([replace(blank, means=survey.sums[order] / voxels, voxels=counts), hot])
 
 
 def dose_at_start_bq(image: Image) -> float | None:

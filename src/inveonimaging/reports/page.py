@@ -187,6 +187,7 @@ def _series(contents: Contents, series: Series, drawing: Drawn | None) -> dict[s
         "corrections": facts.corrections(image),
         "readiness": contents.readiness.get(image.pair.header),
         "pictures": drawing.pictures if drawing else (),
+        "table": drawing.table.encode("utf-8") if drawing else b"",
         "rows": rows,
         "misfits": sum(check is not None and check.fits is False for _, _, check in rows),
     }

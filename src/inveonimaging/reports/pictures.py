@@ -17,7 +17,7 @@ from inveonimaging.physics.geometry import Grid
 from inveonimaging.physics.quantification import Unit
 from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.reports.contents import Contents
-from inveonimaging.reports.curves import curves_of, curves_picture, histogram_picture
+from inveonimaging.reports.curves import curves_of, curves_picture, curves_table, histogram_picture
 from inveonimaging.reports.draw import Layer, Picture, contact_sheet, planes_picture
 from inveonimaging.reports.planes import HALF_A_VOXEL, Plane, View, between, index_at, place_at, resampled, stored_axis
 from inveonimaging.reports.scales import scale_of
@@ -34,11 +34,12 @@ MOST_SERIES = 40  # of which pictures are drawn
 
 @dataclass(frozen=True)
 class Drawn:
-    """A series with what was found in its voxels, and its pictures."""
+    """A series with what was found in its voxels, its pictures, and its curves as a table; empty without any."""
 
     series: Series
     survey: VoxelSurvey
     pictures: tuple[Picture, ...]
+    table: str = ""
 
 
 class _Fusion(NamedTuple):
@@ -68,7 +69,8 @@ def drawn(contents: Contents, progress: Progress = no_progress) -> Iterator[Draw
         image, fusion = series.image, fusions.get(series.number)
         survey = fusion.survey if fusion else under.get(series.number) or survey_of(image)
         fused = _fused(image, fusion, under[fusion.base.number]) if fusion else ()
-        done = Drawn(series, survey, (*_planes(image, survey), *fused, *_more(image, survey)))
+        pictures = (*_planes(image, survey), *fused, *_more(image, survey))
+        done = Drawn(series, survey, pictures, curves_table(series, survey))
         counter.step(1 if fusion else 2)
         yield done
 

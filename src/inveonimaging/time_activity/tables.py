@@ -20,6 +20,7 @@ import numpy as np
 
 from inveonimaging.errors import InputError, printable
 from inveonimaging.physics.quantification import Unit
+from inveonimaging.sheet.values import escaped
 from inveonimaging.time_activity.measuring import Curve
 
 COLUMNS = (
@@ -29,6 +30,7 @@ COLUMNS = (
 _BQ_PER_KBQ = 1e3
 _MM3_PER_ML = 1e3
 _MISSING = "."
+_LONGEST_SERIES = 200
 _LONGEST = 20  # characters of a region's name in .dft; TPCCLIB takes more for a second name
 _ODD = re.compile(r"[^A-Za-z0-9.-]+", re.ASCII)
 _TAKEN = {"weight"}  # a column of this name is not taken for a region
@@ -72,7 +74,16 @@ def _rows(curve: Curve) -> Iterable[list[object]]:
     )
     for n, (frame, gate) in enumerate(zip(curve.frames, gates, strict=True)):
         start, mid, length, after, mean, sd, low, high, volume, suv = (_number(float(each[n])) for each in numbers)
-        head = [curve.series, curve.region, frame, gate, start, mid, length, after]
+        head = [
+            escaped(printable(curve.series, _LONGEST_SERIES)),
+            escaped(curve.region),
+            frame,
+            gate,
+            start,
+            mid,
+            length,
+            after,
+        ]
         yield [*head, curve.unit.value, mean, sd, low, high, int(curve.voxels[n]), volume, suv]
 
 
