@@ -101,7 +101,7 @@ def test_deidentified_animals_are_their_positions(hotel: Path, tmp_path: Path) -
 
 def test_animals_are_found_or_the_doubt_is_said(hotel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     extents = tuple(Extent(tuple(each["low_mm"]), tuple(each["high_mm"])) for each in BOXES["animals"])
-    places = "inveonimaging.time_activity.planning.find"
+    places = "inveonimaging.hotels.cutting.locate"
     monkeypatch.setattr(places, lambda _group: Located(extents, None, extents))
     given = curves_of(hotel, boxes=hotel.parent / "boxes.json")
     assert {name: each.means[0] for name, each in curves_of(hotel, animals=True).items()} == {
@@ -109,7 +109,7 @@ def test_animals_are_found_or_the_doubt_is_said(hotel: Path, monkeypatch: pytest
     }
     doubt = InputError("two animals or three")
     monkeypatch.setattr(places, lambda _group: Located(None, doubt, extents))
-    with pytest.raises(InputError, match=r"two animals or three.*inveon split .* --boxes boxes.json"):
+    with pytest.raises(InputError, match=r"two animals or three.*inveon split .*--boxes"):
         curves_of(hotel, animals=True)
 
 

@@ -11,6 +11,7 @@ from inveonimaging.cli.messages import say_findings, shown
 from inveonimaging.cli.options import (
     AskedCorrections,
     AskedDeidentification,
+    Boxes,
     takes_corrections,
     takes_deidentification,
 )
@@ -50,9 +51,7 @@ def curves(
     animals: Annotated[
         bool, typer.Option("--animals", help="The box of each animal of the sheet, in a scan of several.")
     ] = False,
-    boxes: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Where each animal lies, instead of finding them.")
-    ] = None,
+    boxes: Boxes = None,
     series: Annotated[int | None, typer.Option(metavar="N", help="The number of the one series to measure.")] = None,
     dicom: Annotated[
         Path | None, typer.Option(metavar="FOLDER", help="Our DICOM that a SEG or RTSTRUCT was drawn on.")

@@ -11,13 +11,13 @@ import numpy as np
 
 from inveonimaging.errors import InputError, InveonError, OptionError, listed, printable
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.hotels.boxes import extents_of, read_boxes
-from inveonimaging.hotels.locating import locate as find
-from inveonimaging.hotels.splitting import read_group, studies_of
+from inveonimaging.hotels.cutting import animals_of, places_of
+from inveonimaging.hotels.splitting import read_group
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.modality import is_transmission
 from inveonimaging.inveon.pairs import TAKES_ALL, Pair, pair_of, scan_folder
 from inveonimaging.physics.timing import frame_time_findings
+from inveonimaging.sheet.matching import sheet_findings
 from inveonimaging.study.cut import Extent
 from inveonimaging.study.image import Image, locate
 from inveonimaging.study.late_frames import is_gated
@@ -99,7 +99,8 @@ def plan_curves(source: Path, outputs: Sequence[Path], options: CurvesOptions) -
     files = [read_regions(path) for path in options.regions]
     regions = _regions(files, animals, options)
     spaces = _spaces(files, study, options)
-    findings = [*study.findings, *found, *(one for scan in study.scans for one in scan.all_findings)]
+    findings = [*sheet_findings(options.corrections.sheet, study.matched_rows)]
+    findings += [*study.findings, *found, *(one for scan in study.scans for one in scan.all_findings)]
     findings += [each for file in files for each in file.findings]
     findings += [*_of_others(study, series, options), *_of_spaces(regions, series)]
     placed, of_regions = _placed(regions, series, spaces)
@@ -154,23 +155,15 @@ def _read(source: Path, options: CurvesOptions) -> tuple[Study, tuple[Animal, ..
         return read_study(source, options.corrections, deidentify=options.deidentify), (), ()
     pairs, place, found = _pairs(source)
     group = read_group(pairs, place, options.corrections)
-    if options.boxes:
-        extents: tuple[Extent, ...] = extents_of(read_boxes(options.boxes), group.hotel, options.boxes)
-    else:
-        located = find(group)
-        if located.refusal or located.extents is None:
-            refusal = located.refusal or InputError("it is not certain where each animal lies", path=source)
-            hint = f'inveon split "{printable(source, 200)}" OUTPUT --subjects SHEET writes boxes.json, to be corrected'
-            raise refusal.hinted(f"{hint}; then --boxes boxes.json")
-        extents, found = located.extents, (*found, *located.findings)
-    studies = studies_of(group, extents, options.deidentify)
+    places = places_of(group, options.boxes)
+    studies = animals_of(group, places.extents, places.volumes_ml, options.deidentify)
     animals = tuple(
         Animal(Cuboid(str(each.slot) if options.deidentify else each.id, extent), study)
-        for each, extent, study in zip(group.hotel.animals, extents, studies, strict=True)
+        for each, extent, study in zip(group.hotel.animals, places.extents, studies, strict=True)
     )
     whole = next((each.part.whole for each in studies if each.part), group.study)
-    unknown = [one for each in studies for one in each.findings if one.code == "animal-values-unknown"]
-    return whole, animals, (*found, *unknown)
+    own = [one for each in studies for one in each.findings if one not in whole.findings]
+    return whole, animals, (*found, *places.findings, *own)
 
 
 def _pairs(source: Path) -> tuple[tuple[Pair, ...], Path, tuple[Finding, ...]]:

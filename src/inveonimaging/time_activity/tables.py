@@ -74,17 +74,24 @@ def _rows(curve: Curve) -> Iterable[list[object]]:
     )
     for n, (frame, gate) in enumerate(zip(curve.frames, gates, strict=True)):
         start, mid, length, after, mean, sd, low, high, volume, suv = (_number(float(each[n])) for each in numbers)
-        head = [
-            escaped(printable(curve.series, _LONGEST_SERIES)),
-            escaped(curve.region),
+        names = escaped(printable(curve.series, _LONGEST_SERIES)), escaped(curve.region)
+        yield [
+            *names,
             frame,
             gate,
             start,
             mid,
             length,
             after,
+            curve.unit.value,
+            mean,
+            sd,
+            low,
+            high,
+            int(curve.voxels[n]),
+            volume,
+            suv,
         ]
-        yield [*head, curve.unit.value, mean, sd, low, high, int(curve.voxels[n]), volume, suv]
 
 
 def _number(value: float) -> str:
