@@ -36,6 +36,13 @@ def listed(names: Sequence[str], most: int) -> str:
     return ", ".join(names[:most]) + more
 
 
+def place_of(path: str | None, line: int | None) -> str:
+    """Return where something is, as messages begin with it: `m1.img.hdr:12`, `line 12` of what is not named, or ``."""
+    if path is None:
+        return "" if line is None else f"line {line}"
+    return printable(path, 300) + ("" if line is None else f":{line}")
+
+
 class InveonError(Exception):
     """The base of all errors that this package raises on purpose."""
 
@@ -105,8 +112,7 @@ class InveonError(Exception):
         return text
 
     def _line(self) -> str:
-        where = "" if self.path is None else printable(self.path, 300)
-        where += "" if self.line is None else f":{self.line}"
+        where = place_of(self.path, self.line)
         return f"{where}: {self.sentence}" if where else self.sentence
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import PurePath
 
-from inveonimaging.errors import listed, printable
+from inveonimaging.errors import listed, place_of, printable
 
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _MORE = re.compile(r" has (\d{1,9}) more of these: [\w-]+$")
@@ -49,8 +49,7 @@ class Finding:
     path: str | None = None
 
     def __str__(self) -> str:
-        where = "" if self.path is None else printable(self.path, 300)
-        where += "" if self.line is None else f":{self.line}"
+        where = place_of(self.path, self.line)
         return f"{where}: {self.message}" if where else self.message
 
 

@@ -222,6 +222,11 @@ def test_values_of_an_animal_that_make_no_sense_are_told_with_their_row(folder: 
 def test_limits_of_a_group_are_those_of_so_many() -> None:
     assert weight_finding(0.15, "mouse") is not None
     assert weight_finding(0.15, "mouse", 2) is None
+    assert weight_finding(0.25, "Mus musculus", strain="Sprague Dawley (SD)") is None
+    assert weight_finding(0.25, "Mus musculus", strain="C57BL/6J") is not None
+    found = weight_finding(2.5, "Mus musculus", strain="Wistar")
+    assert found
+    assert found.message == "the weight is 2500 g, and a rat has 5 to 1200 g"
     found = dose_finding(250e6, "mouse", 2)
     assert found
     assert found.message == "the dose is 250 MBq, and 2 animals are given 1 to 200 MBq"

@@ -45,7 +45,10 @@ WRONG: dict[str, tuple[Any, str]] = {
     "no object": ([LEFT], NO_FORM),
     "another schema": (document(LEFT, RIGHT, schema=2), NO_FORM),
     "another program": (document(LEFT, RIGHT, program="x"), NO_FORM),
-    "no animals": (document(), NO_FORM),
+    "true as schema": (document(LEFT, RIGHT, schema=True), NO_FORM),
+    "1.0 as schema": (document(LEFT, RIGHT, schema=1.0), NO_FORM),
+    "another part": (document(LEFT, RIGHT, Animals=[]), "'Animals' is no part of a file of boxes, expected schema"),
+    "no animals": (document(), "has boxes of 0 animals, expected 1 to 100"),
     "a key too few": (document({"position": "left", "low_mm": [0, 0, 0]}), "entry 1 of animals is not of its form"),
     "a key too many": (document({**LEFT, "x": 1}), "entry 1 of animals is not of its form"),
     "an entry that is none": (document(LEFT, "right"), "entry 2 of animals is not of its form"),
@@ -54,8 +57,8 @@ WRONG: dict[str, tuple[Any, str]] = {
     "two numbers": (document({**LEFT, "low_mm": [0, 0]}), "entry 1 of animals: low_mm is [0, 0]"),
     "a text": (document({**LEFT, "low_mm": [0, 0, "0"]}), 'entry 1 of animals: low_mm is [0, 0, "0"]'),
     "true": (document({**LEFT, "low_mm": [0, 0, True]}), "entry 1 of animals: low_mm is [0, 0, true]"),
-    "not finite": (document({**LEFT, "high_mm": [0, 0, float("inf")]}), "high_mm is [0, 0, Infinity]"),
-    "huge": (document({**LEFT, "high_mm": [0, 0, 10**400]}), "high_mm is [0, 0, 1000"),
+    "not finite": (document({**LEFT, "high_mm": [0, 0, float("inf")]}), "is no JSON: Infinity is no number"),
+    "huge": (document({**LEFT, "high_mm": [0, 0, 10**400]}), "is no JSON: a number has very many digits"),
     "turned about": (document({**LEFT, "high_mm": [-12, 8, 18]}), "entry 1 of animals: low_mm is not below high_mm"),
     "twice": (document(LEFT, {**RIGHT, "position": "l"}), "the position 'left' is there twice"),
     "one too few": (document(LEFT), "no box for row 3 (right, m13)"),
@@ -94,6 +97,22 @@ def test_wrong_boxes_are_refused_in_one_line(hotel: Path, tmp_path: Path, name: 
     run = inveon("split", hotel / "in", tmp_path / "out", "--subjects", hotel / "hotel.csv", "--boxes", boxes)
     assert expected in assert_one_line_error(run.exit_code, run.stdout, run.stderr)
     assert not (tmp_path / "out").exists()
+
+
+def test_what_is_said_twice_is_refused(hotel: Path, tmp_path: Path) -> None:
+    boxes = tmp_path / "boxes.json"
+    good = json.dumps(document(LEFT, RIGHT))
+    for text, name in (
+        (good.replace('"schema": 1', '"schema": 1, "schema": 1'), "schema"),
+        (good.replace('"position": "left"', '"position": "right", "position": "left"'), "position"),
+        (good.replace('"low_mm"', '"low_mm": [0, 0, 0], "low_mm"', 1), "low_mm"),
+    ):
+        boxes.write_text(text, "ascii")
+        run = inveon("split", hotel / "in", tmp_path / "out", "--subjects", hotel / "hotel.csv", "--boxes", boxes)
+        assert f"is no JSON: '{name}' is given twice" in assert_one_line_error(run.exit_code, run.stdout, run.stderr)
+    boxes.write_text(good.replace("18]}", "1e999]}"), "ascii")
+    run = inveon("split", hotel / "in", tmp_path / "out", "--subjects", hotel / "hotel.csv", "--boxes", boxes)
+    assert "high_mm is [-4, 8, Infinity]" in assert_one_line_error(run.exit_code, run.stdout, run.stderr)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "\x1b[2J", '{"schema": NaN}'])

@@ -10,40 +10,51 @@ import numpy as np
 import pytest
 
 from helpers import header_text
-from inveonimaging.hotels.checks import Measured, activity_at_injection, swap_findings
-from inveonimaging.inveon.hdr import parse
-from inveonimaging.inveon.hdr.enums import Orientation
+from inveonimaging.hotels.checks import (
+    Measured,
+    MeasuredAnimal,
+    Sums,
+    Tracer,
+    activity_at_injection,
+    table_of,
+)
 from inveonimaging.inveon.pairs import pair_of
 from inveonimaging.physics.geometry import Box
 from inveonimaging.study.cut import cut
-from inveonimaging.study.group import Member
 from inveonimaging.study.image import Image, read_pair
 
 ASKED = ": are they swapped, in the hotel or in the sheet?"
 INJECTED = datetime(2015, 3, 5, 10, 0)
-HEADER = parse(header_text({"injection_time": "Thu Mar  5 10:00:00 2015"}).encode())[0]  # half-life 6586.2 s
 
 
-def member(name: str, weight_g: float | None = None, dose_mbq: float | None = None, at: datetime = INJECTED) -> Member:
-    weight, dose = weight_g and weight_g / 1000, dose_mbq and dose_mbq * 1e6
-    return Member(name, "left", (1, 1, 1), Orientation.HFP, weight, dose, at)
+def animal(
+    name: str,
+    weight_g: float | None = None,
+    volume_ml: float | None = None,
+    *tracers: tuple[float | None, float | None],
+    at: datetime = INJECTED,
+) -> MeasuredAnimal:
+    """Return an animal with dose and activity, MBq, of each scan."""
+    scans = tuple(
+        Tracer(f"{n}.img", f"{n}.img.hdr", dose and dose * 1e6, seen and seen * 1e6, at, 6586.2)
+        for n, (dose, seen) in enumerate(tracers, 1)
+    )
+    return MeasuredAnimal(name, "left", volume_ml, weight_g and weight_g / 1000, scans)
 
 
-def told(*animals: tuple[Member, Measured]) -> list[tuple[str, str]]:
-    members, measured = zip(*animals, strict=True)
-    return [(each.code, each.message) for each in swap_findings(members, measured, HEADER)]
+def told(*animals: MeasuredAnimal) -> list[tuple[str, str]]:
+    found = dict.fromkeys(each for own in Measured(animals).findings for each in own)
+    return [(each.code, each.message) for each in found]
 
 
 def test_a_heavier_animal_with_a_smaller_body_is_told_with_both() -> None:
-    found = told((member("m1", 25.0), Measured(16.0)), (member("m2", 20.0), Measured(21.0)))
-    assert found == [
+    assert told(animal("m1", 25.0, 16.0), animal("m2", 20.0, 21.0)) == [
         ("swapped-by-weight", f"m1 (left) weighs 25 g and has 16 mL, m2 (left) weighs 20 g and has 21 mL{ASKED}"),
     ]
 
 
 def test_more_activity_where_less_was_given_is_told_with_both() -> None:
-    found = told((member("m1", dose_mbq=7.0), Measured(None, 5e6)), (member("m2", dose_mbq=5.0), Measured(None, 6.6e6)))
-    assert found == [
+    assert told(animal("m1", None, None, (7.0, 5.0)), animal("m2", None, None, (5.0, 6.6))) == [
         (
             "swapped-by-dose",
             f"m1 (left) was given 7 MBq and has 5 MBq, m2 (left) was given 5 MBq and has 6.6 MBq{ASKED}",
@@ -51,11 +62,25 @@ def test_more_activity_where_less_was_given_is_told_with_both() -> None:
     ]
 
 
-def test_doses_are_compared_at_one_time() -> None:
-    late = member("m2", dose_mbq=5.0, at=datetime(2015, 3, 5, 11, 49, 46))  # 6586 s later: 10 MBq at 10:00
-    early = member("m1", dose_mbq=7.0)
-    assert told((early, Measured(None, 5e6)), (late, Measured(None, 8e6))) == []
-    assert [code for code, _ in told((early, Measured(None, 8e6)), (late, Measured(None, 5e6)))] == ["swapped-by-dose"]
+def test_what_several_scans_show_is_told_once_of_each_animal() -> None:
+    scans = ((7.0, 5.2), (7.0, 5.0), (7.0, 4.8))
+    one, other = animal("m1", 25.0, 16.0, *scans), animal("m2", 20.0, 21.0, *((5.0, 6.6),) * 3)
+    found = Measured((one, other), sheet="hotel.csv").findings
+    assert [[(each.code, each.path) for each in own] for own in found] == [
+        [("swapped-by-weight", "hotel.csv"), ("swapped-by-dose", "1.img.hdr")]
+    ] * 2
+    agrees = animal("m1", None, None, (7.0, 7.0), (7.0, 5.0)), animal("m2", None, None, (5.0, 5.0), (5.0, 6.6))
+    assert [each.path for each in Measured(agrees).findings[0]] == ["2.img.hdr"]
+
+
+def test_doses_and_activities_are_compared_at_one_time() -> None:
+    """5 MBq 6586.2 s later are 10 MBq at 10:00, and 2.5 MBq in the box then are 5 MBq."""
+    late = datetime(2015, 3, 5, 11, 49, 46, 200_000)
+    early = animal("m1", None, None, (7.0, 8.0))
+    assert told(early, animal("m2", None, None, (5.0, 4.5), at=late)) == []
+    ((code, message),) = told(early, animal("m2", None, None, (5.0, 2.5), at=late))
+    assert code == "swapped-by-dose"
+    assert message.startswith("m1 (left) was given 7 MBq and has 8 MBq at 2015-03-05 10:00:00, m2 (left) was given 10 ")
 
 
 @pytest.mark.parametrize(
@@ -74,15 +99,38 @@ def test_doses_are_compared_at_one_time() -> None:
 def test_noise_and_what_is_not_known_warn_of_nothing(
     weights: tuple[float | None, float], volumes: tuple[float | None, float]
 ) -> None:
-    assert told(*((member("m", w), Measured(v)) for w, v in zip(weights, volumes, strict=True))) == []
+    assert told(*(animal("m", w, v) for w, v in zip(weights, volumes, strict=True))) == []
 
 
 def test_of_three_the_pair_that_contradicts_is_named() -> None:
-    found = told(
-        (member("m1", 30.0), Measured(20.0)), (member("m2", 25.0), Measured(24.0)), (member("m3", 20.0), Measured(16.0))
-    )
+    found = told(animal("m1", 30.0, 20.0), animal("m2", 25.0, 24.0), animal("m3", 20.0, 16.0))
     assert [(code, message.count("m1"), message.count("m2")) for code, message in found] == [
         ("swapped-by-weight", 1, 1)
+    ]
+
+
+def test_the_table_has_the_sums_beside_those_of_the_header() -> None:
+    animals = animal("m12", 18.4, 14.9, (7.2, 6.0)), animal("m13", 19.5, 16.0, (7.5, None))
+    sums = (Sums("1.img", 14.7e6, None, 14.689e6),)
+    titles, rows = table_of(Measured(animals, 0.0379, sums))
+    assert titles[2:] == ("Body, mL", "Weight, g", "Dose, MBq", "In the box at injection, MBq")
+    assert rows == [
+        ["left", "m12", "14.9", "18.4", "7.2", "6"],
+        ["left", "m13", "16", "19.5", "7.5", ""],
+        ["all", "", "30.9", "37.9", "14.7", ""],
+        ["header", "", "", "37.9", "14.69", ""],
+    ]
+    assert [row[1] for row in table_of(Measured(animals, 0.0379, sums), ids=False)[1]] == [""] * 4
+    two = animal("m12", None, None, (7.2, 6.0), (3.0, 1.0))
+    titles, rows = table_of(Measured((two,), None, (*sums, Sums("2.img", 3e6, 1e6, None))))
+    assert titles[-1] == "Scan"
+    assert [row[-3:] for row in rows] == [
+        ["7.2", "6", "1.img"],
+        ["3", "1", "2.img"],
+        ["14.7", "", "1.img"],
+        ["14.69", "", "1.img"],
+        ["3", "1", "2.img"],
+        ["", "", "2.img"],
     ]
 
 

@@ -327,15 +327,18 @@ def test_a_deidentified_split_has_numbers_for_folders(
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["study-1", "study-2"]
 
 
-def half_and_half(folder: Path, left: int, right: int) -> Path:
-    """Write a PET whose left half has one value everywhere and its right half another; return its folder."""
+def half_and_half(folder: Path, left: int, right: int, *names: str) -> Path:
+    """Write PETs whose left half has one value everywhere and its right half another; return their folder."""
     keys = {"scan_time": "Tue Jun 17 14:00:00 2014", "decay_correction_applied": "1", "x_dimension": "8"}
+    keys |= {"isotope_branching_fraction": "1", "subject_weight_units": "1", "subject_weight": "38.5"}
+    keys |= {"dose_units": "2", "dose": "14.5", "injection_time": "Tue Jun 17 13:51:37 2014"}
     values = np.full((2, 3, 8), left, "<i2")
     values[:, :, 4:] = right
     source = folder / "in"
     source.mkdir(parents=True)
-    (source / "m.pet.img.hdr").write_text(header_text({**keys, "data_type": "2"}))
-    (source / "m.pet.img").write_bytes(values.tobytes())
+    for name in names or ("m.pet.img",):
+        (source / f"{name}.hdr").write_text(header_text({**keys, "data_type": "2"}))
+        (source / name).write_bytes(values.tobytes())
     animals = [  # the image is 4 mm wide: with 3 mm around it, each box holds a part of the other half, too
         {"position": "left", "low_mm": [-2, -0.3, -2], "high_mm": [-1.9, 0.3, 2]},
         {"position": "right", "low_mm": [1.9, -0.3, -2], "high_mm": [2, 0.3, 2]},
@@ -368,3 +371,58 @@ def test_an_empty_position_is_no_unused_row(scans: Path, tmp_path: Path) -> None
     assert run.exit_code == 0, run.stderr
     (line,) = [each for each in run.stderr.splitlines() if "sheet-row-unused" in each]
     assert "1 of 4 rows match no scan: 5" in line
+
+
+# Of half and half: each box holds 7 of 8 columns, in 3 rows and 2 slices of voxels of 0.5 x 0.25 x 2 mm, 0.25 mm3. The
+# left one has 4 columns of 100 and 3 of 300 Bq/mL: 6 x 1300 x 0.00025 mL = 1.95 Bq at its start, 503 s after the
+# injection of m12; the right one 3 and 4: 2.25 Bq, 600 s after that of m13. The half-life is 6586.2 s.
+IN_BOX_MBQ = (1.95e-6 * 2 ** (503 / 6586.2), 2.25e-6 * 2 ** (600 / 6586.2))
+
+
+def test_the_table_of_what_was_measured_is_shown_everywhere(tmp_path: Path) -> None:
+    source = half_and_half(tmp_path, 100, 300)
+    given = ("--subjects", tmp_path / "hotel.csv", "--boxes", tmp_path / "boxes.json")
+    dry = inveon("split", source, tmp_path / "out", *given, "-n", "--json", "--preview", tmp_path / "page.html")
+    measured = json.loads(dry.stdout)["measured"]
+    for animal, activity, dose, weight in zip(measured["animals"], IN_BOX_MBQ, (7.1, 6.9), (20.5, 17.4), strict=True):
+        (tracer,) = animal["tracers"]
+        assert tracer["activity_MBq"] == pytest.approx(activity, rel=1e-6)
+        assert tracer["dose_MBq"] == pytest.approx(dose, rel=1e-9)
+        assert animal["weight_g"] == pytest.approx(weight, rel=1e-9)
+        assert animal["volume_ml"] is None  # with boxes that are given nothing is looked for
+    assert [each["position"] for each in measured["animals"]] == ["left", "right"]
+    sums = measured["sums"]
+    assert sums["weight_g"] == pytest.approx(37.9)
+    (tracer,) = sums["tracers"]
+    assert (sums["header_weight_g"], tracer["header_dose_MBq"]) == pytest.approx((38.5, 14.5))
+    assert tracer["dose_MBq"] == pytest.approx(7.1 + 6.9 * 2 ** (-97 / 6586.2), rel=1e-9)  # at 13:51:37
+    text = inveon("split", source, tmp_path / "out", *given, "-n").stdout
+    page = (tmp_path / "page.html").read_text("utf-8")
+    done = inveon("split", source, tmp_path / "out", *given, "--report")
+    assert done.exit_code == 0, done.stderr
+    report = (tmp_path / "out" / "m12" / "report.html").read_text("utf-8")
+    for shown in (f"{IN_BOX_MBQ[0]:.4g}", f"{IN_BOX_MBQ[1]:.4g}", "37.9", "38.5", "14.5", "header"):
+        assert shown in text
+        assert f"<td>{shown}</td>" in page
+        assert f"<td>{shown}</td>" in report
+
+
+def test_a_contradiction_is_told_once_however_many_scans_show_it(tmp_path: Path) -> None:
+    source = half_and_half(tmp_path, 100, 300, "a.pet.img", "b.pet.img", "c.pet.img")
+    sheet = (tmp_path / "hotel.csv").read_text().replace("6.9", "5.1")
+    (tmp_path / "hotel.csv").write_text(sheet)
+    given = ("--subjects", tmp_path / "hotel.csv", "--boxes", tmp_path / "boxes.json")
+    assert inveon("split", source, tmp_path / "out", *given, "-n").stderr.count("swapped-by-dose") == 1
+
+
+def test_findings_on_the_sheet_of_a_deidentified_split_name_it_neutrally(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INVEON_DEIDENTIFY_KEY", "sixteen characters")
+    source = half_and_half(tmp_path, 100, 300)
+    (tmp_path / "hotel.csv").write_text("patient_id,position\nm12,left\nm13,right\n")
+    given = ("--subjects", tmp_path / "hotel.csv", "--boxes", tmp_path / "boxes.json", "--deidentify")
+    lines = inveon("split", source, tmp_path / "out", *given, "-n").stderr.splitlines()
+    own = [each for each in lines if "animal-values-unknown" in each]
+    assert [each.partition(" the sheet does not")[0] for each in own] == ["warning: sheet:2:", "warning: sheet:3:"]
+    assert not [each for each in lines if ": :" in each or str(tmp_path) in each.replace(str(given[1]), "")]

@@ -108,7 +108,7 @@ WRONG_RECORDS = {
     "a list": ([1], "is another kind of JSON"),
     "deep": ("[" * 100_000, "is no JSON"),
     "not a number": ('{"hotelSubjects": [{"weight": NaN}]}', "NaN is no number"),
-    "twice": ('{"hotelSubjects": [], "hotelSubjects": []}', "a field is given twice"),
+    "twice": ('{"hotelSubjects": [], "hotelSubjects": []}', "'hotelSubjects' is given twice"),
     "no animals": ({"hotelSubjects": []}, "hotelSubjects is no list of animals, expected 1 to 99"),
     "no animal": ({"hotelSubjects": [None]}, ":1: an animal of hotelSubjects is none"),
     "no position": ({"hotelSubjects": [{"subjectLabel": "m"}]}, ":1: position is missing"),
@@ -207,6 +207,10 @@ def test_without_a_scan_name_the_day_decides(tmp_path: Path) -> None:
 
 
 WRONG_CCDB = {
+    "weights twice": (
+        (TITLES + ",animal weight (G)", CCDB[1] + ",20"),
+        ":1: two columns are animal weight (G): 'Animal Weight(g)' and 'animal weight (G)'",
+    ),
     "an unknown title": (
         (TITLES + ",Colour", CCDB[0] + ",red"),
         ":2: there is no column 'Colour' in a sheet of the CCDB",

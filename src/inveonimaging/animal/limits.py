@@ -37,15 +37,29 @@ _WORDS = {
 }
 
 
-def limits_of(species: str | None) -> Limits:
-    """Return the limits of a species as typed, in English or Latin; wide ones for one that is not known."""
+_STRAINS_OF_RATS = (
+    *("wistar", "spraguedawley", "longevans", "fischer344", "f344", "brownnorway", "gotokakizaki", "zucker"),
+    *("lewisrat", "sdrat", "wkyrat"),
+)
+"""How names of strains and stocks that are only rats' begin, without spaces and signs."""
+
+
+def limits_of(species: str | None, strain: str | None = None) -> Limits:
+    """Return the limits of a species as typed, in English or Latin; wide ones for one that is not known.
+
+    A strain that only rats have tells a rat: consoles keep the species of the animal before.
+    """
+    if re.sub(r"[\W_]+", "", (strain or "").lower()).startswith(_STRAINS_OF_RATS):
+        return _RAT
     words = re.findall(r"[a-z]+", (species or "").lower())
     return next((_WORDS[word] for word in words if word in _WORDS), ANY)
 
 
-def weight_finding(weight_kg: float | None, species: str | None, animals: int = 1) -> Finding | None:
+def weight_finding(
+    weight_kg: float | None, species: str | None, animals: int = 1, *, strain: str | None = None
+) -> Finding | None:
     """Return that such an animal, or so many together, does not weigh that; None if it may, or none is known."""
-    limits = limits_of(species)
+    limits = limits_of(species, strain)
     low, high = (animals * limit for limit in limits.weight_kg)
     if not weight_kg or weight_kg < 0 or low <= weight_kg <= high:
         return None
@@ -56,10 +70,15 @@ def weight_finding(weight_kg: float | None, species: str | None, animals: int = 
 
 
 def dose_finding(
-    dose_bq: float | None, species: str | None, animals: int = 1, *, is_spect: bool = False
+    dose_bq: float | None,
+    species: str | None,
+    animals: int = 1,
+    *,
+    strain: str | None = None,
+    is_spect: bool = False,
 ) -> Finding | None:
     """Return that such an animal, or so many together, is not given that; None if it may be, or none is known."""
-    limits = _SPECT if is_spect else limits_of(species)
+    limits = _SPECT if is_spect else limits_of(species, strain)
     low, high = (animals * limit for limit in limits.dose_bq)
     if not dose_bq or dose_bq < 0 or low <= dose_bq <= high:
         return None

@@ -35,7 +35,7 @@ class Facts:
         injected_time: Radiopharmaceutical Start Time (0018,1072), which has no day.
         is_zone_known: whether the zones of injection and scan are stated, so that a change of clocks does no harm.
         dose_bq, half_life_s, weight_kg, positrons: positrons are those per decay.
-        isotope, species: as they are written.
+        isotope, species, strain: as they are written.
         names, texts: what names the subject, and what tells of the study.
         is_enhanced: an Enhanced PET has other attributes for the same.
         animals: how many are said to lie in it, of which weight and dose are then the sums.
@@ -60,6 +60,7 @@ class Facts:
     positrons: float | None = None
     isotope: str | None = None
     species: str | None = None
+    strain: str | None = None
     names: tuple[str | None, ...] = ()
     texts: tuple[str | None, ...] = ()
     is_enhanced: bool = False
@@ -126,6 +127,7 @@ def facts_of(image: Image) -> Facts:
         positrons=branching_fraction(header),
         isotope=tracer.isotope,
         species=header.subject.genus,
+        strain=header.subject.phenotype,
         names=names_of(header, image.pair.header.name),
         texts=texts_of(header),
         animals=len(image.group) or 1,

@@ -165,7 +165,7 @@ def _dose(facts: Facts) -> Iterator[SuvIssue]:
         message = "dose is missing, 0 or has no unit; SUV cannot be computed"
         yield SuvIssue(Item.DOSE, Finding("dose-unknown", message, key="dose"), stops=True)
         return
-    if finding := dose_finding(facts.dose_bq, facts.species, facts.animals):
+    if finding := dose_finding(facts.dose_bq, facts.species, facts.animals, strain=facts.strain):
         yield SuvIssue(Item.DOSE, finding)
 
 
@@ -197,7 +197,7 @@ def _weight(facts: Facts) -> Iterator[SuvIssue]:
         message = "the weight is missing, 0 or has no unit; SUV cannot be computed"
         yield SuvIssue(Item.WEIGHT, Finding("weight-unknown", message, key="subject_weight"), stops=True)
         return
-    if finding := weight_finding(facts.weight_kg, facts.species, facts.animals):
+    if finding := weight_finding(facts.weight_kg, facts.species, facts.animals, strain=facts.strain):
         yield SuvIssue(Item.WEIGHT, finding)
 
 

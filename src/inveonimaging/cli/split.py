@@ -128,7 +128,7 @@ def split(
                 send=send,
                 dry_run=dry_run,
                 as_json=as_json,
-                more={"boxes": _boxes(planned), "left_behind": planned.left_behind},
+                more={**_more(planned), "left_behind": planned.left_behind},
             )
 
 
@@ -144,12 +144,18 @@ def _write_inveon(planned: SplitPlan, output: Path, *, dry_run: bool, as_json: b
             pairs = write_inveon(planned, output, advance)
     say_findings([finding for study in planned.studies for finding in study.all_findings])
     if as_json:
-        print_json(
-            {"dry_run": dry_run, "pairs": [{"header": str(each.header), "data": str(each.data)} for each in pairs]}
-        )
+        written = [{"header": str(each.header), "data": str(each.data)} for each in pairs]
+        print_json({"dry_run": dry_run, "pairs": written, **_more(planned)})
         return
     for each in pairs:
         typer.echo(shown(each.data))
+
+
+def _more(planned: SplitPlan) -> dict[str, object]:
+    """Return what programs are told beside the result: where each animal lies, and what was measured of it."""
+    from inveonimaging.hotels.checks import document_of
+
+    return {"boxes": _boxes(planned), "measured": document_of(planned.measured)}
 
 
 def _boxes(planned: SplitPlan) -> list[dict[str, object]]:
@@ -179,6 +185,7 @@ def _masked(study: StudyPlan) -> Iterator[dict[str, object]]:
 def _show(planned: SplitPlan) -> None:
     """Show where each animal lies."""
     from inveonimaging.cli.table import show_or_list
+    from inveonimaging.hotels.checks import table_of
 
     titles = ("Position", "Animal", "From, mm along i, j, k", "To")
     ids = [shown(each.id) for each in planned.group.hotel.animals]
@@ -187,3 +194,4 @@ def _show(planned: SplitPlan) -> None:
         for (position, extent), id_ in zip(planned.boxes, ids, strict=True)
     ]
     show_or_list("Boxes in the gantry, without their margin", titles, rows)
+    show_or_list("What was measured", *table_of(planned.measured))

@@ -19,7 +19,8 @@ from inveonimaging.conversion.plan import StudyPlan, strays_of
 from inveonimaging.errors import InputError, InveonError, printable
 from inveonimaging.findings import Finding
 from inveonimaging.hotels.boxes import boxes_json, extents_of, read_boxes
-from inveonimaging.hotels.cutting import masks_of, refuse_boxes
+from inveonimaging.hotels.checks import Measured, table_of
+from inveonimaging.hotels.cutting import Animals, Places, animals_of, masks_of, refuse_boxes
 from inveonimaging.hotels.inveon_files import files_of, write_files
 from inveonimaging.hotels.locating import Located, locate
 from inveonimaging.hotels.splitting import Group, read_group
@@ -37,13 +38,14 @@ _UNNAMED = "?"
 
 @dataclass(frozen=True)
 class SplitPlan:
-    """What is to be written: the group, where each animal lies in it, and the study of each.
+    """What is to be written: the group, where each animal lies in it, what was measured of each, and its study.
 
     `left_behind` names studies of these scans in the output that an earlier sheet asked for, and that stay.
     """
 
     group: Group
     extents: tuple[Extent, ...]
+    measured: Measured
     studies: tuple[StudyPlan, ...]
     left_behind: tuple[Finding, ...] = ()
 
@@ -154,11 +156,23 @@ def plan_split(
         extents, found = located.extents, located.findings
         masks = masks_of(located) if options.mask_others else ()
         volumes = tuple(each.volume_ml for each in located.bodies)
+    animals = _animals(group, Places(extents, volumes, found, masks), options, preview)
+    studies = plan_animals(animals, [output / name for name in folders], options, (*skipped, *found))
+    left = tuple(_left_behind(studies, output)) if options.overwrite else ()
+    return SplitPlan(group, extents, animals.measured, studies, left)
+
+
+def _animals(group: Group, places: Places, options: Options, preview: Path | None) -> Animals:
+    """Return the study of each animal; the preview is written, also of boxes that cannot be cut out."""
+    try:
+        animals = animals_of(group, places, options.deidentify)
+    except InveonError as error:
+        if preview:
+            _write_preview(preview, group, _named(group, places.extents), options, error.sentence)
+        raise
     if preview:
-        _write_preview(preview, group, _named(group, extents), options)
-    skipped = (*skipped, *found)
-    studies = plan_animals(group, extents, volumes, [output / name for name in folders], options, skipped, masks)
-    return SplitPlan(group, extents, studies, tuple(_left_behind(studies, output)) if options.overwrite else ())
+        _write_preview(preview, group, _named(group, places.extents), options, measured=animals.measured)
+    return animals
 
 
 def _left_behind(studies: Sequence[StudyPlan], output: Path) -> Iterator[Finding]:
@@ -222,13 +236,19 @@ def _refused(
 
 
 def _write_preview(
-    path: Path, group: Group, boxes: Sequence[tuple[str, Extent]], options: Options, refusal: str = ""
+    path: Path,
+    group: Group,
+    boxes: Sequence[tuple[str, Extent]],
+    options: Options,
+    refusal: str = "",
+    measured: Measured | None = None,
 ) -> None:
     from inveonimaging.reports.hotel import hotel_page, hotel_picture
 
     animals = {str(each.slot): "" if options.deidentify else each.id for each in group.hotel.animals}
     rows = [(name, animals.get(name, ""), _shown(extent.low_mm), _shown(extent.high_mm)) for name, extent in boxes]
-    page = hotel_page(hotel_picture(group.study, boxes), rows, refusal)
+    table = table_of(measured, ids=options.deidentify is None) if measured else None
+    page = hotel_page(hotel_picture(group.study, boxes), rows, refusal, table)
     write_whole(path, page, overwrite=options.overwrite)
 
 

@@ -111,7 +111,7 @@ def _taken(
         return (Placed(study=replace(whole, findings=(*left_out, *whole.findings)), place=place),)
     group = read_group(pairs, source, options.corrections)
     places = places_of(group, options.boxes, mask_others=options.mask_others)
-    studies = animals_of(group, places.extents, places.volumes_ml, options.deidentify, places.masks)
+    studies = animals_of(group, places, options.deidentify).studies
     names = [f"study-{number}" for number in range(1, len(studies) + 1)]
     if not options.deidentify:
         names = list(free_names(animal_names(group.hotel), beside, is_root=place == "."))

@@ -3,45 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import StudyPlan, plan_study
 from inveonimaging.errors import OptionError
 from inveonimaging.findings import Finding
-from inveonimaging.hotels.cutting import animals_of, places_of
-from inveonimaging.hotels.splitting import Group, read_group
+from inveonimaging.hotels.cutting import Animals, animals_of, places_of
+from inveonimaging.hotels.splitting import read_group
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.sheet.hotels import Hotel
-from inveonimaging.study.cut import Extent
-from inveonimaging.study.masking import Mask
 
 
 def plan_animals(
-    group: Group,
-    extents: Sequence[Extent],
-    volumes_ml: Sequence[float | None],
-    outputs: Sequence[Path],
-    options: Options,
-    skipped: tuple[Finding, ...] = (),
-    masks: Sequence[Mask] = (),
+    animals: Animals, outputs: Sequence[Path], options: Options, skipped: tuple[Finding, ...] = ()
 ) -> tuple[StudyPlan, ...]:
-    """Return the study of each animal, in the order of `group.hotel.animals`.
+    """Return what the study of each animal becomes.
 
     Args:
-        group: what was read.
-        extents: where each animal lies.
-        volumes_ml: of each body in the CT; none if they are not known.
+        animals: from `animals_of`.
         outputs: where each study goes.
         options: of the conversion.
         skipped: what was found beside the pairs, and how animals were found.
-        masks: what of its neighbours is read as nothing, of each animal; none leaves neighbours.
 
     Raises:
         InveonError: the first reason why an animal cannot be converted as a whole.
     """
-    parts = animals_of(group, extents, volumes_ml, options.deidentify, masks)
-    return tuple(plan_study(part, output, options, skipped) for part, output in zip(parts, outputs, strict=True))
+    planned = (plan_study(*each, options, skipped) for each in zip(animals.studies, outputs, strict=True))
+    return tuple(replace(each, measured=animals.measured) for each in planned)
 
 
 def plan_found(
@@ -67,8 +57,8 @@ def plan_found(
     group = read_group(pairs, source, options.corrections)
     outputs = outputs_of(group.hotel)
     places = places_of(group, mask_others=options.mask_others)
-    found = (*skipped, *places.findings)
-    return plan_animals(group, places.extents, places.volumes_ml, outputs, options, found, places.masks)
+    animals = animals_of(group, places, options.deidentify)
+    return plan_animals(animals, outputs, options, (*skipped, *places.findings))
 
 
 def refuse_one_route(options: Options) -> None:

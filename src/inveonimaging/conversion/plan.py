@@ -16,6 +16,7 @@ from inveonimaging.conversion.options import Options
 from inveonimaging.dicom.iods import Iod
 from inveonimaging.errors import InputError, InveonError, OptionError, listed, printable
 from inveonimaging.findings import Finding
+from inveonimaging.hotels.checks import Measured
 from inveonimaging.inveon.pairs import TAKES_ALL, Folder, Pair, pair_of, scan_folder
 from inveonimaging.sheet.hotels import refuse_for_several_studies
 from inveonimaging.storage.folders import is_same_folder, real_path
@@ -52,7 +53,8 @@ class SeriesPlan(Series):
 class StudyPlan:
     """A study that is to be written to `output`; its series have one more finding or another than those of `study`.
 
-    `whole` is what the study of the group would be from which it is cut, if that could be written.
+    `whole` is what the study of the group would be from which it is cut, if that could be written; `measured` is what
+    was measured of its animals.
     """
 
     study: Study
@@ -61,6 +63,7 @@ class StudyPlan:
     series: tuple[SeriesPlan, ...]
     findings: tuple[Finding, ...]
     whole: StudyPlan | None = None
+    measured: Measured | None = None
 
     @property
     def source(self) -> Path:

@@ -19,6 +19,7 @@ from inveonimaging.animal.sheet_values import Code
 from inveonimaging.dicom.encode import LT, SH, lo, text
 from inveonimaging.errors import OptionError, printable
 from inveonimaging.storage.bounded import read_bounded
+from inveonimaging.storage.strict_json import json_of
 
 _MASS_FIRST = re.compile(r"(\d+)(m?)([a-z]+)", re.ASCII)
 _MASS_LAST = re.compile(r"([a-z]+)(\d+)(m?)", re.ASCII)
@@ -80,11 +81,11 @@ def read_code_table(path: Path) -> CodeTable:
         OptionError: the file cannot be read or is not of this form.
     """
     try:
-        rows = json.loads(read_bounded(path, _LARGEST_TABLE).decode("utf-8-sig"))
+        rows = json_of(read_bounded(path, _LARGEST_TABLE))
     except OSError as error:
         raise OptionError(f"the code table cannot be read: {error.strerror}", path=path) from error
     except (ValueError, RecursionError) as error:
-        raise OptionError(f"the code table is no JSON: {error}", path=path) from error
+        raise OptionError(f"the code table is no JSON: {printable(error)}", path=path) from error
     if not isinstance(rows, list):
         raise OptionError("the code table is no list", path=path, expected='[{"key": "F-18", "code": ...}, ...]')
     coded = [_row(row, number, path) for number, row in enumerate(rows, 1)]

@@ -13,6 +13,8 @@ from inveonimaging.hotels.positions import refuse_other_order
 from inveonimaging.sheet.hotels import Hotel, shown
 from inveonimaging.sheet.positions import Slot, slot_of
 from inveonimaging.storage.bounded import read_bounded
+from inveonimaging.storage.shapes import fits
+from inveonimaging.storage.strict_json import json_of
 from inveonimaging.study.cut import Extent, Mm
 
 PROGRAM = "inveonimaging"
@@ -21,6 +23,7 @@ _LARGEST_FILE = 1024 * 1024
 _MOST = 100
 _FARTHEST_MM = 10_000.0
 _KEYS = ("position", "low_mm", "high_mm")
+_SHAPE = {"schema": int, "program": str, "animals": list}
 _NAMED = 8
 _EXPECTED = '{"schema": 1, "program": "inveonimaging", "animals": [{"position": "left", "low_mm": [...], ...}]}'
 
@@ -55,21 +58,32 @@ def read_boxes(path: Path) -> tuple[AnimalBox, ...]:
         InputError: it cannot be read, or is not of its form; with the entry, what was found and what was expected.
     """
     try:
-        document = json.loads(read_bounded(path, _LARGEST_FILE).decode("utf-8-sig"))
+        document = json_of(read_bounded(path, _LARGEST_FILE))
     except OSError as error:
         raise InputError(f"the boxes cannot be read: {error.strerror or error}", path=path) from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"is no JSON: {printable(error, 100)}", path=path, expected=_EXPECTED) from error
-    is_known = isinstance(document, dict) and document.get("schema") == SCHEMA and document.get("program") == PROGRAM
-    animals = document.get("animals") if is_known else None
-    if not isinstance(animals, list) or not 1 <= len(animals) <= _MOST:
-        raise InputError("is no file of boxes", path=path, expected=_EXPECTED)
+    animals = _animals(document, path)
     boxes = tuple(_box(entry, number, path) for number, entry in enumerate(animals, 1))
     slots = [box.slot for box in boxes]
     again = next((slot for n, slot in enumerate(slots) if slot in slots[:n]), None)
     if again:
         raise InputError(f"the position '{again}' is there twice", path=path, expected="one box for each position")
     return boxes
+
+
+def _animals(document: Any, path: Path) -> list[Any]:
+    """Return the entries of a file of boxes."""
+    if not fits(document, _SHAPE) or (document["schema"], document["program"]) != (SCHEMA, PROGRAM):
+        raise InputError("is no file of boxes", path=path, expected=_EXPECTED)
+    stray = next((name for name in document if name not in _SHAPE), None)
+    if stray is not None:
+        got = f"'{printable(stray, 40)}'"
+        raise InputError(f"{got} is no part of a file of boxes", path=path, expected=", ".join(_SHAPE))
+    animals: list[Any] = document["animals"]
+    if not 1 <= len(animals) <= _MOST:
+        raise InputError(f"has boxes of {len(animals)} animals", path=path, expected=f"1 to {_MOST}")
+    return animals
 
 
 def _box(entry: Any, number: int, path: Path) -> AnimalBox:

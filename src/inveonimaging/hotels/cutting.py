@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from inveonimaging.errors import InputError, OptionError
 from inveonimaging.findings import Finding
 from inveonimaging.hotels.boxes import extents_of, read_boxes
-from inveonimaging.hotels.checks import swaps_of
+from inveonimaging.hotels.checks import Measured, measured_of
 from inveonimaging.hotels.locating import Located, locate
 from inveonimaging.hotels.splitting import Group, studies_of
 from inveonimaging.redaction.request import Deidentify
@@ -77,25 +76,26 @@ def masks_of(located: Located) -> tuple[Mask, ...]:
     return located.masks() if located.masks else ()
 
 
-def animals_of(
-    group: Group,
-    extents: Sequence[Extent],
-    volumes_ml: Sequence[float | None],
-    deidentify: Deidentify | None = None,
-    masks: Sequence[Mask] = (),
-) -> tuple[Study, ...]:
-    """Return the study of each animal of a group, in the order of `group.hotel.animals`.
+@dataclass(frozen=True)
+class Animals:
+    """The animals of a group, in the order of `group.hotel.animals`: the study of each, and what was measured."""
+
+    studies: tuple[Study, ...]
+    measured: Measured
+
+
+def animals_of(group: Group, places: Places, deidentify: Deidentify | None = None) -> Animals:
+    """Return the study of each animal of a group, with what speaks against the order of the animals.
 
     Args:
         group: what was read.
-        extents: where each animal lies.
-        volumes_ml: of each body in the CT; none if they are not known.
+        places: where each animal lies.
         deidentify: how headers are redacted; None leaves them as they are.
-        masks: what of its neighbours is read as nothing, of each animal; none leaves neighbours.
 
     Raises:
-        InveonError: as `studies_of`.
+        InveonError: a data file cannot be read; as `studies_of`.
     """
-    parts = studies_of(group, extents, deidentify, masks)
-    swaps = swaps_of(group.study, parts, volumes_ml)
-    return tuple(replace(part, findings=(*part.findings, *swapped)) for part, swapped in zip(parts, swaps, strict=True))
+    parts = studies_of(group, places.extents, deidentify, places.masks)
+    measured = measured_of(parts, [each.id for each in group.hotel.animals], places.volumes_ml)
+    swaps = zip(parts, measured.findings, strict=True)
+    return Animals(tuple(replace(part, findings=(*part.findings, *swapped)) for part, swapped in swaps), measured)

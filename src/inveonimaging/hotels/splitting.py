@@ -170,4 +170,6 @@ def _unknown(group: Group, animal: Position, study: Study) -> tuple[Finding, ...
     message = (
         f"the sheet does not say {', '.join(missing)} of {animal}, and what the headers say is of the group: left empty"
     )
-    return (Finding("animal-values-unknown", message, path=str(group.hotel.path), line=animal.rows[0]),)
+    sheet = study.corrections.sheet  # of which a redaction hides the name
+    path = sheet.path if sheet else group.hotel.path
+    return (Finding("animal-values-unknown", message, path=str(path), line=animal.rows[0]),)

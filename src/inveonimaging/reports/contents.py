@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from inveonimaging.checks.readiness import Readiness
 from inveonimaging.conversion.plan import StudyPlan
 from inveonimaging.errors import InveonError
 from inveonimaging.findings import Finding, Severity
+from inveonimaging.hotels.checks import table_of
 from inveonimaging.study.image import Image
 from inveonimaging.study.reading import Scan, Series, Study
 
@@ -29,6 +30,7 @@ class Contents:
         findings: of the files, the folder and the animal, the most severe first.
         errors: of pairs that cannot be shown.
         readiness: whether an SUV can be computed, of each PET that was checked, by header file.
+        group: titles and rows of what was measured of the animals that were scanned together; None if it was one.
     """
 
     study: Study
@@ -36,6 +38,7 @@ class Contents:
     findings: tuple[Finding, ...]
     errors: tuple[InveonError, ...]
     readiness: Mapping[Path, Readiness]
+    group: tuple[Sequence[str], Sequence[Sequence[str]]] | None = None
 
     @property
     def series(self) -> tuple[Series, ...]:
@@ -105,7 +108,8 @@ def planned_contents(planned: StudyPlan, found: Iterable[Finding], now: datetime
         findings += [each for each in more if not (redacted and each.code in _OF_SHIFTED_DATES)]
         readiness |= {header: ready} if ready else {}
     source = Path("De-identified") if redacted else planned.source
-    return Contents(planned.study, source, _sorted(findings), (), readiness)
+    group = table_of(planned.measured, ids=not redacted) if planned.measured else None
+    return Contents(planned.study, source, _sorted(findings), (), readiness, group)
 
 
 def _alike(scan: Scan) -> Iterator[Finding]:

@@ -42,6 +42,11 @@ img{max-width:100%}td,th{padding:.2em 1em;text-align:left;border-bottom:1px soli
 <table><tr><th>Position</th><th>Animal</th><th>From, mm along i, j, k</th><th>To</th></tr>
 {% for row in rows %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}</table>
+{% if table %}<h2>What was measured</h2>
+<table><tr>{% for title in table[0] %}<th>{{ title }}</th>{% endfor %}</tr>
+{% for row in table[1] %}<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}</table>
+{% endif %}
 <p>The boxes are mm in the gantry; 3 mm are added on all sides when they are cut. As seen from the front of the scanner,
 where the bed enters.</p></body></html>
 """
@@ -77,10 +82,22 @@ def hotel_picture(study: Study, boxes: Sequence[tuple[str, Extent]]) -> bytes:
     return png_of(figure)
 
 
-def hotel_page(picture: bytes, rows: Sequence[Sequence[str]], refusal: str = "") -> bytes:
-    """Return a page with the picture and a table of position, animal, and where its box begins and ends."""
+def hotel_page(
+    picture: bytes,
+    rows: Sequence[Sequence[str]],
+    refusal: str = "",
+    table: tuple[Sequence[str], Sequence[Sequence[str]]] | None = None,
+) -> bytes:
+    """Return a page with the picture and a table of position, animal, and where its box begins and ends.
+
+    Args:
+        picture: from `hotel_picture`.
+        rows: of the boxes.
+        refusal: why nothing is cut.
+        table: titles and rows of what was measured of each animal.
+    """
     encoded = base64.b64encode(picture).decode("ascii")
-    page = templates().from_string(_PAGE).render(picture=encoded, rows=rows, refusal=refusal)
+    page = templates().from_string(_PAGE).render(picture=encoded, rows=rows, refusal=refusal, table=table)
     return page.encode("utf-8")
 
 

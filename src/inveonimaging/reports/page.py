@@ -163,6 +163,7 @@ def _content(contents: Contents, drawings: Mapping[int, Drawn]) -> dict[str, Any
             (printable(pair.header.name, _LONGEST), list(facts.header_rows(image))) for pair, image in headers.items()
         ],
         "most_series": MOST_SERIES,
+        "group": contents.group,
     }
 
 

@@ -6,13 +6,13 @@ answer count for nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, NoReturn
 from xml.etree import ElementTree as ET
 
 from inveonimaging.sending.result import Fate
 from inveonimaging.sending.status import coded
+from inveonimaging.storage.strict_json import json_of, once
 
 Answer = dict[str, tuple[Fate, str]]
 """What became of instances, by SOP Instance UID: accepted, with a warning or none, or failed, and why."""
@@ -22,7 +22,6 @@ _XML = {"application/dicom+xml", "application/xml", "text/xml"}
 _STORED, _FAILED = "00081199", "00081198"  # Referenced and Failed SOP Sequence
 _UID, _FAILURE, _WARNING = "00081155", "00081197", "00081196"  # Referenced SOP Instance UID, reasons
 _UTF_8 = "utf-8-sig"  # some servers begin with its mark
-_LONGEST_NUMBER = 20  # digits: more take long to decode
 
 
 def answer_of(content: bytes, media_type: str) -> Answer:
@@ -40,29 +39,6 @@ def answer_of(content: bytes, media_type: str) -> Answer:
         return {}
 
 
-def json_of(content: bytes) -> Any:
-    """Return what JSON means.
-
-    Raises:
-        ValueError: it is none, says something twice, or has numbers of very many digits.
-        RecursionError: it is nested too deep.
-    """
-    return json.loads(content.decode(_UTF_8), object_pairs_hook=_once, parse_int=_number, parse_constant=_number)
-
-
-def _number(text: str) -> int:
-    if len(text) > _LONGEST_NUMBER:
-        raise ValueError("a number of very many digits")
-    return int(text)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("something is said twice")
-    return found
-
-
 def _xml_of(content: bytes) -> dict[str, Any]:
     """Return a Native DICOM Model as DICOM JSON has it."""
     text = content.decode(_UTF_8)
@@ -75,7 +51,7 @@ def _xml_of(content: bytes) -> dict[str, Any]:
 
 
 def _attributes(parent: ET.Element) -> dict[str, Any]:
-    return _once(
+    return once(
         [
             (each.get("tag", ""), {"Value": [_attributes(v) if _name(v) == "Item" else v.text for v in each]})
             for each in parent

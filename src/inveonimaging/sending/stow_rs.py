@@ -19,8 +19,9 @@ from inveonimaging.sending.http_session import Reply, reply_to, session_for
 from inveonimaging.sending.multipart import Multipart, UnreadableError
 from inveonimaging.sending.options import SendOptions
 from inveonimaging.sending.result import Fate, Item, LostError, Verdict
-from inveonimaging.sending.stow_answer import Answer, answer_of, json_of
+from inveonimaging.sending.stow_answer import Answer, answer_of
 from inveonimaging.sending.target import WebTarget
+from inveonimaging.storage.strict_json import json_of
 
 _AT_ONCE = 500  # instances of a request: after a kill they are sent again
 _LONGEST_WAIT_S = 60.0

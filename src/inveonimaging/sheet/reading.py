@@ -21,7 +21,7 @@ from inveonimaging.animal.sheet_values import Cell
 from inveonimaging.errors import OptionError, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.sheet.books import MOST_COLUMNS, MOST_ROWS, read_book
-from inveonimaging.sheet.columns import NOTE, Column, Scope, column_of, meant
+from inveonimaging.sheet.columns import NOTE, Column, Scope, column_of, meant, plain
 from inveonimaging.sheet.matching import Row, Sheet, parts_of_path
 from inveonimaging.sheet.records import Rows, Texts, ccdb_rows, is_ccdb, pixi_rows
 from inveonimaging.sheet.values import unescaped
@@ -116,15 +116,15 @@ def _with_point(content: str, column: Column, table: _Table) -> str:
 
 def _pattern(path: Path, number: int, column: Column, content: str) -> str:
     """Return what scans a row is about."""
-    plain = unescaped(content)
+    text = unescaped(content)
     if column.name == "subject":
-        return plain
-    parts = parts_of_path(plain)
-    is_rooted = plain.startswith(("/", "\\")) or ":" in plain[:2]
+        return text
+    parts = parts_of_path(text)
+    is_rooted = text.startswith(("/", "\\")) or ":" in text[:2]
     if not parts or ".." in parts or is_rooted:
         expected = "the end of a path, such as mouse7/*.pet.img"
         raise OptionError(path=path, line=number, key=column.title, got=content, expected=expected)
-    return plain
+    return text
 
 
 @dataclass(frozen=True)
@@ -194,7 +194,7 @@ def _rows(path: Path, lines: Iterable[tuple[int, list[str]]]) -> Iterator[tuple[
                 raise OptionError(message, path=path, line=number, expected=f"at most {MOST_COLUMNS}")
             titles, line = [cell.strip() for cell in cells], number
             is_other = is_ccdb(titles)
-            _refuse_twice(path, number, titles)
+            _refuse_twice(path, number, titles, is_other=is_other)
             continue
         count += 1
         if count > MOST_ROWS:
@@ -220,15 +220,19 @@ def _titled(path: Path, number: int, titles: list[str], cells: list[str]) -> Ite
             yield titles[at], content
 
 
-def _refuse_twice(path: Path, number: int, titles: list[str]) -> None:
+def _refuse_twice(path: Path, number: int, titles: list[str], *, is_other: bool) -> None:
+    """Refuse two titles of one column: in a sheet of another kind, two that are spelled alike."""
     seen: dict[str, str] = {}
     for title in titles:
         column = column_of(title)
-        if column and column.title in seen:
-            message = f"two columns are {column.title}: '{printable(seen[column.title])}' and '{printable(title)}'"
+        name = title if is_other and plain(title) else column and column.title
+        if not name:
+            continue
+        known = plain(name)
+        if known in seen:
+            message = f"two columns are {printable(name, 40)}: '{printable(seen[known])}' and '{printable(title)}'"
             raise OptionError(message, path=path, line=number)
-        if column:
-            seen[column.title] = title
+        seen[known] = title
 
 
 def _separated(separator: str | None, path: Path, data: bytes) -> _Table:

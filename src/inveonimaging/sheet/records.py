@@ -6,7 +6,6 @@ A record has the text of numbers as it was written, so that no digit is lost.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime, time
@@ -16,6 +15,7 @@ from typing import Any, NamedTuple
 from inveonimaging.errors import OptionError, listed, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.sheet.columns import plain
+from inveonimaging.storage.strict_json import json_of
 
 Texts = tuple[tuple[str, str], ...]
 """Title and text of each cell of a row that is not empty."""
@@ -119,28 +119,11 @@ def _record(path: Path, data: bytes) -> dict[str, Any]:
     what = "a hotel record of PIXI, with hotelSubjects"
     hint = "for a sheet use .csv, which every spreadsheet program reads and writes"
     try:
-        found = json.loads(
-            data.decode("utf-8-sig"),
-            parse_float=str,
-            parse_int=str,
-            parse_constant=_no_constant,
-            object_pairs_hook=_once,
-        )
+        found = json_of(data, texts=True)
     except (ValueError, RecursionError) as error:
         raise OptionError(f"is no JSON: {printable(error)}", path=path, expected=what, hint=hint) from error
     if not isinstance(found, dict) or "hotelSubjects" not in found:
         raise OptionError("is another kind of JSON", path=path, expected=what, hint=hint)
-    return found
-
-
-def _no_constant(word: str) -> str:
-    raise ValueError(f"{word} is no number")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a field is given twice")
     return found
 
 

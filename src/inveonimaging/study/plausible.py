@@ -31,13 +31,14 @@ def given_findings(image: Image, given: SheetValues, scan_time: datetime | None)
         scan_time: that was given, for headers without one.
     """
     header, animals = image.header, len(image.group) or 1
+    species, strain = header.subject.genus, header.subject.phenotype
     if origin := _origin(given, _OF_WEIGHT):
-        yield from _told(weight_finding(header.subject.weight_kg, header.subject.genus, animals), origin)
+        yield from _told(weight_finding(header.subject.weight_kg, species, animals, strain=strain), origin)
     if not has_tracer(header):
         return
     if origin := _origin(given, _OF_DOSE):
         is_spect = image.modality is Modality.SPECT
-        found = dose_finding(header.tracer.dose_bq, header.subject.genus, animals, is_spect=is_spect)
+        found = dose_finding(header.tracer.dose_bq, species, animals, strain=strain, is_spect=is_spect)
         yield from _told(found, origin)
     injected, start = header.tracer.injected_at, header.acquisition.started_at
     origin = _origin(given, _OF_INJECTION) or ("--scan-time" if start and start == scan_time else None)

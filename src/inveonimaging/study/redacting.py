@@ -99,7 +99,10 @@ def without_paths(findings: Sequence[Finding], redaction: StudyRedaction) -> tup
     names = {str(path) for each in redaction.instead if each for path in (each.pair.header, each.pair.data)}
     if not names:
         return tuple(findings)
-    return tuple(dict.fromkeys(each if each.path in names else replace(each, path=None) for each in findings))
+    names.add(str(_SHEET))
+    return tuple(
+        dict.fromkeys(each if each.path in names else replace(each, path=None, line=None) for each in findings)
+    )
 
 
 def _shifted(corrections: Corrections, context: RedactionContext) -> Corrections:
