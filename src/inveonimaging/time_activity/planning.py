@@ -156,7 +156,7 @@ def _read(source: Path, options: CurvesOptions) -> tuple[Study, tuple[Animal, ..
     pairs, place, found = _pairs(source)
     group = read_group(pairs, place, options.corrections)
     places = places_of(group, options.boxes)
-    studies = animals_of(group, places.extents, places.volumes_ml, options.deidentify)
+    studies = animals_of(group, places, options.deidentify).studies
     animals = tuple(
         Animal(Cuboid(str(each.slot) if options.deidentify else each.id, extent), study)
         for each, extent, study in zip(group.hotel.animals, places.extents, studies, strict=True)
