@@ -22,6 +22,7 @@ _CONTOUR_DATA = Tag(0x3006, 0x0050)
 _CLOSED = {"CLOSED_PLANAR", "CLOSEDPLANAR_XOR"}
 _FEWEST = 3  # points of a closed contour
 _FARTHEST_MM = 1e6
+_MOST_POINTS = 1_000_000  # of a file
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,11 @@ def read_contours(path: Path) -> tuple[Contoured, ...]:
         if header.get("SOPClassUID") != STRUCTURES:
             raise InputError("is no DICOM RT Structure Set", path=path)
         drawn = {_number(item.get("ReferencedROINumber")): item for item in _items(header, "ROIContourSequence")}
-        return tuple(_region(item, drawn, path) for item in _items(header, "StructureSetROISequence"))
+        found = tuple(_region(item, drawn, path) for item in _items(header, "StructureSetROISequence"))
+    points = sum(len(each) for region in found for each in region.contours)
+    if points > _MOST_POINTS:
+        raise InputError(f"its contours have {points} points", path=path, expected=f"at most {_MOST_POINTS}")
+    return found
 
 
 def _region(item: Dataset, drawn: dict[int, Dataset], path: Path) -> Contoured:

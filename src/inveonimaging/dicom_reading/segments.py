@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,10 +24,17 @@ _SAME_STEP = 0.01  # of the distance between slices
 
 
 class Segment(NamedTuple):
-    """A segment: its number, from 1, and its label."""
+    """A segment.
 
-    number: int
+    Attributes:
+        label: of it.
+        numbers: (nk, nj, ni) of the smallest box that holds it: 1 where it is, else 0.
+        first: where that box begins, i, j, k.
+    """
+
     label: str
+    numbers: npt.NDArray[np.uint8]
+    first: tuple[int, int, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +44,13 @@ class Segmentation:
     Attributes:
         space: Frame of Reference UID.
         affine: (4, 4), index i, j, k (column, row, slice) -> LPS mm.
-        volumes: of each segment that has voxels, (nk, nj, ni): its number where it is, else another one.
+        segments: those that have voxels, in the order of their numbers.
         is_fractional: whether voxels were taken where their fraction is a half or more.
     """
 
     space: str
     affine: Float
-    volumes: tuple[tuple[Segment, npt.NDArray[Any]], ...] = field(repr=False)
+    segments: tuple[Segment, ...] = field(repr=False)
     is_fractional: bool = False
 
 
@@ -60,19 +67,51 @@ def read_segmentation(path: Path) -> Segmentation:
     rows, columns = file.size or (0, 0)
     if rows * columns * slices > _MOST_VOXELS or rows * columns * len(planes) > _MOST_VOXELS:
         raise InputError(f"has {columns} x {rows} x {slices} voxels", path=path, expected=f"at most {_MOST_VOXELS}")
-    volumes: dict[int, npt.NDArray[Any]] = {}
-    is_map = kind == "LABELMAP"
-    least = 1 if kind == "BINARY" else _HALF * most
-    for plane, k, pixels in zip(planes, numbers, file.pixels(), strict=True):
-        number = 0 if is_map else _segment_of(plane, path)
-        if number not in volumes:
-            volumes[number] = np.zeros((slices, rows, columns), np.uint16 if is_map else np.uint8)
-        if is_map:
-            volumes[number][k] = pixels
-        else:
-            volumes[number][k] |= (pixels >= least).astype(np.uint8)
-    found = _of_map(volumes, labels) if is_map else _of_each(volumes, labels)
-    return Segmentation(str(planes[0].get("FrameOfReferenceUID") or ""), affine, tuple(found), kind == "FRACTIONAL")
+    if kind == "LABELMAP":
+        whole = np.zeros((slices, rows, columns), np.uint16)
+        for k, pixels in zip(numbers, file.pixels(), strict=True):
+            whole[k] = pixels
+        found = tuple(_of_map(whole, labels))
+    else:
+        least = 1 if kind == "BINARY" else _HALF * most
+        pieces: dict[int, list[_Piece]] = {}
+        for plane, k, pixels in zip(planes, numbers, file.pixels(), strict=True):
+            if piece := _piece(pixels >= least, k):
+                pieces.setdefault(_segment_of(plane, path), []).append(piece)
+        found = tuple(_joined(number, pieces[number], labels) for number in sorted(pieces))
+        if sum(each.numbers.size for each in found) > _MOST_VOXELS:
+            raise InputError("its segments are too large", path=path, expected=f"at most {_MOST_VOXELS} voxels")
+    return Segmentation(str(planes[0].get("FrameOfReferenceUID") or ""), affine, found, kind == "FRACTIONAL")
+
+
+class _Piece(NamedTuple):
+    """What of a segment is in a slice: the smallest rectangle of pixels, and where it begins."""
+
+    k: int
+    j: int
+    i: int
+    pixels: npt.NDArray[np.bool_]
+
+
+def _piece(pixels: npt.NDArray[np.bool_], k: int) -> _Piece | None:
+    rows, columns = np.flatnonzero(pixels.any(axis=1)), np.flatnonzero(pixels.any(axis=0))
+    if not rows.size:
+        return None
+    j, i = int(rows[0]), int(columns[0])
+    return _Piece(k, j, i, pixels[j : rows[-1] + 1, i : columns[-1] + 1].copy())
+
+
+def _joined(number: int, pieces: list[_Piece], labels: dict[int, str]) -> Segment:
+    """Return a segment of its pieces: the smallest box that holds them."""
+    k, stop_k = min(each.k for each in pieces), max(each.k for each in pieces) + 1
+    j, stop_j = min(each.j for each in pieces), max(each.j + each.pixels.shape[0] for each in pieces)
+    i, stop_i = min(each.i for each in pieces), max(each.i + each.pixels.shape[1] for each in pieces)
+    numbers = np.zeros((stop_k - k, stop_j - j, stop_i - i), np.uint8)
+    for each in pieces:
+        height, width = each.pixels.shape
+        top, left = each.j - j, each.i - i
+        numbers[each.k - k, top : top + height, left : left + width] |= each.pixels
+    return Segment(labels.get(number, f"segment {number}"), numbers, (i, j, k))
 
 
 def _described(path: Path) -> tuple[dict[int, str], str, float]:
@@ -142,14 +181,10 @@ def _steps(first: Plane, along: Float, path: Path) -> tuple[float, list[int]]:
     raise InputError("its frames do not lie at even distances", path=path, expected="slices of one volume")
 
 
-def _of_each(volumes: dict[int, npt.NDArray[Any]], labels: dict[int, str]) -> Iterator[tuple[Segment, Any]]:
-    for number in sorted(volumes):
-        label = labels.get(number, f"segment {number}")
-        yield Segment(number, label), np.where(volumes[number], np.uint16(number), np.uint16(0))
-
-
-def _of_map(volumes: dict[int, npt.NDArray[Any]], labels: dict[int, str]) -> Iterator[tuple[Segment, Any]]:
-    for volume in volumes.values():
-        for number in np.unique(volume).tolist():
-            if number in labels:  # what has no description is the background
-                yield Segment(number, labels[number]), volume
+def _of_map(whole: npt.NDArray[np.uint16], labels: dict[int, str]) -> Iterator[Segment]:
+    pieces: dict[int, list[_Piece]] = {}
+    for k, plane in enumerate(whole):
+        for number in np.unique(plane).tolist():
+            if number in labels and (piece := _piece(plane == number, k)):  # without a description: the background
+                pieces.setdefault(number, []).append(piece)
+    return (_joined(number, pieces[number], labels) for number in sorted(pieces))

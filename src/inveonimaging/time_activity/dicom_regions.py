@@ -45,11 +45,10 @@ def _of_segmentation(path: Path) -> tuple[tuple[Region, ...], tuple[Finding, ...
     found = read_segmentation(path)
     _refuse_without_space(found.space, path)
     regions: list[Region] = []
-    for segment, numbers in found.volumes:
-        only = np.where(numbers == segment.number, numbers, 0)
-        if only.any():
-            name = plain_name(segment.label)
-            regions += masks_of(only, found.affine, {segment.number: name}.__getitem__, path, found.space)
+    for label, numbers, first in found.segments:
+        place = found.affine.copy()
+        place[:3, 3] = (found.affine @ [*first, 1.0])[:3]
+        regions += masks_of(numbers, place, {1: plain_name(label)}.__getitem__, path, found.space)
     if not regions:
         raise InputError("no segment has a voxel", path=path)
     if not found.is_fractional:

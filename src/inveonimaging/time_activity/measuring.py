@@ -13,7 +13,7 @@ from inveonimaging.physics.quantification import Unit
 from inveonimaging.progress import StepCounter
 from inveonimaging.study.image import Image
 from inveonimaging.study.late_frames import is_gated
-from inveonimaging.time_activity.regions import Region, box_in
+from inveonimaging.time_activity.regions import Inside, Region, box_in
 
 Float = npt.NDArray[np.float64]
 Int = npt.NDArray[np.int64]
@@ -167,14 +167,14 @@ def measured(image: Image, wanted: Sequence[Wanted], counter: StepCounter) -> tu
     sums = [_Sums(len(frames)) for _ in regions]
     for first, stop in _limits(image, boxes):
         there = [
-            (part, region.inside(image.grid, part), each)
+            (_flat(region.inside(image.grid, part), part, first, image), each)
             for region, box, each in zip(regions, boxes, sums, strict=True)
             if (part := _part(box, first, stop))
         ]
         for place, frame in enumerate(frames):
-            slab = image.source.slices(frame, first, stop)
-            for part, inside, each in there:
-                each.add(place, image.physical(_cut(slab, part, first)[inside], frame))
+            slab = image.source.slices(frame, first, stop).reshape(-1)
+            for voxels, each in there:
+                each.add(place, image.physical(slab[voxels], frame))
             counter.step(stop - first)
     return tuple(_curve(image, one, each, frames) for one, each in zip(wanted, sums, strict=True))
 
@@ -208,10 +208,12 @@ def _part(box: Box | None, first: int, stop: int) -> Box | None:
     return Box((*box.first[:2], low), (*box.stop[:2], high)) if low < high else None
 
 
-def _cut(slab: npt.NDArray[np.generic], part: Box, first: int) -> npt.NDArray[np.generic]:
-    """Return what of a slab, from its first slice on, is in a box."""
-    (i, j, k), (i_stop, j_stop, k_stop) = part.first, part.stop
-    return slab[k - first : k_stop - first, j:j_stop, i:i_stop]
+def _flat(inside: Inside, part: Box, first: int, image: Image) -> npt.NDArray[np.int32]:
+    """Return which voxels of a slab are in a region, as their places in it: few, however large the box is."""
+    k, j, i = np.nonzero(inside)
+    _, rows, columns = image.source.shape
+    places = ((k + part.first[2] - first) * rows + j + part.first[1]) * columns + i + part.first[0]
+    return np.asarray(places, np.int32)
 
 
 def _curve(image: Image, wanted: Wanted, sums: _Sums, frames: tuple[int, ...]) -> Curve:

@@ -18,6 +18,7 @@ Float = npt.NDArray[np.float64]
 _SAME_MM = 1e-3
 _FLAT_MM = 0.05
 _SAME_INDEX = 6  # decimals of an index
+_AT_A_TIME = 2**20  # crossings of edges and rows
 _EVEN = 1.5  # of the smallest distance between contours: farther ones have a gap between them
 
 
@@ -73,6 +74,7 @@ class Polygons:
     def inside(self, grid: Grid, box: Box) -> Inside:
         """See `Region`."""
         found = np.zeros(box.shape[::-1], np.bool_)
+        known: dict[int, Inside] = {}
         heights = np.array([z for z, _ in self.planes])
         half = self._half_mm(grid)
         for number, k in enumerate(range(box.first[2], box.stop[2])):
@@ -80,8 +82,10 @@ class Polygons:
             nearest = int(np.argmin(np.abs(heights - z) - (heights < z) * _SAME_MM / 10))
             apart = round(z - float(heights[nearest]), _SAME_INDEX)
             if -half - _SAME_MM / 10 <= apart < half - _SAME_MM / 10 or apart == 0:
-                contours = [index_of(grid, points)[:, :2] for points in self.planes[nearest][1]]
-                found[number] = _even_odd(contours, box)
+                if nearest not in known:
+                    contours = [index_of(grid, points)[:, :2] for points in self.planes[nearest][1]]
+                    known = {nearest: _even_odd(contours, box)}
+                found[number] = known[nearest]
         return found
 
     def _half_mm(self, grid: Grid) -> float:
@@ -117,10 +121,13 @@ def _even_odd(contours: Sequence[Float], box: Box) -> Inside:
         first = np.clip(np.ceil(low), j0, j0 + nj).astype(np.int64)
         stop = np.clip(np.ceil(high), j0, j0 + nj).astype(np.int64)  # low <= j < high
         counts = np.maximum(stop - first, 0)
-        edge = np.repeat(np.arange(len(one)), counts)
-        j = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts) + first[edge]
-        (ax, ay), (bx, by) = one[edge].T, other[edge].T
-        x = ax + (j - ay) / (by - ay) * (bx - ax)
-        i = np.clip(np.ceil(np.round(x, _SAME_INDEX)) - i0, 0, ni).astype(np.int64)
-        np.add.at(crossed, (j - j0, i), 1)
+        step = max(1, _AT_A_TIME // nj)
+        for begin in range(0, len(one), step):
+            some = slice(begin, begin + step)
+            edge = np.repeat(np.arange(len(one))[some], counts[some])
+            j = np.arange(len(edge)) - np.repeat(np.cumsum(counts[some]) - counts[some], counts[some]) + first[edge]
+            (ax, ay), (bx, by) = one[edge].T, other[edge].T
+            x = ax + (j - ay) / (by - ay) * (bx - ax)
+            i = np.clip(np.ceil(np.round(x, _SAME_INDEX)) - i0, 0, ni).astype(np.int64)
+            np.add.at(crossed, (j - j0, i), 1)
     return np.asarray(np.cumsum(crossed, axis=1)[:, :ni] % 2 == 1)

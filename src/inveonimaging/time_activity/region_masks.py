@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from inveonimaging.errors import InputError, InveonError, printable
 from inveonimaging.extras import refuse_without_extra
-from inveonimaging.time_activity.regions import Mask, plain_name
+from inveonimaging.time_activity.regions import Atlas, Mask, plain_name
 
 NIFTI = (".nii", ".nii.gz")
 _MOST_LABELS = 1000
@@ -55,7 +55,7 @@ def _affine_of(image: Any, path: Path) -> npt.NDArray[np.float64]:
     return np.asarray(affine)
 
 
-def _numbers(image: Any, path: Path) -> npt.NDArray[np.uint16]:
+def _numbers(image: Any, path: Path) -> npt.NDArray[Any]:
     """Return the mask's numbers, (nk, nj, ni)."""
     shape = tuple(image.shape)
     if len(shape) < _SPACE or any(n != 1 for n in shape[3:]):
@@ -65,7 +65,8 @@ def _numbers(image: Any, path: Path) -> npt.NDArray[np.uint16]:
     ni, nj, nk = shape[:3]
     if ni * nj * nk > _MOST_VOXELS:
         raise InputError(f"the mask has {ni * nj * nk} voxels", path=path, expected=f"at most {_MOST_VOXELS}")
-    numbers = np.zeros((nk, nj, ni), np.uint16)
+    is_small = np.dtype(image.get_data_dtype()).itemsize == 1
+    numbers = np.zeros((nk, nj, ni), np.uint8 if is_small else np.uint16)
     rest = (0,) * (len(shape) - 3)
     for k in range(nk):
         plane = np.asarray(image.dataobj[(slice(None), slice(None), k, *rest)]).T
@@ -108,12 +109,12 @@ def masks_of(
             raise InputError(f"the mask has more than {_MOST_LABELS} regions", path=path, expected="fewer")
     if not first:
         raise InputError("the mask is empty", path=path, expected="numbers above 0")
+    atlas = Atlas(numbers, affine)
     return tuple(
         Mask(
             name=name(number),
-            numbers=numbers,
+            atlas=atlas,
             number=number,
-            affine=affine,
             first=tuple(first[number].tolist()),
             last=tuple(last[number].tolist()),
             space=space,

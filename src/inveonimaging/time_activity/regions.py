@@ -27,6 +27,7 @@ _SAME_MM = 1e-6
 _SAME_INDEX = 6  # decimals of an index
 _SIDES = ("LR", "PA", "HF")
 _COORDINATE = re.compile(r"([-+\N{MINUS SIGN}]?[\d.]+(?:[eE][-+]?\d+)?) ?([A-Za-z]?)", re.ASCII)
+_KEPT = 2**20  # voxels of planes
 _FORMULA = "=+-@\t\r"
 
 
@@ -130,22 +131,54 @@ class Cuboid:
 
 
 @dataclass(frozen=True, eq=False)
+class Atlas:
+    """Numbers of voxels on a grid of their own: what voxels of other grids lie in.
+
+    Attributes:
+        numbers: (nk, nj, ni) whole numbers; 0 is none.
+        affine: (4, 4), index i, j, k -> LPS mm.
+    """
+
+    numbers: npt.NDArray[Any] = field(repr=False)
+    affine: Float
+    _known: dict[tuple[Grid, int], npt.NDArray[Any]] = field(default_factory=dict, repr=False)
+
+    def plane(self, grid: Grid, k: int) -> npt.NDArray[Any]:
+        """Return the number in which the centre of each voxel of a grid's slice lies, (nj, ni).
+
+        A centre on the face between two voxels lies in the one of the higher index. The last planes are kept, since
+        each region asks for them.
+        """
+        if (grid, k) not in self._known:
+            if len(self._known) * grid.shape[0] * grid.shape[1] > _KEPT:
+                self._known.clear()
+            nx, ny, _ = grid.shape
+            inverse = np.linalg.inv(self.affine)
+            (places,) = centres(grid, Box((0, 0, k), (nx, ny, k + 1)))
+            index = places @ inverse[:3, :3].T + inverse[:3, 3]
+            nearest = np.floor(np.round(index, _SAME_INDEX) + 0.5).astype(np.int64)
+            shape = np.array(self.numbers.shape[::-1])
+            is_there = np.all((nearest >= 0) & (nearest < shape), axis=-1)
+            at_i, at_j, at_k = np.moveaxis(np.clip(nearest, 0, shape - 1), -1, 0)
+            self._known[grid, k] = np.where(is_there, self.numbers[at_k, at_j, at_i], 0)
+        return self._known[grid, k]
+
+
+@dataclass(frozen=True, eq=False)
 class Mask:
-    """Voxels of another grid that have a number: a voxel is in it if that is so of the one its centre lies in.
+    """Voxels that have a number in an atlas.
 
     Attributes:
         name: of it.
-        numbers: (nk, nj, ni) of all voxels of the mask's grid.
-        number: of the region.
-        affine: (4, 4), index i, j, k of the mask's grid -> LPS mm.
+        atlas: with all numbers.
+        number: of the region, above 0.
         first, last: the lowest and highest index i, j, k of its voxels.
         space: see `Region`.
     """
 
     name: str
-    numbers: npt.NDArray[Any] = field(repr=False)
+    atlas: Atlas
     number: int
-    affine: Float
     first: tuple[int, int, int]
     last: tuple[int, int, int]
     space: str | None = None
@@ -154,18 +187,15 @@ class Mask:
         """See `Region`."""
         ends = zip(self.first, self.last, strict=True)
         corners = np.stack(np.meshgrid(*[(low - 0.5, high + 0.5) for low, high in ends]), axis=-1).reshape(-1, 3)
-        index = index_of(grid, corners @ self.affine[:3, :3].T + self.affine[:3, 3])
+        affine = self.atlas.affine
+        index = index_of(grid, corners @ affine[:3, :3].T + affine[:3, 3])
         return index.min(axis=0), index.max(axis=0)
 
     def inside(self, grid: Grid, box: Box) -> Inside:
-        """See `Region`. A centre on the face between two voxels lies in the one of the higher index."""
-        inverse = np.linalg.inv(self.affine)
-        index = centres(grid, box) @ inverse[:3, :3].T + inverse[:3, 3]
-        nearest = np.floor(np.round(index, _SAME_INDEX) + 0.5).astype(np.int64)
-        shape = np.array(self.numbers.shape[::-1])
-        is_there = np.all((nearest >= 0) & (nearest < shape), axis=-1)
-        i, j, k = np.moveaxis(np.clip(nearest, 0, shape - 1), -1, 0)
-        return np.asarray(is_there & (self.numbers[k, j, i] == self.number))
+        """See `Region`."""
+        (i, j, k), (i_stop, j_stop, k_stop) = box.first, box.stop
+        planes = [self.atlas.plane(grid, each)[j:j_stop, i:i_stop] == self.number for each in range(k, k_stop)]
+        return np.stack(planes)
 
 
 def plain_name(text: str) -> str:
