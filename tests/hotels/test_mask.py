@@ -208,7 +208,13 @@ def test_without_a_manifest_one_line_says_that_the_mask_is_not_known(parts: Part
     copy = changed(parts, tmp_path / "wrong", 2, 3, 1777)
     (copy / "inveon-manifest.json").unlink()
     assert parts.codes(copy) == {"mask-unknown", "voxels-differ"}
-    for broken in ({"runs": "1 2"}, {"runs": "9" * 400}, {"shape": [1, 1]}, {"low_mm": None}, {"block_mm": [0, 4, 4]}):
+    for broken in (
+        {"runs": "1 2"},
+        {"runs": "9" * 400},
+        {"shape": [1, 1]},
+        {"low_mm": None},
+        {"block_mm": [1e-320, 4, 4]},
+    ):
         manifest = json.loads((parts.folder / "classic" / "m12" / "inveon-manifest.json").read_bytes())
         assert mask_of(manifest["mask"]) is not None
         assert mask_of(manifest["mask"] | broken) is None
@@ -241,6 +247,19 @@ def test_the_dicom_says_what_was_done(parts: Parts, form: str, dciodvfy: str) ->
         assert errors_in(validated(dciodvfy, file, "-allpffgitems")) == []
     (first, *_) = parts.series(form, "m13", 1)  # in whose box nothing is masked
     assert "Pixel by pixel mask" not in str(first)
+
+
+def test_of_de_identified_data_the_codes_alone_say_so(
+    parts: Parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INVEON_DEIDENTIFY_KEY", "sixteen characters")
+    given = ("split", parts.source / "a.ct.img", tmp_path / "out", "--subjects", parts.folder / "hotel.csv")
+    run = inveon(*given, "--mask-others", "--deidentify", "--verify")
+    assert run.exit_code == 0, run.stdout
+    first = pydicom.dcmread(tmp_path / "out" / "study-1" / "1" / "CT-000004.dcm")
+    assert [each.CodeValue for each in first.DerivationCodeSequence] == ["113131", "113047"]
+    assert "DerivationDescription" not in first
+    assert first.pixel_array[4, 3] == -1000
 
 
 def test_manifest_json_and_notes_have_voxels_and_volumes(parts: Parts, tmp_path: Path) -> None:

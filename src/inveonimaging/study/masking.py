@@ -22,7 +22,7 @@ Places = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
 _SAME_PLACE = 1e-6  # of a block: a voxel whose middle is nearer to a face lies beyond it
 _MM3_PER_ML = 1e3
-_FARTHEST_MM = 1e6
+_FARTHEST_MM, _SMALLEST_MM = 1e6, 1e-6
 _MOST, _MOST_BLOCKS = 65535, 2**26  # along an axis, and in all
 
 
@@ -127,7 +127,9 @@ def mask_of(document: Any) -> Mask | None:
     if not isinstance(document, dict):
         return None
     low, size, shape = (_numbers(document.get(name)) for name in ("low_mm", "block_mm", "shape"))
-    if not (low and size and shape and min(size) > 0 and all(1 <= n <= _MOST and n == int(n) for n in shape)):
+    if not (
+        low and size and shape and min(size) >= _SMALLEST_MM and all(1 <= n <= _MOST and n == int(n) for n in shape)
+    ):
         return None
     count = int(np.prod(shape))
     try:

@@ -6,7 +6,7 @@ from pydicom.dataset import Dataset
 
 from inveonimaging.animal.sheet_values import Code
 from inveonimaging.dicom import codes
-from inveonimaging.dicom.encode import dataset, lo
+from inveonimaging.dicom.encode import dataset, lo, put
 from inveonimaging.dicom.series import Instance, MultiFrame, Series, SourceImage
 from inveonimaging.study.masking import shown_value
 
@@ -24,15 +24,16 @@ def source_group(series: Series) -> Dataset:
 def derivation(series: Series) -> Dataset:
     """Derivation Description and Code Sequence (0008,2111), (0008,9215) of the General Reference Module (PS3.3 C.12.4).
 
-    Each step has a code, in their order; a description is there if voxels were changed.
+    Each step has a code, in their order. A description is there if voxels were changed, but not in de-identified data,
+    from which the profile removes it (PS3.15 E.1).
     """
     if not series.is_cut:
         return Dataset()
     if not series.image.source.hidden_voxels:
         return dataset(DerivationCodeSequence=[codes.item(_EXTRACTED)])
+    module = dataset(DerivationCodeSequence=[codes.item(_EXTRACTED), codes.item(_MASKED)])
     told = f"Voxels of other animals of the group were replaced by {shown_value(series.image)}"
-    steps = [codes.item(_EXTRACTED), codes.item(_MASKED)]
-    return dataset(DerivationDescription=told, DerivationCodeSequence=steps)
+    return put(module, DerivationDescription=None if series.study.deidentified else told)
 
 
 def derivation_of_frame(series: Series) -> Dataset:
