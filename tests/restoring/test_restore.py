@@ -301,7 +301,7 @@ def test_several_forms_of_one_scan_are_refused(study: Path, tmp_path: Path) -> N
     assert message in one_line(tmp_path / "dicom", tmp_path / "back")
     shutil.copytree(tmp_path / "one" / "1", tmp_path / "dicom" / "more")
     shutil.rmtree(tmp_path / "dicom" / "legacy")
-    assert "two scans are called m1.ct.img" in one_line(tmp_path / "dicom", tmp_path / "back")
+    assert f"{tmp_path / 'dicom'}: two scans are called m1.ct.img" in one_line(tmp_path / "dicom", tmp_path / "back")
 
 
 # Names and headers are untrusted.

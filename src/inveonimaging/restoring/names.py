@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
-from inveonimaging.errors import OutputError, printable
+from inveonimaging.errors import InputError, printable
 from inveonimaging.inveon.pairs import DATA_SUFFIX, HEADER_SUFFIX
 from inveonimaging.storage.litter import is_litter
 from inveonimaging.storage.whole_files import RESERVED, file_name
@@ -32,15 +33,19 @@ def _is_safe(name: str) -> bool:
     return is_plain and is_header and size <= _LONGEST and not RESERVED.fullmatch(name)
 
 
-def refuse_alike(names: Iterable[str]) -> None:
+def refuse_alike(names: Iterable[str], source: Path) -> None:
     """Refuse names of which two are the same file, on systems that do not tell case apart, too.
 
+    Args:
+        names: of all files.
+        source: the DICOM, for the message.
+
     Raises:
-        OutputError: naming the first.
+        InputError: naming the first.
     """
     seen: set[str] = set()
     for name in names:
         if name.casefold() in seen:
             hint = "restore each study into a folder of its own"
-            raise OutputError(f"two scans are called {printable(name)}", expected="one", hint=hint)
+            raise InputError(f"two scans are called {printable(name)}", path=source, expected="one", hint=hint)
         seen.add(name.casefold())

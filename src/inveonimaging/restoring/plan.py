@@ -141,7 +141,7 @@ def plan_restore(source: Path, output: Path, *, overwrite: bool = False) -> Rest
     sources, left_out = sources_of(source)
     pairs = sorted((pair for each in sources for pair in _pairs_of(each)), key=lambda pair: pair.name)
     plan = RestorePlan(folder=output, pairs=tuple(pairs), left_out=left_out)
-    refuse_alike(plan.names)
+    refuse_alike(plan.names, source)
     refuse_taken_names(output, plan.names, overwrite=overwrite)
     return plan
 
