@@ -181,15 +181,15 @@ def test_dcm2niix_of_a_dynamic_pet_has_the_same_values_within_half_a_step(tmp_pa
     assert np.abs(at(theirs, places) - at(ours, places)).max() <= 0.5001 * step + 1e-6 * np.abs(ours.get_fdata()).max()
 
 
-@pytest.mark.parametrize("limit", [1, 10**9])
+@pytest.mark.parametrize(("name", "limit"), [("m1.pet", 1), ("m1.pet", 10**9), ("m1.ct", 10**9)])
 def test_all_48_ways_to_reorient_keep_each_value_at_its_place(
-    study: Path, written: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+    study: Path, written: Path, monkeypatch: pytest.MonkeyPatch, name: str, limit: int
 ) -> None:
     """Also where a frame is read a row or a column at a time."""
     monkeypatch.setattr(volumes, "_PIECE", limit)
     monkeypatch.setattr("inveonimaging.study.image._SLAB_VOXELS", 100 if limit == 1 else 10**6)
-    stored = load(written / "m1.pet.nii.gz")
-    (series,) = inveonimaging.read(study / "m1.pet.img").series()
+    stored = load(written / f"{name}.nii.gz")
+    (series,) = inveonimaging.read(study / f"{name}.img").series()
     for code in CODES:
         volume = volumes.Volume(image=series, reorient=code)
         assert "".join(nibabel.aff2axcodes(volume.affine)) == code
@@ -198,7 +198,7 @@ def test_all_48_ways_to_reorient_keep_each_value_at_its_place(
             nibabel.orientations.axcodes2ornt("RAS"), nibabel.orientations.axcodes2ornt(code)
         )
         expected = turned.as_reoriented(way)
-        values = np.concatenate([each.reshape(-1) for each in volume.pieces()]).reshape(volume.shape[::-1]).T
+        values = np.concatenate([each.flatten() for each in volume.pieces()]).reshape(volume.shape[::-1]).T
         assert np.array_equal(values, expected.get_fdata(dtype=np.float32))
         assert np.allclose(volume.affine, expected.affine, atol=1e-5)
 

@@ -6,6 +6,7 @@ large a frame is; where the output's slices are no slices of the file, a large f
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +17,7 @@ import numpy.typing as npt
 
 from inveonimaging.physics.gating import Gating
 from inveonimaging.physics.quantification import Unit
+from inveonimaging.storage.ahead import LIVE
 from inveonimaging.study.image import Image
 from inveonimaging.study.nifti_header import even_step, nifti_header
 from inveonimaging.units import MS_PER_S
@@ -148,17 +150,41 @@ class Volume:
     def pieces(self) -> Iterator[Array]:
         """Yield the voxels in the order of the output, (slices, rows, columns), contiguous.
 
+        A piece holds until `LIVE` more were taken: then its memory is that of another.
+
         Raises:
             DataError: the data file cannot be read any more.
         """
+        if self.axes[2] == 2:  # noqa: PLR2004 - k
+            yield from self._in_order()
+            return
         for frame in self.frames:
-            for piece in self._sideways(frame) if self.axes[2] != 2 else self._in_order(frame):  # noqa: PLR2004 - k
+            for piece in self._sideways(frame):
                 yield np.ascontiguousarray(self._turned(piece))
 
-    def _in_order(self, frame: int) -> Iterator[Array]:
-        limits = self.image.slab_limits
-        for first, stop in reversed(limits) if self.flipped[2] else limits:
-            yield self._values(frame, self.image.source.slices(frame, first, stop))
+    def _in_order(self) -> Iterator[Array]:
+        """Yield slabs of the file, read and computed in memory that is used again: new pages take longer than both."""
+        source, limits = self.image.source, self.image.slab_limits
+        slices = self.image.slices_in_slab
+        x, y, _ = self.shape[:3]
+        raw = memoryview(bytearray(slices * source.slice_bytes))
+        rooms = itertools.cycle([np.empty((slices, y, x), self.dtype) for _ in range(LIVE)])
+        for frame in self.frames:
+            for first, stop in reversed(limits) if self.flipped[2] else limits:
+                room = next(rooms)[: stop - first]
+                if self._is_copied:
+                    source.read_slices(frame, first, stop, room.data.cast("B"))
+                else:
+                    stored = self._turned(source.read_slices(frame, first, stop, raw))
+                    self._compute(frame, stored, room)
+                yield room
+
+    @property
+    def _is_copied(self) -> bool:
+        """Whether the file's bytes are those of the output."""
+        source = self.image.source
+        is_in_order = self.axes == (0, 1, 2) and not any(self.flipped)
+        return self.keeps_stored and source.dtype == _INT16 and is_in_order and source.shape == source.frame_shape
 
     def _sideways(self, frame: int) -> Iterator[Array]:
         """Yield (nz, ny, nx) pieces of a frame, some of the file's rows or columns."""
@@ -171,13 +197,14 @@ class Volume:
             shape[cut] = stop - first
             piece = np.empty(shape, self.dtype)
             for low, high in self.image.slab_limits:
-                piece[low:high] = self._values(frame, self.image.source.slices(frame, low, high)[part])
+                self._compute(frame, self.image.source.slices(frame, low, high)[part], piece[low:high])
             yield piece
 
-    def _values(self, frame: int, stored: Array) -> Array:
+    def _compute(self, frame: int, stored: Array, out: Array) -> None:
         if self.keeps_stored:
-            return stored.astype(_INT16, copy=False)
-        return self.image.physical(stored, frame).astype(_FLOAT32, copy=False)
+            np.copyto(out, stored)
+        else:
+            self.image.physical(stored, frame, out)
 
     def _turned(self, stored: Array) -> Array:
         """Return an array (k, j, i) with the axes of the output, (z, y, x)."""

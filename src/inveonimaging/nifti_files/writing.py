@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from inveonimaging.errors import OptionError
 from inveonimaging.findings import Finding
 from inveonimaging.inveon.voxels import Unchanged
@@ -162,7 +160,7 @@ def write_volume(path: Path, volume: Volume, counter: StepCounter, *, packed: bo
         def parts() -> Iterator[bytes | memoryview]:
             yield volume.header()
             for piece in pieces:
-                yield piece.reshape(-1).view(np.uint8).data
+                yield piece.data.cast("B")
                 counter.step(len(piece))
 
         for part in gzipped(parts()) if packed else parts():

@@ -14,6 +14,8 @@ from typing import TypeVar
 T = TypeVar("T")
 
 _AHEAD = 2  # items beside the one in use, which bounds the memory
+LIVE = _AHEAD + 1
+"""How many items there are at a time: what makes them may use the memory of one again for the next but two."""
 
 
 @contextlib.contextmanager

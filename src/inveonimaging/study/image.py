@@ -165,12 +165,16 @@ class Image:
         """Return the physical values of a frame, (nz, ny, nx) float32, in `scaling.unit`: Bq/mL or HU."""
         return self.physical(self.voxels(frame), frame)
 
-    def physical(self, stored: npt.NDArray[np.generic], frame: int) -> npt.NDArray[np.float32]:
-        """Return the physical values of some of a frame's stored ones, in a new array of their shape."""
-        values = np.empty(stored.shape, np.float32)
+    def physical(
+        self, stored: npt.NDArray[np.generic], frame: int, out: npt.NDArray[np.float32] | None = None
+    ) -> npt.NDArray[np.float32]:
+        """Return the physical values of some of a frame's stored ones, in `out` or in a new array of their shape."""
+        values = np.empty(stored.shape, np.float32) if out is None else out
         with np.errstate(invalid="ignore", over="ignore"):  # a signalling NaN; beyond float32 is infinite
             np.multiply(stored, self.scaling.factors[frame], out=values, dtype=np.float64, casting="same_kind")
-        return values + np.float32(self.scaling.intercept) if self.scaling.intercept else values
+        if self.scaling.intercept:
+            values += np.float32(self.scaling.intercept)
+        return values
 
     def to_nibabel(self) -> Any:
         """Return all frames as a NIfTI image of nibabel, in memory: float32, (nx, ny, nz) or (nx, ny, nz, frames).
