@@ -62,6 +62,16 @@ print(time.process_time() - start, start, resource.getrusage(resource.RUSAGE_SEL
 """
 
 
+# Runs a command; tells the seconds, the processor's seconds and the peak memory in MiB.
+WATCHED = """
+import os, resource, subprocess, sys, time
+start = time.perf_counter()
+subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+took, used = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+print(took, used.ru_utime + used.ru_stime, used.ru_maxrss // 1024)
+"""
+
+
 def main() -> None:
     """Write the input, then files of it in turn with the loop, and print the ratios."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -98,6 +108,12 @@ def measured(script: str, *arguments: object) -> tuple[float, ...]:
     """Return the processor's seconds of a script's work, those before it, and the peak memory in MiB."""
     command = [sys.executable, "-c", script, *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return tuple(map(float, done.stdout.split()))
+
+
+def watched(command: list[str]) -> tuple[float, ...]:
+    """Return the seconds, the processor's seconds and the peak memory in MiB of a command."""
+    done = subprocess.run([sys.executable, "-c", WATCHED, *command], capture_output=True, text=True, check=True)
     return tuple(map(float, done.stdout.split()))
 
 

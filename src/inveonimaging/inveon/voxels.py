@@ -142,7 +142,7 @@ class Voxels:
         return np.ascontiguousarray(self.inside(self.whole_slices(index, first, stop), index, first))
 
     def read_slices(self, index: int, first: int, stop: int, memory: memoryview) -> npt.NDArray[np.generic]:
-        """Return the same values, read into memory that is there, which is as quick as copying a file.
+        """Return the same values, read into memory that is there: asking for new memory takes longer than reading.
 
         Args:
             index: of the frame.
@@ -164,7 +164,7 @@ class Voxels:
         if done < len(held):
             raise DataError("has become shorter while it was read", path=self.path)
         stored = np.frombuffer(held, self.dtype).reshape(stop - first, *self.frame_shape[1:])
-        return self.inside(stored)
+        return self.inside(stored, index, first)
 
     def whole_slices(self, index: int, first: int, stop: int) -> npt.NDArray[np.generic]:
         """Return the same slices as the file has them, with what lies beside the box: one piece of the file."""

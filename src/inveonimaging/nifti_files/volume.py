@@ -184,7 +184,8 @@ class Volume:
         """Whether the file's bytes are those of the output."""
         source = self.image.source
         is_in_order = self.axes == (0, 1, 2) and not any(self.flipped)
-        return self.keeps_stored and source.dtype == _INT16 and is_in_order and source.shape == source.frame_shape
+        is_whole = source.shape == source.frame_shape and source.hidden is None
+        return self.keeps_stored and source.dtype == _INT16 and is_in_order and is_whole
 
     def _sideways(self, frame: int) -> Iterator[Array]:
         """Yield (nz, ny, nx) pieces of a frame, some of the file's rows or columns."""
