@@ -30,6 +30,7 @@ import pydicom.config
 
 from fuzzing import LONGEST_LINE, MOST_MEMORY_MB, Report, TooSlowError, alarm, memory_mb, place_of
 from inveonimaging import InveonError, Options, convert
+from inveonimaging.dicom.encode import PN
 from inveonimaging.dicom.iods import Form
 from inveonimaging.inveon.hdr.enums import DataType
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, frames_of, write_scan
@@ -295,15 +296,26 @@ def _convert(case: Case, form: Form, folder: Path, report: Report) -> None:
         report.fail("memory", case, form.value, f"{memory:.0f} to {memory_mb():.0f} MB")
 
 
+def _errors_in(said: str) -> list[str]:
+    """Return errors of dciodvfy, but for names that are too long in bytes only: PS3.5 6.2 counts characters."""
+    lines = [line for line in said.splitlines() if "Error" in line]
+    names = {line for line in lines if (name := _LONG_NAME.search(line)) and len(name[1]) <= PN}
+    others = [line for line in lines if line not in names]
+    return others if not names or any("this VR" in line for line in others) else [e for e in others if _SUM not in e]
+
+
 def _validate(case: Case, form: Form, output: Path, report: Report, validator: str) -> None:
     """Validate the first file of each series."""
     for series in output.iterdir():
         for file in sorted(series.glob("*.dcm"))[:1]:
             said = subprocess.run([validator, str(file)], capture_output=True, check=False, timeout=60).stderr
             report.validated += 1
-            lines = [line for line in said.decode("utf-8", "replace").splitlines() if "Error" in line]
-            for line in lines if said else ["Error: nothing said"]:
+            for line in _errors_in(said.decode("utf-8", "replace")) if said else ["Error: nothing said"]:
                 report.fail(f"dciodvfy: {ascii(re.sub('<[^<>]*>$', '', line))[1:-1]}", case, form.value, ascii(line))
+
+
+_LONG_NAME = re.compile(r" PN \[\d+\] = <(.*)> - Length invalid for this VR")
+_SUM = "contains invalid data values for Value Representations"
 
 
 def prepare() -> None:

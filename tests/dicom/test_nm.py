@@ -237,6 +237,8 @@ ROTATIONS: dict[str, tuple[dict[str, object], dict[str, object] | None]] = {
     "no direction": ({"direction": None}, None),
     "no start": ({"start_deg": None}, None),
     "no projections": ({"projections": None}, None),
+    "stale projections": ({"projections": -1}, None),
+    "more projections than 16 bits count": ({"projections": 65536}, None),
     "no durations": ({"projection_durations": ()}, None),
     "durations that differ": ({"projection_durations": (Indexed(0, 30.0), Indexed(1, 31.0))}, None),
 }

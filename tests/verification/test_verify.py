@@ -1085,6 +1085,11 @@ def test_each_fault_of_a_multi_frame_object_is_caught(originals: dict[Form, Path
         assert codes(checked(study.folder)) == set().union(*(named[name][1] for name in names)), names
 
 
+def test_one_index_where_several_are_expected_is_a_difference(enhanced: Study) -> None:
+    enhanced.each(own("FrameContentSequence", put(DimensionIndexValues=1)))
+    assert codes(checked(enhanced.folder)) == {"dimension-index", "dimension-organization"}
+
+
 @pytest.mark.parametrize(
     ("offset", "expected"), [("185137+0000", set()), ("135137-0500", set()), ("135137+0000", {"injection-time"})]
 )

@@ -13,6 +13,7 @@ LO, SH, ST, LT, CS, PN, DS = 64, 16, 1024, 10240, 16, 64, 16
 _LARGEST_IS = 2**31 - 1
 _COMPONENT_GROUPS = 3
 _COMPONENTS = 5
+LARGEST_US = 65535
 
 
 def text(value: str, length: int) -> str:
@@ -65,6 +66,11 @@ def whole(value: float | None) -> str | None:
     if value is None or not abs(value) <= _LARGEST_IS:
         return None
     return str(int(value + 0.5) if value >= 0 else -int(-value + 0.5))
+
+
+def us(value: int | None) -> int | None:
+    """Return a count as an Unsigned Short; None if unknown, not above 0, or beyond 16 bits."""
+    return value if value and 0 < value <= LARGEST_US else None
 
 
 def da(value: date) -> str:

@@ -39,7 +39,8 @@ class Blocks:
         self._count = np.zeros((nz, ny, nx))
         bx, by, _ = self.size
         self._rows, self._columns = np.arange(0, shape[1], by), np.arange(0, shape[0], bx)
-        self._area = self._reduced(np.ones((shape[1], shape[0]), np.int8))
+        widths = (np.diff(np.append(starts, n)) for starts, n in ((self._rows, shape[1]), (self._columns, shape[0])))
+        self._area = np.multiply.outer(*widths, dtype=np.float64)
 
     def add(
         self,

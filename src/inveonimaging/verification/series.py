@@ -266,7 +266,8 @@ def _alike(placed: Sequence[_Placed]) -> list[Plane]:
 
 
 def _values(plane: Plane) -> str:
-    return printable("\\".join(map(str, plane.get("DimensionIndexValues"))))
+    found = plane.get("DimensionIndexValues")
+    return printable("\\".join(map(str, found)) if isinstance(found, tuple) else found)
 
 
 def _difference(code: str, message: str, plane: Plane, planes: int) -> Difference:

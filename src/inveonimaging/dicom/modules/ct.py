@@ -162,7 +162,8 @@ def ct_reconstruction(series: Series) -> Dataset:
 def ct_exposure(series: Series) -> Dataset:
     """CT Exposure Macro (PS3.3 C.8.15.3.8): of all projections, since each voxel is made from all of them."""
     header = series.image.header
-    current, time, projections = header.ct.anode_current_ua, header.ct.exposure_time_ms, header.gantry.projections
+    given = header.ct.anode_current_ua, header.ct.exposure_time_ms, header.gantry.projections
+    current, time, projections = (value if value and value > 0 else None for value in given)
     total_ms = time * projections if time and projections else None
     current_ma = current / UA_PER_MA if current else None
     item = put(

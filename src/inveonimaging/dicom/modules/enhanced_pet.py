@@ -6,7 +6,7 @@ from pydicom.dataset import Dataset
 
 from inveonimaging.animal.sheet_values import Code
 from inveonimaging.dicom import codes
-from inveonimaging.dicom.encode import dataset, ds, dt, group, lo, merged, put, whole
+from inveonimaging.dicom.encode import dataset, ds, dt, group, lo, merged, put, us, whole
 from inveonimaging.dicom.modules.general import UNKNOWN
 from inveonimaging.dicom.modules.multi_frame import (
     DERIVED,
@@ -28,7 +28,6 @@ from inveonimaging.physics.quantification import branching_fraction
 from inveonimaging.physics.timing import factor_to_injection
 
 _AXIAL = Code("24422004", "SCT", "Axial")
-_LARGEST_US = 65535
 _AGENT = 1  # there is one radiopharmaceutical
 _MOTION = {
     GantryRotation.NONE: "STATIONARY",
@@ -252,5 +251,5 @@ def _counts(header: Header) -> tuple[int | None, int | None]:
         counts = made.map_osem3d_iterations, made.map_subsets
     if made.algorithm in _ANALYTIC:
         return None, None
-    iterations, subsets = (count if count and 0 < count <= _LARGEST_US else None for count in counts)
-    return iterations, subsets
+    iterations, subsets = counts
+    return us(iterations), us(subsets)

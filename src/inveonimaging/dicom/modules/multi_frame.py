@@ -11,7 +11,7 @@ from pydicom.tag import Tag
 
 from inveonimaging.animal.sheet_values import Code
 from inveonimaging.dicom import codes
-from inveonimaging.dicom.encode import da, dataset, dt, lo, put, sh, tm
+from inveonimaging.dicom.encode import da, dataset, dt, lo, put, sh, tm, us
 from inveonimaging.dicom.modules.general import is_unpaired, region_of
 from inveonimaging.dicom.modules.image import image_plane, rescale, voi_lut
 from inveonimaging.dicom.modules.pet import UNITS
@@ -187,7 +187,8 @@ def frame_content_of_frame(series: Series, frame: int) -> Dataset:
     start, duration = series.frame_start(frame), series.image.frames[frame].duration_s
     after = timedelta(milliseconds=series.frame_reference_times_ms[frame])
     return put(
-        dataset(FrameAcquisitionNumber=frame + 1, TemporalPositionIndex=series.steps[frame] + 1),
+        dataset(TemporalPositionIndex=series.steps[frame] + 1),
+        FrameAcquisitionNumber=us(frame + 1),
         FrameAcquisitionDateTime=dt(start) if start else None,
         FrameReferenceDateTime=dt(series.start + after) if series.start else None,
         FrameAcquisitionDuration=duration * MS_PER_S if duration else None,

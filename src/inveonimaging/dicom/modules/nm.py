@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
 from inveonimaging.dicom import codes
-from inveonimaging.dicom.encode import dataset, ds, lo, put, tm, whole
+from inveonimaging.dicom.encode import dataset, ds, lo, put, tm, us, whole
 from inveonimaging.dicom.modules.ct import rotation_direction
 from inveonimaging.dicom.modules.general import general_acquisition
 from inveonimaging.dicom.modules.image import image_plane, image_position, rescale
@@ -110,8 +110,8 @@ def nm_tomo_acquisition(series: Series) -> Dataset:
     """NM Tomo Acquisition Module (PS3.3 C.8.4.12): the rotation, if the header tells all of it."""
     gantry = series.image.header.gantry
     direction, step = rotation_direction(series.image.header), _angular_step_deg(gantry)
-    durations = {each.value for each in gantry.projection_durations}
-    if gantry.start_deg is None or not direction or not step or not gantry.projections or len(durations) != 1:
+    durations, projections = {each.value for each in gantry.projection_durations}, us(gantry.projections)
+    if gantry.start_deg is None or not direction or not step or not projections or len(durations) != 1:
         return dataset(RotationInformationSequence=[])
     item = dataset(
         StartAngle=ds(gantry.start_deg),
@@ -119,7 +119,7 @@ def nm_tomo_acquisition(series: Series) -> Dataset:
         RotationDirection=direction,
         ScanArc=ds(_arc_deg(gantry, step)),
         ActualFrameDuration=whole(durations.pop() * 1000),
-        NumberOfFramesInRotation=gantry.projections,
+        NumberOfFramesInRotation=projections,
     )
     return dataset(RotationInformationSequence=[item])
 
