@@ -65,7 +65,7 @@ def decimal(text: str) -> Decimal:
 
 def number(text: str, factor: Decimal = ONE) -> float:
     """Return text as a finite float, times a factor; ValueError if it is none."""
-    value = float(_CONTEXT.multiply(decimal(text), factor))
+    value = float(decimal(text) if factor == 1 else _CONTEXT.multiply(decimal(text), factor))
     if value in (float("inf"), float("-inf")):
         raise ValueError(f"not a finite number: {text!r}")
     return value

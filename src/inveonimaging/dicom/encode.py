@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from functools import cache
 
+from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag, Tag
 from pydicom.valuerep import format_number_as_ds
 
 LO, SH, ST, LT, CS, PN, DS = 64, 16, 1024, 10240, 16, 64, 16
@@ -99,7 +102,7 @@ def put(dataset: Dataset, **values: object) -> Dataset:
     """Set attributes of type 3 by keyword, leaving out what is None or empty; return the dataset."""
     for keyword, value in values.items():
         if value or value == 0:
-            setattr(dataset, keyword, value)
+            dataset.add_new(*_known(keyword), value)
     return dataset
 
 
@@ -121,5 +124,12 @@ def dataset(**values: object) -> Dataset:
     """Return a dataset of attributes of type 1 and 2 by keyword; None and empty become an empty value."""
     made = Dataset()
     for keyword, value in values.items():
-        setattr(made, keyword, value)
+        made.add_new(*_known(keyword), value)
     return made
+
+
+@cache
+def _known(keyword: str) -> tuple[BaseTag, str]:
+    """Return tag and value representation of a keyword, which pydicom looks up each time."""
+    tag = Tag(keyword)
+    return tag, dictionary_VR(tag)

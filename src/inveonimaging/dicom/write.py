@@ -1,8 +1,8 @@
 """Instances -> bytes of DICOM Part 10 files, but for their pixels.
 
-A series' instances differ in about twenty elements. pydicom encodes everything, but each thing once: what is constant
-in the series once, what depends on the frame once a frame, on the slice's place once a place, on the slope once a
-slope, and the few elements of the instance itself. An instance is these, in the order of their tags; and so is an item
+A series' instances differ in about twenty elements. Each thing is encoded once: what is constant in the series once,
+what depends on the frame once a frame, on the slice's place once a place, on the slope once a slope, and the few elements
+of the instance itself; plain texts and sequences here, for pydicom takes ten times as long, and the rest by pydicom. An instance is these, in the order of their tags; and so is an item
 of the Per-Frame Functional Groups of a multi-frame object. The result is byte for byte what pydicom writes from the
 whole dataset; the tests hold it to that.
 """
@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from pydicom.charset import convert_encodings
 from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomIO
 from pydicom.filewriter import write_data_element
@@ -157,13 +158,13 @@ def _numbers(code: str) -> Callable[[int | list[int]], bytes]:
 
 
 _VALUES: dict[str, Callable[[Any], bytes]] = {
-    "DS": _text(b" "),
-    "IS": _text(b" "),
-    "SH": _text(b" "),
+    **dict.fromkeys(("AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "SH", "ST", "TM"), _text(b" ")),
     "UI": _text(b"\0"),
     "UL": _numbers("L"),
     "US": _numbers("H"),
 }
+_TEXTS = _VALUES.keys() - {"UL", "US"}
+_LONGEST_TEXT = 0xFFFF
 
 
 def _interleaver(constant: Encoded) -> Callable[[Encoded], bytes]:
@@ -214,11 +215,31 @@ def meta_encoder(sop_class: UID, transfer_syntax: UID) -> Callable[[UID], bytes]
 
 def encoded(dataset: Dataset, charset: list[str]) -> Encoded:
     """Return the elements of a dataset, each with its tag, as pydicom writes them."""
-    elements: Encoded = []
-    for element in dataset:
-        written = BytesIO()
-        buffer = DicomIO(written)
-        buffer.is_little_endian, buffer.is_implicit_VR = True, False
-        write_data_element(buffer, element, charset)
-        elements.append((int(element.tag), written.getvalue()))
-    return elements
+    return [(int(element.tag), _written(element, charset)) for element in dataset]
+
+
+def _written(element: DataElement, charset: list[str]) -> bytes:
+    """Return one element: texts, of which there are most, and sequences here, in a fraction of pydicom's time."""
+    tag, vr, value = int(element.tag), element.VR, element.value
+    if vr == "SQ" and all(map(_is_plain, value)):
+        return _sequence(tag, (encoded(item, charset) for item in value))
+    text = _spelled(value) if vr in _TEXTS else None
+    if text is not None and text.isascii() and len(text) < _LONGEST_TEXT:
+        content = _VALUES[vr](text)
+        return _SHORT.pack(tag >> 16, tag & 0xFFFF, vr.encode(), len(content)) + content
+    written = BytesIO()
+    buffer = DicomIO(written)
+    buffer.is_little_endian, buffer.is_implicit_VR = True, False
+    write_data_element(buffer, element, charset)
+    return written.getvalue()
+
+
+def _spelled(value: Any) -> str | None:
+    """Return a text as it was given, also of a number; None of what is none, or several."""
+    text = value if isinstance(value, str) else getattr(value, "original_string", None)
+    return text if isinstance(text, str) else None
+
+
+def _is_plain(item: Dataset) -> bool:
+    """Return whether all value representations are known, and it has the character set of the whole."""
+    return "SpecificCharacterSet" not in item and all(" or " not in str(element.VR) for _, element in item.items())

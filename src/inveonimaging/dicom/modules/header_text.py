@@ -21,6 +21,7 @@ GROUP = 0x0099
 CREATOR = "INVEONIMAGING HEADER 1"
 TEXT, NAME, ENCODING, LENGTH, BYTES, FRAMES, READ = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff]")  # PS3.5 6.1.3; ESC switches character sets
+_FRAME = re.compile(rb"^\s*frame(?=\s|$)", re.MULTILINE | re.IGNORECASE)
 _HEADERS = 4  # parsed once more; series of one file follow each other
 
 
@@ -67,7 +68,9 @@ def _instead_of_header(series: Series) -> Iterator[str]:
 
 @lru_cache(_HEADERS)
 def _orientation(header: bytes) -> Orientation:
-    return parse(header)[0].geometry.orientation or Orientation.UNKNOWN
+    """Return what a header says: in its main block, which ends where the first frame begins."""
+    main = _FRAME.split(header, maxsplit=1)[0]
+    return parse(main)[0].geometry.orientation or Orientation.UNKNOWN
 
 
 def _has_hounsfield_applied(image: Image) -> bool:

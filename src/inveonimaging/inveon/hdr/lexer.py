@@ -77,9 +77,8 @@ def _lines(text: str) -> Iterator[Line]:
     for number, raw in enumerate(text.split("\n"), 1):
         if len(raw) > LONGEST_LINE:
             raise HeaderError(f"the line has {len(raw)} characters", line=number, expected=f"at most {LONGEST_LINE}")
-        content = raw.lstrip("\ufeff").strip()
-        if not content or content.startswith("#"):
+        words = (raw.lstrip("\ufeff") if "\ufeff" in raw else raw).split(None, 1)
+        if not words or words[0].startswith("#"):
             yield Line(number, "", "", raw)
         else:
-            key, *value = content.split(None, 1)
-            yield Line(number, key.lower(), value[0] if value else "", raw)
+            yield Line(number, words[0].lower(), words[1].rstrip() if len(words) > 1 else "", raw)

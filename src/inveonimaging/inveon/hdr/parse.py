@@ -90,9 +90,9 @@ def _block(
     values: dict[str, Any] = {}
     extras: list[model.Extra] = []
     for line in block:
-        field = table.get(line.key)
         if not line.key or line.key == END:
             continue
+        field = table.get(line.key)
         if field is None:
             extras.append(model.Extra(line.key, line.value))
         elif line.value:
