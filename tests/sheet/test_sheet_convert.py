@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -224,42 +224,61 @@ def test_the_original_header_stays_as_it_is(tmp_path: Path) -> None:
     assert header_bytes(ds) == (tmp_path / "in" / "m1.img.hdr").read_bytes()
 
 
+KINDS = {"CT": CT, "PET": PET, "SPECT": SPECT}
+OBJECTS = [(kind, form) for kind in KINDS for form in Form if kind != "SPECT" or form is Form.CLASSIC]  # NM has one
+Filled = Callable[..., Path]
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Filled:
+    """Return the first file of a scan in a form, with a row of a sheet; each is converted once."""
+    known: dict[str, Path] = {}
+
+    def made(kind: str, form: Form, row: dict[str, str], *, unlimited_text: bool = False) -> Path:
+        key = repr((kind, form, row, unlimited_text))
+        if key not in known:
+            folder = tmp_path_factory.mktemp("filled")
+            converted(folder, row, KINDS[kind], form=form, unlimited_text=unlimited_text)
+            known[key] = folder / "out" / files_below(folder / "out")[0]
+        return known[key]
+
+    return made
+
+
 @pytest.mark.parametrize("unlimited_text", [False, True])
-@pytest.mark.parametrize("form", Form)
-@pytest.mark.parametrize("scan", [CT, PET, SPECT], ids=["CT", "PET", "SPECT"])
+@pytest.mark.parametrize(("kind", "form"), OBJECTS)
 def test_dciodvfy_finds_no_error_in_any_sop_class(
-    tmp_path: Path, dciodvfy: str, scan: PhantomScan, form: Form, *, unlimited_text: bool
+    filled: Filled, dciodvfy: str, kind: str, form: Form, *, unlimited_text: bool
 ) -> None:
-    converted(tmp_path, {**FULL, **ONE}, scan, form=form, unlimited_text=unlimited_text)
-    without = one_scan(tmp_path / "without", scan)
-    convert(without, tmp_path / "plain", Options(form=form))
-    for output in (tmp_path / "out", tmp_path / "plain"):
-        assert files_below(output)
-    file = tmp_path / "out" / files_below(tmp_path / "out")[0]
-    plain = tmp_path / "plain" / files_below(tmp_path / "plain")[0]
     options = () if form is Form.CLASSIC else ("-allpffgitems",)
-    report = validated(dciodvfy, file, *options)
+    report = validated(dciodvfy, filled(kind, form, FULL | ONE, unlimited_text=unlimited_text), *options)
     assert not errors_in(report)
-    usual = unexpected_warnings(validated(dciodvfy, plain, *options))
+    usual = unexpected_warnings(validated(dciodvfy, filled(kind, form, {}), *options))
     assert set(unexpected_warnings(report, SCHEMES)) <= set(usual)
 
 
-@pytest.mark.parametrize("unlimited_text", [False, True])
-@pytest.mark.parametrize("form", Form)
-@pytest.mark.parametrize("scan", [CT, PET, SPECT], ids=["CT", "PET", "SPECT"])
-def test_dicom_validator_finds_nothing_new(
-    tmp_path: Path, dicom_edition: Path, scan: PhantomScan, form: Form, *, unlimited_text: bool
-) -> None:
+@pytest.fixture(scope="module")
+def wrong_tags(dicom_edition: Path) -> Callable[[Path], set[Any]]:
+    """Return the tags of a file in which dicom-validator finds something wrong."""
     from dicom_validator.spec_reader.edition_reader import EditionReader
     from dicom_validator.validator.iod_validator import IODValidator
 
     info = EditionReader(dicom_edition / "dicom-validator-2025e").load_dicom_info("2025e")
-    plain = converted(tmp_path / "plain", {}, scan, form=form)
-    found = [
-        {tag.tag for tags in IODValidator(ds, info).validate().module_errors.values() for tag in tags}
-        for ds in (converted(tmp_path / "full", FULL, scan, form=form, unlimited_text=unlimited_text), plain)
-    ]
-    assert found[0] <= found[1]
+
+    def found(file: Path) -> set[Any]:
+        errors = IODValidator(pydicom.dcmread(file), info).validate().module_errors
+        return {tag.tag for tags in errors.values() for tag in tags}
+
+    return found
+
+
+@pytest.mark.parametrize("unlimited_text", [False, True])
+@pytest.mark.parametrize(("kind", "form"), OBJECTS)
+def test_dicom_validator_finds_nothing_new(
+    filled: Filled, wrong_tags: Callable[[Path], set[Any]], kind: str, form: Form, *, unlimited_text: bool
+) -> None:
+    full = filled(kind, form, FULL, unlimited_text=unlimited_text)
+    assert wrong_tags(full) <= wrong_tags(filled(kind, form, {}))
 
 
 def test_a_ct_takes_the_animal_and_no_dose(tmp_path: Path) -> None:

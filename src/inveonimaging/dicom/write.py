@@ -1,10 +1,11 @@
 """Instances -> bytes of DICOM Part 10 files, but for their pixels.
 
 A series' instances differ in about twenty elements. Each thing is encoded once: what is constant in the series once,
-what depends on the frame once a frame, on the slice's place once a place, on the slope once a slope, and the few elements
-of the instance itself; plain texts and sequences here, for pydicom takes ten times as long, and the rest by pydicom. An instance is these, in the order of their tags; and so is an item
-of the Per-Frame Functional Groups of a multi-frame object. The result is byte for byte what pydicom writes from the
-whole dataset; the tests hold it to that.
+what depends on the frame once a frame, on the slice's place once a place, on the slope once a slope, and the few
+elements of the instance itself. An instance is these, in the order of their tags; and so is an item of the Per-Frame
+Functional Groups of a multi-frame object. Texts, numbers and sequences of them are encoded here, for pydicom takes
+several times as long, and all else by pydicom. The result is byte for byte what pydicom writes from the whole dataset;
+the tests hold it to that.
 """
 
 from __future__ import annotations
