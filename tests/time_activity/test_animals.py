@@ -79,6 +79,26 @@ def test_each_animal_is_its_box_with_its_own_suv(hotel: Path) -> None:
     assert found["between"].injection_s is None
 
 
+def test_each_animal_has_its_own_hottest_sphere(hotel: Path) -> None:
+    """Values grow with i, then j, then k: the last voxel of each box, with a sphere of one voxel."""
+    found = curves_of(hotel, boxes=hotel.parent / "boxes.json", hottest_mm=1)
+    values = np.arange(960.0).reshape(6, 8, 20)
+    assert list(found) == ["m12", "m13", "m12 hottest", "m13 hottest"]
+    assert found["m12 hottest"].means.tolist() == [values[4, 5, 7]]
+    assert found["m13 hottest"].means.tolist() == [values[5, 6, 16]]
+    assert found["m13 hottest"].suv_per_value == found["m13"].suv_per_value
+
+
+def test_boxes_that_overlap_are_each_their_animals(hotel: Path) -> None:
+    """A sphere that reaches into both is neither's."""
+    boxes = json.loads(json.dumps(BOXES))
+    boxes["animals"][0]["high_mm"][0] = 8
+    (hotel.parent / "near.json").write_text(json.dumps(boxes), "ascii")
+    found = curves_of(hotel, boxes=hotel.parent / "near.json", spheres=["a=-10,0,0,4", "both=7,0,0,4"])
+    assert all(found[name].suv_per_value for name in ("m12", "m13", "a"))
+    assert found["both"].suv_per_value is None
+
+
 def test_without_animals_a_group_has_no_suv(hotel: Path) -> None:
     options = CurvesOptions(sheet=hotel.parent / "hotel.csv", spheres="a=-10,0,0,4")
     result = inveonimaging.curves(hotel, options=options)

@@ -54,7 +54,7 @@ def _path(name: str, value: Any) -> Path:
 def _diameter(name: str, value: Any) -> float:
     found = number(name, value)
     if not 0 < found <= _LARGEST_MM:
-        raise refused(name, value, f"a diameter in mm above 0, up to {_LARGEST_MM:g}, as 3")
+        raise refused("the diameter of the hottest sphere", value, f"mm above 0, up to {_LARGEST_MM:g}, as 3")
     return found
 
 

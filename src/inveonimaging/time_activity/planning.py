@@ -220,11 +220,18 @@ def _regions(files: Sequence[RegionFile], animals: Sequence[Animal], options: Cu
             else:
                 found.append(each)
     found += [each.region for each in animals]
-    names = [each.name for each in found] + ([HOTTEST] if options.hottest_mm else [])
+    names = [each.name for each in found]
+    if options.hottest_mm:
+        names += [hottest_name(each.region.name) for each in animals] or [HOTTEST]
     again = next((name for n, name in enumerate(names) if name.casefold() in map(str.casefold, names[:n])), None)
     if again:
         raise OptionError(f"two regions are called '{printable(again)}'", hint="give each a name of its own")
     return tuple(found)
+
+
+def hottest_name(animal: str) -> str:
+    """Return the name of the hottest sphere in an animal of a group."""
+    return f"{animal} {HOTTEST}"
 
 
 def _spaces(files: Sequence[RegionFile], study: Study, options: CurvesOptions) -> Mapping[int, str]:
@@ -315,14 +322,24 @@ def wanted_of(region: Region, series: Series, animals: Sequence[Animal]) -> Want
 
 
 def _whose(region: Region, series: Series, animals: Sequence[Animal]) -> Image:
-    """Return the image of the animal that a region is in, else that of the series."""
+    """Return the image of the animal that a region is in, else that of the series.
+
+    Its middle is in the animal's box, and it reaches into no other one.
+    """
     grid = series.image.grid
     low, high = region.bounds(grid)
+    near: list[tuple[Animal, bool]] = []
     for animal in animals:
+        if animal.region is region:
+            near = [(animal, True)]
+            break
         first, last = animal.region.bounds(grid)
-        if np.all(low >= first - _SAME) and np.all(high <= last + _SAME):
-            return next((each.image for each in animal.study.series if each.number == series.number), series.image)
-    return series.image
+        if np.all(high > first + _SAME) and np.all(low < last - _SAME):
+            near.append((animal, bool(np.all(low + high >= 2 * first) and np.all(low + high <= 2 * last))))
+    if len(near) != 1 or not near[0][1]:
+        return series.image
+    own = (each.image for each in near[0][0].study.series if each.number == series.number)
+    return next(own, series.image)
 
 
 _SAME = 1e-6

@@ -20,6 +20,7 @@ COLUMNS = ("name", "x_mm", "y_mm", "z_mm", "diameter_mm")
 _LARGEST_LIST = 1024 * 1024
 _MOST_SPHERES = 1000
 _SEPARATORS = (",", ";", "\t")
+_KINDS = "a file: .csv, .json, .nii, .nii.gz, or DICOM SEG or RTSTRUCT"
 _TITLES = f"the columns {', '.join(COLUMNS)}"
 _JSON = '{"schema": 1, "program": "inveonimaging", "spheres": [{"name": "heart", "centre_mm": [1.5, -3, 20], '
 _JSON += '"diameter_mm": 4}]}'
@@ -62,10 +63,8 @@ def read_regions(path: Path) -> RegionFile:
         regions, findings = regions_of_dicom(path)
         return RegionFile(path, regions, findings=findings)
     if not path.is_file():
-        raise InputError("there is no such file", path=path)
-    raise InputError(
-        "is no file of regions", path=path, expected=".csv, .json, .nii, .nii.gz, or DICOM SEG or RTSTRUCT"
-    )
+        raise InputError("is a folder" if path.is_dir() else "there is no such file", path=path, expected=_KINDS)
+    raise InputError("is no file of regions", path=path, expected=_KINDS)
 
 
 def _text(path: Path) -> str:

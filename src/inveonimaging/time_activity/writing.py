@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+from inveonimaging.errors import printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.voxels import Unchanged
 from inveonimaging.progress import Progress, StepCounter
 from inveonimaging.storage.file_sets import file_set
+from inveonimaging.study.cut import cut_out
 from inveonimaging.study.image import Image
 from inveonimaging.study.late_frames import shown_frames
 from inveonimaging.time_activity.hottest import hottest_sphere
 from inveonimaging.time_activity.measuring import Curve, measured, steps_of
 from inveonimaging.time_activity.options import CurvesOptions
-from inveonimaging.time_activity.planning import HOTTEST, CurvesPlan, SeriesPlan, wanted_of
+from inveonimaging.time_activity.planning import HOTTEST, CurvesPlan, SeriesPlan, hottest_name, wanted_of
 from inveonimaging.time_activity.tables import TABLES, Notes
 
 
@@ -56,21 +59,31 @@ def _measure(plan: CurvesPlan, counter: StepCounter, curves: list[Curve], findin
     for each in plan.series:
         image, path = each.image, str(each.image.pair.header)
         wanted = list(each.wanted)
-        sphere = hottest_sphere(image, HOTTEST, plan.hottest_mm, counter) if plan.hottest_mm else None
-        if sphere:
-            wanted.append(wanted_of(sphere, each.series, each.animals))
-            place = ", ".join(f"{mm:.2f}" for mm in sphere.centre_mm)
-            message = f"the hottest sphere of {sphere.diameter_mm:g} mm lies at {place} (LPS mm)"
-            findings.append(Finding("region-hottest", message, Severity.INFO, path=path))
-        elif plan.hottest_mm:
-            message = f"no sphere of {plan.hottest_mm:g} mm lies in the image and has a mean above 0"
-            findings.append(Finding("region-not-hot", message, path=path))
+        for name, part in _parts(each) if plan.hottest_mm else ():
+            sphere = hottest_sphere(part, name, plan.hottest_mm or 0.0, counter)
+            if sphere:
+                wanted.append(wanted_of(sphere, each.series, each.animals))
+                place = ", ".join(f"{mm:.2f}" for mm in sphere.centre_mm)
+                message = f"'{printable(name)}', a sphere of {sphere.diameter_mm:g} mm, lies at {place} (LPS mm)"
+                findings.append(Finding("region-hottest", message, Severity.INFO, path=path))
+            else:
+                message = f"'{printable(name)}': no sphere of {plan.hottest_mm:g} mm lies inside and has a mean above 0"
+                findings.append(Finding("region-not-hot", message, path=path))
         found = measured(image, wanted, counter)
         curves += found
         for curve in found:
             if curve.not_finite:
                 message = f"{curve.not_finite} values in '{curve.region}' are NaN or infinite, and left out"
                 findings.append(Finding("curve-values-not-finite", message, path=path))
+
+
+def _parts(plan: SeriesPlan) -> Iterator[tuple[str, Image]]:
+    """Yield where a hottest sphere is looked for, with its name: the image, or the box of each animal of a group."""
+    if not plan.animals:
+        yield HOTTEST, plan.image
+    for each in plan.animals:
+        if part := cut_out(plan.image, each.region.extent):
+            yield hottest_name(each.region.name), part
 
 
 def _notes(image: Image) -> Notes:
