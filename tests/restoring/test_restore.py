@@ -36,7 +36,6 @@ LOSSLESS: dict[str, tuple[PhantomScan, dict[str, Any]]] = {
     "32 bits, big-endian": (replace(CT, data_type=DataType.INT32_BE), {"form": "legacy"}),
     "8 bits": (replace(PET, data_type=DataType.INT8), {"form": "enhanced"}),
     "Windows' lines": (replace(CT, newline="\r\n"), {"compression": "rle"}),
-    "RLE, Enhanced": (CT, {"form": "enhanced", "compression": "rle"}),
     "JPEG-LS, Legacy": (CT, {"form": "legacy", "compression": "jpegls"}),
     "deflated": (CT, {"compression": "deflated"}),
     "a flipped axis": (CT, {"form": "enhanced", "flip": "z"}),
@@ -46,16 +45,16 @@ LOSSLESS: dict[str, tuple[PhantomScan, dict[str, Any]]] = {
     "the order of time, Enhanced": (replace(INTEGERS, frames=STATIC, gates=4), {"form": "enhanced", "cycle_ms": 200}),
     "gates, each a series": (replace(INTEGERS, frames=STATIC, gates=3), {"form": "enhanced"}),
     "frames apart": (INTEGERS, {"separate_frames": True}),
-    "bed positions": (replace(INTEGERS, beds=(300.0, 340.0, 320.0)), {"bed_direction": "reverse"}),
-    "bed positions, Legacy": (replace(INTEGERS, beds=(300.0, 340.0)), {"form": "legacy"}),
+    "bed positions, Legacy": (
+        replace(INTEGERS, beds=(300.0, 340.0, 320.0)),
+        {"bed_direction": "reverse", "form": "legacy"},
+    ),
     "SPECT, feet first": (replace(SPECT, orientation=Orientation.FFS), {}),
-    "SPECT, head first": (replace(SPECT, orientation=Orientation.HFP, frames=STATIC), {}),
     "SPECT, another posture": (replace(SPECT, orientation=Orientation.HFP, energy_windows=1), {"orientation": "FFP"}),
     "SPECT, gated": (replace(SPECT, frames=STATIC, gates=4, energy_windows=1), {"cycle_ms": 200}),
     "a concatenation": (replace(CT, shape=(512, 256, 6)), {"form": "enhanced", "largest_object": "1MiB"}),
 }
 LOSSY: dict[str, tuple[PhantomScan, dict[str, Any]]] = {
-    "float": (PET, {}),
     "big-endian float": (replace(PET, data_type=DataType.FLOAT32_BE), {"form": "enhanced"}),
     "integers of several factors under one slope": (replace(PET, data_type=DataType.INT16_LE), {}),
     "one slope of all frames": (PET, {"rescale": "series", "form": "legacy"}),
@@ -452,12 +451,11 @@ BOXES = {
 @pytest.mark.parametrize(
     ("scan", "form"),
     [
-        (replace(PET, data_type=DataType.INT16_BE), "classic"),
-        (replace(CT, newline="\r\n"), "enhanced"),
+        (replace(PET, data_type=DataType.INT16_BE, newline="\r\n"), "enhanced"),
         (replace(INTEGERS, frames=STATIC, beds=(300.0, 340.0)), "legacy"),
         (replace(SPECT, orientation=Orientation.FFP, energy_windows=1), "classic"),
     ],
-    ids=["PET", "CT", "bed positions", "SPECT"],
+    ids=["PET", "bed positions", "SPECT"],
 )
 def test_animals_of_a_group_come_back_as_split_writes_them(tmp_path: Path, scan: PhantomScan, form: str) -> None:
     """`inveon split --as inveon` cuts the scanner's files themselves."""
@@ -539,10 +537,10 @@ def test_progress_counts_slices_and_what_it_raises_leaves_nothing(study: Path, t
 
 
 def test_memory_does_not_grow_with_the_volume(tmp_path: Path) -> None:
-    """A CT of 24 MiB."""
+    """A CT of 20 MiB."""
     import tracemalloc
 
-    write_scan(tmp_path / "a.img", replace(CT, shape=(512, 512, 48), spacing_mm=(0.1, 0.1, 1.0)))
+    write_scan(tmp_path / "a.img", replace(CT, shape=(512, 512, 40), spacing_mm=(0.1, 0.1, 1.0)))
     convert(tmp_path / "a.img", tmp_path / "dicom", Options(form="enhanced"))
     tracemalloc.start()
     (pair,) = restore(tmp_path / "dicom", tmp_path / "back").pairs
