@@ -280,6 +280,7 @@ def test_manifest_json_and_notes_have_voxels_and_volumes(parts: Parts, tmp_path:
     assert [each["voxels"] for each in right["masked"]] == [0, 0, 0, 0]
     assert "12 voxels, 1.51 mL, of neighbours in the box of 'left' are -1000 HU [others-masked]" in run.stderr
     assert "6 voxels of each of 2 frames, 0.756 mL, of neighbours in the box of 'left' are 0 [oth" in run.stderr
+    assert "no voxel of a neighbour lies in the box of 'right': nothing is masked (and in 3 more" in run.stderr
     assert not (tmp_path / "out").exists()
 
 

@@ -168,6 +168,7 @@ def mask_findings(parts: Sequence[Image], mask: Mask, position: str) -> Iterator
     frames = f" of each of {len(first.frames)} frames" if len(first.frames) > 1 else ""
     volume = f"{sum(map(masked_ml, parts)):.3g} mL"
     message = f"{voxels} voxels{frames}, {volume}, of neighbours in the box of '{position}' are {shown_value(first)}"
+    message = message if voxels else f"no voxel of a neighbour lies in the box of '{position}': nothing is masked"
     yield locate(Finding("others-masked", message, Severity.INFO), first.pair.header, first.header)
     if any(_goes_on(each, mask) for each in parts):
         message = (
