@@ -33,8 +33,11 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 
 @contextlib.contextmanager
-def started(profile: Path, may_reach: str = "") -> Iterator[Chrome]:
-    """Run a browser with a profile of its own, and no network but one address; WebGL is drawn by software."""
+def started(profile: Path, may_reach: str = "", *, pretends: str = "") -> Iterator[Chrome]:
+    """Run a browser with a profile of its own, and no network but one address; WebGL is drawn by software.
+
+    `pretends` is a name of another site that leads to that address, as DNS rebinding does.
+    """
     program = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
     driver = shutil.which("chromedriver")
     if program is None or driver is None:
@@ -42,6 +45,8 @@ def started(profile: Path, may_reach: str = "") -> Iterator[Chrome]:
     options = ChromeOptions()
     options.binary_location = str(program)
     rules = f"{_NOTHING}, EXCLUDE {may_reach}" if may_reach else _NOTHING
+    if pretends:
+        rules = f"MAP {pretends} {may_reach}, {rules}"
     for argument in (*_QUIET, f"--host-resolver-rules={rules}", f"--user-data-dir={profile}"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})

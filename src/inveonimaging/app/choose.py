@@ -9,34 +9,33 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from inveonimaging.app.folders import listing_of, scans_in
+from inveonimaging.app.jobs import LEFT
 from inveonimaging.app.pages import Front, asked, link, number
 from inveonimaging.errors import InveonError, printable
+
+_LONGEST = 500
 
 
 def choose(front: Front, request: Request) -> Response:
     """Show the folders in a folder; a pasted path of a file leads to that scan."""
-    typed = asked(request, "folder")
-    if not typed and len(front.roots.folders) != 1:
-        return front.page(
-            "choose.html", listing=None, places=_places(front), recent=_recent(front), problem="", typed=""
-        )
+    typed, listing, problem = asked(request, "folder"), None, ""
     try:
-        path = _path(front, typed) if typed else front.roots.folders[0]
-        if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for names that no file can have
-            return RedirectResponse(link("/look", source=path), 303)
-        listing = listing_of(path, front.roots, number(request, "page"))
+        if typed or len(front.roots.folders) == 1:
+            path = _path(front, typed) if typed else front.roots.folders[0]
+            if os.path.isfile(path):  # noqa: PTH113 - Path.is_file raises for names that no file can have
+                return RedirectResponse(link("/look", source=path), 303)
+            listing = listing_of(path, front.roots, number(request, "page"))
     except InveonError as error:
-        return front.page(
-            "choose.html",
-            listing=None,
-            places=_places(front),
-            recent=_recent(front),
-            problem=printable(error, 500),
-            typed=typed,
-            status=400,
-        )
+        problem = printable(error, _LONGEST)
     return front.page(
-        "choose.html", listing=listing, places=_places(front), recent=_recent(front), problem="", typed=""
+        "choose.html",
+        status=400 if problem else 200,
+        listing=listing,
+        places=_places(front),
+        recent=_recent(front),
+        left=[each for each in front.jobs.all if each.state == LEFT],
+        problem=problem,
+        typed=typed if problem else "",
     )
 
 

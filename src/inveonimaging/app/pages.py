@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib.resources
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -15,6 +16,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from inveonimaging.app.access import Access
+from inveonimaging.app.jobs import Jobs
+from inveonimaging.app.pictures import Pictures
 from inveonimaging.app.roots import Roots
 from inveonimaging.app.state import State
 from inveonimaging.errors import InveonError, printable
@@ -40,10 +43,34 @@ class Front:
         state: what is remembered between starts.
         access: the secrets.
         port: on which the app listens.
+        settings: returns what the settings of a place say, by the names of the form's fields.
+        pictures: of scans.
+        drafts: what was chosen on page 4, by source.
     """
 
-    def __init__(self, *, roots: Roots, state: State, access: Access, port: int) -> None:
+    def __init__(
+        self,
+        *,
+        roots: Roots,
+        state: State,
+        access: Access,
+        port: int,
+        settings: Callable[[Path], Mapping[str, str]] = lambda _: {},
+    ) -> None:
         self.roots, self.state, self.access, self.port = roots, state, access, port
+        self.settings = settings
+        self.pictures = Pictures()
+        self.drafts: dict[str, dict[str, str]] = {}
+
+    @cached_property
+    def jobs(self) -> Jobs:
+        """What is done in processes, and what earlier apps left."""
+        return Jobs(self.state)
+
+    def close(self) -> None:
+        """Stop what runs."""
+        if "jobs" in vars(self):
+            self.jobs.close()
 
     @cached_property
     def _environment(self) -> Environment:
@@ -60,7 +87,7 @@ class Front:
 
     def page(self, name: str, status: int = 200, **values: Any) -> HTMLResponse:
         """Return a template as an answer."""
-        return HTMLResponse(self.fill(name, **values), status)
+        return HTMLResponse(self.fill(name, **values).encode("utf-8", "replace"), status)
 
 
 def link(path: str, **values: object) -> str:
@@ -105,6 +132,11 @@ def changes(front: Front, path: str, change: Change) -> Route:
             return refused(front, request, error)
 
     return Route(path, endpoint, methods=["POST"])
+
+
+def redirected(address: str) -> Response:
+    """Return that htmx is to go to another page."""
+    return Response(headers={"hx-redirect": address})
 
 
 def refused(front: Front, request: Request, error: InveonError) -> Response:

@@ -14,16 +14,18 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
+from inveonimaging.app import look, make, watch
 from inveonimaging.app.choose import choose, count
 from inveonimaging.app.guard import Guard, TooLargeError
-from inveonimaging.app.pages import Front, asked, shows, static
+from inveonimaging.app.pages import Front, asked, changes, shows, static
 from inveonimaging.app.rules import START, cookie_name
 from inveonimaging.errors import OutputError
 
 LOOPBACK = "127.0.0.1"
 _STARTED = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/">'
-    '<title>inveon app</title></head><body><p><a href="/">inveon app</a></p></body></html>'
+    '<link rel="icon" href="/static/icon.svg"><title>inveon app</title></head>'
+    '<body><p><a href="/">inveon app</a></p></body></html>'
 )
 """Leads on by itself: a redirection would be of the site that the address was opened from, and get no cookie."""
 
@@ -35,6 +37,22 @@ def application(front: Front) -> ASGIApp:
         shows(front, "/", choose),
         shows(front, "/count", count),
         shows(front, "/static/{name}", static),
+        shows(front, "/look", look.look),
+        shows(front, "/card", look.card),
+        shows(front, "/picture", look.picture),
+        changes(front, "/report", look.start_report),
+        shows(front, "/make", make.make),
+        changes(front, "/command", make.command),
+        changes(front, "/preview", make.preview),
+        changes(front, "/convert", make.convert),
+        shows(front, "/jobs", watch.jobs),
+        shows(front, "/jobs/{name}", watch.job),
+        shows(front, "/jobs/{name}/progress", watch.progress),
+        shows(front, "/jobs/{name}/report", watch.report),
+        changes(front, "/jobs/{name}/stop", watch.stop),
+        changes(front, "/jobs/{name}/again", watch.again),
+        changes(front, "/jobs/{name}/forget", watch.forget),
+        changes(front, "/jobs/{name}/folder", watch.show_folder),
     ]
     handlers: dict[Any, Any] = {TooLargeError: _too_large, 404: _nothing, 500: _failed}
     app = Starlette(routes=routes, exception_handlers=handlers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from pathlib import Path
 from typing import Annotated
@@ -29,7 +30,7 @@ def app(
     window: Annotated[bool, typer.Option("--window", help="Show it in a window of its own (pywebview).")] = False,
 ) -> None:
     """Show Inveon files in a browser, convert them and see the result; nothing leaves this computer."""
-    with one_line_errors():
+    with one_line_errors(), contextlib.ExitStack() as stack:
         from inveonimaging.errors import InputError, OptionError
         from inveonimaging.extras import refuse_without_extra
 
@@ -52,8 +53,10 @@ def app(
             state=State(user_folder()),
             access=Access(),
             port=listener.getsockname()[1],
+            settings=_settings,
         )
         address = server.address_of(front)
+        stack.callback(front.close)
         with server.serving(front, listener) as thread:
             typer.echo(address)
             if show:
@@ -64,3 +67,11 @@ def app(
             say("note", "Ctrl-C ends the app")
             while thread.is_alive():
                 time.sleep(0.2)
+
+
+def _settings(place: Path) -> dict[str, str]:
+    """Return what `inveon.toml` says for a place, by the names of the form's fields."""
+    from inveonimaging.cli.settings import SETTINGS, settings_for
+
+    values = settings_for(place).values
+    return {each.argument: str(values[each.name].taken) for each in SETTINGS if each.argument and each.name in values}

@@ -12,7 +12,7 @@ import typer
 from inveonimaging.cli.messages import say_findings, shown
 from inveonimaging.cli.options import Asked, takes_conversion_options
 from inveonimaging.cli.outcome import one_line_errors, print_json
-from inveonimaging.cli.report import refuse_reports, write_reports
+from inveonimaging.cli.report import write_reports
 from inveonimaging.cli.send import address_of, refuse_target, send_converted, show_sent
 from inveonimaging.cli.send import document as sent_document
 from inveonimaging.cli.usage import replaceable, swapped
@@ -94,6 +94,8 @@ def run(
     from inveonimaging.conversion.job import convert_planned, refuse_planned
 
     if report:
+        from inveonimaging.commands.convert import refuse_reports
+
         refuse_reports(studies)
     if send:
         refuse_target(send)

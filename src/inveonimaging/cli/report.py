@@ -59,30 +59,12 @@ def report(
         raise typer.Exit(max(codes, default=0))
 
 
-def refuse_reports(studies: tuple[StudyPlan, ...]) -> None:
-    """Refuse to convert where a report could not be written afterwards.
-
-    Raises:
-        InveonError: something else has the report's name.
-    """
-    from inveonimaging.reports.page import refuse_report
-
-    for study in studies:
-        refuse_report(study.output)
-
-
 def write_reports(
     studies: tuple[StudyPlan, ...], results: tuple[StudyResult, ...], options: Options
 ) -> tuple[str, ...]:
     """Write a report beside each study that was converted; return their paths."""
-    from datetime import datetime
-
     from inveonimaging.cli.progress import bar
-    from inveonimaging.reports.page import write_beside
+    from inveonimaging.commands import convert
 
-    now = datetime.now()
     with bar("Drawing") as advance:
-        return tuple(
-            str(write_beside(study, result, options, now, advance))
-            for study, result in zip(studies, results, strict=True)
-        )
+        return tuple(map(str, convert.write_reports(studies, results, options, advance)))

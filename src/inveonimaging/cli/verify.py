@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,22 +68,10 @@ def verify(
 def verify_converted(studies: Sequence[StudyResult], options: Options) -> tuple[StudyCheck, ...]:
     """Compare what was just written with what it was made from."""
     from inveonimaging.cli.progress import bar
-    from inveonimaging.verification.job import verify_written
+    from inveonimaging.commands import convert
 
     with bar("Comparing") as advance:
-        checks = tuple(
-            verify_written(
-                Path(study.source),
-                Path(study.output),
-                [Path(study.output, series.folder) for series in study.series],
-                options,
-                advance,
-            )
-            for study in studies
-        )
-    if options.deidentify is None:
-        return checks
-    return tuple(replace(each, source="the source", assumed={}, doubts=()) for each in checks)
+        return convert.verify_converted(studies, options, advance)
 
 
 def document(studies: Sequence[StudyCheck]) -> dict[str, Any]:

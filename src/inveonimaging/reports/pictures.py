@@ -113,6 +113,16 @@ def _planes(image: Image, survey: VoxelSurvey) -> Iterator[Picture]:
     yield planes_picture("mip", [highest], f"{image.kind}: maximum intensity projections", words, projection=True)
 
 
+def card_picture(image: Image) -> Picture:
+    """Return one picture that tells a scan from others: projections of a tracer, planes of a CT.
+
+    Raises:
+        DataError: the data file cannot be read.
+    """
+    planes, highest = _planes(image, survey_of(image))
+    return planes if image.modality is Modality.CT else highest
+
+
 def _more(image: Image, survey: VoxelSurvey) -> Iterator[Picture]:
     curves = curves_of(image, survey)
     if curves and survey.hottest:

@@ -1,0 +1,309 @@
+"""Jobs: each in a process of its own, one after the other; what they come to is kept, whatever ends the app.
+
+A job belongs to the app, not to a page: closing a tab changes nothing. Its file tells the next app what was left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+from time import monotonic
+from typing import Any
+from uuid import uuid4
+
+from filelock import FileLock, Timeout
+
+from inveonimaging.app import worker
+from inveonimaging.app.state import State
+from inveonimaging.units import duration
+
+QUEUED, RUNNING, DONE, FAILED, STOPPED, LEFT = "queued", "running", "done", "failed", "stopped", "left"
+_ENDED = {DONE, FAILED, STOPPED, LEFT}
+_MOST_KEPT = 100
+_GRACE_S = 10.0
+_SOON_S = 2.0  # before that no one knows how long it takes
+_JOBS = "jobs"
+
+
+@dataclass
+class Job:
+    """One job, as its file has it; nothing secret is in it.
+
+    Attributes:
+        id: of the job.
+        owner: of the app that does it.
+        kind: of `worker.KINDS`.
+        title: what people know it by.
+        source: what it reads.
+        output: where it writes; empty if it writes nowhere that people chose.
+        fields: of the form, to do it again.
+        state: `queued`, `running`, and what it came to.
+        phase: what is done now.
+        done: how much of the phase is done.
+        total: how much there is.
+        steps: what is done one after the other in the phase, and how much of it each is.
+        started: local time.
+        ended: local time.
+        stopping: whether it was asked to stop.
+        result: what it found.
+        error: why it failed.
+    """
+
+    id: str
+    owner: str
+    kind: str
+    title: str
+    source: str
+    output: str = ""
+    fields: dict[str, str] = field(default_factory=dict)
+    state: str = QUEUED
+    phase: str = ""
+    done: int = 0
+    total: int = 0
+    steps: list[tuple[str, int]] = field(default_factory=list)
+    started: str = ""
+    ended: str = ""
+    stopping: bool = False
+    result: dict[str, Any] = field(default_factory=dict)
+    error: str = ""
+    since: float = 0.0
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes of it."""
+        return self.state in _ENDED
+
+    @property
+    def left(self) -> str:
+        """How long the phase still takes, in words; empty if that is not known."""
+        passed = monotonic() - self.since
+        if self.state != RUNNING or not self.done or passed < _SOON_S:
+            return ""
+        return f"{duration(max(1, round(passed * (self.total - self.done) / self.done)))} left"
+
+    @property
+    def scans(self) -> list[tuple[str, int, int]]:
+        """What is done one after the other: name, how much of it is done, and how much there is."""
+        found, before = [], 0
+        for name, size in self.steps:
+            found.append((name, min(max(self.done - before, 0), size), size))
+            before += size
+        return found
+
+
+class Jobs:
+    """All jobs of one app, and what earlier apps left."""
+
+    def __init__(self, state: State) -> None:
+        """Read what is kept."""
+        self._state = state
+        self._owner = uuid4().hex
+        self._lock = threading.Lock()
+        self._jobs: dict[str, Job] = {}
+        self._tasks: dict[str, dict[str, Any]] = {}
+        self._running: tuple[SpawnProcess, Connection] | None = None
+        self._waiting = threading.Condition(self._lock)
+        self._is_closed = False
+        (state.folder / _JOBS).mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._alive = FileLock(self._lock_file(self._owner))
+        self._alive.acquire()
+        self._read()
+        self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
+
+    @property
+    def all(self) -> list[Job]:
+        """All jobs, the latest first."""
+        with self._lock:
+            return sorted(self._jobs.values(), key=lambda each: each.started, reverse=True)
+
+    def get(self, name: str) -> Job | None:
+        """Return a job."""
+        with self._lock:
+            return self._jobs.get(name)
+
+    def start(
+        self,
+        kind: str,
+        task: dict[str, Any],
+        *,
+        title: str,
+        source: Path,
+        output: str = "",
+        given: Mapping[str, str] | None = None,
+    ) -> Job:
+        """Put a job into the queue.
+
+        Args:
+            kind: of `worker.KINDS`.
+            task: for the process; it can be pickled.
+            title: what people know it by.
+            source: what it reads.
+            output: where it writes.
+            given: fields of the form, to do it again.
+        """
+        job = Job(uuid4().hex, self._owner, kind, title, str(source), output, dict(given or {}), started=_now())
+        with self._waiting:
+            self._jobs[job.id] = job
+            self._tasks[job.id] = task
+            if self._thread.ident is None:
+                self._thread.start()
+            self._keep(job)
+            self._waiting.notify_all()
+        return job
+
+    def stop(self, name: str) -> None:
+        """Ask a job to stop; one that waits is over at once."""
+        with self._lock:
+            job = self._jobs.get(name)
+            if job is None or job.is_over:
+                return
+            job.stopping = True
+            if job.state == QUEUED:
+                self._end(job, STOPPED)
+            elif self._running:
+                with contextlib.suppress(OSError):
+                    self._running[1].send("stop")
+
+    def forget(self, name: str) -> None:
+        """Take a job that is over out of the list; its output stays."""
+        with self._lock:
+            job = self._jobs.get(name)
+            if job is not None and job.is_over:
+                del self._jobs[name]
+                with contextlib.suppress(OSError):
+                    (self._state.folder / _JOBS / f"{name}.json").unlink()
+
+    def close(self) -> None:
+        """Stop all jobs, wait for that for a short while, and give the state free."""
+        for each in self.all:
+            self.stop(each.id)
+        with self._waiting:
+            self._is_closed = True
+            self._waiting.notify_all()
+        if self._thread.ident is not None:
+            self._thread.join(_GRACE_S)
+            with self._lock:
+                if self._running:
+                    self._running[0].kill()
+            self._thread.join(_GRACE_S)
+        self._alive.release()
+        with contextlib.suppress(OSError):
+            self._lock_file(self._owner).unlink()
+
+    # In the thread.
+
+    def _work(self) -> None:
+        while True:
+            with self._waiting:
+                while not self._is_closed and not any(each.state == QUEUED for each in self._jobs.values()):
+                    self._waiting.wait()
+                queued = [each for each in self._jobs.values() if each.state == QUEUED]
+                if not queued:
+                    return
+                job = queued[0]
+                job.state = RUNNING
+                self._keep(job)
+                task = self._tasks.pop(job.id)
+            self._do(job, task)
+
+    def _do(self, job: Job, task: dict[str, Any]) -> None:
+        spawning = multiprocessing.get_context("spawn")
+        events, its_events = spawning.Pipe(duplex=False)
+        its_control, control = spawning.Pipe(duplex=False)
+        process = spawning.Process(target=worker.serve, args=(job.kind, task, its_events, its_control), daemon=True)
+        try:
+            process.start()
+        except OSError as error:
+            with self._lock:
+                self._end(job, FAILED, error=f"a process cannot be started: {error.strerror}")
+            return
+        finally:
+            its_events.close()
+            its_control.close()
+        with self._lock:
+            self._running = process, control
+            if job.stopping:
+                with contextlib.suppress(OSError):
+                    control.send("stop")
+        with contextlib.suppress(EOFError, OSError), events:
+            while True:
+                self._hear(job, *events.recv())
+        process.join()
+        with self._lock:
+            self._running = None
+            control.close()
+            if not job.is_over:
+                state = STOPPED if job.stopping else FAILED
+                self._end(job, state, error=f"its process ended with code {process.exitcode}")
+
+    def _hear(self, job: Job, name: str, value: Any) -> None:
+        known: dict[str, Callable[[], None]] = {
+            "progress": lambda: vars(job).update(done=value[0], total=value[1]),
+            "steps": lambda: vars(job).update(steps=[tuple(each) for each in value]),
+            "phase": lambda: vars(job).update(phase=value, done=0, total=0, since=monotonic()),
+            "result": lambda: self._end(job, DONE, result=value),
+            "error": lambda: self._end(job, FAILED, error=value),
+            "stopped": lambda: self._end(job, STOPPED),
+        }
+        with self._lock:
+            known[name]()
+            if name == "phase":
+                self._keep(job)
+
+    # On the disk.
+
+    def _end(self, job: Job, state: str, **values: Any) -> None:
+        vars(job).update(state=state, ended=_now(), **values)
+        self._keep(job)
+
+    def _keep(self, job: Job) -> None:
+        self._state.write(f"{_JOBS}/{job.id}.json", asdict(job))
+
+    def _read(self) -> None:
+        """Read the jobs of earlier apps; those of an app that still runs are its own."""
+        names = {each.name for each in fields(Job)}
+        found: list[Job] = []
+        for path in (self._state.folder / _JOBS).glob("*.json"):
+            document = self._state.read(f"{_JOBS}/{path.name}")
+            try:
+                job = Job(**{name: value for name, value in document.items() if name in names})
+            except (TypeError, AttributeError):  # damaged, or of another version
+                continue
+            if job.id == path.stem and not self._is_alive(job.owner):
+                found.append(job)
+        found.sort(key=lambda each: each.started, reverse=True)
+        for job in found[:_MOST_KEPT]:
+            self._jobs[job.id] = job
+            if not job.is_over:
+                self._end(job, LEFT)
+        for job in found[_MOST_KEPT:]:
+            with contextlib.suppress(OSError):
+                (self._state.folder / _JOBS / f"{job.id}.json").unlink()
+
+    def _is_alive(self, owner: str) -> bool:
+        path = self._lock_file(owner)
+        if not path.exists():
+            return False
+        lock = FileLock(path)
+        try:
+            lock.acquire(blocking=False)
+        except (Timeout, OSError):
+            return True
+        lock.release()
+        with contextlib.suppress(OSError):
+            path.unlink()
+        return False
+
+    def _lock_file(self, owner: str) -> Path:
+        return self._state.folder / _JOBS / f"{''.join(each for each in owner if each.isalnum())[:40]}.lock"
+
+
+def _now() -> str:
+    return datetime.now().isoformat(" ", "milliseconds")

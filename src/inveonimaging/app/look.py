@@ -1,0 +1,121 @@
+"""Page 2: what lies in a folder, a card a scan; and its pictures, report and viewer."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from inveonimaging.app.make import options_kept, source_of
+from inveonimaging.app.pages import Front, asked, number, redirected
+from inveonimaging.app.words import finding_row
+from inveonimaging.commands.check import check
+from inveonimaging.errors import InveonError, printable
+from inveonimaging.findings import in_few_lines
+from inveonimaging.inveon.pairs import Pair, pair_of, scan_folder
+from inveonimaging.reports.facts import tracer_words
+from inveonimaging.study.image import read_pair
+
+PER_PAGE = 24
+_LONGEST = 500
+_LIGHTS = {"ready": "good", "already SUV": "good", "ready with doubts": "warning", "not ready": "error"}
+
+
+@dataclass(frozen=True)
+class Card:
+    """A scan: what its header says, or why it cannot be read."""
+
+    name: str
+    path: Path
+    kind: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    problem: str = ""
+
+
+def look(front: Front, request: Request) -> Response:
+    """Show a page of the scans of a folder, or one scan."""
+    source = source_of(front, asked(request, "source"))
+    pairs, others = _in_folder(source) if _is_folder(source) else ((pair_of(source),), ())
+    front.state.visited(source)
+    pages = max(1, -(-len(pairs) // PER_PAGE))
+    page = min(max(number(request, "page"), 1), pages)
+    return front.page(
+        "look.html",
+        source=source,
+        count=len(pairs),
+        cards=[_card(each) for each in pairs[(page - 1) * PER_PAGE : page * PER_PAGE]],
+        others=[each.name for each in others[:PER_PAGE]],
+        more=max(0, len(others) - PER_PAGE),
+        page=page,
+        pages=pages,
+    )
+
+
+def _in_folder(source: Path) -> tuple[tuple[Pair, ...], tuple[Path, ...]]:
+    """Return the pairs of a folder, and what looks like half of one."""
+    folder = scan_folder(source)
+    if not folder.pairs:
+        raise folder.without_pairs()
+    return folder.pairs, (*folder.orphans, *(each.header for each in folder.foreign))
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises for names that no file can have
+
+
+def _card(pair: Pair) -> Card:
+    try:
+        image = read_pair(pair)
+    except InveonError as error:
+        return Card(pair.name, pair.data, problem=printable(error.sentence, _LONGEST))
+    start = image.header.acquisition.started_at
+    rows = (
+        ("Animal", image.header.subject.identifier or "not given"),
+        ("Start", str(start) if start else "not given"),
+        ("Tracer", tracer_words(image)),
+        ("Frames", str(len(image.frames))),
+        ("Voxels", " \N{MULTIPLICATION SIGN} ".join(map(str, image.grid.shape))),
+    )
+    return Card(pair.name, pair.data, image.kind, tuple((name, printable(value)) for name, value in rows if value))
+
+
+def card(front: Front, request: Request) -> Response:
+    """Return what is found in a scan: findings with what to do, and whether SUV can be computed."""
+    scan = source_of(front, asked(request, "scan"))
+    options = options_kept(front, scan.parent)
+    found = check(scan, options)
+    suv = next((each.suv for each in found.files if each.suv), None)
+    rows = [finding_row(each) for each in in_few_lines(found.all_findings)]
+    rows.sort(key=lambda each: ("error", "warning", "note").index(each["severity"]))
+    verdict = suv.verdict.value if suv else ""
+    return front.page("found.html", findings=rows, suv=verdict, light=_LIGHTS.get(verdict, ""))
+
+
+def picture(front: Front, request: Request) -> Response:
+    """Return the picture of a scan; there is none of what cannot be read."""
+    scan = source_of(front, asked(request, "scan"))
+    try:
+        return Response(front.pictures.of(scan), media_type="image/png")
+    except (InveonError, OSError):
+        return Response(status_code=404)
+
+
+def start_report(front: Front, _request: Request, form: dict[str, str]) -> Response:
+    """Start the report of a folder or a scan, with or without the viewer."""
+    source = source_of(front, form.get("source", ""))
+    page = front.state.folder / "reports" / f"{uuid4().hex}.html"
+    page.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = source if _is_folder(source) else source.parent
+    task = {
+        "source": source,
+        "page": page,
+        "viewer": form.get("viewer") == "yes",
+        "corrections": options_kept(front, folder),
+    }
+    words = "Viewer" if task["viewer"] else "Report"
+    job = front.jobs.start("report", task, title=f"{words} of {printable(source.name, 100)}", source=source)
+    return redirected(f"/jobs/{job.id}")

@@ -1,0 +1,43 @@
+"""The pictures on the cards of page 2."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from inveonimaging.inveon.pairs import pair_of
+from inveonimaging.reports.pictures import card_picture
+from inveonimaging.study.image import read
+
+_MOST_PICTURES = 200
+
+
+class Pictures:
+    """The pictures of scans, drawn one at a time and kept while the app runs."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[object, ...], bytes] = OrderedDict()
+        self._one_at_a_time = threading.Lock()
+
+    def of(self, path: Path) -> bytes:
+        """Return the picture of a scan as PNG.
+
+        Raises:
+            InveonError: it cannot be read.
+        """
+        pair = pair_of(path)
+        key = (path, *(_stamp(each) for each in (pair.header, pair.data)))
+        with self._one_at_a_time:
+            if key not in self._kept:
+                self._kept[key] = card_picture(read(path)).png
+            self._kept.move_to_end(key)
+            while len(self._kept) > _MOST_PICTURES:
+                self._kept.popitem(last=False)
+            return self._kept[key]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    found = os.stat(path)  # noqa: PTH116 - beside other calls of os
+    return found.st_mtime_ns, found.st_size

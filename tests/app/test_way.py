@@ -1,0 +1,348 @@
+"""Pages 2, 4 and 5 without a browser: what is shown of scans, the command, and jobs in their processes."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+import inveonimaging
+from app.driving import change, front_of, opened
+from helpers import CT, digests, header_text, write_small_study
+from inveonimaging.app import choices, watch
+from inveonimaging.app.jobs import Job, Jobs
+from inveonimaging.app.pages import Front, link
+from inveonimaging.app.rules import REPORT_POLICY
+from inveonimaging.app.state import State
+from inveonimaging.app.worker import Tell, run_convert, run_report
+from inveonimaging.cli.main import app as command_line
+from inveonimaging.conversion.options import Options
+from inveonimaging.phantom import write_scan
+
+WAIT_S = 120
+HOSTILE = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_small_study(tmp_path / "data" / "study").parent
+
+
+@pytest.fixture
+def front(root: Path) -> Iterator[Front]:
+    made = front_of(root)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(front: Front) -> TestClient:
+    return opened(front)
+
+
+def form(root: Path, **given: str) -> dict[str, str]:
+    return {"source": str(root / "study"), "output": str(root / "dicom"), "form": "classic", **given}
+
+
+def ended(front: Front, name: str) -> Job:
+    end = time.monotonic() + WAIT_S
+    while time.monotonic() < end:
+        job = front.jobs.get(name)
+        assert job is not None
+        if job.is_over:
+            return job
+        time.sleep(0.05)
+    pytest.fail("the job does not end")
+
+
+def job_of(answer: object) -> str:
+    address: str = answer.headers["hx-redirect"]  # type: ignore[attr-defined]
+    return address.rpartition("/")[2]
+
+
+# Look.
+
+
+def test_each_scan_is_a_card_with_what_its_header_says(client: TestClient, front: Front, root: Path) -> None:
+    html = client.get(link("/look", source=root / "study")).text
+    assert html.count('<article class="card"') == 2
+    assert ">CT<" in html
+    assert ">PET<" in html
+    assert "<dt>Frames</dt><dd>2</dd>" in html
+    assert front.state.recent == (str(root / "study"),)
+
+
+def test_what_is_found_and_whether_suv_can_be_computed_is_on_the_card(client: TestClient, root: Path) -> None:
+    html = client.get(link("/card", scan=root / "study" / "m1.pet.img")).text
+    verdict = inveonimaging.check(root / "study" / "m1.pet.img").files[0].suv
+    assert verdict is not None
+    assert f"SUV: {verdict.verdict.value}" in html
+    picture = client.get(link("/picture", scan=root / "study" / "m1.pet.img"))
+    assert picture.headers["content-type"] == "image/png"
+    assert picture.content[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_a_file_that_is_refused_is_a_card_and_the_others_are_shown(client: TestClient, root: Path) -> None:
+    (root / "study" / "bad.img").write_bytes(b"")
+    (root / "study" / "bad.img.hdr").write_text(header_text({"modality": "9"}), "utf-8")
+    html = client.get(link("/look", source=root / "study")).text
+    assert html.count('<article class="card"') == 3
+    assert html.count('class="problem"') == 1
+    assert client.get(link("/picture", scan=root / "study" / "bad.img")).status_code == 404
+
+
+def test_texts_of_headers_are_inert(client: TestClient, root: Path) -> None:
+    folder = root / "hostile"
+    folder.mkdir()
+    (folder / "a.img").write_bytes(bytes(4 * 3 * 2 * 2))
+    (folder / "a.img.hdr").write_text(
+        header_text({"subject_identifier": HOSTILE, "isotope": HOSTILE, "study": HOSTILE}), "utf-8"
+    )
+    for address in (link("/look", source=folder), link("/card", scan=folder / "a.img"), link("/make", source=folder)):
+        answer = client.get(address)
+        assert answer.status_code == 200
+        assert "<script>" not in answer.text
+
+
+@pytest.mark.parametrize("page", ["/look", "/make"])
+def test_a_source_elsewhere_is_refused(client: TestClient, tmp_path: Path, page: str) -> None:
+    write_small_study(tmp_path / "secret")
+    (tmp_path / "data" / "way").symlink_to(tmp_path / "secret")
+    for source in (tmp_path / "secret", tmp_path / "data" / "way", tmp_path / "data" / "nothing"):
+        answer = client.get(link(page, source=source))
+        assert answer.status_code == 400
+        assert "m1.ct.img" not in answer.text
+
+
+def test_two_thousand_scans_are_quick_and_paged(client: TestClient, root: Path) -> None:
+    folder = root / "many"
+    folder.mkdir()
+    text = header_text()
+    for number in range(2000):
+        (folder / f"m{number:04}.img").touch()
+        (folder / f"m{number:04}.img.hdr").write_text(text, "utf-8")
+    started = time.process_time()
+    html = client.get(link("/look", source=folder)).text
+    assert time.process_time() - started < 2
+    assert html.count('<article class="card"') == 24
+    assert "Page 1 of 84" in html
+
+
+# Make.
+
+GIVEN = {
+    "form": "enhanced",
+    "patient_id": "M 12",
+    "patient_name": "Mouse",
+    "birth_date": "2014-01-02",
+    "weight": "24.6g",
+    "sex": "F",
+    "species": "mouse",
+    "strain": "C57BL/6J",
+    "dose": "7.03MBq",
+    "injected_at": "2014-03-04T13:51:37",
+    "orientation": "HFP",
+    "deidentify": "yes",
+    "shift_days": "-3000",
+    "overwrite": "yes",
+    "study_description": 'FDG "pilot" $HOME',
+    "scan_time": "2014-03-04T14:05:09",
+    "compress": "rle",
+    "flip": "x",
+    "bed_direction": "reverse",
+    "cycle_length": "120",
+    "frame_of_reference": "shared",
+    "rescale": "frame",
+    "uids": "random",
+    "ct_prefix": "C-",
+    "pet_prefix": "P-",
+    "nm_prefix": "N-",
+    "separate_frames": "yes",
+    "apply_hounsfield": "yes",
+    "allow_long_data": "yes",
+    "unlimited_text": "yes",
+}
+FILES = {"subjects", "key_file", "code_table", "verify", "report", "dates"}  # of tests of their own
+
+
+def typed(line: str, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path, Options]:
+    """Return what `inveon convert` makes of a command."""
+    import shlex
+
+    from inveonimaging.cli import convert
+
+    found: list[tuple[Path, Path, Options]] = []
+    monkeypatch.setattr(convert, "planned", lambda source, output, options: found.append((source, output, options)))
+    monkeypatch.setattr(convert, "run", lambda *_, **__: None)
+    command_line(shlex.split(line)[1:], standalone_mode=False)
+    return found[0]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="read as a POSIX shell does")
+@pytest.mark.parametrize("name", [*GIVEN, ""])
+def test_the_command_does_what_the_form_does(root: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Each field alone; without a name, none. De-identification and its shift belong together."""
+    values = choices.defaults() | {key: GIVEN[key] for key in (name, "deidentify")[: 1 + (name == "shift_days")] if key}
+    if name == "deidentify":
+        values["dates"] = "keep"
+    line = choices.command_of(root / "study", str(root / "out put"), values, without_settings=True)
+    source, output, options = typed(line, monkeypatch)
+    assert (source, output) == (root / "study", root / "out put")
+    ours = choices.options_of(values)
+    assert vars(options) == vars(ours)
+    assert (vars(ours) != vars(choices.options_of(choices.defaults()))) == bool(name)
+
+
+def test_every_field_is_tried_above() -> None:
+    assert {each.name for each in choices.FIELDS} == GIVEN.keys() | FILES
+
+
+def test_the_command_follows_the_form_and_is_there_after_a_reload(client: TestClient, front: Front, root: Path) -> None:
+    html = change(client, front, "/command", form(root, weight="24.6 stones", verify="yes")).text
+    assert "--weight=" in html
+    assert 'class="problem"' in html
+    assert "24.6 stones" in html
+    html = change(client, front, "/command", form(root, weight="24.6g", verify="yes")).text
+    assert 'class="problem"' not in html
+    again = client.get(link("/make", source=root / "study")).text
+    assert 'value="24.6g"' in again
+    assert "--report" not in again
+
+
+def test_settings_of_the_folder_are_in_the_form_and_count_once(root: Path) -> None:
+    front = front_of(root)
+    front.settings = lambda _: {"orientation": "HFS"}
+    html = opened(front).get(link("/make", source=root / "study")).text
+    assert '<option value="HFS" selected>' in html
+    assert "--posture=HFS" in html
+    assert "--no-config" in html
+
+
+@pytest.mark.parametrize("field", ["output", "subjects", "key_file", "code_table"])
+def test_files_elsewhere_are_neither_read_nor_written(
+    client: TestClient, front: Front, root: Path, tmp_path: Path, field: str
+) -> None:
+    (tmp_path / "secret").write_text("x" * 40, "utf-8")
+    given = form(root, deidentify="yes", **{field: str(tmp_path / "secret")})
+    for path in ("/convert", "/preview", "/command"):
+        answer = change(client, front, path, given | {field: str(tmp_path / "secret")})
+        assert "lies in no folder that the app may open" in answer.text
+    assert front.jobs.all == []
+
+
+def test_what_would_be_written_is_shown_and_nothing_is(client: TestClient, front: Front, root: Path) -> None:
+    html = change(client, front, "/preview", form(root)).text
+    assert html.count("<tr><td>") == 2
+    assert not (root / "dicom").exists()
+
+
+# Convert.
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, object], list[tuple[str, object]], Path]:
+    """Return what a conversion in this process comes to, and what it tells."""
+    folder = tmp_path_factory.mktemp("run")
+    source, said = write_small_study(folder / "in"), list[tuple[str, object]]()
+    options = Options(manifest=True)
+    task = {"source": source, "output": folder / "out", "options": options, "verify": True, "report": False}
+    return run_convert(task, Tell(lambda name, value: said.append((name, value)))), said, folder
+
+
+def test_a_conversion_writes_what_the_command_writes(
+    run: tuple[dict[str, object], list[tuple[str, object]], Path],
+) -> None:
+    found, said, folder = run
+    inveonimaging.convert(folder / "in", folder / "other")
+    assert digests(folder / "out") == digests(folder / "other")
+    assert (found["verified"], found["differences"], found["planes"]) == (True, [], 18)
+    assert [value for name, value in said if name == "phase"] == [
+        "Reading headers",
+        "Writing DICOM",
+        "Comparing with the scanner's files",
+    ]
+    assert ("steps", [("CT m1.ct.img", 6), ("PET m1.pet.img", 12)]) in said
+    assert ("progress", (18, 18)) in said
+
+
+def test_how_far_each_scan_is_follows_from_the_whole() -> None:
+    job = Job("a", "b", "convert", "t", "s", steps=[("CT", 6), ("PET", 12)], done=8, total=18)
+    assert job.scans == [("CT", 6, 6), ("PET", 2, 12)]
+
+
+def test_a_report_brings_its_own_policy_and_belongs_to_no_site(
+    client: TestClient, front: Front, root: Path, blank: None
+) -> None:
+    task = {"source": root / "study", "page": root / "r.html", "viewer": False, "corrections": None}
+    found = run_report(task, Tell(lambda *_: None))
+    job = Job("1" * 32, "x", "report", "r", str(root), state="done", result=found)
+    front.jobs._jobs[job.id] = job
+    answer = client.get(f"/jobs/{job.id}/report")
+    assert answer.headers.get_list("content-security-policy") == [REPORT_POLICY]
+    assert "allow-same-origin" not in REPORT_POLICY
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert blank is None
+
+
+@pytest.mark.faults
+def test_a_conversion_is_done_in_its_process_and_seen_by_every_tab(
+    client: TestClient, front: Front, root: Path
+) -> None:
+    name = job_of(change(client, front, "/convert", form(root, verify="yes")))
+    assert ended(front, name).state == "done"
+    for _ in range(2):
+        html = client.get(f"/jobs/{name}").text
+        assert "done and verified" in html
+        assert "no difference in 18 planes" in html
+        assert "hx-trigger" not in html
+    assert inveonimaging.verify(root / "study", root / "dicom").same
+    refused = job_of(change(client, front, "/convert", form(root)))
+    assert ended(front, refused).state == "failed"
+    assert "is not empty" in client.get(f"/jobs/{refused}").text or front.jobs.get(refused).error  # type: ignore[union-attr]
+
+
+@pytest.mark.faults
+def test_a_job_is_stopped_as_by_ctrl_c_one_that_waits_at_once_and_nothing_is_left(
+    client: TestClient, front: Front, root: Path
+) -> None:
+    write_scan(root / "study" / "large.ct.img", CT.__class__(**{**vars(CT), "shape": (64, 64, 900)}))
+    first = job_of(change(client, front, "/convert", form(root)))
+    second = job_of(change(client, front, "/convert", form(root, output=str(root / "second"))))
+    while (job := front.jobs.get(first)) and not job.phase:
+        time.sleep(0.02)
+    assert 'hx-trigger="every' in client.get(f"/jobs/{first}").text
+    change(client, front, f"/jobs/{second}/stop")
+    change(client, front, f"/jobs/{first}/stop")
+    assert (ended(front, first).state, ended(front, second).state) == ("stopped", "stopped")
+    assert sorted(path.name for path in root.iterdir()) == ["study"]
+
+
+def test_the_next_app_says_what_was_left_and_leaves_those_of_an_app_that_runs(tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    running = Jobs(state)
+    try:
+        for owner, name in (("gone", "a" * 32), (running._owner, "b" * 32)):
+            running._keep(Job(name, owner, "convert", "mouse", "s", "o", {"form": "classic"}, state="running"))
+        (tmp_path / "state" / "jobs" / "c.json").write_text("[", "utf-8")
+        (tmp_path / "state" / "jobs" / "d.json").write_text('{"id": "../x"}', "utf-8")
+        following = Jobs(state)
+        assert [(each.id[0], each.state) for each in following.all] == [("a", "left")]
+        following.close()
+    finally:
+        running.close()
+    assert [each.state for each in Jobs(state).all] == ["left", "left"]
+
+
+def test_a_folder_is_shown_by_its_path_alone(
+    client: TestClient, front: Front, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Path] = []
+    monkeypatch.setattr(watch, "open_folder", shown.append)
+    for name, output in (("1" * 32, root), ("2" * 32, Path("/"))):
+        front.jobs._jobs[name] = Job(name, "x", "convert", "t", "s", str(output), state="done")
+        change(client, front, f"/jobs/{name}/folder")
+    assert shown == [root]
