@@ -96,7 +96,8 @@ def test_from_the_address_to_a_verified_study(chrome: Chrome, tmp_path: Path) ->
         chrome.close()
         chrome.switch_to.window(first)
         assert chrome.title != "owned"
-    assert inveonimaging.verify(study, root / "study-dicom").same
+    given = inveonimaging.Corrections(subject={"id": "M12"})
+    assert inveonimaging.verify(study, root / "study-dicom", given).same
     said = [each["message"] for each in console(chrome)]
     assert not said, said
 
@@ -145,7 +146,7 @@ def test_what_an_app_that_was_killed_left_is_done_by_the_next_one(tmp_path: Path
 
     root = tmp_path / "data"
     (root / "study").mkdir(parents=True)
-    write_scan(root / "study" / "m.ct.img", replace(CT, shape=(64, 64, 400), spacing_mm=(0.5, 0.5, 0.1)))
+    write_scan(root / "study" / "m.ct.img", replace(CT, shape=(32, 32, 300), spacing_mm=(0.5, 0.5, 0.1)))
     script = tmp_path / "killed.py"
     script.write_text(KILLED, "utf-8")
     here = Path(__file__).parent.parent
