@@ -1225,6 +1225,7 @@ def test_every_code_of_the_catalogue_is_provoked() -> None:
     provoked |= {"code-left-out"}  # in test_sheet_convert.py
     provoked |= {"group-of-animals", "group-weight-disagrees", "group-dose-disagrees"}  # in test_group.py
     provoked |= {"animals-not-found", "animals-in-doubt", "ct-not-hounsfield"}  # in test_bodies.py
+    provoked |= {"animals-disagree", "activity-beside-animals"}  # in test_activity.py
     provoked |= {"animal-beside-image", "animal-values-unknown"}  # in test_boxes.py, test_split.py
     provoked |= {"animal-left-behind", "others-masked", "others-not-masked"}  # in test_split.py, test_mask.py
     provoked |= {"sheet-fields-left-out", "swapped-by-weight", "swapped-by-dose"}  # in test_records.py, test_checks.py

@@ -137,11 +137,13 @@ def compose(puts: Sequence[Put], margin_mm: float = 6.0) -> tuple[Float, npt.NDA
     return values, owners
 
 
-def write_pet(path: Path, values: Any, spacing_mm: tuple[float, float, float]) -> Path:
+def write_pet(path: Path, values: Any, spacing_mm: tuple[float, float, float], **keys: str) -> Path:
     """Write a PET of one frame as a pair: Bq/mL (nz, ny, nx), voxel size along x, y, z; return the data file."""
     isotope = {"isotope": "F-18", "isotope_half_life": "6586.2", "isotope_branching_fraction": "1"}
     calibrated = {"calibration_units": "2", "calibration_factor": "1"}
-    return write_ct(path, values, spacing_mm, code="4", modality="0", acquisition_mode="2", **isotope, **calibrated)
+    return write_ct(
+        path, values, spacing_mm, code="4", modality="0", acquisition_mode="2", **isotope, **calibrated, **keys
+    )
 
 
 def binned(values: Any, blocks: tuple[int, int, int]) -> Float:

@@ -31,6 +31,21 @@ def late(frames: Sequence[Frame]) -> tuple[int, ...]:
     return found or tuple(n for n, start in enumerate(starts) if start == max(starts))
 
 
+def smoothed(
+    values: npt.NDArray[np.float32], sampling_mm: tuple[float, float, float]
+) -> tuple[npt.NDArray[np.float32], float]:
+    """Return (nz, ny, nx) activity without its finest noise, and the highest that is no single voxel's.
+
+    Args:
+        values: (nz, ny, nx) activity.
+        sampling_mm: size of a voxel along z, y, x.
+    """
+    from scipy import ndimage
+
+    smooth = ndimage.gaussian_filter(values, [_SMOOTH_MM / size for size in sampling_mm])
+    return smooth, float(np.percentile(smooth, _HIGHEST))
+
+
 def counted(
     values: npt.NDArray[np.float32], sampling_mm: tuple[float, float, float]
 ) -> tuple[dict[float, int], npt.NDArray[np.int32]]:
@@ -40,10 +55,7 @@ def counted(
         values: (nz, ny, nx) activity.
         sampling_mm: size of a voxel along z, y, x.
     """
-    from scipy import ndimage
-
-    smooth = ndimage.gaussian_filter(values, [_SMOOTH_MM / size for size in sampling_mm])
-    highest = float(np.percentile(smooth, _HIGHEST))
+    smooth, highest = smoothed(values, sampling_mm)
     none = np.zeros(values.shape, np.int32)
     if highest <= 0:
         return dict.fromkeys(SHARES, 0), none
@@ -66,8 +78,7 @@ def joined(
     """
     from scipy import ndimage
 
-    smooth = ndimage.gaussian_filter(values, [_SMOOTH_MM / size for size in sampling_mm])
-    highest = float(np.percentile(smooth, _HIGHEST))
+    smooth, highest = smoothed(values, sampling_mm)
     for share in SHARES:
         depth = ndimage.distance_transform_edt((smooth > share * highest) & (labels > 0), sampling=sampling_mm)
         depth = depth.astype(np.float32) - min(sampling_mm) / 2

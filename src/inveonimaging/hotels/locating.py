@@ -8,11 +8,14 @@ from functools import partial
 
 from inveonimaging.errors import InputError
 from inveonimaging.findings import Finding, Severity
+from inveonimaging.hotels.activity import widened
 from inveonimaging.hotels.bodies import Body, Found, find_animals
 from inveonimaging.hotels.neighbours import masks_of
 from inveonimaging.hotels.positions import assigned, slots_of
-from inveonimaging.hotels.splitting import Group
+from inveonimaging.hotels.splitting import MARGIN_MM, Group
+from inveonimaging.inveon.modality import is_transmission
 from inveonimaging.physics.geometry import Grid
+from inveonimaging.physics.quantification import Unit
 from inveonimaging.sheet.hotels import Hotel
 from inveonimaging.sheet.positions import Slot
 from inveonimaging.study.cut import Extent, Mm
@@ -65,8 +68,23 @@ def locate(group: Group) -> Located:
     except InputError as error:
         return Located(None, error, candidates, findings=softer)
     bodies = tuple(found.bodies[number] for number in order)
-    extents = tuple(_whole(each, found.grid, grids) for each in bodies)
-    return Located(extents, None, candidates, bodies, softer, partial(masks_of, found, order))
+    extents, told = _widened(found, tuple(_whole(each, found.grid, grids) for each in found.bodies), group)
+    findings, masks = (*softer, *told), partial(masks_of, found, order)
+    return Located(tuple(extents[number] for number in order), None, extents, bodies, findings, masks)
+
+
+def _widened(found: Found, extents: tuple[Extent, ...], group: Group) -> tuple[tuple[Extent, ...], tuple[Finding, ...]]:
+    """Return extents with what PET and SPECT show of animals that were found in a CT, and what speaks against it."""
+    told: list[Finding] = []
+    if any(each.volume_ml is None for each in found.bodies):
+        return extents, ()
+    images = [each.image for each in group.study.series]
+    for image in images:
+        beds = {each.grid.bed_mm for each in images if each.pair == image.pair}
+        if image.scaling.unit in (Unit.BQML, Unit.PROPCNTS) and not is_transmission(image.header) and len(beds) == 1:
+            extents, of_image = widened(found, extents, image, MARGIN_MM)
+            told += of_image
+    return extents, tuple(told)
 
 
 def seen(study: Study) -> tuple[tuple[Slot, Body], ...]:
