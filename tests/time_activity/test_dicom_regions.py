@@ -120,6 +120,8 @@ def test_segments_are_the_voxels_that_they_say(drawn: Drawn, tmp_path: Path) -> 
     for n, curve in enumerate(found.values()):
         assert_means(curve, drawn, pixels[..., n] > 0)
     assert codes_of(drawn, path) == {}
+    twice = inveonimaging.curves(drawn.source, options=CurvesOptions(regions=[path, path], dicom=drawn.dicom))
+    assert [each.region for each in twice.curves] == ["heart", "left kidney", "heart 2", "left kidney 2"]
 
 
 def test_a_fraction_of_a_half_counts(drawn: Drawn, tmp_path: Path) -> None:
@@ -164,6 +166,13 @@ def test_the_conversion_must_be_of_these_files_and_lie_where_they_do(drawn: Draw
         curves_of(drawn, path, dicom=tmp_path)
     with pytest.raises(InputError, match=r"do not lie where those of the Inveon files do.*--orientation"):
         curves_of(drawn, path, orientation="FFP" if drawn.image.grid.orientation.name != "FFP" else "HFP")
+    hidden = inveonimaging.Deidentify(key=b"a secret of some length")
+    inveonimaging.convert(drawn.source, tmp_path / "hidden", Options(deidentify=hidden))
+    slices = [pydicom.dcmread(each) for each in sorted((tmp_path / "hidden" / "1").iterdir())][:6]
+    ours = write_seg(tmp_path / "h.dcm", slices, pixels, "BINARY", "Smith")
+    with pytest.raises(InputError, match=r"of other files.*--deidentify with its key"):
+        curves_of(drawn, ours, dicom=tmp_path / "hidden")
+    assert list(curves_of(drawn, ours, dicom=tmp_path / "hidden", deidentify=hidden)) == ["region-1"]
     write_small_study(tmp_path / "other")
     inveonimaging.convert(tmp_path / "other", tmp_path / "other_dicom")
     with pytest.raises(InputError, match="this conversion is of other files"):

@@ -63,7 +63,7 @@ def _of_structures(path: Path) -> tuple[tuple[Region, ...], tuple[Finding, ...]]
     for each in read_contours(path):
         name = plain_name(each.name)
         if not each.contours:
-            message = f"'{name}' has no closed contour, and is left out"
+            message = f"structure {each.number} has no closed contour, and is left out"
             findings.append(Finding("region-without-contours", message, path=str(path)))
             continue
         _refuse_without_space(each.space, path)
@@ -72,8 +72,8 @@ def _of_structures(path: Path) -> tuple[tuple[Region, ...], tuple[Finding, ...]]
         if region.has_gaps:
             apart = region.distances_mm
             message = (
-                f"the slices of '{name}' are {apart.min():.3g} to {apart.max():.3g} mm apart: nothing is taken from "
-                "between those that are farther apart than the nearest ones"
+                f"the slices of structure {each.number} are {apart.min():.3g} to {apart.max():.3g} mm apart: nothing "
+                "is taken from between those that are farther apart than the nearest ones"
             )
             findings.append(Finding("region-with-gaps", message, path=str(path)))
     if not regions:
@@ -113,9 +113,9 @@ def spaces_of(study: Study, folder: Path) -> Mapping[int, str]:
         if series:
             found[each.number] = _space_of(series, each.image, folder)
     if not found:
-        raise InputError(
-            "this conversion is of other files", path=folder, expected=f"that of {printable(study.source)}"
-        )
+        hint = "of a de-identified one give --deidentify with its key, too"
+        expected = f"that of {printable(study.source)}"
+        raise InputError("this conversion is of other files", path=folder, expected=expected, hint=hint)
     return found
 
 

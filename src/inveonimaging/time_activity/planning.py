@@ -205,10 +205,12 @@ def _name(series: Series) -> str:
 
 
 def _regions(files: Sequence[RegionFile], animals: Sequence[Animal], options: CurvesOptions) -> tuple[Region, ...]:
-    """Return all regions; names that files give are numbers of a de-identified study.
+    """Return all regions; names that masks, SEG and RTSTRUCT give are numbers of a de-identified study.
+
+    Of regions of one name that these give the later ones are numbered, since nobody can name them otherwise.
 
     Raises:
-        OptionError: two have one name.
+        OptionError: two that were typed have one name.
     """
     found: list[Region] = [*options.spheres]
     hidden = 0
@@ -218,7 +220,7 @@ def _regions(files: Sequence[RegionFile], animals: Sequence[Animal], options: Cu
                 hidden += 1
                 found.append(replace(each, name=f"region-{hidden}"))  # type: ignore[type-var]
             else:
-                found.append(each)
+                found.append(each if file.is_typed else _numbered(each, found))
     found += [each.region for each in animals]
     names = [each.name for each in found]
     if options.hottest_mm:
@@ -227,6 +229,14 @@ def _regions(files: Sequence[RegionFile], animals: Sequence[Animal], options: Cu
     if again:
         raise OptionError(f"two regions are called '{printable(again)}'", hint="give each a name of its own")
     return tuple(found)
+
+
+def _numbered(region: Region, others: Sequence[Region]) -> Region:
+    taken = {each.name.casefold() for each in others}
+    number, name = 1, region.name
+    while name.casefold() in taken:
+        number, name = number + 1, f"{region.name} {number + 1}"
+    return replace(region, name=name)  # type: ignore[type-var]
 
 
 def hottest_name(animal: str) -> str:
