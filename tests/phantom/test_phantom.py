@@ -238,11 +238,11 @@ def test_activities_follow_a_plausible_course() -> None:
 
 @pytest.mark.parametrize("start", [0, 60, 600, 1800, 3000])
 def test_activity_is_about_what_was_injected(start: float) -> None:
-    whole = replace(PET_SCAN, shape=(56, 50, 140), spacing_mm=(0.83, 0.83, 0.83))
+    whole = replace(PET_SCAN, shape=(28, 25, 70), spacing_mm=(1.66, 1.66, 1.66))
     activity = MOUSE.activity(centres(whole), start, start + 60)
     injected = header_of(PET).tracer.dose_bq
     assert injected is not None
-    assert 0.7 < activity.sum() * 0.83**3 / 1000 / injected < 1  # the rest has left the modelled blood and organs
+    assert 0.7 < activity.sum() * 1.66**3 / 1000 / injected < 1  # the rest has left the modelled blood and organs
 
 
 def test_truth_of_a_moment_is_that_of_a_frame_of_nothing() -> None:

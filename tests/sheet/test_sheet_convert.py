@@ -629,8 +629,21 @@ def plain_uids(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     return uids(instances(folder / "out"))
 
 
+@pytest.fixture(scope="module")
+def slices(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, set[str]]:
+    """Return a CT and a PET of a slice each, and their UIDs without a sheet."""
+    folder = tmp_path_factory.mktemp("slices")
+    (folder / "in").mkdir()
+    for name, scan in (("m1.ct.img", CT), ("m1.pet.img", PET)):
+        write_scan(folder / "in" / name, replace(scan, shape=(2, 2, 1)))
+    convert(folder / "in", folder / "out")
+    return folder / "in", uids(instances(folder / "out"))
+
+
 @pytest.mark.parametrize("title", FULL)
-def test_each_value_that_takes_effect_gives_other_uids(tmp_path: Path, plain_uids: set[str], title: str) -> None:
+def test_each_value_that_takes_effect_gives_other_uids(
+    tmp_path: Path, slices: tuple[Path, set[str]], title: str
+) -> None:
     together = {
         "breed_registration": ("breed_registry",),
         "breed_registry": ("breed_registration",),
@@ -642,8 +655,9 @@ def test_each_value_that_takes_effect_gives_other_uids(tmp_path: Path, plain_uid
         "genetic_modifications_codes": ("genetic_modifications", "genetic_modifications_nomenclature"),
     }
     row = {name: FULL[name] for name in (title, *together.get(title, ()))}
-    _, found = study_with(tmp_path, {"file": "*", **row})
-    assert not uids(found) & plain_uids
+    source, plain = slices
+    convert(source, tmp_path / "out", Options(sheet=read_sheet(sheet_of(tmp_path, {"file": "*", **row}))))
+    assert not uids(instances(tmp_path / "out")) & plain
 
 
 def test_a_study_elsewhere_has_the_same_uids(tmp_path: Path, plain_uids: set[str]) -> None:

@@ -88,7 +88,7 @@ def test_converted_slices_are_where_the_vendor_has_them(session: Session, conver
         (session.ct, converted.ct, (CT_SHAPE[0] - SIDE) / 2 * CT_MM),
         (session.pet, converted.pet, (PET_SHAPE[0] - SIDE) / 2 * PET_MM),
     ):
-        for instance in facts["instances"][:: 1 if facts is session.ct else 4]:
+        for instance in facts["instances"][::4]:  # of all of them, the test above has the grid's
             written = read(int(instance["InstanceNumber"]))
             x, y, z = (float(each) for each in instance["ImagePositionPatient"])
             found = [float(each) for each in written.ImagePositionPatient]

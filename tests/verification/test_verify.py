@@ -45,6 +45,7 @@ from truth import Truth, truth_of
 
 PET = replace(contract.PET, shape=(8, 9, 5), frames=frames_of(60.0, 600.0))
 CT = replace(contract.CT, shape=(9, 8, 5))
+SHORT = replace(contract.PET, frames=contract.TWO_FRAMES)
 GATED = replace(contract.PET, frames=contract.STATIC, gates=3)
 SLICES, FRAMES = 5, 2
 CODE_TABLES = Path(verification.__file__).parents[1] / "dicom" / "code_tables"
@@ -82,31 +83,31 @@ def unsized(header: Header) -> Header:
 
 def _varied() -> Iterator[tuple[str, PhantomScan, dict[str, Any]]]:
     for orientation in Orientation:
-        yield f"PET {orientation.name}", replace(contract.PET, orientation=orientation), {}
+        yield f"PET {orientation.name}", replace(SHORT, orientation=orientation), {}
     for name, cases in (("PET", {**contract.TIMES, **contract.GATES, **contract.CALIBRATIONS}), ("CT", contract.TYPES)):
-        base = contract.CT if name == "CT" else contract.PET
+        base = contract.CT if name == "CT" else SHORT
         for case, changes in cases.items():
             rest = {key: value for key, value in changes.items() if key != "change"}
             yield f"{name} {case}", replace(base, **rest), {"change": changes.get("change")}  # type: ignore[arg-type]
     for case, changes in contract.MU_MAPS.items():
         rest = {key: value for key, value in changes.items() if key != "change"}
-        scan = replace(contract.PET, frames=contract.STATIC, **rest)  # type: ignore[arg-type]
+        scan = replace(SHORT, frames=contract.STATIC, **rest)  # type: ignore[arg-type]
         yield f"PET {case}", scan, {"change": changes.get("change")}
-    yield "beds", replace(contract.PET, beds=(100.0, 140.0, 180.0)), {}
+    yield "beds", replace(SHORT, beds=(100.0, 140.0, 180.0)), {}
     reverse = {"bed_direction": BedDirection.REVERSE}
-    yield "beds in reverse", replace(contract.PET, beds=(100.0, 140.0, 180.0)), reverse
-    yield "moving bed", replace(contract.PET, frames=contract.STATIC, continuous=True), {}
-    yield "gates and times", replace(contract.PET, gates=3), {}
-    yield "gates apart", replace(contract.PET, frames=contract.STATIC, gates=3), {"change": unsized}
-    yield "not decay corrected", replace(contract.PET, decay_corrected=False), {}
-    yield "overridden", contract.PET, {"orientation": Orientation.HFS, "flip": "yz"}
+    yield "beds in reverse", replace(SHORT, beds=(100.0, 140.0, 180.0)), reverse
+    yield "moving bed", replace(SHORT, frames=contract.STATIC, continuous=True), {}
+    yield "gates and times", replace(SHORT, gates=3), {}
+    yield "gates apart", replace(SHORT, frames=contract.STATIC, gates=3), {"change": unsized}
+    yield "not decay corrected", replace(SHORT, decay_corrected=False), {}
+    yield "overridden", SHORT, {"orientation": Orientation.HFS, "flip": "yz"}
     yield "Hounsfield applied", contract.CT, {"apply_hounsfield": True}
     yield "SPECT", contract.SPECT, {}
     yield "SPECT over time", replace(contract.SPECT, frames=frames_of(15.0, 60.0)), {}
     yield "SPECT windows", replace(contract.SPECT, energy_windows=3), {}
     yield "SPECT gates", replace(contract.SPECT, gates=4, gate_description="ECG"), {}
     for policy in Policy:
-        yield f"rescale {policy.value}", contract.PET, {"rescale": policy}
+        yield f"rescale {policy.value}", SHORT, {"rescale": policy}
 
 
 VARIED: Varied = {name: (scan, options) for name, scan, options in _varied()}
