@@ -15,12 +15,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydicom.config import RAISE
 from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 from pydicom.uid import UID
 from pydicom.valuerep import validate_value
 
 from helpers import python
 from inveonimaging.dicom.encode import LT, ST, cs, da, dataset, ds, dt, lo, pn, put, sh, text, tm, whole, zone
 from inveonimaging.dicom.uids import IMPLEMENTATION_CLASS, ContentUids, RandomUids, UidPolicy
+from inveonimaging.dicom.write import encoded
 
 HOSTILE = "\x1b[31mred\x1b[0m \\ back\nline\r\t\x00\u202eevil\ufeff\udc80"
 TEXTS = st.text() | st.text(st.characters(max_codepoint=255), max_size=200) | st.just(HOSTILE)
@@ -110,6 +113,51 @@ def test_a_code_string_is_valid_or_none(typed: str) -> None:
 )
 def test_code_strings_are_upper_case_and_never_cut(typed: str, code: str | None) -> None:
     assert cs(typed) == code
+
+
+def item_of(code: str) -> Dataset:
+    return dataset(CodeValue=code, CodingSchemeDesignator="99LAB", CodeMeaning="Über", LongCodeValue="1" * 20)
+
+
+@pytest.mark.parametrize("charset", [[], ["utf8"]])
+def test_elements_are_encoded_as_pydicom_does(charset: list[str]) -> None:
+    whole = dataset(
+        SOPClassUID=UID("1.2.3"),
+        RelatedGeneralSOPClassUID=["1.2.3", "1.2.34"],
+        PatientName="Mouse^Minnie",
+        PatientID="odd",
+        PatientComments="even" if not charset else "gerade, süß",
+        PatientAge="015W",
+        PatientSex="F",
+        PatientSexNeutered="",
+        InstitutionAddress="odd",
+        StudyDate="20140617",
+        StudyTime="135207.25",
+        AcquisitionDateTime="20140617135207.250000",
+        ImageType=["ORIGINAL", "PRIMARY"],
+        Modality="PT",
+        StationName="odd",
+        AdditionalPatientHistory="a" * 10_001 if not charset else "line\r\n\fpage \\ and more",
+        DerivationDescription=None,
+        InstanceNumber="7",
+        PatientWeight="0.0250",
+        SliceLocation=1.25,
+        PixelSpacing=["0.50", "2.5e-1"],
+        Rows=7,
+        FrameReferenceDateTime="20140617",
+        RedPaletteColorLookupTableDescriptor=[1, 2, 16],
+        RadiopharmaceuticalInformationSequence=[dataset(RadionuclideTotalDose="7e6", Radiopharmaceutical="x\\y")],
+        ReferencedStudySequence=[],
+        RealWorldValueMappingSequence=[dataset(RealWorldValueFirstValueMapped=-5, RealWorldValueSlope=0.1)],
+        PixelRepresentation=1,
+        StrainStockSequence=[dataset(StrainSourceRegistryCodeSequence=[item_of("1"), item_of("22")])],
+    )
+    buffer = DicomBytesIO()
+    buffer.is_little_endian, buffer.is_implicit_VR = True, False
+    write_dataset(buffer, whole, charset or ["iso8859"])
+    made = encoded(whole, charset)
+    assert b"".join(element for _, element in made) == buffer.getvalue()
+    assert [tag for tag, _ in made] == [int(element.tag) for element in whole]
 
 
 # Numbers.
