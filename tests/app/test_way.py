@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -335,6 +336,28 @@ def test_the_next_app_says_what_was_left_and_leaves_those_of_an_app_that_runs(tm
     finally:
         running.close()
     assert [each.state for each in Jobs(state).all] == ["left", "left"]
+
+
+def test_reports_that_were_only_looked_at_go_with_the_app_also_if_it_was_killed(tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    running = Jobs(state)
+    ours, gone = running.new_page(), tmp_path / "state" / "reports" / f"gone-{'1' * 32}.html"
+    for page in (ours, gone):
+        page.touch()
+    running._keep(Job("a" * 32, "gone", "report", "mouse", "s", state="done"))
+    following = Jobs(state)
+    assert following.all == []
+    assert [path.name for path in gone.parent.iterdir()] == [ours.name]
+    following.close()
+    running.close()
+    assert list(gone.parent.iterdir()) == []
+    assert list((tmp_path / "state" / "jobs").iterdir()) == []
+
+
+def test_what_a_process_is_given_arrives_as_it_was_chosen() -> None:
+    values = choices.defaults() | GIVEN
+    arrived = pickle.loads(pickle.dumps(choices.options_of(values)))  # noqa: S301 - our own
+    assert vars(arrived) == vars(choices.options_of(values))
 
 
 def test_a_folder_is_shown_by_its_path_alone(

@@ -29,7 +29,7 @@ _ENDED = {DONE, FAILED, STOPPED, LEFT}
 _MOST_KEPT = 100
 _GRACE_S = 10.0
 _SOON_S = 2.0  # before that no one knows how long it takes
-_JOBS = "jobs"
+_JOBS, _REPORTS, _REPORT = "jobs", "reports", "report"
 
 
 @dataclass
@@ -158,6 +158,12 @@ class Jobs:
             self._waiting.notify_all()
         return job
 
+    def new_page(self) -> Path:
+        """Return where a report is written that is looked at and not kept: it goes when the app ends."""
+        folder = self._state.folder / _REPORTS
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder / f"{self._owner}-{uuid4().hex}.html"
+
     def stop(self, name: str) -> None:
         """Ask a job to stop; one that waits is over at once."""
         with self._lock:
@@ -177,8 +183,7 @@ class Jobs:
             job = self._jobs.get(name)
             if job is not None and job.is_over:
                 del self._jobs[name]
-                with contextlib.suppress(OSError):
-                    (self._state.folder / _JOBS / f"{name}.json").unlink()
+                self._remove(name)
 
     def close(self) -> None:
         """Stop all jobs, wait for that for a short while, and give the state free."""
@@ -193,6 +198,10 @@ class Jobs:
                 if self._running:
                     self._running[0].kill()
             self._thread.join(_GRACE_S)
+        for each in self.all:
+            if each.kind == _REPORT:
+                self.forget(each.id)
+        self._remove_pages(self._owner)
         self._alive.release()
         with contextlib.suppress(OSError):
             self._lock_file(self._owner).unlink()
@@ -278,14 +287,30 @@ class Jobs:
                 continue
             if job.id == path.stem and not self._is_alive(job.owner):
                 found.append(job)
+        for page in (self._state.folder / _REPORTS).glob("*.html"):
+            owner = page.name.partition("-")[0]
+            if not self._is_alive(owner):
+                self._remove_pages(owner)
+        for job in [each for each in found if each.kind == _REPORT]:  # its page is gone
+            found.remove(job)
+            self._remove(job.id)
         found.sort(key=lambda each: each.started, reverse=True)
         for job in found[:_MOST_KEPT]:
             self._jobs[job.id] = job
             if not job.is_over:
                 self._end(job, LEFT)
         for job in found[_MOST_KEPT:]:
-            with contextlib.suppress(OSError):
-                (self._state.folder / _JOBS / f"{job.id}.json").unlink()
+            self._remove(job.id)
+
+    def _remove(self, name: str) -> None:
+        with contextlib.suppress(OSError):
+            (self._state.folder / _JOBS / f"{name}.json").unlink()
+
+    def _remove_pages(self, owner: str) -> None:
+        for page in (self._state.folder / _REPORTS).glob("*.html"):
+            if page.name.startswith(f"{owner}-"):
+                with contextlib.suppress(OSError):
+                    page.unlink()
 
     def _is_alive(self, owner: str) -> bool:
         path = self._lock_file(owner)

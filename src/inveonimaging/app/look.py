@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -107,12 +106,10 @@ def picture(front: Front, request: Request) -> Response:
 def start_report(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Start the report of a folder or a scan, with or without the viewer."""
     source = source_of(front, form.get("source", ""))
-    page = front.state.folder / "reports" / f"{uuid4().hex}.html"
-    page.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     folder = source if _is_folder(source) else source.parent
     task = {
         "source": source,
-        "page": page,
+        "page": front.jobs.new_page(),
         "viewer": form.get("viewer") == "yes",
         "corrections": options_kept(front, folder),
     }

@@ -65,8 +65,9 @@ def app(
             if browser and not server.show_in_browser(address):
                 say("note", "no browser was found; open the address above in one")
             say("note", "Ctrl-C ends the app")
-            while thread.is_alive():
-                time.sleep(0.2)
+            with contextlib.suppress(KeyboardInterrupt):  # the way to end it
+                while thread.is_alive():
+                    time.sleep(0.2)
 
 
 def _settings(place: Path) -> dict[str, str]:
