@@ -3,7 +3,7 @@
 # Nothing is read or split here: each word arrives as it was given.
 
 case "${1-}" in
-    app | batch | bids | check | config | convert | curves | demo | explain | help | info | nifti | remove | report | restore | send | split | subjects | verify | xnat | -*) ;;
+    app | batch | bids | check | config | convert | curves | demo | explain | help | info | nifti | remove | report | restore | send | split | subjects | verify | xnat | zarr | -*) ;;
     inveon) shift ;;
     *) if command -v "${1-}" > /dev/null; then exec "$@"; fi ;;
 esac

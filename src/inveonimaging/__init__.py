@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from inveonimaging.commands.report import ReportResult, report
     from inveonimaging.commands.split import split
     from inveonimaging.commands.subjects import SheetResult, subjects
+    from inveonimaging.commands.zarr import ZarrResult, zarr
     from inveonimaging.conversion import Options, convert
     from inveonimaging.errors import (
         DataError,
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
     from inveonimaging.time_activity.options import CurvesOptions
     from inveonimaging.time_activity.regions import Sphere
     from inveonimaging.verification import Verification, verify
+    from inveonimaging.zarr_files.options import ZarrOptions
 
 _HOMES = {
     "animal": ("GivenSubject",),
@@ -66,6 +68,7 @@ _HOMES = {
     "commands.report": ("ReportResult", "report"),
     "commands.split": ("split",),
     "commands.subjects": ("SheetResult", "subjects"),
+    "commands.zarr": ("ZarrResult", "zarr"),
     "conversion": ("Options", "convert"),
     "errors": (
         "DataError",
@@ -93,6 +96,7 @@ _HOMES = {
     "time_activity.options": ("CurvesOptions",),
     "time_activity.regions": ("Sphere",),
     "verification": ("Verification", "verify"),
+    "zarr_files.options": ("ZarrOptions",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
@@ -135,6 +139,8 @@ __all__ = [
     "TargetError",
     "UnsupportedError",
     "Verification",
+    "ZarrOptions",
+    "ZarrResult",
     "__version__",
     "batch",
     "bids",
@@ -153,6 +159,7 @@ __all__ = [
     "survey_of",
     "suv",
     "verify",
+    "zarr",
 ]
 
 

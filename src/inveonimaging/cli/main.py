@@ -31,6 +31,7 @@ from inveonimaging.cli import (
     subjects,
     verify,
     xnat,
+    zarr,
 )
 from inveonimaging.cli.usage import HELP_OPTIONS, Command, Commands
 from inveonimaging.version import __version__
@@ -57,6 +58,7 @@ _add(nifti.nifti, "Write a NIfTI file of each series.", nifti.EXAMPLES)
 _add(bids.bids, "Make a BIDS data set, or add to one.", bids.EXAMPLES)
 _add(curves.curves, "Measure time-activity curves of regions.", curves.EXAMPLES)
 _add(restore.restore, "Write the Inveon files that DICOM was made from.", restore.EXAMPLES)
+_add(zarr.zarr, "Write an OME-Zarr store of each series.", zarr.EXAMPLES)
 _add(info.info, "Show what is in Inveon files.", info.EXAMPLES)
 _add(subjects.subjects, "Write a sheet of subjects from headers.", subjects.EXAMPLES)
 _add(check.check, "Find problems, and whether SUV can be computed.", check.EXAMPLES)

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from inveonimaging.commands.studies import Failure, studies_in
-from inveonimaging.errors import InveonError, OptionError
+from inveonimaging.commands.studies import Failure, Placed, planned_each, studies_in, written_each
+from inveonimaging.errors import OptionError
 from inveonimaging.extras import refuse_without_extra
 from inveonimaging.findings import Finding
 from inveonimaging.nifti_files.options import NiftiOptions
 from inveonimaging.nifti_files.writing import NiftiPlan, names_one_file, plan_nifti, write_nifti
 from inveonimaging.progress import Progress, StepCounter, no_progress
-from inveonimaging.sheet.matching import sheet_findings
 from inveonimaging.storage.file_sets import refuse_taken_names
 
 
@@ -84,55 +83,28 @@ def nifti(
     """
     options = options or NiftiOptions()
     counter = StepCounter(progress)
-    studies: list[NiftiStudy] = []
-    findings: list[Finding] = []
-    failures: list[Failure] = []
-    rows: list[int] = []
-    for each in planned(Path(source), Path(output), options):
-        if isinstance(each, Failure):
-            failures.append(each)
-            continue
-        rows += (row for plan in each for row in plan.study.matched_rows)
-        counter.expect(sum(plan.slices for plan in each))
-        for plan in each:
-            try:
-                studies.append(_written(plan, options, counter))
-                findings += plan.findings
-            except InveonError as error:
-                if not options.recursive:
-                    raise
-                failures.append(Failure(source=str(plan.study.source), error=error))
-    return NiftiResult(
-        studies=tuple(studies),
-        findings=(*sheet_findings(options.corrections.sheet, rows), *findings),
-        failures=tuple(failures),
+    done = written_each(
+        planned(Path(source), Path(output), options), lambda plan: _written(plan, options, counter), options, counter
     )
+    return NiftiResult(studies=done.studies, findings=done.findings, failures=done.failures)
 
 
 def planned(source: Path, output: Path, options: NiftiOptions) -> Iterator[tuple[NiftiPlan, ...] | Failure]:
-    """Yield what would be written, of the animals of one scan together; nothing is. Arguments and errors as `nifti`."""
+    """Return what would be written, of the animals of one scan together; arguments and errors as `nifti`."""
     refuse_without_extra("inveon nifti", "nifti", {"nibabel": "nibabel"})
     is_hotel = options.split or options.boxes is not None
     if names_one_file(output) and (options.recursive or is_hotel):
         raise OptionError("the output names one file", path=output, expected="a folder, in which each study gets one")
     if options.mask_others and not is_hotel:
         raise OptionError("neighbours are masked only where a scan is split", hint="add --split")
-    for each in studies_in(source, output, options, splits=is_hotel, is_hotel=is_hotel):
-        if isinstance(each, Failure):
-            yield each
-            continue
-        try:
-            plans = tuple(
-                plan_nifti(one.study, output / one.place, options, is_folder=one.place != ".") for one in each
-            )
-            for plan in plans:
-                refuse_taken_names(plan.folder, plan.names, overwrite=options.overwrite)
-        except InveonError as error:
-            if not options.recursive:
-                raise
-            yield Failure(source=str(each[0].study.source), error=error)
-        else:
-            yield plans
+
+    def plan(one: Placed) -> NiftiPlan:
+        made = plan_nifti(one.study, output / one.place, options, is_folder=one.place != ".")
+        refuse_taken_names(made.folder, made.names, overwrite=options.overwrite)
+        return made
+
+    studies = studies_in(source, output, options, splits=is_hotel, is_hotel=is_hotel)
+    return planned_each(studies, plan, recursive=options.recursive)
 
 
 def _written(plan: NiftiPlan, options: NiftiOptions, counter: StepCounter) -> NiftiStudy:

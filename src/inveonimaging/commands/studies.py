@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
 from inveonimaging.batches.names import animal_names, free_names
 from inveonimaging.batches.walk import Found, SkippedCounts, walk
@@ -14,7 +15,9 @@ from inveonimaging.findings import Finding
 from inveonimaging.hotels.cutting import animals_of, places_of
 from inveonimaging.hotels.splitting import read_group
 from inveonimaging.inveon.pairs import Pair, half_error, no_pairs, pair_of, scan_folder
+from inveonimaging.progress import StepCounter
 from inveonimaging.sheet.hotels import refuse_for_several_studies
+from inveonimaging.sheet.matching import sheet_findings
 from inveonimaging.study.asked import StudyOptions
 from inveonimaging.study.reading import Study, read_pairs, skipped, skipped_findings
 
@@ -121,3 +124,87 @@ def _taken(
         Placed(study=replace(study, findings=(*found, *study.findings)), place=above + name)
         for study, name in zip(studies, names, strict=True)
     )
+
+
+class Planned(Protocol):
+    """What is to be written of a study."""
+
+    @property
+    def study(self) -> Study:
+        """What was read."""
+
+    @property
+    def slices(self) -> int:
+        """How many slices of all frames there are to be written."""
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Of its files, its folder and its animal."""
+
+
+P = TypeVar("P")
+W = TypeVar("W")
+
+
+def planned_each(
+    studies: Iterable[tuple[Placed, ...] | Failure], plan: Callable[[Placed], P], *, recursive: bool
+) -> Iterator[tuple[P, ...] | Failure]:
+    """Yield what studies become, those of the animals of one scan together; nothing is written.
+
+    Raises:
+        InveonError: why one cannot be written; of a recursive search it is a failure instead.
+    """
+    for each in studies:
+        if isinstance(each, Failure):
+            yield each
+            continue
+        try:
+            plans = tuple(plan(one) for one in each)
+        except InveonError as error:
+            if not recursive:
+                raise
+            yield Failure(source=str(each[0].study.source), error=error)
+        else:
+            yield plans
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written(Generic[W]):
+    """What was written of studies, what was found in them, which rows of the sheet they matched, and what failed."""
+
+    studies: tuple[W, ...]
+    findings: tuple[Finding, ...]
+    failures: tuple[Failure, ...]
+
+
+def written_each(
+    planned: Iterable[tuple[Planned, ...] | Failure],
+    write: Callable[[Any], W],
+    options: StudyOptions,
+    counter: StepCounter,
+) -> Written[W]:
+    """Write what was planned, one study after the other.
+
+    Raises:
+        InveonError: why one cannot be written; of a recursive search it is a failure instead.
+    """
+    studies: list[W] = []
+    findings: list[Finding] = []
+    failures: list[Failure] = []
+    rows: list[int] = []
+    for each in planned:
+        if isinstance(each, Failure):
+            failures.append(each)
+            continue
+        rows += (row for plan in each for row in plan.study.matched_rows)
+        counter.expect(sum(plan.slices for plan in each))
+        for plan in each:
+            try:
+                studies.append(write(plan))
+                findings += plan.findings
+            except InveonError as error:
+                if not options.recursive:
+                    raise
+                failures.append(Failure(source=str(plan.study.source), error=error))
+    found = (*sheet_findings(options.corrections.sheet, rows), *findings)
+    return Written(studies=tuple(studies), findings=found, failures=tuple(failures))

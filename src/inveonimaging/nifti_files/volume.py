@@ -40,12 +40,14 @@ class Volume:
         gating: of frames that differ by gate.
         reorient: which way the axes run, `RAS`; None is the order of the file.
         scale: by how much sizes and places are multiplied.
+        has_slope: what it is written to says by which factor integers are multiplied, and what is added.
     """
 
     image: Image = field(repr=False)
     gating: Gating | None = None
     reorient: str | None = None
     scale: float = 1.0
+    has_slope: bool = True
 
     @cached_property
     def axes(self) -> tuple[int, int, int]:
@@ -106,7 +108,9 @@ class Volume:
         """Whether the stored integers themselves are written: those of a CT with one factor."""
         scaling = self.image.scaling
         is_small = np.can_cast(self.image.source.dtype, np.int16)
-        return scaling.unit is Unit.HU and is_small and len(set(scaling.factors)) == 1
+        is_one = len(set(scaling.factors)) == 1
+        is_plain = self.has_slope or (scaling.factors[0] == 1 and not scaling.intercept)
+        return scaling.unit is Unit.HU and is_small and is_one and is_plain
 
     @property
     def dtype(self) -> np.dtype[Any]:

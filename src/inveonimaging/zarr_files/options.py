@@ -1,0 +1,31 @@
+"""What OME-Zarr stores are asked to be like, as one frozen object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from inveonimaging.given import Given, choice, switch
+from inveonimaging.study.asked import StudyOptions
+
+
+class OmeVersion(str, Enum):
+    """Versions of OME-Zarr: 0.4 on version 2 of Zarr, 0.5 on version 3."""
+
+    V04 = "0.4"
+    V05 = "0.5"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZarrOptions(StudyOptions):
+    """How stores are written, and which studies are read, with what instead of their headers.
+
+    Attributes:
+        ome_version: of OME-Zarr.
+        overwrite: replace stores of the same names that this program wrote.
+        split: cut scans of several animals, for which the sheet has positions: each animal has a folder.
+    """
+
+    ome_version: Given[OmeVersion | str, OmeVersion] = Given(choice(OmeVersion), OmeVersion.V05)
+    overwrite: Given[bool, bool] = Given(switch, False)
+    split: Given[bool, bool] = Given(switch, False)
