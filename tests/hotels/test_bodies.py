@@ -85,6 +85,19 @@ def test_coarse_and_noisy_voxels_do_not_make_heads_of_animals(tmp_path: Path) ->
     assert "two lie in line along the bed and are joined" in doubt.message
 
 
+def test_noise_that_hides_a_neck_makes_no_two_animals_of_one(tmp_path: Path) -> None:
+    skip_without_real()
+    from scipy import ndimage
+
+    _, made = scenes.SCENES["the first alone"]
+    values, _ = scenes.compose(made(*scenes.genuine(binned=2)))
+    coarse = ndimage.zoom(ndimage.gaussian_filter(values, 0.6), 2 * scenes.REAL_MM / 1.25, order=1, mode="nearest")
+    coarse += np.random.default_rng(53).normal(0, 60, coarse.shape).astype(np.float32)
+    found = find_in_ct(read(scenes.write_ct(tmp_path / "hotel.ct.img", coarse, (1.25,) * 3)))
+    assert not found.bodies  # head and trunk, of 4.5 and 7.7 mL, which nothing joins any more
+    assert "two in line along the bed are too small" in found.findings[0].message
+
+
 def test_the_late_frames_of_the_genuine_pet_show_both_animals_where_the_ct_does(
     in_genuine: Found, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +33,7 @@ _LEAST_AIR = 0.005  # of the voxels
 _THIN_HU = -500.0
 _AIR_OF_THIN = 0.2  # of the voxels that are thinner than tissue
 _AGREE = 2
+_LEAST_IN_LINE = 0.4  # of the volume of an animal as deep as the deepest
 _LEAST_RATIO = 0.35  # of the volumes of two animals of one scan
 
 
@@ -138,7 +140,11 @@ def _in_tissue(image: Image, volume: trunks.Volume, tissue: trunks.Tissue) -> Fo
     labels = trunks.extents(volume, tissue, seeds)
     bodies, order = _bodies(labels, seeds, grid, image.grid, volume.voxel_mm3 / 1000)
     against = [] if votes >= _AGREE else [_told(counts, tissue.scale)]
-    against += [*_contradictions(bodies), *trunks.contradictions(volume, tissue, seeds, labels)]
+    against += [
+        *_contradictions(bodies),
+        *_parts_in_line(bodies, tissue.scale),
+        *trunks.contradictions(volume, tissue, seeds, labels),
+    ]
     doubts = tuple(_doubt(image, each) for each in against)
     numbered = order[labels].astype(np.uint8)
     return Found(() if doubts else bodies, numbered, values, grid, doubts, bodies, is_ct=True)
@@ -277,6 +283,16 @@ def _contradictions(bodies: Sequence[Body]) -> list[str]:
     if len(volumes) > 1 and min(volumes) < _LEAST_RATIO * max(volumes):
         shown = ", ".join(f"{each:.1f}" for each in volumes)
         return [f"{len(bodies)}, but their volumes are {shown} mL: a part may have been taken for a whole"]
+    return []
+
+
+def _parts_in_line(bodies: Sequence[Body], scale: float) -> list[str]:
+    """Return that bodies in line are small for animals of their depth: noise that hides a neck parts head and trunk."""
+    whole_ml = _MOUSE_G * scale**3
+    for one, other in combinations(bodies, 2):
+        smaller = min(one.volume_ml or 0.0, other.volume_ml or 0.0)
+        if smaller < _LEAST_IN_LINE * whole_ml and emission.are_in_line(one, other):
+            return [f"{len(bodies)}, but two in line along the bed are too small: they may be parts of one animal"]
     return []
 
 

@@ -104,12 +104,12 @@ def contradictions(bodies: Sequence[Placed]) -> list[str]:
     """Return what speaks against these being all animals, each one whole."""
     for number, one in enumerate(bodies):
         for other in bodies[:number]:
-            if _are_in_line(one, other):
+            if are_in_line(one, other):
                 return [f"{len(bodies)}, but two lie in line along the bed: they may be parts of one animal"]
     return []
 
 
-def _are_in_line(one: Placed, other: Placed) -> bool:
+def are_in_line(one: Placed, other: Placed) -> bool:
     """Whether one lies before the other along k, in the same place along i and j."""
     apart = one.low_mm[2] > other.high_mm[2] or other.low_mm[2] > one.high_mm[2]
     return apart and all(
