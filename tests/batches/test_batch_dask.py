@@ -22,7 +22,7 @@ import pytest
 from batches.test_batch import Tree, ledger, results, tree
 from batches.test_batch_faults import STUDIES, Gate, batch, goes_on, lines, root, wait_until
 from forked import Running, run_forked, running_forked
-from helpers import LAST_RESORT_S, assert_one_line_error, inveon, running_python
+from helpers import LAST_RESORT_S, assert_one_line_error, inveon
 from inveonimaging import InveonError, OptionError, Options, convert, extras
 from inveonimaging.batches import cluster, work
 from inveonimaging.batches.cluster import OnDask, cluster_of
@@ -259,7 +259,7 @@ def test_ctrl_c_ends_it_and_the_next_run_goes_on(
     made, gate = own(), Gate(tmp_path / "gate", held="s2")
     made.start_worker("--no-nanny", "--preload", gate.script)
     made.wait_for_workers(1)
-    with running_python(*batch(root, out, "--dask", made.address)) as process:
+    with running_forked(*batch(root, out, "--dask", made.address)) as process:
         wait_until(lambda: gate.held() and lines(out) >= 1, process)
         os.killpg(process.pid, signal.SIGINT)
         stdout, stderr = process.communicate(timeout=LAST_RESORT_S)
@@ -267,7 +267,7 @@ def test_ctrl_c_ends_it_and_the_next_run_goes_on(
     assert not list(out.glob(".*"))
     made.start_worker()
     made.wait_for_workers(2)
-    with running_python(*batch(root, out, "--dask", made.address)) as process:
+    with running_forked(*batch(root, out, "--dask", made.address)) as process:
         wait_until(lambda: list(out.glob(".*")), process)  # it has begun
         gate.open()  # what a worker was at it may finish only now
         _, stderr = process.communicate(timeout=LAST_RESORT_S)

@@ -151,7 +151,7 @@ class Screen:
 
     def click(self, across: int, down: int) -> None:
         """Click on the canvas, so many pixels from its middle."""
-        ActionChains(self.browser).move_to_element_with_offset(self.one("canvas"), across, down).click().perform()
+        ActionChains(self.browser, 0).move_to_element_with_offset(self.one("canvas"), across, down).click().perform()
         drawn(self.browser)
 
     def look(self, view: str) -> None:
@@ -175,7 +175,7 @@ class Screen:
 @pytest.fixture(scope="module")
 def screen(browser: Chrome) -> Screen:
     browser.get("about:blank")
-    resize(browser, 700, 900)
+    resize(browser, 560, 740)
     console(browser)
     return Screen(browser)
 
@@ -274,8 +274,8 @@ def test_the_fusion_slider_goes_from_ct_to_pet(fused: Screen) -> None:
         counts.append(coloured(fused.picture()))
     fused.slide(opacity, 0.5)
     assert counts[0] < 50
-    assert counts[1] > 2000  # faint values let the CT shine through
-    assert counts[2] > 2000
+    assert counts[1] > 1000  # faint values let the CT shine through
+    assert counts[2] > 1000
     fused.look("planes")
 
 
@@ -319,7 +319,7 @@ def test_the_syringe_lies_on_the_right_of_the_picture(fused: Screen) -> None:
     right, left = grey[columns // 2 :], grey[: columns // 2][::-1]
     fused.slide(fused.one(".viewer-opacity"), 0.5)
     fused.look("planes")
-    assert np.flatnonzero(right)[-1] > np.flatnonzero(left)[-1] + 20  # it is the animal's left
+    assert np.flatnonzero(right)[-1] > np.flatnonzero(left)[-1] + 12  # it is the animal's left
 
 
 def letters(screen: Screen, view: str) -> list[str]:
