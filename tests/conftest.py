@@ -25,6 +25,8 @@ from inveonimaging.phantom.mouse import Labels, Mouse
 from inveonimaging.physics.geometry import Grid
 
 if TYPE_CHECKING:
+    from dicom_validator.validator.dicom_info import DicomInfo
+
     from contract import Case, SopClassContract
 
 pytest.register_assert_rewrite("contract")
@@ -168,15 +170,17 @@ def dciodvfy() -> str:
 
 
 @pytest.fixture(scope="session")
-def dicom_edition(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of an edition of the standard for dicom-validator; INVEON_DICOM_EDITION names its archive."""
+def dicom_edition(tmp_path_factory: pytest.TempPathFactory) -> DicomInfo:
+    """Return an edition of the standard for dicom-validator; INVEON_DICOM_EDITION names its archive."""
     archive = os.environ.get("INVEON_DICOM_EDITION")
     if not archive:
         pytest.skip("INVEON_DICOM_EDITION does not name an archive of the standard for dicom-validator")
     folder = tmp_path_factory.mktemp("edition")
     with tarfile.open(archive) as packed:
         packed.extractall(folder, filter="data")
-    return folder
+    from dicom_validator.spec_reader.edition_reader import EditionReader
+
+    return EditionReader(folder / "dicom-validator-2025e").load_dicom_info("2025e")
 
 
 @pytest.fixture(scope="class")

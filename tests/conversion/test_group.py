@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from pydicom.dataset import Dataset, FileDataset
@@ -21,6 +22,9 @@ from inveonimaging.sheet.reading import read_sheet
 from inveonimaging.study.corrections import Corrections
 from inveonimaging.study.reading import Study, read_study
 from inveonimaging.study.suv import suv, suv_per_value
+
+if TYPE_CHECKING:
+    from dicom_validator.validator.dicom_info import DicomInfo
 
 # The phantom: 24.6 g, 7.03 MBq at 13:51:37 of F-18 (half-life 6586.2 s), head first prone.
 TITLES = "position,patient_id,weight_g,dose_MBq,injection_time,posture,sex,birth_date,species"
@@ -83,17 +87,17 @@ def test_each_sop_class_names_each_animal_its_place_and_posture(
 
 @pytest.mark.parametrize("form", Form)
 def test_validators_agree(
-    converted: Mapping[Form, list[FileDataset]], dicom_edition: Path, dciodvfy: str, form: Form
+    converted: Mapping[Form, list[FileDataset]], dicom_edition: DicomInfo, dciodvfy: str, form: Form
 ) -> None:
-    from dicom_validator.spec_reader.edition_reader import EditionReader
     from dicom_validator.validator.iod_validator import IODValidator
 
-    info = EditionReader(dicom_edition / "dicom-validator-2025e").load_dicom_info("2025e")
     for ds in converted[form]:
         report = validated(dciodvfy, Path(str(ds.filename)))
         assert not errors_in(report)
         assert not [line for line in unexpected_warnings(report) if "0010,002" in line or "Relative" in line]
-        found = {str(tag.tag) for tags in IODValidator(ds, info).validate().module_errors.values() for tag in tags}
+        found = {
+            str(tag.tag) for tags in IODValidator(ds, dicom_edition).validate().module_errors.values() for tag in tags
+        }
         assert not {tag for tag in found if "0010,002" in tag or "0018,5100" in tag}
 
 

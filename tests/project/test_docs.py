@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import re
 import shlex
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -89,9 +91,15 @@ def test_every_finding_is_explained_and_every_explanation_has_its_finding() -> N
     assert sorted(rows) == sorted(made)
 
 
+@functools.cache
+def the_commands() -> Any:
+    """Return the commands as Typer builds them, which takes long."""
+    return typer.main.get_command(app)
+
+
 def options_of(command: str) -> list[str]:
-    group = typer.main.get_command(app)
-    chosen = group.commands[command] if command else group  # type: ignore[attr-defined]
+    group = the_commands()
+    chosen = group.commands[command] if command else group
     return [name for option in chosen.params for name in (*option.opts, *option.secondary_opts) if name.startswith("-")]
 
 
@@ -205,7 +213,7 @@ def test_every_command_line_is_valid_usage(path: Path, line: str) -> None:
     name, *arguments = shlex.split(line)
     if name.startswith("--"):
         return
-    command = typer.main.get_command(app).commands[name]  # type: ignore[attr-defined]
+    command = the_commands().commands[name]
     context = command.make_context(name, arguments)
     assert context.params, path
 

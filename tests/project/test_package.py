@@ -6,7 +6,7 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable
 from email.message import Message
 from email.parser import Parser
 from importlib.metadata import packages_distributions, requires
@@ -79,19 +79,27 @@ def imported(folder: Path) -> set[str]:
     return {name.partition(".")[0] for name in names} - own - sys.stdlib_module_names
 
 
-def needed(requirements: Iterable[str], extras: Collection[str] = ()) -> Iterator[str]:
-    """Yield the distributions that requirements bring, and what those require."""
-    for one in map(Requirement, requirements):
-        is_wanted = one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in ("", *extras))
+def needed(requirements: Iterable[str], extras: Iterable[str] = ()) -> set[str]:
+    """Return the distributions that requirements bring, and what those require."""
+    found: set[str] = set()
+    known, left = set(), [(each, tuple(sorted(extras))) for each in requirements]
+    while left:
+        asked = left.pop()
+        if asked in known:
+            continue
+        known.add(asked)
+        one = Requirement(asked[0])
+        is_wanted = one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in ("", *asked[1]))
         if is_wanted and one.name != "inveonimaging":
-            yield canonicalize_name(one.name)
-            yield from needed(requires(one.name) or (), one.extras)
+            found.add(canonicalize_name(one.name))
+            left += [(each, tuple(sorted(one.extras))) for each in requires(one.name) or ()]
+    return found
 
 
 def test_the_extra_test_alone_brings_all_that_the_tests_import(metadata: Message) -> None:
     """The gate installs `dev`, which has more; the README says `test`."""
     extras = ("test", "compress", "dask", "send", "viewer", "xlsx")
-    found = set(needed(metadata.get_all("Requires-Dist") or [], extras))
+    found = needed(metadata.get_all("Requires-Dist") or [], extras)
     of = packages_distributions()
     assert {
         name for name in imported(ROOT / "tests") if not found & {canonicalize_name(each) for each in of[name]}

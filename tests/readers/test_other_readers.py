@@ -340,57 +340,68 @@ def test_dicom2nifti_mirrors_no_slice(made: Made, scan: str, form: str) -> None:
 # PET2BIDS, which runs dcm2niix.
 
 
-def pet2bids(dicom: Path, folder: Path) -> dict[str, Any]:
-    """Return what PET2BIDS writes beside the volume; its settings stand in a home of their own."""
+ALL_OF_THEM = """
+import json, sys
+from pypet2bids.dcm2niix4pet import main
+
+for sys.argv in json.loads(sys.argv[1]):
+    main()
+"""
+RECONSTRUCTIONS: dict[str, tuple[dict[str, Any], str, dict[str, int]]] = {
+    "FBP": ({"algorithm": ReconAlgorithm.FBP}, "Filtered Back Projection", {}),
+    "OSEM3D": ({}, "3D Ordered Subset Expectation Maximization", {"subsets": 16, "iterations": 2}),
+    "OSEM3D-MAP": (
+        {"algorithm": ReconAlgorithm.OSEM3D_MAP, "map_iterations": 18, "map_beta": 0.1},
+        "3D Ordered Subset Expectation Maximization",
+        {"subsets": 16, "iterations": 2},
+    ),
+    "OSEM2D": (
+        {"algorithm": ReconAlgorithm.OSEM2D, "osem2d_subsets": 14, "osem2d_iterations": 4},
+        "2D Ordered Subset Expectation Maximization",
+        {"subsets": 14, "iterations": 4},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def pet2bids(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
+    """Return what PET2BIDS writes beside a volume of each reconstruction; its settings stand in a home of their own."""
+    folder = tmp_path_factory.mktemp("pet2bids")
     scripts = Path(sys.prefix) / ("Scripts" if sys.platform == "win32" else "bin")
     suffix = ".exe" if sys.platform == "win32" else ""
     (folder / ".pet2bidsconfig").write_text(f"DCM2NIIX_PATH={scripts / 'dcm2niix'}{suffix}\n")
-    output = folder / "bids" / "sub-01" / "pet"
-    program = scripts / f"dcm2niix4pet{suffix}"
-    settings = ["--notrack", "-d", output, "--kwargs", f"InjectionStart={INJECTED_S}"]
-    run(program, dicom, *settings, HOME=str(folder), USERPROFILE=str(folder))
-    [sidecar] = output.glob("*.json")
-    found: dict[str, Any] = json.loads(sidecar.read_text("utf-8"))
+    commands = []
+    for name, (how, _, _) in RECONSTRUCTIONS.items():
+
+        def change(header: Header, how: dict[str, Any] = how) -> Header:
+            made = reconstructed(header)
+            return replace(made, reconstruction=replace(made.reconstruction, **how))
+
+        (folder / name).mkdir()
+        write_scan(folder / name / "mouse.img", SCANS["dynamic"], change=change)
+        convert(folder / name / "mouse.img", folder / name / "dicom")
+        places = [folder / name / "dicom" / "1", "--notrack", "-d", folder / name / "bids" / "sub-01" / "pet"]
+        commands.append(["dcm2niix4pet", *map(str, places), "--kwargs", f"InjectionStart={INJECTED_S}"])
+    run(sys.executable, "-c", ALL_OF_THEM, json.dumps(commands), HOME=str(folder), USERPROFILE=str(folder))
+    found = {}
+    for name in RECONSTRUCTIONS:
+        [sidecar] = (folder / name / "bids").rglob("*.json")
+        found[name] = json.loads(sidecar.read_text("utf-8"))
     return found
 
 
-def test_pet2bids_knows_times_and_dose(made: Made, tmp_path: Path) -> None:
-    found = pet2bids(made("dynamic", "classic").folder, tmp_path)
-    assert found["FrameTimesStart"] == [0, 15, 75]
-    assert found["FrameDuration"] == [15, 60, 600]
-    assert found["InjectionStart"] == INJECTED_S
-    assert (found["InjectedRadioactivity"], found["InjectedRadioactivityUnits"]) == (7.03, "MBq")
-    assert (found["Units"], found["TracerRadionuclide"]) == ("Bq/mL", "18Fluorine")
+def test_pet2bids_knows_times_and_dose(pet2bids: dict[str, dict[str, Any]]) -> None:
+    for found in pet2bids.values():
+        assert found["FrameTimesStart"] == [0, 15, 75]
+        assert found["FrameDuration"] == [15, 60, 600]
+        assert found["InjectionStart"] == INJECTED_S
+        assert (found["InjectedRadioactivity"], found["InjectedRadioactivityUnits"]) == (7.03, "MBq")
+        assert (found["Units"], found["TracerRadionuclide"]) == ("Bq/mL", "18Fluorine")
 
 
-@pytest.mark.parametrize(
-    ("how", "name", "numbers"),
-    [
-        ({"algorithm": ReconAlgorithm.FBP}, "Filtered Back Projection", {}),
-        ({}, "3D Ordered Subset Expectation Maximization", {"subsets": 16, "iterations": 2}),
-        (
-            {"algorithm": ReconAlgorithm.OSEM3D_MAP, "map_iterations": 18, "map_beta": 0.1},
-            "3D Ordered Subset Expectation Maximization",
-            {"subsets": 16, "iterations": 2},
-        ),
-        (
-            {"algorithm": ReconAlgorithm.OSEM2D, "osem2d_subsets": 14, "osem2d_iterations": 4},
-            "2D Ordered Subset Expectation Maximization",
-            {"subsets": 14, "iterations": 4},
-        ),
-    ],
-    ids=["FBP", "OSEM3D", "OSEM3D-MAP", "OSEM2D"],
-)
-def test_pet2bids_knows_the_reconstruction(
-    tmp_path: Path, how: dict[str, Any], name: str, numbers: dict[str, int]
-) -> None:
-    def change(header: Header) -> Header:
-        made = reconstructed(header)
-        return replace(made, reconstruction=replace(made.reconstruction, **how))
-
-    write_scan(tmp_path / "mouse.img", STATIC, change=change)
-    convert(tmp_path / "mouse.img", tmp_path / "dicom")
-    found = pet2bids(tmp_path / "dicom" / "1", tmp_path)
+@pytest.mark.parametrize("how", RECONSTRUCTIONS)
+def test_pet2bids_knows_the_reconstruction(pet2bids: dict[str, dict[str, Any]], how: str) -> None:
+    found, (_, name, numbers) = pet2bids[how], RECONSTRUCTIONS[how]
     assert found["ReconMethodName"] == name
     labels, values = found["ReconMethodParameterLabels"], found["ReconMethodParameterValues"]
     assert dict(zip(labels, values, strict=True)) == numbers

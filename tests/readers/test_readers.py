@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nibabel
 import numpy as np
@@ -19,6 +20,9 @@ from inveonimaging import convert
 from inveonimaging.inveon.hdr.enums import DataType, Modality, Orientation
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, PhantomScan, frames_of, write_scan
 from truth import Float, Truth, truth_of
+
+if TYPE_CHECKING:
+    from dicom_validator.validator.dicom_info import DicomInfo
 
 CT = replace(CT_SCAN, shape=(11, 10, 9), spacing_mm=(2.6, 2.4, 8.0))
 PET = replace(PET_SCAN, shape=(10, 11, 9), spacing_mm=(2.75, 2.25, 7.5), frames=frames_of(15.0, 60.0, 600.0))
@@ -140,15 +144,13 @@ def one_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     return study_of(tmp_path_factory.mktemp("one"), Orientation.HFP, replace(CT, subject=subject), pet)
 
 
-def test_dicom_validator_finds_no_error(one_study: Study, dicom_edition: Path) -> None:
-    from dicom_validator.spec_reader.edition_reader import EditionReader
+def test_dicom_validator_finds_no_error(one_study: Study, dicom_edition: DicomInfo) -> None:
     from dicom_validator.validator.iod_validator import IODValidator
     from pydicom import dcmread
 
-    info = EditionReader(dicom_edition / "dicom-validator-2025e").load_dicom_info("2025e")
     for series, beyond_the_iod in ((CT_FOLDER, {X_RAY_TUBE_CURRENT_IN_UA}), (PET_FOLDER, set())):
         for file in one_study.files(series)[:2]:
-            errors = IODValidator(dcmread(file), info).validate().module_errors
+            errors = IODValidator(dcmread(file), dicom_edition).validate().module_errors
             assert {tag.tag for tags in errors.values() for tag in tags} == beyond_the_iod
 
 

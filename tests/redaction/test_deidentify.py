@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import cycle, product
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pydicom
 import pytest
@@ -35,6 +35,9 @@ from inveonimaging.redaction.context import neutral, redaction_context_of
 from inveonimaging.redaction.header_text import redacted
 from inveonimaging.redaction.request import Dates, Deidentify
 from inveonimaging.study.suv import suv_factor
+
+if TYPE_CHECKING:
+    from dicom_validator.validator.dicom_info import DicomInfo
 
 KEY = "a secret of sixteen letters"
 KEPT_AS_TYPED = {key for key, field in fields.MAIN.items() if field.redacted is Redaction.WORDS}
@@ -674,16 +677,14 @@ def test_validators_find_no_error(made: dict[tuple[str, str, str], Converted], d
 
 
 def test_the_dicom_validator_finds_nothing_new(
-    made: dict[tuple[str, str, str], Converted], true: dict[str, Path], dicom_edition: Path
+    made: dict[tuple[str, str, str], Converted], true: dict[str, Path], dicom_edition: DicomInfo
 ) -> None:
-    from dicom_validator.spec_reader.edition_reader import EditionReader
     from dicom_validator.validator.iod_validator import IODValidator
 
-    info = EditionReader(dicom_edition / "dicom-validator-2025e").load_dicom_info("2025e")
     for form in FORMS:
         for number in "123":
             reports = [
-                IODValidator(pydicom.dcmread(min((output / number).iterdir())), info).validate().module_errors
+                IODValidator(pydicom.dcmread(min((output / number).iterdir())), dicom_edition).validate().module_errors
                 for output in (true[form], made[form, "none", "shift"].output)
             ]
             before, after = ({tag.tag for tags in report.values() for tag in tags} for report in reports)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pydicom
 import pytest
@@ -29,6 +29,9 @@ from inveonimaging.phantom import SPECT_SCAN, PhantomScan, frames_of, write_scan
 from inveonimaging.phantom.scan import FDG
 from inveonimaging.sheet.reading import read_sheet
 from inveonimaging.storage.manifests import MANIFEST
+
+if TYPE_CHECKING:
+    from dicom_validator.validator.dicom_info import DicomInfo
 
 INJECTED = datetime(2014, 6, 17, 13, 51, 37)  # of the phantom
 SPECT = replace(SPECT_SCAN, shape=(8, 7, 6), spacing_mm=(3.5, 4.0, 9.0), frames=frames_of(60.0))
@@ -258,15 +261,12 @@ def test_dciodvfy_finds_no_error_in_any_sop_class(
 
 
 @pytest.fixture(scope="module")
-def wrong_tags(dicom_edition: Path) -> Callable[[Path], set[Any]]:
+def wrong_tags(dicom_edition: DicomInfo) -> Callable[[Path], set[Any]]:
     """Return the tags of a file in which dicom-validator finds something wrong."""
-    from dicom_validator.spec_reader.edition_reader import EditionReader
     from dicom_validator.validator.iod_validator import IODValidator
 
-    info = EditionReader(dicom_edition / "dicom-validator-2025e").load_dicom_info("2025e")
-
     def found(file: Path) -> set[Any]:
-        errors = IODValidator(pydicom.dcmread(file), info).validate().module_errors
+        errors = IODValidator(pydicom.dcmread(file), dicom_edition).validate().module_errors
         return {tag.tag for tags in errors.values() for tag in tags}
 
     return found
