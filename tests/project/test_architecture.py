@@ -90,15 +90,19 @@ def room(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
-@functools.cache
 def imported(path: Path) -> set[str]:
     """Return the full names of what a module imports, wherever in it."""
+    return imported_in(path.read_text("utf-8"))
+
+
+@functools.cache
+def imported_in(text: str) -> set[str]:
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
+            assert node.level == 0, "a relative import"
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
     return names
 
