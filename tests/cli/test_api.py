@@ -70,6 +70,7 @@ TAKEN: dict[str, tuple[Any, Any]] = {
     "unlimited_text": (True, True),
     "specified": (True, True),
     "beside_others": (True, True),
+    "mask_others": (True, True),
     "settings": ({"posture": "inveon.toml of the user"}, {"posture": "inveon.toml of the user"}),
 }
 OF_FILES = {"sheet", "codes", "deidentify"}
