@@ -427,3 +427,32 @@ def test_findings_on_the_sheet_of_a_deidentified_split_name_it_neutrally(
     own = [each for each in lines if "animal-values-unknown" in each]
     assert [each.partition(" the sheet does not")[0] for each in own] == ["warning: sheet:2:", "warning: sheet:3:"]
     assert not [each for each in lines if ": :" in each or str(tmp_path) in each.replace(str(given[1]), "")]
+
+
+def test_the_suv_of_a_part_is_that_of_its_animal(tmp_path: Path) -> None:
+    """By what a viewer takes from the file: 100 Bq/mL, 20.5 g, and of 7.1 MBq what is left 503 s later."""
+    source = half_and_half(tmp_path, 100, 300)
+    options = options_of(tmp_path)
+    inveonimaging.split(source, tmp_path / "out", options, boxes=tmp_path / "boxes.json")
+    ds = pydicom.dcmread(min((tmp_path / "out" / "m12" / "1").iterdir()))
+    (tracer,) = ds.RadiopharmaceuticalInformationSequence
+    assert (ds.Units, ds.DecayCorrection, ds.SeriesTime[:6]) == ("BQML", "START", "140000")
+    assert str(tracer.RadiopharmaceuticalStartDateTime)[:14] == "20140617135137"
+    left = float(tracer.RadionuclideTotalDose) * 2 ** (-503 / float(tracer.RadionuclideHalfLife))
+    voxel = ds.pixel_array[0, 0] * float(ds.RescaleSlope) + float(ds.RescaleIntercept)
+    suv = voxel * float(ds.PatientWeight) * 1000 / left
+    assert suv == pytest.approx(100 * 20.5 / (7.1e6 * 2 ** (-503 / 6586.2)), rel=1e-4)
+
+
+def test_an_outsider_finds_compressed_parts_where_they_are_in_the_whole(tmp_path: Path) -> None:
+    source = write_hotel(tmp_path) / "a.ct.img"
+    options = replace(options_of(tmp_path, "enhanced"), compression="rle")
+    convert(source, tmp_path / "whole", options_of(tmp_path, "enhanced"))
+    inveonimaging.split(source, tmp_path / "parts", options, boxes=tmp_path / "boxes.json")
+    whole, part = (
+        sitk.ReadImage(str(next((folder / "1").iterdir()))) for folder in (tmp_path / "whole", tmp_path / "parts/m12")
+    )
+    assert part.GetSize() == (5, 7, 6)
+    for index in np.ndindex(*part.GetSize()):
+        at = whole.TransformPhysicalPointToIndex(part.TransformIndexToPhysicalPoint(index))
+        assert part.GetPixel(*index) == whole.GetPixel(*at)
