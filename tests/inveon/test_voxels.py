@@ -192,7 +192,7 @@ def test_senseless_pointer(path: Path, pointer: str | None, what: str) -> None:
     path.write_bytes(bytes(2 * FRAME_BYTES))
     text = header_text(frames=[{}, {"data_file_pointer": pointer}]).split("\n")
     line = 1 + (text.index("frame 1") if pointer is None else text.index(f"data_file_pointer {pointer}".rstrip()))
-    expected = f":{line}: data_file_pointer of frame 1 is {what}, expected a byte offset"
+    expected = f"line {line}: data_file_pointer of frame 1 is {what}, expected a byte offset"
     assert refusal(path, [{}, {"data_file_pointer": pointer}]) == expected
 
 
@@ -223,7 +223,7 @@ def test_overlapping_frames(path: Path, offsets: tuple[int, ...], pair: str) -> 
     assert f"frames {pair} overlap in the data file, expected offsets at least 48 bytes apart" in message
     text = header_text(frames=at(*offsets)).split("\n")
     line = [n for n, row in enumerate(text, 1) if row.startswith("data_file_pointer")][int(pair[-1])]
-    assert message.startswith(f":{line}: ")
+    assert message.startswith(f"line {line}: ")
 
 
 @pytest.mark.parametrize("total", ["1", "3", "0", "-2"])

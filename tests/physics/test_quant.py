@@ -138,7 +138,7 @@ def test_a_frame_without_scale_factor(modality: Modality, text: str | None, what
     with pytest.raises(HeaderError) as caught:
         scaling_of(header, modality)
     line = header.frames[1].line_of("scale_factor") or header.frames[1].line_of("frame")
-    assert str(caught.value) == f":{line}: scale_factor of frame 1 is {what}, expected a number above 0"
+    assert str(caught.value) == f"line {line}: scale_factor of frame 1 is {what}, expected a number above 0"
 
 
 POSITIVE = st.floats(min_value=5e-324, allow_infinity=False)
