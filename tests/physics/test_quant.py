@@ -166,7 +166,7 @@ def test_a_factor_beyond_all_reason(modality: Modality) -> None:
     unit = "HU" if modality is Modality.CT else "proportional to counts"
     with pytest.raises(
         HeaderError,
-        match=rf":{header.frames[1].line_of('scale_factor')}: a stored 1 in frame 1 is 1e\+200 {unit}, expected",
+        match=rf"line {header.frames[1].line_of('scale_factor')}: a stored 1 in frame 1 is 1e\+200 {unit}, expected",
     ):
         scaling_of(header, modality)
 
