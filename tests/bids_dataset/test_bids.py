@@ -428,6 +428,13 @@ def test_each_animal_of_a_hotel_is_a_subject(study: Path, tmp_path: Path, errors
     }
 
 
+def test_what_one_animal_of_a_hotel_lacks_is_refused_by_its_subject(study: Path, tmp_path: Path) -> None:
+    sheet, boxes = write_hotel(tmp_path, HOTEL.replace("6.9,2014-06-17 13:50:00", "6.9,"))
+    options = replace(BOLUS, sheet=sheet, boxes=boxes)
+    with pytest.raises(InputError, match=r"nothing tells of sub-m13: InjectionStart \(column injection_time\)"):
+        bids(study, tmp_path / "bids", options)
+
+
 def test_boxes_are_of_one_scan(study: Path, tmp_path: Path) -> None:
     sheet, boxes = write_hotel(tmp_path)
     options = replace(BOLUS, sheet=sheet, boxes=boxes)

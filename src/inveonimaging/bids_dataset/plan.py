@@ -309,7 +309,8 @@ def _findings(series: Series, made: Sidecar, place: Place) -> Iterator[Finding]:
         yield Finding("bids-no-form", message, Severity.INFO, path=path)
     if made.missing:
         names = listed(list(told(made.missing)), _NAMED)
-        yield Finding("bids-value-missing", f"BIDS requires, and nothing tells: {names}", path=path)
+        message = f"BIDS requires, and nothing tells of sub-{place.subject}: {names}"
+        yield Finding("bids-value-missing", message, path=path)
     if made.not_known:
         names = listed(list(told(made.not_known)), _NAMED)
         yield Finding("bids-value-unknown", f"written as n/a, since nothing tells: {names}", Severity.INFO, path=path)
