@@ -124,6 +124,7 @@ def test_the_readme_names_every_way_to_work() -> None:
         "bids",
         "curves",
         "restore",
+        "zarr",
     }
     assert verbs == ways
 
