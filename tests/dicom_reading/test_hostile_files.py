@@ -17,6 +17,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
+from pydicom.pixels.decoders.base import get_decoder
 from pydicom.sequence import Sequence
 from pydicom.uid import (
     UID,
@@ -38,6 +39,7 @@ from inveonimaging.dicom.pixels import Compression
 from inveonimaging.dicom_reading import opening
 from inveonimaging.dicom_reading.codestreams import check_frame
 from inveonimaging.dicom_reading.opening import inflated, opened
+from inveonimaging.dicom_reading.pixels import _plugin
 from inveonimaging.dicom_reading.planes import File, Reader
 from inveonimaging.errors import InputError
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
@@ -394,6 +396,19 @@ def test_files_spoiled_at_random_end_in_results_or_in_one_line() -> None:
     assert report.cases == 150
     assert sum(report.outcomes.values()) == 150
     assert sum(count for outcome, count in report.outcomes.items() if outcome.endswith("InputError")) > 5
+
+
+def test_pixels_that_abort_gdcm_end_in_one_line() -> None:
+    """Noise in a JPEG 2000 stream, of which GDCM throws what Python cannot catch: other decoders go before it."""
+    report = Report()
+    run_case(case_of(7001, 191), report, ["check --orientation-test"])
+    assert report.failures == {}, report.first
+    assert report.cases == 1
+
+
+@pytest.mark.parametrize("syntax", [JPEG2000Lossless, JPEGLSLossless, RLELossless])
+def test_gdcm_decodes_only_what_no_other_can(syntax: UID) -> None:
+    assert _plugin(get_decoder(syntax)) in {"pydicom", "pylibjpeg", "pyjpegls"}
 
 
 def test_warnings_of_python_are_harmless_lines(capsys: pytest.CaptureFixture[str]) -> None:

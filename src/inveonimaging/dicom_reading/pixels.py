@@ -12,7 +12,7 @@ import numpy.typing as npt
 from pydicom import config
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames, get_frame
-from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.decoders.base import Decoder, get_decoder
 from pydicom.pixels.utils import as_pixel_options, iter_pixels
 from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
@@ -27,6 +27,7 @@ _BITS = {8, 16, 32}
 _OF_SIZES = ("Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "BitsAllocated", "BitsStored")
 _LITTLE_ENDIAN = {ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian}
 _MOST_DEFLATED = 1032  # times smaller than what it holds is what deflate makes of it at most (zlib's documentation)
+_PLUGINS = ("pydicom", "pylibjpeg", "pyjpegls", "pillow")  # that raise an exception for what they cannot decode
 _WHAT = "the pixels cannot be read"
 
 
@@ -146,6 +147,11 @@ def _deflated_value(file: Opened) -> bytes:
     return file.stream.read()
 
 
+def _plugin(decoder: Decoder) -> str:
+    """Return which of pydicom's plugins decodes: GDCM, which damaged pixels may abort, where no other can."""
+    return next((name for name in _PLUGINS if name in decoder.available_plugins), "")
+
+
 def _decompressed(file: Opened, syntax: UID, index: int | None) -> Iterator[npt.NDArray[Any]]:
     decoder = get_decoder(syntax)
     options = as_pixel_options(file.header)
@@ -154,6 +160,7 @@ def _decompressed(file: Opened, syntax: UID, index: int | None) -> Iterator[npt.
     size = shape[0] * shape[1] * shape[2] * max(8, options["bits_allocated"]) // 8
     options.pop("extended_offsets", None)
     options.update(number_of_frames=1, pixel_keyword="PixelData", transfer_syntax_uid=syntax)
+    options["decoding_plugin"] = _plugin(decoder)
     file.stream.seek(len(_PIXEL_DATA), 1)
     _length(file.stream, is_implicit=False)
     if index is None:
