@@ -14,17 +14,17 @@ from inveonimaging.cli.options import (
     Boxes,
     MaskOthers,
     Recursive,
+    Split,
     takes_corrections,
     takes_deidentification,
 )
 from inveonimaging.cli.outcome import one_line_errors, print_json
-from inveonimaging.cli.several import end, failed, show_studies
+from inveonimaging.cli.several import end, failed, gathered, show_studies
 from inveonimaging.cli.usage import swapped
 from inveonimaging.units import counted
 
 if TYPE_CHECKING:
     from inveonimaging.commands.nifti import NiftiResult
-    from inveonimaging.commands.studies import Failure
     from inveonimaging.nifti_files.options import NiftiOptions
     from inveonimaging.nifti_files.writing import NiftiPlan
 
@@ -46,7 +46,7 @@ def nifti(
     corrections: AskedCorrections,
     *,
     recursive: Recursive = False,
-    split: Annotated[bool, typer.Option("--split", help="Cut scans of several animals, by --subjects.")] = False,
+    split: Split = False,
     boxes: Boxes = None,
     mask_others: MaskOthers = False,
     gzip: Annotated[bool, typer.Option("--gzip/--no-gzip", help="Write .nii.gz, or .nii.")] = True,
@@ -105,16 +105,9 @@ def _show(result: NiftiResult, options: NiftiOptions, *, as_json: bool) -> None:
 def _list(source: Path, output: Path, options: NiftiOptions, *, as_json: bool) -> None:
     """Show what would be written."""
     from inveonimaging.commands.nifti import planned
-    from inveonimaging.commands.studies import Failure
     from inveonimaging.sheet.matching import sheet_findings
 
-    plans: list[NiftiPlan] = []
-    failures: list[Failure] = []
-    for each in planned(source, output, options):
-        if isinstance(each, Failure):
-            failures.append(each)
-        else:
-            plans += each
+    plans, failures = gathered(planned(source, output, options))
     rows = (row for plan in plans for row in plan.study.matched_rows)
     found = [
         *sheet_findings(options.corrections.sheet, rows),

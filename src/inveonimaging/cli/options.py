@@ -32,6 +32,7 @@ AskedDeidentification = Callable[[], "Deidentify | None"]
 
 Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Each sub-folder is a study; a bad one stops none.")]
 
+Split = Annotated[bool, typer.Option("--split", help="Cut scans of several animals, by --subjects.")]
 Boxes = Annotated[
     Path | None, typer.Option("--boxes", metavar="FILE", help="Where each animal lies, instead of finding them.")
 ]

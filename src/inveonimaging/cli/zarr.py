@@ -14,16 +14,16 @@ from inveonimaging.cli.options import (
     Boxes,
     MaskOthers,
     Recursive,
+    Split,
     takes_corrections,
     takes_deidentification,
 )
 from inveonimaging.cli.outcome import one_line_errors, print_json
-from inveonimaging.cli.several import end, failed, show_studies
+from inveonimaging.cli.several import end, failed, gathered, show_studies
 from inveonimaging.cli.usage import swapped
 from inveonimaging.units import counted
 
 if TYPE_CHECKING:
-    from inveonimaging.commands.studies import Failure
     from inveonimaging.commands.zarr import ZarrResult
     from inveonimaging.zarr_files.options import ZarrOptions
     from inveonimaging.zarr_files.writing import ZarrPlan
@@ -45,7 +45,7 @@ def zarr(
     corrections: AskedCorrections,
     *,
     recursive: Recursive = False,
-    split: Annotated[bool, typer.Option("--split", help="Cut scans of several animals, by --subjects.")] = False,
+    split: Split = False,
     boxes: Boxes = None,
     mask_others: MaskOthers = False,
     ome_version: Annotated[
@@ -98,16 +98,9 @@ def _show(result: ZarrResult, options: ZarrOptions, *, as_json: bool) -> None:
 
 def _list(source: Path, output: Path, options: ZarrOptions, *, as_json: bool) -> None:
     """Show what would be written."""
-    from inveonimaging.commands.studies import Failure
     from inveonimaging.commands.zarr import planned
 
-    plans: list[ZarrPlan] = []
-    failures: list[Failure] = []
-    for each in planned(source, output, options):
-        if isinstance(each, Failure):
-            failures.append(each)
-        else:
-            plans += each
+    plans, failures = gathered(planned(source, output, options))
     found = [finding for plan in plans for finding in plan.findings]
     say_findings(found)
     rows = [row for plan in plans for row in _rows(plan)]
