@@ -241,6 +241,9 @@ def test_the_command_lists_writes_splits_and_goes_on(study: Path, tmp_path: Path
         ("m1.pet.ome.zarr", [8, 7, 6, 2], "float32"),
     ]
     assert "m1.ct.ome.zarr" in inveon("zarr", study, tmp_path / "out", "-n").stdout
+    (tmp_path / "sheet.csv").write_text("file,patient_id\nnothere*,m9\n")
+    unused = inveon("zarr", study, tmp_path / "out", "-n", "--json", "--subjects", tmp_path / "sheet.csv")
+    assert [each["code"] for each in json.loads(unused.stdout)["findings"]].count("sheet-row-unused") == 1
     assert not (tmp_path / "out").exists()
     one = inveon("zarr", study, tmp_path / "one.ome.zarr")
     assert "there are 2 series, and one store is named" in one.stderr

@@ -99,9 +99,14 @@ def _show(result: ZarrResult, options: ZarrOptions, *, as_json: bool) -> None:
 def _list(source: Path, output: Path, options: ZarrOptions, *, as_json: bool) -> None:
     """Show what would be written."""
     from inveonimaging.commands.zarr import planned
+    from inveonimaging.sheet.matching import sheet_findings
 
     plans, failures = gathered(planned(source, output, options))
-    found = [finding for plan in plans for finding in plan.findings]
+    matched = (row for plan in plans for row in plan.study.matched_rows)
+    found = [
+        *sheet_findings(options.corrections.sheet, matched),
+        *(finding for plan in plans for finding in plan.findings),
+    ]
     say_findings(found)
     rows = [row for plan in plans for row in _rows(plan)]
     if as_json:
