@@ -16,10 +16,11 @@ from app.driving import change, front_of, opened
 from helpers import CT, digests, header_text, write_small_study
 from inveonimaging.app import choices, watch
 from inveonimaging.app.jobs import Job, Jobs
+from inveonimaging.app.makes import run_convert, run_report
 from inveonimaging.app.pages import Front, link
 from inveonimaging.app.rules import REPORT_POLICY
 from inveonimaging.app.state import State
-from inveonimaging.app.worker import Tell, run_convert, run_report
+from inveonimaging.app.telling import Tell
 from inveonimaging.cli.main import app as command_line
 from inveonimaging.conversion.options import Options
 from inveonimaging.phantom import write_scan

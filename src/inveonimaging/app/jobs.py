@@ -39,7 +39,7 @@ class Job:
     Attributes:
         id: of the job.
         owner: of the app that does it.
-        kind: of `worker.KINDS`.
+        kind: of `kinds.KINDS`.
         title: what people know it by.
         source: what it reads.
         output: where it writes; empty if it writes nowhere that people chose.
@@ -141,7 +141,7 @@ class Jobs:
         """Put a job into the queue.
 
         Args:
-            kind: of `worker.KINDS`.
+            kind: of `kinds.KINDS`.
             task: for the process; it can be pickled.
             title: what people know it by.
             source: what it reads.

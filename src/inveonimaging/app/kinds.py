@@ -1,0 +1,20 @@
+"""The kinds of jobs: what each does, by its name. A kind more is a function and a row here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from inveonimaging.app import makes
+from inveonimaging.app.telling import Tell
+
+Run = Callable[[dict[str, Any], Tell], dict[str, Any]]
+"""Does a job: it takes the task that `Jobs.start` was given, tells how far it is, and returns the result.
+
+It raises InveonError for what it refuses; KeyboardInterrupt is that it was stopped.
+"""
+
+KINDS: Mapping[str, Run] = {
+    "convert": makes.run_convert,
+    "report": makes.run_report,
+}
