@@ -31,10 +31,26 @@ def stranger(front: Front) -> TestClient:
     return TestClient(application(front), base_url=SITE, follow_redirects=False)
 
 
+class Opened(TestClient):
+    """The browser that opened the address: it is asked for `/look`, and shows pages as if they lay at the top."""
+
+    def __init__(self, front: Front) -> None:
+        super().__init__(application(front), base_url=SITE + front.access.base, follow_redirects=False)
+        self._base = front.access.base
+
+    def request(self, *args: Any, **how: Any) -> Any:
+        answer = super().request(*args, **how)
+        answer._content = answer.content.replace(self._base.encode(), b"")
+        for name in {"location", "hx-redirect"} & set(answer.headers):
+            assert answer.headers[name].startswith(self._base)
+            answer.headers[name] = answer.headers[name].removeprefix(self._base)
+        return answer
+
+
 def opened(front: Front) -> TestClient:
     """Return the browser that opened the address."""
-    client = stranger(front)
-    assert client.get("/start", params={"token": front.access.token}).status_code == 200
+    client = Opened(front)
+    assert client.get(f"{SITE}/start", params={"token": front.access.token}).status_code == 200
     return client
 
 

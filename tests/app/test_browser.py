@@ -8,8 +8,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -116,6 +118,39 @@ def test_a_page_of_another_name_of_this_computer_gets_nothing(chrome: Chrome, tm
           (answer) => done(answer.type + answer.status), (error) => done('refused'))"""
         assert chrome.execute_async_script(asks, f"http://127.0.0.1:{front.port}/convert") in {"refused", "opaque0"}
         assert front.jobs.all == []
+        console(chrome)
+
+
+def test_another_server_of_this_computer_gets_no_cookie_and_can_set_none_that_locks_out(
+    chrome: Chrome, tmp_path: Path
+) -> None:
+    """Cookies know no ports."""
+    heard: list[str] = []
+
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(self.headers.get("cookie", ""))
+            self.send_response(200)
+            self.send_header("set-cookie", f"inveon-{front.port}=theirs; path=/")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    (tmp_path / "data").mkdir()
+    with served(tmp_path / "data") as front, HTTPServer(("127.0.0.1", 0), Other) as other:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        chrome.get(server.address_of(front))
+        see(chrome, "Choose a folder of scans")
+        inside = chrome.current_url
+        for path in ("/", "/look", "/start"):
+            chrome.get(f"http://127.0.0.1:{other.server_port}{path}")
+        chrome.get(inside)
+        see(chrome, "Choose a folder of scans")
+        other.shutdown()
+        assert heard
+        assert front.access.base in inside
+        assert not [each for each in heard if each not in {"", f"inveon-{front.port}=theirs"}], heard
         console(chrome)
 
 

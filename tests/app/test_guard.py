@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import json
+import re
 import socket
 import urllib.error
 import urllib.request
@@ -17,6 +18,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.driving import PORT, SAME, SITE, change, front_of, opened, stranger
+from helpers import write_small_study
 from inveonimaging.app import server
 from inveonimaging.app.access import Access
 from inveonimaging.app.guard import Guard
@@ -39,16 +41,63 @@ def client(front: Front) -> TestClient:
 
 
 def test_the_address_counts_once_and_leaves_a_cookie_that_scripts_and_other_sites_cannot_use(front: Front) -> None:
-    client = stranger(front)
+    client, base = stranger(front), front.access.base
     first = client.get("/start", params={"token": front.access.token})
     (morsel,) = SimpleCookie(first.headers["set-cookie"]).values()
-    assert (morsel["httponly"], morsel["samesite"].lower(), morsel["path"]) == (True, "strict", "/")
+    assert (morsel["httponly"], morsel["samesite"].lower(), morsel["path"]) == (True, "strict", base)
     assert (morsel["max-age"], morsel["expires"], morsel["domain"]) == ("", "", "")
-    assert 'content="0;url=/"' in first.text
-    assert client.get("/").status_code == 200
+    assert f'content="0;url={base}/"' in first.text
+    assert client.get(f"{base}/").status_code == 200
     again = stranger(front)
     assert again.get("/start", params={"token": front.access.token}).status_code == 403
-    assert again.get("/").status_code == 403
+    assert again.get(f"{base}/").status_code == 403
+
+
+def test_who_lost_the_cookie_gets_a_new_address_and_the_one_before_is_over(front: Front) -> None:
+    first = front.access.token
+    second = front.access.renew()
+    assert front.access.exchange(first) is None
+    session = front.access.exchange(second)
+    third = front.access.renew()
+    assert front.access.exchange(second) is None
+    assert front.access.exchange(third) == session  # tabs that are open go on
+
+
+def test_the_cookie_alone_opens_nothing_nor_does_the_path_alone(front: Front, client: TestClient) -> None:
+    """Cookies know no ports: another server gets those of the path /, and could send them from where no browser is."""
+    (session,) = client.cookies.values()
+    cookie = {"cookie": f"inveon-{PORT}={session}"}
+    base = front.access.base
+    for path in ("/", "/look", "/static/app.css", "/.", f"/x{base}/", f"{base}x/", f"/{base}/", base.upper() + "/"):
+        assert stranger(front).get(f"{SITE}{path}", headers=cookie).status_code == 403, path
+        own = {**SAME, **cookie, CHANGE_HEADER: front.access.change_token}
+        assert stranger(front).post(f"{SITE}{path}", headers=own).status_code == 403, path
+    assert stranger(front).get(f"{base}/").status_code == 403
+    assert stranger(front).get(f"{base}/", headers=cookie).status_code == 200
+
+
+def test_a_cookie_that_another_server_set_locks_nobody_out(front: Front, client: TestClient) -> None:
+    (session,) = client.cookies.values()
+    ours, theirs = f"inveon-{PORT}={session}", f"inveon-{PORT}=x"
+    for cookie in (f"{ours}; {theirs}", f"{theirs}; {ours}", f"a=b;{ours}", f'=; "; \N{SECTION SIGN}; {ours}'):
+        headers = {b"cookie": cookie.encode("latin-1")}
+        assert stranger(front).get(f"{front.access.base}/", headers=headers).status_code == 200, cookie
+    assert stranger(front).get(f"{front.access.base}/", headers={"cookie": theirs}).status_code == 403
+
+
+def test_every_address_on_a_page_is_below_the_secret_path(front: Front, client: TestClient) -> None:
+    write_small_study(front.roots.folders[0] / "study")
+    study, base = str(front.roots.folders[0] / "study"), front.access.base
+    browser = stranger(front)
+    browser.cookies = client.cookies
+    for name in ("/", f"/?folder={front.roots.folders[0]}", f"/look?source={study}", f"/make?source={study}", "/jobs"):
+        html = browser.get(base + name).text
+        found = re.findall(r"""\s(?:href|src|action|hx-[a-z]+)=["'](/[^"']*)""", html)
+        assert found
+        assert [each for each in found if not each.startswith(f"{base}/")] == []
+    scan = next(Path(study).glob("*.img"))
+    moved = browser.get(f"{base}/", params={"folder": str(scan)}, follow_redirects=False)
+    assert (moved.status_code, moved.headers["location"].partition("?")[0]) == (303, f"{base}/look")
 
 
 @pytest.mark.parametrize("token", ["", "x", "é", "\udcff", "A" * 5000])
@@ -105,7 +154,7 @@ def test_a_host_that_is_there_twice_or_not_at_all_is_refused() -> None:
 def test_localhost_is_the_same_computer(front: Front) -> None:
     client = TestClient(server.application(front), base_url=f"http://localhost:{PORT}")
     assert client.get("/start", params={"token": front.access.token}).status_code == 200
-    assert client.get("/").status_code == 200
+    assert client.get(f"{front.access.base}/").status_code == 200
 
 
 @pytest.mark.parametrize(

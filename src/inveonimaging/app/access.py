@@ -6,38 +6,55 @@ import secrets
 import threading
 
 _BYTES = 32
+_BYTES_OF_PATH = 16
 
 
 class Access:
     """The secrets of one running app; they are in memory only.
 
+    Cookies know no ports: whatever another server on this computer is asked for would carry the session. So the pages
+    lie below a path that is a secret, too, and the cookie is of that path: no other server gets it, and neither of the
+    two opens anything alone.
+
     Attributes:
+        base: what the path of every page begins with, without a slash at its end.
         token: in the address that is opened; it counts once.
         change_token: in a header of every request that changes something.
     """
 
     def __init__(self) -> None:
+        self.base = f"/{secrets.token_urlsafe(_BYTES_OF_PATH)}"
         self.token = secrets.token_urlsafe(_BYTES)
         self.change_token = secrets.token_urlsafe(_BYTES)
         self._session = secrets.token_urlsafe(_BYTES)
-        self._is_open = True
+        self._is_used = self._is_opened = False
         self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         """Return no secret."""
         return "Access()"
 
+    def renew(self) -> str:
+        """Return another token for the address; the one before counts no more."""
+        with self._lock:
+            self.token, self._is_used = secrets.token_urlsafe(_BYTES), False
+            return self.token
+
     def exchange(self, token: str) -> str | None:
         """Return the session for the token of the address; None if it is another one, or was used."""
         with self._lock:
-            if not self._is_open or not _is_same(token, self.token):
+            if self._is_used or not _is_same(token, self.token):
                 return None
-            self._is_open = False
+            self._is_used = self._is_opened = True
             return self._session
 
     def has_session(self, session: str) -> bool:
         """Return whether this is the session of the browser that opened the address."""
-        return not self._is_open and _is_same(session, self._session)
+        return self._is_opened and _is_same(session, self._session)
+
+    def is_at_base(self, path: str) -> bool:
+        """Return whether a path is that of a page."""
+        return _is_same("/" + path.removeprefix("/").partition("/")[0], self.base)
 
     def may_change(self, token: str) -> bool:
         """Return whether this is the token of changes."""

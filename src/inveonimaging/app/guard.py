@@ -8,13 +8,14 @@ from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inveonimaging.app.access import Access
-from inveonimaging.app.rules import HEADERS, MOST_BYTES, POLICY, Head, Refusal, refusal_of
+from inveonimaging.app.rules import HEADERS, MOST_BYTES, POLICY, START, Head, Refusal, refusal_of
 
 _PAGE = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>inveon app</title></head>'
     "<body><main><h1>inveon app</h1><p>{words}</p></main></body></html>"
 )
 _POLICY = b"content-security-policy"
+_LEADING = {b"location", b"hx-redirect", b"hx-location", b"hx-push-url", b"hx-replace-url"}
 
 
 class TooLargeError(Exception):
@@ -47,6 +48,8 @@ class Guard:
         if refusal:
             await _page(refusal)(scope, receive, answer)
             return
+        if scope["path"] != START:
+            scope, answer = {**scope, "root_path": self._access.base}, _at(self._access.base, answer)
         await self._app(scope, _bounded(receive), answer)
 
 
@@ -73,6 +76,21 @@ def _bounded(receive: Receive) -> Receive:
         return message
 
     return given
+
+
+def _at(base: str, send: Send) -> Send:
+    """Return what sends a browser on to pages where they lie; pages name each other from the app's top."""
+
+    async def answer(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [_header_at(base, *each) for each in message["headers"]]}
+        await send(message)
+
+    return answer
+
+
+def _header_at(base: str, name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    return name, base.encode() + value if name.lower() in _LEADING and value.startswith(b"/") else value
 
 
 def _with_headers(send: Send) -> Send:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
+import re
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +27,7 @@ from inveonimaging.version import __version__
 
 _LONGEST = 1000
 _MOST_FIELDS, _MOST_ASKED, _MOST_DIGITS = 5000, 100, 6
+_ADDRESS = re.compile(r"""((?<=\s)(?:href|src|action|formaction|hx-[a-z-]+)=["'])/""")
 _STATIC = {
     "app.css": "text/css",
     "app.js": "text/javascript",
@@ -75,9 +77,10 @@ class Front:
     @cached_property
     def _environment(self) -> Environment:
         made = templates()
-        made.loader = PackageLoader("inveonimaging.app")
+        made.loader = _AtBase("inveonimaging.app")
         made.filters["shown"] = lambda value: printable(value, _LONGEST)
-        made.globals["link"] = link
+        made.globals["base"] = self.access.base
+        made.globals["link"] = lambda path, **values: self.access.base + link(path, **values)
         made.globals["version"] = __version__
         return made
 
@@ -88,6 +91,15 @@ class Front:
     def page(self, name: str, status: int = 200, **values: Any) -> HTMLResponse:
         """Return a template as an answer."""
         return HTMLResponse(self.fill(name, **values).encode("utf-8", "replace"), status)
+
+
+class _AtBase(PackageLoader):
+    """Templates name pages from the app's top, `/look`; where that lies is put before them here."""
+
+    def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool] | None]:
+        """Return a template."""
+        source, place, is_current = super().get_source(environment, template)
+        return _ADDRESS.sub(r"\1{{ base }}/", source), place, is_current
 
 
 def link(path: str, **values: object) -> str:

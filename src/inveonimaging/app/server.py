@@ -23,9 +23,9 @@ from inveonimaging.errors import OutputError
 
 LOOPBACK = "127.0.0.1"
 _STARTED = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="0;url=/">'
-    '<link rel="icon" href="/static/icon.svg"><title>inveon app</title></head>'
-    '<body><p><a href="/">inveon app</a></p></body></html>'
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={base}/">'
+    '<link rel="icon" href="{base}/static/icon.svg"><title>inveon app</title></head>'
+    '<body><p><a href="{base}/">inveon app</a></p></body></html>'
 )
 """Leads on by itself: a redirection would be of the site that the address was opened from, and get no cookie."""
 
@@ -135,8 +135,9 @@ def _start(front: Front, request: Request) -> Response:
     if session is None:
         words = "This address was used already, or is an older one. Start inveon app again."
         return HTMLResponse(f'<!doctype html><html lang="en"><title>inveon app</title><p>{words}</p></html>', 403)
-    answer = HTMLResponse(_STARTED)
-    answer.set_cookie(cookie_name(front.port), session, httponly=True, samesite="strict", path="/")
+    base = front.access.base
+    answer = HTMLResponse(_STARTED.format(base=base))
+    answer.set_cookie(cookie_name(front.port), session, httponly=True, samesite="strict", path=base)
     return answer
 
 
