@@ -40,7 +40,7 @@ from inveonimaging.batches import job as batch_job
 from inveonimaging.batches.names import name_of, names_below
 from inveonimaging.batches.study import Job, failed, fingerprint
 from inveonimaging.batches.summary import Pace
-from inveonimaging.cli.batch_progress import _Lines, sentence, telling
+from inveonimaging.cli.batch_progress import _Lines, telling
 from inveonimaging.conversion.job import convert_planned
 from inveonimaging.dicom.iods import Form
 from inveonimaging.inveon.hdr import Header
@@ -761,6 +761,40 @@ def test_what_failed_is_tried_again(root: Path, out: Path) -> None:
     assert outcome(run_batch(root, out, batch=alone())) == (1, 2, 0)
 
 
+def test_what_failed_alone_is_tried_again_and_nothing_else_is_looked_at(root: Path, out: Path) -> None:
+    """The others have other options now, which would convert them again."""
+    header = root / "a" / "m1.ct.img.hdr"
+    whole = header.read_bytes()
+    header.write_bytes(b"")
+    run_batch(root, out, batch=alone())
+    header.write_bytes(whole)
+    (out / "b" / "1" / "CT-000001.dcm").unlink()
+    assert "study" in inveon("batch", root, out, "--only-failed", "--dry-run").stdout.splitlines()[-1]
+    found = run_batch(root, out, Options(form="enhanced"), alone(only_failed=True))
+    assert (found.found, *outcome(found), found.gone) == (1, 1, 0, 0, 0)
+    assert sorted(path.name for path in (out / "b" / "1").iterdir()) == [f"CT-{n:06}.dcm" for n in range(2, 7)]
+    nothing = run_batch(root, out, Options(form="enhanced"), alone(only_failed=True))
+    assert (nothing.found, nothing.is_fine) == (0, True)
+
+
+def test_the_ledger_says_whose_a_study_is_and_whether_it_was_verified(root: Path, out: Path) -> None:
+    def told() -> set[tuple[str, str, bool]]:
+        return {(each["patient_id"], each["study_date"], each["verified"]) for each in ledger(out).values()}
+
+    run_batch(root, out, batch=alone())
+    first = pydicom.dcmread(out / "b" / "1" / "CT-000001.dcm")
+    assert (first.PatientID, first.StudyDate) == ("M0042", "20140617")
+    assert told() == {("M0042", "2014-06-17", False)}
+    given = Options(subject={"id": "M 7"})
+    run_batch(root, out, given, alone(verify=True))
+    assert told() == {("M 7", "2014-06-17", True)}
+    run_batch(root, out, given, alone())
+    assert told() == {("M 7", "2014-06-17", True)}
+    (root / "b" / "m1.ct.img.hdr").write_bytes(b"")
+    run_batch(root, out, given, alone())
+    assert (ledger(out)["b"]["patient_id"], ledger(out)["b"]["result"]) == ("M 7", "failed")
+
+
 def test_who_fails_keeps_what_stood_there(root: Path, out: Path) -> None:
     run_batch(root, out, batch=alone())
     before = tree(out)
@@ -1018,9 +1052,9 @@ def test_progress_reaches_the_end(root: Path, out: Path) -> None:
     run_batch(root, out, batch=alone(), watch=Listening())
     last = told[-1]
     assert (last.done, last.found, last.is_found, last.failed, last.left_s) == (3, 3, True, 0, 0.0)
-    assert sentence(last).startswith("3 of 3 studies, ")
-    assert sentence(BatchProgress(12, 1, 30, False, 24.04, None)) == "12 of 30 or more studies, 1 failed, 24.0 a minute"
-    assert sentence(BatchProgress(12, 0, 30, True, 24.0, 45.0)) == "12 of 30 studies, 24.0 a minute, 45 s left"
+    assert str(last).startswith("3 of 3 studies, ")
+    assert str(BatchProgress(12, 1, 30, False, 24.04, None)) == "12 of 30 or more studies, 1 failed, 24.0 a minute"
+    assert str(BatchProgress(12, 0, 30, True, 24.0, 45.0)) == "12 of 30 studies, 24.0 a minute, 45 s left"
 
 
 class Terminal(io.StringIO):

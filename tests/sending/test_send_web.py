@@ -14,6 +14,7 @@ import pytest
 from helpers import assert_harmless, assert_one_line_error, inveon
 from inveonimaging import TargetError
 from inveonimaging.sending import send
+from inveonimaging.sending.job import try_target
 from orthanc import Certificates, make_certificates
 from servers import (
     NOBODY,
@@ -205,6 +206,19 @@ def test_a_service_without_a_search_is_sent_to(files: list[Path], status: int) -
     with service(all_stored) as server:
         server.search = (status, {}, b"")
         assert send(files, server.url, QUICK, environment=NOBODY).is_complete
+
+
+def test_a_connection_is_tried_and_nothing_is_sent() -> None:
+    with service() as there:
+        try_target(there.url, QUICK, {"INVEON_TOKEN": SECRET, **NOBODY})
+        assert there.headers[-1]["Authorization"] == f"Bearer {SECRET}"
+        there.search = (401, {}, SECRET.encode())
+        with pytest.raises(TargetError, match="401") as refused:
+            try_target(there.url, QUICK, {"INVEON_TOKEN": SECRET, **NOBODY})
+        assert there.posted == []
+    assert SECRET not in str(refused.value)
+    with pytest.raises(TargetError, match="nothing listens there"):
+        try_target(there.url, QUICK, NOBODY)
 
 
 def test_a_page_is_no_dicomweb_service(files: list[Path]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import StudyPlan
 from inveonimaging.conversion.summary import digest_of
 from inveonimaging.conversion.uids import StudyNames
-from inveonimaging.errors import OutputError
+from inveonimaging.dicom_reading.opening import opened
+from inveonimaging.errors import InputError, OutputError
 from inveonimaging.findings import Severity
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.storage.digest import sha256_of
@@ -159,6 +161,18 @@ def stamp(pairs: Iterable[Pair], source: Path) -> str:
     found = [(os.path.relpath(path, source), path.stat()) for path in files]
     seen = [(name, status.st_size, status.st_mtime_ns, status.st_ctime_ns) for name, status in found]
     return sha256(repr(seen).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def patient_and_date(output: Path, study: ExistingStudy) -> tuple[str, str]:
+    """Return Patient ID and Study Date, as `2014-03-04`, of the first file of a study; empty if they are not there."""
+    first = study.listed[0]
+    try:
+        with opened(output / first["folder"] / first["files"][0]["name"]) as found:
+            patient, date = (str(found.header.get(name) or "") for name in ("PatientID", "StudyDate"))
+    except (InputError, LookupError):
+        return "", ""
+    is_date = re.fullmatch("[0-9]{8}", date)
+    return patient, f"{date[:4]}-{date[4:6]}-{date[6:]}" if is_date else ""
 
 
 def is_made_from(study: ExistingStudy, planned: StudyPlan) -> bool:

@@ -88,10 +88,10 @@ def run_batch(
     source = Path(os.path.abspath(root))  # noqa: PTH100
     planned = plan_batch(source, target, options, batch.group, passed)
     with kept(target) as ledger, _engine(target, options, batch) as engine:
-        run = _Run(planned, ledger, engine, watch or Watch(), options)
+        run = _Run(planned, ledger, engine, watch or Watch(), options, only_failed=batch.only_failed)
         run.go()
-    tally, sheet = run.tally, options.corrections.sheet
-    if not run.found and not tally.unread:
+    tally, sheet = run.tally, None if batch.only_failed else options.corrections.sheet
+    if not run.found and not tally.unread and not batch.only_failed:
         raise half_error(passed.first_half) if passed.first_half else no_pairs(source, "below it")
     return BatchResult(
         found=run.found,
@@ -105,7 +105,7 @@ def run_batch(
         failures=tuple(tally.failures),
         passed=passed,
         sheet=() if sheet is None else (*sheet.findings, *unused_rows(sheet, tally.rows)),
-        gone=ledger.unseen,
+        gone=0 if batch.only_failed else ledger.unseen,
         unread_lines=ledger.unread,
         ledger=str(ledger.path),
     )
@@ -142,10 +142,17 @@ class _Run:
     """Moves studies from the search to the engine, and records to the ledger; searches on while it waits."""
 
     def __init__(
-        self, planned: Iterator[Planned], ledger: Ledger, engine: Engine, watch: Watch, options: Options
+        self,
+        planned: Iterator[Planned],
+        ledger: Ledger,
+        engine: Engine,
+        watch: Watch,
+        options: Options,
+        *,
+        only_failed: bool,
     ) -> None:
         self._planned, self._ledger, self._engine, self._watch = planned, ledger, engine, watch
-        self._options = options
+        self._options, self._only_failed = options, only_failed
         self._waiting: deque[Study] = deque()
         self._pace = Pace(time.monotonic())
         self._shown = 0.0
@@ -173,11 +180,16 @@ class _Run:
             self._is_found = True
             return
         if isinstance(planned, Study):
-            self.found += 1
-            self._waiting.append(planned)
+            if self._is_asked(planned):
+                self.found += 1
+                self._waiting.append(planned)
         elif planned is not None:
             self.tally.count_unread(planned)
             self._watch.unread(planned)
+
+    def _is_asked(self, study: Study) -> bool:
+        before = self._ledger.before(study.output) if self._only_failed else None
+        return not self._only_failed or (before is not None and before.result is Outcome.FAILED)
 
     def _submit(self) -> None:
         while self._waiting and len(self._at_work) < self._engine.most:

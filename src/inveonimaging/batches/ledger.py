@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from inveonimaging.batches.names import LEDGER
 from inveonimaging.batches.study import SCHEMA, Outcome, Record
@@ -16,11 +16,14 @@ from inveonimaging.storage.interruptions import Interruptions
 from inveonimaging.storage.jsonl import append, document_of, lines, locked, whole_lines
 from inveonimaging.storage.shapes import fits
 
+T = TypeVar("T")
+
 _LOCK = ".inveon-batch.lock"
 _DRAFT = ".batch.jsonl.draft"
 _START = b'{"schema": '
 _TEXTS = ("output", "source", "options", "manifest", "made_from", "files")
 _LINE = dict.fromkeys(_TEXTS, str) | {"result": {each.value for each in Outcome}, "rows": [int]}
+_LATER = {"patient_id": str, "study_date": str, "verified": bool}
 
 
 class Ledger:
@@ -64,7 +67,8 @@ class Ledger:
         if line is None:
             return None
         texts = {name: line[name] for name in _TEXTS}
-        return Record(**texts, result=Outcome(line["result"]), rows=tuple(line["rows"]))
+        later = {name: line[name] for name, kind in _LATER.items() if fits(line.get(name), kind)}
+        return Record(**texts, **later, result=Outcome(line["result"]), rows=tuple(line["rows"]))
 
     def append(self, record: Record) -> None:
         """Write a line; it is in the system's hands when this returns.
@@ -73,7 +77,8 @@ class Ledger:
         """
         before = None if record.manifest else self.before(record.output)
         if before is not None:
-            record = replace(record, manifest=before.manifest, made_from=before.made_from)
+            kept = {name: getattr(before, name) for name in ("manifest", "made_from", *_LATER)}
+            record = replace(record, **kept)
         document = {"schema": SCHEMA, **{each.name: getattr(record, each.name) for each in fields(record)}}
         document["instances"] = record.instances
         self._begins[record.output] = append(self._file, document)
@@ -149,12 +154,22 @@ def last_results(output: Path) -> tuple[dict[str, str], tuple[int, ...]]:
     Raises:
         OutputError: it is no ledger.
     """
-    results: dict[str, str] = {}
+    return last_lines(output, lambda line: str(line["result"]))
+
+
+def last_lines(output: Path, of: Callable[[dict[str, Any]], T]) -> tuple[dict[str, T], tuple[int, ...]]:
+    """Return what is made of the last line of each study; as `last_results`.
+
+    Args:
+        output: of the batch.
+        of: makes it; of a line is sure what `Ledger.before` reads. People may have edited the rest.
+    """
+    results: dict[str, T] = {}
     unread = []
     try:
         for number, text in enumerate(lines(output / LEDGER), 1):
             if line := _read(text):
-                results[line["output"]] = line["result"]
+                results[line["output"]] = of(line)
             elif text.strip():
                 unread.append(number)
     except OSError:

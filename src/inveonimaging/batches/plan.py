@@ -41,6 +41,7 @@ class Batch:
         dask_cluster: a file that describes a cluster of dask_jobqueue to start and convert on.
         check: how it is found out whether a study is complete and unchanged.
         verify: read back what was written and compare it with its source.
+        only_failed: do those studies alone that failed last time, as the ledger says.
     """
 
     group: Grouping = Grouping.FOLDER
@@ -49,6 +50,7 @@ class Batch:
     dask_cluster: Path | None = None
     check: Check = Check.QUICK
     verify: bool = False
+    only_failed: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.jobs <= _MOST_JOBS:

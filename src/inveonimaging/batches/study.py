@@ -108,6 +108,8 @@ class Record:
         made_from: the source of the study in the output; of a study that failed, too, if an earlier batch made it.
         version: of the program that made it.
         rows: of a sheet of subjects, that are about it.
+        patient_id, study_date: of the study in the output, as its first file has them; the date as `2014-03-04`.
+        verified: whether all values of the study in the output were compared with its source, without a difference.
     """
 
     source: str
@@ -125,6 +127,9 @@ class Record:
     made_from: str = ""
     version: str = ""
     rows: tuple[int, ...] = ()
+    patient_id: str = ""
+    study_date: str = ""
+    verified: bool = False
 
     @property
     def instances(self) -> int:

@@ -10,6 +10,7 @@ from inveonimaging.batches.study import Outcome, Record
 from inveonimaging.batches.walk import SkippedCounts
 from inveonimaging.errors import InputError
 from inveonimaging.findings import Finding
+from inveonimaging.units import counted, duration
 
 _REMEMBERED = 100
 _LATELY = 200  # studies; what was quickly skipped before them does not count
@@ -144,6 +145,17 @@ class BatchProgress:
     is_found: bool
     per_minute: float | None
     left_s: float | None
+
+    def __str__(self) -> str:
+        of = counted(self.found, "study", "studies") if self.is_found else f"{self.found} or more studies"
+        parts = [f"{self.done} of {of}"]
+        if self.failed:
+            parts.append(f"{self.failed} failed")
+        if self.per_minute is not None:
+            parts.append(f"{self.per_minute:.1f} a minute")
+        if self.left_s is not None:
+            parts.append(f"{duration(round(self.left_s))} left")
+        return ", ".join(parts)
 
 
 class Pace:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from inveonimaging.batches.names import names_below
 from inveonimaging.errors import InputError
-from inveonimaging.inveon.pairs import Folder, scan_folder
+from inveonimaging.inveon.pairs import Folder, half_error, scan_folder
 from inveonimaging.storage.folders import is_folder, is_same_folder, real_path
 from inveonimaging.storage.manifests import MANIFEST, is_series_folder
+from inveonimaging.units import counted
 
 
 @dataclass
@@ -113,3 +114,16 @@ def _is_junction(path: Path) -> bool:
     """Return whether a folder of Windows is elsewhere; Python before 3.12 does not know."""
     tells = getattr(os.path, "isjunction", None)
     return bool(tells and tells(path))
+
+
+def left_aside(passed: SkippedCounts, gone: int = 0) -> list[str]:
+    """Return what was passed over below a folder, a line each."""
+    half = f"; {half_error(passed.first_half)}" if passed.first_half else ""
+    notes = (
+        (passed.hidden, "hidden folder was", "hidden folders were", " not entered"),
+        (passed.links, "link to a folder was", "links to folders were", " not followed"),
+        (passed.halves, "folder holds", "folders hold", f" halves of pairs{half}"),
+        (passed.not_grouped, "pair", "pairs", " without subject or scan time grouped by folder"),
+        (gone, "study", "studies", " of earlier batches not below ROOT any more, with the DICOM left as it is"),
+    )
+    return [f"{counted(count, one, several)}{what}" for count, one, several, what in notes if count]

@@ -19,6 +19,7 @@ from inveonimaging.batches.existing import (
     is_made_from,
     is_the_same,
     is_whole,
+    patient_and_date,
     stamp,
 )
 from inveonimaging.batches.groups import without_copies
@@ -211,13 +212,16 @@ class _Work:
         folders = [self._output / str(each.number) for each in planned.series]
         differences = verify_written(self._source, self._output, folders, self._options).all_differences
         if not differences:
-            return record
+            return replace(record, verified=True)
         first = differences[0]
         message = f"{len(differences)} differences from the source, the first: {first.message} [{first.code}]"
         error = {"kind": "Differs", "message": printable(message, _LONGEST_MESSAGE), "path": first.path, "line": None}
         return replace(record, result=Outcome.FAILED, error=error)
 
     def _record(self, result: Outcome, files: _Files, existing: ExistingStudy) -> Record:
+        before = self._before if self._before and self._before.manifest == existing.sha256 else None
+        known = before and (before.patient_id, before.study_date)
+        patient, date = known if known and any(known) else patient_and_date(self._output, existing)
         return Record(
             source=self._study.source,
             output=self._study.output,
@@ -231,6 +235,9 @@ class _Work:
             made_from=self._study.source,
             version=existing.document["version"],
             rows=self._rows,
+            patient_id=patient,
+            study_date=date,
+            verified=result is Outcome.SKIPPED and before is not None and before.verified,
         )
 
 

@@ -16,7 +16,7 @@ from inveonimaging.errors import listed
 from inveonimaging.units import counted, duration
 
 if TYPE_CHECKING:
-    from inveonimaging.batches import BatchResult, Grouping, SkippedCounts
+    from inveonimaging.batches import Batch, BatchResult
     from inveonimaging.conversion.options import Options
 
 EXAMPLES = """\b
@@ -55,6 +55,9 @@ def batch(
         Literal["quick", "digest"],
         typer.Option(help="Find what has changed by sizes and times, or by the SHA-256 of all files."),
     ] = "quick",
+    only_failed: Annotated[
+        bool, typer.Option("--only-failed", help="Do those alone that failed last time, as batch.jsonl says.")
+    ] = False,
     mask_others: MaskOthers = False,
     verify: Annotated[bool, typer.Option("--verify", help="Compare the files with ROOT.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only list the studies.")] = False,
@@ -72,9 +75,10 @@ def batch(
             dask_cluster=dask_cluster,
             check=Check(check),
             verify=verify,
+            only_failed=only_failed,
         )
         if dry_run:
-            _list(root, output, options, how.group, as_json=as_json)
+            _list(root, output, options, how, as_json=as_json)
         else:
             _run(root, output, options, how, as_json=as_json)
 
@@ -95,6 +99,7 @@ def _run(root: Path, output: Path, options: Options, how: Any, *, as_json: bool)
 
 
 def _show(result: BatchResult) -> None:
+    from inveonimaging.batches.walk import left_aside
     from inveonimaging.cli.table import show
 
     rate = f"{counted(result.instances, 'file')}, {result.per_minute:.1f} studies a minute" if result.converted else ""
@@ -120,40 +125,28 @@ def _show(result: BatchResult) -> None:
     typer.echo(f"all lines: {shown(result.ledger)}")
 
 
-def left_aside(passed: SkippedCounts, gone: int = 0) -> list[str]:
-    """Return what was passed over below a folder, a line each."""
-    from inveonimaging.inveon.pairs import half_error
-
-    half = f"; {half_error(passed.first_half)}" if passed.first_half else ""
-    notes = (
-        (passed.hidden, "hidden folder was", "hidden folders were", " not entered"),
-        (passed.links, "link to a folder was", "links to folders were", " not followed"),
-        (passed.halves, "folder holds", "folders hold", f" halves of pairs{half}"),
-        (passed.not_grouped, "pair", "pairs", " without subject or scan time grouped by folder"),
-        (gone, "study", "studies", " of earlier batches not below ROOT any more, with the DICOM left as it is"),
-    )
-    return [f"{counted(count, one, several)}{what}" for count, one, several, what in notes if count]
-
-
 def _left_out(numbers: tuple[int, ...]) -> list[str]:
     """Return which lines of the ledger do not count, in one line; none if all do."""
     what = f"{counted(len(numbers), 'line', 'lines')} of batch.jsonl left out, written by no batch: "
     return [what + listed([str(number) for number in numbers], _LINES_SHOWN)] if numbers else []
 
 
-def _list(root: Path, output: Path, options: Options, group: Grouping, *, as_json: bool) -> None:
+def _list(root: Path, output: Path, options: Options, how: Batch, *, as_json: bool) -> None:
     """List the studies as they are found."""
-    from inveonimaging.batches import SkippedCounts, Study, plan_batch
+    from inveonimaging.batches import Outcome, SkippedCounts, Study, plan_batch
     from inveonimaging.batches.ledger import last_results
+    from inveonimaging.batches.walk import left_aside
     from inveonimaging.cli.messages import say_failure
 
     passed, (before, unread_lines) = SkippedCounts(), last_results(output)
     rows: list[dict[str, Any]] = []
     unread, count = 0, 0
-    for planned in plan_batch(root, output, options, group, passed):
+    for planned in plan_batch(root, output, options, how.group, passed):
         if isinstance(planned, Study):
-            count += 1
             earlier = before.get(planned.output)
+            if how.only_failed and earlier != Outcome.FAILED:
+                continue
+            count += 1
             if as_json:
                 files = [header for header, _ in planned.files] or None
                 rows.append({"source": planned.source, "output": planned.output, "headers": files, "before": earlier})

@@ -11,7 +11,6 @@ from inveonimaging.batches import BatchProgress, Outcome, Record, Watch
 from inveonimaging.batches.summary import message_of
 from inveonimaging.cli.messages import coloured, say
 from inveonimaging.errors import InputError
-from inveonimaging.units import counted, duration
 
 _EVERY_S = 60.0
 Say = Callable[[str, object], None]
@@ -54,7 +53,7 @@ def telling() -> Iterator[Telling]:
 
         def show(progress: BatchProgress) -> None:
             total = progress.found if progress.is_found else None
-            bars.update(task, completed=progress.done, total=total, description=sentence(progress))
+            bars.update(task, completed=progress.done, total=total, description=str(progress))
 
         yield Telling(lambda kind, what: console.print(coloured(kind, what), soft_wrap=True), show)
 
@@ -68,17 +67,4 @@ class _Lines:
     def __call__(self, progress: BatchProgress) -> None:
         if self._clock() - self._last >= _EVERY_S:
             self._last = self._clock()
-            say("progress", sentence(progress))
-
-
-def sentence(progress: BatchProgress) -> str:
-    """Return how far a batch is, as one line."""
-    of = counted(progress.found, "study", "studies") if progress.is_found else f"{progress.found} or more studies"
-    parts = [f"{progress.done} of {of}"]
-    if progress.failed:
-        parts.append(f"{progress.failed} failed")
-    if progress.per_minute is not None:
-        parts.append(f"{progress.per_minute:.1f} a minute")
-    if progress.left_s is not None:
-        parts.append(f"{duration(round(progress.left_s))} left")
-    return ", ".join(parts)
+            say("progress", str(progress))

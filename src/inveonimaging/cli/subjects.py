@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from inveonimaging.cli.batch import left_aside
 from inveonimaging.cli.messages import say_failure, say_findings, shown
 from inveonimaging.cli.options import AskedCorrections, takes_corrections
 from inveonimaging.cli.outcome import one_line_errors
@@ -42,6 +41,7 @@ def subjects(
 ) -> None:
     """Write a sheet pre-filled from the headers, to be corrected and given to inveon convert --subjects."""
     with one_line_errors():
+        from inveonimaging.batches.walk import left_aside
         from inveonimaging.cli.progress import bar
         from inveonimaging.commands.subjects import subjects as write
 

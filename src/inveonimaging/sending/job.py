@@ -179,14 +179,32 @@ def _web(target: WebTarget, options: SendOptions, environment: Mapping[str, str]
     return lambda _items: Stower(target, credentials, options, environment), None
 
 
+def try_target(target: str, options: SendOptions | None = None, environment: Mapping[str, str] | None = None) -> Target:
+    """Ask a server whether it is there and lets us in: C-ECHO, or a search for one study; nothing is sent.
+
+    Raises:
+        OptionError: as `send`.
+        TargetError: it is not there, or does not want us.
+    """
+    goal = target_of(target)
+    way = way_to(goal, options or SendOptions(), os.environ if environment is None else environment)
+    with _quiet(), contextlib.closing(way[0](())) as carrier:
+        _check(carrier, goal)
+    return goal
+
+
+def _check(carrier: Carrier, target: Target) -> None:
+    try:
+        carrier.check()
+    except LostError as lost:
+        raise TargetError(lost.reason, path=str(target)) from lost
+
+
 def _send(planned: Sending, left: Sequence[Item], ledger: Ledger, progress: Progress) -> str:
     """Send items; return why it stopped before the end, if it did."""
     carrier = planned.way[0](left)
     try:
-        try:
-            carrier.check()
-        except LostError as lost:
-            raise TargetError(lost.reason, path=str(planned.target)) from lost
+        _check(carrier, planned.target)
         try:
             for verdict in _deliver(carrier, left, planned.options, ledger.prepare):
                 ledger.add(verdict)
