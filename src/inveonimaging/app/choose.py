@@ -42,10 +42,10 @@ def choose(front: Front, request: Request) -> Response:
 def count(front: Front, request: Request) -> Response:
     """Return how many scans lie in a folder, for a row that was shown without."""
     try:
-        scans = scans_in(front.roots.inside(asked(request, "folder")))
+        path = front.roots.inside(asked(request, "folder"))
+        return front.page("count.html", path=path, scans=scans_in(path))
     except InveonError:
-        scans = 0
-    return front.page("count.html", scans=scans)
+        return front.page("count.html", path=None, scans=0)
 
 
 def _path(front: Front, typed: str) -> Path:

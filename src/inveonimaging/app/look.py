@@ -88,7 +88,7 @@ def card(front: Front, request: Request) -> Response:
     options = options_kept(front, scan.parent)
     found = check(scan, options)
     suv = next((each.suv for each in found.files if each.suv), None)
-    rows = [finding_row(each) for each in in_few_lines(found.all_findings)]
+    rows = [finding_row(each, scan) for each in in_few_lines(found.all_findings)]
     rows.sort(key=lambda each: ("error", "warning", "note").index(each["severity"]))
     verdict = suv.verdict.value if suv else ""
     return front.page("found.html", findings=rows, suv=verdict, light=_LIGHTS.get(verdict, ""))

@@ -11,10 +11,11 @@ from inveonimaging.remedies import remedies
 _LONGEST = 1000
 
 
-def finding_row(finding: Finding) -> dict[str, str]:
-    """Return a finding with what to do about it, as plain texts."""
+def finding_row(finding: Finding, about: Path | None = None) -> dict[str, str]:
+    """Return a finding with what to do about it, as plain texts; the scan that they are all about is not named again."""
     known = remedies().get(finding.code)
-    place = printable(Path(finding.path).name, 60) if finding.path else ""
+    name = Path(finding.path).name if finding.path else ""
+    place = "" if about is not None and name.startswith(about.name) else printable(name, 60)
     line = f"line {finding.line}" if finding.line else ""
     return {
         "severity": finding.severity.label,

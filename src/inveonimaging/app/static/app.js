@@ -1,20 +1,47 @@
 "use strict";
-// What htmx does not do by itself: copying a command, and telling that the app has ended.
+// What htmx does not do by itself: copying a command, where the focus goes, what is said to those who do not see, and
+// telling that the app has ended.
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copies]");
   if (!button) return;
-  const text = document.getElementById(button.dataset.copies).textContent;
-  await navigator.clipboard.writeText(text);
+  const shown = document.getElementById(button.dataset.copies);
   const before = button.textContent;
-  button.textContent = "Copied";
-  setTimeout(() => { button.textContent = before; }, 1500);
+  try {
+    await navigator.clipboard.writeText(shown.textContent);
+    button.textContent = "Copied";
+    setTimeout(() => { button.textContent = before; }, 1500);
+  } catch {
+    getSelection().selectAllChildren(shown);
+    shown.focus();
+  }
+});
+
+// A line of text in a long form is not the whole form: Enter there starts nothing.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target.matches("form[data-asks] input:not([type=checkbox])")) event.preventDefault();
+});
+
+// A part of the page that is replaced keeps the focus by the ids of its elements; if what had it is gone, its result gets it.
+let hadFocus = false;
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const { xhr, target } = event.detail;
+  if (xhr.status === 400) event.detail.shouldSwap = true;
+  hadFocus = target.contains(document.activeElement) && target !== document.body;
+});
+document.addEventListener("htmx:afterSettle", (event) => {
+  const part = event.detail.target;
+  if (hadFocus && document.activeElement === document.body) {
+    (part.querySelector("[data-focus]") || document.getElementById("main")).focus({ preventScroll: true });
+  }
+  hadFocus = false;
+  if (part.id === "said") part.scrollIntoView({ block: "nearest" });
+  const said = part.querySelector("[data-says]");
+  const live = document.getElementById("live");
+  if (said && live.textContent !== said.dataset.says) live.textContent = said.dataset.says;
 });
 
 document.addEventListener("htmx:sendError", () => { document.body.classList.add("ended"); });
 document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.successful) document.body.classList.remove("ended");
-});
-document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.xhr.status === 400) event.detail.shouldSwap = true;
 });
