@@ -77,7 +77,7 @@ def test_from_the_address_to_a_verified_study(chrome: Chrome, tmp_path: Path) ->
         see(chrome, "SUV: ")
         (study / "hostile.img").unlink()
         (study / "hostile.img.hdr").unlink()
-        press(chrome, "Make DICOM of them")
+        press(chrome, "Make DICOM of 3 scans")
         see(chrome, "The command for this")
         box = chrome.find_element(By.NAME, "patient_id")
         box.send_keys("M12\t")

@@ -138,7 +138,9 @@ def test_what_takes_long_is_counted_when_it_is_on_the_screen(root: Path) -> None
     clock = iter([0.0, 0.1, 5.0, 6.0])
     listing = folders.listing_of(root, Roots([root]), clock=lambda: next(clock))
     assert [(each.name, each.scans) for each in listing.folders] == [("one", 3), ("two", None)]
-    assert opened(front_of(root)).get("/count", params={"folder": str(root / "two")}).text.strip() == "2"
+    counted = opened(front_of(root)).get("/count", params={"folder": str(root / "two")}).text
+    assert counted.strip().endswith(">2</a>")
+    assert "Look at 2 scans of two" in counted
 
 
 def test_recent_folders_are_kept_between_starts_and_those_outside_are_not_shown(root: Path, tmp_path: Path) -> None:

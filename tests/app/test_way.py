@@ -71,7 +71,7 @@ def job_of(answer: object) -> str:
 
 def test_each_scan_is_a_card_with_what_its_header_says(client: TestClient, front: Front, root: Path) -> None:
     html = client.get(link("/look", source=root / "study")).text
-    assert html.count('<article class="card"') == 2
+    assert html.count('<article class="card') == 2
     assert ">CT<" in html
     assert ">PET<" in html
     assert "<dt>Frames</dt><dd>2</dd>" in html
@@ -92,7 +92,7 @@ def test_a_file_that_is_refused_is_a_card_and_the_others_are_shown(client: TestC
     (root / "study" / "bad.img").write_bytes(b"")
     (root / "study" / "bad.img.hdr").write_text(header_text({"modality": "9"}), "utf-8")
     html = client.get(link("/look", source=root / "study")).text
-    assert html.count('<article class="card"') == 3
+    assert html.count('<article class="card') == 3
     assert html.count('class="problem"') == 1
     assert client.get(link("/picture", scan=root / "study" / "bad.img")).status_code == 404
 
@@ -130,7 +130,7 @@ def test_two_thousand_scans_are_quick_and_paged(client: TestClient, root: Path) 
     started = time.process_time()
     html = client.get(link("/look", source=folder)).text
     assert time.process_time() - started < 2
-    assert html.count('<article class="card"') == 24
+    assert html.count('<article class="card') == 24
     assert "Page 1 of 84" in html
 
 

@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inveonimaging.app.access import Access
-from inveonimaging.app.rules import HEADERS, MOST_BYTES, POLICY, START, Head, Refusal, refusal_of
+from inveonimaging.app.rules import HEADERS, MOST_BYTES, POLICY, START, Head, refusal_of
 
 _PAGE = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>inveon app</title></head>'
@@ -46,7 +46,7 @@ class Guard:
         answer = _with_headers(send)
         refusal = refusal_of(head_of(scope), self._port, self._access)
         if refusal:
-            await _page(refusal)(scope, receive, answer)
+            await plain_page(refusal.words, refusal.status)(scope, receive, answer)
             return
         if scope["path"] != START:
             scope, answer = {**scope, "root_path": self._access.base}, _at(self._access.base, answer)
@@ -59,8 +59,9 @@ def head_of(scope: Scope) -> Head:
     return Head(scope["method"], scope["path"], headers)
 
 
-def _page(refusal: Refusal) -> HTMLResponse:
-    return HTMLResponse(_PAGE.format(words=escape(refusal.words)), refusal.status)
+def plain_page(words: str, status: int) -> HTMLResponse:
+    """Return a page of a sentence, for those who see none of the app's."""
+    return HTMLResponse(_PAGE.format(words=escape(words)), status)
 
 
 def _bounded(receive: Receive) -> Receive:

@@ -7,6 +7,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -16,7 +17,7 @@ from starlette.types import ASGIApp
 
 from inveonimaging.app import look, make, watch
 from inveonimaging.app.choose import choose, count
-from inveonimaging.app.guard import Guard, TooLargeError
+from inveonimaging.app.guard import Guard, TooLargeError, plain_page
 from inveonimaging.app.pages import Front, asked, changes, shows, static
 from inveonimaging.app.rules import START, cookie_name
 from inveonimaging.errors import OutputError
@@ -54,7 +55,7 @@ def application(front: Front) -> ASGIApp:
         changes(front, "/jobs/{name}/forget", watch.forget),
         changes(front, "/jobs/{name}/folder", watch.show_folder),
     ]
-    handlers: dict[Any, Any] = {TooLargeError: _too_large, 404: _nothing, 500: _failed}
+    handlers: dict[Any, Any] = {TooLargeError: _too_large, 404: partial(_nothing, front), 500: _failed}
     app = Starlette(routes=routes, exception_handlers=handlers)
     return Guard(app, access=front.access, port=front.port)
 
@@ -134,7 +135,7 @@ def _start(front: Front, request: Request) -> Response:
     session = front.access.exchange(asked(request, "token"))
     if session is None:
         words = "This address was used already, or is an older one. Start inveon app again."
-        return HTMLResponse(f'<!doctype html><html lang="en"><title>inveon app</title><p>{words}</p></html>', 403)
+        return plain_page(words, 403)
     base = front.access.base
     answer = HTMLResponse(_STARTED.format(base=base))
     answer.set_cookie(cookie_name(front.port), session, httponly=True, samesite="strict", path=base)
@@ -145,12 +146,10 @@ def _too_large(_request: Request, _error: Exception) -> Response:
     return Response(status_code=413)
 
 
-def _nothing(_request: Request, _error: Exception) -> Response:
-    return HTMLResponse(
-        '<!doctype html><html lang="en"><title>inveon app</title><p>There is no such page.</p></html>', 404
-    )
+def _nothing(front: Front, _request: Request, _error: Exception) -> Response:
+    return front.page("error.html", status=404, words="There is no such page.")
 
 
 def _failed(_request: Request, _error: Exception) -> Response:
     words = "Something failed that should not. The terminal window says more."
-    return HTMLResponse(f'<!doctype html><html lang="en"><title>inveon app</title><p>{words}</p></html>', 500)
+    return plain_page(words, 500)

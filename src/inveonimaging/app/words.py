@@ -1,18 +1,25 @@
-"""Findings and times in words, for all pages."""
+"""Findings in the words of the pages, for all pages."""
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from pathlib import Path
 
+from inveonimaging.app.choices import FIELDS, Field
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding
 from inveonimaging.remedies import remedies
 
 _LONGEST = 1000
+_PAGE = re.compile(r" \(docs/\S+?\.md\)|; see docs/\S+?\.md|\. See docs/\S+?\.md")
+_OPTION = re.compile(r"(--[a-z][a-z-]+)(?: (\w[\w.]*))?")
+_ALSO = {"--orientation": "--posture", "--patient-sex": "--sex"}
+_ANY = "TIME"
 
 
 def finding_row(finding: Finding, about: Path | None = None) -> dict[str, str]:
-    """Return a finding with what to do about it, as plain texts; the scan that they are all about is not named again."""
+    """Return a finding with what to do about it, as plain texts; a scan that all of them are about is not named."""
     known = remedies().get(finding.code)
     name = Path(finding.path).name if finding.path else ""
     place = "" if about is not None and name.startswith(about.name) else printable(name, 60)
@@ -22,5 +29,27 @@ def finding_row(finding: Finding, about: Path | None = None) -> dict[str, str]:
         "code": finding.code,
         "message": printable(finding.message, _LONGEST),
         "where": " ".join(filter(None, (place, line))),
-        "todo": known.advice if known else "",
+        "todo": advice(known.advice) if known else "",
     }
+
+
+@cache
+def advice(text: str) -> str:
+    """Return what to do, with the form's labels for the options of commands, and without pages of the documentation."""
+    return _OPTION.sub(_label, _PAGE.sub("", text))
+
+
+def _label(found: re.Match[str]) -> str:
+    option, value = _ALSO.get(found[1], found[1]), found[2]
+    field = _fields().get(option)
+    if field is None:
+        return found[0]
+    words = dict(field.choices).get(value)
+    if words:
+        return f"“{field.label}: {words}”"
+    return f"“{field.label}”" + (f" {value}" if value and value not in {field.example, _ANY} else "")
+
+
+@cache
+def _fields() -> dict[str, Field]:
+    return {each.option: each for each in FIELDS}

@@ -42,6 +42,10 @@ document.addEventListener("htmx:afterSettle", (event) => {
 });
 
 document.addEventListener("htmx:sendError", () => { document.body.classList.add("ended"); });
+document.addEventListener("htmx:responseError", (event) => {
+  const { status } = event.detail.xhr;
+  if (status !== 400) document.body.classList.add(status === 500 ? "failed" : "ended");
+});
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.successful) document.body.classList.remove("ended");
+  if (event.detail.successful) document.body.classList.remove("ended", "failed");
 });
