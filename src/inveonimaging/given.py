@@ -145,16 +145,15 @@ def quantity(what: str, factors: Mapping[str, Decimal], example: str, *, largest
         example: as people type it.
         largest: of the attribute's own unit, so that no unit of DICOM makes it infinite.
     """
-    known = {_folded(name): factor for name, factor in factors.items()}
     names = [name for name in factors if name.isascii()]
     expected = f"a number above 0 and its unit ({', '.join(names)}), as {example}"
 
     def read(_name: str, value: Any) -> float:
-        match = _QUANTITY.fullmatch(value.strip()) if isinstance(value, str) else None
-        if isinstance(value, str) and (match is None or _folded(match[2]) not in known):
-            raise refused(what, value, expected).hinted(_meant_prefix(match, factors))
+        parts = in_unit(value, factors) if isinstance(value, str) else None
+        if isinstance(value, str) and parts is None:
+            raise refused(what, value, expected).hinted(_meant_prefix(_QUANTITY.fullmatch(value.strip()), factors))
         try:
-            found = number(what, value) if match is None else units.number(match[1], known[_folded(match[2])])
+            found = number(what, value) if parts is None else units.number(*parts)
         except (ValueError, ArithmeticError) as error:
             point = ", with a point as decimal mark" if isinstance(value, str) and "," in value else ""
             raise refused(what, value, expected + point) from error
@@ -165,6 +164,16 @@ def quantity(what: str, factors: Mapping[str, Decimal], example: str, *, largest
         return found
 
     return read
+
+
+def in_unit(text: str, factors: Mapping[str, Decimal]) -> tuple[str, Decimal] | None:
+    """Return the number that text begins with, as it is typed, and the factor of the unit behind it.
+
+    None if there is no such unit: see `quantity`.
+    """
+    match = _QUANTITY.fullmatch(text.strip())
+    factor = {_folded(name): factor for name, factor in factors.items()}.get(_folded(match[2])) if match else None
+    return None if match is None or factor is None else (match[1], factor)
 
 
 def _folded(unit: str) -> str:

@@ -187,6 +187,22 @@ def sheet_bytes(filled: Filled, path: Path) -> bytes:
     return text.getvalue().encode("utf-8-sig")  # without the mark, Excel takes it for its old encoding
 
 
+def cells_of(root: Path, study: Study) -> dict[Pair, Cells]:
+    """Return what a conversion takes for each scan of a study, as text that is read back as the same, by title.
+
+    Args:
+        root: the folder below which the scans lie, or the file of the one.
+        study: that was read, with what a sheet says.
+    """
+    found = zip(study.scans, _of_study(root, study, []), strict=True)
+    return {scan.pair: {t: unescaped(text) for t, text in _cells(_FILLED, each).items()} for scan, each in found}
+
+
+def file_pattern(path: str) -> str:
+    """Return what the column `file` says of the scan of a data file at a path with forward slashes."""
+    return escaped(_pattern(path))
+
+
 def _scans(
     root: Path, looked: Looked, corrections: Corrections
 ) -> tuple[list[_Scan], tuple[Finding, ...], tuple[InveonError, ...]]:

@@ -197,6 +197,27 @@ def test_units_are_those_of_the_title(sheet: Make) -> None:
     assert values(found) == {"weight_kg": 0.0246, "dose_mbq": 7.03, "residual_mbq": 0.37}  # 1 mCi is 37 MBq
 
 
+@pytest.mark.parametrize(
+    ("title", "cell", "value"),
+    [
+        ("weight_g", "24.6 g", 0.0246),
+        ("weight_g", "24.6g", 0.0246),
+        ("weight_g", "0.0246 kg", 0.0246),
+        ("weight_kg", "24600 mg", 0.0246),
+        ("dose_MBq", "0.19 mCi", 7.03),  # 1 mCi is 37 MBq
+        ("dose_MBq", "190uCi", 7.03),
+        ("dose_mCi", "7.03 MBq", 7.03),
+        ("residual_MBq", "0 MBq", 0.0),
+        ("residual_MBq", "310 kBq", 0.31),
+    ],
+)
+def test_a_unit_in_a_cell_counts(sheet: Make, title: str, cell: str, value: float) -> None:
+    (found,) = values(read_sheet(sheet(f"subject,{title}\na,{cell}\n"))).values()
+    assert found == value
+    comma = f"subject;{title}\na;{cell.replace('.', ',')}\n"
+    assert list(values(read_sheet(sheet(comma))).values()) == [value]
+
+
 def test_codes_and_several_values(sheet: Make) -> None:
     found = read_sheet(
         sheet(
@@ -217,8 +238,12 @@ def test_codes_and_several_values(sheet: Make) -> None:
 @pytest.mark.parametrize(
     ("title", "cell", "expected"),
     [
-        ("weight_g", "24,6", "a number like 24.6, with a point as decimal mark, without its unit"),
-        ("weight_g", "24.6 g", "a number like 24.6, without its unit"),
+        ("weight_g", "24,6", "a number like 24.6, with a point as decimal mark, alone or with its unit"),
+        ("weight_g", "24,6 g", "a number like 24.6, with a point as decimal mark, alone or with its unit"),
+        ("weight_g", "24.6 MBq", "a number like 24.6, alone or with its unit"),
+        ("weight_g", "-24.6 g", "a number above 0"),
+        ("dose_MBq", "7 mBq", "a number like 7.03, alone or with its unit"),
+        ("molar_activity_GBq_per_umol", "50 GBq", "a number like 50, without its unit"),
         ("weight_g", "0", "a number above 0"),
         ("weight_g", "-3", "a number above 0"),
         ("weight_g", "nan", "a number like 24.6"),

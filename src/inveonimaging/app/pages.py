@@ -20,6 +20,7 @@ from inveonimaging.app.access import Access
 from inveonimaging.app.jobs import Jobs
 from inveonimaging.app.pictures import Pictures
 from inveonimaging.app.roots import Roots
+from inveonimaging.app.sheets import Sheets
 from inveonimaging.app.state import State
 from inveonimaging.errors import InveonError, printable
 from inveonimaging.reports.viewer import templates
@@ -31,6 +32,8 @@ _ADDRESS = re.compile(r"""((?<=\s)(?:href|src|action|formaction|hx-[a-z-]+)=["']
 _STATIC = {
     "app.css": "text/css",
     "app.js": "text/javascript",
+    "correct.css": "text/css",
+    "correct.js": "text/javascript",
     "icon.svg": "image/svg+xml",
     "htmx.js": "text/javascript",
 }
@@ -48,6 +51,7 @@ class Front:
         settings: returns what the settings of a place say, by the names of the form's fields.
         pictures: of scans.
         drafts: what was chosen on page 4, by source.
+        sheets: what was typed on page 3.
     """
 
     def __init__(
@@ -63,6 +67,7 @@ class Front:
         self.settings = settings
         self.pictures = Pictures()
         self.drafts: dict[str, dict[str, str]] = {}
+        self.sheets = Sheets(state)
 
     @cached_property
     def jobs(self) -> Jobs:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
-from inveonimaging.app import look, make, watch
+from inveonimaging.app import correct, look, make, watch
 from inveonimaging.app.choose import choose, count
 from inveonimaging.app.guard import Guard, TooLargeError, plain_page
 from inveonimaging.app.pages import Front, asked, changes, shows, static
@@ -42,6 +42,13 @@ def application(front: Front) -> ASGIApp:
         shows(front, "/card", look.card),
         shows(front, "/picture", look.picture),
         changes(front, "/report", look.start_report),
+        shows(front, "/correct", correct.correct),
+        changes(front, "/correct/cell", correct.cell),
+        changes(front, "/correct/paste", correct.paste),
+        changes(front, "/correct/take", correct.take),
+        changes(front, "/correct/column", correct.column),
+        changes(front, "/correct/clear", correct.clear),
+        changes(front, "/correct/save", correct.save),
         shows(front, "/make", make.make),
         changes(front, "/command", make.command),
         changes(front, "/preview", make.preview),

@@ -123,7 +123,9 @@ _OF_ITEM = {
 _SAME_IN_OTHER_WORDS = {"weight-unknown": "subject-value-odd"}  # of the same key
 
 
-def check_image(image: Image, known: Sequence[Finding], now: datetime) -> tuple[tuple[Finding, ...], Readiness | None]:
+def check_image(
+    image: Image, known: Sequence[Finding], now: datetime, *, header_alone: bool = False
+) -> tuple[tuple[Finding, ...], Readiness | None]:
     """Return all problems in an image, and the SUV readiness of a PET.
 
     Args:
@@ -131,11 +133,12 @@ def check_image(image: Image, known: Sequence[Finding], now: datetime) -> tuple[
         known: what reading and planning a conversion found; it is not repeated. An error among it is why a conversion
             refuses the image, and so it is not ready for SUV.
         now: local time, to tell times in the future.
+        header_alone: the data file is not read.
 
     Raises:
         DataError: the data file cannot be read, or ends early.
     """
-    found = [*known, *header_findings(image, _parts(image), now), *value_findings(image)]
+    found = [*known, *header_findings(image, _parts(image), now), *(() if header_alone else value_findings(image))]
     located = [locate(finding, image.pair.header, image.header) for finding in found]
     if not is_pet(image):
         return tuple(dict.fromkeys(located)), None

@@ -27,7 +27,7 @@ _ACTIVITY = {
 }
 _DOSE = ("dose", "dose_units", "activity_units", "activity_before_injection", *_ACTIVITY.values())
 """Names of attributes, which are those of the keys."""
-_KEYS: Mapping[str, tuple[str, ...]] = {
+KEYS: Mapping[str, tuple[str, ...]] = {
     "birth_date": ("subject_date_of_birth",),
     "sex": ("subject_sex",),
     "species": ("subject_genus",),
@@ -41,6 +41,7 @@ _KEYS: Mapping[str, tuple[str, ...]] = {
     "dose_mbq": _DOSE,
     **{name: (key,) for name, key in _ACTIVITY.items()},
 }
+"""The keys of a header that a value of a sheet stands for."""
 _OF_DOSE = ("dose_mbq", "residual_mbq")
 _BQ = {ActivityUnits.MCI: units.MBQ_PER_MCI, ActivityUnits.MBQ: units.ONE}
 
@@ -67,7 +68,7 @@ def with_sheet_values(header: Header, sheet_values: SheetValues) -> Header:
         )
     if has_tracer(header):
         changed = replace(changed, tracer=_tracer(header.tracer, sheet_values))
-    replaced = {key for name in sheet_values.cells for key in _KEYS.get(name, ())}
+    replaced = {key for name in sheet_values.cells for key in KEYS.get(name, ())}
     return replace(changed, source=tuple(line for line in header.source if line.key not in replaced))
 
 

@@ -70,15 +70,15 @@ class Column:
 
 _MATCH = text(_LONGEST_PATTERN)
 _LONG = text(LONG)
-_GRAM = quantity(units.KG_PER_GRAM, "24.6")
-_KILOGRAM = quantity(units.ONE, "0.0246")
-_MBQ = quantity(units.ONE, "7.03")
-_MCI = quantity(units.MBQ_PER_MCI, "0.19")
-_MBQ_LEFT = quantity(units.ONE, "0.31", zero=True)
+_GRAM = quantity(units.KG_PER_GRAM, "24.6", units.KG_PER)
+_KILOGRAM = quantity(units.ONE, "0.0246", units.KG_PER)
+_MBQ = quantity(units.ONE, "7.03", units.MBQ_PER)
+_MCI = quantity(units.MBQ_PER_MCI, "0.19", units.MBQ_PER)
+_MBQ_LEFT = quantity(units.ONE, "0.31", units.MBQ_PER, zero=True)
 _UG = quantity(units.ONE, "0.5")
 _MBQ_PER_UG = quantity(units.ONE, "14.1")
 _GBQ_PER_UMOL = quantity(units.ONE, "50")
-_MCI_LEFT = quantity(units.MBQ_PER_MCI, "0.0084", zero=True)
+_MCI_LEFT = quantity(units.MBQ_PER_MCI, "0.0084", units.MBQ_PER, zero=True)
 
 COLUMNS = (
     Column("file", "file", _MATCH, Scope.MATCH, "scans: a file name, or a pattern of it"),

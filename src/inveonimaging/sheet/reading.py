@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from inveonimaging.animal.free_text import NOT_GIVEN
 from inveonimaging.animal.sheet_values import Cell
@@ -28,7 +29,7 @@ from inveonimaging.sheet.values import unescaped
 from inveonimaging.storage.bounded import read_bounded
 
 TAKEN_AWAY = "unknown"
-_DECIMAL_COMMA = re.compile(r"(\d+),(\d+)", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"(\d+),(\d+(?:\s*[^\W\d]+)?)")
 _EMPTY = "an empty cell, which leaves it to the header, or unknown, which takes the header's value away"
 LARGEST = 32 * 1024 * 1024
 _SEPARATORS = (",", ";", "\t")
@@ -56,6 +57,11 @@ def read_sheet(path: str | os.PathLike[str]) -> Sheet:
         data = read_bounded(path, LARGEST)
     except OSError as error:
         raise OptionError(f"the sheet cannot be read: {error.strerror or error}", path=path) from error
+    return sheet_of(path, data)
+
+
+def sheet_of(path: Path, data: bytes) -> Sheet:
+    """Return the sheet that a file holds; as `read_sheet`."""
     table = _read_table(path, data)
     if is_ccdb(title for _, texts in table.rows for title, _ in texts):
         table = _translated(ccdb_rows(path, table.rows), table.findings)
@@ -93,25 +99,31 @@ def _row(path: Path, number: int, texts: Texts, table: _Table) -> Row:
 
 
 def _value(path: Path, number: int, column: Column, content: str, table: _Table) -> object:
+    try:
+        return value_of(column, content, has_decimal_comma=table.has_decimal_comma)
+    except ValueError as error:
+        called = table.calls.get(column.title, column.title)
+        raise OptionError(path=path, line=number, key=called, got=content, expected=str(error)) from None
+
+
+def value_of(column: Column, content: str, *, has_decimal_comma: bool = False) -> Any:
+    """Return the value of a cell that is not empty; None if it takes the header's away.
+
+    Args:
+        column: its column, none of those that say what scans a row is about.
+        content: its text, without blanks around it.
+        has_decimal_comma: a comma in a number is its decimal mark.
+
+    Raises:
+        ValueError: what is expected.
+    """
     is_of_header = column.scope is not Scope.HOTEL
     if is_of_header and content.lower() == TAKEN_AWAY:
         return None
-    expected: str | None = None
     if is_of_header and content.lower() in NOT_GIVEN:
-        expected = _EMPTY
-    else:
-        try:
-            return column.codec.parse(_with_point(unescaped(content), column, table))
-        except ValueError as error:
-            expected = str(error)
-    called = table.calls.get(column.title, column.title)
-    raise OptionError(path=path, line=number, key=called, got=content, expected=expected)
-
-
-def _with_point(content: str, column: Column, table: _Table) -> str:
-    """Return a number with a point, in a file whose numbers have commas."""
-    match = _DECIMAL_COMMA.fullmatch(content) if column.is_number and table.has_decimal_comma else None
-    return f"{match[1]}.{match[2]}" if match else content
+        raise ValueError(_EMPTY)
+    match = _DECIMAL_COMMA.fullmatch(content) if column.is_number and has_decimal_comma else None
+    return column.codec.parse(f"{match[1]}.{match[2]}" if match else unescaped(content))
 
 
 def _pattern(path: Path, number: int, column: Column, content: str) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 
 from inveonimaging import units
@@ -14,7 +15,7 @@ from inveonimaging.animal.free_text import birth_date_of, sex_of
 from inveonimaging.animal.sheet_values import Code
 from inveonimaging.animal.xnat_route import checked_label
 from inveonimaging.errors import OptionError
-from inveonimaging.given import LOCAL_TIME, YEARS, is_possible
+from inveonimaging.given import LOCAL_TIME, YEARS, in_unit, is_possible
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.sheet.positions import side_of, slot_of
 
@@ -93,16 +94,27 @@ def text(longest: int = LO, example: str = "") -> Codec:
     return Codec(line(longest), lambda value: fitted(str(value), longest), example)
 
 
-def quantity(factor: Decimal, example: str, *, zero: bool = False) -> Codec:
-    """Return the codec of a number in a unit, which becomes `factor` times as much; above 0, or 0 too."""
+def quantity(
+    factor: Decimal, example: str, known: Mapping[str, Decimal] = MappingProxyType({}), *, zero: bool = False
+) -> Codec:
+    """Return the codec of a number in a unit, which becomes `factor` times as much; above 0, or 0 too.
+
+    Args:
+        factor: of the unit that the title names.
+        example: of a cell.
+        known: factors of units that may stand behind the number, and then count instead.
+        zero: whether it may be 0.
+    """
     what = "0 or above" if zero else "above 0"
+    unit = "alone or with its unit" if known else "without its unit"
 
     def parse(text: str) -> float:
+        typed, by = in_unit(text, known) or (text, factor)
         try:
-            value = units.number(text, factor)
+            value = units.number(typed, by)
         except (ValueError, ArithmeticError):
             point = ", with a point as decimal mark" if "," in text else ""
-            raise ValueError(f"a number like {example}{point}, without its unit") from None
+            raise ValueError(f"a number like {example}{point}, {unit}") from None
         if value < 0 or (not value and not zero):
             raise ValueError(f"a number {what}")
         return value

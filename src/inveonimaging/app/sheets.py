@@ -1,0 +1,86 @@
+"""What was typed into the table of page 3, by source: kept with every change, also over a restart."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from inveonimaging.app.state import State
+
+_FOLDER = "sheets"
+_MOST_KEPT = 50
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What is kept of a source.
+
+    Attributes:
+        typed: texts of cells, by row and title.
+        columns: titles that were asked for beyond the usual ones.
+        saved: the sheet that was saved last, and the SHA-256 of what it held; empty if none was.
+        digest: see there.
+    """
+
+    typed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
+    saved: str = ""
+    digest: str = ""
+
+
+class Sheets:
+    """What was typed, of each source; a change is one step, so that two pages do not lose each other's cells."""
+
+    def __init__(self, state: State) -> None:
+        """Keep it in the state."""
+        self._state = state
+        self._lock = threading.Lock()
+        self._known: OrderedDict[str, Kept] = OrderedDict()
+
+    def of(self, source: Path) -> Kept:
+        """Return what is kept of a source."""
+        with self._lock:
+            return self._of(str(source))
+
+    def change(self, source: Path, step: Callable[[Kept], Kept]) -> Kept:
+        """Change what is kept of a source, and return it."""
+        with self._lock:
+            kept = step(self._of(str(source)))
+            self._known[str(source)] = kept
+            self._state.write(_file(str(source)), {"source": os.fsencode(source).hex(), **asdict(kept)})
+            return kept
+
+    def _of(self, source: str) -> Kept:
+        if source not in self._known:
+            self._known[source] = _kept(self._state.read(_file(source)))
+        self._known.move_to_end(source)
+        while len(self._known) > _MOST_KEPT:
+            self._known.popitem(last=False)
+        return self._known[source]
+
+
+def _file(source: str) -> str:
+    return f"{_FOLDER}/{hashlib.sha256(os.fsencode(source)).hexdigest()[:32]}.json"
+
+
+def _kept(document: Any) -> Kept:
+    """Return what a document says; nothing if it is damaged, or of another version."""
+    if not isinstance(document, dict):
+        return Kept()
+    typed, columns = document.get("typed"), document.get("columns")
+    saved, digest = document.get("saved"), document.get("digest")
+    if not (isinstance(typed, dict) and isinstance(columns, list) and isinstance(saved, str)):
+        return Kept()
+    if not all(isinstance(cells, dict) and all(map(_is_text, cells.values())) for cells in typed.values()):
+        return Kept()
+    return Kept(typed, tuple(filter(_is_text, columns)), saved, digest if isinstance(digest, str) else "")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)

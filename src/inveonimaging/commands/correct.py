@@ -1,0 +1,486 @@
+"""A table of scans, as a sheet of subjects has it: filled from the headers, corrected cell by cell, and saved.
+
+What is typed is kept as texts, by scan and title, and nothing else: an empty cell leaves it to the header. Every look
+at the table reads the headers of the scans that are shown, with what was typed as their sheet, as a conversion does.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from inveonimaging.animal.sheet_values import Cell as Value
+from inveonimaging.checks.checked import check_image
+from inveonimaging.errors import InputError, InveonError, OutputError, listed, printable
+from inveonimaging.findings import Severity
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.pairs import Pair, pair_of, scan_folder
+from inveonimaging.prefill import Filled, cells_of, file_pattern, refuse_kind, sheet_bytes
+from inveonimaging.sheet.application import KEYS
+from inveonimaging.sheet.columns import COLUMNS, Column, Scope, column_of
+from inveonimaging.sheet.matching import Row, Sheet
+from inveonimaging.sheet.pasted import Block, has_decimal_comma
+from inveonimaging.sheet.reading import TAKEN_AWAY, sheet_of, value_of
+from inveonimaging.sheet.values import escaped
+from inveonimaging.storage.folders import is_same_folder, real_path
+from inveonimaging.storage.whole_files import refuse_taken, write_whole
+from inveonimaging.study.corrections import Corrections
+from inveonimaging.study.image import read_pair
+from inveonimaging.study.reading import Scan, Study, below, read_pairs
+
+MOST_SCANS = 5000
+_MOST_FOLDERS = 5000
+_MOST_TOGETHER = 100  # scans of one folder that are compared with each other
+_LONGEST = 1000
+_NAMED = 3
+_OTHER_UNITS = {"weight_kg", "dose_mCi", "residual_mCi"}
+EDITABLE: Mapping[str, Column] = {
+    each.title: each for each in COLUMNS if each.scope is not Scope.MATCH and each.title not in _OTHER_UNITS
+}
+"""The columns of the table, by title."""
+USUAL = (
+    *("patient_id", "weight_g", "dose_MBq", "injection_time"),
+    *("sex", "species", "posture", "strain", "birth_date"),
+)
+"""The titles of those that people need."""
+_TITLE_OF = {each.name: title for title, each in EDITABLE.items()}
+_OF_KEY = {
+    **{key: _TITLE_OF[name] for name, keys in KEYS.items() if name in _TITLE_OF for key in keys},
+    **dict.fromkeys(("subject_identifier", "animal_number"), "patient_id"),
+    "dose": "dose_MBq",
+    "activity_before_injection": "dose_MBq",
+}
+_IN_SHORT = {
+    "weight-unknown": "missing, and SUV needs it",
+    "dose-unknown": "missing, and SUV needs it",
+    "injection-time-unknown": "missing, and SUV needs it",
+    "subject-unknown": "missing; without it the file's name counts",
+    "subject-disagrees": "not the same in all scans of this folder",
+    "several-subjects": "several animals in one folder",
+}
+"""What is wrong with a cell, where the finding says more than fits."""
+_BETWEEN_SCANS = {_IN_SHORT["subject-disagrees"], _IN_SHORT["several-subjects"]}
+"""Of these an empty cell is no part, and what was typed is meant so."""
+
+Typed = Mapping[str, Mapping[str, str]]
+"""What was typed: by the key of a row, and by title."""
+
+
+class Cell(NamedTuple):
+    """One cell.
+
+    Attributes:
+        title: of its column.
+        text: what was typed, else what the header says, or another row of the same animal.
+        is_typed: whether it was typed here.
+        wrong: why it cannot be read; empty if it can.
+        doubts: what is missing, or contradicts.
+    """
+
+    title: str
+    text: str
+    is_typed: bool = False
+    wrong: str = ""
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of the table: one scan, with what tells it from others.
+
+    Attributes:
+        number: from 1, as messages name it.
+        key: of the row.
+        name: of the file.
+        notes: kind, start, and the animal's name in the header.
+        cells: in the order of the titles.
+        problem: why the scan cannot be read, or the row contradicts another one.
+    """
+
+    number: int
+    key: str
+    name: str
+    notes: tuple[str, ...]
+    cells: tuple[Cell, ...]
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The scans of a folder, or of those below it if it holds none itself.
+
+    Attributes:
+        root: the folder, or the one file.
+        pairs: by their keys, the paths of their data files as seen from the root; in the order of the rows.
+        problems: folders that cannot be read, and that there are more scans than are listed.
+    """
+
+    root: Path
+    pairs: Mapping[str, Pair]
+    problems: tuple[str, ...] = ()
+
+
+def listing_of(root: Path) -> Listing:
+    """Return the scans of a folder, or of those below it if it holds none itself; no header is read.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
+        pair = pair_of(root)
+        return Listing(root, {pair.name: pair})
+    folder = scan_folder(root)
+    if folder.pairs:
+        return Listing(root, {each.name: each for each in folder.pairs})
+    problems: list[str] = []
+    pairs = list(_below(root, problems))
+    if not pairs:
+        raise folder.without_pairs()
+    if len(pairs) > MOST_SCANS:
+        problems.append(f"only the first {MOST_SCANS} scans are shown: open a folder further down")
+    return Listing(root, {below(each.data, root): each for each in pairs[:MOST_SCANS]}, tuple(problems))
+
+
+def _below(root: Path, problems: list[str]) -> Iterator[Pair]:
+    """Yield the pairs of all folders below one, each before those inside it; one more than are listed."""
+    waiting, looked, found = deque([root]), 0, 0
+    while waiting and found <= MOST_SCANS:
+        looked += 1
+        if looked > _MOST_FOLDERS:
+            problems.append(f"only the first {_MOST_FOLDERS} folders were looked into: open a folder further down")
+            return
+        try:
+            folder = scan_folder(waiting.popleft())
+        except InputError as error:
+            problems.append(printable(error, _LONGEST))
+            continue
+        yield from folder.pairs
+        found += len(folder.pairs)
+        waiting.extendleft(reversed(folder.entered))
+
+
+def normal(title: str, text: str, *, has_comma: bool | None = None) -> tuple[str, str]:
+    """Return the title and the text of a cell as the table has them; what cannot be read stays as it was typed.
+
+    A weight in kg is one in g, and so on. An empty text is an empty cell.
+
+    Args:
+        title: of any column but those that say what scans a row is about.
+        text: as typed.
+        has_comma: commas in numbers are decimal marks; None sees by this cell alone.
+
+    Raises:
+        InputError: there is no such column.
+    """
+    column = column_of(title)
+    shown = None if column is None else _TITLE_OF.get(column.name)
+    if column is None or shown is None:
+        raise InputError(f"there is no column '{printable(title, 40)}' to fill")
+    content = " ".join(text.split())[:_LONGEST]
+    comma = has_decimal_comma([content]) if has_comma is None else has_comma
+    try:
+        value = value_of(column, content, has_decimal_comma=comma) if content else None
+    except ValueError:
+        return shown, content
+    if value is None:
+        return shown, content and TAKEN_AWAY
+    return shown, EDITABLE[shown].codec.spell(value)
+
+
+def changed(typed: Typed, changes: Iterable[tuple[str, str, str]]) -> dict[str, dict[str, str]]:
+    """Return what was typed with changes, each a row's key, title and text; an empty text takes the cell away."""
+    found = {key: dict(cells) for key, cells in typed.items()}
+    for key, title, text in changes:
+        found.setdefault(key, {})[title] = text
+        if not text:
+            del found[key][title]
+    return {key: cells for key, cells in found.items() if cells}
+
+
+def titles_of(typed: Typed, more: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the titles that a table shows: those that people need, those asked for, and those in which is something.
+
+    Columns of animals that were scanned together are none of them.
+    """
+    used = {title for cells in typed.values() for title in cells} | set(more)
+    others = (title for title, each in EDITABLE.items() if title in used and each.scope is not Scope.HOTEL)
+    return tuple(dict.fromkeys((*USUAL, *others)))
+
+
+def wrong_with(title: str, text: str) -> str:
+    """Return why a text cannot be the cell of a column; empty if it can."""
+    try:
+        value_of(EDITABLE[title], text)
+    except ValueError as error:
+        return f"expected {error}"
+    return ""
+
+
+def lines_of(listing: Listing, typed: Typed, titles: Sequence[str], shown: slice = slice(None)) -> tuple[Line, ...]:
+    """Return rows of the table.
+
+    Args:
+        listing: the scans.
+        typed: what was typed.
+        titles: of the columns.
+        shown: which of the rows.
+    """
+    numbers = {key: number for number, key in enumerate(listing.pairs, 1)}
+    lines: list[Line] = []
+    for folder, group in groupby(list(listing.pairs.items())[shown], key=lambda each: each[1].data.parent):
+        asked = dict(group)
+        fellows = {key: pair for key, pair in listing.pairs.items() if pair.data.parent == folder}
+        together = fellows if len(fellows) <= _MOST_TOGETHER else asked
+        rows = [_row(numbers[key], key, cells) for key, cells in typed.items() if key in together]
+        looked = _looked_at(listing.root, tuple(together.values()), rows)
+        lines += [_line(looked, numbers[key], key, pair, typed.get(key, {}), titles) for key, pair in asked.items()]
+    return tuple(lines)
+
+
+class _Looked(NamedTuple):
+    """Scans of a folder, as a conversion reads them with what was typed.
+
+    Attributes:
+        study: of them.
+        cells: what it takes for each, by title.
+        doubts: title and words of what is missing or contradicts, of each scan.
+        refusals: why rows are refused, by their numbers.
+    """
+
+    study: Study
+    cells: Mapping[Pair, Mapping[str, str]]
+    doubts: Mapping[Pair, tuple[tuple[str, str], ...]]
+    refusals: Mapping[int | None, str]
+
+
+def _looked_at(root: Path, pairs: tuple[Pair, ...], rows: Sequence[Row]) -> _Looked:
+    refusals: dict[int | None, str] = {}
+    sheet = Sheet(root, "", tuple(rows)) if rows else None
+    try:
+        study = read_pairs(pairs, root, Corrections(sheet=sheet))
+    except InveonError as error:  # rows that contradict each other
+        if sheet is None:
+            raise
+        refusals[error.line] = error.sentence
+        study = read_pairs(pairs, root, Corrections())
+    doubts = {scan.pair: tuple(_doubts(study, scan)) for scan in study.scans}
+    return _Looked(study, cells_of(root, study), doubts, refusals)
+
+
+def _doubts(study: Study, scan: Scan) -> Iterator[tuple[str, str]]:
+    """Yield title and words of what is missing of a scan for SUV, makes no sense, or contradicts another scan."""
+    found, _ = check_image(scan.image, scan.all_findings, datetime.now(), header_alone=True)
+    for each in dict.fromkeys((*found, *study.findings)):
+        title = _OF_KEY.get(each.key or "")
+        if title and each.severity is not Severity.INFO:
+            yield title, _IN_SHORT.get(each.code, each.message)
+
+
+def _line(looked: _Looked, number: int, key: str, pair: Pair, typed: Mapping[str, str], titles: Sequence[str]) -> Line:
+    known, doubts = looked.cells.get(pair, {}), looked.doubts.get(pair, ())
+    error = looked.study.errors.get(pair)
+    problem = error.sentence if error else looked.refusals.get(number) or looked.refusals.get(None, "")
+    cells = tuple(_cell(title, known.get(title, ""), typed.get(title), doubts) for title in titles)
+    return Line(number, key, pair.name, _notes(looked.study, pair), cells, problem)
+
+
+def _cell(title: str, known: str, typed: str | None, doubts: Iterable[tuple[str, str]]) -> Cell:
+    wrong = wrong_with(title, typed) if typed else ""
+    text = typed if typed and (wrong or typed == TAKEN_AWAY) else known or typed or ""
+    told = (words for of, words in doubts if of == title and (words not in _BETWEEN_SCANS or (text and not typed)))
+    return Cell(title, text, bool(typed), wrong, tuple(told))
+
+
+def _notes(study: Study, pair: Pair) -> tuple[str, ...]:
+    scan = next((each for each in study.scans if each.pair == pair), None)
+    if scan is None:
+        return ()
+    header = scan.image.header
+    return tuple(filter(None, (scan.image.kind, str(scan.start or ""), header.subject.identifier or "")))
+
+
+def _row(number: int, key: str, typed: Mapping[str, str]) -> Row:
+    """Return what was typed of a scan as the row of a sheet; what cannot be read is left out."""
+    return Row(number, file_pattern(key), "", "", dict(_values(number, typed)))
+
+
+def _values(number: int, typed: Mapping[str, str]) -> Iterator[tuple[str, Value]]:
+    for title, text in typed.items():
+        if not wrong_with(title, text):
+            yield EDITABLE[title].name, Value(value_of(EDITABLE[title], text), number, title, text)
+
+
+# What comes as a whole: a block, a sheet.
+
+
+class Filling(NamedTuple):
+    """What a block or a sheet says: key, title and text of each cell, and what of it is not taken."""
+
+    changes: tuple[tuple[str, str, str], ...]
+    notes: tuple[str, ...] = ()
+
+
+def pasted(
+    block: Block, keys: Sequence[str], titles: Sequence[str], at: tuple[str, str], matched: Mapping[int, Sequence[str]]
+) -> Filling:
+    """Return what a block of the clipboard fills.
+
+    Args:
+        block: its cells.
+        keys: of the rows of the table, in their order.
+        titles: of its columns, in their order.
+        at: key and title of the cell that it is pasted into: rows follow downwards from there; columns to the right, if
+            the block has no titles.
+        matched: of rows of the block that name scans, the keys of those.
+
+    Raises:
+        InputError: there is no such cell.
+    """
+    if at[0] not in keys or at[1] not in titles:
+        raise InputError("there is no such cell to paste into")
+    named = [each.title if each else "" for each in block.titles]
+    columns = named or list(titles[titles.index(at[1]) :])
+    names_scans = any(each and each.scope is Scope.MATCH for each in block.titles)
+    below_it, beyond = keys[keys.index(at[0]) :], 0
+    changes: list[tuple[str, str, str]] = []
+    for number, row in enumerate(block.rows):
+        into = matched.get(number, ()) if names_scans else below_it[number : number + 1]
+        beyond += any(row) and not into
+        for title, text in zip(columns, row, strict=False):
+            column = column_of(title) if title else None
+            if column and column.name in _TITLE_OF and (text or not block.titles):
+                changes += [(key, *normal(column.title, text, has_comma=block.has_decimal_comma)) for key in into]
+    wider = max((len(row) for row in block.rows), default=0) - len(columns)
+    notes = [f"not read: {listed([printable(each, 40) for each in block.unread], _NAMED)}"] if block.unread else []
+    notes += (
+        [f"{beyond} rows match no scan of the table" if names_scans else f"{beyond} rows are more than the table has"]
+        if beyond
+        else []
+    )
+    notes += [f"{wider} columns are more than the table has"] if wider > 0 and not block.titles else []
+    return Filling(tuple(changes), tuple(notes))
+
+
+def scans_named(block: Block, listing: Listing) -> dict[int, list[str]]:
+    """Return the keys of the scans that each row of a block names, in columns such as `file`; none if it has none."""
+    places = {each.name: at for at, each in enumerate(block.titles) if each and each.scope is Scope.MATCH}
+    rows = []
+    for number, row in enumerate(block.rows):
+        named = {name: row[at] if at < len(row) else "" for name, at in places.items()}
+        if any(named.values()):
+            rows.append(Row(number, named.get("file", ""), named.get("folder", ""), named.get("subject", ""), {}))
+    if not rows:
+        return {}
+    sheet, found = Sheet(listing.root, "", tuple(rows)), dict[int, list[str]]()
+    for key, pair in listing.pairs.items():
+        for number in sheet.rows_of(pair, _header(pair)):
+            found.setdefault(number, []).append(key)
+    return found
+
+
+def taken(sheet: Sheet, listing: Listing) -> Filling:
+    """Return what a sheet says of each scan of a table; rows of animals that were scanned together are left aside.
+
+    Raises:
+        InputError: rows that match a scan alike say different things.
+    """
+    plain = Sheet(sheet.path, sheet.sha256, tuple(row for row in sheet.rows if row.slot is None), sheet.findings)
+    used: set[int] = set()
+    changes = []
+    for key, pair in listing.pairs.items():
+        values = plain.of_scan(pair, _header(pair))
+        used |= set(values.rows)
+        changes += [(key, *spelled) for name, cell in values.cells.items() if (spelled := _spelled(name, cell))]
+    notes = [printable(each.message, _LONGEST) for each in sheet.findings]
+    if unused := sorted({row.number for row in plain.rows} - used):
+        notes.append(f"rows that match no scan here: {listed(list(map(str, unused)), _NAMED)}")
+    return Filling(tuple(changes), tuple(notes))
+
+
+def _spelled(name: str, cell: Value) -> tuple[str, str] | None:
+    title = _TITLE_OF.get(name)
+    if title is None:
+        return None
+    return title, TAKEN_AWAY if cell.value is None else EDITABLE[title].codec.spell(cell.value)
+
+
+def _header(pair: Pair) -> Header:
+    """Return the header of a scan; an empty one of what cannot be read, which rows by file match all the same."""
+    try:
+        return read_pair(pair).header
+    except InveonError:
+        return Header()
+
+
+# Saved.
+
+
+def sheet_name(output: Path) -> str:
+    """Return what the sheet for an output is called, which lies beside it."""
+    return f"{output.name.removesuffix('-dicom')}-subjects.csv"
+
+
+def save(path: Path, listing: Listing, typed: Typed, *, overwrite: bool = False) -> bytes:
+    """Write what was typed as a sheet, `.csv`, `.tsv` or `.xlsx`; return what its file holds.
+
+    It is read back before it gets its name, and appears whole or not at all. What is left to the headers is not in it.
+
+    Args:
+        path: the sheet.
+        listing: the scans of the table.
+        typed: what was typed.
+        overwrite: replace a file of the same name.
+
+    Raises:
+        InputError: nothing was typed, or what was typed cannot be read.
+        OptionError: the name tells no kind of sheet, or what is needed is not installed.
+        OutputError: the file is there already, lies among the scans, or cannot be written.
+    """
+    refuse_kind(path)
+    refuse_among(path, listing)
+    refuse_taken(path, overwrite=overwrite)
+    wrong = [f"{key}, {title}: {why}" for key, title, why in _wrong(typed)]
+    if wrong:
+        shown = listed([printable(each, 120) for each in wrong], _NAMED)
+        raise InputError(f"cells cannot be read yet: {shown}", hint="correct or empty them")
+    rows = [(number, key, typed[key]) for number, key in enumerate(listing.pairs, 1) if key in typed]
+    if not rows:
+        raise InputError("nothing is typed, so there is nothing to save: what the headers say counts")
+    used = {title for _, _, cells in rows for title in cells}
+    titles = ("file", *(title for title in EDITABLE if title in used))
+    texts = tuple(
+        {"file": file_pattern(key), **{title: escaped(text) for title, text in cells.items()}} for _, key, cells in rows
+    )
+    content = sheet_bytes(Filled(titles, texts, (), (), frozenset()), path)
+    read = sheet_of(path, content)
+    meant = [{name: each.value for name, each in _values(number, cells)} for number, _, cells in rows]
+    if [{name: each.value for name, each in row.cells.items()} for row in read.rows] != meant:
+        raise OutputError("the sheet would not say what was typed, and is not written", path=path)
+    write_whole(path, content, overwrite=overwrite)
+    return content
+
+
+def _wrong(typed: Typed) -> Iterator[tuple[str, str, str]]:
+    for key, cells in typed.items():
+        for title, text in cells.items():
+            if why := wrong_with(title, text):
+                yield key, title, why
+
+
+def refuse_among(path: Path, listing: Listing) -> None:
+    """Refuse to write into a folder of scans, or below it.
+
+    Raises:
+        OutputError: the path lies there.
+    """
+    folders = {listing.root} if listing.root.is_dir() else {each.data.parent for each in listing.pairs.values()}
+    for folder in map(real_path, folders):
+        for above in (real_path(path.parent), *real_path(path.parent).parents):
+            if is_same_folder(above, folder):
+                raise OutputError("lies among the scanner's files, which are left as they are", path=path)

@@ -1,0 +1,73 @@
+"""A block of cells from the clipboard of a spreadsheet program -> rows of texts, by our columns if it has titles."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from inveonimaging.errors import InputError
+from inveonimaging.sheet.books import MOST_COLUMNS, MOST_ROWS
+from inveonimaging.sheet.columns import NOTE, Column, column_of
+
+_COMMA = re.compile(r"\d+,\d+(?:\s*[^\W\d]+)?")
+_THOUSANDS = re.compile(r"\d+,\d{3}(?:\s*[^\W\d]+)?")
+_POINT = re.compile(r"\d*\.\d+(?:\s*[^\W\d]+)?")
+
+
+class Block(NamedTuple):
+    """Cells of a clipboard.
+
+    Attributes:
+        titles: the columns that the first row names, None of those that are not read; empty if it names none.
+        rows: the texts of the others, as many in each as there are.
+        has_decimal_comma: a comma in a number is its decimal mark.
+        unread: titles that are no column.
+    """
+
+    titles: tuple[Column | None, ...]
+    rows: tuple[tuple[str, ...], ...]
+    has_decimal_comma: bool
+    unread: tuple[str, ...] = ()
+
+
+def block_of(text: str) -> Block:
+    """Return the cells of a text in columns, as spreadsheet programs put it into the clipboard.
+
+    Cells are separated by tabs; one with a tab, a line break or a quotation mark may be quoted. The first row of
+    several is titles if at least half of its cells are.
+
+    Raises:
+        InputError: there are more rows or columns than a sheet has.
+    """
+    rows = [tuple(cell.strip() for cell in row) for row in _cells(text.replace("\0", ""))]
+    while rows and not any(rows[-1]):
+        rows.pop()
+    if len(rows) > MOST_ROWS or any(len(row) > MOST_COLUMNS for row in rows):
+        raise InputError("too much is pasted", expected=f"at most {MOST_ROWS} rows and {MOST_COLUMNS} columns")
+    filled = [cell for cell in rows[0] if cell] if len(rows) > 1 else []
+    known = [cell for cell in filled if column_of(cell)]
+    if not known or 2 * len(known) < len(filled):
+        return Block((), tuple(rows), has_decimal_comma(cell for row in rows for cell in row))
+    titles = tuple(None if cell.startswith(NOTE) else column_of(cell) for cell in rows[0])
+    unread = tuple(cell for cell in filled if not column_of(cell) and not cell.startswith(NOTE))
+    return Block(titles, tuple(rows[1:]), has_decimal_comma(cell for row in rows[1:] for cell in row), unread)
+
+
+def has_decimal_comma(texts: Iterable[str]) -> bool:
+    """Return whether numbers among texts that belong together have a comma as decimal mark.
+
+    So it is if one has a comma that separates no thousands, and none has a point.
+    """
+    known = list(texts)
+    has_comma = any(_COMMA.fullmatch(text) and not _THOUSANDS.fullmatch(text) for text in known)
+    return has_comma and not any(_POINT.fullmatch(text) for text in known)
+
+
+def _cells(text: str) -> list[list[str]]:
+    try:
+        return list(csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True))
+    except csv.Error:  # a quotation mark that quotes nothing
+        return [line.split("\t") for line in text.splitlines()]

@@ -1,0 +1,413 @@
+"""Page 3: the table of scans, what is typed and pasted into it, and the sheet that is saved."""
+
+from __future__ import annotations
+
+import html
+import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from app.driving import change, front_of, opened
+from helpers import digests, header_text, write_small_study
+from inveonimaging.app.correct import heading
+from inveonimaging.app.pages import link
+from inveonimaging.app.state import State
+from inveonimaging.commands import correct
+from inveonimaging.conversion.plan import plan
+from inveonimaging.errors import InputError
+from inveonimaging.sheet.columns import column_of
+from inveonimaging.sheet.pasted import block_of
+from inveonimaging.sheet.reading import read_sheet
+from inveonimaging.study.corrections import Corrections
+from inveonimaging.study.reading import read_study
+
+HOSTILE = """"'><script>alert(1)</script><img src=x onerror=alert(1)>"""
+PET, CT = "m1.pet.img", "m1.ct.img"
+
+
+@dataclass
+class Page:
+    """The page of one source, as a browser has it."""
+
+    root: Path
+    source: Path
+
+    def __post_init__(self) -> None:
+        self.front = front_of(self.root)
+        self.client = opened(self.front)
+
+    def get(self, **query: object) -> str:
+        answer = self.client.get(link("/correct", source=self.source, **query))
+        assert answer.status_code == 200
+        return str(answer.text)
+
+    def post(self, what: str, **fields: str) -> str:
+        answer = change(self.client, self.front, f"/correct/{what}", {"source": str(self.source), **fields})
+        assert answer.status_code in {200, 400}
+        return str(answer.text)
+
+    def type(self, row: str, title: str, text: str) -> str:
+        return self.post("cell", row=quote(row, errors="surrogateescape"), title=title, text=text)
+
+    def paste(self, row: str, title: str, text: str) -> str:
+        return self.post("paste", row=quote(row), title=title, text=text)
+
+    @property
+    def typed(self) -> Any:
+        return self.front.sheets.of(self.source).typed
+
+
+def cells(page: str, row: int) -> dict[str, str]:
+    """Return what the cells of a row hold."""
+    found = re.findall(rf'id="c-{row}-(\w+)"[^>]*><input type="text" value="([^"]*)"', page)
+    return {title: html.unescape(text) for title, text in found}
+
+
+def why(page: str, row: int, title: str) -> str:
+    """Return what a cell is marked with."""
+    found = re.search(rf'id="w-{row}-{title}">([^<]*)<', page)
+    return html.unescape(found[1]) if found else ""
+
+
+def add(folder: Path, name: str, **keys: str) -> None:
+    (folder / name).write_bytes(bytes(48))
+    (folder / f"{name}.hdr").write_text(header_text(keys), "utf-8")
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Page:
+    return Page(tmp_path / "data", write_small_study(tmp_path / "data" / "study"))
+
+
+@pytest.fixture(scope="module")
+def same(tmp_path_factory: pytest.TempPathFactory) -> Page:
+    """The page of a study whose folder no test changes; what was typed is taken back by each."""
+    root = tmp_path_factory.mktemp("same") / "data"
+    return Page(root, write_small_study(root / "study"))
+
+
+# The table.
+
+
+def test_cells_hold_what_the_headers_say(page: Page) -> None:
+    shown = page.get()
+    assert cells(shown, 2) == {
+        "patient_id": "M0042",
+        "weight_g": "24.6",
+        "dose_MBq": "7.03",
+        "injection_time": "2014-06-17 13:51:37",
+        "sex": "F",
+        "species": "Mus musculus",
+        "posture": "HFP",
+        "strain": "C57BL/6J",
+        "birth_date": "2014-03-04",
+    }
+    assert cells(shown, 1)["dose_MBq"] == ""  # of a CT
+    assert "Nothing is missing" in shown
+    assert 'aria-current="step">Correct<' in shown
+
+
+def test_what_is_missing_or_contradicts_is_marked_in_words(page: Page) -> None:
+    add(page.source, "m2.pet.img", subject_identifier="M0042", subject_sex="male", subject_genus="Mus musculus")
+    add(page.source, "m3.img", modality="9")
+    shown = page.get()
+    assert why(shown, 3, "dose_MBq") == why(shown, 3, "injection_time") == "missing, and SUV needs it"
+    assert [why(shown, row, "sex") for row in (1, 2, 3)] == ["not the same in all scans of this folder"] * 3
+    assert "expected -1 to 2" in shown  # the kind of the last one, in its row
+    assert cells(shown, 4) == {}
+    shown = page.type("m2.pet.img", "weight_g", "2460")
+    assert why(shown, 3, "weight_g") == "the weight is 2460 g, and a mouse has 3 to 100 g (weight_g of row 3)"
+    shown = page.type("m2.pet.img", "sex", "F")
+    assert [why(shown, row, "sex") for row in (1, 2, 3)] == ["", "", ""]
+
+
+def test_rows_of_one_study_that_contradict_each_other_are_marked_in_their_row(page: Page) -> None:
+    page.type(CT, "species", "mouse")
+    shown = page.type(PET, "species", "rat")
+    assert re.search(r"m1\.pet\.img.*?class=\"why bad\">species is &#39;rat&#39;, but row 1 says", shown, re.DOTALL)
+    shown = page.type(PET, "species", "")
+    assert cells(shown, 2)["species"] == "mouse"  # of the other row: one animal
+    assert "why bad" not in shown
+
+
+@pytest.mark.parametrize(
+    ("title", "text", "kept", "expected"),
+    [
+        ("weight_g", " 24.6g ", "24.6", ""),
+        ("weight_g", "24,6", "24.6", ""),
+        ("weight_g", "0.0246 kg", "24.6", ""),
+        ("weight_kg", "0.0246", "24.6", ""),
+        ("weight_g", "1,234", "1,234", "expected a number like 24.6, with a point as decimal mark"),
+        ("weight_g", "heavy", "heavy", "expected a number like 24.6, alone or with its unit"),
+        ("weight_g", "0", "0", "expected a number above 0"),
+        ("weight_g", "n/a", "n/a", "expected an empty cell, which leaves it to the header, or unknown"),
+        ("weight_g", "Unknown", "unknown", ""),
+        ("dose_MBq", "7.03MBq", "7.03", ""),
+        ("dose_MBq", "0.19 mCi", "7.03", ""),
+        ("dose_mCi", "0.19", "7.03", ""),
+        ("dose_MBq", "7 mBq", "7 mBq", "expected a number like 7.03"),
+        ("injection_time", "2014-06-17 10:05", "2014-06-17 10:05:00", ""),
+        ("injection_time", "10:05", "10:05", "expected a date and a time like"),
+        ("birth_date", "4 Mar 2014", "2014-03-04", ""),
+        ("birth_date", "03/04/2014", "03/04/2014", "expected a date like"),
+        ("sex", "female", "F", ""),
+        ("posture", "hfp", "HFP", ""),
+        ("posture", "belly", "belly", "expected one of FFP"),
+        ("patient_id", "a\\b", "a\\b", "expected text without backslash"),
+        ("patient_id", HOSTILE, HOSTILE, ""),
+    ],
+)
+def test_a_cell_is_read_by_the_rules_of_the_sheet(same: Page, title: str, text: str, kept: str, expected: str) -> None:
+    same.post("clear")
+    shown = same.type(PET, title, text)
+    name = correct.normal(title, text)[0]
+    assert same.typed[PET] == {name: kept}
+    assert cells(shown, 2)[name] == kept
+    told = why(shown, 2, name)
+    assert told.startswith(expected) if expected else not told.startswith("expected")
+    assert (f'id="c-2-{name}" class="typed bad"' in shown) is bool(expected)
+    assert "<script>alert" not in shown
+
+
+def test_headings_are_read_as_the_titles_that_they_are() -> None:
+    for title in correct.EDITABLE:
+        column = column_of(heading(title))
+        assert column is not None
+        assert column.title == title
+    assert heading("weight_g") == "Weight, g"
+    assert heading("patient_id") == "Patient ID"
+
+
+def test_texts_of_headers_and_names_are_inert(page: Page) -> None:
+    add(page.source, "<b>&'.img", subject_identifier=HOSTILE, subject_genus=HOSTILE, subject_sex=HOSTILE)
+    for shown in (page.get(), page.type("<b>&'.img", "weight_g", "25")):
+        assert "<script>alert" not in shown
+        assert "<b>" not in shown
+    assert page.typed == {"<b>&'.img": {"weight_g": "25"}}
+
+
+def test_two_thousand_scans_are_paged_and_each_answer_is_quick(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "many"
+    folder.mkdir(parents=True)
+    (tmp_path / "header").write_text(header_text({"subject_identifier": "M1"}), "utf-8")
+    (tmp_path / "data.img").write_bytes(bytes(48))
+    for number in range(2000):
+        (folder / f"m{number:04}.img").hardlink_to(tmp_path / "data.img")
+        (folder / f"m{number:04}.img.hdr").hardlink_to(tmp_path / "header")
+    page = Page(tmp_path / "data", folder)
+    started = time.process_time()
+    shown = page.get(page=40)
+    assert time.process_time() - started < 2
+    assert "Page 40 of 40" in shown
+    started = time.process_time()
+    shown = page.post("cell", row="m1999.img", title="weight_g", text="24.6g", page="40")
+    assert time.process_time() - started < 2
+    assert cells(shown, 2000)["weight_g"] == "24.6"
+    assert 'id="r-1"' not in shown
+
+
+def test_scans_in_folders_below_are_rows_of_their_own_animals(page: Page) -> None:
+    write_small_study(page.root / "other")
+    page.source = page.root
+    shown = page.type("other/m1.pet.img", "patient_id", "M7")
+    assert [cells(shown, row)["patient_id"] for row in (1, 2, 3, 4)] == ["M7", "M7", "M0042", "M0042"]
+
+
+# Blocks and sheets.
+
+
+def test_a_block_fills_from_its_cell_to_the_right_and_downwards(page: Page) -> None:
+    add(page.source, "m2.pet.img")
+    said = page.paste(CT, "weight_g", '24,6\t7,03\r\n"25,1"\t\r\n26\t8,5\r\n27\t1\r\n')
+    assert page.typed == {
+        CT: {"weight_g": "24.6", "dose_MBq": "7.03"},
+        PET: {"weight_g": "25.1"},
+        "m2.pet.img": {"weight_g": "26", "dose_MBq": "8.5"},
+    }
+    assert "1 rows are more than the table has" in said
+
+
+def test_titles_of_a_block_say_which_columns_and_which_scans(page: Page) -> None:
+    block = 'Strain\tDose (mCi)\tComment\nC57BL/6J\t0.19\tx\n"BALB/c\nbyJ"\t=1+1\ty\n'
+    said = page.paste(CT, "birth_date", block)
+    assert page.typed == {
+        CT: {"strain": "C57BL/6J", "dose_MBq": "7.03"},
+        PET: {"strain": "BALB/c byJ", "dose_MBq": "=1+1"},
+    }
+    assert "not read: Comment" in said
+    page.post("clear")
+    said = page.paste(CT, "patient_id", "file\tWeight, g\nm1.pet*\t30\nnothing.img\t5\n")
+    assert page.typed == {PET: {"weight_g": "30"}}
+    assert "1 rows match no scan of the table" in said
+
+
+@pytest.mark.parametrize(
+    "text", ["", "\t\t\n\t", 'a"b\tc"', "\0\0", "\t" * 300, '"' * 99, "x\n" * 5000, HOSTILE + "\t"]
+)
+def test_whatever_is_pasted_leaves_a_table(same: Page, text: str) -> None:
+    same.post("clear")
+    said = same.paste(CT, "patient_id", text)
+    assert "<script>alert" not in said
+    assert cells(same.get(), 2)["weight_g"] == "24.6"
+
+
+def test_numbers_of_a_block_have_one_decimal_mark() -> None:
+    assert block_of("24,6\t1,234\n").has_decimal_comma
+    assert not block_of("24.6\t1,23\n").has_decimal_comma
+    assert not block_of("1,234\n").has_decimal_comma
+    with pytest.raises(InputError, match="too much is pasted"):
+        block_of("x\t" * 300)
+
+
+def test_a_sheet_of_someone_elses_encoding_is_taken_in(page: Page) -> None:
+    sheet = page.root / "mäuse.csv"
+    sheet.write_bytes("file;weight_g;strain;dose_mCi\nm1.pet*;24,6 g;Jäger;0,19\nm9*;20;;\n".encode("cp1252"))
+    said = page.post("take", sheet=str(sheet))
+    assert page.typed == {PET: {"weight_g": "24.6", "strain": "Jäger", "dose_MBq": "7.03"}}
+    assert "Windows-1252" in said
+    assert "rows that match no scan here: 3" in said
+
+
+@pytest.mark.parametrize("name", ["../secret.csv", "/etc/passwd", "nothing.csv", "m1.ct.img", "bad.csv"])
+def test_what_is_no_sheet_is_refused_and_the_table_stays(page: Page, name: str) -> None:
+    (page.root.parent / "secret.csv").write_text("file,weight_g\n*,25\n", "utf-8")
+    (page.source / "bad.csv").write_text("file,weight_g\n*,heavy\n", "utf-8")
+    said = page.post("take", sheet=name if name.startswith("/") else f"{page.source}/{name}")
+    assert 'role="alert"' in said
+    assert page.typed == {}
+    assert cells(said, 2)["weight_g"] == "24.6"
+
+
+def test_a_sheet_beside_the_scans_is_offered(page: Page) -> None:
+    (page.source / "animals <b>.csv").write_text("file,weight_g\n*,25\n", "utf-8")
+    assert "Beside the scans: animals &lt;b&gt;.csv" in page.get()
+
+
+# Two pages, and what is kept.
+
+
+def test_two_pages_of_one_source_do_not_lose_each_others_cells(page: Page) -> None:
+    titles = [title for title in correct.USUAL if correct.EDITABLE[title].codec.example]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda title: page.type(PET, title, correct.EDITABLE[title].codec.example), titles))
+    assert set(page.typed[PET]) == set(titles)
+    page.type(PET, "weight_g", "30")
+    shown = page.type(CT, "weight_g", "31")  # of a page that was loaded before
+    assert (cells(shown, 1)["weight_g"], cells(shown, 2)["weight_g"]) == ("31", "30")
+
+
+def test_what_was_typed_is_there_after_a_restart_and_a_damaged_state_is_none(page: Page) -> None:
+    page.type(PET, "weight_g", "30")
+    again = front_of(page.root)
+    assert again.sheets.of(page.source).typed == {PET: {"weight_g": "30"}}
+    (kept,) = (page.front.state.folder / "sheets").glob("*.json")
+    for text in (
+        "[",
+        "[]",
+        '{"typed": [], "columns": [], "saved": ""}',
+        '{"typed": {"a": 1}, "columns": [], "saved": ""}',
+    ):
+        kept.write_text(text, "utf-8")
+        assert front_of(page.root).sheets.of(page.source).typed == {}
+    assert isinstance(again.state, State)
+
+
+@pytest.mark.parametrize("row", ["../secret/a.img", "/etc/passwd", "nothing.img", "", "m1.pet.img.hdr"])
+def test_a_row_that_is_none_is_refused(same: Page, row: str) -> None:
+    same.post("clear")
+    assert 'role="alert"' in same.type(row, "weight_g", "25")
+    assert 'role="alert"' in same.type(PET, "file", "x")
+    assert same.typed == {}
+
+
+# Saved.
+
+
+def test_what_was_typed_alone_is_saved_and_used_by_the_conversion(page: Page) -> None:
+    before = digests(page.source)
+    for title, text in (("weight_g", "30g"), ("patient_id", "=1+1"), ("species", "unknown"), ("strain", "-a\tb")):
+        page.type(PET, title, text)
+    sheet = page.root / "study-subjects.csv"
+    assert str(sheet) in page.get()
+    assert "Saved" in page.post("save", path=str(sheet))
+    text = sheet.read_text("utf-8-sig")
+    assert text.splitlines() == ["file,patient_id,species,strain,weight_g", "m1.pet.img,'=1+1,unknown,'-a b,30"]
+    (row,) = read_sheet(sheet).rows
+    assert {name: cell.value for name, cell in row.cells.items()} == {
+        "id": "=1+1",
+        "species": None,
+        "strain": "-a b",
+        "weight_kg": 0.03,
+    }
+    assert page.front.drafts[str(page.source)]["subjects"] == str(sheet)
+    study = read_study(page.source, Corrections(sheet=sheet))
+    assert (study.animal.id, study.animal.weight_kg) == ("=1+1", 0.03)
+    assert plan(page.source, page.root / "out", page_options(page))
+    assert str(sheet) in page.client.get(link("/make", source=page.source)).text
+    assert digests(page.source) == before
+
+
+def page_options(page: Page) -> Any:
+    from inveonimaging.app.make import options_kept
+
+    return options_kept(page.front, page.source)
+
+
+def test_a_file_that_is_there_is_replaced_only_if_that_is_asked_for(page: Page) -> None:
+    page.type(PET, "weight_g", "30")
+    sheet = page.root / "mine.csv"
+    sheet.write_text("mine", "utf-8")
+    said = page.post("save", path=str(sheet))
+    assert "is there already" in said
+    assert 'name="overwrite"' in said
+    assert sheet.read_text("utf-8") == "mine"
+    assert "Saved" in page.post("save", path=str(sheet), overwrite="yes")
+    page.type(PET, "weight_g", "31")
+    assert "Saved" in page.post("save", path=str(sheet))  # what was saved here itself
+    sheet.write_text("changed by hand", "utf-8")
+    assert "is there already" in page.post("save", path=str(sheet))
+    assert sheet.read_text("utf-8") == "changed by hand"
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("study/s.csv", "lies among the scanner"),
+        ("study/below/s.csv", "lies among the scanner"),
+        ("way/s.csv", "lies among the scanner"),
+        ("../s.csv", "goes upwards"),
+        ("s.txt", "name ends in"),
+        ("nothing/s.csv", "there is no such folder"),
+        ("", "no folder is given"),
+    ],
+)
+def test_where_a_sheet_may_not_be_saved(page: Page, path: str, expected: str) -> None:
+    (page.source / "below").mkdir()
+    (page.root / "way").symlink_to(page.source)
+    page.type(PET, "weight_g", "30")
+    before = digests(page.root)
+    assert expected in page.post("save", path=f"{page.root}/{path}" if path else "")
+    assert digests(page.root) == before
+
+
+def test_nothing_is_saved_of_cells_that_cannot_be_read_or_of_none(page: Page) -> None:
+    sheet = page.root / "s.csv"
+    assert "nothing is typed" in page.post("save", path=str(sheet))
+    page.type(PET, "weight_g", "30")
+    page.type(CT, "sex", "both")
+    assert "m1.ct.img, sex: expected M, F or O" in page.post("save", path=str(sheet))
+    assert not sheet.exists()
+
+
+def test_the_sheet_of_one_scan_is_offered_outside_of_its_folder(page: Page) -> None:
+    page.source = page.source / PET
+    assert f'name="path" value="{page.root / "m1.pet-subjects.csv"}"' in page.get()
+    page.type(PET, "weight_g", "30")
+    assert "lies among" in page.post("save", path=str(page.source.parent / "s.csv"))
+    assert "Saved" in page.post("save", path=str(page.root / "s.csv"))
