@@ -79,6 +79,9 @@ def joined(
     from scipy import ndimage
 
     smooth, highest = smoothed(values, sampling_mm)
+    # The nearest place outside an animal lies at its surface: what is further off need not be looked at.
+    box = _around(labels)
+    smooth, labels = smooth[box], labels[box]
     for share in SHARES:
         depth = ndimage.distance_transform_edt((smooth > share * highest) & (labels > 0), sampling=sampling_mm)
         depth = depth.astype(np.float32) - min(sampling_mm) / 2
@@ -87,6 +90,14 @@ def joined(
             if any(trunks.doubles(depth, labels, float(np.prod(sampling_mm)), scale)):
                 return [f"{int(labels.max())}, but one of them has two trunks side by side"]
     return []
+
+
+def _around(labels: npt.NDArray[np.int32]) -> tuple[slice, ...]:
+    """Return where there are labels, and one voxel more on all sides."""
+    from scipy import ndimage
+
+    boxes = ndimage.find_objects((labels > 0).astype(np.int8))
+    return tuple(slice(max(side.start - 1, 0), side.stop + 1) for side in boxes[0]) if boxes else ()
 
 
 def _regions(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
