@@ -267,24 +267,29 @@ def test_a_commitment_that_does_not_come_is_one_line(files: list[Path], monkeypa
 
 
 MEASURED = """
-import os, subprocess, sys
-process = subprocess.Popen([sys.executable, "-m", "inveonimaging", "send", *sys.argv[1:]], stdout=sys.stderr)
-_, status, used = os.wait4(process.pid, 0)
-print(os.waitstatus_to_exitcode(status), used.ru_maxrss)
+import resource, sys
+from inveonimaging.cli.main import app
+
+sys.stdout = sys.stderr
+for path in sys.argv[2:]:
+    try:
+        app(["send", path, sys.argv[1]])
+    except SystemExit as end:
+        print(end.code or 0, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.__stdout__)
 """
 
 
-def peak_mib(arguments: Sequence[object], environment: dict[str, str] | None = None) -> float:
-    """Return the most memory that `inveon send` took, in MiB.
+def peaks_mib(paths: Sequence[Path], target: str, environment: dict[str, str] | None = None) -> list[float]:
+    """Return the most memory that a process had taken when `inveon send` had sent each file, one after the other, MiB.
 
-    What a process took counts for its children, too: it is started by one that is small, and not by this one.
+    What a process took counts for those that it forks, too: a small one starts it.
     """
-    command = [sys.executable, "-c", MEASURED, *map(str, arguments)]
-    own = {**os.environ, **(environment or {})}
-    done = subprocess.run(command, env=own, capture_output=True, text=True, check=True)
-    code, peak = done.stdout.split()
-    assert code == "0", done.stderr
-    return int(peak) / (2**20 if sys.platform == "darwin" else 2**10)
+    measured = [sys.executable, "-c", MEASURED, target, *map(str, paths)]
+    small = [sys.executable, "-c", "import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:]))", *measured]
+    done = subprocess.run(small, env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=True)
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert [code for code, _ in lines] == ["0"] * len(paths), done.stderr
+    return [int(peak) / (2**20 if sys.platform == "darwin" else 2**10) for _, peak in lines]
 
 
 @posix
@@ -294,7 +299,7 @@ def test_a_large_instance_is_not_held_in_memory(tmp_path: Path, is_web: bool) ->
     large = write_instance(tmp_path / "large.dcm", 2, pixels=24 * 2**20)
     if is_web:
         with service(all_stored) as web:
-            peaks = [peak_mib([path, web.url], NOBODY) for path in (small, large)]
+            peaks = peaks_mib([small, large], web.url, NOBODY)
             assert web.sizes[1] > 24 * 2**20
     else:
         received: list[int] = []
@@ -306,6 +311,6 @@ def test_a_large_instance_is_not_held_in_memory(tmp_path: Path, is_web: bool) ->
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(_config, "STORE_RECV_CHUNKED_DATASET", True)
             with store(answer) as server:
-                peaks = [peak_mib([path, server.target]) for path in (small, large)]
+                peaks = peaks_mib([small, large], server.target)
         assert received[1] > 24 * 2**20
     assert peaks[1] - peaks[0] < 16
