@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
+import pytest
 from starlette.testclient import TestClient
 
 from inveonimaging.app.access import Access
+from inveonimaging.app.jobs import Job, Jobs
+from inveonimaging.app.kinds import KINDS
 from inveonimaging.app.pages import Front
 from inveonimaging.app.roots import Roots
 from inveonimaging.app.rules import CHANGE_HEADER
 from inveonimaging.app.server import application
 from inveonimaging.app.state import State
+from inveonimaging.app.telling import Tell
+from inveonimaging.errors import InveonError, printable
 
 PORT = 49152
+WAIT_S = 120
 SITE = f"http://127.0.0.1:{PORT}"
 SAME = {"origin": SITE, "sec-fetch-site": "same-origin"}
 
@@ -58,3 +65,35 @@ def change(client: TestClient, front: Front, path: str, fields: dict[str, Any] |
     """Send a form as a page of the app does."""
     headers = {**SAME, CHANGE_HEADER: front.access.change_token, "hx-request": "true"}
     return client.post(path, data=fields or {}, headers=headers)
+
+
+def job_of(answer: Any) -> str:
+    """Return the job that a change has led to."""
+    address: str = answer.headers["hx-redirect"]
+    assert address.startswith("/jobs/"), address
+    return address.rpartition("/")[2]
+
+
+def ended(front: Front, name: str) -> Job:
+    """Return a job when it is over."""
+    end = time.monotonic() + WAIT_S
+    while time.monotonic() < end:
+        job = front.jobs.get(name)
+        assert job is not None
+        if job.is_over:
+            return job
+        time.sleep(0.01)
+    raise AssertionError("the job does not end")
+
+
+def jobs_in_this_process(patch: pytest.MonkeyPatch) -> None:
+    """Let jobs be done in the thread that would start a process for each; other tests have the processes."""
+
+    def done(jobs: Jobs, job: Job, task: dict[str, Any]) -> None:
+        tell = Tell(lambda name, value: jobs._hear(job, name, value))
+        try:
+            jobs._hear(job, "result", KINDS[job.kind](task, tell))
+        except InveonError as error:
+            jobs._hear(job, "error", printable(error, 1000))
+
+    patch.setattr(Jobs, "_do", done)

@@ -12,7 +12,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import inveonimaging
-from app.driving import change, front_of, opened
+from app.driving import change, ended, front_of, job_of, opened
 from helpers import CT, digests, header_text, write_small_study
 from inveonimaging.app import choices, watch
 from inveonimaging.app.jobs import Job, Jobs
@@ -25,7 +25,6 @@ from inveonimaging.cli.main import app as command_line
 from inveonimaging.conversion.options import Options
 from inveonimaging.phantom import write_scan
 
-WAIT_S = 120
 HOSTILE = "<script>alert(1)</script>"
 
 
@@ -48,22 +47,6 @@ def client(front: Front) -> TestClient:
 
 def form(root: Path, **given: str) -> dict[str, str]:
     return {"source": str(root / "study"), "output": str(root / "dicom"), "form": "classic", **given}
-
-
-def ended(front: Front, name: str) -> Job:
-    end = time.monotonic() + WAIT_S
-    while time.monotonic() < end:
-        job = front.jobs.get(name)
-        assert job is not None
-        if job.is_over:
-            return job
-        time.sleep(0.05)
-    pytest.fail("the job does not end")
-
-
-def job_of(answer: object) -> str:
-    address: str = answer.headers["hx-redirect"]  # type: ignore[attr-defined]
-    return address.rpartition("/")[2]
 
 
 # Look.

@@ -219,6 +219,11 @@ def command_of(source: Path, output: str, values: Mapping[str, str], *, without_
         elif value not in {"", first[each.name]}:
             words.append(f"{each.option}={value}")
     words += ["--no-config"] if without_settings else []
+    return line_of(words)
+
+
+def line_of(words: list[str]) -> str:
+    """Return a command as this system's shell takes it."""
     line = subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
     return printable(line, _LONGEST)
 

@@ -49,6 +49,7 @@ class Job:
         done: how much of the phase is done.
         total: how much there is.
         steps: what is done one after the other in the phase, and how much of it each is.
+        words: how far it is, if its kind says that itself.
         started: local time.
         ended: local time.
         stopping: whether it was asked to stop.
@@ -74,6 +75,7 @@ class Job:
     result: dict[str, Any] = field(default_factory=dict)
     error: str = ""
     since: float = 0.0
+    words: str = ""
 
     @property
     def is_over(self) -> bool:
@@ -82,7 +84,9 @@ class Job:
 
     @property
     def left(self) -> str:
-        """How long the phase still takes, in words; empty if that is not known."""
+        """How far the phase is, or how long it still takes, in words; empty if that is not known."""
+        if self.words and self.state == RUNNING:
+            return self.words
         passed = monotonic() - self.since
         if self.state != RUNNING or not self.done or passed < _SOON_S:
             return ""
@@ -226,7 +230,7 @@ class Jobs:
         spawning = multiprocessing.get_context("spawn")
         events, its_events = spawning.Pipe(duplex=False)
         its_control, control = spawning.Pipe(duplex=False)
-        process = spawning.Process(target=worker.serve, args=(job.kind, task, its_events, its_control), daemon=True)
+        process = spawning.Process(target=worker.serve, args=(job.kind, task, its_events, its_control))
         try:
             process.start()
         except OSError as error:
@@ -256,7 +260,8 @@ class Jobs:
         known: dict[str, Callable[[], None]] = {
             "progress": lambda: vars(job).update(done=value[0], total=value[1]),
             "steps": lambda: vars(job).update(steps=[tuple(each) for each in value]),
-            "phase": lambda: vars(job).update(phase=value, done=0, total=0, since=monotonic()),
+            "phase": lambda: vars(job).update(phase=value, words="", done=0, total=0, since=monotonic()),
+            "words": lambda: vars(job).update(words=value),
             "result": lambda: self._end(job, DONE, result=value),
             "error": lambda: self._end(job, FAILED, error=value),
             "stopped": lambda: self._end(job, STOPPED),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from inveonimaging.app import makes
+from inveonimaging.app import batch_run, makes, send_run
 from inveonimaging.app.telling import Tell
 
 Run = Callable[[dict[str, Any], Tell], dict[str, Any]]
@@ -17,4 +17,6 @@ It raises InveonError for what it refuses; KeyboardInterrupt is that it was stop
 KINDS: Mapping[str, Run] = {
     "convert": makes.run_convert,
     "report": makes.run_report,
+    "batch": batch_run.run_batch,
+    "send": send_run.run_send,
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from inveonimaging.app.jobs import Job
 from inveonimaging.app.make import options_kept, source_of
 from inveonimaging.app.pages import Front, asked, number, redirected
 from inveonimaging.app.words import finding_row
@@ -105,14 +106,21 @@ def picture(front: Front, request: Request) -> Response:
 
 def start_report(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Start the report of a folder or a scan, with or without the viewer."""
-    source = source_of(front, form.get("source", ""))
+    return redirected(_report(front, source_of(front, form.get("source", "")), form.get("viewer", "")))
+
+
+def again(front: Front, job: Job, _form: dict[str, str]) -> str:
+    """Write a report again; return its page."""
+    return _report(front, source_of(front, job.source), job.fields.get("viewer", ""))
+
+
+def _report(front: Front, source: Path, viewer: str) -> str:
     folder = source if _is_folder(source) else source.parent
     task = {
         "source": source,
         "page": front.jobs.new_page(),
-        "viewer": form.get("viewer") == "yes",
+        "viewer": viewer == "yes",
         "corrections": options_kept(front, folder),
     }
-    words = "Viewer" if task["viewer"] else "Report"
-    job = front.jobs.start("report", task, title=f"{words} of {printable(source.name, 100)}", source=source)
-    return redirected(f"/jobs/{job.id}")
+    title = f"{'Viewer' if task['viewer'] else 'Report'} of {printable(source.name, 100)}"
+    return f"/jobs/{front.jobs.start('report', task, title=title, source=source, given={'viewer': viewer}).id}"

@@ -63,8 +63,8 @@ def command(front: Front, _request: Request, form: dict[str, str]) -> Response:
     source, output, values = _asked_for(front, form)
     problem = ""
     try:
-        _options(front, values)
-        _output(front, output)
+        options_in(front, values)
+        output_in(front, output)
     except InveonError as error:
         problem = printable(error, _LONGEST)
     line = choices.command_of(source, output, values, without_settings=bool(front.settings(source)))
@@ -74,7 +74,7 @@ def command(front: Front, _request: Request, form: dict[str, str]) -> Response:
 def preview(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Return what would be written."""
     source, output, values = _asked_for(front, form)
-    options, folder = _options(front, values), _output(front, output)
+    options, folder = options_in(front, values), output_in(front, output)
     studies = plan(source, folder, options)
     refuse_planned(studies, folder, options)
     rows = [
@@ -97,11 +97,11 @@ def start(front: Front, source: Path, output: str, values: dict[str, str]) -> st
     Raises:
         InveonError: a value makes no sense, or a path may not be opened.
     """
-    folder = _output(front, output)
+    folder = output_in(front, output)
     task = {
         "source": source,
         "output": folder,
-        "options": _options(front, values),
+        "options": options_in(front, values),
         "verify": values["verify"] == "yes",
         "report": values["report"] == "yes",
     }
@@ -116,7 +116,7 @@ def _asked_for(front: Front, form: dict[str, str]) -> tuple[Path, str, dict[str,
     return source, output, values
 
 
-def _options(front: Front, values: dict[str, str]) -> Options:
+def options_in(front: Front, values: dict[str, str]) -> Options:
     """Return the options; files that they name lie in the roots."""
     for name in _PATHS:
         if values.get(name):
@@ -124,7 +124,8 @@ def _options(front: Front, values: dict[str, str]) -> Options:
     return choices.options_of(values)
 
 
-def _output(front: Front, text: str) -> Path:
+def output_in(front: Front, text: str) -> Path:
+    """Return the folder to write into; InveonError if it may not be opened."""
     if not text:
         raise InputError("no folder to write into is given", expected="a new or empty folder")
     return front.roots.pasted(text)

@@ -22,6 +22,7 @@ from inveonimaging.app.pictures import Pictures
 from inveonimaging.app.roots import Roots
 from inveonimaging.app.sheets import Sheets
 from inveonimaging.app.state import State
+from inveonimaging.app.targets import Targets
 from inveonimaging.errors import InveonError, printable
 from inveonimaging.reports.viewer import templates
 from inveonimaging.version import __version__
@@ -73,6 +74,11 @@ class Front:
     def jobs(self) -> Jobs:
         """What is done in processes, and what earlier apps left."""
         return Jobs(self.state)
+
+    @cached_property
+    def targets(self) -> Targets:
+        """Servers that DICOM is sent to, and the passwords that are held for them."""
+        return Targets(self.state)
 
     def close(self) -> None:
         """Stop what runs."""

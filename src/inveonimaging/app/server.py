@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
-from inveonimaging.app import correct, look, make, watch
+from inveonimaging.app import batches, correct, look, make, sending, watch
 from inveonimaging.app.choose import choose, count
 from inveonimaging.app.guard import Guard, TooLargeError, plain_page
 from inveonimaging.app.pages import Front, asked, changes, shows, static
@@ -61,6 +61,19 @@ def application(front: Front) -> ASGIApp:
         changes(front, "/jobs/{name}/again", watch.again),
         changes(front, "/jobs/{name}/forget", watch.forget),
         changes(front, "/jobs/{name}/folder", watch.show_folder),
+        shows(front, "/batch", batches.batch),
+        changes(front, "/batch", batches.convert),
+        shows(front, "/batch/offer", batches.offer),
+        changes(front, "/batch/command", batches.command),
+        changes(front, "/batch/preview", batches.preview),
+        shows(front, "/studies", batches.studies),
+        shows(front, "/studies.csv", batches.as_csv),
+        shows(front, "/send", sending.send),
+        changes(front, "/send", sending.start),
+        changes(front, "/send/add", sending.add),
+        changes(front, "/send/remove", sending.remove),
+        changes(front, "/send/forget", sending.forget),
+        changes(front, "/send/try", sending.try_it),
     ]
     handlers: dict[Any, Any] = {TooLargeError: _too_large, 404: partial(_nothing, front), 500: _failed}
     app = Starlette(routes=routes, exception_handlers=handlers)

@@ -27,6 +27,11 @@ class Tell:
         self._say("phase", words)
         self._next = 0.0
 
+    def words(self, words: str) -> None:
+        """Say in words how far it is, at most as often as the progress that follows is said."""
+        if monotonic() >= self._next:
+            self._say("words", words)
+
     def progress(self, done: int, total: int) -> None:
         """Say how far it is, at most a few times a second."""
         now = monotonic()

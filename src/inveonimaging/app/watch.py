@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
+from inveonimaging.app import batches, look, sending
 from inveonimaging.app.jobs import Job
 from inveonimaging.app.make import source_of, start
 from inveonimaging.app.pages import Front, redirected
@@ -51,12 +53,22 @@ def stop(front: Front, request: Request, _form: dict[str, str]) -> Response:
     return front.page("progress.html", job=found)
 
 
-def again(front: Front, request: Request, _form: dict[str, str]) -> Response:
+def again(front: Front, request: Request, form: dict[str, str]) -> Response:
     """Do a job again, with what was chosen for it."""
     found = _job(front, request)
-    if found.kind != "convert":
-        return redirected("/")
-    return redirected(f"/jobs/{start(front, source_of(front, found.source), found.output, found.fields)}")
+    return redirected(AGAIN.get(found.kind, _made_again)(front, found, form))
+
+
+def _made_again(front: Front, found: Job, _form: dict[str, str]) -> str:
+    return f"/jobs/{start(front, source_of(front, found.source), found.output, found.fields)}"
+
+
+AGAIN: dict[str, Callable[[Front, Job, dict[str, str]], str]] = {
+    batches.KIND: batches.again,
+    sending.KIND: sending.again,
+    "report": look.again,
+}
+"""How a job of a kind is done again, if not as page 4 does it; it returns the page that is shown next."""
 
 
 def forget(front: Front, request: Request, _form: dict[str, str]) -> Response:

@@ -29,7 +29,7 @@ def app(
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
     window: Annotated[bool, typer.Option("--window", help="Show it in a window of its own (pywebview).")] = False,
 ) -> None:
-    """Show Inveon files in a browser, convert them and see the result; nothing leaves this computer."""
+    """Show Inveon files in a browser, convert and send them; nothing else leaves this computer."""
     with one_line_errors(), contextlib.ExitStack() as stack:
         from inveonimaging.errors import InputError, OptionError
         from inveonimaging.extras import refuse_without_extra

@@ -1,0 +1,70 @@
+"""The job that sends DICOM: what `inveon send` does, told to the app."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inveonimaging.app.telling import Tell
+from inveonimaging.errors import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from inveonimaging.sending import Failure
+
+_LONGEST = 300
+_MOST = 100
+
+
+def run_send(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Send all DICOM below a folder to a server.
+
+    Args:
+        task: `source`, `target`, `options`; `credentials`, variables that stand before those of the system; `anew`,
+            whether what the server confirmed before is sent again.
+        tell: hears of it.
+
+    Raises:
+        InveonError: as `inveon send`.
+    """
+    from inveonimaging.sending.job import plan_sending, send_planned
+
+    tell.phase("Looking for DICOM")
+    options = task["options"]
+    if options.journal:
+        options.journal.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if task["anew"]:
+            with contextlib.suppress(FileNotFoundError):
+                options.journal.unlink()
+    environment = {**os.environ, **task["credentials"]}
+    planned = plan_sending([task["source"]], task["target"], options, environment, tell.progress)
+    tell.phase("Sending")
+    sent = send_planned(planned, tell.progress)
+    return {
+        "target": sent.target,
+        "files": sent.files,
+        "sent": sent.accepted,
+        "before": sent.skipped,
+        "megabytes": round(sent.bytes / 1e6, 1),
+        "refused": _reasons(sent.failures, task["source"]),
+        "doubted": _reasons(sent.warnings, task["source"]),
+        "failed": len(sent.failures),
+        "unsent": len(sent.unsent),
+        "stopped": printable(sent.stopped, _LONGEST),
+        "complete": sent.is_complete,
+    }
+
+
+def _reasons(failures: Iterable[Failure], folder: Path) -> list[dict[str, Any]]:
+    """Return the server's reasons, each once, with how many files it is about and the first of them."""
+    found: dict[str, list[str]] = {}
+    for each in failures:
+        found.setdefault(printable(each.reason, _LONGEST), []).append(each.path)
+    most_first = sorted(found.items(), key=lambda each: -len(each[1]))[:_MOST]
+    return [
+        {"reason": reason, "count": len(paths), "first": printable(os.path.relpath(paths[0], folder), _LONGEST)}
+        for reason, paths in most_first
+    ]

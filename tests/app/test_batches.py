@@ -1,0 +1,289 @@
+"""Many studies: the form and its command, the job, and the table of what became of each."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import re
+import shlex
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from app.driving import change, ended, front_of, job_of, jobs_in_this_process, opened
+from helpers import inveon, write_small_study
+from inveonimaging.app import batch_table
+from inveonimaging.app.batches import FIELDS
+from inveonimaging.app.jobs import Job
+from inveonimaging.app.pages import Front, link
+from inveonimaging.batches import Batch, work
+from inveonimaging.batches import job as batch_job
+from inveonimaging.cli.main import app as command_line
+from inveonimaging.conversion.options import Options
+
+HOSTILE = "<script>alert(1)</script>"
+
+
+class Here:
+    """Converts in this process; as of `Engine`."""
+
+    def __init__(self, job: Any, _jobs: int) -> None:
+        self._job, self.most = job, 1
+
+    def submit(self, study: Any, before: Any) -> Any:
+        from concurrent.futures import Future
+
+        done: Any = Future()
+        done.set_result(work.convert_one(self._job, study, before))
+        return done
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs_in_this_process(monkeypatch)
+    monkeypatch.setattr(batch_job, "Local", Here)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_small_study(tmp_path_factory.mktemp("small") / "study")
+
+
+@pytest.fixture
+def root(small: Path, tmp_path: Path) -> Path:
+    """Return a root with an archive of two studies, of which one cannot be read."""
+    for name in ("a", "b/deep"):
+        shutil.copytree(small, tmp_path / "data" / "archive" / name)
+    (tmp_path / "data" / "archive" / "b" / "deep" / "m1.ct.img.hdr").write_bytes(b"")
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def front(root: Path) -> Iterator[Front]:
+    made = front_of(root)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def client(front: Front) -> TestClient:
+    return opened(front)
+
+
+def form(root: Path, **given: str) -> dict[str, str]:
+    return {"source": str(root / "archive"), "output": str(root / "dicom"), **given}
+
+
+def write_ledger(folder: Path, lines: list[dict[str, Any]]) -> None:
+    folder.mkdir(parents=True)
+    texts = dict.fromkeys(("source", "options", "manifest", "made_from", "files"), "")
+    (folder / "batch.jsonl").write_text(
+        "".join(json.dumps({**texts, "rows": [], "result": "converted", **each}) + "\n" for each in lines), "utf-8"
+    )
+
+
+def studies(html: str) -> list[str]:
+    return [re.sub("<[^>]*>", "", row.partition("</td>")[0]) for row in html.split("<tr><td>")[1:]]
+
+
+# Choose, and the form.
+
+
+def test_a_folder_offers_the_studies_below_it(client: TestClient, root: Path) -> None:
+    assert "Convert the 2 studies below" in client.get(link("/batch/offer", folder=root / "archive")).text
+    assert "Convert the study below" in client.get(link("/batch/offer", folder=root / "archive" / "b")).text
+    assert "Convert" not in client.get(link("/batch/offer", folder=root / "archive" / "a")).text
+    assert "/batch/offer?" in client.get(link("/", folder=root / "archive")).text
+
+
+def test_a_folder_elsewhere_is_refused(client: TestClient, front: Front, tmp_path: Path) -> None:
+    write_ledger(tmp_path / "secret", [{"output": "a"}])
+    for page in ("/batch", "/batch/offer", "/studies", "/studies.csv"):
+        answer = client.get(link(page, source=tmp_path / "secret", folder=tmp_path / "secret"))
+        assert (answer.status_code, "lies in no folder" in answer.text) == (400, True)
+    for path in ("/batch", "/batch/command", "/batch/preview"):
+        assert (
+            "lies in no folder" in change(client, front, path, form(tmp_path / "data", output=str(tmp_path / "x"))).text
+        )
+    assert front.jobs.all == []
+
+
+GIVEN = {"group": "header", "jobs": "3", "check": "digest", "mask_others": "yes", "verify": "yes", "form": "enhanced"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="read as a POSIX shell does")
+@pytest.mark.parametrize("name", [*GIVEN, ""])
+def test_the_command_does_what_the_form_does(
+    client: TestClient, front: Front, root: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    given = form(root, **{key: GIVEN[key] for key in (name,) if key})
+    html = change(client, front, "/batch/command", given).text
+    typed: list[Any] = []
+    monkeypatch.setattr("inveonimaging.cli.batch._run", lambda *all_of, **_: typed.append(all_of))
+    line = html.partition('tabindex="0">')[2].partition("</pre>")[0]
+    command_line(shlex.split(line)[1:], standalone_mode=False)
+    started: list[dict[str, Any]] = []
+
+    def noted(_kind: str, task: dict[str, Any], **_: Any) -> Job:
+        started.append(task)
+        return Job("1" * 32, "", "", "", "")
+
+    monkeypatch.setattr(front.jobs, "start", noted)
+    change(client, front, "/batch", given)
+    (source, output, options, how), task = typed[0], started[0]
+    assert (source, output, options, how) == (task["root"], task["output"], task["options"], task["batch"])
+    assert (how != Batch() or options != Options()) == bool(name)
+
+
+def test_no_field_of_the_form_is_of_a_single_conversion() -> None:
+    assert not {each.name for each in FIELDS} & {"report", "overwrite"}
+
+
+def test_what_makes_no_sense_is_said_and_not_started(client: TestClient, front: Front, root: Path) -> None:
+    for given in ({"jobs": "many"}, {"jobs": "257"}, {"group": "header", "verify": "yes"}, {"deidentify": "yes"}):
+        html = change(client, front, "/batch/preview", form(root, **given)).text
+        if "deidentify" not in given:
+            assert 'class="problem"' in change(client, front, "/batch/command", form(root, **given)).text
+        assert 'class="problem"' in html, given
+    odd = form(root, group=HOSTILE, check=HOSTILE)
+    assert "&lt;script" not in change(client, front, "/batch/command", odd).text
+
+
+def test_what_was_chosen_is_there_after_a_reload(client: TestClient, front: Front, root: Path) -> None:
+    change(client, front, "/batch/command", form(root, jobs="3", species="rat"))
+    html = client.get(link("/batch", source=root / "archive")).text
+    assert 'value="3"' in html
+    assert 'value="rat"' in html
+    assert f'value="{root / "dicom"}"' in html
+
+
+def test_the_studies_are_listed_before_with_what_became_of_them(client: TestClient, front: Front, root: Path) -> None:
+    html = change(client, front, "/batch/preview", form(root)).text
+    assert "2 studies would go to" in html
+    assert html.count("<td>new</td>") == 2
+    assert not (root / "dicom").exists()
+
+
+# The job.
+
+
+def test_a_batch_from_the_form_to_the_table_and_the_failed_again(
+    client: TestClient, front: Front, root: Path, small: Path
+) -> None:
+    done = ended(front, job_of(change(client, front, "/batch", form(root, verify="yes"))))
+    assert (done.state, done.result["converted"], done.result["failed"]) == ("done", 1, 1)
+    page = client.get(f"/jobs/{done.id}").text
+    assert "Try the failed again" in page
+    assert "done, 1 failed" in page
+    html = client.get(link("/studies", folder=root / "dicom")).text
+    assert studies(html) == ["a", "b/deep"]
+    assert all(
+        words in html for words in ("M0042", "2014-06-17", "CT, PET", "done, verified", "failed", "m1.ct.img.hdr")
+    )
+    shutil.copy(small / "m1.ct.img.hdr", root / "archive" / "b" / "deep" / "m1.ct.img.hdr")
+    again = ended(front, job_of(change(client, front, f"/jobs/{done.id}/again", {"only_failed": "yes"})))
+    assert (again.result["found"], again.result["converted"], again.result["skipped"]) == (1, 1, 0)
+    everything = ended(front, job_of(change(client, front, f"/jobs/{again.id}/again")))
+    assert (everything.result["found"], everything.result["skipped"]) == (2, 2)
+    assert client.get(link("/studies", folder=root / "dicom")).text.count("done before, verified") == 2
+
+
+def test_it_says_how_far_it_is(client: TestClient, front: Front, root: Path) -> None:
+    running = Job("1" * 32, "x", "batch", "t", str(root), state="running", words="12 of 40 studies, 2 min left")
+    running.done, running.total = 12, 40
+    front.jobs._jobs[running.id] = running
+    html = client.get(f"/jobs/{running.id}/progress").text
+    assert "12 of 40 studies, 2 min left" in html
+    assert 'max="40" value="12"' in html
+    running.total = 0  # as long as it is not known
+    assert "value=" not in client.get(f"/jobs/{running.id}/progress").text.partition("<progress")[2].partition(">")[0]
+
+
+def test_a_batch_that_was_left_goes_on(client: TestClient, front: Front, root: Path) -> None:
+    fields = form(root)
+    left = Job("1" * 32, "gone", "batch", "t", fields["source"], fields["output"], {"form": "classic"}, state="left")
+    front.jobs._jobs[left.id] = left
+    assert "Go on" in client.get(f"/jobs/{left.id}").text
+    done = ended(front, job_of(change(client, front, f"/jobs/{left.id}/again")))
+    assert (done.state, done.result["converted"]) == ("done", 1)
+
+
+def test_a_batch_of_the_command_line_is_opened(client: TestClient, root: Path) -> None:
+    inveon("batch", root / "archive", root / "dicom")
+    assert "Results of a batch" in client.get(link("/batch/offer", folder=root / "dicom")).text
+    html = client.get(link("/studies", folder=root / "dicom", show="failed")).text
+    assert studies(html) == ["b/deep"]
+    assert "How the batch went" not in html
+
+
+# The table.
+
+
+def test_the_table_is_filtered_by_state_and_text_and_as_csv(client: TestClient, root: Path) -> None:
+    found = [{"code": "NoDose", "severity": "warning"}, {"code": "Note", "severity": "note"}]
+    error = {"kind": "HeaderError", "message": "line 3 is strange", "path": "/x/a.hdr", "line": 3}
+    lines: list[dict[str, Any]] = [
+        {"output": "one", "patient_id": "M1", "findings": found, "series": [{"modality": "PET"}] * 2},
+        {"output": "two", "patient_id": "=cmd|x", "result": "failed", "error": error, "source": "/data/two"},
+        {"output": "three", "result": "skipped", "verified": True},
+    ]
+    write_ledger(root / "out", lines)
+
+    def shown(**asked: str) -> list[str]:
+        return studies(client.get(link("/studies", folder=root / "out", **asked)).text)
+
+    assert shown() == ["one", "three", "two"]
+    assert shown(show="failed") == ["two"]
+    assert shown(show="warnings") == ["one"]
+    assert shown(text="STRANGE") == ["two"]
+    assert shown(text="nodose") == ["one"]
+    assert shown(show="failed", text="m1") == []
+    html = client.get(link("/studies", folder=root / "out")).text
+    assert all(words in html for words in ("All 3", "Failed 1", "Warnings 1", "2 PET", "done before, verified"))
+    answer = client.get(link("/studies.csv", folder=root / "out", show="failed"))
+    assert "attachment" in answer.headers["content-disposition"]
+    rows = list(csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))))
+    assert rows == [
+        ["study", "animal", "date", "scans", "state", "reason", "warnings", "source"],
+        ["two", "'=cmd|x", "", "", "failed", "/x/a.hdr: line 3 is strange", "", "/data/two"],
+    ]
+
+
+def test_whatever_a_ledger_holds_is_text(client: TestClient, root: Path) -> None:
+    lines: list[dict[str, Any]] = [
+        dict.fromkeys(("output", "source", "patient_id", "study_date"), HOSTILE) | {"error": {"message": HOSTILE}},
+        {"output": "a", "series": 7, "findings": [None], "error": [], "patient_id": 3, "verified": "yes"},
+        {"output": "b", "series": [{"modality": HOSTILE}], "findings": [{"code": HOSTILE, "severity": "error"}]},
+    ]
+    write_ledger(root / "out", lines)
+    with (root / "out" / "batch.jsonl").open("a") as file:
+        file.write("{nothing}\n")
+    html = client.get(link("/studies", folder=root / "out")).text
+    assert "<script>" not in html
+    assert "1 lines of batch.jsonl" in html
+    (root / "out" / "batch.jsonl").write_text("nothing\n")
+    assert client.get(link("/studies", folder=root / "out")).status_code == 400
+    assert client.get(link("/studies", folder=root / "archive")).status_code == 400
+
+
+def test_two_thousand_studies_are_quick_and_paged(client: TestClient, root: Path) -> None:
+    findings = [{"code": f"C{number}", "severity": "warning", "message": "m" * 100} for number in range(5)]
+    write_ledger(root / "out", [{"output": f"s{number:04}", "findings": findings} for number in range(2000)])
+    start = time.process_time()
+    html = client.get(link("/studies", folder=root / "out")).text
+    assert "Page 1 of 40" in html
+    assert studies(client.get(link("/studies", folder=root / "out", page=40)).text)[-1] == "s1999"
+    assert studies(client.get(link("/studies", folder=root / "out", page=99)).text)[-1] == "s1999"
+    assert len(studies(client.get(link("/studies", folder=root / "out", text="s150")).text)) == 10
+    assert time.process_time() - start < 2
+    assert batch_table.table_of(root / "out").pages == 40
