@@ -30,8 +30,10 @@ def refuse_without_extra(what: str, extra: str, packages: Mapping[str, str]) -> 
 def how_to_install(extra: str) -> str:
     """Return the command that adds an extra to this installation, for a POSIX shell, PowerShell and cmd alike.
 
-    In an environment of pipx there is no pip; packages are injected into it.
+    In an environment of pipx there is no pip; packages are injected into it. Into a frozen program nothing is put.
     """
+    if getattr(sys, "frozen", False):
+        return f"this program comes without; where Python is: pip install {_quoted(f'inveonimaging[{extra}]')}"
     environment = Path(sys.prefix)
     if (environment / "pipx_metadata.json").exists():
         return f"pipx inject {environment.name} {' '.join(map(_quoted, _requirements(extra)))}"

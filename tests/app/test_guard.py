@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
+import hashlib
 import io
 import json
 import re
@@ -19,11 +21,12 @@ from starlette.testclient import TestClient
 
 from app.driving import PORT, SAME, SITE, change, front_of, opened, stranger
 from helpers import write_small_study
-from inveonimaging.app import server
+from inveonimaging.app import connections, server
 from inveonimaging.app.access import Access
-from inveonimaging.app.guard import Guard
+from inveonimaging.app.guard import Guard, policy_alone
 from inveonimaging.app.pages import Front
 from inveonimaging.app.rules import CHANGE_HEADER, MOST_BYTES, POLICY, Head, refusal_of
+from inveonimaging.app.state import State
 from inveonimaging.errors import OutputError
 
 NAVIGATION = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
@@ -231,7 +234,8 @@ def test_pages_that_show_take_no_change(front: Front, client: TestClient) -> Non
 def test_every_answer_has_the_headers(front: Front, path: str) -> None:
     for client in (opened(front), stranger(front)):
         answer = client.get(path)
-        assert answer.headers.get_list("content-security-policy") == [POLICY]
+        (policy,) = answer.headers.get_list("content-security-policy")
+        assert policy == (POLICY if client.cookies and not path.startswith("/start") else policy_alone())
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] == "no-referrer"
         assert answer.headers["cross-origin-resource-policy"] == "same-origin"
@@ -245,6 +249,47 @@ def test_the_policy_lets_nothing_run_but_files_of_the_app() -> None:
     assert rules["default-src"] == rules["frame-ancestors"] == rules["base-uri"] == "'none'"
     assert rules["script-src"] == rules["style-src"] == rules["connect-src"] == rules["form-action"] == "'self'"
     assert "unsafe" not in POLICY
+
+
+def test_who_gets_no_page_is_told_why_in_the_looks_of_the_app(front: Front) -> None:
+    client = stranger(front)
+    for path, words in (("/", "it opens the one that runs"), ("/start?token=x", "it opens the one that runs")):
+        answer = client.get(path)
+        assert answer.status_code == 403
+        style = re.search("<style>(.*)</style>", answer.text, re.DOTALL)
+        assert style is not None
+        digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+        assert f"style-src 'sha256-{digest}'" in answer.headers["content-security-policy"]
+        assert words in answer.text
+        assert "/static/" not in answer.text
+        assert front.access.base not in answer.text
+    part = client.get("/jobs", headers={"hx-request": "true"})
+    assert (part.status_code, part.text.startswith('<p class="problem" role="alert">')) == (403, True)
+
+
+def test_pages_that_are_not_there_and_those_that_fail_lead_back(
+    front: Front, client: TestClient, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    answer = client.get("/nothing")
+    assert (answer.status_code, answer.text.count('href="/"') > 0) == (404, True)
+    assert client.get("/quit").status_code == 405
+    told: list[str] = []
+    guard = client.app
+    assert isinstance(guard, Guard)
+    monkeypatch.setattr(guard, "_tell", told.append)
+    monkeypatch.setattr(State, "recent", property(lambda _: 1 / 0))
+    failed = client.get("/", params={"folder": "secret folder"})
+    assert (failed.status_code, failed.text.count('href="/"') > 0) == (500, True)
+    assert "ZeroDivision" not in failed.text
+    (said,) = told
+    assert said.startswith("GET /: Traceback")
+    assert "ZeroDivisionError" in said
+    assert front.access.base not in said
+    monkeypatch.setattr(State, "recent", property(lambda _: open(client.base_url.path)))  # noqa: SIM115, PTH123 - there is none
+    answer = client.get("/")
+    assert (answer.status_code, "No such file or directory" in answer.text) == (400, True)
+    assert len(told) == 1
+    assert capfd.readouterr() == ("", "")
 
 
 def test_pages_have_no_script_and_no_style_inside(client: TestClient) -> None:
@@ -307,6 +352,50 @@ def test_the_server_is_on_loopback_alone_and_says_no_secret(served: Front, capfd
             assert other.startswith("127."), f"it answers on {other}"
     assert capfd.readouterr() == ("", "")
     assert served.access.token not in repr(served.access) + repr(vars(served)["access"])
+
+
+def test_who_connects_and_dawdles_is_cut_off_and_keeps_nobody_out(
+    served: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any user of this computer can connect."""
+    monkeypatch.setattr(connections, "REQUEST_S", 0.3)
+    monkeypatch.setattr(connections, "MOST_CONNECTIONS", 4)
+    slow = [socket.create_connection(("127.0.0.1", served.port), 60) for _ in range(6)]
+    slow[-1].send(b"GET / HTTP/1.1\r\nHost: ")
+    slow[-2].send(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nslow")
+    with contextlib.suppress(ConnectionError):  # two too many: the oldest
+        assert slow[0].recv(1) == b""
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(f"http://127.0.0.1:{served.port}/", timeout=60)
+    for each in slow:
+        with contextlib.suppress(ConnectionError):
+            while each.recv(65536):
+                pass
+        each.close()
+
+
+def test_a_connection_that_says_its_second_request_slowly_is_cut_off(
+    served: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "REQUEST_S", 0.3)
+    ask = f"GET / HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\n".encode()
+    with socket.create_connection(("127.0.0.1", served.port), 60) as slow:
+        slow.send(ask + b"\r\n")
+        assert b" 403 " in slow.recv(65536)
+        slow.send(ask)
+        with contextlib.suppress(ConnectionError):
+            while slow.recv(65536):
+                pass
+
+
+def test_much_that_other_servers_set_as_cookies_is_read_over(served: Front) -> None:
+    with urllib.request.urlopen(server.address_of(served), timeout=60) as answer:  # noqa: S310 - our own
+        ours = answer.headers["set-cookie"].partition(";")[0]
+    theirs = "; ".join(f"c{number}={'x' * 4000}" for number in range(60))
+    address = f"http://127.0.0.1:{served.port}{served.access.base}/alive"
+    request = urllib.request.Request(address, headers={"cookie": f"{theirs}; {ours}"})
+    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - our own
+        assert answer.status == 204
 
 
 def test_a_port_that_is_taken_is_one_line() -> None:

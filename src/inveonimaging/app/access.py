@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import threading
+from time import monotonic
 
 _BYTES = 32
 _BYTES_OF_PATH = 16
@@ -17,6 +18,7 @@ class Access:
     two opens anything alone.
 
     Attributes:
+        last_use: when the session asked for something last, by the clock of `time.monotonic`.
         base: what the path of every page begins with, without a slash at its end.
         token: in the address that is opened; it counts once.
         change_token: in a header of every request that changes something.
@@ -27,6 +29,7 @@ class Access:
         self.token = secrets.token_urlsafe(_BYTES)
         self.change_token = secrets.token_urlsafe(_BYTES)
         self._session = secrets.token_urlsafe(_BYTES)
+        self.last_use = monotonic()
         self._is_used = self._is_opened = False
         self._lock = threading.Lock()
 
@@ -50,7 +53,10 @@ class Access:
 
     def has_session(self, session: str) -> bool:
         """Return whether this is the session of the browser that opened the address."""
-        return self._is_opened and _is_same(session, self._session)
+        if not self._is_opened or not _is_same(session, self._session):
+            return False
+        self.last_use = monotonic()
+        return True
 
     def is_at_base(self, path: str) -> bool:
         """Return whether a path is that of a page."""

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import traceback
+from collections.abc import Callable
+from functools import cache
 from html import escape
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from inveonimaging.app.access import Access
-from inveonimaging.app.rules import HEADERS, MOST_BYTES, POLICY, START, Head, refusal_of
+from inveonimaging.app.pages import static_file
+from inveonimaging.app.rules import HEADERS, MOST_BYTES, POLICY, START, Head, Refusal, refusal_of
 
 _PAGE = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>inveon app</title></head>'
-    "<body><main><h1>inveon app</h1><p>{words}</p></main></body></html>"
+    '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width, initial-scale=1"><title>inveon</title>'
+    "<style>{style}</style></head>"
+    '<body><main><p class="brand">inveon</p><h1>{title}</h1><p>{words}</p></main></body></html>'
 )
+_PART = '<p class="problem" role="alert">{words}</p>'
 _POLICY = b"content-security-policy"
 _LEADING = {b"location", b"hx-redirect", b"hx-location", b"hx-push-url", b"hx-replace-url"}
 
@@ -25,15 +35,18 @@ class TooLargeError(Exception):
 class Guard:
     """Passes on the requests that keep the rules."""
 
-    def __init__(self, app: ASGIApp, *, access: Access, port: int) -> None:
+    def __init__(
+        self, app: ASGIApp, *, access: Access, port: int, tell: Callable[[str], object] = lambda _: None
+    ) -> None:
         """Stand before an app.
 
         Args:
             app: gets what passes.
             access: the secrets.
             port: on which the app listens.
+            tell: hears of faults of the program, in several lines.
         """
-        self._app, self._access, self._port = app, access, port
+        self._app, self._access, self._port, self._tell = app, access, port, tell
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request or pass it on."""
@@ -44,13 +57,20 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
             return
         answer = _with_headers(send)
-        refusal = refusal_of(head_of(scope), self._port, self._access)
+        head = head_of(scope)
+        refusal = refusal_of(head, self._port, self._access)
         if refusal:
-            await plain_page(refusal.words, refusal.status)(scope, receive, answer)
+            await (_part if head.one("hx-request") else alone)(refusal)(scope, receive, answer)
             return
         if scope["path"] != START:
             scope, answer = {**scope, "root_path": self._access.base}, _at(self._access.base, answer)
-        await self._app(scope, _bounded(receive), answer)
+        try:
+            await self._app(scope, _bounded(receive), answer)
+        except ClientDisconnect:  # it went before it had said all
+            pass
+        except Exception as error:  # noqa: BLE001 - a fault of the program; there is an answer already
+            path = head.path.removeprefix(self._access.base)
+            self._tell(f"{head.method} {path}: " + "".join(traceback.format_exception(error)))
 
 
 def head_of(scope: Scope) -> Head:
@@ -59,9 +79,25 @@ def head_of(scope: Scope) -> Head:
     return Head(scope["method"], scope["path"], headers)
 
 
-def plain_page(words: str, status: int) -> HTMLResponse:
-    """Return a page of a sentence, for those who see none of the app's."""
-    return HTMLResponse(_PAGE.format(words=escape(words)), status)
+def alone(refusal: Refusal, title: str = "This page cannot be shown") -> HTMLResponse:
+    """Return a page that needs nothing else, for those who get no other file; its style is that of all pages."""
+    style = static_file("app.css").decode()
+    answer = HTMLResponse(_PAGE.format(style=style, title=title, words=escape(refusal.words)), refusal.status)
+    answer.headers["content-security-policy"] = policy_alone()
+    return answer
+
+
+@cache
+def policy_alone() -> str:
+    """Return the policy of a page that is alone: its style is the one that it may have."""
+    digest = base64.b64encode(hashlib.sha256(static_file("app.css")).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+
+
+def _part(refusal: Refusal) -> HTMLResponse:
+    return HTMLResponse(_PART.format(words=escape(refusal.words)), refusal.status)
 
 
 def _bounded(receive: Receive) -> Receive:

@@ -232,7 +232,8 @@ class Jobs:
         its_control, control = spawning.Pipe(duplex=False)
         process = spawning.Process(target=worker.serve, args=(job.kind, task, its_events, its_control))
         try:
-            process.start()
+            with worker.apart():
+                process.start()
         except OSError as error:
             with self._lock:
                 self._end(job, FAILED, error=f"a process cannot be started: {error.strerror}")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.resources
+import os
 import re
+import threading
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +19,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from inveonimaging.app.access import Access
-from inveonimaging.app.jobs import Jobs
+from inveonimaging.app.jobs import Job, Jobs
 from inveonimaging.app.pictures import Pictures
 from inveonimaging.app.roots import Roots
 from inveonimaging.app.sheets import Sheets
@@ -30,6 +32,7 @@ from inveonimaging.version import __version__
 _LONGEST = 1000
 _MOST_FIELDS, _MOST_ASKED, _MOST_DIGITS = 5000, 100, 6
 _ADDRESS = re.compile(r"""((?<=\s)(?:href|src|action|formaction|hx-[a-z-]+)=["'])/""")
+BAD = 400
 _STATIC = {
     "app.css": "text/css",
     "app.js": "text/javascript",
@@ -51,6 +54,7 @@ class Front:
         port: on which the app listens.
         settings: returns what the settings of a place say, by the names of the form's fields.
         pictures: of scans.
+        ending: is set when the app is to end.
         drafts: what was chosen on page 4, by source.
         sheets: what was typed on page 3.
     """
@@ -67,6 +71,7 @@ class Front:
         self.roots, self.state, self.access, self.port = roots, state, access, port
         self.settings = settings
         self.pictures = Pictures()
+        self.ending = threading.Event()
         self.drafts: dict[str, dict[str, str]] = {}
         self.sheets = Sheets(state)
 
@@ -79,6 +84,11 @@ class Front:
     def targets(self) -> Targets:
         """Servers that DICOM is sent to, and the passwords that are held for them."""
         return Targets(self.state)
+
+    @property
+    def running(self) -> list[Job]:
+        """The jobs that are not over."""
+        return [each for each in self.jobs.all if not each.is_over] if "jobs" in vars(self) else []
 
     def close(self) -> None:
         """Stop what runs."""
@@ -132,7 +142,7 @@ def shows(front: Front, path: str, page: Page) -> Route:
     def endpoint(request: Request) -> Response:
         try:
             return page(front, request)
-        except InveonError as error:
+        except (InveonError, OSError) as error:
             return refused(front, request, error)
 
     return Route(path, endpoint, methods=["GET"])
@@ -148,10 +158,10 @@ def changes(front: Front, path: str, change: Change) -> Route:
                 parse_qsl(body, keep_blank_values=True, errors="surrogateescape", max_num_fields=_MOST_FIELDS)
             )
         except ValueError:
-            return Response(status_code=400)
+            return said(front, request, BAD, "The form has too many fields.")
         try:
             return await run_in_threadpool(change, front, request, fields)
-        except InveonError as error:
+        except (InveonError, OSError) as error:
             return refused(front, request, error)
 
     return Route(path, endpoint, methods=["POST"])
@@ -162,12 +172,20 @@ def redirected(address: str) -> Response:
     return Response(headers={"hx-redirect": address})
 
 
-def refused(front: Front, request: Request, error: InveonError) -> Response:
-    """Return what is wrong: a part of a page where one was asked for, else a page."""
-    words = printable(error, _LONGEST)
+def refused(front: Front, request: Request, error: InveonError | OSError) -> Response:
+    """Return what is wrong, as `said`; of the system's errors, with what they are about."""
+    if isinstance(error, OSError):
+        place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        return said(front, request, BAD, f"{place}{error.strerror or error}")
+    return said(front, request, BAD, error)
+
+
+def said(front: Front, request: Request, status: int, what: object) -> Response:
+    """Return words: as a part of a page where one was asked for, else as a page that leads back."""
+    words = printable(what, _LONGEST)
     if request.headers.get("hx-request"):
-        return front.page("refused.html", words=words)
-    return front.page("error.html", status=400, words=words)
+        return front.page("refused.html", status=200 if status == BAD else status, words=words)
+    return front.page("error.html", status=status, words=words)
 
 
 def asked(request: Request, name: str) -> str:
@@ -190,5 +208,9 @@ def static(_front: Front, request: Request) -> Response:
     name = request.path_params["name"]
     if name not in _STATIC:
         return Response(status_code=404)
-    path = importlib.resources.files("inveonimaging.app") / "static" / _PLACES.get(name, name)
-    return Response(path.read_bytes(), media_type=_STATIC[name])
+    return Response(static_file(name), media_type=_STATIC[name])
+
+
+def static_file(name: str) -> bytes:
+    """Return a file that pages need."""
+    return (importlib.resources.files("inveonimaging.app") / "static" / _PLACES.get(name, name)).read_bytes()

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from inveonimaging.app.access import Access
 
 START = "/start"
+OPEN = "Start inveon app again: it opens the one that runs. An address that it printed counts once."
 CHANGE_HEADER = "x-inveon-token"
 MOST_BYTES = 1024 * 1024  # of a request's body
 _HOSTS = ("127.0.0.1", "localhost")
@@ -121,7 +122,9 @@ def _of_session(head: Head, port: int, access: Access) -> Refusal | None:
     pairs = [each.strip().partition("=") for value in head.all("cookie") for each in value.split(";")]
     given = [value for name, _, value in pairs if name == cookie_name(port)]
     if not (access.is_at_base(head.path) and any(map(access.has_session, given))):  # another server may set one, too
-        return Refusal(403, "Open the address that inveon app printed; it counts once. Or start inveon app again.")
+        return Refusal(
+            403, "Start inveon app again: it opens the one that runs. An address that it printed counts once."
+        )
     return None
 
 

@@ -7,7 +7,6 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -15,14 +14,16 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
-from inveonimaging.app import batches, correct, look, make, sending, watch
+from inveonimaging.app import batches, correct, ending, look, make, sending, watch
 from inveonimaging.app.choose import choose, count
-from inveonimaging.app.guard import Guard, TooLargeError, plain_page
-from inveonimaging.app.pages import Front, asked, changes, shows, static
-from inveonimaging.app.rules import START, cookie_name
+from inveonimaging.app.connections import MOST_HEAD_BYTES, Patience
+from inveonimaging.app.guard import Guard, TooLargeError, alone
+from inveonimaging.app.pages import Front, asked, changes, said, shows, static
+from inveonimaging.app.rules import OPEN, START, Refusal, cookie_name
 from inveonimaging.errors import OutputError
 
 LOOPBACK = "127.0.0.1"
+_FAILED = "Something failed that should not. The window in which inveon app was started says more."
 _STARTED = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={base}/">'
     '<link rel="icon" href="{base}/static/icon.svg"><title>inveon app</title></head>'
@@ -31,8 +32,8 @@ _STARTED = (
 """Leads on by itself: a redirection would be of the site that the address was opened from, and get no cookie."""
 
 
-def application(front: Front) -> ASGIApp:
-    """Return the app behind its guard."""
+def application(front: Front, tell: Callable[[str], object] = lambda _: None) -> ASGIApp:
+    """Return the app behind its guard; `tell` hears of faults of the program, in several lines."""
     routes = [
         shows(front, START, _start),
         shows(front, "/", choose),
@@ -74,10 +75,23 @@ def application(front: Front) -> ASGIApp:
         changes(front, "/send/remove", sending.remove),
         changes(front, "/send/forget", sending.forget),
         changes(front, "/send/try", sending.try_it),
+        shows(front, "/alive", ending.alive),
+        changes(front, "/quit", ending.end),
     ]
-    handlers: dict[Any, Any] = {TooLargeError: _too_large, 404: partial(_nothing, front), 500: _failed}
+    handlers: dict[Any, Any] = {
+        TooLargeError: lambda request, _: said(front, request, 413, "The form is too large."),
+        404: lambda request, _: said(front, request, 404, "There is no such page."),
+        405: lambda request, _: said(front, request, 405, "There is no such page."),
+        500: lambda request, _: said(front, request, 500, _FAILED),
+    }
     app = Starlette(routes=routes, exception_handlers=handlers)
-    return Guard(app, access=front.access, port=front.port)
+    return Guard(app, access=front.access, port=front.port, tell=tell)
+
+
+def new_address(front: Front) -> str:
+    """Return another address, which is opened once; the one before counts no more."""
+    front.access.renew()
+    return address_of(front)
 
 
 def address_of(front: Front) -> str:
@@ -104,14 +118,19 @@ def listening(port: int = 0) -> socket.socket:
 
 
 @contextlib.contextmanager
-def serving(front: Front, on: socket.socket) -> Iterator[threading.Thread]:
-    """Serve in a thread until the context ends; nothing of requests is logged."""
+def serving(
+    front: Front, on: socket.socket, tell: Callable[[str], object] = lambda _: None
+) -> Iterator[threading.Thread]:
+    """Serve in a thread until the context ends; nothing of requests is logged, and `tell` hears of faults."""
     import uvicorn
 
     config = uvicorn.Config(
-        application(front),
+        application(front, tell),
+        http=Patience,
+        h11_max_incomplete_event_size=MOST_HEAD_BYTES,
         access_log=False,
-        log_level="error",
+        log_config=None,  # faults are told by the guard, and nothing else is worth a word
+        log_level="critical",
         server_header=False,
         proxy_headers=False,
         ws="none",
@@ -137,39 +156,11 @@ def show_in_browser(address: str) -> bool:
         return False
 
 
-def window() -> Callable[[str], None] | None:
-    """Return what shows an address in a window of its own until it is closed; None if pywebview is not installed."""
-    try:
-        import webview
-    except ImportError:
-        return None
-
-    def show(address: str) -> None:
-        webview.create_window("inveon", address, width=1280, height=900)
-        webview.start(private_mode=True)
-
-    return show
-
-
 def _start(front: Front, request: Request) -> Response:
     session = front.access.exchange(asked(request, "token"))
     if session is None:
-        words = "This address was used already, or is an older one. Start inveon app again."
-        return plain_page(words, 403)
+        return alone(Refusal(403, OPEN))
     base = front.access.base
     answer = HTMLResponse(_STARTED.format(base=base))
     answer.set_cookie(cookie_name(front.port), session, httponly=True, samesite="strict", path=base)
     return answer
-
-
-def _too_large(_request: Request, _error: Exception) -> Response:
-    return Response(status_code=413)
-
-
-def _nothing(front: Front, _request: Request, _error: Exception) -> Response:
-    return front.page("error.html", status=404, words="There is no such page.")
-
-
-def _failed(_request: Request, _error: Exception) -> Response:
-    words = "Something failed that should not. The terminal window says more."
-    return plain_page(words, 500)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import _thread
 import contextlib
+import os
 import signal
+import sys
 import threading
+from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -29,8 +32,7 @@ def serve(kind: str, task: dict[str, Any], events: Connection, control: Connecti
         events: hears of it: pairs of what is told and its value.
         control: tells when to stop: at any word, or when it is closed.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.default_int_handler)
+    _go_apart()
 
     def say(name: str, value: object) -> None:
         with contextlib.suppress(OSError):
@@ -45,6 +47,34 @@ def serve(kind: str, task: dict[str, Any], events: Connection, control: Connecti
         say("stopped", None)
     except MemoryError:
         say("error", "out of memory")
+
+
+@contextlib.contextmanager
+def apart() -> Iterator[None]:
+    """Start processes that no Ctrl-C of the terminal reaches: it is the app's, which asks first."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # of this thread, and inherited
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _go_apart() -> None:
+    """Let the terminal's Ctrl-C go by, and let others interrupt."""
+    if sys.platform == "win32":
+        import ctypes
+
+        ctypes.windll.kernel32.SetConsoleCtrlHandler(None, True)
+    else:
+        os.setpgid(0, 0)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # takes away one that waits since the start
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 def _stop_at_a_word(control: Connection) -> None:

@@ -3,20 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import threading
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inveonimaging.cli.messages import say
 from inveonimaging.cli.outcome import one_line_errors
+from inveonimaging.errors import printable
+from inveonimaging.units import duration
+
+if TYPE_CHECKING:
+    from inveonimaging.app.pages import Front
+    from inveonimaging.app.running import Running
+
+IDLE_S = 12 * 3600.0
 
 EXAMPLES = """\b
 Examples:
   inveon app
   inveon app --root /data/inveon --no-browser
 """
+_OFTEN_S, _ASKED_S = 0.25, 10.0
+_LONGEST_LINE = 500
 _PACKAGES = {"starlette": "starlette", "uvicorn": "uvicorn"}
 
 
@@ -31,43 +43,91 @@ def app(
 ) -> None:
     """Show Inveon files in a browser, convert and send them; nothing else leaves this computer."""
     with one_line_errors(), contextlib.ExitStack() as stack:
-        from inveonimaging.errors import InputError, OptionError
+        from inveonimaging.errors import InputError
         from inveonimaging.extras import refuse_without_extra
 
         refuse_without_extra("inveon app", "app", _PACKAGES)
-        from inveonimaging.app import server
+        from inveonimaging.app import running, server
+        from inveonimaging.app import window as own_window
         from inveonimaging.app.access import Access
         from inveonimaging.app.pages import Front
         from inveonimaging.app.roots import Roots, usual_roots
         from inveonimaging.app.state import State, user_folder
 
-        show = server.window() if window else None
-        if window and show is None:
-            raise OptionError("--window needs pywebview", hint="pip install pywebview")
+        if window:
+            own_window.refuse_without_pywebview()
         for each in root or ():
             if not each.is_dir():
                 raise InputError("there is no such folder", path=each)
+        roots, state = Roots(root or usual_roots()), State(user_folder())
+        there = running.address_of_running(state, roots, port)
+        if there:
+            say("note", "inveon app runs already: this opens it, and --port N starts another one")
+            _show(there, browser=browser, window=window)
+            return
         listener = server.listening(port)
-        front = Front(
-            roots=Roots(root or usual_roots()),
-            state=State(user_folder()),
-            access=Access(),
-            port=listener.getsockname()[1],
-            settings=_settings,
-        )
-        address = server.address_of(front)
+        port = listener.getsockname()[1]
+        front = Front(roots=roots, state=state, access=Access(), port=port, settings=_settings)
         stack.callback(front.close)
-        with server.serving(front, listener) as thread:
-            typer.echo(address)
-            if show:
-                show(address)
+        meeting = running.Running(state, roots, port)
+        stack.callback(meeting.close)
+        stack.enter_context(server.serving(front, listener, _say_fault))
+        answering = threading.Thread(target=_answer, args=(meeting, front), daemon=True)
+        answering.start()
+        stack.callback(front.ending.set)
+        _show(server.address_of(front), browser=browser, window=window, front=front)
+        if not window:
+            say("note", "Ctrl-C ends the app, as does Quit on the page")
+            _wait(front)
+
+
+def _show(address: str, *, browser: bool, window: bool, front: Front | None = None) -> None:
+    """Print an address and open it."""
+    from inveonimaging.app import server
+    from inveonimaging.app import window as own_window
+
+    typer.echo(address)
+    if window:
+        own_window.show(address, front)
+    elif browser and not server.show_in_browser(address):
+        say("note", "no browser was found; open the address above in one")
+
+
+def _answer(meeting: Running, front: Front) -> None:
+    """Answer those who start another app, until this one ends."""
+    from inveonimaging.app import server
+
+    while not front.ending.wait(_OFTEN_S):
+        meeting.answer(lambda: server.new_address(front))
+
+
+def _wait(front: Front) -> None:
+    """Wait for the end: a person's, who is asked first if something runs, or that of an app that nobody uses."""
+    asked_at = -math.inf
+    while True:
+        try:
+            while not front.ending.wait(_OFTEN_S):
+                if time.monotonic() - front.access.last_use > IDLE_S and not front.running:
+                    say("note", f"no page was open for {duration(IDLE_S)} and nothing runs: the app ends")
+                    return
+        except KeyboardInterrupt:
+            running, now = front.running, time.monotonic()
+            if not running:
                 return
-            if browser and not server.show_in_browser(address):
-                say("note", "no browser was found; open the address above in one")
-            say("note", "Ctrl-C ends the app")
-            with contextlib.suppress(KeyboardInterrupt):  # the way to end it
-                while thread.is_alive():
-                    time.sleep(0.2)
+            if now - asked_at < _ASKED_S:
+                raise
+            asked_at = now
+            others = f" and {len(running) - 1} more" if running[1:] else ""
+            say("note", f"not done yet: {running[-1].title}{others}; Ctrl-C again within {_ASKED_S:.0f} s stops it")
+        else:
+            return
+
+
+def _say_fault(text: str) -> None:
+    """Say a fault of this program, line by line."""
+    say("error", "a page failed, which is a fault of this program; please report what follows")
+    for line in text.splitlines():
+        typer.echo(printable(line, _LONGEST_LINE), err=True)
 
 
 def _settings(place: Path) -> dict[str, str]:

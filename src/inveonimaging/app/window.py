@@ -1,0 +1,66 @@
+"""A window of its own instead of the browser: pywebview, if it is there."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from importlib.util import find_spec
+
+from inveonimaging.app.pages import Front
+from inveonimaging.errors import OptionError, printable
+
+_LONGEST = 300
+_ASKED = "Something runs. To stop it and quit?"
+
+
+def refuse_without_pywebview() -> None:
+    """Refuse where pywebview is not installed.
+
+    Raises:
+        OptionError: it is not.
+    """
+    if find_spec("webview") is None:
+        raise OptionError("--window needs pywebview", hint="pip install pywebview")
+
+
+def show(address: str, front: Front | None = None) -> None:
+    """Show an address in a window until it is closed, or the app is to end; it asks first if something runs.
+
+    Args:
+        address: of the app.
+        front: of the app, if it is of this process.
+
+    Raises:
+        OptionError: pywebview finds nothing that draws a page.
+    """
+    import webview
+
+    window = webview.create_window("inveon", address, width=1280, height=900, min_size=(800, 600))
+    if front is None:
+        _start(webview.start)
+        return
+
+    def may_close() -> bool:
+        return front.ending.is_set() or not front.running or window.create_confirmation_dialog("inveon", _ASKED)
+
+    def close_at_the_end() -> None:
+        front.ending.wait()
+        if not is_closed.is_set():
+            window.destroy()
+
+    is_closed = threading.Event()
+    window.events.closing += may_close
+    window.events.closed += is_closed.set
+    window.events.closed += front.ending.set
+    _start(lambda **how: webview.start(close_at_the_end, **how))
+
+
+def _start(start: Callable[..., None]) -> None:
+    import webview
+
+    try:
+        start(private_mode=True)
+    except webview.errors.WebViewException as error:
+        words = printable(error, _LONGEST).rstrip(".")
+        hint = 'pip install "pywebview[qt]" brings what draws it; or leave out --window'
+        raise OptionError(f"--window: {words}", hint=hint) from error
