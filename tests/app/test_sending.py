@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import gc
 import json
 import logging
 import os
 import pickle
+import re
 import stat
 import warnings
 from collections.abc import Iterator
@@ -17,11 +19,12 @@ import pytest
 from pydicom.dataset import Dataset
 from starlette.testclient import TestClient
 
+import inveonimaging.sending
 from app.driving import change, ended, front_of, job_of, jobs_in_this_process, opened
 from inveonimaging.app import sending
 from inveonimaging.app.jobs import Job, Jobs
 from inveonimaging.app.pages import Front, link
-from inveonimaging.app.targets import Kept
+from inveonimaging.app.targets import Kept, in_words
 from inveonimaging.errors import OptionError
 from servers import SECRET, all_stored, basic, service, store, told, uid, write_instance
 
@@ -161,6 +164,19 @@ def test_nothing_goes_without_the_extra(
     assert front.jobs.all == []
 
 
+def test_messages_name_no_option_of_the_command() -> None:
+    """Whatever the room of sending says, but for what the pages do not ask for."""
+    texts = [
+        node.value
+        for path in Path(inveonimaging.sending.__file__).parent.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search("--[a-z]", node.value)
+    ]
+    assert len(texts) > 8
+    asked = [text for text in texts if not re.search("--commit|is for dicom://", text)]
+    assert [text for text in map(in_words, asked) if re.search("--[a-z]", text)] == []
+
+
 # To a PACS.
 
 
@@ -239,7 +255,8 @@ def test_a_secret_is_held_in_memory_and_nowhere_else(
         given = web(client, front, root, server.url)
         secret = {"user": "keeper", "password": SECRET}
         server.search = (401, {}, SECRET.encode())
-        assert "401" in seen(change(client, front, "/send/try", {**given, **secret}))
+        refused = seen(change(client, front, "/send/try", {**given, **secret}))
+        assert "answered with 401 Unauthorized; give another password; this one is not accepted" in refused
         server.search = (200, {"Content-Type": "application/dicom+json"}, b"[]")
         assert "Research answers" in seen(change(client, front, "/send/try", given))
         assert server.headers[-1]["Authorization"] == basic(f"keeper:{SECRET}")

@@ -58,24 +58,28 @@ def offer(front: Front, request: Request) -> Response:
     """Return the offer to convert the studies below a folder, if there are any; it was counted for a moment only."""
     folder = source_of(front, asked(request, "folder"))
     if batch_table.is_batch(folder):
-        return front.page("offer.html", folder=folder, is_result=True, count=0, more=False)
-    count, more = _studies_below(folder)
-    return front.page("offer.html", folder=folder, is_result=False, count=count, more=more)
+        return front.page("offer.html", folder=folder, is_result=True)
+    count, more, is_here = _studies_below(folder)
+    return front.page("offer.html", folder=folder, is_result=False, count=count, more=more, is_here=is_here)
 
 
-def _studies_below(folder: Path) -> tuple[int, bool]:
-    """Return how many studies there are, and whether there may be more; 0 if none lies in a folder below."""
-    end, count, is_below = monotonic() + _BUDGET_S, 0, False
+def _studies_below(folder: Path) -> tuple[int, bool, bool]:
+    """Return how many studies there are, whether there may be more, and whether the folder itself is one.
+
+    The number is 0 if none lies in a folder below.
+    """
+    end, places = monotonic() + _BUDGET_S, list[str]()
+    is_over = False
     try:
         for each in plan_batch(folder, _output_for(folder), Options(), Grouping.FOLDER, SkippedCounts()):
             if isinstance(each, Study):
-                count += 1
-                is_below = is_below or each.output != "."
-            if monotonic() > end or count == _MOST_COUNTED:
-                return count if is_below else 0, True
+                places.append(each.output)
+            if is_over := monotonic() > end or len(places) == _MOST_COUNTED:
+                break
     except InveonError:
-        return 0, False
-    return count if is_below else 0, False
+        return 0, False, False
+    is_here = "." in places[:1]
+    return len(places) if len(places) > is_here else 0, is_over, is_here
 
 
 def batch(front: Front, request: Request) -> Response:

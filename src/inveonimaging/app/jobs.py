@@ -28,6 +28,7 @@ QUEUED, RUNNING, DONE, FAILED, STOPPED, LEFT = "queued", "running", "done", "fai
 _ENDED = {DONE, FAILED, STOPPED, LEFT}
 _MOST_KEPT = 100
 _GRACE_S = 10.0
+_KEPT_S = 5.0  # how far a job had come, if the app is killed
 _SOON_S = 2.0  # before that no one knows how long it takes
 _JOBS, _REPORTS, _REPORT = "jobs", "reports", "report"
 
@@ -112,6 +113,7 @@ class Jobs:
         self._lock = threading.Lock()
         self._jobs: dict[str, Job] = {}
         self._tasks: dict[str, dict[str, Any]] = {}
+        self._kept = 0.0
         self._running: tuple[SpawnProcess, Connection] | None = None
         self._waiting = threading.Condition(self._lock)
         self._is_closed = False
@@ -269,7 +271,7 @@ class Jobs:
         }
         with self._lock:
             known[name]()
-            if name == "phase":
+            if name == "phase" or (name == "progress" and monotonic() - self._kept > _KEPT_S):
                 self._keep(job)
 
     # On the disk.
@@ -279,6 +281,7 @@ class Jobs:
         self._keep(job)
 
     def _keep(self, job: Job) -> None:
+        self._kept = monotonic()
         self._state.write(f"{_JOBS}/{job.id}.json", asdict(job))
 
     def _read(self) -> None:

@@ -7,8 +7,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inveonimaging.app.targets import in_words
 from inveonimaging.app.telling import Tell
-from inveonimaging.errors import printable
+from inveonimaging.errors import OptionError, TargetError, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,20 +41,24 @@ def run_send(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
             with contextlib.suppress(FileNotFoundError):
                 options.journal.unlink()
     environment = {**os.environ, **task["credentials"]}
-    planned = plan_sending([task["source"]], task["target"], options, environment, tell.progress)
-    tell.phase("Sending")
-    sent = send_planned(planned, tell.progress)
+    try:
+        planned = plan_sending([task["source"]], task["target"], options, environment, tell.progress)
+        tell.phase("Sending")
+        sent = send_planned(planned, tell.progress)
+    except (TargetError, OptionError) as error:
+        raise TargetError(in_words(str(error))) from error
     return {
         "target": sent.target,
         "files": sent.files,
         "sent": sent.accepted,
-        "before": sent.skipped,
+        "before": sent.skipped - planned.again,
+        "twice": planned.again,
         "megabytes": round(sent.bytes / 1e6, 1),
         "refused": _reasons(sent.failures, task["source"]),
         "doubted": _reasons(sent.warnings, task["source"]),
         "failed": len(sent.failures),
         "unsent": len(sent.unsent),
-        "stopped": printable(sent.stopped, _LONGEST),
+        "stopped": in_words(printable(sent.stopped, _LONGEST)),
         "complete": sent.is_complete,
     }
 
@@ -62,7 +67,7 @@ def _reasons(failures: Iterable[Failure], folder: Path) -> list[dict[str, Any]]:
     """Return the server's reasons, each once, with how many files it is about and the first of them."""
     found: dict[str, list[str]] = {}
     for each in failures:
-        found.setdefault(printable(each.reason, _LONGEST), []).append(each.path)
+        found.setdefault(in_words(printable(each.reason, _LONGEST)), []).append(each.path)
     most_first = sorted(found.items(), key=lambda each: -len(each[1]))[:_MOST]
     return [
         {"reason": reason, "count": len(paths), "first": printable(os.path.relpath(paths[0], folder), _LONGEST)}

@@ -14,7 +14,7 @@ from inveonimaging.app import choices
 from inveonimaging.app.jobs import Job
 from inveonimaging.app.make import source_of
 from inveonimaging.app.pages import Front, asked, link, redirected
-from inveonimaging.app.targets import FILES, Kept
+from inveonimaging.app.targets import FILES, Kept, in_words
 from inveonimaging.errors import InveonError, OptionError, TargetError, printable
 from inveonimaging.extras import refuse_without_extra
 from inveonimaging.sending.job import try_target
@@ -61,7 +61,10 @@ def add(front: Front, _request: Request, form: dict[str, str]) -> Response:
         plain=form.get("plain") == "yes",
         **files,
     )
-    front.targets.keep(kept)
+    try:
+        front.targets.keep(kept)
+    except OptionError as error:
+        raise OptionError(in_words(str(error))) from error
     return redirected(link("/send", folder=folder, target=kept.name))
 
 
@@ -86,8 +89,8 @@ def try_it(front: Front, _request: Request, form: dict[str, str]) -> Response:
     environment = {**os.environ, **front.targets.credentials(target.name)}
     try:
         try_target(target.address, target.options(timeout_s=_TRY_S, retries=0), environment)
-    except TargetError as error:
-        return front.page("tried.html", words=printable(error, _LONGEST), is_there=False)
+    except (TargetError, OptionError) as error:
+        return front.page("tried.html", words=in_words(printable(error, _LONGEST)), is_there=False)
     return front.page("tried.html", words=f"{target.name} answers, and lets this computer in.", is_there=True)
 
 

@@ -89,6 +89,35 @@ class Kept:
         return [*words, "--plain-credentials"] if self.plain else words
 
 
+_LABELS = {
+    "a certificate of this side (--tls-cert, --tls-key)": "a certificate of this computer",
+    "--tls-key without --tls-cert": "a key without its certificate",
+    "--tls-cert and --tls-key name PEM files that": "the files of certificate and key must be in PEM, and",
+    "--tls-cert and --tls-key": "the files of certificate and key",
+    "--tls-ca names the file of": "give the file of",
+    "--tls-ca names": "give the file of",
+    "--tls-ca": "the file of the authority",
+    "--tls-name gives the name that it has": "give the name in the server's certificate",
+    "try without --tls": "try without encryption",
+    "TLS (--tls)": "encryption",
+    "convert without --compress": "convert without compression",
+    "another form (--as)": "another kind of DICOM",
+    "or --plain-credentials to send them all the same": "or tick that the password goes also without encryption",
+    f"set {USER} and {PASSWORD}, or {TOKEN}, or use a netrc file": "leave them out: they are asked for later",
+    f"set {TOKEN}, or {USER} and {PASSWORD}, or a netrc file; what is set there": "give another password; this one",
+    f"both {TOKEN} and {USER} are set; set one of them": "both a token and a user are given; give one of them",
+    f"one of {USER} and {PASSWORD} is set; set both": "only one of user and password is given; give both",
+    TOKEN: "the token",
+}
+
+
+def in_words(text: str) -> str:
+    """Return a message of `inveon send` in the words of the pages."""
+    for typed, words in _LABELS.items():
+        text = text.replace(typed, words)
+    return text
+
+
 class Targets:
     """The servers that are kept, and the secrets that are held."""
 
