@@ -216,6 +216,8 @@ def test_a_batch_that_was_left_goes_on(client: TestClient, front: Front, root: P
     assert "Go on" in client.get(f"/jobs/{left.id}").text
     done = ended(front, job_of(change(client, front, f"/jobs/{left.id}/again")))
     assert (done.state, done.result["converted"]) == ("done", 1)
+    assert front.jobs.get(left.id) is None
+    assert "ended before" not in client.get("/").text
 
 
 def test_a_batch_of_the_command_line_is_opened(client: TestClient, root: Path) -> None:

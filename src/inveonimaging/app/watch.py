@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from inveonimaging.app import batches, look, sending
-from inveonimaging.app.jobs import Job
+from inveonimaging.app.jobs import LEFT, Job
 from inveonimaging.app.make import source_of, start
 from inveonimaging.app.pages import Front, redirected
 from inveonimaging.app.rules import REPORT_POLICY
@@ -56,7 +56,10 @@ def stop(front: Front, request: Request, _form: dict[str, str]) -> Response:
 def again(front: Front, request: Request, form: dict[str, str]) -> Response:
     """Do a job again, with what was chosen for it."""
     found = _job(front, request)
-    return redirected(AGAIN.get(found.kind, _made_again)(front, found, form))
+    address = AGAIN.get(found.kind, _made_again)(front, found, form)
+    if found.state == LEFT and address.startswith("/jobs/"):  # which now goes on as another
+        front.jobs.forget(found.id)
+    return redirected(address)
 
 
 def _made_again(front: Front, found: Job, _form: dict[str, str]) -> str:
