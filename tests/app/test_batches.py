@@ -152,8 +152,8 @@ def test_no_field_of_the_form_is_of_a_single_conversion() -> None:
 def test_what_makes_no_sense_is_said_and_not_started(client: TestClient, front: Front, root: Path) -> None:
     for given in ({"jobs": "many"}, {"jobs": "257"}, {"group": "header", "verify": "yes"}, {"deidentify": "yes"}):
         html = change(client, front, "/batch/preview", form(root, **given)).text
-        if "deidentify" not in given:
-            assert 'class="problem"' in change(client, front, "/batch/command", form(root, **given)).text
+        assert 'class="problem"' in change(client, front, "/batch/command", form(root, **given)).text
+        assert 'class="problem"' in change(client, front, "/batch", form(root, **given)).text
         assert 'class="problem"' in html, given
     odd = form(root, group=HOSTILE, check=HOSTILE)
     assert "&lt;script" not in change(client, front, "/batch/command", odd).text

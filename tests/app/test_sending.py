@@ -25,6 +25,7 @@ from inveonimaging.app import sending
 from inveonimaging.app.jobs import Job, Jobs
 from inveonimaging.app.pages import Front, link
 from inveonimaging.app.targets import Kept, in_words
+from inveonimaging.cli import app as command_line
 from inveonimaging.errors import OptionError
 from servers import SECRET, all_stored, basic, service, store, told, uid, write_instance
 
@@ -102,6 +103,25 @@ def test_a_server_is_kept_and_chosen_with_its_host_in_sight(client: TestClient, 
     assert "dicom://US@THEM:pacs.example:11112 --tls" in html
     change(client, front, "/send/remove", {"folder": str(root / "dicom"), "target": "Archive"})
     assert front_of(root).targets.all == []
+
+
+def test_servers_of_the_settings_are_there_and_not_removed(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "inveon").mkdir()
+    (tmp_path / "inveon" / "inveon.toml").write_text('[targets]\nlab = "https://lab.example/dicom-web"\n')
+    monkeypatch.setenv("APPDATA" if os.name == "nt" else "XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.chdir(root)
+    front = front_of(root)
+    front._servers = command_line._servers
+    client = opened(front)
+    html = client.get(link("/send", folder=root / "dicom")).text
+    assert "https://lab.example/dicom-web" in html
+    assert "Remove lab" not in html
+    front.targets.keep(Kept("own", "dicom://A@B:h:1"))
+    front.targets.remove("lab")
+    assert [(each.name, each.is_set) for each in front.targets.all] == [("lab", True), ("own", False)]
+    assert "lab.example" in client.get(link("/send", folder=root / "dicom", target="lab")).text
 
 
 @pytest.mark.parametrize(

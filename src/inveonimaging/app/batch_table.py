@@ -162,7 +162,9 @@ def _row(line: dict[str, Any]) -> Row:
         date=_text(line.get("study_date")),
         scans=", ".join(f"{count} {kind}" if count > 1 else kind for kind, count in kinds.items()),
         state=_state(line),
-        reason=printable(message_of(error), _LONGEST) if isinstance(error, dict) else "",
+        reason=printable(message_of(error).removeprefix(line["source"] + os.sep), _LONGEST)
+        if isinstance(error, dict)
+        else "",
         warnings=tuple(sorted({printable(each["code"], 60) for each in findings if each["severity"] in _DOUBTS})),
     )
 

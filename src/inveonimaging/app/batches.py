@@ -20,6 +20,7 @@ from inveonimaging.app.jobs import Job
 from inveonimaging.app.make import options_in, output_in, source_of
 from inveonimaging.app.pages import Front, asked, link, number, redirected
 from inveonimaging.batches import Batch, Check, Grouping, SkippedCounts, Study, plan_batch
+from inveonimaging.batches.plan import refuse_batch
 from inveonimaging.conversion.options import Options
 from inveonimaging.errors import InveonError, OptionError, printable
 
@@ -106,9 +107,9 @@ def command(front: Front, _request: Request, form: dict[str, str]) -> Response:
     source, output, values = _asked_for(front, form)
     problem = ""
     try:
-        options_in(front, values)
+        options = options_in(front, values)
         _how(values)
-        output_in(front, output)
+        refuse_batch(source, output_in(front, output), options)
     except InveonError as error:
         problem = printable(error, _LONGEST)
     line = _command(source, output, values, without_settings=bool(front.settings(source)))
@@ -142,11 +143,12 @@ def start(front: Front, source: Path, output: str, values: dict[str, str], *, on
     Raises:
         InveonError: a value makes no sense, or a path may not be opened.
     """
-    folder = output_in(front, output)
+    folder, options = output_in(front, output), options_in(front, values)
+    refuse_batch(source, folder, options)
     task = {
         "root": source,
         "output": folder,
-        "options": replace(options_in(front, values), mask_others=values.get("mask_others") == "yes"),
+        "options": replace(options, mask_others=values.get("mask_others") == "yes"),
         "batch": _how(values, only_failed=only_failed),
     }
     title = f"Studies below {printable(source.name or source, 100)}"

@@ -53,6 +53,7 @@ class Front:
         access: the secrets.
         port: on which the app listens.
         settings: returns what the settings of a place say, by the names of the form's fields.
+        servers: returns the addresses of servers in the settings, by name.
         pictures: of scans.
         ending: is set when the app is to end.
         drafts: what was chosen on page 4, by source.
@@ -67,9 +68,10 @@ class Front:
         access: Access,
         port: int,
         settings: Callable[[Path], Mapping[str, str]] = lambda _: {},
+        servers: Callable[[], Mapping[str, str]] = dict,
     ) -> None:
         self.roots, self.state, self.access, self.port = roots, state, access, port
-        self.settings = settings
+        self.settings, self._servers = settings, servers
         self.pictures = Pictures()
         self.ending = threading.Event()
         self.drafts: dict[str, dict[str, str]] = {}
@@ -83,7 +85,7 @@ class Front:
     @cached_property
     def targets(self) -> Targets:
         """Servers that DICOM is sent to, and the passwords that are held for them."""
-        return Targets(self.state)
+        return Targets(self.state, self._servers)
 
     @property
     def running(self) -> list[Job]:

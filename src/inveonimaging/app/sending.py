@@ -6,6 +6,7 @@ import os
 from hashlib import sha256
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -51,7 +52,7 @@ def add(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Keep a server, and choose it."""
     folder = source_of(front, form.get("folder", ""))
     given = {name: form.get(name, "").strip()[:_LONGEST] for name in (*_FORM, *FILES)}
-    files = {name: str(front.roots.pasted(given[name])) for name in FILES if given[name]}
+    files: dict[str, Any] = {name: str(front.roots.pasted(given[name])) for name in FILES if given[name]}
     address = given["url"] if form.get("kind") == "web" else str(_dicom(given))
     kept = Kept(
         name=given["name"],

@@ -7,7 +7,7 @@ the app runs, and are given to the process that sends; they are in no file, no p
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ class Kept:
         tls_key: file of its key.
         tls_name: name in the server's certificate.
         plain: whether a password may go unencrypted.
+        is_set: whether it is one of the settings, which are not changed here.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Kept:
     tls_key: str = ""
     tls_name: str = ""
     plain: bool = False
+    is_set: bool = False
 
     @property
     def goal(self) -> DicomTarget | WebTarget:
@@ -119,19 +121,27 @@ def in_words(text: str) -> str:
 
 
 class Targets:
-    """The servers that are kept, and the secrets that are held."""
+    """The servers that are kept, those of the settings, and the secrets that are held."""
 
-    def __init__(self, state: State) -> None:
-        self._state = state
+    def __init__(self, state: State, settings: Callable[[], Mapping[str, str]] = dict) -> None:
+        """Keep servers in a state; the settings give the addresses of more, by name."""
+        self._state, self._settings = state, settings
         self._lock = threading.Lock()
         self._secrets: dict[str, Mapping[str, str]] = {}
 
     @property
     def all(self) -> list[Kept]:
-        """All servers, by name; what is no server in the file is left out."""
+        """All servers, by name; one that is kept wins over one of the settings of the same name."""
+        found = {name: Kept(name, address, is_set=True) for name, address in self._settings().items()}
+        found |= {each.name: each for each in self._kept}
+        return sorted(found.values(), key=lambda each: each.name.casefold())
+
+    @property
+    def _kept(self) -> list[Kept]:
+        """Those of the file; what is no server there is left out."""
         document = self._state.read(_FILE)
         found = [kept for each in document if (kept := _kept(each))] if isinstance(document, list) else []
-        return sorted(found[:_MOST], key=lambda each: each.name.casefold())
+        return found[:_MOST]
 
     def get(self, name: str) -> Kept:
         """Return a server.
@@ -155,7 +165,7 @@ class Targets:
         new = replace(new, address=str(new.goal))
         new.options()
         with self._lock:
-            others = [each for each in self.all if each.name != new.name]
+            others = [each for each in self._kept if each.name != new.name]
             if len(others) >= _MOST:
                 raise OptionError(f"{_MOST} servers are kept already", hint="remove one")
             self._secrets.pop(new.name, None)
@@ -165,7 +175,7 @@ class Targets:
         """Remove a server, and forget its password."""
         with self._lock:
             self._secrets.pop(name, None)
-            self._state.write(_FILE, [asdict(each) for each in self.all if each.name != name])
+            self._state.write(_FILE, [asdict(each) for each in self._kept if each.name != name])
 
     def hold(self, name: str, user: str, password: str, token: str) -> None:
         """Hold what a server asks for, while the app runs; nothing given changes nothing."""
@@ -189,6 +199,7 @@ def _kept(document: object) -> Kept | None:
         return None
     kinds = {each.name: bool if each.type == "bool" else str for each in fields(Kept)}
     given: dict[str, Any] = {name: value for name, value in document.items() if type(value) is kinds.get(name)}
+    given.pop("is_set", None)
     try:
         found = Kept(**given)
         is_one = bool(found.goal and found.options() and found.name)

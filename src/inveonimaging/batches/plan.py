@@ -82,11 +82,7 @@ def plan_batch(root: Path, output: Path, options: Options, group: Grouping, pass
         InputError: the root is no folder, or cannot be read; animals of the sheet would be those of every study.
         OptionError: the output is the root, or the root lies in it; or a secret for the names of studies is missing.
     """
-    _refuse(root, output)
-    refuse_for_several_studies(options.corrections.sheet)
-    if options.deidentify is not None and options.deidentify.key is None:
-        message = "a batch that de-identifies needs a secret, which names the folders of the studies"
-        raise OptionError(message, hint="give it in a file (--key-file) or in the variable INVEON_DEIDENTIFY_KEY")
+    refuse_batch(root, output, options)
     steps = _checked(walk(root, output, passed), root)
     if group is Grouping.HEADER:
         planned = grouped(steps, root, options.corrections.scan_time, passed)
@@ -97,6 +93,15 @@ def plan_batch(root: Path, output: Path, options: Options, group: Grouping, pass
         for one in planned
         for each in (_animals_of(one, options) if isinstance(one, Study) else (one,))
     )
+
+
+def refuse_batch(root: Path, output: Path, options: Options) -> None:
+    """Refuse what no study of a batch can be done with; as `plan_batch`, and only the folders are looked at."""
+    _refuse(root, output)
+    refuse_for_several_studies(options.corrections.sheet)
+    if options.deidentify is not None and options.deidentify.key is None:
+        message = "a batch that de-identifies needs a secret, which names the folders of the studies"
+        raise OptionError(message, hint="give it in a file (--key-file) or in the variable INVEON_DEIDENTIFY_KEY")
 
 
 def _animals_of(study: Study, options: Options) -> Iterator[Study]:

@@ -13,7 +13,7 @@ import typer
 
 from inveonimaging.cli.messages import say
 from inveonimaging.cli.outcome import one_line_errors
-from inveonimaging.errors import printable
+from inveonimaging.errors import OptionError, printable
 from inveonimaging.units import duration
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def app(
             return
         listener = server.listening(port)
         port = listener.getsockname()[1]
-        front = Front(roots=roots, state=state, access=Access(), port=port, settings=_settings)
+        front = Front(roots=roots, state=state, access=Access(), port=port, settings=_settings, servers=_servers)
         stack.callback(front.close)
         meeting = running.Running(state, roots, port)
         stack.callback(meeting.close)
@@ -136,3 +136,13 @@ def _settings(place: Path) -> dict[str, str]:
 
     values = settings_for(place).values
     return {each.argument: str(values[each.name].taken) for each in SETTINGS if each.argument and each.name in values}
+
+
+def _servers() -> dict[str, str]:
+    """Return the addresses of servers in `inveon.toml`, by name; none if it makes no sense, which other pages say."""
+    from inveonimaging.cli.settings import settings_for
+
+    try:
+        return {name: str(value.taken) for name, value in settings_for(None).targets.items()}
+    except OptionError:
+        return {}
