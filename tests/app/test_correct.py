@@ -15,7 +15,7 @@ import pytest
 
 from app.driving import change, front_of, opened
 from helpers import digests, header_text, write_small_study
-from inveonimaging.app.correct import heading
+from inveonimaging.app.grid import heading
 from inveonimaging.app.pages import link
 from inveonimaging.app.state import State
 from inveonimaging.commands import correct

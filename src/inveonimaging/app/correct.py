@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from inveonimaging.app import choices
+from inveonimaging.app import grid, hotel
 from inveonimaging.app.make import source_of
-from inveonimaging.app.pages import Front, asked, link, number
-from inveonimaging.app.sheets import Kept
+from inveonimaging.app.pages import Front, asked, number
 from inveonimaging.commands import correct as table
 from inveonimaging.errors import InputError, InveonError, OutputError, printable
-from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.inveon.pairs import scan_folder
 from inveonimaging.sheet.columns import Scope
 from inveonimaging.sheet.pasted import block_of
-from inveonimaging.sheet.reading import read_sheet
+from inveonimaging.sheet.reading import LARGEST, read_sheet
+from inveonimaging.storage.bounded import read_bounded
 
 PER_PAGE = 50
 _MOST_SHEETS = 10
 _LONGEST = 1000
 _SHEETS = (".csv", ".tsv", ".xlsx")
-_UNITS = {"g", "kg", "MBq", "mCi", "ug"}
-_SUGGESTED = {
-    "sex": ("F", "M", "O"),
-    "species": ("mouse", "rat"),
-    "posture": tuple(each.name for each in Orientation if each),
-}
 
 
 def correct(front: Front, request: Request) -> Response:
@@ -44,8 +38,8 @@ def correct(front: Front, request: Request) -> Response:
     return front.page(
         "correct.html",
         sheets=_sheets_in(folder),
-        path=_path_for(front, source, front.sheets.of(source)),
-        more=[(title, heading(title)) for title, each in table.EDITABLE.items() if each.scope is not Scope.HOTEL],
+        path=grid.path_for(front, source, front.sheets.of(source)),
+        more=[(title, grid.heading(title)) for title, each in table.EDITABLE.items() if each.scope is not Scope.HOTEL],
         notes=(),
         problem="",
         **_shown(front, source, listing, number(request, "page")),
@@ -55,7 +49,7 @@ def correct(front: Front, request: Request) -> Response:
 def cell(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Take what was typed into a cell; return the table as it is then."""
     source, listing = _asked_for(front, form)
-    key, title = _cell(listing, form)
+    key, title = _cell(front, source, listing, form)
     change = (key, *table.normal(title, form.get("text", "")))
     return _changed(front, source, listing, form, [change])
 
@@ -64,9 +58,12 @@ def paste(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Take a block of a spreadsheet."""
     source, listing = _asked_for(front, form)
     block = block_of(form.get("text", ""))
-    titles = table.titles_of(front.sheets.of(source).typed, front.sheets.of(source).columns)
-    matched = table.scans_named(block, listing)
-    filling = table.pasted(block, list(listing.pairs), titles, _cell(listing, form), matched)
+    kept = front.sheets.of(source)
+    titles = table.titles_of(kept.typed, kept.columns)
+    keys, matched = list(listing.pairs), table.scans_named(block, listing)
+    if form.get("part") == hotel.PART:
+        titles, keys, matched = ("position", *titles), list(hotel.boxes_of(front, source)), {}
+    filling = table.pasted(block, keys, titles, _cell(front, source, listing, form), matched)
     said = f"{len(filling.changes)} cells were pasted" if filling.changes else "nothing could be pasted"
     return _changed(front, source, listing, form, filling.changes, (said, *filling.notes))
 
@@ -105,21 +102,16 @@ def save(front: Front, _request: Request, form: dict[str, str]) -> Response:
     path, kept = front.roots.pasted(form.get("path", "")), front.sheets.of(source)
     is_asked = form.get("overwrite") == "yes" or (str(path) == kept.saved and _digest(path) == kept.digest)
     try:
-        content = table.save(path, listing, kept.typed, overwrite=is_asked)
+        saved = table.save(path, listing, kept.typed, animals=hotel.animals_of(front, source), overwrite=is_asked)
     except OutputError as error:
-        is_there = os.path.isfile(path) and error.message == "is there already"  # noqa: PTH113 - beside other calls of os
-        words = printable(error.message if is_there else error, _LONGEST)
-        return front.page("correct_saved.html", problem=words, is_there=is_there, path=path, source=source)
-    front.sheets.change(source, lambda now: replace(now, saved=str(path), digest=hashlib.sha256(content).hexdigest()))
-    front.drafts.setdefault(str(source), {})["subjects"] = str(path)
-    return front.page("correct_saved.html", problem="", is_there=False, path=path, source=source)
-
-
-def heading(title: str) -> str:
-    """Return a title of the sheet as people read it; it is read as the same title."""
-    *words, last = title.split("_")
-    named = " ".join(words if last in _UNITS else [*words, last]).removesuffix(" id") + (" ID" if last == "id" else "")
-    return named[:1].upper() + named[1:] + (f", {last}" if last in _UNITS else "")
+        is_there = error.message == "is there already" and os.path.isfile(error.path or "")  # noqa: PTH113 - likewise
+        words = printable(f"{error.path} {error.message}" if is_there else error, _LONGEST)
+        return front.page("correct_saved.html", problem=words, is_there=is_there, path=path, boxes=None, source=source)
+    digest = hashlib.sha256(saved.content + saved.held).hexdigest()
+    front.sheets.change(source, lambda now: replace(now, saved=str(path), digest=digest))
+    front.drafts.setdefault(str(source), {}).pop("boxes", None)
+    front.drafts[str(source)] |= {"subjects": str(path), **({"boxes": str(saved.boxes)} if saved.boxes else {})}
+    return front.page("correct_saved.html", problem="", is_there=False, path=path, boxes=saved.boxes, source=source)
 
 
 def _asked_for(front: Front, form: dict[str, str]) -> tuple[Path, table.Listing]:
@@ -127,10 +119,10 @@ def _asked_for(front: Front, form: dict[str, str]) -> tuple[Path, table.Listing]
     return source, table.listing_of(source)
 
 
-def _cell(listing: table.Listing, form: dict[str, str]) -> tuple[str, str]:
+def _cell(front: Front, source: Path, listing: table.Listing, form: dict[str, str]) -> tuple[str, str]:
     key = unquote(form.get("row", ""), errors="surrogateescape")
-    if key not in listing.pairs:
-        raise InputError("the scan of this row is not there any more", hint="load the page again")
+    if key not in listing.pairs and key not in hotel.boxes_of(front, source):
+        raise InputError("what this row is about is not there any more", hint="load the page again")
     return key, form.get("title", "")
 
 
@@ -142,6 +134,8 @@ def _changed(
     changes: Any,
     notes: tuple[str, ...] = (),
 ) -> Response:
+    if form.get("part") == hotel.PART:
+        hotel.settle(front, source)
     front.sheets.change(source, lambda kept: replace(kept, typed=table.changed(kept.typed, changes)))
     return _part(front, source, listing, form, notes)
 
@@ -155,6 +149,8 @@ def _part(
     problem: str = "",
 ) -> Response:
     """Return the table as a part of the page."""
+    if form.get("part") == hotel.PART:
+        return hotel.part(front, source, listing, notes, problem)
     page = form.get("page", "1")
     shown = _shown(front, source, listing, int(page) if page.isascii() and page.isdecimal() and len(page) < 7 else 1)  # noqa: PLR2004 - digits
     said = [printable(each, _LONGEST) for each in notes]
@@ -167,20 +163,14 @@ def _shown(front: Front, source: Path, listing: table.Listing, page: int) -> dic
     pages = max(1, -(-len(listing.pairs) // PER_PAGE))
     page = min(max(page, 1), pages)
     lines = table.lines_of(listing, kept.typed, titles, slice((page - 1) * PER_PAGE, page * PER_PAGE))
-    cells = [each for line in lines for each in line.cells]
     return {
         "source": source,
         "count": len(listing.pairs),
         "problems": listing.problems,
-        "titles": [(title, heading(title)) for title in titles],
-        "lines": [(line, quote(line.key, errors="surrogateescape")) for line in lines],
-        "wrong": sum(bool(each.wrong) for each in cells),
-        "doubts": sum(bool(each.doubts) for each in cells),
-        "typed": sum(map(len, kept.typed.values())),
         "page": page,
         "pages": pages,
-        "address": link("/correct", source=source),
-        "suggested": _SUGGESTED,
+        "typed": sum(map(len, kept.typed.values())),
+        **grid.grid(titles, lines),
     }
 
 
@@ -193,19 +183,10 @@ def _sheets_in(folder: Path) -> list[Path]:
     return found[:_MOST_SHEETS]
 
 
-def _path_for(front: Front, source: Path, kept: Kept) -> str:
-    """Return where the sheet is to be saved: where it was last, else beside the output, outside the scans' folder."""
-    if kept.saved:
-        return kept.saved
-    output = Path(front.drafts.get(str(source), {}).get("output") or choices.output_for(source))
-    beside = output.parent
-    if not source.is_dir() and beside == source.parent:
-        beside = source.parent.parent
-    return str(beside / table.sheet_name(output))
-
-
 def _digest(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError:
-        return ""
+    """Return the SHA-256 of a sheet, and of the boxes beside it, if there are some."""
+    held = b""
+    for each in (path, table.boxes_beside(path)):
+        with contextlib.suppress(OSError):
+            held += read_bounded(each, LARGEST)
+    return hashlib.sha256(held).hexdigest()

@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from inveonimaging.app.access import Access
 from inveonimaging.app.jobs import Job, Jobs
+from inveonimaging.app.looks import Looks
 from inveonimaging.app.pictures import Pictures
 from inveonimaging.app.roots import Roots
 from inveonimaging.app.sheets import Sheets
@@ -38,6 +39,7 @@ _STATIC = {
     "app.js": "text/javascript",
     "correct.css": "text/css",
     "correct.js": "text/javascript",
+    "hotel.js": "text/javascript",
     "icon.svg": "image/svg+xml",
     "htmx.js": "text/javascript",
 }
@@ -58,6 +60,7 @@ class Front:
         ending: is set when the app is to end.
         drafts: what was chosen on page 4, by source.
         sheets: what was typed on page 3.
+        looks: for animals in scans.
     """
 
     def __init__(
@@ -76,6 +79,7 @@ class Front:
         self.ending = threading.Event()
         self.drafts: dict[str, dict[str, str]] = {}
         self.sheets = Sheets(state)
+        self.looks = Looks()
 
     @cached_property
     def jobs(self) -> Jobs:
@@ -94,6 +98,7 @@ class Front:
 
     def close(self) -> None:
         """Stop what runs."""
+        self.looks.close()
         if "jobs" in vars(self):
             self.jobs.close()
 

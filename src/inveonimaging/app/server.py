@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp
 
-from inveonimaging.app import batches, correct, ending, look, make, sending, watch
+from inveonimaging.app import batches, correct, ending, hotel, look, make, sending, watch
 from inveonimaging.app.choose import choose, count
 from inveonimaging.app.connections import MOST_HEAD_BYTES, Patience
 from inveonimaging.app.guard import Guard, TooLargeError, alone
@@ -50,6 +50,12 @@ def application(front: Front, tell: Callable[[str], object] = lambda _: None) ->
         changes(front, "/correct/column", correct.column),
         changes(front, "/correct/clear", correct.clear),
         changes(front, "/correct/save", correct.save),
+        shows(front, "/correct/hotel", hotel.hotel),
+        shows(front, "/correct/view", hotel.view),
+        shows(front, "/correct/check", hotel.check),
+        changes(front, "/correct/number", hotel.number),
+        changes(front, "/correct/side", hotel.side),
+        changes(front, "/correct/box", hotel.box),
         shows(front, "/make", make.make),
         changes(front, "/command", make.command),
         changes(front, "/preview", make.preview),

@@ -7,7 +7,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from inveonimaging.app.state import State
 
 _FOLDER = "sheets"
 _MOST_KEPT = 50
+_ENDS = 6
 
 
 @dataclass(frozen=True)
@@ -26,12 +27,19 @@ class Kept:
         columns: titles that were asked for beyond the usual ones.
         saved: the sheet that was saved last, and the SHA-256 of what it held; empty if none was.
         digest: see there.
+        boxes: of animals that were scanned together, once they were moved: their lower and upper ends along i, j and k,
+            mm in the gantry, by row.
+        number: how many animals someone sees; 0 leaves it to what is found.
+        side: from which positions are seen.
     """
 
     typed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
     saved: str = ""
     digest: str = ""
+    boxes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    number: int = 0
+    side: str = "front"
 
 
 class Sheets:
@@ -79,7 +87,16 @@ def _kept(document: Any) -> Kept:
         return Kept()
     if not all(isinstance(cells, dict) and all(map(_is_text, cells.values())) for cells in typed.values()):
         return Kept()
-    return Kept(typed, tuple(filter(_is_text, columns)), saved, digest if isinstance(digest, str) else "")
+    kept = Kept(typed, tuple(filter(_is_text, columns)), saved, digest if isinstance(digest, str) else "")
+    boxes, number, side = document.get("boxes"), document.get("number"), document.get("side")
+    if not (isinstance(boxes, dict) and all(map(_is_box, boxes.values())) and type(number) is int):
+        return kept
+    places = {key: tuple(map(float, box)) for key, box in boxes.items()}
+    return replace(kept, boxes=places, number=number, side="back" if side == "back" else "front")
+
+
+def _is_box(value: object) -> bool:
+    return isinstance(value, list) and len(value) == _ENDS and all(type(each) in (int, float) for each in value)
 
 
 def _is_text(value: object) -> bool:

@@ -17,20 +17,25 @@ from typing import NamedTuple
 
 from inveonimaging.animal.sheet_values import Cell as Value
 from inveonimaging.checks.checked import check_image
+from inveonimaging.commands.split import check_boxes
 from inveonimaging.errors import InputError, InveonError, OutputError, listed, printable
 from inveonimaging.findings import Severity
+from inveonimaging.hotels.boxes import boxes_json, boxes_of
+from inveonimaging.hotels.splitting import NEEDED
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.pairs import Pair, pair_of, scan_folder
 from inveonimaging.prefill import Filled, cells_of, file_pattern, refuse_kind, sheet_bytes
-from inveonimaging.sheet.application import KEYS
-from inveonimaging.sheet.columns import COLUMNS, Column, Scope, column_of
+from inveonimaging.sheet.application import KEYS, has_tracer
+from inveonimaging.sheet.columns import COLUMNS, OF_AN_ANIMAL, Column, Scope, column_of
 from inveonimaging.sheet.matching import Row, Sheet
 from inveonimaging.sheet.pasted import Block, has_decimal_comma
+from inveonimaging.sheet.positions import Side
 from inveonimaging.sheet.reading import TAKEN_AWAY, sheet_of, value_of
 from inveonimaging.sheet.values import escaped
 from inveonimaging.storage.folders import is_same_folder, real_path
 from inveonimaging.storage.whole_files import refuse_taken, write_whole
 from inveonimaging.study.corrections import Corrections
+from inveonimaging.study.cut import Extent
 from inveonimaging.study.image import read_pair
 from inveonimaging.study.reading import Scan, Study, below, read_pairs
 
@@ -39,6 +44,7 @@ _MOST_FOLDERS = 5000
 _MOST_TOGETHER = 100  # scans of one folder that are compared with each other
 _LONGEST = 1000
 _NAMED = 3
+_NAMES = {"patient_id", "patient_name"}
 _OTHER_UNITS = {"weight_kg", "dose_mCi", "residual_mCi"}
 EDITABLE: Mapping[str, Column] = {
     each.title: each for each in COLUMNS if each.scope is not Scope.MATCH and each.title not in _OTHER_UNITS
@@ -101,6 +107,7 @@ class Line:
         notes: kind, start, and the animal's name in the header.
         cells: in the order of the titles.
         problem: why the scan cannot be read, or the row contradicts another one.
+        is_read: whether there is something to correct.
     """
 
     number: int
@@ -109,6 +116,7 @@ class Line:
     notes: tuple[str, ...]
     cells: tuple[Cell, ...]
     problem: str = ""
+    is_read: bool = True
 
 
 @dataclass(frozen=True)
@@ -243,6 +251,62 @@ def lines_of(listing: Listing, typed: Typed, titles: Sequence[str], shown: slice
     return tuple(lines)
 
 
+def animal_lines(
+    listing: Listing, typed: Typed, titles: Sequence[str], keys: Sequence[str], side: str = Side.FRONT.value
+) -> tuple[Line, ...]:
+    """Return a row for each animal of scans that show several, with what the headers say of all of them.
+
+    What is of one animal, as ID and weight, is in no header.
+
+    Args:
+        listing: the scans, of one session.
+        typed: what was typed, positions too.
+        titles: of the columns, `position` among them.
+        keys: of the animals' rows.
+        side: from which their positions are seen.
+    """
+    pairs = tuple(listing.pairs.values())[:_MOST_TOGETHER]
+    of_scans = [_row(len(keys) + n, key, typed[key]) for n, key in enumerate(listing.pairs, 1) if key in typed]
+    whole = _looked_at(listing.root, pairs, of_scans)
+    rows = [_animal_row(number, typed.get(key, {}), side) for number, key in enumerate(keys, 1)]
+    looked = _looked_at(listing.root, pairs, [*of_scans, *(row for row in rows if row.slot)])
+    first, *others = whole.cells.values() or ({},)
+    agreed = {title: text for title, text in first.items() if all(each.get(title) == text for each in others)}
+    is_traced = any(has_tracer(scan.image.header) for scan in looked.study.scans)
+    lines = []
+    for number, key in enumerate(keys, 1):
+        cells = tuple(
+            _cell_of_animal(title, number, typed.get(key, {}), agreed, looked, is_traced=is_traced) for title in titles
+        )
+        problem = looked.refusals.get(number) or looked.refusals.get(None, "")
+        lines.append(Line(number, key, typed.get(key, {}).get("position", ""), (), cells, problem))
+    return tuple(lines)
+
+
+def _cell_of_animal(
+    title: str, number: int, typed: Mapping[str, str], agreed: Mapping[str, str], looked: _Looked, *, is_traced: bool
+) -> Cell:
+    name = EDITABLE[title].name
+    known = agreed.get(title, "") if name not in OF_AN_ANIMAL or title == "posture" else ""
+    suffix = f"of row {number})"
+    doubts = [each for of_scan in looked.doubts.values() for each in of_scan if each[1].endswith(suffix)]
+    if is_traced and name in NEEDED and not typed.get(title):
+        doubts.append((title, _IN_SHORT["dose-unknown"]))
+    if name == "id" and not typed.get(title) and not typed.get("patient_name"):
+        doubts.append((title, "missing: nobody lies here"))
+    return _cell(title, known, typed.get(title), tuple(dict.fromkeys(doubts)))
+
+
+def _animal_row(number: int, typed: Mapping[str, str], side: str) -> Row:
+    """Return what was typed of an animal as the row of a sheet; it is about all scans."""
+    return Row(number, "", "", "", dict(_values(number, _placed(typed, side))))
+
+
+def _placed(typed: Mapping[str, str], side: str) -> dict[str, str]:
+    """Return what was typed of an animal, with the side from which its position is seen, if that is not the front."""
+    return {**typed, "seen_from": side} if side != Side.FRONT.value else dict(typed)
+
+
 class _Looked(NamedTuple):
     """Scans of a folder, as a conversion reads them with what was typed.
 
@@ -287,7 +351,7 @@ def _line(looked: _Looked, number: int, key: str, pair: Pair, typed: Mapping[str
     error = looked.study.errors.get(pair)
     problem = error.sentence if error else looked.refusals.get(number) or looked.refusals.get(None, "")
     cells = tuple(_cell(title, known.get(title, ""), typed.get(title), doubts) for title in titles)
-    return Line(number, key, pair.name, _notes(looked.study, pair), cells, problem)
+    return Line(number, key, pair.name, _notes(looked.study, pair), cells, problem, error is None)
 
 
 def _cell(title: str, known: str, typed: str | None, doubts: Iterable[tuple[str, str]]) -> Cell:
@@ -426,8 +490,41 @@ def sheet_name(output: Path) -> str:
     return f"{output.name.removesuffix('-dicom')}-subjects.csv"
 
 
-def save(path: Path, listing: Listing, typed: Typed, *, overwrite: bool = False) -> bytes:
-    """Write what was typed as a sheet, `.csv`, `.tsv` or `.xlsx`; return what its file holds.
+@dataclass(frozen=True)
+class Animals:
+    """Those of scans that show several.
+
+    Attributes:
+        extents: where each lies, by the key of its row.
+        side: from which positions are seen.
+    """
+
+    extents: Mapping[str, Extent]
+    side: str = Side.FRONT.value
+
+    def named(self, typed: Typed) -> tuple[str, ...]:
+        """Return the rows in which an animal has a name; the others are empty places."""
+        return tuple(key for key in self.extents if _NAMES & typed.get(key, {}).keys())
+
+
+class Saved(NamedTuple):
+    """What was written: the sheet and what it holds, and likewise the boxes of animals that were scanned together."""
+
+    sheet: Path
+    content: bytes
+    boxes: Path | None = None
+    held: bytes = b""
+
+
+def boxes_beside(path: Path) -> Path:
+    """Return where the boxes of animals lie that a sheet tells of."""
+    return path.with_name(f"{path.stem}-boxes.json")
+
+
+def save(
+    path: Path, listing: Listing, typed: Typed, *, animals: Animals | None = None, overwrite: bool = False
+) -> Saved:
+    """Write what was typed as a sheet, `.csv`, `.tsv` or `.xlsx`, and where animals lie as `NAME-boxes.json`.
 
     It is read back before it gets its name, and appears whole or not at all. What is left to the headers is not in it.
 
@@ -435,42 +532,92 @@ def save(path: Path, listing: Listing, typed: Typed, *, overwrite: bool = False)
         path: the sheet.
         listing: the scans of the table.
         typed: what was typed.
-        overwrite: replace a file of the same name.
+        animals: of scans that show several; None, or none of them with a name, if they do not.
+        overwrite: replace files of the same names.
 
     Raises:
-        InputError: nothing was typed, or what was typed cannot be read.
+        InputError: nothing was typed, what was typed cannot be read, or boxes do not fit it.
         OptionError: the name tells no kind of sheet, or what is needed is not installed.
-        OutputError: the file is there already, lies among the scans, or cannot be written.
+        OutputError: a file is there already, lies among the scans, or cannot be written.
     """
     refuse_kind(path)
     refuse_among(path, listing)
     refuse_taken(path, overwrite=overwrite)
-    wrong = [f"{key}, {title}: {why}" for key, title, why in _wrong(typed)]
-    if wrong:
+    is_hotel = animals is not None and bool(animals.named(typed))
+    rows = [*(_rows_of(animals, typed) if animals and is_hotel else ()), *_rows_of_scans(listing, typed)]
+    if wrong := [f"{each.name}, {title}: {why}" for each in rows for title, why in _wrong(each.cells)]:
         shown = listed([printable(each, 120) for each in wrong], _NAMED)
         raise InputError(f"cells cannot be read yet: {shown}", hint="correct or empty them")
-    rows = [(number, key, typed[key]) for number, key in enumerate(listing.pairs, 1) if key in typed]
     if not rows:
         raise InputError("nothing is typed, so there is nothing to save: what the headers say counts")
-    used = {title for _, _, cells in rows for title in cells}
-    titles = ("file", *(title for title in EDITABLE if title in used))
-    texts = tuple(
-        {"file": file_pattern(key), **{title: escaped(text) for title, text in cells.items()}} for _, key, cells in rows
-    )
-    content = sheet_bytes(Filled(titles, texts, (), (), frozenset()), path)
-    read = sheet_of(path, content)
-    meant = [{name: each.value for name, each in _values(number, cells)} for number, _, cells in rows]
-    if [{name: each.value for name, each in row.cells.items()} for row in read.rows] != meant:
-        raise OutputError("the sheet would not say what was typed, and is not written", path=path)
+    content = _content(path, rows)
+    if not (animals and is_hotel):
+        write_whole(path, content, overwrite=overwrite)
+        return Saved(path, content)
+    boxes = boxes_beside(path)
+    refuse_taken(boxes, overwrite=overwrite)
+    held = boxes_json([(typed[key]["position"], animals.extents[key]) for key in animals.named(typed)])
+    check_boxes(listing.root, sheet_of(path, content), boxes_of(boxes, held), boxes)
+    write_whole(boxes, held, overwrite=overwrite)
     write_whole(path, content, overwrite=overwrite)
+    return Saved(path, content, boxes, held)
+
+
+def refuse_boxes(listing: Listing, typed: Typed, animals: Animals) -> None:
+    """Refuse boxes that are not those of the animals that were typed.
+
+    None is refused before an animal has a name, or while a position cannot be read.
+
+    Raises:
+        InputError: what does not fit.
+    """
+    named = [(typed[key].get("position", ""), animals.extents[key]) for key in animals.named(typed)]
+    if not named or any(wrong_with("position", name) or not name for name, _ in named):
+        return
+    rows = [_animal_row(n, typed.get(key, {}), animals.side) for n, key in enumerate(animals.extents, 1)]
+    path = listing.root / "boxes.json"
+    sheet = Sheet(listing.root, "", tuple(row for row in rows if row.slot))
+    check_boxes(listing.root, sheet, boxes_of(path, boxes_json(named)), path)
+
+
+class _Written(NamedTuple):
+    """A row of a sheet: what it is called in messages, what scans it is about, and its cells."""
+
+    name: str
+    file: str
+    cells: Mapping[str, str]
+
+
+def _rows_of(animals: Animals, typed: Typed) -> Iterator[_Written]:
+    for key in animals.extents:
+        cells = typed.get(key, {})
+        if not cells.get("position"):
+            raise InputError("an animal has no position", expected="a position in each row, such as left")
+        yield _Written(cells["position"], "", _placed(cells, animals.side))
+
+
+def _rows_of_scans(listing: Listing, typed: Typed) -> Iterator[_Written]:
+    return (_Written(key, file_pattern(key), typed[key]) for key in listing.pairs if key in typed)
+
+
+def _content(path: Path, rows: Sequence[_Written]) -> bytes:
+    """Return what a sheet's file holds; reading it gives what its rows say.
+
+    Raises:
+        OutputError: it does not.
+    """
+    used = {title for each in rows for title in each.cells}
+    titles = (*(("file",) if any(each.file for each in rows) else ()), *(title for title in EDITABLE if title in used))
+    texts = [{"file": row.file, **{title: escaped(text) for title, text in row.cells.items()}} for row in rows]
+    content = sheet_bytes(Filled(titles, tuple(texts), (), (), frozenset()), path)
+    meant = [{name: each.value for name, each in _values(0, row.cells)} for row in rows]
+    if [{name: each.value for name, each in row.cells.items()} for row in sheet_of(path, content).rows] != meant:
+        raise OutputError("the sheet would not say what was typed, and is not written", path=path)
     return content
 
 
-def _wrong(typed: Typed) -> Iterator[tuple[str, str, str]]:
-    for key, cells in typed.items():
-        for title, text in cells.items():
-            if why := wrong_with(title, text):
-                yield key, title, why
+def _wrong(typed: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    return ((title, why) for title, text in typed.items() if (why := wrong_with(title, text)))
 
 
 def refuse_among(path: Path, listing: Listing) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inveonimaging.batches.existing import ExistingStudy, stated_study
 from inveonimaging.batches.names import animal_names
@@ -16,21 +17,29 @@ from inveonimaging.conversion.animals import plan_animals, refuse_one_route
 from inveonimaging.conversion.job import StudyResult, convert_planned
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import StudyPlan, strays_of
-from inveonimaging.errors import InputError, InveonError, printable
-from inveonimaging.findings import Finding
-from inveonimaging.hotels.boxes import boxes_json, extents_of, read_boxes
+from inveonimaging.errors import InputError, InveonError, OptionError, printable
+from inveonimaging.findings import Finding, Severity
+from inveonimaging.hotels.bodies import find_animals
+from inveonimaging.hotels.boxes import AnimalBox, as_many, boxes_json, extents_of, read_boxes
 from inveonimaging.hotels.checks import Measured, table_of
 from inveonimaging.hotels.cutting import Animals, Places, animals_of, masks_of, refuse_boxes
 from inveonimaging.hotels.inveon_files import files_of, write_files
-from inveonimaging.hotels.locating import Located, locate
-from inveonimaging.hotels.splitting import Group, read_group
+from inveonimaging.hotels.locating import Located, candidates_of, locate, reach_of
+from inveonimaging.hotels.positions import slots_of
+from inveonimaging.hotels.splitting import Group, read_group, refuse_several_sessions
 from inveonimaging.inveon.pairs import TAKES_ALL, Pair, pair_of, scan_folder
 from inveonimaging.progress import Progress, StepCounter, no_progress
+from inveonimaging.sheet.matching import Sheet
 from inveonimaging.storage.folders import is_same_folder, real_path
 from inveonimaging.storage.staging import refuse_settled, refuse_used
 from inveonimaging.storage.whole_files import refuse_taken, write_all, write_whole
+from inveonimaging.study.corrections import Corrections
 from inveonimaging.study.cut import Extent, Mm
 from inveonimaging.study.masking import Mask
+from inveonimaging.study.reading import read_pairs
+
+if TYPE_CHECKING:
+    from inveonimaging.reports.hotel import View
 
 PICTURE, BOXES = "split.png", "boxes.json"
 _UNNAMED = "?"
@@ -160,6 +169,79 @@ def plan_split(
     studies = plan_animals(animals, [output / name for name in folders], options, (*skipped, *found))
     left = tuple(_left_behind(studies, output)) if options.overwrite else ()
     return SplitPlan(group, extents, animals.measured, studies, left)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What is seen of the animals of a group, to be corrected by hand.
+
+    Attributes:
+        views: projections of the scan.
+        boxes: where each may lie, with the position that tells it from the others, from low to high i.
+        findings: what speaks against it, and other notes.
+    """
+
+    views: tuple[View, ...]
+    boxes: tuple[tuple[str, Extent], ...]
+    findings: tuple[Finding, ...]
+
+
+def see_animals(source: Path, number: int | None = None, progress: Progress = no_progress) -> Seen:
+    """Look for the animals of a group without a sheet.
+
+    Args:
+        source: a folder of pairs of one session, or one pair.
+        number: how many boxes there are to be, if someone sees how many animals there are.
+        progress: called with how many slices were read, and how many there are.
+
+    Raises:
+        InputError: there is no image to find animals in; the scans are of several sessions.
+        InveonError: no scan can be read.
+    """
+    from inveonimaging.reports.hotel import views_of, views_of_study
+
+    pairs, folder, _ = _found(source, Options())
+    study = read_pairs(pairs, folder, Corrections())
+    if not study.series:
+        raise next(iter(study.errors.values()), InputError("holds no CT, PET or SPECT", path=source))
+    refuse_several_sessions(study)
+    try:
+        found = find_animals(study, number=number, progress=progress)
+    except OptionError as error:  # SciPy is not installed: boxes are drawn by hand
+        views, extents = views_of_study(study), tuple[Extent, ...]()
+        findings: tuple[Finding, ...] = (Finding("animals-not-found", error.sentence, Severity.ERROR),)
+    else:
+        views = views_of(found.values, found.grid, is_ct=found.is_ct)
+        extents, findings = candidates_of(found, study), found.findings
+    if number:
+        extents = as_many(extents, number, reach_of(study))
+    return Seen(views, tuple(zip(_positions(extents), extents, strict=True)), findings)
+
+
+def _positions(extents: Sequence[Extent]) -> tuple[str, ...]:
+    """Return a position for each box by which it is told from the others; numbers from the left if there is none."""
+    try:
+        return tuple(map(str, slots_of(extents)))
+    except InputError:
+        return tuple(f"{number},1" for number in range(1, len(extents) + 1))
+
+
+def check_boxes(source: Path, sheet: Sheet, boxes: Sequence[AnimalBox], path: Path) -> Group:
+    """Return the group that a sheet tells of, if boxes are those of its animals; no voxel is read.
+
+    Args:
+        source: as for `split`.
+        sheet: which animal lies where.
+        boxes: where each position lies in the gantry.
+        path: of the boxes, for messages.
+
+    Raises:
+        InputError: what does not fit.
+    """
+    pairs, folder, _ = _found(source, Options())
+    group = read_group(pairs, folder, Corrections(sheet=sheet))
+    extents_of(boxes, group.hotel, path)
+    return group
 
 
 def _animals(group: Group, places: Places, options: Options, preview: Path | None) -> Animals:

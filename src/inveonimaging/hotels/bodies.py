@@ -21,6 +21,7 @@ from inveonimaging.hotels.reduced import BLOCK_MM, Mm, calmed, gantry_mm, reduce
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.physics.geometry import Grid
 from inveonimaging.physics.quantification import AIR_HU, Unit
+from inveonimaging.progress import Progress, no_progress
 from inveonimaging.study.image import Image
 from inveonimaging.study.reading import Study
 
@@ -87,12 +88,17 @@ class Found:
         return gantry_mm(self.grid, index)
 
 
-def find_in_ct(image: Image, weight_g: float | None = None) -> Found:
+def find_in_ct(
+    image: Image, weight_g: float | None = None, *, number: int | None = None, progress: Progress = no_progress
+) -> Found:
     """Find the animals in a CT.
 
     Args:
         image: a CT of any size, read a slab at a time.
         weight_g: of one animal; without it their size follows from the depth of their trunks.
+        number: of animals that someone sees; if a way of counting gives it, the candidates are that way's. It settles
+            no doubt.
+        progress: called with how many slices were read, and how many there are.
 
     Raises:
         InputError: it is no CT in Hounsfield units.
@@ -102,7 +108,7 @@ def find_in_ct(image: Image, weight_g: float | None = None) -> Found:
     _need_scipy()
     if image.modality is not Modality.CT or image.scaling.unit is not Unit.HU:
         raise InputError(f"is no CT, but a {image.kind}", path=image.pair.header, expected="a CT in Hounsfield units")
-    values, grid = reduced(image, (0,), BLOCK_MM, AIR_HU)
+    values, grid = reduced(image, (0,), BLOCK_MM, AIR_HU, progress)
     if not _has_air(values):
         return _without(values, grid, _not_hounsfield(image))
     volume = trunks.Volume.of(values, calmed(values), grid)
@@ -115,7 +121,7 @@ def find_in_ct(image: Image, weight_g: float | None = None) -> Found:
     if not _SMALL <= tissue.scale <= _LARGE or max(grid.spacing_mm) > _COARSE_MM:
         volume = _volume(image, tissue.scale)
         tissue = trunks.tissue_of(volume, scale or tissue.scale)
-    return _in_tissue(image, volume, tissue)
+    return _in_tissue(image, volume, tissue, number)
 
 
 def _volume(image: Image, scale: float) -> trunks.Volume:
@@ -128,7 +134,7 @@ def _volume(image: Image, scale: float) -> trunks.Volume:
     return trunks.Volume.of(sharp, sharp if smooth is values else refined(smooth, grid, _COARSE_MM * usual)[0], finer)
 
 
-def _in_tissue(image: Image, volume: trunks.Volume, tissue: trunks.Tissue) -> Found:
+def _in_tissue(image: Image, volume: trunks.Volume, tissue: trunks.Tissue, number: int | None = None) -> Found:
     """Return what several ways of counting find, and what speaks against it."""
     grid, values = volume.grid, volume.hounsfield
     ways = {way: trunks.trunks(volume, tissue, *way) for way in trunks.DEPTHS_MM}
@@ -136,7 +142,8 @@ def _in_tissue(image: Image, volume: trunks.Volume, tissue: trunks.Tissue) -> Fo
     likeliest, votes = Counter(counts.values()).most_common(1)[0]
     if not any(counts.values()):
         return _without(values, grid, _nothing(image, "no trunk of an animal"))
-    seeds = next(labels for way, labels in ways.items() if counts[way] == (likeliest or max(counts.values())))
+    shown = number if number and number in counts.values() else likeliest or max(counts.values())
+    seeds = next(labels for way, labels in ways.items() if counts[way] == shown)
     labels = trunks.extents(volume, tissue, seeds)
     bodies, order = _bodies(labels, seeds, grid, image.grid, volume.voxel_mm3 / 1000)
     against = [] if votes >= _AGREE else [_told(counts, tissue.scale)]
@@ -156,11 +163,13 @@ def _told(counts: Mapping[tuple[float, float], int], scale: float) -> str:
     return ", ".join(parts)
 
 
-def find_in_emission(image: Image) -> Found:
+def find_in_emission(image: Image, *, number: int | None = None, progress: Progress = no_progress) -> Found:
     """Find the animals in PET or SPECT, by the mean of the late frames.
 
     Args:
         image: one series: all frames show one place.
+        number: see `find_in_ct`.
+        progress: see there.
 
     Raises:
         InputError: it is no PET or SPECT.
@@ -170,8 +179,8 @@ def find_in_emission(image: Image) -> Found:
     _need_scipy()
     if image.modality is Modality.CT or image.scaling.unit not in (Unit.BQML, Unit.PROPCNTS):
         raise InputError(f"shows no activity: it is a {image.kind}", path=image.pair.header, expected="PET or SPECT")
-    values, grid = reduced(image, emission.late(image.frames), BLOCK_MM)
-    counted, labels = emission.counted(values, grid.spacing_mm[::-1])
+    values, grid = reduced(image, emission.late(image.frames), BLOCK_MM, progress=progress)
+    counted, labels = emission.counted(values, grid.spacing_mm[::-1], number)
     numbers = list(counted.values())
     if not any(numbers):
         return _without(values, grid, _nothing(image, "no activity that stands out"))
@@ -186,12 +195,16 @@ def find_in_emission(image: Image) -> Found:
     return Found(() if doubts else bodies, order[labels].astype(np.uint8), values, grid, tuple(doubts), bodies)
 
 
-def find_animals(study: Study, weight_g: float | None = None) -> Found:
+def find_animals(
+    study: Study, weight_g: float | None = None, *, number: int | None = None, progress: Progress = no_progress
+) -> Found:
     """Find the animals of a study: in its CT, else in PET or SPECT.
 
     Args:
         study: the scans of one session.
         weight_g: of one animal.
+        number: see `find_in_ct`.
+        progress: see there.
 
     Raises:
         InputError: there is neither CT nor PET nor SPECT that can be read.
@@ -204,14 +217,14 @@ def find_animals(study: Study, weight_g: float | None = None) -> Found:
     notes: tuple[Finding, ...] = ()
     if cts:
         chosen = max(cts, key=_size_mm3)
-        found = _of_one_bed(find_in_ct(chosen, weight_g), chosen, images)
+        found = _of_one_bed(find_in_ct(chosen, weight_g, number=number, progress=progress), chosen, images)
         if not others or not {each.code for each in found.findings} & {"ct-not-hounsfield"}:
             return found
         notes = found.findings
     if not others:
         raise InputError("holds no CT, PET or SPECT to find animals in", path=study.source)
     chosen = max(others, key=lambda each: (each.modality is Modality.PET, _size_mm3(each)))
-    found = _of_one_bed(find_in_emission(chosen), chosen, images)
+    found = _of_one_bed(find_in_emission(chosen, number=number, progress=progress), chosen, images)
     softer = (replace(each, severity=Severity.WARNING) for each in notes)
     return replace(found, findings=(*softer, *found.findings))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +37,29 @@ class AnimalBox:
     extent: Extent
 
 
+def as_many(extents: Sequence[Extent], number: int, reach: Extent) -> tuple[Extent, ...]:
+    """Return so many extents, to be corrected by hand: the largest ones; if there are too few, the widest in halves.
+
+    Args:
+        extents: that were found.
+        number: how many there are to be.
+        reach: of the images; it is what is cut where nothing was found.
+    """
+    found = sorted(extents or (reach,), key=_size_mm3, reverse=True)[:number]
+    while len(found) < number:
+        widest = max(found, key=lambda each: each.high_mm[0] - each.low_mm[0])
+        middle = widest.centre_mm[0]
+        left = Extent(widest.low_mm, (middle, *widest.high_mm[1:]))
+        right = Extent((middle, *widest.low_mm[1:]), widest.high_mm)
+        at = found.index(widest)
+        found[at : at + 1] = [left, right]
+    return tuple(sorted(found, key=lambda each: each.centre_mm))
+
+
+def _size_mm3(extent: Extent) -> float:
+    return math.prod(b - a for a, b in zip(extent.low_mm, extent.high_mm, strict=True))
+
+
 def boxes_json(boxes: Iterable[tuple[str, Extent]]) -> bytes:
     """Return the file of boxes, as people edit it: each animal's position, and mm in the gantry with three decimals."""
     animals = [
@@ -58,9 +82,16 @@ def read_boxes(path: Path) -> tuple[AnimalBox, ...]:
         InputError: it cannot be read, or is not of its form; with the entry, what was found and what was expected.
     """
     try:
-        document = json_of(read_bounded(path, _LARGEST_FILE))
+        data = read_bounded(path, _LARGEST_FILE)
     except OSError as error:
         raise InputError(f"the boxes cannot be read: {error.strerror or error}", path=path) from error
+    return boxes_of(path, data)
+
+
+def boxes_of(path: Path, data: bytes) -> tuple[AnimalBox, ...]:
+    """Return what a file of boxes holds; as `read_boxes`."""
+    try:
+        document = json_of(data)
     except (ValueError, RecursionError) as error:
         raise InputError(f"is no JSON: {printable(error, 100)}", path=path, expected=_EXPECTED) from error
     animals = _animals(document, path)

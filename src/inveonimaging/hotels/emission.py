@@ -47,13 +47,14 @@ def smoothed(
 
 
 def counted(
-    values: npt.NDArray[np.float32], sampling_mm: tuple[float, float, float]
+    values: npt.NDArray[np.float32], sampling_mm: tuple[float, float, float], number: int | None = None
 ) -> tuple[dict[float, int], npt.NDArray[np.int32]]:
     """Return how many animals each threshold shows, and (nz, ny, nx) labels at the lowest that shows the usual number.
 
     Args:
         values: (nz, ny, nx) activity.
         sampling_mm: size of a voxel along z, y, x.
+        number: that the labels are to show, if a threshold does.
     """
     smooth, highest = smoothed(values, sampling_mm)
     none = np.zeros(values.shape, np.int32)
@@ -62,8 +63,9 @@ def counted(
     found = {share: _regions(smooth > share * highest) for share in SHARES}
     counts = {share: int(labels.max()) for share, labels in found.items()}
     numbers = list(counts.values())
-    usual = max(set(numbers), key=lambda number: (numbers.count(number), number))
-    return counts, next(labels for share, labels in found.items() if counts[share] == usual)
+    usual = max(set(numbers), key=lambda each: (numbers.count(each), each))
+    shown = number if number and number in numbers else usual
+    return counts, next(labels for share, labels in found.items() if counts[share] == shown)
 
 
 def joined(

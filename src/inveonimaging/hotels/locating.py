@@ -60,7 +60,7 @@ def locate(group: Group) -> Located:
     """
     found = find_animals(group.study, _weight_g(group.hotel))
     grids = [each.image.grid for each in group.study.series]
-    candidates = tuple(_whole(each, found.grid, grids) for each in found.candidates or found.bodies)
+    candidates = candidates_of(found, group.study)
     softer = tuple(each for each in found.findings if each.severity is not Severity.ERROR)
     try:
         _refuse_doubt(found)
@@ -71,6 +71,21 @@ def locate(group: Group) -> Located:
     extents, told = _widened(found, tuple(_whole(each, found.grid, grids) for each in found.bodies), group)
     findings, masks = (*softer, *told), partial(masks_of, found, order)
     return Located(tuple(extents[number] for number in order), None, extents, bodies, findings, masks)
+
+
+def candidates_of(found: Found, study: Study) -> tuple[Extent, ...]:
+    """Return the extents of what was found, certain or not, taken on to the ends of all images of a study."""
+    grids = [each.image.grid for each in study.series]
+    return tuple(_whole(each, found.grid, grids) for each in found.candidates or found.bodies)
+
+
+def reach_of(study: Study) -> Extent:
+    """Return from where to where the images of a study reach together."""
+    ends = [_ends(each.image.grid) for each in study.series]
+    lows, highs = zip(*ends, strict=True)
+    return Extent(
+        _mm([min(each) for each in zip(*lows, strict=True)]), _mm([max(each) for each in zip(*highs, strict=True)])
+    )
 
 
 def _widened(found: Found, extents: tuple[Extent, ...], group: Group) -> tuple[tuple[Extent, ...], tuple[Finding, ...]]:

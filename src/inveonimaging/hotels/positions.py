@@ -108,7 +108,9 @@ def slots_of(bodies: Sequence[Placed]) -> tuple[Slot, ...]:
     Raises:
         InputError: no positions would tell them apart.
     """
-    size, places = _size(bodies) if bodies else _SMALLEST_MM, [_from_front(each.centre_mm) for each in bodies]
+    if not bodies:
+        return ()
+    size, places = _size(bodies), [_from_front(each.centre_mm) for each in bodies]
     levels = [_levels([place[axis] for place in places], _APART * size[axis]) for axis in (1, 2)]
     rows: _Rows = tuple(zip(*levels, strict=True))
     across = tuple(

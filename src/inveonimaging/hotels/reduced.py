@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from inveonimaging.physics.geometry import Grid
+from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.study.blocks import Blocks
 from inveonimaging.study.image import Image
 
@@ -23,7 +24,9 @@ _PER_SIGMA = 1.5  # upper quartile of the size of a difference of two, by their 
 _SIGMAS = (0.6, 0.8)  # voxels
 
 
-def reduced(image: Image, frames: Sequence[int], block_mm: float, empty: float = 0.0) -> tuple[Float, Grid]:
+def reduced(
+    image: Image, frames: Sequence[int], block_mm: float, empty: float = 0.0, progress: Progress = no_progress
+) -> tuple[Float, Grid]:
     """Return (nz, ny, nx) means over blocks of voxels and over frames, by their duration, and their grid.
 
     Args:
@@ -31,8 +34,10 @@ def reduced(image: Image, frames: Sequence[int], block_mm: float, empty: float =
         frames: which of its frames.
         block_mm: how large a block may be; larger where an image is larger than any animal.
         empty: what stands where no value is finite.
+        progress: called with how many slices were read, and how many there are.
     """
     blocks = Blocks(image.grid.shape, image.grid.spacing_mm, block_mm, _MOST_VOXELS)
+    counter = StepCounter(progress, len(frames) * image.grid.shape[2])
     for frame in frames:
         weight = image.frames[frame].duration_s or 1.0
         k = 0
@@ -40,6 +45,7 @@ def reduced(image: Image, frames: Sequence[int], block_mm: float, empty: float =
             numbers = range(k, k + len(slab))
             blocks.add(numbers, slab, image.scaling.factors[frame], image.scaling.intercept, weight)
             k += len(slab)
+            counter.step(len(slab))
     return blocks.means(empty), blocks.grid(image.grid)
 
 

@@ -27,7 +27,8 @@ _OF_ONE_SUBJECT = {
     "id": ("--patient-id", "patient_id"),
     "name": ("--patient-name", "patient_name"),
 }
-_NEEDED = {"weight_kg": "weight_g", "dose_mbq": "dose_MBq", "injection_time": "injection_time"}
+NEEDED = {"weight_kg": "weight_g", "dose_mbq": "dose_MBq", "injection_time": "injection_time"}
+"""What SUV needs of each animal, by the columns of the sheet."""
 _WORTH_ASKING = {"sex": ("subject_sex", "sex"), "birth_date": ("subject_date_of_birth", "birth_date")}
 
 
@@ -161,7 +162,7 @@ def _unknown(group: Group, animal: Position, study: Study) -> tuple[Finding, ...
     """Return one warning on what is known of the group, or needed for SUV, and not of the animal."""
     traced = [scan for scan in study.scans if has_tracer(scan.image.header)]
     known = {name for scan in traced or study.scans for name in scan.sheet_values.cells}
-    missing = [column for name, column in _NEEDED.items() if traced and name not in known]
+    missing = [column for name, column in NEEDED.items() if traced and name not in known]
     for name, (key, column) in _WORTH_ASKING.items():
         if name not in known and any(header.line_of(key) for header in group.study.headers):
             missing.append(column)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import matplotlib as mpl
 import numpy as np
@@ -11,11 +13,14 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from inveonimaging.hotels.emission import late
+from inveonimaging.hotels.reduced import gantry_mm, reduced
 from inveonimaging.inveon.hdr.enums import Modality
+from inveonimaging.physics.geometry import Grid
 from inveonimaging.physics.quantification import Unit
 from inveonimaging.reports.draw import png_of
 from inveonimaging.reports.viewer import templates
@@ -80,6 +85,61 @@ def hotel_picture(study: Study, boxes: Sequence[tuple[str, Extent]]) -> bytes:
         axes.tick_params(colors=_INK)
         _draw_boxes(axes, boxes, across, down)
     return png_of(figure)
+
+
+class View(NamedTuple):
+    """What is seen of a volume along one of its axes, as it is drawn by `hotel_picture`.
+
+    Attributes:
+        name: of the plane.
+        across: which stored axis grows to the right, 0 to 2 for i, j, k.
+        down: which one grows downwards.
+        words: what both axes are, in words.
+        low_mm: where the picture begins, along both, in the gantry.
+        size_mm: how far it reaches.
+        png: the picture, a pixel a block.
+    """
+
+    name: str
+    across: int
+    down: int
+    words: tuple[str, str]
+    low_mm: tuple[float, float]
+    size_mm: tuple[float, float]
+    png: bytes
+
+
+def views_of(values: npt.NDArray[np.float32], grid: Grid, *, is_ct: bool) -> tuple[View, ...]:
+    """Return projections of a volume without anything drawn into them.
+
+    Args:
+        values: (nz, ny, nx) HU or activity.
+        grid: where they lie in the gantry.
+        is_ct: whether they are HU.
+    """
+    low, high = gantry_mm(grid, (-0.5, -0.5, -0.5)), gantry_mm(grid, [n - 0.5 for n in grid.shape])
+    views = []
+    for words, (name, across, down) in zip(_AXES, _VIEWS, strict=True):
+        along = ({0, 1, 2} - {across, down}).pop()
+        file = io.BytesIO()
+        shown = _projected(values, 2 - along, is_ct=is_ct)
+        imsave(file, shown, cmap="gray", vmin=0, vmax=1, format="png", metadata={"Software": ""})
+        begin, size = (low[across], low[down]), (high[across] - low[across], high[down] - low[down])
+        views.append(View(name, across, down, words, begin, size, file.getvalue()))
+    return tuple(views)
+
+
+def views_of_study(study: Study) -> tuple[View, ...]:
+    """Return projections of the scan of a study that `hotel_picture` shows.
+
+    Raises:
+        DataError: a data file cannot be read any more.
+    """
+    image = _shown(study)
+    is_ct = image.scaling.unit is Unit.HU
+    frames = (0,) if is_ct else late(image.frames)
+    values, grid = reduced(image, frames, _BLOCK_MM, _HU[0] if is_ct else 0.0)
+    return views_of(values, grid, is_ct=is_ct)
 
 
 def hotel_page(

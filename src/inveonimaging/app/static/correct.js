@@ -4,17 +4,19 @@
 (() => {
   const sheet = document.getElementById("sheet");
   if (!sheet) return;
-  const { at, source, page } = sheet.dataset;
+  const { at, source, page, part = "" } = sheet.dataset;
   const token = JSON.parse(document.body.getAttribute("hx-headers"));
   const waiting = new Map(); // what was typed and is not kept yet, by the cell
   const store = `typed ${source}`; // the same, of a page that is left before the app has answered
   let sending = Promise.resolve();
   let timer = 0;
 
+  sheet.addEventListener("answer", (event) => show(event.detail)); // of a box that was moved
+
   const cellOf = (element) => element.closest && element.closest("td[role=gridcell]");
   const inputs = (row) => [...row.querySelectorAll("input[data-title]")];
   const fieldsOf = (cell, text) => ({
-    source, page, row: cell.parentElement.dataset.row, title: cell.querySelector("input").dataset.title, text,
+    source, page, part, row: cell.parentElement.dataset.row, title: cell.querySelector("input").dataset.title, text,
   });
 
   async function send(path, fields) {
@@ -72,13 +74,14 @@
       if (id) document.getElementById(id)?.querySelector("input").focus();
       return;
     }
-    sheet.querySelector("#told").innerHTML = made.content.querySelector("#told").innerHTML;
+    for (const place of ["#told", "#unfit"]) sheet.querySelector(place).innerHTML = made.content.querySelector(place).innerHTML;
     for (const row of [...table.tBodies[0].rows]) {
       for (const cell of [...row.cells]) {
         const old = document.getElementById(cell.id);
         if (old && !waiting.has(cell.id)) put(old, cell, old.contains(focused));
       }
     }
+    sheet.dispatchEvent(new CustomEvent("shown"));
   }
 
   function put(old, cell, isFocused) {
