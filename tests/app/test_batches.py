@@ -22,7 +22,9 @@ from helpers import inveon, write_small_study
 from inveonimaging.app import batch_table
 from inveonimaging.app.batches import FIELDS
 from inveonimaging.app.jobs import Job
+from inveonimaging.app.kinds import KINDS
 from inveonimaging.app.pages import Front, link
+from inveonimaging.app.targets import Kept
 from inveonimaging.batches import Batch, work
 from inveonimaging.batches import job as batch_job
 from inveonimaging.cli.main import app as command_line
@@ -218,6 +220,29 @@ def test_a_batch_that_was_left_goes_on(client: TestClient, front: Front, root: P
     assert (done.state, done.result["converted"]) == ("done", 1)
     assert front.jobs.get(left.id) is None
     assert "ended before" not in client.get("/").text
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+def test_a_job_of_any_kind_that_was_left_is_gone_on_with(
+    client: TestClient, front: Front, root: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """A kind more is tried here, too: its page is shown, and its button starts it."""
+    fields = {"make": kind, "target": "Archive", "address": "h, port 1; A calls B"}
+    source, output = root / "archive" / "a", root / "out"
+    front.targets.keep(Kept("Archive", "dicom://A@B:h:1"))
+    front.jobs._jobs["1"] = Job("1", "gone", kind, "t", str(source), str(output), fields, state="left")
+    assert "/jobs/1/again" in client.get("/jobs/1").text
+    started: list[str] = []
+
+    def noted(kind: str, _task: object, **_: object) -> Job:
+        started.append(kind)
+        return Job("2", "", "", "", "")
+
+    monkeypatch.setattr(front.jobs, "start", noted)
+    answer = change(client, front, "/jobs/1/again")
+    assert answer.headers.get("hx-redirect") == "/jobs/2", answer.text
+    assert started == [kind]
+    assert front.jobs.get("1") is None
 
 
 def test_a_batch_of_the_command_line_is_opened(client: TestClient, root: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import ast
 import gc
 import json
@@ -10,6 +11,8 @@ import os
 import pickle
 import re
 import stat
+import threading
+import time
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,14 +23,16 @@ from pydicom.dataset import Dataset
 from starlette.testclient import TestClient
 
 import inveonimaging.sending
-from app.driving import change, ended, front_of, job_of, jobs_in_this_process, opened
+from app.driving import WAIT_S, change, ended, front_of, job_of, jobs_in_this_process, opened
 from inveonimaging.app import sending
 from inveonimaging.app.jobs import Job, Jobs
 from inveonimaging.app.pages import Front, link
+from inveonimaging.app.send_run import run_send
 from inveonimaging.app.targets import Kept, in_words
+from inveonimaging.app.telling import Tell
 from inveonimaging.cli import app as command_line
 from inveonimaging.errors import OptionError
-from servers import SECRET, all_stored, basic, service, store, told, uid, write_instance
+from servers import SECRET, all_stored, basic, service, stage, store, told, uid, write_instance
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # of pynetdicom
 HOSTILE = "<script>alert(1)</script>"
@@ -232,6 +237,28 @@ def test_a_pacs_takes_refuses_and_is_sent_the_rest(client: TestClient, front: Fr
     lost = ended(front, job_of(change(client, front, "/send", {**given, "anew": "yes"})))
     assert (lost.state, "nothing listens there" in lost.error) == ("failed", True)
     assert "Try again" in client.get(f"/jobs/{lost.id}").text
+
+
+def test_a_job_that_waits_for_a_server_is_stopped_at_once(root: Path) -> None:
+    is_there, is_over = threading.Event(), threading.Event()
+
+    def silent(_held: object) -> None:
+        is_there.set()
+        is_over.wait()
+
+    def interrupt() -> None:
+        is_there.wait()
+        _thread.interrupt_main()
+
+    with stage(silent) as server:
+        options = Kept("s", server.url).options(timeout_s=WAIT_S)
+        task = {"source": root, "target": server.url, "options": options, "credentials": {}, "anew": False}
+        threading.Thread(target=interrupt, daemon=True).start()
+        start = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            run_send(task, Tell(lambda *_: None))
+        assert time.monotonic() - start < WAIT_S / 2
+        is_over.set()
 
 
 def test_a_server_that_is_another_now_is_asked_for_again(client: TestClient, front: Front, root: Path) -> None:

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from inveonimaging.app.targets import in_words
 from inveonimaging.app.telling import Tell
 from inveonimaging.errors import OptionError, TargetError, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from inveonimaging.sending import Failure
 
+T = TypeVar("T")
+
 _LONGEST = 300
+_LOOK_S = 0.2
 _MOST = 100
 
 
@@ -44,7 +48,7 @@ def run_send(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     try:
         planned = plan_sending([task["source"]], task["target"], options, environment, tell.progress)
         tell.phase("Sending")
-        sent = send_planned(planned, tell.progress)
+        sent = _stoppable(lambda: send_planned(planned, tell.progress))
     except (TargetError, OptionError) as error:
         raise TargetError(in_words(str(error))) from error
     return {
@@ -61,6 +65,29 @@ def run_send(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
         "stopped": in_words(printable(sent.stopped, _LONGEST)),
         "complete": sent.is_complete,
     }
+
+
+def _stoppable(send: Callable[[], T]) -> T:
+    """Return what a function returns that may wait for a server; an interruption does not wait with it.
+
+    What the server confirmed is written down at once, so the thread may end anywhere.
+    """
+    found: list[T] = []
+    errors: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            found.append(send())
+        except BaseException as error:  # noqa: BLE001 - raised below
+            errors.append(error)
+
+    thread = threading.Thread(target=work, name="sending", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(_LOOK_S)
+    for error in errors:
+        raise error
+    return found[0]
 
 
 def _reasons(failures: Iterable[Failure], folder: Path) -> list[dict[str, Any]]:

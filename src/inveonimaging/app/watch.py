@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from inveonimaging.app import batches, look, sending
+from inveonimaging.app.choices import chosen
 from inveonimaging.app.jobs import LEFT, Job
 from inveonimaging.app.make import source_of, start
 from inveonimaging.app.pages import Front, redirected
@@ -63,7 +64,7 @@ def again(front: Front, request: Request, form: dict[str, str]) -> Response:
 
 
 def _made_again(front: Front, found: Job, _form: dict[str, str]) -> str:
-    return f"/jobs/{start(front, source_of(front, found.source), found.output, found.fields)}"
+    return f"/jobs/{start(front, source_of(front, found.source), found.output, chosen(found.fields))}"
 
 
 AGAIN: dict[str, Callable[[Front, Job, dict[str, str]], str]] = {
