@@ -37,6 +37,7 @@ from inveonimaging.batches import (
     work,
 )
 from inveonimaging.batches import job as batch_job
+from inveonimaging.batches.ledger import kept as ledger_kept
 from inveonimaging.batches.names import name_of, names_below
 from inveonimaging.batches.study import Job, failed, fingerprint
 from inveonimaging.batches.summary import Pace
@@ -959,6 +960,22 @@ def test_a_ledger_that_cannot_be_written_is_one_line(root: Path, out: Path) -> N
     (out / LEDGER).mkdir(parents=True)
     result = inveon("batch", root, out)
     assert "cannot be written" in assert_one_line_error(result.exit_code, result.stdout, result.stderr)
+
+
+def test_an_error_that_an_interruption_brings_about_is_the_interruption(out: Path) -> None:
+    """As of a file that it closed half way."""
+
+    def interrupted() -> None:
+        try:
+            raise KeyboardInterrupt
+        finally:
+            os.close(-1)
+
+    with pytest.raises(KeyboardInterrupt), ledger_kept(out):
+        interrupted()
+    assert not out.exists()
+    with pytest.raises(OutputError, match="cannot be written"), ledger_kept(out):
+        os.close(-1)
 
 
 # The command.

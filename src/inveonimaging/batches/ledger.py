@@ -12,7 +12,7 @@ from inveonimaging.batches.names import LEDGER
 from inveonimaging.batches.study import SCHEMA, Outcome, Record
 from inveonimaging.errors import OutputError
 from inveonimaging.storage.folders import make_folder
-from inveonimaging.storage.interruptions import Interruptions
+from inveonimaging.storage.interruptions import Interruptions, interruption_of
 from inveonimaging.storage.jsonl import append, document_of, lines, locked, whole_lines
 from inveonimaging.storage.shapes import fits
 
@@ -123,6 +123,8 @@ def kept(output: Path) -> Iterator[Ledger]:
             interruptions.wait = True
             ledger.compact()
         except OSError as error:
+            if interruption := interruption_of(error):
+                raise interruption from None
             raise OutputError(f"cannot be written: {error.strerror or error}", path=error.filename or output) from error
         finally:
             interruptions.wait = True

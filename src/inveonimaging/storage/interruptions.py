@@ -43,3 +43,11 @@ class Interruptions:
             self._heard.append(number)
         else:
             self._before[number](number, frame)
+
+
+def interruption_of(error: BaseException) -> BaseException | None:
+    """Return the interruption during which an error came up, as of a file that it had closed; None if there is none."""
+    cause = error.__context__
+    while cause is not None and isinstance(cause, Exception):
+        cause = cause.__context__
+    return cause
