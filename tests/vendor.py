@@ -6,6 +6,7 @@ The figures are the vendor's, the header's text is ours: the keys of a genuine h
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom import dcmread
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.tag import Tag
 from pydicom.uid import ImplicitVRLittleEndian
 
@@ -362,17 +364,25 @@ def _write_vendor(facts: dict[str, Any], folder: Path, values: Mapping[int, Int1
     """Write the DICOM files of a series; the first pixel is so much nearer to the middle, along rows and columns."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    dataset = _dataset(facts["common"])
+    encoded = io.BytesIO()
+    _dataset(facts["common"]).save_as(encoded, implicit_vr=True, little_endian=True)
+    encoded.seek(0)
+    dataset = dcmread(encoded, force=True)  # what is not touched is written as it was read, which takes a tenth
+    dataset.file_meta = FileMetaDataset()
+    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    dataset.file_meta.MediaStorageSOPClassUID = facts["common"]["SOPClassUID"]
+    dataset.preamble = bytes(128)
     for instance in facts["instances"]:
         number = int(instance["InstanceNumber"])
         dataset.update(_dataset(instance))
         x, y, z = map(float, instance["ImagePositionPatient"])
         dataset.ImagePositionPatient = [f"{x - moved_mm:.6f}", f"{y + moved_mm:.6f}", f"{z:.6f}"]
         dataset.SOPInstanceUID = f"{_ROOT}{facts['common']['SeriesNumber']}.{number}"
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
         dataset.Rows, dataset.Columns = values[number].shape
         dataset.PixelData = values[number].astype("<i2").tobytes()
         path = folder / f"{facts['common']['Modality']}{number:05}.dcm"
-        _whole(dataset).save_as(path)
+        dataset.save_as(path)
         written.append(path)
     return written
 
@@ -383,14 +393,6 @@ def _written(data: Path, blocks: Sequence[Mapping[str, str]], size: int) -> Path
     with data.open("wb") as file:
         file.truncate(size)
     return data
-
-
-def _whole(dataset: Dataset) -> FileDataset:
-    meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ImplicitVRLittleEndian
-    meta.MediaStorageSOPClassUID = dataset.SOPClassUID
-    meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    return FileDataset("", dataset, file_meta=meta, preamble=bytes(128))
 
 
 _BINARY = {"US", "UL", "SS", "FL", "FD"}
