@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import multiprocessing
 import os
 import re
 import shlex
@@ -251,6 +252,24 @@ def test_a_batch_of_the_command_line_is_opened(client: TestClient, root: Path) -
     html = client.get(link("/studies", folder=root / "dicom", show="failed")).text
     assert studies(html) == ["b/deep"]
     assert "How the batch went" not in html
+
+
+def test_the_process_of_a_job_may_start_others(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemonic one, as Python calls it, may not, and a batch could convert nothing."""
+    made: list[dict[str, Any]] = []
+
+    class Processes:
+        Pipe = staticmethod(multiprocessing.Pipe)
+
+        def Process(self, **how: Any) -> Any:  # noqa: N802 - as its name is
+            made.append(how)
+            raise OSError(11, "none is left")
+
+    monkeypatch.undo()
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _: Processes())
+    with pytest.raises(OSError, match="none is left"):
+        front.jobs._do(Job("1", "x", "batch", "t", "s"), {})
+    assert made[0].get("daemon", False) is False
 
 
 # The table.

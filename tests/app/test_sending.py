@@ -156,7 +156,15 @@ def test_what_is_no_server_is_refused_and_not_repeated(
 
 
 def test_what_is_no_server_in_the_file_is_left_out(front: Front) -> None:
-    odd = [None, 3, {}, {"name": "x"}, {"name": 3, "address": "dicom://A@B:h:1"}, {"name": "y", "address": "nowhere"}]
+    odd = [
+        None,
+        3,
+        {},
+        {"name": "x"},
+        {"name": "\x1b[31m", "address": "dicom://A@B:h:1"},
+        {"name": 3, "address": "dicom://A@B:h:1"},
+        {"name": "y", "address": "nowhere"},
+    ]
     good = {"name": "z", "address": "dicom://A@B:h:1", "tls": "yes", "password": SECRET}
     front.state.write("targets.json", [*odd, good])
     assert front.targets.all == [Kept("z", "dicom://A@B:h:1")]

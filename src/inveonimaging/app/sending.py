@@ -158,7 +158,7 @@ def _journal(front: Front, folder: Path, target: Kept) -> Path:
 
 def _files_below(folder: Path) -> str:
     """Return how many DICOM files lie in a folder, by their names, in words; counted for a moment only."""
-    end, count = monotonic() + _BUDGET_S, 0
+    end, count = monotonic() + _BUDGET_S, int(folder.is_file())
     for _, _, names in os.walk(folder):
         count += sum(name.lower().endswith(".dcm") for name in names)
         if monotonic() > end:

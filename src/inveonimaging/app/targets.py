@@ -160,7 +160,7 @@ class Targets:
         Raises:
             OptionError: its name or its address makes no sense, or there are too many.
         """
-        if not new.name or len(new.name) > _LONGEST_NAME or not new.name.isprintable():
+        if not _can_be_name(new.name):
             raise OptionError("the server needs a name", expected=f"1 to {_LONGEST_NAME} characters")
         new = replace(new, address=str(new.goal))
         new.options()
@@ -193,6 +193,10 @@ class Targets:
         return self._secrets.get(name, {})
 
 
+def _can_be_name(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST_NAME and text.isprintable()
+
+
 def _kept(document: object) -> Kept | None:
     """Return a server as it stands in the file; None if it is none."""
     if not isinstance(document, dict):
@@ -202,7 +206,7 @@ def _kept(document: object) -> Kept | None:
     given.pop("is_set", None)
     try:
         found = Kept(**given)
-        is_one = bool(found.goal and found.options() and found.name)
+        is_one = bool(found.goal and found.options()) and _can_be_name(found.name)
     except (TypeError, InveonError):
         return None
     return found if is_one else None
