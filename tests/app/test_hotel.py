@@ -7,6 +7,7 @@ import io
 import json
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -257,6 +258,31 @@ def test_rows_of_animals_are_pasted_and_checked_by_the_rules_of_the_sheet(page: 
     assert html.escape(HOSTILE) in said
     said = page.type(RIGHT, "position", "upstairs")
     assert "expected a position such as left" in said
+
+
+def test_a_sheet_with_positions_fills_the_rows_of_its_animals(page: Page, tmp_path: Path) -> None:
+    sheet = page.root / f"{tmp_path.name}.csv"
+    sheet.write_text("position,patient_id,weight_g,seen_from\nl,m13,30 g,back\nr,m12,20 g,back\nmiddle,,,\n", "utf-8")
+    page.post("take", sheet=str(sheet))
+    kept = page.front.sheets.of(page.source)
+    assert kept.typed == {
+        LEFT: {"position": "right", "patient_id": "m12", "weight_g": "20"},  # from the back
+        RIGHT: {"position": "left", "patient_id": "m13", "weight_g": "30"},
+    }
+    assert kept.side == "back"
+    sheet.write_text("position,patient_id\ntop,m13\nbottom,m12\n", "utf-8")
+    assert "the animals do not lie as the positions say" in page.post("take", sheet=str(sheet))
+    assert page.front.sheets.of(page.source) == kept
+
+
+def test_what_was_typed_of_an_animal_stays_with_its_position_when_boxes_are_laid_anew(page: Page) -> None:
+    named(page)
+    page.type(RIGHT, "position", "middle")
+    page.post("number", number="2")
+    assert page.front.sheets.of(page.source).typed == {LEFT: {"patient_id": "m12"}}
+    page.front.sheets.change(page.source, lambda kept: replace(kept, number=0))  # what was looked for already
+    page.type(LEFT, "weight_g", "20")
+    assert page.front.sheets.of(page.source).typed[LEFT] == {"patient_id": "m12", "position": "left", "weight_g": "20"}
 
 
 def test_what_split_would_do_is_checked_after_saving(page: Page, tmp_path: Path) -> None:

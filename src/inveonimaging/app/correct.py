@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from starlette.responses import Response
 from inveonimaging.app import grid, hotel
 from inveonimaging.app.make import source_of
 from inveonimaging.app.pages import Front, asked, number
+from inveonimaging.app.sheets import Kept
 from inveonimaging.commands import correct as table
 from inveonimaging.errors import InputError, InveonError, OutputError, printable
 from inveonimaging.inveon.pairs import scan_folder
@@ -26,7 +28,7 @@ from inveonimaging.storage.bounded import read_bounded
 
 PER_PAGE = 50
 _MOST_SHEETS = 10
-_LONGEST = 1000
+_LONGEST, _MOST_DIGITS = 1000, 6
 _SHEETS = (".csv", ".tsv", ".xlsx")
 
 
@@ -58,11 +60,12 @@ def paste(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Take a block of a spreadsheet."""
     source, listing = _asked_for(front, form)
     block = block_of(form.get("text", ""))
-    kept = front.sheets.of(source)
-    titles = table.titles_of(kept.typed, kept.columns)
     keys, matched = list(listing.pairs), table.scans_named(block, listing)
     if form.get("part") == hotel.PART:
-        titles, keys, matched = ("position", *titles), list(hotel.boxes_of(front, source)), {}
+        keys, matched, shown = list(hotel.boxes_of(front, source)), {}, hotel.shown(front, source, listing)
+    else:
+        shown = _shown(front, source, listing, _page_of(form))
+    titles = [title for title, _ in shown["titles"]]
     filling = table.pasted(block, keys, titles, _cell(front, source, listing, form), matched)
     said = f"{len(filling.changes)} cells were pasted" if filling.changes else "nothing could be pasted"
     return _changed(front, source, listing, form, filling.changes, (said, *filling.notes))
@@ -73,11 +76,25 @@ def take(front: Front, _request: Request, form: dict[str, str]) -> Response:
     source, listing = _asked_for(front, form)
     try:
         path = front.roots.pasted(form.get("sheet", ""))
-        filling = table.taken(read_sheet(path), listing)
+        filling = _taken(front, source, listing, form, path)
     except InveonError as error:
         return _part(front, source, listing, form, problem=printable(error, _LONGEST))
     said = f"{len(filling.changes)} cells of {printable(path.name, 100)} were taken"
     return _changed(front, source, listing, form, filling.changes, (said, *filling.notes))
+
+
+def _taken(front: Front, source: Path, listing: table.Listing, form: dict[str, str], path: Path) -> table.Filling:
+    """Return what a sheet says of the rows of a table; of animals also from which side their positions are seen."""
+    sheet = read_sheet(path)
+    if form.get("part") != hotel.PART:
+        return table.taken(sheet, listing)
+    hotel.settle(front, source)
+    animals = hotel.animals_of(front, source)
+    if animals is None:
+        raise InputError("no animals were looked for", hint="load the page again")
+    filling, side = table.taken_animals(sheet, listing, animals)
+    front.sheets.change(source, lambda kept: replace(kept, side=side))
+    return filling
 
 
 def column(front: Front, _request: Request, form: dict[str, str]) -> Response:
@@ -85,14 +102,19 @@ def column(front: Front, _request: Request, form: dict[str, str]) -> Response:
     source, listing = _asked_for(front, form)
     title = form.get("title", "")
     if title in table.EDITABLE:
-        front.sheets.change(source, lambda kept: replace(kept, columns=tuple(dict.fromkeys((*kept.columns, title)))))
+        _show_columns(front, source, (title,))
     return _part(front, source, listing, form)
+
+
+def _show_columns(front: Front, source: Path, titles: Iterable[str]) -> None:
+    more = tuple(titles)
+    front.sheets.change(source, lambda kept: replace(kept, columns=tuple(dict.fromkeys((*kept.columns, *more)))))
 
 
 def clear(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Take back all that was typed; what was saved stays."""
     source, listing = _asked_for(front, form)
-    front.sheets.change(source, lambda kept: replace(kept, typed={}, columns=()))
+    front.sheets.change(source, lambda _: Kept())
     return _part(front, source, listing, form, ("all that was typed is taken back",))
 
 
@@ -108,7 +130,7 @@ def save(front: Front, _request: Request, form: dict[str, str]) -> Response:
         words = printable(f"{error.path} {error.message}" if is_there else error, _LONGEST)
         return front.page("correct_saved.html", problem=words, is_there=is_there, path=path, boxes=None, source=source)
     digest = hashlib.sha256(saved.content + saved.held).hexdigest()
-    front.sheets.change(source, lambda now: replace(now, saved=str(path), digest=digest))
+    front.sheets.change(source, lambda now: replace(now, saved=str(path), digest=digest, is_saved=now == kept))
     front.drafts.setdefault(str(source), {}).pop("boxes", None)
     front.drafts[str(source)] |= {"subjects": str(path), **({"boxes": str(saved.boxes)} if saved.boxes else {})}
     return front.page("correct_saved.html", problem="", is_there=False, path=path, boxes=saved.boxes, source=source)
@@ -131,12 +153,15 @@ def _changed(
     source: Path,
     listing: table.Listing,
     form: dict[str, str],
-    changes: Any,
+    changes: Sequence[tuple[str, str, str]],
     notes: tuple[str, ...] = (),
 ) -> Response:
+    if any(title == "dose_MBq" for _, title, _ in changes) and form.get("part") != hotel.PART:
+        titles = {title for title, _ in _shown(front, source, listing, _page_of(form))["titles"]}
+        _show_columns(front, source, (title for title in table.OF_A_DOSE if title in titles))
     if form.get("part") == hotel.PART:
         hotel.settle(front, source)
-    front.sheets.change(source, lambda kept: replace(kept, typed=table.changed(kept.typed, changes)))
+    front.sheets.change(source, lambda kept: replace(kept, typed=table.changed(kept.typed, changes), is_saved=False))
     return _part(front, source, listing, form, notes)
 
 
@@ -151,10 +176,14 @@ def _part(
     """Return the table as a part of the page."""
     if form.get("part") == hotel.PART:
         return hotel.part(front, source, listing, notes, problem)
-    page = form.get("page", "1")
-    shown = _shown(front, source, listing, int(page) if page.isascii() and page.isdecimal() and len(page) < 7 else 1)  # noqa: PLR2004 - digits
+    shown = _shown(front, source, listing, _page_of(form))
     said = [printable(each, _LONGEST) for each in notes]
     return front.page("correct_table.html", notes=said, problem=problem, **shown)
+
+
+def _page_of(form: dict[str, str]) -> int:
+    page = form.get("page", "")
+    return int(page) if page.isascii() and page.isdecimal() and len(page) <= _MOST_DIGITS else 1
 
 
 def _shown(front: Front, source: Path, listing: table.Listing, page: int) -> dict[str, Any]:
@@ -162,7 +191,11 @@ def _shown(front: Front, source: Path, listing: table.Listing, page: int) -> dic
     titles = table.titles_of(kept.typed, kept.columns)
     pages = max(1, -(-len(listing.pairs) // PER_PAGE))
     page = min(max(page, 1), pages)
-    lines = table.lines_of(listing, kept.typed, titles, slice((page - 1) * PER_PAGE, page * PER_PAGE))
+    titles, lines = table.without_empty(
+        titles,
+        table.lines_of(listing, kept.typed, titles, slice((page - 1) * PER_PAGE, page * PER_PAGE)),
+        kept.columns,
+    )
     return {
         "source": source,
         "count": len(listing.pairs),
@@ -170,6 +203,7 @@ def _shown(front: Front, source: Path, listing: table.Listing, page: int) -> dic
         "page": page,
         "pages": pages,
         "typed": sum(map(len, kept.typed.values())),
+        "is_saved": kept.is_saved,
         **grid.grid(titles, lines),
     }
 

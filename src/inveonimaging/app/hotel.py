@@ -64,7 +64,7 @@ def hotel(front: Front, request: Request) -> Response:
         edges=_EDGES,
         findings=[] if seen is None else list(map(finding_row, in_few_lines(seen.findings))),
         path=grid.path_for(front, source, kept),
-        **_shown(front, source, listing),
+        **shown(front, source, listing),
     )
 
 
@@ -81,15 +81,25 @@ def number(front: Front, _request: Request, form: dict[str, str]) -> Response:
     source, text = source_of(front, form.get("source", "")), form.get("number", "").strip()
     if not (text.isascii() and text.isdecimal() and 1 <= int(text[:4]) <= MOST_ANIMALS):
         raise InputError("the number of animals makes no sense", expected=f"1 to {MOST_ANIMALS}")
-    front.sheets.change(source, lambda kept: replace(kept, number=int(text), boxes={}))
+    front.sheets.change(source, lambda kept: _anew(kept, int(text)))
     return redirected(link("/correct/hotel", source=source))
+
+
+def _anew(kept: Kept, count: int) -> Kept:
+    """Return what stays when boxes are laid anew: what was typed of an animal whose position nobody changed."""
+    typed = {
+        key: {title: text for title, text in cells.items() if title != "position"}
+        for key, cells in kept.typed.items()
+        if not key.startswith(_MARK) or cells.get("position") in {None, key.removeprefix(_MARK)}
+    }
+    return replace(kept, number=count, boxes={}, typed=table.changed(typed, ()), is_saved=False)
 
 
 def side(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Take from which side of the scanner positions are seen."""
     source = source_of(front, form.get("source", ""))
     seen_from = Side.BACK if form.get("side") == Side.BACK.value else Side.FRONT
-    front.sheets.change(source, lambda kept: replace(kept, side=seen_from.value))
+    front.sheets.change(source, lambda kept: replace(kept, side=seen_from.value, is_saved=False))
     return part(front, source, table.listing_of(source))
 
 
@@ -103,7 +113,7 @@ def box(front: Front, _request: Request, form: dict[str, str]) -> Response:
     if any(b - a < _SMALLEST_MM for a, b in zip(low, high, strict=True)):
         raise InputError("a box has no inside", expected="each edge before the one that is opposite")
     settle(front, source)
-    front.sheets.change(source, lambda kept: replace(kept, boxes={**kept.boxes, key: (*low, *high)}))
+    front.sheets.change(source, lambda kept: replace(kept, boxes={**kept.boxes, key: (*low, *high)}, is_saved=False))
     return part(front, source, table.listing_of(source))
 
 
@@ -145,7 +155,8 @@ def settle(front: Front, source: Path) -> None:
     def settled(kept: Kept) -> Kept:
         if kept.boxes:
             return kept
-        positions = [(key, "position", name) for key, (name, _) in found.items() if key not in kept.typed]
+        unnamed = (key for key in found if "position" not in kept.typed.get(key, {}))
+        positions = [(key, "position", found[key][0]) for key in unnamed]
         return replace(
             kept,
             boxes={key: _ends(extent) for key, (_, extent) in found.items()},
@@ -158,8 +169,7 @@ def settle(front: Front, source: Path) -> None:
 def animals_of(front: Front, source: Path) -> table.Animals | None:
     """Return where the animals of a source lie; None if nobody looked for several."""
     kept = front.sheets.of(source)
-    extents = {key: Extent((a, b, c), (d, e, f)) for key, (a, b, c, d, e, f) in kept.boxes.items()}
-    return table.Animals(extents, kept.side) if extents else None
+    return table.Animals(_extents(kept.boxes), kept.side) if kept.boxes else None
 
 
 def part(
@@ -167,11 +177,12 @@ def part(
 ) -> Response:
     """Return the table of animals as a part of the page."""
     said = [printable(each, _LONGEST) for each in notes]
-    shown = _shown(front, source, listing)
-    return front.page("correct_table.html", **{**shown, "notes": said, "problem": problem or shown["problem"]})
+    now = shown(front, source, listing)
+    return front.page("correct_table.html", **{**now, "notes": said, "problem": problem or now["problem"]})
 
 
-def _shown(front: Front, source: Path, listing: table.Listing) -> dict[str, Any]:
+def shown(front: Front, source: Path, listing: table.Listing) -> dict[str, Any]:
+    """Return what the template of the table of animals needs."""
     kept, boxes = front.sheets.of(source), boxes_of(front, source)
     typed = {key: {**each} for key, each in kept.typed.items()}
     if not kept.boxes:
@@ -179,6 +190,7 @@ def _shown(front: Front, source: Path, listing: table.Listing) -> dict[str, Any]
             typed.setdefault(key, {}).setdefault("position", name)
     titles = ("position", *table.titles_of(kept.typed, kept.columns))
     lines = table.animal_lines(listing, typed, titles, list(boxes), kept.side)
+    titles, lines = table.without_empty(titles, lines, kept.columns)
     return {
         "source": source,
         "page": 1,
@@ -186,6 +198,7 @@ def _shown(front: Front, source: Path, listing: table.Listing) -> dict[str, Any]
         "notes": (),
         "problem": _problem(listing, typed, table.Animals(_extents(boxes), kept.side)),
         "typed": sum(len(kept.typed.get(key, {})) for key in boxes),
+        "is_saved": kept.is_saved,
         **grid.grid(titles, lines),
     }
 

@@ -27,6 +27,7 @@ class Kept:
         columns: titles that were asked for beyond the usual ones.
         saved: the sheet that was saved last, and the SHA-256 of what it held; empty if none was.
         digest: see there.
+        is_saved: whether nothing was changed since.
         boxes: of animals that were scanned together, once they were moved: their lower and upper ends along i, j and k,
             mm in the gantry, by row.
         number: how many animals someone sees; 0 leaves it to what is found.
@@ -37,6 +38,7 @@ class Kept:
     columns: tuple[str, ...] = ()
     saved: str = ""
     digest: str = ""
+    is_saved: bool = False
     boxes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     number: int = 0
     side: str = "front"
@@ -88,6 +90,7 @@ def _kept(document: Any) -> Kept:
     if not all(isinstance(cells, dict) and all(map(_is_text, cells.values())) for cells in typed.values()):
         return Kept()
     kept = Kept(typed, tuple(filter(_is_text, columns)), saved, digest if isinstance(digest, str) else "")
+    kept = replace(kept, is_saved=document.get("is_saved") is True)
     boxes, number, side = document.get("boxes"), document.get("number"), document.get("side")
     if not (isinstance(boxes, dict) and all(map(_is_box, boxes.values())) and type(number) is int):
         return kept

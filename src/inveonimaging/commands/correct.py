@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -21,7 +21,8 @@ from inveonimaging.commands.split import check_boxes
 from inveonimaging.errors import InputError, InveonError, OutputError, listed, printable
 from inveonimaging.findings import Severity
 from inveonimaging.hotels.boxes import boxes_json, boxes_of
-from inveonimaging.hotels.splitting import NEEDED
+from inveonimaging.hotels.positions import assigned
+from inveonimaging.hotels.splitting import NEEDED, read_group
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.pairs import Pair, pair_of, scan_folder
 from inveonimaging.prefill import Filled, cells_of, file_pattern, refuse_kind, sheet_bytes
@@ -55,6 +56,8 @@ USUAL = (
     *("sex", "species", "posture", "strain", "birth_date"),
 )
 """The titles of those that people need."""
+OF_A_DOSE = ("dose_time", "residual_MBq", "residual_time")
+"""Titles of what a dose is made from, if the header has it; who types another dose must see them."""
 _TITLE_OF = {each.name: title for title, each in EDITABLE.items()}
 _OF_KEY = {
     **{key: _TITLE_OF[name] for name, keys in KEYS.items() if name in _TITLE_OF for key in keys},
@@ -214,11 +217,27 @@ def changed(typed: Typed, changes: Iterable[tuple[str, str, str]]) -> dict[str, 
 def titles_of(typed: Typed, more: Iterable[str] = ()) -> tuple[str, ...]:
     """Return the titles that a table shows: those that people need, those asked for, and those in which is something.
 
-    Columns of animals that were scanned together are none of them.
+    What a dose is made from is among them, to be left out by `without_empty`; columns of a hotel are not.
     """
     used = {title for cells in typed.values() for title in cells} | set(more)
     others = (title for title, each in EDITABLE.items() if title in used and each.scope is not Scope.HOTEL)
-    return tuple(dict.fromkeys((*USUAL, *others)))
+    return tuple(dict.fromkeys((*USUAL[:3], *OF_A_DOSE, *USUAL[3:], *others)))
+
+
+def without_empty(
+    titles: Sequence[str], lines: Sequence[Line], asked: Iterable[str] = ()
+) -> tuple[tuple[str, ...], tuple[Line, ...]]:
+    """Return titles and rows without the columns of what a dose is made from of which no cell holds something.
+
+    Args:
+        titles: of all columns.
+        lines: the rows.
+        asked: titles of columns that stay.
+    """
+    filled = set(asked) | {cell.title for line in lines for cell in line.cells if cell.text or cell.wrong}
+    left = tuple(title for title in titles if title not in OF_A_DOSE or title in filled)
+    kept = (replace(line, cells=tuple(cell for cell in line.cells if cell.title in left)) for line in lines)
+    return left, tuple(kept)
 
 
 def wrong_with(title: str, text: str) -> str:
@@ -465,6 +484,24 @@ def taken(sheet: Sheet, listing: Listing) -> Filling:
     if unused := sorted({row.number for row in plain.rows} - used):
         notes.append(f"rows that match no scan here: {listed(list(map(str, unused)), _NAMED)}")
     return Filling(tuple(changes), tuple(notes))
+
+
+def taken_animals(sheet: Sheet, listing: Listing, animals: Animals) -> tuple[Filling, str]:
+    """Return what a sheet says of the animals of boxes, by their positions, and from which side these are seen.
+
+    Raises:
+        InputError: it has no positions, not as many animals as there are boxes, or they do not lie as it says.
+    """
+    pairs = tuple(listing.pairs.values())
+    hotel = read_group(pairs, listing.root, Corrections(sheet=sheet)).hotel
+    keys = list(animals.extents)
+    changes: list[tuple[str, str, str]] = []
+    for animal, number in zip(hotel.animals, assigned(list(animals.extents.values()), hotel), strict=True):
+        cells = {name: cell for row in sheet.rows if row.slot == animal.slot for name, cell in row.cells.items()}
+        spelled = (_spelled(name, cell) for name, cell in cells.items() if name != "seen_from")
+        changes += [(keys[number], *each) for each in spelled if each]
+    notes = tuple(printable(each.message, _LONGEST) for each in sheet.findings)
+    return Filling(tuple(changes), notes), hotel.side.value
 
 
 def _spelled(name: str, cell: Value) -> tuple[str, str] | None:

@@ -24,7 +24,7 @@ from inveonimaging.hotels.boxes import AnimalBox, as_many, boxes_json, extents_o
 from inveonimaging.hotels.checks import Measured, table_of
 from inveonimaging.hotels.cutting import Animals, Places, animals_of, masks_of, refuse_boxes
 from inveonimaging.hotels.inveon_files import files_of, write_files
-from inveonimaging.hotels.locating import Located, candidates_of, locate, reach_of
+from inveonimaging.hotels.locating import Located, candidates_of, locate, reach_of, with_activity
 from inveonimaging.hotels.positions import slots_of
 from inveonimaging.hotels.splitting import Group, read_group, refuse_several_sessions
 from inveonimaging.inveon.pairs import TAKES_ALL, Pair, pair_of, scan_folder
@@ -213,6 +213,9 @@ def see_animals(source: Path, number: int | None = None, progress: Progress = no
     else:
         views = views_of(found.values, found.grid, is_ct=found.is_ct)
         extents, findings = candidates_of(found, study), found.findings
+        if found.is_certain:
+            extents, told = with_activity(found, extents, study)
+            findings = (*findings, *told)
     if number:
         extents = as_many(extents, number, reach_of(study))
     return Seen(views, tuple(zip(_positions(extents), extents, strict=True)), findings)

@@ -68,7 +68,7 @@ def locate(group: Group) -> Located:
     except InputError as error:
         return Located(None, error, candidates, findings=softer)
     bodies = tuple(found.bodies[number] for number in order)
-    extents, told = _widened(found, tuple(_whole(each, found.grid, grids) for each in found.bodies), group)
+    extents, told = with_activity(found, tuple(_whole(each, found.grid, grids) for each in found.bodies), group.study)
     findings, masks = (*softer, *told), partial(masks_of, found, order)
     return Located(tuple(extents[number] for number in order), None, extents, bodies, findings, masks)
 
@@ -88,12 +88,14 @@ def reach_of(study: Study) -> Extent:
     )
 
 
-def _widened(found: Found, extents: tuple[Extent, ...], group: Group) -> tuple[tuple[Extent, ...], tuple[Finding, ...]]:
+def with_activity(
+    found: Found, extents: tuple[Extent, ...], study: Study
+) -> tuple[tuple[Extent, ...], tuple[Finding, ...]]:
     """Return extents with what PET and SPECT show of animals that were found in a CT, and what speaks against it."""
     told: list[Finding] = []
     if any(each.volume_ml is None for each in found.bodies):
         return extents, ()
-    images = [each.image for each in group.study.series]
+    images = [each.image for each in study.series]
     for image in images:
         beds = {each.grid.bed_mm for each in images if each.pair == image.pair}
         if image.scaling.unit in (Unit.BQML, Unit.PROPCNTS) and not is_transmission(image.header) and len(beds) == 1:

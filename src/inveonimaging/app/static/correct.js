@@ -33,7 +33,8 @@
     const input = cell.querySelector("input");
     if (input.value === (input.dataset.kept ?? input.defaultValue)) return;
     input.dataset.kept = input.value;
-    waiting.set(cell.id, fieldsOf(cell, input.value));
+    const isBack = input.value === input.dataset.first && input.dataset.own === "";
+    waiting.set(cell.id, fieldsOf(cell, isBack ? "" : input.value)); // what was not typed here is none again
     cell.classList.add("waits");
     sending = sending.then(flush);
   }
@@ -43,8 +44,8 @@
       try {
         const html = await send("cell", fields);
         if (waiting.get(id) === fields) waiting.delete(id);
-        show(html);
         lost("");
+        show(html);
       } catch {
         lost("What was typed is not kept yet: the app does not answer. It is tried again.");
         setTimeout(() => { sending = sending.then(flush); }, 2000);
@@ -139,7 +140,10 @@
 
   sheet.addEventListener("focusin", (event) => {
     const cell = cellOf(event.target);
-    if (cell) { event.target.dataset.first = event.target.value; event.target.select(); }
+    if (!cell) return;
+    event.target.dataset.first = event.target.value;
+    event.target.dataset.own = cell.classList.contains("typed") ? "yes" : "";
+    event.target.select();
   });
   sheet.addEventListener("focusout", (event) => {
     const cell = cellOf(event.target);
