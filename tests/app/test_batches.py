@@ -228,7 +228,7 @@ def test_a_job_of_any_kind_that_was_left_is_gone_on_with(
     client: TestClient, front: Front, root: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """A kind more is tried here, too: its page is shown, and its button starts it."""
-    fields = {"make": kind, "target": "Archive", "address": "h, port 1; A calls B"}
+    fields = {"make": kind, "target": "Archive", "address": "h, port 1; A calls B", "hottest": "3"}
     source, output = root / "archive" / "a", root / "out"
     front.targets.keep(Kept("Archive", "dicom://A@B:h:1"))
     front.jobs._jobs["1"] = Job("1", "gone", kind, "t", str(source), str(output), fields, state="left")

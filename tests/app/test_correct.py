@@ -385,9 +385,12 @@ def test_what_was_typed_alone_is_saved_and_used_by_the_conversion(page: Page) ->
 
 
 def page_options(page: Page) -> Any:
+    from inveonimaging import Options
     from inveonimaging.app.make import options_kept
 
-    return options_kept(page.front, page.source)
+    kept = options_kept(page.front, page.source)
+    assert kept is not None
+    return Options(**kept.values)
 
 
 def test_a_file_that_is_there_is_replaced_only_if_that_is_asked_for(page: Page) -> None:

@@ -23,7 +23,10 @@ from inveonimaging.findings import Finding
         ),
         ("--frame-of-reference separate if not", "“Scans that lie in one space: None” if not"),
         ("give the true time: --injected-at TIME, or", "give the true time: “Time of injection”, or"),
-        ("look at the picture of --preview", "look at the picture of --preview"),
+        (
+            "look at the picture of --preview, or --root",
+            "look at the picture of “Page that shows the boxes”, or --root",
+        ),
     ],
 )
 def test_options_of_commands_are_labels_of_the_form(of_the_commands: str, of_the_pages: str) -> None:

@@ -57,6 +57,7 @@ TAKEN: dict[str, tuple[Any, Any]] = {
     "strain": ("C57BL/6J", "C57BL/6J"),
     "orientation": ("hfp", Orientation.HFP),
     "flip": (["X", "z"], "xz"),
+    "only": (["a.img", "b.img"], ("a.img", "b.img")),
     "rescale": ("frame", Policy.FRAME),
     "uids": ("random", Uids.RANDOM),
     "prefixes": ({"PT": "p"}, {Modality.PET: "p"}),

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import inveonimaging
-from helpers import CT, PET, inveon
-from inveonimaging import Corrections, InveonError, Options, Severity, read_study
+from helpers import CT, PET, digests, inveon, write_small_study
+from inveonimaging import Corrections, InputError, InveonError, OptionError, Options, Severity, read_study
 from inveonimaging.conversion.plan import StudyPlan, plan
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.values import GateBins
@@ -138,3 +138,28 @@ def test_a_sheet_that_contradicts_itself_is_refused_alike(tmp_path: Path) -> Non
     assert done.exit_code == 1
     (error,) = (each for each in json.loads(done.stdout)["findings"] if each["severity"] == "error")
     assert error["message"] in told.pop()
+
+
+def test_only_the_scans_that_are_named_are_read(tmp_path: Path) -> None:
+    """By data file or header; a name that is not there is refused with those that are."""
+    study = write_small_study(tmp_path / "study")
+    read = read_study(study, Corrections(only="m1.pet.img"))
+    assert [(each.scan.pair.name, each.number) for each in read.series] == [("m1.pet.img", 1)]
+    both = read_study(study, Corrections(only=["m1.pet.img.hdr", "m1.ct.img"]))
+    assert [each.scan.pair.name for each in both.series] == ["m1.ct.img", "m1.pet.img"]
+    with pytest.raises(InputError, match=r"study: holds no scan 'm1', expected one of m1\.ct\.img, m1\.pet\.img$"):
+        read_study(study, Corrections(only="m1"))
+    with pytest.raises(OptionError, match="single scans are named, and a batch takes many folders"):
+        inveonimaging.batch(study, tmp_path / "batch", Options(only="m1.pet.img"))
+
+
+def test_what_is_made_of_a_named_scan_is_what_is_made_of_it_alone(tmp_path: Path) -> None:
+    study, alone = write_small_study(tmp_path / "study"), write_small_study(tmp_path / "alone")
+    for path in alone.glob("m1.ct.*"):
+        path.unlink()
+    done = inveon("convert", study, tmp_path / "one", "--only", "m1.pet.img", "--verify")
+    assert done.exit_code == 0, done.stderr
+    inveonimaging.convert(alone, tmp_path / "other")
+    made = {name: digest for name, digest in digests(tmp_path / "one").items() if name.endswith(".dcm")}
+    assert len(made) == 12
+    assert made.items() <= digests(tmp_path / "other").items()

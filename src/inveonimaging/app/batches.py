@@ -16,9 +16,12 @@ from starlette.responses import Response
 
 from inveonimaging.app import batch_table, choices
 from inveonimaging.app.choices import Field
+from inveonimaging.app.faults import fault_of
+from inveonimaging.app.forms import output_for
 from inveonimaging.app.jobs import Job
 from inveonimaging.app.make import options_in, output_in, source_of
 from inveonimaging.app.pages import Front, asked, link, number, redirected
+from inveonimaging.app.shell import line_of
 from inveonimaging.batches import Batch, Check, Grouping, SkippedCounts, Study, plan_batch
 from inveonimaging.batches.plan import refuse_batch
 from inveonimaging.conversion.options import Options
@@ -50,7 +53,10 @@ RARELY = (
     ),
     Field("mask_others", "--mask-others", "Blank the neighbours of animals that were scanned together", ticked=False),
 )
-FORMS = tuple(each for each in choices.FIELDS if each not in choices.AFTERWARDS)
+_OF_ONE_STUDY = (choices.VERIFY, choices.REPORT, choices.OVERWRITE, choices.ONLY, choices.RECURSIVE, choices.MANIFEST)
+FORMS = tuple(each for each in choices.DICOM.fields if each not in _OF_ONE_STUDY)
+EXPERTS = tuple(each for each in choices.DICOM.experts if each in FORMS)
+STUDIES = choices.Product(KIND, KIND, "Studies", "All below a folder.", (("", FORMS),), (), "-dicom")
 SHEET = tuple(each for each in choices.ANIMAL if each.name == "subjects")
 FIELDS = (*HOW, *RARELY, *FORMS)
 
@@ -97,7 +103,7 @@ def batch(front: Front, request: Request) -> Response:
         output=output,
         first=(*HOW[:1], choices.FORM, *HOW[1:]),
         groups=[("Animals", SHEET), ("Privacy", choices.PRIVACY)],
-        experts=(*RARELY, *(each for each in choices.ANIMAL if each not in SHEET), *choices.EXPERTS),
+        experts=(*RARELY, *(each for each in choices.ANIMAL if each not in SHEET), *EXPERTS),
         line=_command(source, output, values, without_settings=bool(set_here)),
     )
 
@@ -107,11 +113,11 @@ def command(front: Front, _request: Request, form: dict[str, str]) -> Response:
     source, output, values = _asked_for(front, form)
     problem = ""
     try:
-        options = options_in(front, values)
+        options = options_in(front, values, STUDIES)
         _how(values)
         refuse_batch(source, output_in(front, output), options)
     except InveonError as error:
-        problem = printable(error, _LONGEST)
+        problem = fault_of(error).words
     line = _command(source, output, values, without_settings=bool(front.settings(source)))
     return front.page("command.html", line=line, problem=problem)
 
@@ -119,7 +125,7 @@ def command(front: Front, _request: Request, form: dict[str, str]) -> Response:
 def preview(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Return which studies there are, the first of them, each with what became of it last time."""
     source, output, values = _asked_for(front, form)
-    options, folder, how = options_in(front, values), output_in(front, output), _how(values)
+    options, folder, how = options_in(front, values, STUDIES), output_in(front, output), _how(values)
     before = {each.study: each.state for each in _rows(folder)}
     count, listed = 0, []
     for each in plan_batch(source, folder, options, how.group, SkippedCounts()):
@@ -143,7 +149,7 @@ def start(front: Front, source: Path, output: str, values: dict[str, str], *, on
     Raises:
         InveonError: a value makes no sense, or a path may not be opened.
     """
-    folder, options = output_in(front, output), options_in(front, values)
+    folder, options = output_in(front, output), options_in(front, values, STUDIES)
     refuse_batch(source, folder, options)
     task = {
         "root": source,
@@ -210,8 +216,11 @@ def _defaults() -> dict[str, str]:
 
 def _asked_for(front: Front, form: dict[str, str]) -> tuple[Path, str, dict[str, str]]:
     source = source_of(front, form.get("source", ""))
-    values, output = {**choices.chosen(form), **_taken(form)}, form.get("output", "").strip()
-    front.drafts[_draft(source)] = {**values, "output": output}
+    values, output = (
+        {**{each.name: each.taken(form.get(each.name, "")) for each in FORMS}, **_taken(form)},
+        form.get("output", "").strip(),
+    )
+    front.drafts.keep(_draft(source), {**values, "output": output})
     return source, output, values
 
 
@@ -246,13 +255,13 @@ def _command(source: Path, output: str, values: dict[str, str], *, without_setti
         elif value not in {"", _defaults()[each.name]}:
             words.append(f"{each.option}={value}")
     words += ["--no-config"] if without_settings else []
-    return choices.line_of(words)
+    return line_of(words, windows=os.name == "nt")
 
 
 def _output_for(source: Path) -> Path:
     """Return the folder of the last batch beside the source, else one that is not there yet."""
     before = source.parent / f"{source.name}-dicom"
-    return before if batch_table.is_batch(before) else choices.output_for(source)
+    return before if batch_table.is_batch(before) else output_for(source, choices.DICOM)
 
 
 def _rows(folder: Path) -> Iterator[batch_table.Row]:

@@ -1,24 +1,19 @@
 """Page 4 as a table: what can be chosen, in plain words, with the option of the command for it.
 
-The options of the conversion and the command to copy come from the same values, so that both do the same.
+A kind more is a row of `PRODUCTS`; a field that several kinds have stands once.
 """
 
 from __future__ import annotations
 
-import os
-import shlex
-import subprocess
 from collections.abc import Mapping
-from pathlib import Path
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
-from inveonimaging.conversion.options import Options
-from inveonimaging.errors import OptionError, printable
-from inveonimaging.inveon.hdr.enums import Modality, Orientation
-from inveonimaging.redaction.request import request_of
+from inveonimaging.extras import how_to_install
+from inveonimaging.inveon.hdr.enums import Orientation
 
-_YES = "yes"
-_LONGEST = 4000
+YES, INVEON = "yes", "inveon"
+LONGEST = 4000
 
 
 class Field(NamedTuple):
@@ -32,6 +27,10 @@ class Field(NamedTuple):
         choices: values with their words; none is a line of text, or a box to tick if `ticked` says whether it is.
         ticked: of a box, whether it is ticked at first.
         example: of a text.
+        attribute: of the options; empty is one of the field's name.
+        flags: of values, an option without a value each; of a box that is ticked, `option` unless this says another.
+        many: whether there may be several, a line each.
+        is_path: whether it names a file or a folder.
     """
 
     name: str
@@ -41,32 +40,83 @@ class Field(NamedTuple):
     choices: tuple[tuple[str, str], ...] = ()
     ticked: bool | None = None
     example: str = ""
+    attribute: str = ""
+    flags: tuple[tuple[str, str], ...] = ()
+    many: bool = False
+    is_path: bool = False
+
+    @property
+    def first(self) -> str:
+        """What the form holds at first."""
+        return self.choices[0][0] if self.choices else YES if self.ticked else ""
+
+    def taken(self, text: str) -> str:
+        """Return what counts of what was sent or kept: a text, a value that there is, a box that is ticked."""
+        if self.choices:
+            return text if text in dict(self.choices) else self.first
+        if self.ticked is not None:
+            return YES if text == YES else ""
+        return text.replace("\r\n", "\n").strip()[:LONGEST]
+
+    def lines(self, text: str) -> tuple[str, ...]:
+        """Return the single values of a text."""
+        return tuple(filter(None, map(str.strip, text.splitlines()))) if self.many else (text,) if text else ()
+
+    def typed(self, text: str) -> list[str]:
+        """Return the words of the command for a value."""
+        flags = dict(self.flags) or ({YES: self.option} if self.ticked is not None else {})
+        if flags:
+            return [flags[text]] if text in flags else []
+        return [] if self.choices and text == self.first else [f"{self.option}={each}" for each in self.lines(text)]
+
+    def given(self, text: str) -> dict[str, Any]:
+        """Return the attribute of the options for a value; nothing leaves it as it is."""
+        name = self.attribute or self.name
+        if self.ticked is not None or self.flags:
+            return {name: text == YES} if text == YES or text in dict(self.flags) else {}
+        return {name: self.lines(text) if self.many else text} if text else {}
 
 
 _POSTURES = tuple((each.name, each.label.capitalize()) for each in Orientation if each.value)
 _OF_HEADERS = ("", "As the header says")
 
-FORM = Field(
-    "form",
-    "--as",
-    "Kind of DICOM",
-    "If in doubt, leave it: nearly all programs read one file for each slice.",
-    (
-        ("classic", "One file for each slice"),
-        ("enhanced", "One file for each series (Enhanced)"),
-        ("legacy", "One file for each series (Legacy Converted Enhanced)"),
-    ),
+# Fields that several kinds share.
+
+ONLY = Field(
+    "only",
+    "--only",
+    "Only these scans",
+    "Names of .img files, a line each; empty takes all. Page Look has boxes to tick.",
+    many=True,
 )
-ANIMAL = (
-    Field("patient_id", "--patient-id", "Patient ID", "What your lab calls the animal.", example="M12"),
-    Field("weight", "--weight", "Weight", "With its unit.", example="24.6g"),
-    Field("sex", "--sex", "Sex", choices=(_OF_HEADERS, ("F", "Female"), ("M", "Male"), ("O", "Other"))),
-    Field("species", "--species", "Species", example="mouse"),
-    Field("dose", "--dose", "Injected dose", "At the injection, with its unit.", example="7.03MBq"),
-    Field("injected_at", "--injected-at", "Time of injection", example="2014-06-17T13:51:37"),
-    Field("orientation", "--posture", "How the animal lay", choices=(_OF_HEADERS, *_POSTURES)),
-    Field("subjects", "--subjects", "Sheet of animals", "A .csv or .xlsx file, if each scan has its own values."),
+RECURSIVE = Field("recursive", "--recursive", "Sub-folders, too: a study each", ticked=False)
+SPLIT = Field(
+    "split", "--split", "Cut scans of several animals: a folder each", "Needs the sheet of animals.", ticked=False
 )
+BOXES = Field("boxes", "--boxes", "File of boxes", "Where each animal lies, if that is not found.", is_path=True)
+MASK = Field("mask_others", "--mask-others", "Blank the neighbours in each animal's box", ticked=False)
+OVERWRITE = Field("overwrite", "--overwrite", "Replace what an earlier run wrote there", ticked=False)
+SUBJECTS = Field(
+    "subjects",
+    "--subjects",
+    "Sheet of animals",
+    "A .csv or .xlsx file, if each scan has its own values.",
+    attribute="sheet",
+    is_path=True,
+)
+_ID = Field("patient_id", "--patient-id", "Patient ID", "What your lab calls the animal.", example="M12")
+_NAME = Field("patient_name", "--patient-name", "Patient's name")
+_WEIGHT = Field("weight", "--weight", "Weight", "With its unit.", example="24.6g", attribute="weight_kg")
+_DOSE = Field(
+    "dose", "--dose", "Injected dose", "At the injection, with its unit.", example="7.03MBq", attribute="dose_mbq"
+)
+_SEX = Field("sex", "--sex", "Sex", choices=(_OF_HEADERS, ("F", "Female"), ("M", "Male"), ("O", "Other")))
+_SPECIES = Field("species", "--species", "Species", example="mouse")
+_INJECTED = Field("injected_at", "--injected-at", "Time of injection", example="2014-06-17T13:51:37")
+_POSTURE = Field("orientation", "--posture", "How the animal lay", choices=(_OF_HEADERS, *_POSTURES))
+_OF_ONE = (_ID, _NAME, _WEIGHT, _DOSE)  # which a scan of several animals has not
+ANIMAL = (_ID, _WEIGHT, _SEX, _SPECIES, _DOSE, _INJECTED, _POSTURE, SUBJECTS)
+ANIMALS = (SUBJECTS, BOXES, MASK, _SEX, _SPECIES, _INJECTED, _POSTURE)
 PRIVACY = (
     Field("deidentify", "--deidentify", "Remove names, places and file names", ticked=False),
     Field(
@@ -77,19 +127,72 @@ PRIVACY = (
         (("", "Shift them"), ("keep", "Keep them")),
     ),
     Field("shift_days", "--shift-days", "Shift dates by days", "Or give the file of a secret.", example="-3000"),
-    Field("key_file", "--key-file", "File with a secret", "It makes pseudonyms and shifts that stay the same."),
+    Field(
+        "key_file",
+        "--key-file",
+        "File with a secret",
+        "It makes pseudonyms and shifts that stay the same.",
+        is_path=True,
+    ),
 )
-AFTERWARDS = (
-    Field("verify", "--verify", "Compare every value with the scanner's files afterwards", ticked=True),
-    Field("report", "--report", "Write a page of pictures beside the DICOM", ticked=True),
-    Field("overwrite", "--overwrite", "Replace an earlier conversion in the same folder", ticked=False),
-)
-EXPERTS = (
-    Field("patient_name", "--patient-name", "Patient's name"),
+VERIFY = Field("verify", "--verify", "Compare every value with the scanner's files afterwards", ticked=True)
+REPORT = Field("report", "--report", "Write a page of pictures beside the DICOM", ticked=True)
+_CORRECTIONS = (  # for experts
     Field("birth_date", "--patient-birth-date", "Birth date", example="2014-03-04"),
     Field("strain", "--strain", "Strain", example="C57BL/6J"),
-    Field("study_description", "--study-description", "Study description"),
     Field("scan_time", "--scan-time", "Start of scans whose header has none", example="2014-03-04T14:05:09"),
+    Field("flip", "--flip", "Mirror stored axes", example="x"),
+    Field(
+        "bed_direction",
+        "--bed-direction",
+        "A larger bed offset looks",
+        choices=(("", "Forward, with a warning"), ("forward", "Forward"), ("reverse", "In reverse")),
+    ),
+    Field("cycle_length", "--cycle-length", "Length of a heart beat or breath, ms", attribute="cycle_ms"),
+    Field(
+        "frame_of_reference",
+        "--frame-of-reference",
+        "Scans that lie in one space",
+        choices=(("auto", "As the headers say"), ("shared", "All"), ("separate", "None")),
+    ),
+    Field("separate_frames", "--separate-frames", "Make each frame block a series of its own", ticked=False),
+    Field(
+        "apply_hounsfield",
+        "--apply-hounsfield",
+        "Apply the header's Hounsfield scale to CT",
+        choices=(("", "No, with a warning where it matters"), ("yes", "Yes"), ("no", "No")),
+        flags=(("yes", "--apply-hounsfield"), ("no", "--no-apply-hounsfield")),
+    ),
+    Field(
+        "allow_long_data",
+        "--allow-long-data",
+        "Take files that are longer than the header says",
+        choices=(("", "No"), ("yes", "Yes"), ("no", "No, whatever the sheet says")),
+        flags=(("yes", "--allow-long-data"), ("no", "--no-allow-long-data")),
+    ),
+)
+_FORMS = (
+    ("classic", "One file for each slice"),
+    ("enhanced", "One file for each series (Enhanced)"),
+    ("legacy", "One file for each series (Legacy Converted Enhanced)"),
+)
+FORM = Field(
+    "form",
+    "--as",
+    "Kind of DICOM",
+    "If in doubt, leave it: nearly all programs read one file for each slice.",
+    _FORMS,
+)
+FORM_OF_ANIMALS = FORM._replace(choices=(*_FORMS, (INVEON, "Files as the scanner writes: .img and .hdr")))
+MANIFEST = Field(
+    "manifest",
+    "--no-manifest",
+    "Write the list of what was made from what",
+    ticked=True,
+    flags=(("", "--no-manifest"),),
+)
+OF_DICOM = (  # for experts
+    Field("study_description", "--study-description", "Study description"),
     Field(
         "compress",
         "--compress",
@@ -101,20 +204,7 @@ EXPERTS = (
             ("j2k", "JPEG 2000"),
             ("deflated", "Deflate"),
         ),
-    ),
-    Field("flip", "--flip", "Mirror stored axes", example="x"),
-    Field(
-        "bed_direction",
-        "--bed-direction",
-        "A larger bed offset looks",
-        choices=(("", "Forward, with a warning"), ("forward", "Forward"), ("reverse", "In reverse")),
-    ),
-    Field("cycle_length", "--cycle-length", "Length of a heart beat or breath, ms"),
-    Field(
-        "frame_of_reference",
-        "--frame-of-reference",
-        "Scans that lie in one space",
-        choices=(("auto", "As the headers say"), ("shared", "All"), ("separate", "None")),
+        attribute="compression",
     ),
     Field(
         "rescale",
@@ -128,112 +218,278 @@ EXPERTS = (
         "Identifiers",
         choices=(("content", "The same for the same content"), ("random", "New ones each time")),
     ),
-    Field("code_table", "--code-table", "File with the site's codes for isotopes"),
+    Field("code_table", "--code-table", "File with the site's codes for isotopes", attribute="codes", is_path=True),
     Field("ct_prefix", "--ct-prefix", "Start of names of CT files", example="CT-"),
     Field("pet_prefix", "--pet-prefix", "Start of names of PET files", example="PET-"),
     Field("nm_prefix", "--nm-prefix", "Start of names of SPECT files", example="NM-"),
-    Field("separate_frames", "--separate-frames", "Make each frame block a series of its own", ticked=False),
-    Field("apply_hounsfield", "--apply-hounsfield", "Apply the header's Hounsfield scale to CT", ticked=False),
-    Field("allow_long_data", "--allow-long-data", "Take files that are longer than the header says", ticked=False),
+    Field("file_name", "--file", "Name of multi-frame files", example="mouse.dcm"),
+    Field(
+        "max_object_size",
+        "--max-object-size",
+        "Largest multi-frame file",
+        "A larger one becomes several.",
+        example="2GiB",
+        attribute="largest_object",
+    ),
+    MANIFEST,
     Field("unlimited_text", "--unlimited-text", "Write long texts that some programs cannot read", ticked=False),
+    Field("strict", "--strict", "Refuse other files in the folder, and whatever has a warning", ticked=False),
+    Field(
+        "ignore",
+        "--ignore",
+        "Other files that may be there all the same",
+        "Endings, a line each.",
+        example="txt",
+        attribute="ignored_suffixes",
+        many=True,
+    ),
 )
-FIELDS = (FORM, *ANIMAL, *PRIVACY, *AFTERWARDS, *EXPERTS)
-_PREFIXES = {"ct_prefix": Modality.CT, "pet_prefix": Modality.PET, "nm_prefix": Modality.SPECT}
-_DEFAULT_PREFIX = {"ct_prefix": "CT-", "pet_prefix": "PET-", "nm_prefix": "NM-"}
+_ROUTE = Field("xnat_route", "--xnat-route", "Where XNAT files it: project/subject/session", example="P/S/L")
+
+# Fields of one kind each.
+
+_PREVIEW = Field("preview", "--preview", "Page that shows the boxes", "A new .html file.", is_path=True)
+_NIFTI = (
+    Field(
+        "gzip",
+        "--no-gzip",
+        "Compress the files (.nii.gz)",
+        ticked=True,
+        attribute="compressed",
+        flags=(("", "--no-gzip"),),
+    ),
+    Field("reorient", "--reorient", "Turn the axes to run", "Nothing is resampled.", example="RAS"),
+    Field(
+        "scale_voxels",
+        "--scale-voxels",
+        "Make voxels this many times as large",
+        "For programs made for humans.",
+        example="10",
+    ),
+)
+_ADMINISTRATION = Field(
+    "administration",
+    "--administration",
+    "How the tracer was given",
+    choices=(("", "As the sheet says"), ("bolus", "Bolus"), ("infusion", "Infusion"), ("bolus-infusion", "Both")),
+)
+_INCOMPLETE = Field("incomplete", "--incomplete", "Write also what lacks values that BIDS requires", ticked=False)
+_BIDS = (
+    Field("dataset_name", "--name", "Name of a new data set"),
+    Field(
+        "source_datasets",
+        "--source-dataset",
+        "What the data set is made from",
+        "DOIs or addresses, a line each.",
+        many=True,
+    ),
+)
+_OME = Field(
+    "ome_version",
+    "--ome-version",
+    "Version of OME-Zarr",
+    choices=(("0.5", "0.5"), ("0.4", "0.4, for older programs")),
+)
+_VIEWER = Field("viewer", "--viewer", "Put the volumes and a viewer into the page", ticked=False)
+_PICTURES = Field("png", "--png", "Folder for the single pictures", "Empty writes none.", is_path=True)
+_CURVES = (
+    Field(
+        "sphere",
+        "--sphere",
+        "Spheres",
+        "Name, centre and diameter in mm, a line each.",
+        example="heart=1.5,-3,20,4",
+        attribute="spheres",
+        many=True,
+    ),
+    Field(
+        "regions",
+        "--regions",
+        "Files with regions",
+        "Lists of spheres, masks, DICOM SEG or RTSTRUCT, a line each.",
+        many=True,
+        is_path=True,
+    ),
+    Field("hottest", "--hottest", "The hottest sphere, its diameter in mm", example="3", attribute="hottest_mm"),
+    Field("animals", "--animals", "The box of each animal of the sheet", ticked=False),
+    BOXES,
+)
+_CURVES_MORE = (
+    Field(
+        "more_outputs",
+        "--output",
+        "Write also",
+        "Files in the same folder that end in .csv, .tac or .dft, a line each.",
+        many=True,
+        is_path=True,
+    ),
+    Field("series", "--series", "Number of the one series to measure"),
+    Field("dicom", "--dicom", "Folder of DICOM that a SEG or RTSTRUCT was drawn on", is_path=True),
+    Field(
+        "time_zero",
+        "--time-zero",
+        "Times of .tac and .dft count from",
+        choices=(("scan", "The start of the scan"), ("injection", "The injection")),
+    ),
+)
+
+Group = tuple[str, tuple[Field, ...]]
+_SENT = "results are sent from their page"
+_SHOWN = "a button shows it"
+_FOR_PROGRAMS = "for programs"
+_NOT_HERE = {"--dry-run": _SHOWN, "--json": _FOR_PROGRAMS, "--no-config": "the form holds the settings"}
+_IN_SHEET = dict.fromkeys((each.option for each in _OF_ONE), "each animal has its own in the sheet")
 
 
-def defaults() -> dict[str, str]:
-    """Return what the form holds at first."""
-    return {each.name: each.choices[0][0] if each.choices else _YES if each.ticked else "" for each in FIELDS}
+class Product(NamedTuple):
+    """What can be made.
 
-
-def chosen(form: Mapping[str, str]) -> dict[str, str]:
-    """Return the values of all fields of a form that was sent, in which a box that is not ticked is missing."""
-    return {each.name: form.get(each.name, "").strip()[:_LONGEST] for each in FIELDS}
-
-
-def options_of(values: Mapping[str, str]) -> Options:
-    """Return the options of a conversion.
-
-    Raises:
-        OptionError: a value makes no sense; a file that it names cannot be read.
+    Attributes:
+        name: in the form, and of the kind of job.
+        command: that makes it.
+        label: for people.
+        words: for whom, or what it is.
+        groups: its fields, under their headings; the first one's stand beside the output.
+        experts: fields that are folded.
+        ending: of the output's suggested name.
+        button: that starts it.
+        extra: of this package that it needs, with the modules that the extra brings.
+        output_option: with which the command takes its output; empty if that is an argument.
+        is_file: whether the output is a file.
+        left_out: options of the command that are no field, with why.
     """
-    given: dict[str, Any] = {name: text or None for name, text in values.items()}
-    ticked = {each.name: given.get(each.name) == _YES for each in FIELDS if each.ticked is not None}
-    subject = {"id": "patient_id", "name": "patient_name", "birth_date": "birth_date", "sex": "sex"}
-    days, key = given.get("shift_days"), given.get("key_file")
-    return Options(
-        subject={name: given[field] for name, field in subject.items() if given.get(field)},
-        species=given.get("species"),
-        strain=given.get("strain"),
-        weight_kg=given.get("weight"),
-        dose_mbq=given.get("dose"),
-        injected_at=given.get("injected_at"),
-        scan_time=given.get("scan_time"),
-        sheet=given.get("subjects"),
-        orientation=given.get("orientation"),
-        flip=given.get("flip"),
-        bed_direction=given.get("bed_direction"),
-        cycle_ms=given.get("cycle_length"),
-        frame_of_reference=given.get("frame_of_reference") or "auto",
-        separate_frames=ticked["separate_frames"] or None,
-        apply_hounsfield=ticked["apply_hounsfield"] or None,
-        allow_long_data=ticked["allow_long_data"] or None,
-        unlimited_text=ticked["unlimited_text"],
-        form=given.get("form") or "classic",
-        compression=given.get("compress") or "none",
-        study_description=given.get("study_description"),
-        rescale=given.get("rescale") or "auto",
-        uids=given.get("uids") or "content",
-        codes=given.get("code_table"),
-        prefixes={modality: given.get(name) or _DEFAULT_PREFIX[name] for name, modality in _PREFIXES.items()},
-        overwrite=ticked["overwrite"],
-        deidentify=request_of(
-            ticked["deidentify"], given.get("dates"), None if days is None else _days(days), key and Path(key)
+
+    name: str
+    command: str
+    label: str
+    words: str
+    groups: tuple[Group, ...]
+    experts: tuple[Field, ...]
+    ending: str
+    button: str = "Convert"
+    extra: tuple[str, tuple[str, ...]] = ("", ())
+    output_option: str = ""
+    is_file: bool = False
+    left_out: Mapping[str, str] = {}
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """All of them, in the order of the page."""
+        return (*(each for _, fields in self.groups for each in fields), *self.experts)
+
+
+_ANIMAL_GROUP, _PRIVACY_GROUP = ("Animal", ANIMAL), ("Privacy", PRIVACY)
+_HOTEL_GROUP = ("Several animals in one scan", (SPLIT, BOXES, MASK))
+_REPLACE_GROUP = ("If something is there already", (OVERWRITE,))
+DICOM = Product(
+    "convert",
+    "convert",
+    "DICOM",
+    "For viewers, archives and PACS.",
+    (
+        ("", (FORM, ONLY, RECURSIVE)),
+        ("Afterwards", (VERIFY, REPORT, OVERWRITE)),
+        _ANIMAL_GROUP,
+        _PRIVACY_GROUP,
+    ),
+    (_NAME, *_CORRECTIONS, *OF_DICOM, _ROUTE),
+    "-dicom",
+    left_out={**_NOT_HERE, "--send": _SENT},
+)
+PRODUCTS = (
+    DICOM,
+    Product(
+        "split",
+        "split",
+        "A study for each animal",
+        "Of several animals in one scan.",
+        (
+            ("", (FORM_OF_ANIMALS, ONLY)),
+            ("Animals", ANIMALS),
+            ("Afterwards", (VERIFY, REPORT, OVERWRITE)),
+            _PRIVACY_GROUP,
         ),
-    )
+        (*_CORRECTIONS, *OF_DICOM, _PREVIEW),
+        "-animals",
+        left_out={**_NOT_HERE, **_IN_SHEET, "--send": _SENT, _ROUTE.option: "it is of one animal"},
+    ),
+    Product(
+        "nifti",
+        "nifti",
+        "NIfTI",
+        "For programs that compute with volumes.",
+        (("", (ONLY, RECURSIVE)), _ANIMAL_GROUP, _HOTEL_GROUP, _PRIVACY_GROUP, _REPLACE_GROUP),
+        (*_NIFTI, _NAME, *_CORRECTIONS),
+        "-nifti",
+        extra=("nifti", ("nibabel",)),
+        left_out=_NOT_HERE,
+    ),
+    Product(
+        "bids",
+        "bids",
+        "BIDS",
+        "A data set of PET, made or added to.",
+        (
+            ("", (_ADMINISTRATION, _INCOMPLETE, ONLY, RECURSIVE)),
+            _ANIMAL_GROUP,
+            ("Several animals in one scan", (BOXES, MASK)),
+            _PRIVACY_GROUP,
+            _REPLACE_GROUP,
+        ),
+        (*_BIDS, _NAME, *_CORRECTIONS),
+        "-bids",
+        extra=("bids", ("nibabel",)),
+        left_out=_NOT_HERE,
+    ),
+    Product(
+        "zarr",
+        "zarr",
+        "OME-Zarr",
+        "For large images, in several resolutions.",
+        (("", (_OME, ONLY, RECURSIVE)), _ANIMAL_GROUP, _HOTEL_GROUP, _PRIVACY_GROUP, _REPLACE_GROUP),
+        (_NAME, *_CORRECTIONS),
+        "-zarr",
+        extra=("zarr", ("zarr",)),
+        left_out=_NOT_HERE,
+    ),
+    Product(
+        "page",
+        "report",
+        "Report alone",
+        "A page of pictures and findings.",
+        (("", (_VIEWER, _PICTURES, ONLY)), _ANIMAL_GROUP, _REPLACE_GROUP),
+        (_NAME, *_CORRECTIONS),
+        "-report.html",
+        button="Write the report",
+        output_option="--output",
+        is_file=True,
+        left_out={"--no-config": _NOT_HERE["--no-config"]},
+    ),
+    Product(
+        "curves",
+        "curves",
+        "Curves",
+        "Activity of regions over time.",
+        (("", (*_CURVES, ONLY)), _ANIMAL_GROUP, _PRIVACY_GROUP, _REPLACE_GROUP),
+        (*_CURVES_MORE, _NAME, *_CORRECTIONS),
+        "-curves.csv",
+        button="Measure",
+        output_option="--output",
+        is_file=True,
+        left_out=_NOT_HERE,
+    ),
+)
+_BY_NAME = {each.name: each for each in PRODUCTS}
+FIELDS = {each.name: each for product in PRODUCTS for each in product.fields}
+"""All fields, by name; those of one name differ in their choices only."""
 
 
-def _days(text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise OptionError("--shift-days is no number", got=text, expected="a whole number, as -3000") from None
+def product_of(name: str) -> Product:
+    """Return what can be made by its name; DICOM for any other."""
+    return _BY_NAME.get(name, DICOM)
 
 
-def command_of(source: Path, output: str, values: Mapping[str, str], *, without_settings: bool = False) -> str:
-    """Return the command that does the same, as this system's shell takes it.
-
-    Args:
-        source: what is converted.
-        output: the folder to write into.
-        values: of the form.
-        without_settings: the form holds what `inveon.toml` says, and counts alone.
-    """
-    first = defaults()
-    words = ["inveon", "convert", str(source), output]
-    for each in FIELDS:
-        value = values.get(each.name, "")
-        if each.ticked is not None:
-            words += [each.option] if value == _YES else []
-        elif value not in {"", first[each.name]}:
-            words.append(f"{each.option}={value}")
-    words += ["--no-config"] if without_settings else []
-    return line_of(words)
-
-
-def line_of(words: list[str]) -> str:
-    """Return a command as this system's shell takes it."""
-    line = subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
-    return printable(line, _LONGEST)
-
-
-def output_for(source: Path) -> Path:
-    """Return a folder beside the source that is not there yet."""
-    name = source.name.partition(".img")[0] or "scans"
-    wanted = source.parent / f"{name}-dicom"
-    return next(each for each in _numbered(wanted) if not os.path.lexists(each))
-
-
-def _numbered(path: Path) -> list[Path]:
-    return [path, *(path.with_name(f"{path.name}-{number}") for number in range(2, 1000))]
+def missing(product: Product) -> str:
+    """Return how to install what it needs; empty if that is there."""
+    extra, modules = product.extra
+    return how_to_install(extra) if any(find_spec(each) is None for each in modules) else ""

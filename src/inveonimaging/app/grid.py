@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from inveonimaging.app import choices
+from inveonimaging.app.make import output_kept
 from inveonimaging.app.pages import Front
 from inveonimaging.app.sheets import Kept
 from inveonimaging.commands.correct import Line, sheet_name
@@ -45,7 +45,7 @@ def path_for(front: Front, source: Path, kept: Kept) -> str:
     """Return where the sheet is to be saved: where it was last, else beside the output, outside the scans' folder."""
     if kept.saved:
         return kept.saved
-    output = Path(front.drafts.get(str(source), {}).get("output") or choices.output_for(source))
+    output = output_kept(front, source)
     beside = output.parent
     if not source.is_dir() and beside == source.parent:
         beside = source.parent.parent

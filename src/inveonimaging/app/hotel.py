@@ -12,9 +12,10 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from inveonimaging.app import choices, grid
+from inveonimaging.app import grid
+from inveonimaging.app.choices import product_of
 from inveonimaging.app.looks import Look, stamp_of
-from inveonimaging.app.make import options_kept, source_of
+from inveonimaging.app.make import options_kept, output_kept, source_of
 from inveonimaging.app.pages import Front, asked, link, redirected
 from inveonimaging.app.sheets import Kept
 from inveonimaging.app.words import finding_row
@@ -121,11 +122,11 @@ def check(front: Front, request: Request) -> Response:
     """Return what `inveon split` would do with what was saved: measures and doubts; how far that is, before."""
     source = source_of(front, asked(request, "source"))
     kept = front.drafts.get(str(source), {})
-    options = options_kept(front, source)
+    options = options_kept(front, source, product_of("split"))
     if options is None or not kept.get("boxes"):
         raise InputError("nothing of several animals is saved")
     boxes = Path(kept["boxes"])
-    output = Path(kept.get("output") or choices.output_for(source))
+    output = output_kept(front, source)
     key = ("check", str(source), front.sheets.of(source).digest, boxes.read_bytes(), *_stamp(source))
 
     def planned(_: Progress) -> tuple[Any, tuple[Finding, ...]]:

@@ -16,6 +16,12 @@ It raises InveonError for what it refuses; KeyboardInterrupt is that it was stop
 
 KINDS: Mapping[str, Run] = {
     "convert": makes.run_convert,
+    "split": makes.run_split,
+    "nifti": makes.run_nifti,
+    "bids": makes.run_bids,
+    "zarr": makes.run_zarr,
+    "page": makes.run_page,
+    "curves": makes.run_curves,
     "report": makes.run_report,
     "batch": batch_run.run_batch,
     "send": send_run.run_send,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from starlette.requests import Request
@@ -87,7 +87,7 @@ def card(front: Front, request: Request) -> Response:
     """Return what is found in a scan: findings with what to do, and whether SUV can be computed."""
     scan = source_of(front, asked(request, "scan"))
     options = options_kept(front, scan.parent)
-    found = check(scan, options)
+    found = check(scan, options and replace(options, only=()))
     suv = next((each.suv for each in found.files if each.suv), None)
     rows = [finding_row(each, scan) for each in in_few_lines(found.all_findings)]
     rows.sort(key=lambda each: ("error", "warning", "note").index(each["severity"]))

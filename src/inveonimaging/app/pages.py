@@ -19,6 +19,8 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from inveonimaging.app.access import Access
+from inveonimaging.app.drafts import Drafts
+from inveonimaging.app.faults import fault_of
 from inveonimaging.app.jobs import Job, Jobs
 from inveonimaging.app.looks import Looks
 from inveonimaging.app.pictures import Pictures
@@ -42,6 +44,7 @@ _STATIC = {
     "hotel.js": "text/javascript",
     "icon.svg": "image/svg+xml",
     "htmx.js": "text/javascript",
+    "make.js": "text/javascript",
 }
 _PLACES = {"htmx.js": "htmx/htmx.min.js"}
 
@@ -58,7 +61,7 @@ class Front:
         servers: returns the addresses of servers in the settings, by name.
         pictures: of scans.
         ending: is set when the app is to end.
-        drafts: what was chosen on page 4, by source.
+        drafts: what was chosen on pages 2 to 4, by source.
         sheets: what was typed on page 3.
         looks: for animals in scans.
     """
@@ -77,7 +80,7 @@ class Front:
         self.settings, self._servers = settings, servers
         self.pictures = Pictures()
         self.ending = threading.Event()
-        self.drafts: dict[str, dict[str, str]] = {}
+        self.drafts = Drafts(state)
         self.sheets = Sheets(state)
         self.looks = Looks()
 
@@ -184,14 +187,14 @@ def refused(front: Front, request: Request, error: InveonError | OSError) -> Res
     if isinstance(error, OSError):
         place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
         return said(front, request, BAD, f"{place}{error.strerror or error}")
-    return said(front, request, BAD, error)
+    return said(front, request, BAD, fault_of(error).words)
 
 
 def said(front: Front, request: Request, status: int, what: object) -> Response:
     """Return words: as a part of a page where one was asked for, else as a page that leads back."""
     words = printable(what, _LONGEST)
     if request.headers.get("hx-request"):
-        return front.page("refused.html", status=200 if status == BAD else status, words=words)
+        return front.page("refused.html", status=200 if status == BAD else status, words=words, field="")
     return front.page("error.html", status=status, words=words)
 
 

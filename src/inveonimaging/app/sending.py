@@ -11,10 +11,10 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from inveonimaging.app import choices
 from inveonimaging.app.jobs import Job
 from inveonimaging.app.make import source_of
 from inveonimaging.app.pages import Front, asked, link, redirected
+from inveonimaging.app.shell import line_of
 from inveonimaging.app.targets import FILES, Kept, in_words
 from inveonimaging.errors import InveonError, OptionError, TargetError, printable
 from inveonimaging.extras import refuse_without_extra
@@ -43,7 +43,7 @@ def send(front: Front, request: Request) -> Response:
         files=_files_below(folder),
         is_held=bool(front.targets.credentials(name)),
         was_sent=_journal(front, folder, target).exists(),
-        line=choices.line_of(target.command(folder)),
+        line=line_of(target.command(folder), windows=os.name == "nt"),
         missing=_missing(),
     )
 

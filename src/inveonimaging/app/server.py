@@ -57,6 +57,8 @@ def application(front: Front, tell: Callable[[str], object] = lambda _: None) ->
         changes(front, "/correct/side", hotel.side),
         changes(front, "/correct/box", hotel.box),
         shows(front, "/make", make.make),
+        changes(front, "/making", make.switch),
+        changes(front, "/reset", make.reset),
         changes(front, "/command", make.command),
         changes(front, "/preview", make.preview),
         changes(front, "/convert", make.convert),

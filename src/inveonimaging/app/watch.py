@@ -12,9 +12,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 
 from inveonimaging.app import batches, look, sending
-from inveonimaging.app.choices import chosen
 from inveonimaging.app.jobs import LEFT, Job
-from inveonimaging.app.make import source_of, start
+from inveonimaging.app.make import again as start_again
 from inveonimaging.app.pages import Front, redirected
 from inveonimaging.app.rules import REPORT_POLICY
 from inveonimaging.errors import InputError, OutputError
@@ -64,7 +63,7 @@ def again(front: Front, request: Request, form: dict[str, str]) -> Response:
 
 
 def _made_again(front: Front, found: Job, _form: dict[str, str]) -> str:
-    return f"/jobs/{start(front, source_of(front, found.source), found.output, chosen(found.fields))}"
+    return f"/jobs/{start_again(front, found)}"
 
 
 AGAIN: dict[str, Callable[[Front, Job, dict[str, str]], str]] = {

@@ -6,16 +6,13 @@ import re
 from functools import cache
 from pathlib import Path
 
-from inveonimaging.app.choices import FIELDS, Field
+from inveonimaging.app.faults import in_words
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding
 from inveonimaging.remedies import remedies
 
 _LONGEST = 1000
 _PAGE = re.compile(r" \(docs/\S+?\.md\)|; see docs/\S+?\.md|\. See docs/\S+?\.md")
-_OPTION = re.compile(r"(--[a-z][a-z-]+)(?: (\w[\w.]*))?")
-_ALSO = {"--orientation": "--posture", "--patient-sex": "--sex"}
-_ANY = "TIME"
 
 
 def finding_row(finding: Finding, about: Path | None = None) -> dict[str, str]:
@@ -27,7 +24,7 @@ def finding_row(finding: Finding, about: Path | None = None) -> dict[str, str]:
     return {
         "severity": finding.severity.label,
         "code": finding.code,
-        "message": printable(finding.message, _LONGEST),
+        "message": in_words(printable(finding.message, _LONGEST)),
         "where": " ".join(filter(None, (place, line))),
         "todo": advice(known.advice) if known else "",
     }
@@ -36,20 +33,4 @@ def finding_row(finding: Finding, about: Path | None = None) -> dict[str, str]:
 @cache
 def advice(text: str) -> str:
     """Return what to do, with the form's labels for the options of commands, and without pages of the documentation."""
-    return _OPTION.sub(_label, _PAGE.sub("", text))
-
-
-def _label(found: re.Match[str]) -> str:
-    option, value = _ALSO.get(found[1], found[1]), found[2]
-    field = _fields().get(option)
-    if field is None:
-        return found[0]
-    words = dict(field.choices).get(value)
-    if words:
-        return f"“{field.label}: {words}”"
-    return f"“{field.label}”" + (f" {value}" if value and value not in {field.example, _ANY} else "")
-
-
-@cache
-def _fields() -> dict[str, Field]:
-    return {each.option: each for each in FIELDS}
+    return in_words(_PAGE.sub("", text))

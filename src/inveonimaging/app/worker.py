@@ -16,11 +16,10 @@ from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from typing import Any
 
+from inveonimaging.app.faults import fault_of
 from inveonimaging.app.kinds import KINDS
 from inveonimaging.app.telling import Tell
-from inveonimaging.errors import InveonError, printable
-
-_LONGEST = 1000
+from inveonimaging.errors import InveonError
 
 
 def serve(kind: str, task: dict[str, Any], events: Connection, control: Connection) -> None:
@@ -42,7 +41,7 @@ def serve(kind: str, task: dict[str, Any], events: Connection, control: Connecti
         threading.Thread(target=_stop_at_a_word, args=[control], daemon=True).start()
         say("result", KINDS[kind](task, Tell(say)))
     except InveonError as error:
-        say("error", printable(error, _LONGEST))
+        say("error", fault_of(error).words)
     except KeyboardInterrupt:
         say("stopped", None)
     except MemoryError:

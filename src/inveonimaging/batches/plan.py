@@ -80,7 +80,8 @@ def plan_batch(root: Path, output: Path, options: Options, group: Grouping, pass
 
     Raises:
         InputError: the root is no folder, or cannot be read; animals of the sheet would be those of every study.
-        OptionError: the output is the root, or the root lies in it; or a secret for the names of studies is missing.
+        OptionError: the output is the root, or the root lies in it; or a secret for the names of studies is missing; or
+            single scans are named.
     """
     refuse_batch(root, output, options)
     steps = _checked(walk(root, output, passed), root)
@@ -98,6 +99,10 @@ def plan_batch(root: Path, output: Path, options: Options, group: Grouping, pass
 def refuse_batch(root: Path, output: Path, options: Options) -> None:
     """Refuse what no study of a batch can be done with; as `plan_batch`, and only the folders are looked at."""
     _refuse(root, output)
+    if options.corrections.only:
+        error = OptionError("single scans are named, and a batch takes many folders", hint="convert that folder alone")
+        error.attribute = "only"
+        raise error
     refuse_for_several_studies(options.corrections.sheet)
     if options.deidentify is not None and options.deidentify.key is None:
         message = "a batch that de-identifies needs a secret, which names the folders of the studies"

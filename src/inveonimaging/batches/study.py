@@ -21,6 +21,7 @@ _NOT_ASKED = {
     "manifest",
     "recursive",
     "settings",
+    "only",
 }  # of a batch they are always the same, or change nothing
 
 

@@ -92,6 +92,7 @@ def run(
     """
     from inveonimaging.cli.progress import bar
     from inveonimaging.conversion.job import convert_planned, refuse_planned
+    from inveonimaging.conversion.plan import sheet_findings_of
 
     if report:
         from inveonimaging.commands.convert import refuse_reports
@@ -101,13 +102,16 @@ def run(
         refuse_target(send)
     if dry_run:
         refuse_planned(studies, output, options)
-        found = [*of_sheet(studies, options), *(finding for study in studies for finding in study.all_findings)]
+        found = [
+            *sheet_findings_of(studies, options),
+            *(finding for study in studies for finding in study.all_findings),
+        ]
         say_findings(found)
         _show_plan(studies, found, more or {}, as_json=as_json)
         return
     with bar() as advance:
         results = convert_planned(studies, output, options, advance)
-    on_sheet = of_sheet(studies, options)
+    on_sheet = sheet_findings_of(studies, options)
     say_findings((*on_sheet, *(finding for study in results for finding in study.all_findings)))
     if as_json:
         reports = write_reports(studies, results, options) if report else ()
@@ -131,13 +135,6 @@ def run(
         refuse_differences(verified)
     if send:
         show_sent(send_converted(results, send))
-
-
-def of_sheet(studies: tuple[StudyPlan, ...], options: Options) -> tuple[Finding, ...]:
-    """Return how the sheet of subjects was read, and which of its rows no scan matched."""
-    from inveonimaging.sheet.matching import sheet_findings
-
-    return sheet_findings(options.corrections.sheet, (row for each in studies for row in each.matched_rows))
 
 
 def _show_results(results: tuple[StudyResult, ...]) -> None:

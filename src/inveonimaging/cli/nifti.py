@@ -19,7 +19,7 @@ from inveonimaging.cli.options import (
     takes_deidentification,
 )
 from inveonimaging.cli.outcome import one_line_errors, print_json
-from inveonimaging.cli.several import end, failed, gathered, show_studies
+from inveonimaging.cli.several import end, failed, show_studies
 from inveonimaging.cli.usage import swapped
 from inveonimaging.units import counted
 
@@ -105,6 +105,7 @@ def _show(result: NiftiResult, options: NiftiOptions, *, as_json: bool) -> None:
 def _list(source: Path, output: Path, options: NiftiOptions, *, as_json: bool) -> None:
     """Show what would be written."""
     from inveonimaging.commands.nifti import planned
+    from inveonimaging.commands.studies import gathered
     from inveonimaging.sheet.matching import sheet_findings
 
     plans, failures = gathered(planned(source, output, options))

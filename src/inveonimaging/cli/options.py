@@ -170,6 +170,9 @@ def corrections_of(
     subjects: Annotated[
         Path | None, typer.Option("--subjects", metavar="FILE", help="Sheet of subjects or scans.")
     ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Read this scan of a folder, not the others; repeatable.")
+    ] = None,
     scan_time: Annotated[
         datetime | None,
         typer.Option(
@@ -231,6 +234,7 @@ def corrections_of(
         dose_mbq=dose,
         injected_at=injected_at,
         sheet=subjects,
+        only=only or (),
         scan_time=scan_time,
         orientation=orientation,
         flip=flip,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from inveonimaging.cli.table import Cell
     from inveonimaging.commands.studies import Failure
 
-Plan = TypeVar("Plan")
-
 
 def show_studies(rows: Sequence[tuple[str, str]], failures: Sequence[Failure]) -> None:
     """Print a table of studies: the source of each, and what became of it."""
@@ -25,20 +23,6 @@ def show_studies(rows: Sequence[tuple[str, str]], failures: Sequence[Failure]) -
     table += [[shown(each.source), ("not written", STYLES["error"])] for each in failures]
     title = f"{counted(len(rows), 'study', 'studies')} written, {len(failures)} not"
     show_or_list(title, ("Study", "Result"), table)
-
-
-def gathered(planned: Iterable[tuple[Plan, ...] | Failure]) -> tuple[list[Plan], list[Failure]]:
-    """Return what would be written of all studies, and those of which nothing can be."""
-    from inveonimaging.commands.studies import Failure
-
-    plans: list[Plan] = []
-    failures: list[Failure] = []
-    for each in planned:
-        if isinstance(each, Failure):
-            failures.append(each)
-        else:
-            plans += each
-    return plans, failures
 
 
 def failed(failures: Sequence[Failure]) -> list[dict[str, Any]]:

@@ -101,15 +101,13 @@ def split(
 ) -> None:
     """Cut a scan of several animals into one study each; the sheet says which animal lies where."""
     with one_line_errors(as_json=as_json), swapped("split", source, output):
-        from inveonimaging.commands.split import plan_split
+        from inveonimaging.commands.split import plan_split, refuse_unverifiable
 
         is_inveon = bool(ctx.meta.get(_AS_INVEON))
         if is_inveon:
             _refuse_of_dicom(ctx)
-        if mask_others and verify and not manifest:
-            message = "the manifest says what is masked, and --verify compares by it"
-            raise OptionError(message, hint="leave out --no-manifest, --verify or --mask-others")
         options = replace(asked(), overwrite=overwrite, manifest=manifest, mask_others=mask_others)
+        refuse_unverifiable(options, verify=verify)
         send = send and address_of(send, no_config=bool(ctx.params.get("no_config")))
         planned = plan_split(source, output, options, boxes, preview=preview, writes=not dry_run)
         say_findings(planned.left_behind)

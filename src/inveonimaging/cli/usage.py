@@ -70,7 +70,7 @@ _RARE = {
     *("patient_birth_date", "species", "strain", "bed_direction", "frame_of_reference", "separate_frames"),
     *("cycle_length", "scan_time", "apply_hounsfield", "allow_long_data", "shift_days", "key_file", "file_name"),
     *("max_object_size", "rescale", "uids", "manifest", "unlimited_text", "code_table", "ct_prefix", "pet_prefix"),
-    *("nm_prefix", "xnat_route", "ignore", "dask_cluster", "tls_cert", "tls_key", "tls_name", "commit_port"),
+    *("nm_prefix", "xnat_route", "only", "ignore", "dask_cluster", "tls_cert", "tls_key", "tls_name", "commit_port"),
     *("chunk_size", "retries", "plain_credentials", "no_config"),
 }
 """Options that only `--help-all` shows."""

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from inveonimaging.cli.convert import of_sheet
 from inveonimaging.cli.messages import say_findings, shown
 from inveonimaging.cli.outcome import one_line_errors
 from inveonimaging.errors import OptionError
@@ -139,9 +138,10 @@ def _words(text: str) -> list[str]:
 def _run(source: Path, output: Path, options: Options, own: tuple[Path, ...]) -> None:
     """Convert and tell: findings on stderr, what was written on stdout."""
     from inveonimaging.conversion.job import convert_planned
+    from inveonimaging.conversion.plan import sheet_findings_of
 
     planned = _planned(source, output, options, own)
-    say_findings(of_sheet(planned, options))
+    say_findings(sheet_findings_of(planned, options))
     for plan, study in zip(planned, convert_planned(planned, output, options), strict=True):
         say_findings(study.all_findings)
         for series in study.series:

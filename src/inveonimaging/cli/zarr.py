@@ -19,7 +19,7 @@ from inveonimaging.cli.options import (
     takes_deidentification,
 )
 from inveonimaging.cli.outcome import one_line_errors, print_json
-from inveonimaging.cli.several import end, failed, gathered, show_studies
+from inveonimaging.cli.several import end, failed, show_studies
 from inveonimaging.cli.usage import swapped
 from inveonimaging.units import counted
 
@@ -98,6 +98,7 @@ def _show(result: ZarrResult, options: ZarrOptions, *, as_json: bool) -> None:
 
 def _list(source: Path, output: Path, options: ZarrOptions, *, as_json: bool) -> None:
     """Show what would be written."""
+    from inveonimaging.commands.studies import gathered
     from inveonimaging.commands.zarr import planned
     from inveonimaging.sheet.matching import sheet_findings
 

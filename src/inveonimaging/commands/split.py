@@ -247,6 +247,17 @@ def check_boxes(source: Path, sheet: Sheet, boxes: Sequence[AnimalBox], path: Pa
     return group
 
 
+def refuse_unverifiable(options: Options, *, verify: bool) -> None:
+    """Refuse to compare afterwards what nothing would tell how to compare.
+
+    Raises:
+        OptionError: neighbours are masked, and no manifest says where.
+    """
+    if options.mask_others and verify and not options.manifest:
+        message = "the manifest says what is masked, and --verify compares by it"
+        raise OptionError(message, hint="leave out --no-manifest, --verify or --mask-others")
+
+
 def _animals(group: Group, places: Places, options: Options, preview: Path | None) -> Animals:
     """Return the study of each animal; the preview is written, also of boxes that cannot be cut out."""
     try:

@@ -168,6 +168,18 @@ def planned_each(
             yield plans
 
 
+def gathered(planned: Iterable[tuple[P, ...] | Failure]) -> tuple[list[P], list[Failure]]:
+    """Return what would be written of all studies, and those of which nothing can be."""
+    plans: list[P] = []
+    failures: list[Failure] = []
+    for each in planned:
+        if isinstance(each, Failure):
+            failures.append(each)
+        else:
+            plans += each
+    return plans, failures
+
+
 @dataclass(frozen=True, kw_only=True)
 class Written(Generic[W]):
     """What was written of studies, what was found in them, which rows of the sheet they matched, and what failed."""

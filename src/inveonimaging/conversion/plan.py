@@ -19,6 +19,7 @@ from inveonimaging.findings import Finding
 from inveonimaging.hotels.checks import Measured
 from inveonimaging.inveon.pairs import TAKES_ALL, Folder, Pair, pair_of, scan_folder
 from inveonimaging.sheet.hotels import refuse_for_several_studies
+from inveonimaging.sheet.matching import sheet_findings
 from inveonimaging.storage.folders import is_same_folder, real_path
 from inveonimaging.study.image import locate
 from inveonimaging.study.reading import Scan, Series, Study, below, read_pairs, skipped, skipped_findings
@@ -131,6 +132,11 @@ def plan(source: Path, output: Path, options: Options) -> tuple[StudyPlan, ...]:
         raise _nothing(folders[0], options)
     _refuse_collisions(studies)
     return studies
+
+
+def sheet_findings_of(studies: Sequence[StudyPlan], options: Options) -> tuple[Finding, ...]:
+    """Return how the sheet of subjects was read, and which of its rows no scan matched."""
+    return sheet_findings(options.corrections.sheet, (row for each in studies for row in each.matched_rows))
 
 
 def folder_of(output: Path, source: Path, folder: Path, number: int, options: Options) -> Path:

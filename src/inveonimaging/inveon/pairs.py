@@ -124,6 +124,21 @@ def reason_of_half(path: Path) -> str:
     return f"half of a pair: there is no {missing}"
 
 
+def only_named(pairs: Sequence[Pair], names: Sequence[str], source: Path) -> Sequence[Pair]:
+    """Return the pairs of these names, of data file or header; all of them if there is no name.
+
+    Raises:
+        InputError: there is no pair of a name.
+    """
+    if not names:
+        return pairs
+    for name in names:
+        if not any(name in {each.data.name, each.header.name} for each in pairs):
+            known = listed([printable(each.name) for each in pairs], _NAMED)
+            raise InputError(f"holds no scan '{printable(name)}'", path=source, expected=f"one of {known}")
+    return [each for each in pairs if {each.data.name, each.header.name} & {*names}]
+
+
 def no_pairs(path: Path, where: str = "here", hint: str | None = None) -> InputError:
     """Return the error that no pair is where some were expected."""
     return InputError(f"no Inveon files {where}", path=path, expected="pairs of NAME.img and NAME.img.hdr", hint=hint)

@@ -25,6 +25,7 @@ from inveonimaging.given import (
     refused,
     switch,
     text,
+    texts,
 )
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.sheet.matching import Sheet
@@ -38,7 +39,7 @@ _LARGEST = 1e300  # a Decimal String and a float hold it in any unit; what makes
 _weight = quantity("the weight", KG_PER, "24.6g", largest=_LARGEST)
 _dose = quantity("the dose", MBQ_PER, "7.03MBq", largest=_LARGEST)
 _LONGEST_TEXT = 64  # of a Long String, PS3.5 6.2
-_NOT_IN_A_MANIFEST = {"subject", "sheet"}
+_NOT_IN_A_MANIFEST = {"subject", "sheet", "only"}
 
 
 class BedDirection(str, Enum):
@@ -96,6 +97,8 @@ class Corrections:
         strain: likewise.
         subject: who the animal is: name, ID, birth date, sex.
         sheet: rows on subjects and scans; what is given here otherwise wins over it.
+        only: file names of the scans of a folder that are read, `.img` or header; none reads all. The others count for
+            nothing.
     """
 
     orientation: Given[Orientation | str | None, Orientation | None] = Given(optional(named(Orientation)), None)
@@ -118,6 +121,7 @@ class Corrections:
     sheet: Given[Sheet | PathLike | None, Sheet | None] = Given(
         optional(kept_or_read(Sheet, read_sheet, "the path of a sheet, or what read_sheet returns")), None
     )
+    only: Given[Iterable[str] | str, tuple[str, ...]] = Given(texts, ())
 
     @property
     def corrections(self) -> Corrections:

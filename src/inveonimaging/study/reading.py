@@ -21,6 +21,7 @@ from inveonimaging.inveon.pairs import (
     Folder,
     Pair,
     no_pairs,
+    only_named,
     pair_of,
     reason_of,
     reason_of_half,
@@ -273,10 +274,12 @@ def read_pairs(
             animal are then nobody's.
 
     Raises:
-        InveonError: there is no pair; rows of the sheet contradict each other; a redaction lacks its secret.
+        InveonError: there is no pair, or none of a name that is asked for; rows of the sheet contradict each other; a
+            redaction lacks its secret.
     """
     if not pairs:
         raise no_pairs(source)
+    pairs = only_named(pairs, corrections.only, source)
     ordered = sorted(pairs, key=lambda pair: (pair.name, below(pair.data, source)))
     redaction = study_redaction_of(ordered, corrections, deidentify)
     corrections = redaction.corrections
