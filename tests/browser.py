@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,8 +21,9 @@ _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _QUIET = (
     *("--headless=new", "--no-sandbox", "--disable-quic", "--no-first-run", "--disable-sync", "--hide-scrollbars"),
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
-    *("--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader", "--window-size=1280,1000"),
+    "--window-size=1280,1000",
 )
+_DRAWS = ("--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader")
 _NOTHING = "MAP * ~NOTFOUND"
 
 
@@ -33,10 +35,17 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 
 @contextlib.contextmanager
-def started(profile: Path, may_reach: str = "", *, pretends: str = "") -> Iterator[Chrome]:
-    """Run a browser with a profile of its own, and no network but one address; WebGL is drawn by software.
+def started(
+    profile: Path, may_reach: str = "", *, pretends: str = "", draws: bool = True, tells_all: bool = False
+) -> Iterator[Chrome]:
+    """Run a browser with a profile of its own, and no network but one address.
 
-    `pretends` is a name of another site that leads to that address, as DNS rebinding does.
+    Args:
+        profile: a folder of its own.
+        may_reach: the address.
+        pretends: name of another site that leads to that address, as DNS rebinding does.
+        draws: with WebGL, by software.
+        tells_all: its requests and dialogs can be asked for, too, by `events`.
     """
     program = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
     driver = shutil.which("chromedriver")
@@ -47,9 +56,10 @@ def started(profile: Path, may_reach: str = "", *, pretends: str = "") -> Iterat
     rules = f"{_NOTHING}, EXCLUDE {may_reach}" if may_reach else _NOTHING
     if pretends:
         rules = f"MAP {pretends} {may_reach}, {rules}"
-    for argument in (*_QUIET, f"--host-resolver-rules={rules}", f"--user-data-dir={profile}"):
+    drawing = _DRAWS if draws else ("--disable-gpu",)
+    for argument in (*_QUIET, *drawing, f"--host-resolver-rules={rules}", f"--user-data-dir={profile}"):
         options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", **({"performance": "ALL"} if tells_all else {})})
     chrome = Chrome(options, Service(str(driver)))
     chrome.set_script_timeout(WAIT_S)
     try:
@@ -84,3 +94,9 @@ def console(browser: Chrome) -> list[dict[str, Any]]:
     """Return what the console said since it was last asked."""
     lines: list[dict[str, Any]] = browser.get_log("browser")  # type: ignore[no-untyped-call]
     return lines
+
+
+def events(browser: Chrome) -> list[dict[str, Any]]:
+    """Return what a browser that tells all did since it was last asked: methods of DevTools, with their parameters."""
+    lines: list[dict[str, Any]] = browser.get_log("performance")  # type: ignore[no-untyped-call]
+    return [json.loads(each["message"])["message"] for each in lines]

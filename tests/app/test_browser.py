@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -11,24 +10,34 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome
-from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
 import inveonimaging
+from app import axe, every_page
 from app.driving import front_of
-from browser import WAIT_S, console, started
-from helpers import LAST_RESORT_S, header_text, write_small_study
+from app.person import WAIT_S, Person, heard
+from browser import console, events, started
+from conftest import Measures, Tool, skip_or_fail
+from helpers import CT, LAST_RESORT_S, header_text, write_small_study
 from inveonimaging.app import server
-from inveonimaging.app.pages import Front
+from inveonimaging.app.pages import Front, link
+from inveonimaging.phantom import write_scan
 
 pytestmark = pytest.mark.faults
 
-HOSTILE = """"'><img src=x onerror="document.title='owned'"><script>document.title='owned'</script>"""
+LARGEST_SHIFT = 0.02
+SHIFTS_OF_PAGES = """return (window.shifts || []).reduce((sum, each) => sum + each, 0)"""
+WIDE = "return Math.max(0, document.documentElement.scrollWidth - innerWidth)"
+QUIET = (
+    "return !document.querySelector('.htmx-request') && !/(Checking|Reading|Looking).*…/.test(document.body.innerText)"
+)
 
 
 @contextlib.contextmanager
@@ -46,62 +55,140 @@ def served(root: Path, state: Path | None = None) -> Iterator[Front]:
 @pytest.fixture(scope="module")
 def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     profile = tmp_path_factory.mktemp("profile")
-    with started(profile, "127.0.0.1", pretends="evil.example") as browser:
+    with started(profile, "127.0.0.1", pretends="evil.example", draws=False, tells_all=True) as browser:
+        browser.get("about:blank")
+        events(browser)  # of the browser's own first page
         yield browser
 
 
-def press(chrome: Chrome, words: str) -> None:
-    """Press the button, or follow the link, of these words."""
-    path = f"//*[self::a or self::button][normalize-space()='{words}']"
-    WebDriverWait(chrome, WAIT_S).until(lambda _: chrome.find_elements(By.XPATH, path))[0].click()
+def other_tab(chrome: Chrome) -> None:
+    """Go to a second tab; that of the browser's own page would ask for much."""
+    chrome.switch_to.window(chrome.execute_cdp_cmd("Target.createTarget", {"url": "about:blank"})["targetId"])
 
 
 def see(chrome: Chrome, words: str) -> None:
     """Wait until words are on the page."""
     body = "return document.body.innerText"
-    WebDriverWait(chrome, WAIT_S, 0.1).until(lambda _: words in chrome.execute_script(body))
+    WebDriverWait(chrome, WAIT_S, 0.25).until(lambda _: words in chrome.execute_script(body))
 
 
-def test_from_the_address_to_a_verified_study(chrome: Chrome, tmp_path: Path) -> None:
-    """With a file that is refused, hostile text, a reload and a second tab; six clicks and no typed word."""
-    root = tmp_path / "data"
-    study = write_small_study(root / "study")
-    (study / "hostile.img").write_bytes(bytes(4 * 3 * 2 * 2))
-    (study / "hostile.img.hdr").write_text(header_text({"subject_identifier": HOSTILE, "study": HOSTILE}), "utf-8")
-    with served(root) as front:
+def test_from_the_address_to_a_verified_study_by_the_keyboard_alone(
+    chrome: Chrome, tmp_path: Path, measures: Measures
+) -> None:
+    """With a file that is refused, a reload, and a second tab."""
+    study = write_small_study(tmp_path / "data" / "study")
+    (study / "refused.img").write_bytes(b"")
+    (study / "refused.img.hdr").write_text(header_text({"modality": "9"}), "utf-8")
+    with served(tmp_path / "data") as front:
+        person = Person(chrome)
         chrome.get(server.address_of(front))
-        see(chrome, "Choose a folder of scans")
+        person.see("Choose a folder of scans")
         assert "token" not in chrome.current_url
-        press(chrome, "study")
-        press(chrome, "Look at 3 scans")
-        see(chrome, "SUV: ")
-        (study / "hostile.img").unlink()
-        (study / "hostile.img.hdr").unlink()
-        press(chrome, "Make DICOM of 3 scans")
-        see(chrome, "The command for this")
-        box = chrome.find_element(By.NAME, "patient_id")
-        box.send_keys("M12\t")
-        see(chrome, "--patient-id=M12")
-        press(chrome, "Convert")
-        see(chrome, "done and verified")
+        assert person.tab() == "To the content"
+        person.key(Keys.ENTER)
+        assert chrome.execute_script("return document.activeElement.id") == "main"
+        person.press("Look at 3 scans of study")
+        person.see("SUV: ")
+        person.see("modality")
+        person.press("Make DICOM of 3 scans")
+        person.type("Patient ID", f"M12{Keys.ENTER}")
+        person.see("--patient-id=M12")
+        assert front.jobs.all == [], "Enter in a line of the form starts nothing"
+        person.press("Convert")
+        person.see("failed")
+        person.see("refused.img.hdr")
+        for each in study.glob("refused*"):
+            each.unlink()
+        person.press("Convert again")
+        person.see("done and verified")
         address = chrome.current_url
         chrome.refresh()
-        see(chrome, "no difference in 18 planes")
+        person.see("no difference in 18 planes")
+        person.leave()
         first = chrome.current_window_handle
-        chrome.switch_to.new_window("tab")
+        other_tab(chrome)
         chrome.get(address)
-        see(chrome, "done and verified")
+        person.see("done and verified")
         chrome.get(f"{address}/report")
-        see(chrome, "Findings")
+        person.see("Findings")
         assert chrome.execute_script("return self.origin") == "null"
         assert chrome.execute_script("return document.querySelectorAll('figure img').length") > 0
         chrome.close()
         chrome.switch_to.window(first)
-        assert chrome.title != "owned"
+        assert heard(chrome, front.port) == []
+    assert person.bad == []
+    assert max(person.shifts.values()) < LARGEST_SHIFT, person.shifts
+    measures.largest("clicks from start to a verified study, with a file that was refused", person.pressed)
     given = inveonimaging.Corrections(subject={"id": "M12"})
-    assert inveonimaging.verify(study, root / "study-dicom", given).same
-    said = [each["message"] for each in console(chrome)]
-    assert not said, said
+    assert inveonimaging.verify(study, tmp_path / "data" / "study-dicom", given).same
+
+
+@pytest.mark.npm
+def test_every_page_keeps_no_one_out_stays_where_it_is_and_fits(chrome: Chrome, tmp_path: Path, tool: Tool) -> None:
+    """By axe, in light and in dark; with hostile texts and long names, of which none does anything."""
+    try:
+        axe_core = axe.fetched(tool("npm"), tmp_path)
+    except OSError as error:
+        skip_or_fail(str(error))
+    found: dict[str, object] = {}
+    root = tmp_path / "data"
+    study = every_page.prepared(root)
+    with served(root) as front:
+        every_page.filled(front, study)
+        Person(chrome)
+        chrome.get(server.address_of(front))
+        see(chrome, "Choose a folder of scans")
+        for page in (each for pages in every_page.addresses(root).values() for each in pages):
+            shows_in(chrome, "light")
+            resize(chrome, 1280, 2400)  # what is not in sight is not asked for
+            chrome.get(f"http://127.0.0.1:{front.port}{front.access.base}{page}")
+            WebDriverWait(chrome, WAIT_S, 0.25).until(lambda _: chrome.execute_script(QUIET))
+            chrome.execute_script(axe_core)
+            found[f"{page} light"] = axe.violations(chrome)
+            shows_in(chrome, "dark")
+            found[f"{page} dark"] = axe.violations(chrome, "color-contrast")
+            found[f"{page} wider than 1280"] = chrome.execute_script(WIDE)
+            if (shift := chrome.execute_script(SHIFTS_OF_PAGES)) >= LARGEST_SHIFT:
+                found[f"{page} moves"] = shift
+            resize(chrome, 800, 900)
+            found[f"{page} wider than 800"] = chrome.execute_script(WIDE)
+            assert chrome.title != "owned"
+        said = [each for each in heard(chrome, front.port) if "Failed to load resource" not in each]
+        assert said == []
+    assert {what: each for what, each in found.items() if each} == {}
+
+
+def shows_in(chrome: Chrome, scheme: str) -> None:
+    """Let pages be light or dark, without motion."""
+    wanted = {"prefers-color-scheme": scheme, "prefers-reduced-motion": "reduce"}
+    features = [{"name": name, "value": value} for name, value in wanted.items()]
+    chrome.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+
+def resize(chrome: Chrome, width: int, height: int) -> None:
+    """Give the page a size."""
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def test_the_first_page_of_two_thousand_scans_is_there_soon(chrome: Chrome, tmp_path: Path, measures: Measures) -> None:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (tmp_path / "header").write_text(header_text(), "utf-8")
+    (tmp_path / "voxels").write_bytes(bytes(4 * 3 * 2 * 2))
+    for number in range(2000):
+        (folder / f"m{number:04}.img").hardlink_to(tmp_path / "voxels")
+        (folder / f"m{number:04}.img.hdr").hardlink_to(tmp_path / "header")
+    with served(folder) as front:
+        chrome.get(server.address_of(front))
+        see(chrome, "Look at 2000 scans")
+        before = time.process_time()
+        chrome.get(f"http://127.0.0.1:{front.port}{front.access.base}{link('/look', source=folder)}")
+        taken = time.process_time() - before
+        see(chrome, "Page 1 of 84")
+        chrome.get("about:blank")  # the checks of 24 scans
+    measures.largest("CPU seconds to the first page of 2,000 scans", taken)
+    assert taken < 2
 
 
 def test_a_page_of_another_name_of_this_computer_gets_nothing(chrome: Chrome, tmp_path: Path) -> None:
@@ -154,58 +241,69 @@ def test_another_server_of_this_computer_gets_no_cookie_and_can_set_none_that_lo
         console(chrome)
 
 
-KILLED = """
-import sys, time
-from pathlib import Path
-from app.driving import change, front_of, opened
-from inveonimaging.app.jobs import RUNNING
-
-if __name__ == "__main__":
-    root = Path(sys.argv[1])
-    front = front_of(root)
-    client = opened(front)
-    change(client, front, "/convert", {"source": str(root / "study"), "output": str(root / "dicom"), "verify": "yes"})
-    while not front.jobs.all[0].done:
-        time.sleep(0.01)
-    print("now", flush=True)
-    time.sleep(600)
-"""
+@contextlib.contextmanager
+def running_app(root: Path, state: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Run the command, as people do; yield its process and the address."""
+    way = str(Path(inveonimaging.__file__).parent.parent)
+    environment = {**os.environ, "PYTHONPATH": way, "XDG_STATE_HOME": str(state), "LOCALAPPDATA": str(state)}
+    command = [sys.executable, "-m", "inveonimaging", "app", "--no-browser", "--root", str(root)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True) as it:
+        try:
+            assert it.stdout is not None
+            yield it, it.stdout.readline().strip()
+        finally:
+            it.kill()
 
 
-def test_what_an_app_that_was_killed_left_is_done_by_the_next_one(tmp_path: Path) -> None:
-    from dataclasses import replace
+def held(app: int, root: Path) -> int:
+    """Hold the process of a job as soon as it has begun to write; return its number."""
+    end = time.monotonic() + LAST_RESORT_S
+    while len(list(root.iterdir())) == 1 and time.monotonic() < end:
+        time.sleep(0.005)
+    numbers = [
+        int(each) for task in Path(f"/proc/{app}/task").iterdir() for each in (task / "children").read_text().split()
+    ]
+    [worker] = [each for each in numbers if b"multiprocessing-fork" in Path(f"/proc/{each}/cmdline").read_bytes()]
+    os.kill(worker, signal.SIGSTOP)
+    return worker
 
-    from app.driving import change, opened
-    from helpers import CT
-    from inveonimaging.phantom import write_scan
 
-    root = tmp_path / "data"
+def test_what_an_app_that_was_killed_left_is_done_by_the_next_one(chrome: Chrome, tmp_path: Path) -> None:
+    """In two tabs, of which one is loaded again in the middle; what half was written goes by itself."""
+    root, state = tmp_path / "data", tmp_path / "state"
     (root / "study").mkdir(parents=True)
     write_scan(root / "study" / "m.ct.img", replace(CT, shape=(32, 32, 300), spacing_mm=(0.5, 0.5, 0.1)))
-    script = tmp_path / "killed.py"
-    script.write_text(KILLED, "utf-8")
-    here = Path(__file__).parent.parent
-    way = os.pathsep.join([str(Path(inveonimaging.__file__).parent.parent), str(here)])
-    environment = {**os.environ, "PYTHONPATH": way}
-    command = [sys.executable, str(script), str(root)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "now\n"
-        process.send_signal(signal.SIGKILL)
-    front = front_of(root)
-    try:
-        client = opened(front)
-        assert "The app ended before" in client.get("/").text
-        (left,) = front.jobs.all
-        end = time.monotonic() + LAST_RESORT_S
-        while any(path.name == "dicom" for path in root.iterdir()) and time.monotonic() < end:
-            time.sleep(0.05)  # its process ends by itself, and takes away what it wrote
-        answer = change(client, front, f"/jobs/{left.id}/again")
-        name = answer.headers["hx-redirect"].rpartition("/")[2]
-        while not front.jobs.get(name).is_over and time.monotonic() < end:  # type: ignore[union-attr]
-            time.sleep(0.05)
-        done = front.jobs.get(name)
-        assert done is not None
-        assert (done.state, done.result.get("verified")) == ("done", True), json.dumps(vars(done))
-    finally:
-        front.close()
+    first = chrome.current_window_handle
+    with running_app(root, state) as (process, address):
+        person = Person(chrome)
+        chrome.get(address)
+        person.press("Look at 1 scan of study")
+        person.press("Make DICOM of 1 scan")
+        person.press("Write a page of pictures beside the DICOM", Keys.SPACE)
+        person.press("Convert")
+        worker = held(process.pid, root)
+        person.see("Writing DICOM")
+        job = chrome.current_url
+        other_tab(chrome)
+        chrome.get(job)
+        chrome.refresh()
+        person.see("Stop")
+        os.kill(worker, signal.SIGCONT)  # one that is held when its app dies would be hung up on
+        process.kill()
+        process.wait()
+        person.see("The app does not answer.")
+        chrome.close()
+        chrome.switch_to.window(first)
+        person.see("The app does not answer.")
+    end = time.monotonic() + LAST_RESORT_S
+    while any(path.name == "study-dicom" for path in root.iterdir()) and time.monotonic() < end:
+        time.sleep(0.05)  # its process ends by itself, and takes away what it wrote
+    with running_app(root, state) as (_, address):
+        chrome.get(address)
+        person.press("See what is left")
+        person.press("Convert again")
+        person.see("done and verified")
+        chrome.get("about:blank")
+    assert inveonimaging.verify(root / "study", root / "study-dicom").same
+    console(chrome)
+    events(chrome)

@@ -7,11 +7,10 @@ from collections.abc import Callable
 from importlib.util import find_spec
 
 from inveonimaging.app.pages import Front
-from inveonimaging.app.rules import START
 from inveonimaging.errors import OptionError, printable
 
 _LONGEST = 300
-_PAGE_SIZE = (1280, 900)
+_ASKED = "Something runs. To stop it and quit?"
 
 
 def refuse_without_pywebview() -> None:
@@ -25,9 +24,7 @@ def refuse_without_pywebview() -> None:
 
 
 def show(address: str, front: Front | None = None) -> None:
-    """Show an address in a window until it is closed, or the app is to end.
-
-    A window that is closed while something runs stays, and shows the page that asks.
+    """Show an address in a window until it is closed, or the app is to end; it asks first if something runs.
 
     Args:
         address: of the app.
@@ -38,20 +35,13 @@ def show(address: str, front: Front | None = None) -> None:
     """
     import webview
 
-    webview.settings["OPEN_EXTERNAL_LINKS_IN_BROWSER"] = False  # a browser has not got the session
-    webview.settings["ALLOW_DOWNLOADS"] = True
-    width, height = _PAGE_SIZE
-    window = webview.create_window("inveon", address, width=width, height=height, min_size=(800, 600), text_select=True)
+    window = webview.create_window("inveon", address, width=1280, height=900, min_size=(800, 600))
     if front is None:
         _start(webview.start)
         return
 
     def may_close() -> bool:
-        if front.ending.is_set() or not front.running:
-            return True
-        question = f"{address.partition(START)[0]}{front.access.base}/quit"
-        threading.Thread(target=window.load_url, args=[question], daemon=True).start()  # this one draws the window
-        return False
+        return front.ending.is_set() or not front.running or window.create_confirmation_dialog("inveon", _ASKED)
 
     def close_at_the_end() -> None:
         front.ending.wait()
@@ -62,14 +52,14 @@ def show(address: str, front: Front | None = None) -> None:
     window.events.closing += may_close
     window.events.closed += is_closed.set
     window.events.closed += front.ending.set
-    _start(webview.start, close_at_the_end)
+    _start(lambda **how: webview.start(close_at_the_end, **how))
 
 
-def _start(start: Callable[..., None], *also: Callable[[], None]) -> None:
+def _start(start: Callable[..., None]) -> None:
     import webview
 
     try:
-        start(*also, private_mode=True)
+        start(private_mode=True)
     except webview.errors.WebViewException as error:
         words = printable(error, _LONGEST).rstrip(".")
         hint = 'pip install "pywebview[qt]" brings what draws it; or leave out --window'

@@ -41,11 +41,17 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (said && live.textContent !== said.dataset.says) live.textContent = said.dataset.says;
 });
 
-document.addEventListener("htmx:sendError", () => { document.body.classList.add("ended"); });
+// What no page can say of itself.
+const NO_ANSWER = "The app does not answer. Start inveon app again; what was done is kept.";
+const FAILED = "Something failed that should not. The terminal window says more.";
+function trouble(words) {
+  const notice = document.getElementById("trouble");
+  notice.hidden = !words;
+  if (notice.textContent !== words) notice.textContent = words;
+}
+document.addEventListener("htmx:sendError", () => trouble(NO_ANSWER));
 document.addEventListener("htmx:responseError", (event) => {
   const { status } = event.detail.xhr;
-  if (status !== 400) document.body.classList.add(status === 500 ? "failed" : "ended");
+  if (status !== 400) trouble(status === 500 ? FAILED : NO_ANSWER);
 });
-document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.successful) document.body.classList.remove("ended", "failed");
-});
+document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.successful) trouble(""); });
