@@ -223,16 +223,12 @@ def test_a_batch_that_was_left_goes_on(client: TestClient, front: Front, root: P
     assert "ended before" not in client.get("/").text
 
 
-@pytest.mark.parametrize("kind", sorted(KINDS))
 def test_a_job_of_any_kind_that_was_left_is_gone_on_with(
-    client: TestClient, front: Front, root: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    client: TestClient, front: Front, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A kind more is tried here, too: its page is shown, and its button starts it."""
-    fields = {"make": kind, "target": "Archive", "address": "h, port 1; A calls B", "hottest": "3"}
-    source, output = root / "archive" / "a", root / "out"
+    source = root / "archive" / "a"
     front.targets.keep(Kept("Archive", "dicom://A@B:h:1"))
-    front.jobs._jobs["1"] = Job("1", "gone", kind, "t", str(source), str(output), fields, state="left")
-    assert "/jobs/1/again" in client.get("/jobs/1").text
     started: list[str] = []
 
     def noted(kind: str, _task: object, **_: object) -> Job:
@@ -240,10 +236,16 @@ def test_a_job_of_any_kind_that_was_left_is_gone_on_with(
         return Job("2", "", "", "", "")
 
     monkeypatch.setattr(front.jobs, "start", noted)
-    answer = change(client, front, "/jobs/1/again")
-    assert answer.headers.get("hx-redirect") == "/jobs/2", answer.text
-    assert started == [kind]
-    assert front.jobs.get("1") is None
+    for kind in KINDS:
+        fields = {"make": kind, "target": "Archive", "address": "h, port 1; A calls B"}
+        output = root / "out.csv" if kind == "curves" else root / "out.html" if kind == "page" else root / "out"
+        fields |= {"output": str(output), "hottest": "3"}
+        front.jobs._jobs["1"] = Job("1", "gone", kind, "t", str(source), str(output), fields, state="left")
+        assert "/jobs/1/again" in client.get("/jobs/1").text, kind
+        answer = change(client, front, "/jobs/1/again")
+        assert answer.headers.get("hx-redirect") == "/jobs/2", answer.text
+        assert front.jobs.get("1") is None
+    assert started == [*KINDS]
 
 
 def test_a_batch_of_the_command_line_is_opened(client: TestClient, root: Path) -> None:
@@ -252,6 +254,10 @@ def test_a_batch_of_the_command_line_is_opened(client: TestClient, root: Path) -
     html = client.get(link("/studies", folder=root / "dicom", show="failed")).text
     assert studies(html) == ["b/deep"]
     assert "How the batch went" not in html
+    again = html.partition('">Do it again')[0].rpartition('href="')[2].replace("&amp;", "&")
+    form = client.get(again).text
+    assert f'name="source" value="{root / "archive"}"' in form
+    assert f'name="output" value="{root / "dicom"}"' in form
 
 
 def test_the_process_of_a_job_may_start_others(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -127,6 +127,14 @@ def table_of(folder: Path, show: str = "", text: str = "") -> Table:
     return Table(kept, dict(counts), unread)
 
 
+def root_of(table: Table) -> str:
+    """Return the folder below which the studies were found, as their names tell; empty if they do not."""
+    for each in table.rows:
+        if Path(each.path).as_posix().endswith(f"/{each.study}"):
+            return each.path[: -len(each.study) - 1]
+    return ""
+
+
 def csv_of(rows: Sequence[Row]) -> bytes:
     """Return rows as spreadsheets read them; no cell starts a formula."""
     text = io.StringIO(newline="")

@@ -186,6 +186,7 @@ def studies(front: Front, request: Request) -> Response:
         show=show,
         text=text,
         job=jobs[0] if jobs else None,
+        root=batch_table.root_of(table),
         address=link("/studies", folder=folder, show=show or None, text=text or None),
     )
 
