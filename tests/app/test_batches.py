@@ -248,6 +248,17 @@ def test_a_job_of_any_kind_that_was_left_is_gone_on_with(
     assert started == [*KINDS]
 
 
+def test_why_a_study_failed_is_told_also_if_the_ledger_may_not(client: TestClient, front: Front, root: Path) -> None:
+    (root / "key.txt").write_text("0123456789abcdef", "ascii")
+    given = form(root, deidentify="yes", key_file=str(root / "key.txt"))
+    done = ended(front, job_of(change(client, front, "/batch", given)))
+    assert (done.result["converted"], done.result["failed"]) == (1, 1), done
+    assert "m1.ct.img.hdr: the file is empty" in client.get(f"/jobs/{done.id}").text
+    html = client.get(link("/studies", folder=root / "dicom", show="failed")).text
+    assert "it may name somebody" in html
+    assert "archive" not in html.partition("<tbody>")[2]
+
+
 def test_a_batch_of_the_command_line_is_opened(client: TestClient, root: Path) -> None:
     inveon("batch", root / "archive", root / "dicom")
     assert "Results of a batch" in client.get(link("/batch/offer", folder=root / "dicom")).text

@@ -269,6 +269,17 @@ def test_a_job_that_waits_for_a_server_is_stopped_at_once(root: Path) -> None:
         is_over.set()
 
 
+def test_what_is_remembered_of_sending_does_not_grow_for_ever(client: TestClient, front: Front, root: Path) -> None:
+    folder = front.state.folder / "sent"
+    folder.mkdir()
+    for number in range(103):
+        (folder / f"{number}.jsonl").touch()
+        os.utime(folder / f"{number}.jsonl", (number, number))
+    with service(all_stored) as server:
+        ended(front, job_of(change(client, front, "/send", web(client, front, root, server.url))))
+    assert [(folder / f"{number}.jsonl").exists() for number in (2, 3)] == [False, True]
+
+
 def test_a_server_that_is_another_now_is_asked_for_again(client: TestClient, front: Front, root: Path) -> None:
     given = pacs(client, front, root, 11112)
     job = Job("1" * 32, "x", "send", "t", given["folder"], "", {"target": "Archive", "address": "old"}, state="left")

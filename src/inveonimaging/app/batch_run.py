@@ -34,7 +34,13 @@ def run_batch(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     tell.phase("Converting studies")
     done = batches.run_batch(task["root"], task["output"], task["options"], task["batch"], Telling())
     counts = {name: getattr(done, name) for name in ("found", "converted", "skipped", "failed", "unread", "instances")}
-    return {**counts, "output": str(task["output"]), "findings": rows(done.sheet), "notes": _notes(done)}
+    found = {**counts, "output": str(task["output"]), "findings": rows(done.sheet), "notes": _notes(done)}
+    return found if task["options"].deidentify is None else {**found, "reasons": _reasons(done)}
+
+
+def _reasons(done: BatchResult) -> list[str]:
+    """Return why studies failed, which a ledger that names nobody does not have."""
+    return [printable(each.message, _LONGEST) for each in done.failures if each.output]
 
 
 def _notes(done: BatchResult) -> list[str]:

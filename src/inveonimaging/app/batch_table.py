@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from inveonimaging.batches.ledger import last_lines
-from inveonimaging.batches.names import LEDGER
+from inveonimaging.batches.names import LEDGER, NOT_KEPT
 from inveonimaging.batches.study import Outcome
 from inveonimaging.batches.summary import message_of
 from inveonimaging.errors import InputError, printable
@@ -170,11 +170,16 @@ def _row(line: dict[str, Any]) -> Row:
         date=_text(line.get("study_date")),
         scans=", ".join(f"{count} {kind}" if count > 1 else kind for kind, count in kinds.items()),
         state=_state(line),
-        reason=printable(message_of(error).removeprefix(line["source"] + os.sep), _LONGEST)
-        if isinstance(error, dict)
-        else "",
+        reason=_reason(error, line["source"]) if isinstance(error, dict) else "",
         warnings=tuple(sorted({printable(each["code"], 60) for each in findings if each["severity"] in _DOUBTS})),
     )
+
+
+def _reason(error: dict[str, Any], source: str) -> str:
+    message = message_of(error)
+    if message == NOT_KEPT:
+        return "why is not written here, since it may name somebody; the page of the batch says it"
+    return printable(message.removeprefix(source + os.sep), _LONGEST)
 
 
 def _state(line: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from hashlib import sha256
 from pathlib import Path
@@ -26,7 +27,7 @@ KIND = "send"
 _LONGEST = 500
 _BUDGET_S = 0.5
 _TRY_S = 10.0
-_JOURNALS = "sent"
+_JOURNALS, _MOST_JOURNALS = "sent", 100
 
 
 def send(front: Front, request: Request) -> Response:
@@ -117,6 +118,7 @@ def again(front: Front, job: Job, _form: dict[str, str]) -> str:
 def _started(front: Front, folder: Path, target: Kept, *, anew: bool) -> str:
     refuse_without_extra("sending", "send", {"pynetdicom": "pynetdicom", "requests": "requests"})
     credentials = front.targets.credentials(target.name)
+    _forget_old_journals(front)
     task = {
         "source": folder,
         "target": target.address,
@@ -154,6 +156,14 @@ def _journal(front: Front, folder: Path, target: Kept) -> Path:
     """Return the file that says what a server confirmed of a folder, so that a second time goes on."""
     digest = sha256(f"{folder}\0{target.goal}".encode("utf-8", "surrogateescape")).hexdigest()
     return front.state.folder / _JOURNALS / f"{digest[:32]}.jsonl"
+
+
+def _forget_old_journals(front: Front) -> None:
+    """Leave the journals that were written last; what older ones list would be sent again."""
+    found = [(each.stat().st_mtime, each) for each in (front.state.folder / _JOURNALS).glob("*.jsonl")]
+    for _, path in sorted(found, reverse=True)[_MOST_JOURNALS:]:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _files_below(folder: Path) -> str:

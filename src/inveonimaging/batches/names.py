@@ -17,6 +17,9 @@ from inveonimaging.storage.leftovers import REPORT
 from inveonimaging.storage.manifests import MANIFEST, is_series_folder
 
 LEDGER = "batch.jsonl"
+NOT_KEPT = "shown on the terminal only"
+"""Of a study that failed, if the batch de-identifies: why may name somebody."""
+
 _NOT_PLAIN = re.compile("[^A-Za-z0-9-]+")
 _PLAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9_-])?")
 _RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|COM\d|LPT\d)(?:\..*)?", re.IGNORECASE)  # by Windows, with any suffix
@@ -145,7 +148,7 @@ def pseudonymous(options: Options, record: Record) -> Record:
     if options.deidentify is None:
         return record
     source = source_name(options, Study(record.source, record.output))
-    error = record.error and {"kind": record.error["kind"], "message": "shown on the terminal only"}
+    error = record.error and {"kind": record.error["kind"], "message": NOT_KEPT}
     made_from = source if record.made_from else ""
     return replace(record, source=source, made_from=made_from, error=error and {**error, "path": None, "line": None})
 
