@@ -42,4 +42,4 @@ def test_it_prints_its_address_and_ends_by_ctrl_c(tmp_path: Path, monkeypatch: p
             assert answer.status == 200
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
-    assert (process.returncode, out, err) == (0, "", "note: Ctrl-C ends the app\n")
+    assert (process.returncode, out, err) == (0, "", "note: Ctrl-C ends the app, as does Quit on the page\n")

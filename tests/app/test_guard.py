@@ -10,24 +10,29 @@ import io
 import json
 import re
 import socket
+import threading
+import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from http.cookies import SimpleCookie
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from starlette.testclient import TestClient
 
 from app.driving import PORT, SAME, SITE, change, front_of, opened, stranger
 from helpers import write_small_study
-from inveonimaging.app import connections, server
+from inveonimaging.app import connections, pictures, server
 from inveonimaging.app.access import Access
 from inveonimaging.app.guard import Guard, policy_alone
 from inveonimaging.app.pages import Front
 from inveonimaging.app.rules import CHANGE_HEADER, MOST_BYTES, POLICY, Head, refusal_of
 from inveonimaging.app.state import State
 from inveonimaging.errors import OutputError
+from inveonimaging.study.image import Image
 
 NAVIGATION = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
 
@@ -396,6 +401,40 @@ def test_much_that_other_servers_set_as_cookies_is_read_over(served: Front) -> N
     request = urllib.request.Request(address, headers={"cookie": f"{theirs}; {ours}"})
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 - our own
         assert answer.status == 204
+
+
+def test_pictures_that_take_long_keep_no_other_page(
+    served: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A browser asks for all pictures of a page at once, and leaves the page."""
+    study, drawn, go_on = write_small_study(tmp_path / "study"), [], threading.Event()
+
+    def slow(image: Image) -> SimpleNamespace:
+        drawn.append(image.pair.name)
+        assert go_on.wait(60)
+        return SimpleNamespace(png=b"PNG")
+
+    monkeypatch.setattr(pictures, "card_picture", slow)
+    with urllib.request.urlopen(server.address_of(served), timeout=60) as answer:  # noqa: S310 - our own
+        cookie = answer.headers["set-cookie"].partition(";")[0]
+    scans = [urllib.parse.quote(str(each)) for each in sorted(study.glob("*.img"))]
+    head = f"HTTP/1.1\r\nHost: 127.0.0.1:{served.port}\r\nCookie: {cookie}\r\n\r\n"
+    asking = []
+    for number in range(60):
+        asking.append(socket.create_connection(("127.0.0.1", served.port), 60))
+        asking[-1].send(f"GET {served.access.base}/picture?scan={scans[number % 2]} {head}".encode())
+    while not drawn:
+        time.sleep(0.01)
+    with socket.create_connection(("127.0.0.1", served.port), 60) as other:
+        other.send(f"GET {served.access.base}/ {head}".encode())
+        assert b" 200 OK" in other.recv(65536)
+    for each in asking[1:-1]:
+        each.close()
+    go_on.set()
+    for each in (asking[0], asking[-1]):
+        assert b" 200 OK" in each.recv(65536)
+        each.close()
+    assert len(drawn) == 2  # each scan once, whoever asks
 
 
 def test_a_port_that_is_taken_is_one_line() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import importlib.resources
 import os
 import re
@@ -19,6 +21,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from inveonimaging.app.access import Access
+from inveonimaging.app.carried import brought, carried
 from inveonimaging.app.drafts import Drafts
 from inveonimaging.app.faults import fault_of
 from inveonimaging.app.jobs import Job, Jobs
@@ -35,7 +38,7 @@ from inveonimaging.version import __version__
 _LONGEST = 1000
 _MOST_FIELDS, _MOST_ASKED, _MOST_DIGITS = 5000, 100, 6
 _ADDRESS = re.compile(r"""((?<=\s)(?:href|src|action|formaction|hx-[a-z-]+)=["'])/""")
-BAD = 400
+BAD, NOBODY = 400, 499
 _STATIC = {
     "app.css": "text/css",
     "app.js": "text/javascript",
@@ -109,6 +112,7 @@ class Front:
     def _environment(self) -> Environment:
         made = templates()
         made.loader = _AtBase("inveonimaging.app")
+        made.policies["json.dumps_kwargs"] = {"allow_nan": False, "ensure_ascii": False}
         made.filters["shown"] = lambda value: printable(value, _LONGEST)
         made.globals["base"] = self.access.base
         made.globals["link"] = lambda path, **values: self.access.base + link(path, **values)
@@ -121,7 +125,7 @@ class Front:
 
     def page(self, name: str, status: int = 200, **values: Any) -> HTMLResponse:
         """Return a template as an answer."""
-        return HTMLResponse(self.fill(name, **values).encode("utf-8", "replace"), status)
+        return HTMLResponse(carried(self.fill(name, **values)), status)
 
 
 class _AtBase(PackageLoader):
@@ -135,8 +139,8 @@ class _AtBase(PackageLoader):
 
 def link(path: str, **values: object) -> str:
     """Return an address of the app with values in its query; None is left out."""
-    given = {name: str(value) for name, value in values.items() if value is not None}
-    return f"{path}?{urlencode(given, errors='surrogateescape')}" if given else path
+    given = {name: carried(str(value)) for name, value in values.items() if value is not None}
+    return f"{path}?{urlencode(given)}" if given else path
 
 
 Page = Callable[[Front, Request], Response]
@@ -146,27 +150,37 @@ Change = Callable[[Front, Request, dict[str, str]], Response]
 """What a form changes; its fields by their names."""
 
 
-def shows(front: Front, path: str, page: Page) -> Route:
-    """Return the route of a page; what it is asked for and cannot show becomes a page that says why."""
+def shows(front: Front, path: str, page: Page, turn: asyncio.Semaphore | None = None) -> Route:
+    """Return the route of a page; what it is asked for and cannot show becomes a page that says why.
 
-    def endpoint(request: Request) -> Response:
+    Args:
+        front: what pages share.
+        path: of the page.
+        page: makes it, in a thread.
+        turn: of what takes long: so many at a time, which leaves threads to other pages. Who has gone is left out.
+    """
+
+    def shown(request: Request) -> Response:
         try:
             return page(front, request)
         except (InveonError, OSError) as error:
             return refused(front, request, error)
 
-    return Route(path, endpoint, methods=["GET"])
+    async def in_turn(request: Request) -> Response:
+        async with turn or contextlib.nullcontext():
+            if turn and await request.is_disconnected():
+                return Response(status_code=NOBODY)
+            return await run_in_threadpool(shown, request)
+
+    return Route(path, in_turn, methods=["GET"])
 
 
 def changes(front: Front, path: str, change: Change) -> Route:
     """Return the route of a change; it runs in a thread."""
 
     async def endpoint(request: Request) -> Response:
-        body = (await request.body()).decode("utf-8", "surrogateescape")
         try:
-            fields = dict(
-                parse_qsl(body, keep_blank_values=True, errors="surrogateescape", max_num_fields=_MOST_FIELDS)
-            )
+            fields = values_of(await request.body(), _MOST_FIELDS)
         except ValueError:
             return said(front, request, BAD, "The form has too many fields.")
         try:
@@ -175,6 +189,17 @@ def changes(front: Front, path: str, change: Change) -> Route:
             return refused(front, request, error)
 
     return Route(path, endpoint, methods=["POST"])
+
+
+def values_of(query: bytes, most: int) -> dict[str, str]:
+    """Return the values of a form or a query; bytes of a path that are no UTF-8 are kept.
+
+    Raises:
+        ValueError: there are too many.
+    """
+    text = query.decode("utf-8", "surrogateescape")
+    found = parse_qsl(text, keep_blank_values=True, errors="surrogateescape", max_num_fields=most)
+    return {name: brought(value) for name, value in found}
 
 
 def redirected(address: str) -> Response:
@@ -199,11 +224,10 @@ def said(front: Front, request: Request, status: int, what: object) -> Response:
 
 
 def asked(request: Request, name: str) -> str:
-    """Return a text of a query, empty if it is not there; bytes of a path that are no UTF-8 are kept."""
-    query: str = request.scope["query_string"].decode("ascii", "surrogateescape")
+    """Return a text of a query, empty if it is not there."""
     try:
-        return dict(parse_qsl(query, errors="surrogateescape", max_num_fields=_MOST_ASKED)).get(name, "")
-    except ValueError:  # too many
+        return values_of(request.scope["query_string"], _MOST_ASKED).get(name, "")
+    except ValueError:
         return ""
 
 

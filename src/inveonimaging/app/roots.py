@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import string
 import sys
+import threading
 from collections.abc import Iterable
 from pathlib import Path
+from time import monotonic
 
 from inveonimaging.errors import InputError, printable
 
 _QUOTES = ("'", '"')
+_PATIENCE_S = 2.0
 
 
 class Roots:
@@ -79,17 +82,30 @@ def usual_roots() -> tuple[Path, ...]:
 
 def _drives() -> list[Path]:
     if sys.platform == "win32":
-        return [Path(f"{letter}:\\") for letter in string.ascii_uppercase if os.path.isdir(f"{letter}:\\")]  # noqa: PTH112 - asks Windows for no more
+        return answering([Path(f"{letter}:\\") for letter in string.ascii_uppercase])
     if sys.platform == "darwin":
-        return _folders_in(Path("/Volumes"))
+        return answering(_in(Path("/Volumes")))
     user = os.environ.get("USER", "")
-    own = [each for base in ("/media", "/run/media") if user for each in _folders_in(Path(base, user))]
-    return [*own, *_folders_in(Path("/mnt"))]
+    own = [each for base in ("/media", "/run/media") if user for each in _in(Path(base, user))]
+    return answering([*own, *_in(Path("/mnt"))])
 
 
-def _folders_in(folder: Path) -> list[Path]:
+def answering(folders: Iterable[Path], within_s: float = _PATIENCE_S) -> list[Path]:
+    """Return those that are folders; a drive whose server is gone would keep the start, and is left out."""
+    found: dict[Path, bool] = {}
+    threads = []
+    for each in folders:
+        threads.append(threading.Thread(target=lambda path=each: found.update({path: _is_folder(path)}), daemon=True))
+        threads[-1].start()
+    end = monotonic() + within_s
+    for thread in threads:
+        thread.join(max(0.0, end - monotonic()))
+    return sorted(path for path, is_folder in dict(found).items() if is_folder)
+
+
+def _in(folder: Path) -> list[Path]:
     try:
-        return sorted(each for each in folder.iterdir() if each.is_dir())
+        return list(folder.iterdir())
     except OSError:
         return []
 

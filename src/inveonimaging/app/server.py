@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import threading
@@ -23,6 +24,7 @@ from inveonimaging.app.rules import OPEN, START, Refusal, cookie_name
 from inveonimaging.errors import OutputError
 
 LOOPBACK = "127.0.0.1"
+_LOOKING = 3  # cards, and folders that are counted, at a time
 _FAILED = "Something failed that should not. The window in which inveon app was started says more."
 _STARTED = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={base}/">'
@@ -34,14 +36,15 @@ _STARTED = (
 
 def application(front: Front, tell: Callable[[str], object] = lambda _: None) -> ASGIApp:
     """Return the app behind its guard; `tell` hears of faults of the program, in several lines."""
+    drawing, looking = asyncio.Semaphore(1), asyncio.Semaphore(_LOOKING)
     routes = [
         shows(front, START, _start),
         shows(front, "/", choose),
-        shows(front, "/count", count),
+        shows(front, "/count", count, looking),
         shows(front, "/static/{name}", static),
         shows(front, "/look", look.look),
-        shows(front, "/card", look.card),
-        shows(front, "/picture", look.picture),
+        shows(front, "/card", look.card, looking),
+        shows(front, "/picture", look.picture, drawing),
         changes(front, "/report", look.start_report),
         shows(front, "/correct", correct.correct),
         changes(front, "/correct/cell", correct.cell),
