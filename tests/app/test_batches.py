@@ -22,7 +22,7 @@ from app.driving import change, ended, front_of, job_of, jobs_in_this_process, o
 from helpers import inveon, write_small_study
 from inveonimaging.app import batch_table
 from inveonimaging.app.batches import FIELDS
-from inveonimaging.app.jobs import Job
+from inveonimaging.app.jobs import Job, Jobs
 from inveonimaging.app.kinds import KINDS
 from inveonimaging.app.pages import Front, link
 from inveonimaging.app.targets import Kept
@@ -208,6 +208,12 @@ def test_it_says_how_far_it_is(client: TestClient, front: Front, root: Path) -> 
     html = client.get(f"/jobs/{running.id}/progress").text
     assert "12 of 40 studies, 2 min left" in html
     assert 'max="40" value="12"' in html
+    assert "The studies so far" in html
+    front.jobs._kept = -1e9
+    front.jobs._hear(running, "progress", (13, 40))
+    following = Jobs(front.state)
+    assert [(each.state, each.done, each.total) for each in following.all] == [("left", 13, 40)]
+    following.close()
     running.total = 0  # as long as it is not known
     assert "value=" not in client.get(f"/jobs/{running.id}/progress").text.partition("<progress")[2].partition(">")[0]
 
@@ -264,7 +270,7 @@ def test_a_batch_of_the_command_line_is_opened(client: TestClient, root: Path) -
     assert "Results of a batch" in client.get(link("/batch/offer", folder=root / "dicom")).text
     html = client.get(link("/studies", folder=root / "dicom", show="failed")).text
     assert studies(html) == ["b/deep"]
-    assert "How the batch went" not in html
+    assert "To the batch" not in html
     again = html.partition('">Do it again')[0].rpartition('href="')[2].replace("&amp;", "&")
     form = client.get(again).text
     assert f'name="source" value="{root / "archive"}"' in form
