@@ -142,6 +142,7 @@ def test_what_a_dose_is_made_from_is_shown_where_a_header_has_it(page: Page) -> 
 def test_rows_of_one_study_that_contradict_each_other_are_marked_in_their_row(page: Page) -> None:
     page.type(CT, "species", "mouse")
     shown = page.type(PET, "species", "rat")
+    assert [cells(shown, row)["species"] for row in (1, 2)] == ["mouse", "rat"]
     assert re.search(r"m1\.pet\.img.*?class=\"why bad\">species is &#39;rat&#39;, but row 1 says", shown, re.DOTALL)
     shown = page.type(PET, "species", "")
     assert cells(shown, 2)["species"] == "mouse"  # of the other row: one animal

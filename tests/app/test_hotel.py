@@ -185,7 +185,8 @@ def test_what_was_moved_is_what_split_cuts_to_the_voxel(page: Page, tmp_path: Pa
         {"position": "left", "low_mm": [-33.0, -18.0, -21.0], "high_mm": [-9.0, 6.5, 27.25]},
         {"position": "right", "low_mm": [4.0, -8.0, -30.0], "high_mm": [30.0, 16.0, 20.0]},
     ]
-    assert page.front.drafts[str(page.source)] == {"subjects": str(sheet), "boxes": str(boxes)}
+    assert page.front.drafts.of(page.source) == {"subjects": str(sheet), "boxes": str(boxes), "make": "split"}
+    assert str(boxes) in page.client.get(link("/make", source=page.source)).text
     planned = plan_split(page.source, tmp_path / "out", Options(sheet=sheet), boxes)
     assert [(name, extent.low_mm, extent.high_mm) for name, extent in planned.boxes] == [
         ("left", (-33.0, -18.0, -21.0), (-9.0, 6.5, 27.25)),

@@ -131,7 +131,7 @@ def save(front: Front, _request: Request, form: dict[str, str]) -> Response:
         return front.page("correct_saved.html", problem=words, is_there=is_there, path=path, boxes=None, source=source)
     digest = hashlib.sha256(saved.content + saved.held).hexdigest()
     front.sheets.change(source, lambda now: replace(now, saved=str(path), digest=digest, is_saved=now == kept))
-    files = {"subjects": str(path), **({"boxes": str(saved.boxes)} if saved.boxes else {})}
+    files = {"subjects": str(path), **({"boxes": str(saved.boxes), "make": "split"} if saved.boxes else {})}
     front.drafts.keep(source, files, without=() if saved.boxes else ("boxes",))
     return front.page("correct_saved.html", problem="", is_there=False, path=path, boxes=saved.boxes, source=source)
 

@@ -375,7 +375,7 @@ def _line(looked: _Looked, number: int, key: str, pair: Pair, typed: Mapping[str
 
 def _cell(title: str, known: str, typed: str | None, doubts: Iterable[tuple[str, str]]) -> Cell:
     wrong = wrong_with(title, typed) if typed else ""
-    text = typed if typed and (wrong or typed == TAKEN_AWAY) else known or typed or ""
+    text = typed or known
     told = (words for of, words in doubts if of == title and (words not in _BETWEEN_SCANS or (text and not typed)))
     return Cell(title, text, bool(typed), wrong, tuple(told))
 
