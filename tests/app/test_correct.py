@@ -77,6 +77,7 @@ def why(page: str, row: int, title: str) -> str:
 
 
 def add(folder: Path, name: str, **keys: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(bytes(48))
     (folder / f"{name}.hdr").write_text(header_text(keys), "utf-8")
 
@@ -320,6 +321,70 @@ def test_what_is_no_sheet_is_refused_and_the_table_stays(page: Page) -> None:
 def test_a_sheet_beside_the_scans_is_offered(page: Page) -> None:
     (page.source / "animals <b>.csv").write_text("file,weight_g\n*,25\n", "utf-8")
     assert "Beside the scans: animals &lt;b&gt;.csv" in page.get()
+
+
+# A row for each animal.
+
+
+@pytest.fixture
+def animals(page: Page) -> Page:
+    """The page of two animals with two scans each, and one scan that names none."""
+    for name, sex in (("a", "male"), ("b", "")):
+        add(
+            page.root / "seven" / name,
+            f"{name}.pet.img",
+            subject_identifier=" M 7 ",
+            subject_sex=sex,
+            subject_genus=name,
+        )
+    add(page.root / "nobody", "c.img", subject_identifier="")
+    page.source = page.root
+    return page
+
+
+def by_animal(page: Page) -> str:
+    end = time.monotonic() + 60
+    while 'id="look"' in (shown := page.get(by="animal")) and time.monotonic() < end:
+        time.sleep(0.02)
+    return shown
+
+
+def test_a_row_for_each_animal_is_about_all_its_scans(animals: Page) -> None:
+    shown = by_animal(animals)
+    assert re.findall(r'id="n-\d"><span class="dim">\d</span> ([^<]*)<small>([^<]*)<', shown) == [
+        ("M 7", "2 scans"),
+        ("M0042", "2 scans"),
+    ]
+    assert "no header names an animal: nobody/c.img" in shown
+    assert cells(shown, 2)["weight_g"] == "24.6"
+    assert "dose_MBq" not in cells(shown, 2)
+    assert why(shown, 1, "weight_g") == "missing, and SUV needs it"
+    assert (cells(shown, 1)["sex"], why(shown, 1, "sex")) == ("M", "")  # one of them says nothing
+    assert (cells(shown, 1)["species"], why(shown, 1, "species")) == ("", "not the same in all its scans")
+    row = quote("//M 7")
+    shown = animals.post("cell", part="subjects", row=row, title="weight_g", text="0.3kg")
+    shown = animals.post("cell", part="subjects", row=row, title="species", text="mouse")
+    assert why(shown, 1, "weight_g") == "the weight is 300 g, and a mouse has 3 to 100 g"
+    animals.post(
+        "paste", part="subjects", row=row, title="patient_id", text="subject\tsex\tweight_g\nm  7\tF\t30\nm9\tM\t1\n"
+    )
+    assert animals.typed == {"//M 7": {"weight_g": "30", "species": "mouse", "sex": "F"}}
+    scans = animals.get()
+    assert [cells(scans, row)["weight_g"] for row in (1, 2, 3, 4, 5)] == ["", "30", "30", "24.6", "24.6"]
+
+
+def test_animals_are_saved_by_their_names_and_taken_again(animals: Page, tmp_path: Path) -> None:
+    by_animal(animals)
+    animals.front.roots = type(animals.front.roots)([tmp_path])
+    animals.post("cell", part="subjects", row=quote("//M 7"), title="weight_g", text="30")
+    animals.type("study/m1.pet.img", "weight_g", "31")
+    sheet = tmp_path / "animals.csv"
+    assert "Saved" in animals.post("save", path=str(sheet))
+    assert sheet.read_text("utf-8-sig").splitlines() == ["file,subject,weight_g", ",M 7,30", "study/m1.pet.img,,31"]
+    animals.post("clear")
+    said = animals.post("take", part="subjects", sheet=str(sheet))
+    assert animals.typed == {"//M 7": {"weight_g": "30"}}
+    assert "1 row not taken" in said
 
 
 # Two pages, and what is kept.

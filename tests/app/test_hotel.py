@@ -151,7 +151,7 @@ def test_while_it_is_looked_for_the_page_says_so_and_then_leads_on(page: Page) -
         time.sleep(0.01)
     assert (look.result, look.done, look.total) == ("done", 1, 4)
     page.front.sheets.change(page.source, lambda kept: kept)
-    waits = page.front.page("hotel_waits_part.html", source=page.source, look=look)
+    waits = page.front.page("waits_part.html", source=page.source, look=look, way=("/correct/hotel", {}))
     assert b'value="1"' in waits.body
 
 

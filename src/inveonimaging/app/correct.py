@@ -14,9 +14,9 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from inveonimaging.app import grid, hotel
+from inveonimaging.app import grid, hotel, subjects
 from inveonimaging.app.make import source_of
-from inveonimaging.app.pages import Front, asked, number
+from inveonimaging.app.pages import Front, asked, link, number, redirected
 from inveonimaging.app.sheets import Kept
 from inveonimaging.commands import correct as table
 from inveonimaging.errors import InputError, InveonError, OutputError, printable
@@ -29,6 +29,7 @@ from inveonimaging.storage.bounded import read_bounded
 PER_PAGE = 50
 _MOST_SHEETS = 10
 _LONGEST, _MOST_DIGITS = 1000, 6
+_SCOPES = {"": {Scope.STUDY, Scope.SCAN}, subjects.PART: {Scope.STUDY}}
 _SHEETS = (".csv", ".tsv", ".xlsx")
 
 
@@ -37,14 +38,23 @@ def correct(front: Front, request: Request) -> Response:
     source = source_of(front, asked(request, "source"))
     listing = table.listing_of(source)
     folder = source if source.is_dir() else source.parent
+    part = subjects.PART if asked(request, "by") == "animal" else ""
+    if part:
+        look = subjects.look_of(front, source, listing)
+        if asked(request, "wait") and look.is_over:
+            return redirected(link("/correct", source=source, by="animal"))
+        if not look.is_over:
+            name = "waits_part.html" if asked(request, "wait") else "waits.html"
+            return front.page(name, source=source, look=look, what="by animal", way=("/correct", {"by": "animal"}))
     return front.page(
         "correct.html",
+        part=part,
         sheets=_sheets_in(folder),
         path=grid.path_for(front, source, front.sheets.of(source)),
-        more=[(title, grid.heading(title)) for title, each in table.EDITABLE.items() if each.scope is not Scope.HOTEL],
+        more=[(title, grid.heading(title)) for title, each in table.EDITABLE.items() if each.scope in _SCOPES[part]],
         notes=(),
         problem="",
-        **_shown(front, source, listing, number(request, "page")),
+        **_shown(front, source, listing, number(request, "page"), part),
     )
 
 
@@ -60,12 +70,14 @@ def paste(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Take a block of a spreadsheet."""
     source, listing = _asked_for(front, form)
     block = block_of(form.get("text", ""))
-    keys, matched = list(listing.pairs), table.scans_named(block, listing)
-    if form.get("part") == hotel.PART:
-        keys, matched, shown = list(hotel.boxes_of(front, source)), {}, hotel.shown(front, source, listing)
-    else:
-        shown = _shown(front, source, listing, _page_of(form))
-    titles = [title for title, _ in shown["titles"]]
+    part = form.get("part", "")
+    keys = _keys(front, source, listing, part)
+    matched: dict[int, list[str]] = {}
+    if not part:
+        matched = table.scans_named(block, listing)
+    elif part == subjects.PART:
+        matched = table.subjects_named(block, keys)
+    titles = [title for title, _ in _shown(front, source, listing, _page_of(form), part)["titles"]]
     filling = table.pasted(block, keys, titles, _cell(front, source, listing, form), matched)
     said = f"{len(filling.changes)} cells were pasted" if filling.changes else "nothing could be pasted"
     return _changed(front, source, listing, form, filling.changes, (said, *filling.notes))
@@ -86,6 +98,8 @@ def take(front: Front, _request: Request, form: dict[str, str]) -> Response:
 def _taken(front: Front, source: Path, listing: table.Listing, form: dict[str, str], path: Path) -> table.Filling:
     """Return what a sheet says of the rows of a table; of animals also from which side their positions are seen."""
     sheet = read_sheet(path)
+    if form.get("part") == subjects.PART:
+        return table.taken_subjects(sheet, _keys(front, source, listing, subjects.PART))
     if form.get("part") != hotel.PART:
         return table.taken(sheet, listing)
     hotel.settle(front, source)
@@ -143,7 +157,7 @@ def _asked_for(front: Front, form: dict[str, str]) -> tuple[Path, table.Listing]
 
 def _cell(front: Front, source: Path, listing: table.Listing, form: dict[str, str]) -> tuple[str, str]:
     key = unquote(form.get("row", ""), errors="surrogateescape")
-    if key not in listing.pairs and key not in hotel.boxes_of(front, source):
+    if key not in _keys(front, source, listing, form.get("part", "")):
         raise InputError("what this row is about is not there any more", hint="load the page again")
     return key, form.get("title", "")
 
@@ -156,7 +170,7 @@ def _changed(
     changes: Sequence[tuple[str, str, str]],
     notes: tuple[str, ...] = (),
 ) -> Response:
-    if any(title == "dose_MBq" for _, title, _ in changes) and form.get("part") != hotel.PART:
+    if any(title == "dose_MBq" for _, title, _ in changes) and not form.get("part"):
         titles = {title for title, _ in _shown(front, source, listing, _page_of(form))["titles"]}
         _show_columns(front, source, (title for title in table.OF_A_DOSE if title in titles))
     if form.get("part") == hotel.PART:
@@ -176,7 +190,7 @@ def _part(
     """Return the table as a part of the page."""
     if form.get("part") == hotel.PART:
         return hotel.part(front, source, listing, notes, problem)
-    shown = _shown(front, source, listing, _page_of(form))
+    shown = _shown(front, source, listing, _page_of(form), form.get("part", ""))
     said = [printable(each, _LONGEST) for each in notes]
     return front.page("correct_table.html", notes=said, problem=problem, **shown)
 
@@ -186,7 +200,19 @@ def _page_of(form: dict[str, str]) -> int:
     return int(page) if page.isascii() and page.isdecimal() and len(page) <= _MOST_DIGITS else 1
 
 
-def _shown(front: Front, source: Path, listing: table.Listing, page: int) -> dict[str, Any]:
+def _keys(front: Front, source: Path, listing: table.Listing, part: str) -> list[str]:
+    """Return the keys of the rows of a table."""
+    if part == hotel.PART:
+        return list(hotel.boxes_of(front, source))
+    return subjects.keys_of(front, source, listing) if part == subjects.PART else list(listing.pairs)
+
+
+def _shown(front: Front, source: Path, listing: table.Listing, page: int, part: str = "") -> dict[str, Any]:
+    """Return what the template of a table needs."""
+    if part == hotel.PART:
+        return hotel.shown(front, source, listing)
+    if part == subjects.PART:
+        return subjects.shown(front, source, listing, page)
     kept = front.sheets.of(source)
     titles = table.titles_of(kept.typed, kept.columns)
     pages = max(1, -(-len(listing.pairs) // PER_PAGE))
@@ -202,6 +228,7 @@ def _shown(front: Front, source: Path, listing: table.Listing, page: int) -> dic
         "problems": listing.problems,
         "page": page,
         "pages": pages,
+        "by": None,
         "typed": sum(map(len, kept.typed.values())),
         "is_saved": kept.is_saved,
         **grid.grid(titles, lines),

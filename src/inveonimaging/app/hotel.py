@@ -43,6 +43,7 @@ _EDGES = (
     ("high2", "Front"),
 )
 _COLOURS = 8
+_WAY = ("/correct/hotel", dict[str, str]())
 
 
 def hotel(front: Front, request: Request) -> Response:
@@ -52,7 +53,7 @@ def hotel(front: Front, request: Request) -> Response:
     if asked(request, "wait"):
         return redirected(link("/correct/hotel", source=source)) if look.is_over else _waiting(front, source, look)
     if not look.is_over:
-        return front.page("hotel_waits.html", source=source, look=look)
+        return front.page("waits.html", source=source, look=look, what="", way=_WAY)
     listing, kept = table.listing_of(source), front.sheets.of(source)
     seen: Seen | None = look.result
     return front.page(
@@ -196,6 +197,7 @@ def shown(front: Front, source: Path, listing: table.Listing) -> dict[str, Any]:
         "source": source,
         "page": 1,
         "pages": 1,
+        "by": None,
         "notes": (),
         "problem": _problem(listing, typed, table.Animals(_extents(boxes), kept.side)),
         "typed": sum(len(kept.typed.get(key, {})) for key in boxes),
@@ -253,7 +255,7 @@ def _stamp(source: Path) -> tuple[object, ...]:
 
 
 def _waiting(front: Front, source: Path, look: Look) -> Response:
-    return front.page("hotel_waits_part.html", source=source, look=look)
+    return front.page("waits_part.html", source=source, look=look, way=_WAY)
 
 
 def _ends(extent: Extent) -> tuple[float, ...]:

@@ -1,0 +1,182 @@
+"""A row for each scan, or for each animal of scans that show several; read as a conversion does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+from inveonimaging.checks.checked import check_image
+from inveonimaging.commands.correct.cells import (
+    EDITABLE,
+    IN_SHORT,
+    MOST_TOGETHER,
+    OF_KEY,
+    SUBJECT,
+    Cell,
+    Line,
+    Listing,
+    Typed,
+    cell_of,
+    values_of,
+)
+from inveonimaging.errors import InveonError
+from inveonimaging.findings import Severity
+from inveonimaging.hotels.splitting import NEEDED
+from inveonimaging.inveon.pairs import Pair
+from inveonimaging.prefill import cells_of, file_pattern
+from inveonimaging.sheet.application import has_tracer
+from inveonimaging.sheet.columns import OF_AN_ANIMAL
+from inveonimaging.sheet.matching import Row, Sheet
+from inveonimaging.sheet.positions import Side
+from inveonimaging.study.corrections import Corrections
+from inveonimaging.study.reading import Scan, Study, read_pairs
+
+
+def lines_of(listing: Listing, typed: Typed, titles: Sequence[str], shown: slice = slice(None)) -> tuple[Line, ...]:
+    """Return rows of the table.
+
+    Args:
+        listing: the scans.
+        typed: what was typed.
+        titles: of the columns.
+        shown: which of the rows.
+    """
+    numbers = {key: number for number, key in enumerate(listing.pairs, 1)}
+    lines: list[Line] = []
+    for folder, group in groupby(list(listing.pairs.items())[shown], key=lambda each: each[1].data.parent):
+        asked = dict(group)
+        fellows = {key: pair for key, pair in listing.pairs.items() if pair.data.parent == folder}
+        together = fellows if len(fellows) <= MOST_TOGETHER else asked
+        rows = [_row(numbers[key], key, cells) for key, cells in typed.items() if key in together]
+        rows += _subject_rows(typed, len(numbers))
+        looked = _looked_at(listing.root, tuple(together.values()), rows)
+        lines += [_line(looked, numbers[key], key, pair, typed.get(key, {}), titles) for key, pair in asked.items()]
+    return tuple(lines)
+
+
+def animal_lines(
+    listing: Listing, typed: Typed, titles: Sequence[str], keys: Sequence[str], side: str = Side.FRONT.value
+) -> tuple[Line, ...]:
+    """Return a row for each animal of scans that show several, with what the headers say of all of them.
+
+    What is of one animal, as ID and weight, is in no header.
+
+    Args:
+        listing: the scans, of one session.
+        typed: what was typed, positions too.
+        titles: of the columns, `position` among them.
+        keys: of the animals' rows.
+        side: from which their positions are seen.
+    """
+    pairs = tuple(listing.pairs.values())[:MOST_TOGETHER]
+    of_scans = [_row(len(keys) + n, key, typed[key]) for n, key in enumerate(listing.pairs, 1) if key in typed]
+    whole = _looked_at(listing.root, pairs, of_scans)
+    rows = [animal_row(number, typed.get(key, {}), side) for number, key in enumerate(keys, 1)]
+    looked = _looked_at(listing.root, pairs, [*of_scans, *(row for row in rows if row.slot)])
+    first, *others = whole.cells.values() or ({},)
+    agreed = {title: text for title, text in first.items() if all(each.get(title) == text for each in others)}
+    is_traced = any(has_tracer(scan.image.header) for scan in looked.study.scans)
+    lines = []
+    for number, key in enumerate(keys, 1):
+        cells = tuple(
+            _cell_of_animal(title, number, typed.get(key, {}), agreed, looked, is_traced=is_traced) for title in titles
+        )
+        problem = looked.refusals.get(number) or looked.refusals.get(None, "")
+        lines.append(Line(number, key, typed.get(key, {}).get("position", ""), (), cells, problem))
+    return tuple(lines)
+
+
+def _cell_of_animal(
+    title: str, number: int, typed: Mapping[str, str], agreed: Mapping[str, str], looked: _Looked, *, is_traced: bool
+) -> Cell:
+    name = EDITABLE[title].name
+    known = agreed.get(title, "") if name not in OF_AN_ANIMAL or title == "posture" else ""
+    suffix = f"of row {number})"
+    doubts = [each for of_scan in looked.doubts.values() for each in of_scan if each[1].endswith(suffix)]
+    if is_traced and name in NEEDED and not typed.get(title):
+        doubts.append((title, IN_SHORT["dose-unknown"]))
+    if name == "id" and not typed.get(title) and not typed.get("patient_name"):
+        doubts.append((title, "missing: nobody lies here"))
+    return cell_of(title, known, typed.get(title), tuple(dict.fromkeys(doubts)))
+
+
+def animal_row(number: int, typed: Mapping[str, str], side: str) -> Row:
+    """Return what was typed of an animal as the row of a sheet; it is about all scans."""
+    return Row(number, "", "", "", dict(values_of(number, placed(typed, side))))
+
+
+def placed(typed: Mapping[str, str], side: str) -> dict[str, str]:
+    """Return what was typed of an animal, with the side from which its position is seen, if that is not the front."""
+    return {**typed, "seen_from": side} if side != Side.FRONT.value else dict(typed)
+
+
+class _Looked(NamedTuple):
+    """Scans of a folder, as a conversion reads them with what was typed.
+
+    Attributes:
+        study: of them.
+        cells: what it takes for each, by title.
+        doubts: title and words of what is missing or contradicts, of each scan.
+        refusals: why rows are refused, by their numbers.
+    """
+
+    study: Study
+    cells: Mapping[Pair, Mapping[str, str]]
+    doubts: Mapping[Pair, tuple[tuple[str, str], ...]]
+    refusals: Mapping[int | None, str]
+
+
+def _looked_at(root: Path, pairs: tuple[Pair, ...], rows: Sequence[Row]) -> _Looked:
+    refusals: dict[int | None, str] = {}
+    sheet = Sheet(root, "", tuple(rows)) if rows else None
+    try:
+        study = read_pairs(pairs, root, Corrections(sheet=sheet))
+    except InveonError as error:  # rows that contradict each other
+        if sheet is None:
+            raise
+        refusals[error.line] = error.sentence
+        study = read_pairs(pairs, root, Corrections())
+    doubts = {scan.pair: tuple(_doubts(study, scan)) for scan in study.scans}
+    return _Looked(study, cells_of(root, study), doubts, refusals)
+
+
+def _doubts(study: Study, scan: Scan) -> Iterator[tuple[str, str]]:
+    """Yield title and words of what is missing of a scan for SUV, makes no sense, or contradicts another scan."""
+    found, _ = check_image(scan.image, scan.all_findings, datetime.now(), header_alone=True)
+    for each in dict.fromkeys((*found, *study.findings)):
+        title = OF_KEY.get(each.key or "")
+        if title and each.severity is not Severity.INFO:
+            yield title, IN_SHORT.get(each.code, each.message)
+
+
+def _line(looked: _Looked, number: int, key: str, pair: Pair, typed: Mapping[str, str], titles: Sequence[str]) -> Line:
+    known, doubts = looked.cells.get(pair, {}), looked.doubts.get(pair, ())
+    error = looked.study.errors.get(pair)
+    problem = error.sentence if error else looked.refusals.get(number) or looked.refusals.get(None, "")
+    cells = tuple(cell_of(title, known.get(title, ""), typed.get(title), doubts) for title in titles)
+    return Line(number, key, pair.name, _notes(looked.study, pair), cells, problem, error is None)
+
+
+def _notes(study: Study, pair: Pair) -> tuple[str, ...]:
+    scan = next((each for each in study.scans if each.pair == pair), None)
+    if scan is None:
+        return ()
+    header = scan.image.header
+    return tuple(filter(None, (scan.image.kind, str(scan.start or ""), header.subject.identifier or "")))
+
+
+def _subject_rows(typed: Typed, before: int) -> list[Row]:
+    """Return what was typed of animals by their names as rows, numbered after all scans."""
+    keys = [key for key in typed if key.startswith(SUBJECT)]
+    return [
+        Row(number, "", "", key.removeprefix(SUBJECT), dict(values_of(number, typed[key])))
+        for number, key in enumerate(keys, before + 1)
+    ]
+
+
+def _row(number: int, key: str, typed: Mapping[str, str]) -> Row:
+    """Return what was typed of a scan as the row of a sheet; what cannot be read is left out."""
+    return Row(number, file_pattern(key), "", "", dict(values_of(number, typed)))
