@@ -8,7 +8,6 @@ import json
 import multiprocessing
 import os
 import re
-import shlex
 import shutil
 import time
 from collections.abc import Iterator
@@ -19,17 +18,17 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.driving import change, ended, front_of, job_of, jobs_in_this_process, opened
+from app.test_make import CODES, the_commands, values_of
 from helpers import inveon, write_small_study
-from inveonimaging.app import batch_table
-from inveonimaging.app.batches import FIELDS
+from inveonimaging.app import batch_table, batches, choices
+from inveonimaging.app.choices import STUDIES
+from inveonimaging.app.forms import command_of, defaults
 from inveonimaging.app.jobs import Job, Jobs
 from inveonimaging.app.kinds import KINDS
 from inveonimaging.app.pages import Front, link
 from inveonimaging.app.targets import Kept
-from inveonimaging.batches import Batch, work
 from inveonimaging.batches import job as batch_job
-from inveonimaging.cli.main import app as command_line
-from inveonimaging.conversion.options import Options
+from inveonimaging.batches import work
 
 HOSTILE = "<script>alert(1)</script>"
 
@@ -121,35 +120,37 @@ def test_a_folder_elsewhere_is_refused(client: TestClient, front: Front, tmp_pat
     assert front.jobs.all == []
 
 
-GIVEN = {"group": "header", "jobs": "3", "check": "digest", "mask_others": "yes", "verify": "yes", "form": "enhanced"}
-
-
 @pytest.mark.skipif(os.name == "nt", reason="read as a POSIX shell does")
-@pytest.mark.parametrize("name", [*GIVEN, ""])
-def test_the_command_does_what_the_form_does(
-    client: TestClient, front: Front, root: Path, monkeypatch: pytest.MonkeyPatch, name: str
-) -> None:
-    given = form(root, **{key: GIVEN[key] for key in (name,) if key})
-    html = change(client, front, "/batch/command", given).text
-    typed: list[Any] = []
-    monkeypatch.setattr("inveonimaging.cli.batch._run", lambda *all_of, **_: typed.append(all_of))
-    line = html.partition('tabindex="0">')[2].partition("</pre>")[0]
-    command_line(shlex.split(line)[1:], standalone_mode=False)
-    started: list[dict[str, Any]] = []
+def test_the_command_does_what_the_form_does(front: Front, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With no field, and with each value of each field: the parser's options are the form's, and no field is idle."""
+    for name, text in {
+        "hotel.csv": "patient_id,file\nm12,m1.ct.img\n",
+        "codes.json": CODES,
+        "key.txt": "0123456789abcdef",
+    }.items():
+        (root / name).write_text(text, "ascii")
+    monkeypatch.setattr(front.drafts, "keep", lambda *_: None)
+    caught: list[tuple[Any, ...]] = []
+    monkeypatch.setattr("inveonimaging.cli.batch._run", lambda *given, **_: caught.append(given))
 
-    def noted(_kind: str, task: dict[str, Any], **_: Any) -> Job:
-        started.append(task)
-        return Job("1" * 32, "", "", "", "")
+    def both(given: dict[str, str]) -> tuple[Any, ...]:
+        asked_for = batches._asked_for(front, form(root, **(defaults(STUDIES) | given)))
+        task = batches._task(front, asked_for)
+        the_commands().main(command_of(*asked_for, STUDIES, without_settings=True)[1:], standalone_mode=False)
+        source, output, options, how = caught.pop()
+        ours = task["root"], task["output"], vars(task["options"]), task["batch"]
+        assert ours == (source, output, vars(options), how), given
+        return ours
 
-    monkeypatch.setattr(front.jobs, "start", noted)
-    change(client, front, "/batch", given)
-    (source, output, options, how), task = typed[0], started[0]
-    assert (source, output, options, how) == (task["root"], task["output"], task["options"], task["batch"])
-    assert (how != Batch() or options != Options()) == bool(name)
-
-
-def test_no_field_of_the_form_is_of_a_single_conversion() -> None:
-    assert not {each.name for each in FIELDS} & {"report", "overwrite"}
+    secret = {"deidentify": "yes", "key_file": str(root / "key.txt")}
+    first, with_secret = both({}), both(secret)
+    for field in STUDIES.fields:
+        more, without = (secret, with_secret) if field in choices.PRIVACY else ({}, first)
+        for value in values_of(field, root):
+            is_alone = field.name in {"verify", "group"}  # which go not together
+            given = {"verify": ""} if is_alone else {}
+            changed = {**given, **more, field.name: value}
+            assert field.name in secret or both(changed) != without, (field.name, value)
 
 
 def test_what_makes_no_sense_is_said_and_not_started(client: TestClient, front: Front, root: Path) -> None:

@@ -277,7 +277,7 @@ def test_pages_that_are_not_there_and_those_that_fail_lead_back(
 ) -> None:
     answer = client.get("/nothing")
     assert (answer.status_code, answer.text.count('href="/"') > 0) == (404, True)
-    assert client.get("/quit").status_code == 405
+    assert client.get("/convert").status_code == 405
     told: list[str] = []
     guard = client.app
     assert isinstance(guard, Guard)

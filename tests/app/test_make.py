@@ -23,7 +23,7 @@ import inveonimaging
 from app.driving import change, front_of, opened
 from helpers import write_small_study
 from inveonimaging.app import choices
-from inveonimaging.app.choices import DICOM, FIELDS, PRODUCTS, Field, Product, product_of
+from inveonimaging.app.choices import DICOM, FIELDS, PRODUCTS, STUDIES, Field, Product, product_of
 from inveonimaging.app.faults import fault_of, in_words
 from inveonimaging.app.forms import command_of, defaults, options_of
 from inveonimaging.app.jobs import Job
@@ -117,6 +117,7 @@ def texts_of(root: Path) -> dict[str, str]:
         "hottest": "3",
         "series": "2",
         "dicom": str(root / "dicom here"),
+        "jobs": "3",
         "more_outputs": f"{root / 'out.tac'}\n{root / 'out.dft'}",
     }
 
@@ -218,7 +219,7 @@ def test_the_command_does_what_the_form_does(
     assert {name: ours[name] for name in given} == given
 
 
-@pytest.mark.parametrize("product", PRODUCTS, ids=[each.name for each in PRODUCTS])
+@pytest.mark.parametrize("product", [*PRODUCTS, STUDIES], ids=[each.name for each in (*PRODUCTS, STUDIES)])
 def test_every_option_of_the_command_is_a_field_or_left_out_with_a_reason(product: Product) -> None:
     """Also one that is added to the command tomorrow."""
     fields = {each.option for each in product.fields} | {flag for each in product.fields for _, flag in each.flags}

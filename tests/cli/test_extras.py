@@ -63,6 +63,12 @@ def test_under_pipx_the_packages_are_injected(monkeypatch: pytest.MonkeyPatch, t
     ]
 
 
+def test_nothing_is_put_into_a_frozen_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    said = 'this program comes without; where Python is: pip install "inveonimaging[send]"'
+    assert extras.how_to_install("send") == said
+
+
 @pytest.mark.parametrize("is_pipx", [False, True])
 @pytest.mark.parametrize("extra", EXTRAS)
 def test_no_shell_takes_the_hint_apart(

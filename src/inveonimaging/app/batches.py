@@ -7,58 +7,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from time import monotonic
+from typing import Any, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from inveonimaging.app import batch_table, choices
-from inveonimaging.app.choices import Field
-from inveonimaging.app.faults import fault_of
-from inveonimaging.app.forms import output_for
+from inveonimaging.app import batch_table
+from inveonimaging.app.choices import STUDIES, YES
+from inveonimaging.app.faults import Fault, fault_of
+from inveonimaging.app.forms import chosen, command_of, output_for
 from inveonimaging.app.jobs import Job
-from inveonimaging.app.make import options_in, output_in, source_of
+from inveonimaging.app.make import options_in, output_in, shown_line, source_of, tells_faults
 from inveonimaging.app.pages import Front, asked, link, number, redirected
-from inveonimaging.app.shell import line_of
 from inveonimaging.batches import Batch, Check, Grouping, SkippedCounts, Study, plan_batch
 from inveonimaging.batches.plan import refuse_batch
 from inveonimaging.conversion.options import Options
 from inveonimaging.errors import InveonError, OptionError, printable
 
-KIND = "batch"
+KIND = STUDIES.name
 _LONGEST = 1000
 _BUDGET_S = 1.5
 _MOST_LISTED = 100
 _MOST_COUNTED, _MOST_DIGITS = 10_000, 3
-
-HOW = (
-    Field(
-        "group",
-        "--group",
-        "A study is",
-        "If in doubt, leave it.",
-        (("folder", "Each folder of scans"), ("header", "One animal on one day, wherever its scans lie")),
-    ),
-    Field("verify", "--verify", "Compare every value with the scanner's files afterwards", ticked=True),
-)
-RARELY = (
-    Field("jobs", "--jobs", "Studies at a time", "Empty: one for each processor core.", example="2"),
-    Field(
-        "check",
-        "--check",
-        "A study has changed since last time",
-        choices=(("quick", "If sizes or times differ"), ("digest", "If contents differ, which takes longer")),
-    ),
-    Field("mask_others", "--mask-others", "Blank the neighbours of animals that were scanned together", ticked=False),
-)
-_OF_ONE_STUDY = (choices.VERIFY, choices.REPORT, choices.OVERWRITE, choices.ONLY, choices.RECURSIVE, choices.MANIFEST)
-FORMS = tuple(each for each in choices.DICOM.fields if each not in _OF_ONE_STUDY)
-EXPERTS = tuple(each for each in choices.DICOM.experts if each in FORMS)
-STUDIES = choices.Product(KIND, KIND, "Studies", "All below a folder.", (("", FORMS),), (), "-dicom")
-SHEET = tuple(each for each in choices.ANIMAL if each.name == "subjects")
-FIELDS = (*HOW, *RARELY, *FORMS)
 
 
 def offer(front: Front, request: Request) -> Response:
@@ -93,78 +65,100 @@ def batch(front: Front, request: Request) -> Response:
     """Show the form, as it was left."""
     source = source_of(front, asked(request, "source"))
     set_here = front.settings(source)
-    kept = front.drafts.get(_draft(source), {})
-    values = {**_defaults(), **set_here, **front.drafts.get(str(source), {}), **kept}
-    output = asked(request, "output") or kept.get("output") or str(_output_for(source))
-    return front.page(
-        "batch.html",
-        source=source,
-        values=values,
-        output=output,
-        first=(*HOW[:1], choices.FORM, *HOW[1:]),
-        groups=[("Animals", SHEET), ("Privacy", choices.PRIVACY)],
-        experts=(*RARELY, *(each for each in choices.ANIMAL if each not in SHEET), *EXPERTS),
-        line=_command(source, output, values, without_settings=bool(set_here)),
-    )
+    kept = {**set_here, **front.drafts.of(source), **front.drafts.get(_draft(source), {})}
+    values = {each.name: each.taken(kept.get(each.name, each.first)) for each in STUDIES.fields}
+    output = asked(request, "output") or front.drafts.get(_draft(source), {}).get("output") or str(_output_for(source))
+    asked_for = _Asked(source, output, values)
+    return front.page("batch.html", product=STUDIES, **asked_for._asdict(), **_command(front, asked_for))
 
 
 def command(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Return the command for what is chosen, and what is wrong with it; it is kept for this folder."""
-    source, output, values = _asked_for(front, form)
-    problem = ""
+    asked_for, fault = _asked_for(front, form), Fault("", "")
     try:
-        options = options_in(front, values, STUDIES)
-        _how(values)
-        refuse_batch(source, output_in(front, output), options)
+        _task(front, asked_for)
     except InveonError as error:
-        problem = fault_of(error).words
-    line = _command(source, output, values, without_settings=bool(front.settings(source)))
-    return front.page("command.html", line=line, problem=problem)
+        fault = fault_of(error, STUDIES, form)
+    return front.page("command.html", **_command(front, asked_for), problem=fault.words, field=fault.field)
 
 
+@tells_faults
 def preview(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Return which studies there are, the first of them, each with what became of it last time."""
-    source, output, values = _asked_for(front, form)
-    options, folder, how = options_in(front, values, STUDIES), output_in(front, output), _how(values)
-    before = {each.study: each.state for each in _rows(folder)}
+    asked_for = _asked_for(front, form)
+    task = _task(front, asked_for)
+    before = {each.study: each.state for each in _rows(task["output"])}
     count, listed = 0, []
-    for each in plan_batch(source, folder, options, how.group, SkippedCounts()):
+    for each in plan_batch(task["root"], task["output"], task["options"], task["batch"].group, SkippedCounts()):
         if isinstance(each, Study):
             count += 1
             if count <= _MOST_LISTED:
                 study = printable(each.output, 300)
-                listed.append((_below(each.source, source), study, before.get(study, "new")))
-    return front.page("batch_preview.html", rows=listed, count=count, output=folder)
+                listed.append((_below(each.source, asked_for.source), study, before.get(study, "new")))
+    return front.page("batch_preview.html", rows=listed, count=count, output=task["output"])
 
 
+@tells_faults
 def convert(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Start the batch."""
-    source, output, values = _asked_for(front, form)
-    return redirected(f"/jobs/{start(front, source, output, values)}")
-
-
-def start(front: Front, source: Path, output: str, values: dict[str, str], *, only_failed: bool = False) -> str:
-    """Start a batch; return its job.
-
-    Raises:
-        InveonError: a value makes no sense, or a path may not be opened.
-    """
-    folder, options = output_in(front, output), options_in(front, values, STUDIES)
-    refuse_batch(source, folder, options)
-    task = {
-        "root": source,
-        "output": folder,
-        "options": replace(options, mask_others=values.get("mask_others") == "yes"),
-        "batch": _how(values, only_failed=only_failed),
-    }
-    title = f"Studies below {printable(source.name or source, 100)}"
-    return front.jobs.start(KIND, task, title=title, source=source, output=str(folder), given=values).id
+    return redirected(_started(front, _asked_for(front, form)))
 
 
 def again(front: Front, job: Job, form: dict[str, str]) -> str:
     """Do a batch again, all that is not done or what failed alone; return its page."""
-    only_failed = form.get("only_failed") == "yes"
-    return f"/jobs/{start(front, source_of(front, job.source), job.output, job.fields, only_failed=only_failed)}"
+    asked_for = _Asked(source_of(front, job.source), job.output, chosen(job.fields, STUDIES))
+    return _started(front, asked_for, only_failed=form.get("only_failed") == YES)
+
+
+class _Asked(NamedTuple):
+    """What was asked for: the folder, where to, and the values of the form."""
+
+    source: Path
+    output: str
+    values: dict[str, str]
+
+
+def _asked_for(front: Front, form: dict[str, str]) -> _Asked:
+    """Return what a form asks for, which is kept."""
+    found = _Asked(source_of(front, form.get("source", "")), form.get("output", "").strip(), chosen(form, STUDIES))
+    front.drafts.keep(_draft(found.source), {**found.values, "output": found.output})
+    return found
+
+
+def _task(front: Front, asked_for: _Asked, *, only_failed: bool = False) -> dict[str, Any]:
+    """Return what the job is given.
+
+    Raises:
+        InveonError: a value makes no sense, or a path may not be opened.
+    """
+    values, output = asked_for.values, output_in(front, asked_for.output)
+    options = options_in(front, values, STUDIES)
+    refuse_batch(asked_for.source, output, options)
+    how = Batch(
+        group=Grouping(values["group"]),
+        jobs=_whole(values["jobs"]),
+        check=Check(values["check"]),
+        verify=values["verify"] == YES,
+        only_failed=only_failed,
+    )
+    return {"root": asked_for.source, "output": output, "options": options, "batch": how}
+
+
+def _whole(text: str) -> int:
+    if text and not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
+        raise OptionError(key="--jobs", got=text, expected="0 to 256")
+    return int(text or 0)
+
+
+def _started(front: Front, asked_for: _Asked, *, only_failed: bool = False) -> str:
+    task, source = _task(front, asked_for, only_failed=only_failed), asked_for.source
+    title = f"Studies below {printable(source.name or source, 100)}"
+    output = str(task["output"])
+    return f"/jobs/{front.jobs.start(KIND, task, title=title, source=source, output=output, given=asked_for.values).id}"
+
+
+def _command(front: Front, asked_for: _Asked) -> dict[str, Any]:
+    return shown_line(command_of(*asked_for, STUDIES, without_settings=bool(front.settings(asked_for.source))))
 
 
 # The table.
@@ -204,65 +198,14 @@ def _filter(request: Request) -> tuple[str, str]:
     return show if show in {batch_table.FAILED, batch_table.WARNED} else "", asked(request, "text").strip()[:_LONGEST]
 
 
-# The form.
-
-
 def _draft(source: Path) -> str:
     return f"{KIND} {source}"
-
-
-def _defaults() -> dict[str, str]:
-    return {each.name: each.choices[0][0] if each.choices else "yes" if each.ticked else "" for each in FIELDS}
-
-
-def _asked_for(front: Front, form: dict[str, str]) -> tuple[Path, str, dict[str, str]]:
-    source = source_of(front, form.get("source", ""))
-    values, output = (
-        {**{each.name: each.taken(form.get(each.name, "")) for each in FORMS}, **_taken(form)},
-        form.get("output", "").strip(),
-    )
-    front.drafts.keep(_draft(source), {**values, "output": output})
-    return source, output, values
-
-
-def _taken(form: dict[str, str]) -> dict[str, str]:
-    """Return what was sent for the fields of batches; of choices those that there are."""
-    found = {each.name: form.get(each.name, "").strip()[:_LONGEST] for each in (*HOW, *RARELY)}
-    for each in (*HOW, *RARELY):
-        if each.choices and found[each.name] not in dict(each.choices):
-            found[each.name] = each.choices[0][0]
-    return found
-
-
-def _how(values: dict[str, str], *, only_failed: bool = False) -> Batch:
-    text = values.get("jobs", "")
-    if text and not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
-        raise OptionError("--jobs is no number", got=text, expected="0 to 256")
-    return Batch(
-        group=Grouping(values.get("group") or Grouping.FOLDER),
-        jobs=int(text or 0),
-        check=Check(values.get("check") or Check.QUICK),
-        verify=values.get("verify") == "yes",
-        only_failed=only_failed,
-    )
-
-
-def _command(source: Path, output: str, values: dict[str, str], *, without_settings: bool) -> str:
-    words = ["inveon", KIND, str(source), output]
-    for each in FIELDS:
-        value = values.get(each.name, "")
-        if each.ticked is not None:
-            words += [each.option] if value == "yes" else []
-        elif value not in {"", _defaults()[each.name]}:
-            words.append(f"{each.option}={value}")
-    words += ["--no-config"] if without_settings else []
-    return line_of(words, windows=os.name == "nt")
 
 
 def _output_for(source: Path) -> Path:
     """Return the folder of the last batch beside the source, else one that is not there yet."""
     before = source.parent / f"{source.name}-dicom"
-    return before if batch_table.is_batch(before) else output_for(source, choices.DICOM)
+    return before if batch_table.is_batch(before) else output_for(source, STUDIES)
 
 
 def _rows(folder: Path) -> Iterator[batch_table.Row]:

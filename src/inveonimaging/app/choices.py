@@ -479,8 +479,50 @@ PRODUCTS = (
         left_out=_NOT_HERE,
     ),
 )
-_BY_NAME = {each.name: each for each in PRODUCTS}
-FIELDS = {each.name: each for product in PRODUCTS for each in product.fields}
+_GROUP = Field(
+    "group",
+    "--group",
+    "A study is",
+    "If in doubt, leave it.",
+    choices=(("folder", "Each folder of scans"), ("header", "One animal on one day, wherever its scans lie")),
+)
+_BATCH = (
+    Field("jobs", "--jobs", "Studies at a time", "Empty: one for each processor core.", example="2"),
+    Field(
+        "check",
+        "--check",
+        "A study has changed since last time",
+        choices=(("quick", "If sizes or times differ"), ("digest", "If contents differ, which takes longer")),
+    ),
+    MASK,
+)
+_OF_CLUSTERS = "for clusters"
+STUDIES = Product(
+    "batch",
+    "batch",
+    "Many studies",
+    "All below a folder.",
+    (("", (_GROUP, FORM)), ("Animals", (SUBJECTS,)), ("Afterwards", (VERIFY,)), _PRIVACY_GROUP),
+    (
+        *_BATCH,
+        *(each for each in ANIMAL if each is not SUBJECTS),
+        *(_NAME, *_CORRECTIONS),
+        *(each for each in OF_DICOM if each is not MANIFEST),
+        _ROUTE,
+    ),
+    "-dicom",
+    left_out={
+        **_NOT_HERE,
+        "--dask": _OF_CLUSTERS,
+        "--dask-cluster": _OF_CLUSTERS,
+        "--only-failed": "a button of the result",
+        ONLY.option: "many studies have names in common",
+    },
+)
+"""What has a page of its own: not what is made of scans, but of which."""
+
+_BY_NAME = {each.name: each for each in (*PRODUCTS, STUDIES)}
+FIELDS = {each.name: each for product in (*PRODUCTS, STUDIES) for each in product.fields}
 """All fields, by name; those of one name differ in their choices only."""
 
 

@@ -13,11 +13,16 @@ def alive(_front: Front, _request: Request) -> Response:
     return Response(status_code=204)
 
 
+def question(front: Front, _request: Request) -> Response:
+    """Ask whether the app is to end."""
+    return front.page("quit.html", running=front.running)
+
+
 def end(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """End the app, or ask whether what runs is to be stopped."""
     running = front.running
     if running and form.get("sure") != "yes":
-        return front.page("quit.html", running=running)
+        return front.page("asked.html", running=running)
     front.ending.set()
     answer = front.page("ended.html")
     answer.headers["hx-retarget"] = "body"

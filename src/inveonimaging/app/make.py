@@ -112,7 +112,7 @@ def make(front: Front, request: Request) -> Response:
     return front.page("make.html", products=products, **_shown(front, source, product))
 
 
-def _tells_faults(change: Change) -> Change:
+def tells_faults(change: Change) -> Change:
     """Return what a form changes; what is wrong is told beside the form, with its field."""
 
     @wraps(change)
@@ -126,7 +126,7 @@ def _tells_faults(change: Change) -> Change:
     return told
 
 
-@_tells_faults
+@tells_faults
 def switch(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Return the form of another kind; what was chosen in the one that is left is kept."""
     asked_for = _Asked(front, {**form, "make": form.get("shown", "")})
@@ -135,7 +135,7 @@ def switch(front: Front, _request: Request, form: dict[str, str]) -> Response:
     return front.page("making.html", **_shown(front, asked_for.source, product))
 
 
-@_tells_faults
+@tells_faults
 def reset(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Return the form with its defaults; the sheet, the boxes and the scans of other pages stay."""
     asked_for = _Asked(front, form)
@@ -155,7 +155,7 @@ def command(front: Front, _request: Request, form: dict[str, str]) -> Response:
     return front.page("command.html", **_command(front, asked_for), problem=fault.words, field=fault.field)
 
 
-@_tells_faults
+@tells_faults
 def preview(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Return what would be written."""
     asked_for = _Asked(front, form)
@@ -163,7 +163,7 @@ def preview(front: Front, _request: Request, form: dict[str, str]) -> Response:
     return front.page("preview.html", found=found, findings=rows(found.findings), output=asked_for.output)
 
 
-@_tells_faults
+@tells_faults
 def convert(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Start what was chosen."""
     return redirected(f"/jobs/{_start(front, _Asked(front, form))}")
@@ -309,7 +309,7 @@ def _shown(front: Front, source: Path, product: Product) -> dict[str, Any]:
         "output": output,
         "groups": groups,
         "experts": product.experts,
-        **_line(words),
+        **shown_line(words),
     }
 
 
@@ -319,12 +319,13 @@ def _is_of(field: Field, is_folder: bool) -> bool:
 
 def _command(front: Front, asked_for: _Asked) -> dict[str, Any]:
     without = bool(front.settings(asked_for.source))
-    return _line(
+    return shown_line(
         command_of(asked_for.source, asked_for.output, asked_for.values, asked_for.product, without_settings=without)
     )
 
 
-def _line(words: list[str]) -> dict[str, Any]:
+def shown_line(words: list[str]) -> dict[str, Any]:
+    """Return a command as the page shows it, and whether this system's shell takes it as it is meant."""
     windows = os.name == "nt"
     return {"line": line_of(words, windows=windows), "is_safe": is_safe(words, windows=windows)}
 

@@ -87,6 +87,7 @@ def application(front: Front, tell: Callable[[str], object] = lambda _: None) ->
         changes(front, "/send/forget", sending.forget),
         changes(front, "/send/try", sending.try_it),
         shows(front, "/alive", ending.alive),
+        shows(front, "/quit", ending.question),
         changes(front, "/quit", ending.end),
     ]
     handlers: dict[Any, Any] = {

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from importlib.util import find_spec
 
 from inveonimaging.app.pages import Front
+from inveonimaging.app.rules import START
 from inveonimaging.errors import OptionError, printable
 
 _LONGEST = 300
-_ASKED = "Something runs. To stop it and quit?"
+_PAGE_SIZE = (1280, 900)
 
 
 def refuse_without_pywebview() -> None:
@@ -24,7 +25,9 @@ def refuse_without_pywebview() -> None:
 
 
 def show(address: str, front: Front | None = None) -> None:
-    """Show an address in a window until it is closed, or the app is to end; it asks first if something runs.
+    """Show an address in a window until it is closed, or the app is to end.
+
+    A window that is closed while something runs stays, and shows the page that asks.
 
     Args:
         address: of the app.
@@ -35,13 +38,20 @@ def show(address: str, front: Front | None = None) -> None:
     """
     import webview
 
-    window = webview.create_window("inveon", address, width=1280, height=900, min_size=(800, 600))
+    webview.settings["OPEN_EXTERNAL_LINKS_IN_BROWSER"] = False  # a browser has not got the session
+    webview.settings["ALLOW_DOWNLOADS"] = True
+    width, height = _PAGE_SIZE
+    window = webview.create_window("inveon", address, width=width, height=height, min_size=(800, 600), text_select=True)
     if front is None:
         _start(webview.start)
         return
 
     def may_close() -> bool:
-        return front.ending.is_set() or not front.running or window.create_confirmation_dialog("inveon", _ASKED)
+        if front.ending.is_set() or not front.running:
+            return True
+        question = f"{address.partition(START)[0]}{front.access.base}/quit"
+        threading.Thread(target=window.load_url, args=[question], daemon=True).start()  # this one draws the window
+        return False
 
     def close_at_the_end() -> None:
         front.ending.wait()
@@ -52,14 +62,14 @@ def show(address: str, front: Front | None = None) -> None:
     window.events.closing += may_close
     window.events.closed += is_closed.set
     window.events.closed += front.ending.set
-    _start(lambda **how: webview.start(close_at_the_end, **how))
+    _start(webview.start, close_at_the_end)
 
 
-def _start(start: Callable[..., None]) -> None:
+def _start(start: Callable[..., None], *also: Callable[[], None]) -> None:
     import webview
 
     try:
-        start(private_mode=True)
+        start(*also, private_mode=True)
     except webview.errors.WebViewException as error:
         words = printable(error, _LONGEST).rstrip(".")
         hint = 'pip install "pywebview[qt]" brings what draws it; or leave out --window'
