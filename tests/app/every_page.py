@@ -48,7 +48,7 @@ def addresses(root: Path) -> dict[str, list[str]]:
         "/look": [link("/look", source=study), link("/look", source=root / NAME)],
         "/correct": [link("/correct", source=study)],
         "/correct/hotel": [link("/correct/hotel", source=root / "hotel")],
-        "/make": [link("/make", source=study)],
+        "/make": [link("/make", source=study), link("/make", source=study, make="curves")],
         "/batch": [link("/batch", source=root)],
         "/studies": [link("/studies", folder=root / "out")],
         "/send": [link("/send", folder=root / "out"), link("/send", folder=root / "out", target=NAME[:60].strip())],
@@ -69,13 +69,15 @@ _FINDINGS = [
 ]
 _SERIES = [{"source": "m1.ct.img", "folder": f"/{NAME}/{NAME}", "files": 60, "class": "CT Image"}]
 _RESULT = {"output": f"/{NAME}", "series": _SERIES, "findings": _FINDINGS, "report": "/r.html", "planes": 60}
+_MADE = {"titles": ["File", "Folder"], "rows": [[NAME, f"/{NAME}/{NAME}"]], "more": 3}
 JOBS: dict[str, dict[str, Any]] = {
     "running": {"phase": "Writing DICOM", "done": 300, "total": 900, "steps": [("CT a", 400), (f"PET {NAME}", 500)]},
     "done": {"result": {**_RESULT, "verified": True}},
     "failed": {"error": f"/{NAME}/m1.img.hdr: line 12: modality 9 is not known, expected 0, 1 or 2"},
+    "made": {"result": {"output": f"/{NAME}", "made": _MADE, "failures": [{"source": NAME, "error": HOSTILE}]}},
     "differs": {"result": {**_RESULT, "verified": False, "differences": [HOSTILE]}},
 }
-_STATES = {"running": RUNNING, "done": DONE, "failed": FAILED, "differs": DONE}
+_STATES = {"running": RUNNING, "done": DONE, "failed": FAILED, "differs": DONE, "made": DONE}
 _MORE = {"queued": QUEUED, "left": LEFT, "stopped": STOPPED}
 
 

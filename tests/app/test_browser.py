@@ -95,11 +95,11 @@ def test_from_the_address_to_a_verified_study_by_the_keyboard_alone(
         person.see("--patient-id=M12")
         assert front.jobs.all == [], "Enter in a line of the form starts nothing"
         person.press("Convert")
-        person.see("failed")
         person.see("refused.img.hdr")
+        assert front.jobs.all == [], "what is refused is told on the form"
         for each in study.glob("refused*"):
             each.unlink()
-        person.press("Convert again")
+        person.press("Convert")
         person.see("done and verified")
         address = chrome.current_url
         chrome.refresh()

@@ -323,7 +323,7 @@ FAULTS = {
     "max_object_size": ({"max_object_size": "huge"}, "“Largest multi-frame file” is 'huge', expected 1MiB to 4095MiB"),
     "output": ({"output": "{root}/study/dicom"}, "study/dicom: lies in the folder that is read"),
     "overwrite": ({"output": "{root}"}, "nothing is overwritten; name a new folder, or tick “Replace what an earlier"),
-    "only": ({"only": "m2.img"}, ""),
+    "only": ({"only": "m2.img"}, "holds no scan 'm2.img', expected one of m1.ct.img, m1.pet.img"),
 }
 
 
@@ -334,17 +334,13 @@ def test_what_is_wrong_names_the_field_and_the_value_and_leads_there(
     given, expected = FAULTS[field]
     form = {"source": str(source), "output": str(source.parent / "new"), "make": "convert"}
     form |= {name: value.format(root=source.parent) for name, value in given.items()}
-    if field == "only":
-        html = change(client, front, "/preview", form).text
-        assert "holds no scan &#39;m2.img&#39;, expected one of m1.ct.img, m1.pet.img" in html
-        return
     html = change(client, front, "/convert", form).text.replace("&#39;", "'")
     assert expected in html
     assert f'data-field="{field}" data-goes' in html
     assert "--" not in html
     assert front.jobs.all == []
     told = change(client, front, "/command", form).text
-    assert (f'data-field="{field}"' in told) is (field != "overwrite")
+    assert (f'data-field="{field}"' in told) is (field not in {"overwrite", "only"})  # for which files are looked at
     assert "data-goes" not in told
 
 
@@ -611,3 +607,30 @@ def test_a_job_is_started_with_all_that_does_it_again(
     (kind, task), (again, same) = started
     assert (kind, task["outputs"]) == (again, same["outputs"]) == ("curves", [output])
     assert vars(task["options"]) == vars(same["options"])
+
+
+# Page 2 ticks scans for it.
+
+
+def test_scans_that_are_ticked_alone_are_made(client: TestClient, front: Front, source: Path) -> None:
+    page = link("/look", source=source)
+    assert client.get(page).text.count('name="taken"') == 2
+    assert " checked" not in client.get(page).text
+    html = change(client, front, "/only", {"source": str(source), "name": "m1.pet.img", "taken": "yes"}).text
+    assert "Make DICOM of 1 scan<" in html
+    assert client.get(page).text.count(" checked") == 1
+    assert "--only=m1.pet.img" in client.get(link("/make", source=source)).text
+    assert "Make DICOM of 1 scan<" in client.get(page).text
+    html = client.get(link("/card", scan=source / "m1.ct.img")).text  # one that is not ticked is shown all the same
+    assert "holds no scan" not in html
+    change(client, front, "/only", {"source": str(source), "name": "m2.img", "taken": "yes"})  # not there
+    html = change(client, front, "/only", {"source": str(source), "name": "m1.pet.img"}).text
+    assert "Make DICOM of 2 scans<" in html
+    assert "--only" not in client.get(link("/make", source=source)).text
+
+
+def test_what_is_of_activity_is_not_offered_for_ct_alone(client: TestClient, source: Path) -> None:
+    html = client.get(link("/make", source=source / "m1.ct.img", make="curves")).text
+    assert html.count(" disabled") == html.count("There is no PET or SPECT here.") == 2
+    assert 'value="convert" checked' in html
+    assert " disabled" not in client.get(link("/make", source=source / "m1.pet.img")).text

@@ -12,7 +12,7 @@ import pytest
 
 import inveonimaging
 from helpers import CT, PET, digests, inveon, write_small_study
-from inveonimaging import Corrections, InputError, InveonError, OptionError, Options, Severity, read_study
+from inveonimaging import Corrections, InveonError, OptionError, Options, Severity, read_study
 from inveonimaging.conversion.plan import StudyPlan, plan
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.values import GateBins
@@ -147,7 +147,7 @@ def test_only_the_scans_that_are_named_are_read(tmp_path: Path) -> None:
     assert [(each.scan.pair.name, each.number) for each in read.series] == [("m1.pet.img", 1)]
     both = read_study(study, Corrections(only=["m1.pet.img.hdr", "m1.ct.img"]))
     assert [each.scan.pair.name for each in both.series] == ["m1.ct.img", "m1.pet.img"]
-    with pytest.raises(InputError, match=r"study: holds no scan 'm1', expected one of m1\.ct\.img, m1\.pet\.img$"):
+    with pytest.raises(OptionError, match=r"study: holds no scan 'm1', expected one of m1\.ct\.img, m1\.pet\.img$"):
         read_study(study, Corrections(only="m1"))
     with pytest.raises(OptionError, match="single scans are named, and a batch takes many folders"):
         inveonimaging.batch(study, tmp_path / "batch", Options(only="m1.pet.img"))

@@ -13,7 +13,7 @@ from inveonimaging.extras import how_to_install
 from inveonimaging.inveon.hdr.enums import Orientation
 
 YES, INVEON = "yes", "inveon"
-LONGEST = 4000
+LONGEST = 20_000
 
 
 class Field(NamedTuple):
@@ -357,6 +357,7 @@ class Product(NamedTuple):
         output_option: with which the command takes its output; empty if that is an argument.
         is_file: whether the output is a file.
         left_out: options of the command that are no field, with why.
+        of_activity: whether it is of PET and SPECT.
     """
 
     name: str
@@ -371,6 +372,7 @@ class Product(NamedTuple):
     output_option: str = ""
     is_file: bool = False
     left_out: Mapping[str, str] = {}
+    of_activity: bool = False
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -440,6 +442,7 @@ PRODUCTS = (
         "-bids",
         extra=("bids", ("nibabel",)),
         left_out=_NOT_HERE,
+        of_activity=True,
     ),
     Product(
         "zarr",
@@ -477,6 +480,7 @@ PRODUCTS = (
         output_option="--output",
         is_file=True,
         left_out=_NOT_HERE,
+        of_activity=True,
     ),
 )
 _GROUP = Field(

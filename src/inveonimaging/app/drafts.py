@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from inveonimaging.app.choices import LONGEST
 from inveonimaging.app.state import State
 
 _FILE = "choices.json"
-_MOST_SOURCES, _MOST_VALUES, _LONGEST = 40, 200, 4000
+_MOST_SOURCES, _MOST_VALUES = 40, 200
 
 
 class Drafts(dict[str, dict[str, str]]):
@@ -47,5 +48,5 @@ def _is_draft(values: Any) -> bool:
     return (
         isinstance(values, dict)
         and len(values) <= _MOST_VALUES
-        and all(isinstance(each, str) and len(each) <= _LONGEST for pair in values.items() for each in pair)
+        and all(isinstance(each, str) and len(each) <= LONGEST for pair in values.items() for each in pair)
     )

@@ -9,12 +9,13 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from inveonimaging.app.choices import LONGEST, ONLY, YES
 from inveonimaging.app.jobs import Job
 from inveonimaging.app.make import options_kept, source_of
 from inveonimaging.app.pages import Front, asked, number, redirected
 from inveonimaging.app.words import finding_row
 from inveonimaging.commands.check import check
-from inveonimaging.errors import InveonError, printable
+from inveonimaging.errors import InputError, InveonError, printable
 from inveonimaging.findings import in_few_lines
 from inveonimaging.inveon.pairs import Pair, pair_of, scan_folder
 from inveonimaging.reports.facts import tracer_words
@@ -35,24 +36,49 @@ class Card:
     facts: tuple[tuple[str, str], ...] = ()
     problem: str = ""
 
+    @property
+    def may_be_ticked(self) -> bool:
+        """Whether it can be read, and its name stands on a line of its own."""
+        return not self.problem and ONLY.lines(self.name) == (self.name,)
+
 
 def look(front: Front, request: Request) -> Response:
     """Show a page of the scans of a folder, or one scan."""
     source = source_of(front, asked(request, "source"))
     pairs, others = _in_folder(source) if _is_folder(source) else ((pair_of(source),), ())
     front.state.visited(source)
+    names = {each.name for each in pairs}
     pages = max(1, -(-len(pairs) // PER_PAGE))
     page = min(max(number(request, "page"), 1), pages)
     return front.page(
         "look.html",
         source=source,
         count=len(pairs),
+        only=[each for each in ONLY.lines(front.drafts.of(source).get(ONLY.name, "")) if each in names],
         cards=[_card(each) for each in pairs[(page - 1) * PER_PAGE : page * PER_PAGE]],
         others=[each.name for each in others[:PER_PAGE]],
         more=max(0, len(others) - PER_PAGE),
         page=page,
         pages=pages,
     )
+
+
+def only(front: Front, _request: Request, form: dict[str, str]) -> Response:
+    """Tick a scan of a folder, or take its tick away; return what is to be made now. Without a tick it is all of them.
+
+    Raises:
+        InputError: so many names cannot be kept.
+    """
+    source = source_of(front, form.get("source", ""))
+    pairs, _ = _in_folder(source)
+    ticked = {*ONLY.lines(front.drafts.of(source).get(ONLY.name, ""))} - {form.get("name", "")}
+    if form.get("taken") == YES:
+        ticked.add(form.get("name", ""))
+    names = [each.name for each in pairs if each.name in ticked]
+    if len(text := "\n".join(names)) > LONGEST:
+        raise InputError("so many scans cannot be ticked", path=source, hint="put them into a folder of their own")
+    front.drafts.keep(source, {ONLY.name: text})
+    return front.page("chosen.html", source=source, count=len(pairs), only=names)
 
 
 def _in_folder(source: Path) -> tuple[tuple[Pair, ...], tuple[Path, ...]]:

@@ -32,13 +32,17 @@ from inveonimaging.app.previews import preview_of
 from inveonimaging.app.shell import is_safe, line_of
 from inveonimaging.app.telling import rows
 from inveonimaging.errors import InputError, InveonError, printable
+from inveonimaging.inveon.hdr.enums import Modality
+from inveonimaging.inveon.pairs import Pair, pair_of, scan_folder
 from inveonimaging.storage.folders import is_same_folder, real_path
 from inveonimaging.storage.staging import refuse_settled, refuse_used
 from inveonimaging.storage.whole_files import refuse_taken
+from inveonimaging.study.image import read_pair
 
 _OF_OTHER_PAGES = (SUBJECTS.name, BOXES.name, ONLY.name)
 _OF_FOLDERS = (ONLY, RECURSIVE)
 _REPORTS = product_of("page")
+_FEW = 20  # scans, whose headers are read at once
 
 
 def source_of(front: Front, text: str) -> Path:
@@ -106,9 +110,10 @@ def make(front: Front, request: Request) -> Response:
     draft = front.drafts.of(source)
     wanted = asked(request, "make") or draft.get("make") or ("split" if draft.get(BOXES.name) else "")
     product = product_of(wanted)
-    if missing(product):
+    is_ct = _is_ct_alone(source)
+    products = [(each, is_ct and each.of_activity, missing(each)) for each in PRODUCTS]
+    if any(each is product and (is_idle or lacks) for each, is_idle, lacks in products):
         product = DICOM
-    products = [(each, missing(each)) for each in PRODUCTS]
     return front.page("make.html", products=products, **_shown(front, source, product))
 
 
@@ -121,7 +126,9 @@ def tells_faults(change: Change) -> Change:
             return change(front, request, form)
         except InveonError as error:
             fault = fault_of(error, product_of(form.get("make", "")), form)
-            return front.page("refused.html", words=fault.words, field=fault.field)
+            answer = front.page("refused.html", words=fault.words, field=fault.field)
+            answer.headers["hx-retarget"] = "#refusal"  # which stays in sight
+            return answer
 
     return told
 
@@ -165,8 +172,13 @@ def preview(front: Front, _request: Request, form: dict[str, str]) -> Response:
 
 @tells_faults
 def convert(front: Front, _request: Request, form: dict[str, str]) -> Response:
-    """Start what was chosen."""
-    return redirected(f"/jobs/{_start(front, _Asked(front, form))}")
+    """Start what was chosen; what its plan refuses is told at once, if that takes no time."""
+    asked_for = _Asked(front, form)
+    task = asked_for.task()
+    asked_for.refuse_used_output()
+    if asked_for.product.name != "split" and asked_for.values.get(RECURSIVE.name) != YES and _few(asked_for.source):
+        preview_of(asked_for.product.name, task)
+    return redirected(f"/jobs/{_start(front, asked_for)}")
 
 
 def again(front: Front, job: Job) -> str:
@@ -311,6 +323,26 @@ def _shown(front: Front, source: Path, product: Product) -> dict[str, Any]:
         "experts": product.experts,
         **shown_line(words),
     }
+
+
+def _is_ct_alone(source: Path) -> bool:
+    """Return whether a scan, or all of the few of a folder, is CT; what cannot be read may be anything."""
+    try:
+        pairs = _few(source)
+        return bool(pairs) and all(read_pair(each).modality is Modality.CT for each in pairs)
+    except InveonError:
+        return False
+
+
+def _few(source: Path) -> tuple[Pair, ...]:
+    """Return the pairs of a folder, or the one, if they are so few that their headers are read at once; else none.
+
+    Raises:
+        InputError: the folder cannot be read, or the file is no scan.
+    """
+    is_folder = os.path.isdir(source)  # noqa: PTH112 - raises for no name
+    pairs = scan_folder(source).pairs if is_folder else (pair_of(source),)
+    return pairs if len(pairs) <= _FEW else ()
 
 
 def _is_of(field: Field, is_folder: bool) -> bool:

@@ -60,6 +60,7 @@ def application(front: Front, tell: Callable[[str], object] = lambda _: None) ->
         changes(front, "/correct/side", hotel.side),
         changes(front, "/correct/box", hotel.box),
         shows(front, "/make", make.make),
+        changes(front, "/only", look.only),
         changes(front, "/making", make.switch),
         changes(front, "/reset", make.reset),
         changes(front, "/command", make.command),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inveonimaging.errors import InputError, listed, printable
+from inveonimaging.errors import InputError, OptionError, listed, printable
 from inveonimaging.inveon.foreign import foreign_kind
 from inveonimaging.storage.folders import is_folder
 from inveonimaging.storage.litter import is_litter
@@ -128,14 +128,16 @@ def only_named(pairs: Sequence[Pair], names: Sequence[str], source: Path) -> Seq
     """Return the pairs of these names, of data file or header; all of them if there is no name.
 
     Raises:
-        InputError: there is no pair of a name.
+        OptionError: there is no pair of a name.
     """
     if not names:
         return pairs
     for name in names:
         if not any(name in {each.data.name, each.header.name} for each in pairs):
             known = listed([printable(each.name) for each in pairs], _NAMED)
-            raise InputError(f"holds no scan '{printable(name)}'", path=source, expected=f"one of {known}")
+            error = OptionError(f"holds no scan '{printable(name)}'", path=source, expected=f"one of {known}")
+            error.attribute = "only"
+            raise error
     return [each for each in pairs if {each.data.name, each.header.name} & {*names}]
 
 

@@ -24,5 +24,7 @@ document.addEventListener("input", (event) => {  // what was refused before is n
   if (event.target.closest("#make")) document.getElementById("refused")?.remove();
 });
 document.addEventListener("htmx:afterSettle", (event) => {
-  if (document.getElementById("make")) marked(event.detail.elt);
+  if (!document.getElementById("make")) return;
+  if (event.detail.target.id === "refusal") document.getElementById("wrong")?.remove();  // it says the same
+  marked(event.detail.target);
 });
