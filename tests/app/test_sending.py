@@ -280,6 +280,11 @@ def test_what_is_remembered_of_sending_does_not_grow_for_ever(client: TestClient
     assert [(folder / f"{number}.jsonl").exists() for number in (2, 3)] == [False, True]
 
 
+def test_it_says_how_many_files_are_sent(client: TestClient, front: Front, root: Path) -> None:
+    front.jobs._jobs["1"] = Job("1", "x", "send", "t", str(root), state="running", phase="Sending", done=3, total=9)
+    assert "3 of 9 files" in client.get("/jobs/1/progress").text
+
+
 def test_a_server_that_is_another_now_is_asked_for_again(client: TestClient, front: Front, root: Path) -> None:
     given = pacs(client, front, root, 11112)
     job = Job("1" * 32, "x", "send", "t", given["folder"], "", {"target": "Archive", "address": "old"}, state="left")
