@@ -6,12 +6,13 @@ import contextlib
 import math
 import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inveonimaging.cli.messages import say
+from inveonimaging.cli.messages import say, shown
 from inveonimaging.cli.outcome import one_line_errors
 from inveonimaging.errors import OptionError, printable
 from inveonimaging.units import duration
@@ -26,6 +27,7 @@ EXAMPLES = """\b
 Examples:
   inveon app
   inveon app --root /data/inveon --no-browser
+  inveon app --root /data/inveon --shortcut
 """
 _OFTEN_S, _ASKED_S = 0.25, 10.0
 _LONGEST_LINE = 500
@@ -40,6 +42,9 @@ def app(
     port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="Port of this computer; 0 is any.")] = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page.")] = True,
     window: Annotated[bool, typer.Option("--window", help="Show it in a window of its own (pywebview).")] = False,
+    shortcut: Annotated[
+        bool, typer.Option("--shortcut", help="Only make an entry in the menu, which starts it with these options.")
+    ] = False,
 ) -> None:
     """Show Inveon files in a browser, convert and send them; nothing else leaves this computer."""
     with one_line_errors(), contextlib.ExitStack() as stack:
@@ -59,6 +64,9 @@ def app(
         for each in root or ():
             if not each.is_dir():
                 raise InputError("there is no such folder", path=each)
+        if shortcut:
+            typer.echo(shown(_make_shortcut(root or (), port=port, window=window)))
+            return
         roots, state = Roots(root or usual_roots()), State(user_folder())
         there = running.address_of_running(state, roots, port)
         if there:
@@ -79,6 +87,16 @@ def app(
         if not window:
             say("note", "Ctrl-C ends the app, as does Quit on the page")
             _wait(front)
+
+
+def _make_shortcut(roots: Iterable[Path], *, port: int, window: bool) -> Path:
+    """Make an entry that starts the app with these options; return where it lies."""
+    from inveonimaging.app.shortcut import make_shortcut, program
+
+    options = [f"--root={each.absolute()}" for each in roots]
+    options += [f"--port={port}"] if port else []
+    options += ["--window"] if window else []
+    return make_shortcut([*program(), "app", *options])
 
 
 def _show(address: str, *, browser: bool, window: bool, front: Front | None = None) -> None:
