@@ -337,6 +337,11 @@ def test_the_number_is_kept_and_one_that_makes_no_sense_is_refused(page: Page) -
     kept = page.front.sheets.of(page.source)
     assert (kept.number, kept.boxes) == (3, {})
     assert front_of(page.root, page.front.state.folder).sheets.of(page.source).number == 3
+    (state,) = (page.front.state.folder / "sheets").glob("*.json")
+    document = json.loads(state.read_text("utf-8"))
+    for box in ([float("nan")] * 6, [0, 0, 0, 1, 1], [0, 0, 0, -1, 1, 1], [0, 0, 0, 1, 1, 1e9], "x", None):
+        state.write_text(json.dumps({**document, "boxes": {LEFT: box}}), "utf-8")
+        assert front_of(page.root, page.front.state.folder).sheets.of(page.source).boxes == {}
 
 
 def test_boxes_are_laid_without_scipy(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,11 +15,11 @@ from inveonimaging.inveon.hdr.enums import Orientation
 
 _UNITS = {"g", "kg", "MBq", "mCi", "ug"}
 SUGGESTED = {
-    "sex": ("F", "M", "O"),
-    "species": ("mouse", "rat"),
-    "posture": tuple(each.name for each in Orientation if each),
+    "sex": (("F", "female"), ("M", "male"), ("O", "other")),
+    "species": (("mouse", ""), ("rat", "")),
+    "posture": tuple((each.name, each.label) for each in Orientation if each),
 }
-"""What cells of some columns may hold, to choose from."""
+"""What cells of some columns may hold, to choose from, with words."""
 
 
 def heading(title: str) -> str:

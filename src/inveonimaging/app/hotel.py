@@ -17,7 +17,7 @@ from inveonimaging.app.choices import product_of
 from inveonimaging.app.looks import Look, stamp_of
 from inveonimaging.app.make import options_kept, output_kept, source_of
 from inveonimaging.app.pages import Front, asked, link, redirected
-from inveonimaging.app.sheets import Kept
+from inveonimaging.app.sheets import FARTHEST_MM, Kept
 from inveonimaging.app.words import finding_row
 from inveonimaging.commands import correct as table
 from inveonimaging.commands.split import Seen, plan_split, see_animals
@@ -33,7 +33,7 @@ PART = "animals"
 MOST_ANIMALS = 12
 _MARK = "@"  # begins the key of an animal's row: no name of a scan that is listed alone does
 _LONGEST = 1000
-_FARTHEST_MM, _SMALLEST_MM = 10_000.0, 0.5
+_SMALLEST_MM = 0.5
 _EDGES = (
     ("low0", "Left"),
     ("high0", "Right"),
@@ -267,6 +267,6 @@ def _mm(text: str, words: str) -> float:
         value = float(text.strip().replace(",", "."))
     except ValueError:
         value = math.nan
-    if not abs(value) <= _FARTHEST_MM:
+    if not abs(value) <= FARTHEST_MM:
         raise InputError(key=words, got=text, expected="a number of mm")
     return round(value, 3)

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from inveonimaging.app.state import State
+from inveonimaging.commands.correct import EDITABLE
 
 _FOLDER = "sheets"
 _MOST_KEPT = 50
 _ENDS = 6
+FARTHEST_MM = 10_000.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,8 @@ def _kept(document: Any) -> Kept:
         return Kept()
     if not all(isinstance(cells, dict) and all(map(_is_text, cells.values())) for cells in typed.values()):
         return Kept()
+    read = {key: {title: text for title, text in cells.items() if title in EDITABLE} for key, cells in typed.items()}
+    typed = {key: cells for key, cells in read.items() if cells}
     kept = Kept(typed, tuple(filter(_is_text, columns)), saved, digest if isinstance(digest, str) else "")
     kept = replace(kept, is_saved=document.get("is_saved") is True)
     boxes, number, side = document.get("boxes"), document.get("number"), document.get("side")
@@ -99,7 +103,10 @@ def _kept(document: Any) -> Kept:
 
 
 def _is_box(value: object) -> bool:
-    return isinstance(value, list) and len(value) == _ENDS and all(type(each) in (int, float) for each in value)
+    """Return whether a value is that of a box: its lower and then its upper ends, mm; no NaN is."""
+    ends = value if isinstance(value, list) and len(value) == _ENDS else []
+    is_near = bool(ends) and all(type(each) in (int, float) and abs(each) <= FARTHEST_MM for each in ends)
+    return is_near and all(a < b for a, b in zip(ends[:3], ends[3:], strict=True))
 
 
 def _is_text(value: object) -> bool:
