@@ -634,3 +634,41 @@ def test_what_is_of_activity_is_not_offered_for_ct_alone(client: TestClient, sou
     assert html.count(" disabled") == html.count("There is no PET or SPECT here.") == 2
     assert 'value="convert" checked' in html
     assert " disabled" not in client.get(link("/make", source=source / "m1.pet.img")).text
+
+
+@pytest.mark.parametrize(("product", "field"), [("split", "preview"), ("page", "png"), ("curves", "more_outputs")])
+def test_nothing_at_all_is_written_into_the_folder_that_is_read(
+    client: TestClient, front: Front, source: Path, product: str, field: str
+) -> None:
+    form = form_of(
+        source, product, output=str(source.parent / "new.csv"), hottest="3", **{field: str(source / "x.csv")}
+    )
+    html = change(client, front, "/convert", form).text
+    assert "lies in the folder that is read" in html
+    assert f'data-field="{field}"' in html
+    assert front.jobs.all == []
+    assert len(FIELDS) - len([each for each in FIELDS.values() if not each.is_written]) == 3
+
+
+HOSTILE = """"'><img src=x onerror=alert(1)>"""
+
+
+def test_what_is_sent_and_kept_is_inert_and_what_makes_no_sense_is_as_if_it_were_not_there(
+    client: TestClient, front: Front, source: Path
+) -> None:
+    """Any text in any field, on each page; of choices and boxes only those that there are."""
+    form = {each.name: HOSTILE for each in FIELDS.values()} | {"output": HOSTILE}
+    for product in PRODUCTS:
+        for path in ("/reset", "/command", "/preview", "/convert"):
+            answer = change(client, front, path, form_of(source, product.name, **form))
+            assert answer.status_code == 200
+            assert "<img src=x" not in answer.text
+        change(client, front, "/making", {**form_of(source, HOSTILE, **form), "shown": HOSTILE})
+        html = client.get(link("/make", source=source, make=product.name)).text
+        assert "<img src=x" not in html
+        assert "alert(1)" in html
+        kept = front.drafts.of(source)
+        assert {kept[each.name] for each in product.fields if each.choices} <= {
+            value for each in product.fields for value, _ in each.choices
+        }
+    assert front.jobs.all == []

@@ -31,6 +31,7 @@ class Field(NamedTuple):
         flags: of values, an option without a value each; of a box that is ticked, `option` unless this says another.
         many: whether there may be several, a line each.
         is_path: whether it names a file or a folder.
+        is_written: of a path, whether something is written there.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Field(NamedTuple):
     flags: tuple[tuple[str, str], ...] = ()
     many: bool = False
     is_path: bool = False
+    is_written: bool = False
 
     @property
     def first(self) -> str:
@@ -248,7 +250,9 @@ _ROUTE = Field("xnat_route", "--xnat-route", "Where XNAT files it: project/subje
 
 # Fields of one kind each.
 
-_PREVIEW = Field("preview", "--preview", "Page that shows the boxes", "A new .html file.", is_path=True)
+_PREVIEW = Field(
+    "preview", "--preview", "Page that shows the boxes", "A new .html file.", is_path=True, is_written=True
+)
 _NIFTI = (
     Field(
         "gzip",
@@ -291,7 +295,7 @@ _OME = Field(
     choices=(("0.5", "0.5"), ("0.4", "0.4, for older programs")),
 )
 _VIEWER = Field("viewer", "--viewer", "Put the volumes and a viewer into the page", ticked=False)
-_PICTURES = Field("png", "--png", "Folder for the single pictures", "Empty writes none.", is_path=True)
+_PICTURES = Field("png", "--png", "Folder for the single pictures", "Empty writes none.", is_path=True, is_written=True)
 _CURVES = (
     Field(
         "sphere",
@@ -322,6 +326,7 @@ _CURVES_MORE = (
         "Files in the same folder that end in .csv, .tac or .dft, a line each.",
         many=True,
         is_path=True,
+        is_written=True,
     ),
     Field("series", "--series", "Number of the one series to measure"),
     Field("dicom", "--dicom", "Folder of DICOM that a SEG or RTSTRUCT was drawn on", is_path=True),

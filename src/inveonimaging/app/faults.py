@@ -12,7 +12,7 @@ from inveonimaging.storage.staging import UsedError
 
 _OTHER_NAMES = {"--orientation": "--posture", "--patient-sex": "--sex", "--patient-dob": "--patient-birth-date"}
 _BY_OPTION = {
-    **{each.option: each for each in FIELDS.values()},
+    **{each.option: each for each in FIELDS.values() if each.option != "--output"},  # of one kind not the only one
     **{flag: each for each in FIELDS.values() for _, flag in each.flags},
 }
 _OPTION = re.compile(

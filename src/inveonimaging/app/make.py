@@ -247,10 +247,14 @@ class _Asked:
 
     def _output(self) -> Path:
         output = output_in(self._front, self.output, self.product)
-        if os.path.isdir(self.source) and _is_in(output, self.source):  # noqa: PTH112 - raises for no name
-            raise InputError(
-                "lies in the folder that is read", path=output, expected="a place beside it: nothing is written there"
-            )
+        written = (
+            each for field in self.product.fields if field.is_written for each in field.lines(self.values[field.name])
+        )
+        if os.path.isdir(self.source):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
+            for path in (output, *map(Path, written)):
+                if _is_in(path, self.source):
+                    expected = "a place beside it: nothing is written there"
+                    raise InputError("lies in the folder that is read", path=path, expected=expected)
         return output
 
     def _outputs(self, output: Path) -> dict[str, Any]:
