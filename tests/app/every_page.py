@@ -53,6 +53,7 @@ def addresses(root: Path) -> dict[str, list[str]]:
         "/studies": [link("/studies", folder=root / "out")],
         "/send": [link("/send", folder=root / "out"), link("/send", folder=root / "out", target=NAME[:60].strip())],
         "/jobs": ["/jobs"],
+        "/quit": ["/quit"],
         "/jobs/{name}": [f"/jobs/{each}" for each in (*JOBS, "nothing")],
     }
 

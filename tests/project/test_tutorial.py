@@ -17,6 +17,7 @@ from inveonimaging.phantom import PhantomScan, files
 
 TUTORIAL = ROOT / "docs" / "start" / "tutorial.md"
 README = ROOT / "README.md"
+APPS_PAGE = ROOT / "docs" / "how-to" / "app.md"
 
 
 def commands_of(page: Path) -> list[str]:
@@ -93,21 +94,30 @@ def test_the_tutorials_dicom_is_right_and_not_overwritten(walk: Walk, monkeypatc
     assert "not empty" in again.stderr
 
 
-def test_the_tutorials_pictures_are_there_and_small() -> None:
-    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", TUTORIAL.read_text("utf-8"))
-    assert len(pictures) >= 3
-    for picture in pictures:
-        data = (TUTORIAL.parent / picture).read_bytes()
+@pytest.mark.parametrize(("page", "fewest", "most_bytes"), [(TUTORIAL, 3, 300_000), (APPS_PAGE, 9, 120_000)])
+def test_a_walks_pictures_are_there_and_small_and_have_words(page: Path, fewest: int, most_bytes: int) -> None:
+    pictures = re.findall(r"!\[([^\]]{10,})\]\(([^)]+)\)", page.read_text("utf-8"))
+    assert len(pictures) == page.read_text("utf-8").count("![") >= fewest
+    for _, picture in pictures:
+        data = (page.parent / picture).read_bytes()
         assert data.startswith(b"\x89PNG")
-        assert len(data) < 300_000, picture
+        assert len(data) < most_bytes, picture
+
+
+def test_each_picture_of_the_app_is_shown() -> None:
+    shown = set(re.findall(r"images/(app-[a-z-]+\.png)", APPS_PAGE.read_text("utf-8")))
+    made = re.findall(r'photograph\("(app-[a-z-]+)"', (ROOT / "tools" / "app_pictures.py").read_text("utf-8"))
+    assert shown == {f"{each}.png" for each in made} == {path.name for path in (ROOT / "docs" / "images").glob("app-*")}
 
 
 README_COMMANDS = [each for each in commands_of(README) if each.startswith(("inveon", "python3"))]
+APP = "inveon app"  # goes on until it is ended; app/test_browser.py has it
 
 
 def test_the_readme_names_every_way_to_work() -> None:
     verbs = {command.split()[1] for command in README_COMMANDS if command.startswith("inveon")}
     ways = {
+        "app",
         "demo",
         "convert",
         "info",
@@ -137,7 +147,7 @@ def test_every_command_of_the_readme_runs_as_it_stands(
     draw_one_pixel(monkeypatch)
     monkeypatch.chdir(tmp_path)
     assert commands_of(README)[:2] == ["pip install .", "inveon demo demo"]
-    for command in README_COMMANDS:
+    for command in (each for each in README_COMMANDS if each != APP):
         if command.startswith("inveon"):
             result = run(command)
             assert result.exit_code == 0, (command, result.output)
