@@ -46,7 +46,7 @@ def addresses(root: Path) -> dict[str, list[str]]:
     return {
         "/": ["/", link("/", folder=root / NAME / NAME), link("/", folder=root / "missing")],
         "/look": [link("/look", source=study), link("/look", source=root / NAME)],
-        "/correct": [link("/correct", source=study)],
+        "/correct": [link("/correct", source=study), link("/correct", source=study, by="animal")],
         "/correct/hotel": [link("/correct/hotel", source=root / "hotel")],
         "/make": [link("/make", source=study), link("/make", source=study, make="curves")],
         "/batch": [link("/batch", source=root)],

@@ -144,6 +144,8 @@ def test_rows_of_one_study_that_contradict_each_other_are_marked_in_their_row(pa
     page.type(CT, "species", "mouse")
     shown = page.type(PET, "species", "rat")
     assert [cells(shown, row)["species"] for row in (1, 2)] == ["mouse", "rat"]
+    assert "1 row with a problem" in shown
+    assert "Nothing is missing" not in shown
     assert re.search(r"m1\.pet\.img.*?class=\"why bad\">species is &#39;rat&#39;, but row 1 says", shown, re.DOTALL)
     shown = page.type(PET, "species", "")
     assert cells(shown, 2)["species"] == "mouse"  # of the other row: one animal

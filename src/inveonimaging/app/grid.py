@@ -35,6 +35,7 @@ def grid(titles: Sequence[str], lines: Sequence[Line]) -> dict[str, Any]:
     return {
         "titles": [(title, heading(title)) for title in titles],
         "lines": [(line, quote(line.key, errors="surrogateescape")) for line in lines],
+        "refused": sum(bool(line.problem) for line in lines),
         "wrong": sum(bool(each.wrong) for each in cells),
         "doubts": sum(bool(each.doubts) for each in cells),
         "suggested": SUGGESTED,
