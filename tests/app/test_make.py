@@ -60,6 +60,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in texts.items():
         (root / name).write_text(text, "ascii")
     (root / "dicom here").mkdir()
+    shutil.copytree(root / "study", root / "above" / "study")
     return root / "study"
 
 
@@ -323,6 +324,7 @@ FAULTS = {
     "max_object_size": ({"max_object_size": "huge"}, "“Largest multi-frame file” is 'huge', expected 1MiB to 4095MiB"),
     "output": ({"output": "{root}/study/dicom"}, "study/dicom: lies in the folder that is read"),
     "overwrite": ({"output": "{root}"}, "nothing is overwritten; name a new folder, or tick “Replace what an earlier"),
+    "recursive": ({"source": "{root}/above"}, "name it; “Sub-folders, too: a study each” converts all that are below"),
     "only": ({"only": "m2.img"}, "holds no scan 'm2.img', expected one of m1.ct.img, m1.pet.img"),
 }
 
@@ -340,7 +342,9 @@ def test_what_is_wrong_names_the_field_and_the_value_and_leads_there(
     assert "--" not in html
     assert front.jobs.all == []
     told = change(client, front, "/command", form).text
-    assert (f'data-field="{field}"' in told) is (field not in {"overwrite", "only"})  # for which files are looked at
+    assert (f'data-field="{field}"' in told) is (
+        field not in {"overwrite", "only", "recursive"}
+    )  # for which files are looked at
     assert "data-goes" not in told
 
 

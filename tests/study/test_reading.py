@@ -12,7 +12,7 @@ import pytest
 
 import inveonimaging
 from helpers import CT, PET, digests, inveon, write_small_study
-from inveonimaging import Corrections, InveonError, OptionError, Options, Severity, read_study
+from inveonimaging import Corrections, Deidentify, InveonError, OptionError, Options, Severity, read_study
 from inveonimaging.conversion.plan import StudyPlan, plan
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.values import GateBins
@@ -163,3 +163,14 @@ def test_what_is_made_of_a_named_scan_is_what_is_made_of_it_alone(tmp_path: Path
     made = {name: digest for name, digest in digests(tmp_path / "one").items() if name.endswith(".dcm")}
     assert len(made) == 12
     assert made.items() <= digests(tmp_path / "other").items()
+
+
+def test_names_of_scans_that_are_asked_for_are_in_no_file_of_a_redacted_study(tmp_path: Path) -> None:
+    study = tmp_path / "in"
+    study.mkdir()
+    write_scan(study / "miller.pet.img", PET)
+    options = Options(only="miller.pet.img", deidentify=Deidentify(key="0123456789abcdef", shift_days=-3000))
+    inveonimaging.convert(study, tmp_path / "out", options)
+    written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
+    assert len(written) == 13
+    assert [path for path in written if b"miller" in path.read_bytes()] == []

@@ -38,8 +38,8 @@ class Card:
 
     @property
     def may_be_ticked(self) -> bool:
-        """Whether it can be read, and its name stands on a line of its own."""
-        return not self.problem and ONLY.lines(self.name) == (self.name,)
+        """Whether it can be read, and its name is one line of text."""
+        return not self.problem and self.name.isprintable() and ONLY.lines(self.name) == (self.name,)
 
 
 def look(front: Front, request: Request) -> Response:

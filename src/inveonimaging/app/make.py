@@ -176,7 +176,11 @@ def convert(front: Front, _request: Request, form: dict[str, str]) -> Response:
     asked_for = _Asked(front, form)
     task = asked_for.task()
     asked_for.refuse_used_output()
-    if asked_for.product.name != "split" and asked_for.values.get(RECURSIVE.name) != YES and _few(asked_for.source):
+    if (
+        asked_for.product.name != "split"
+        and asked_for.values.get(RECURSIVE.name) != YES
+        and _few(asked_for.source) is not None
+    ):
         preview_of(asked_for.product.name, task)
     return redirected(f"/jobs/{_start(front, asked_for)}")
 
@@ -333,20 +337,20 @@ def _is_ct_alone(source: Path) -> bool:
     """Return whether a scan, or all of the few of a folder, is CT; what cannot be read may be anything."""
     try:
         pairs = _few(source)
-        return bool(pairs) and all(read_pair(each).modality is Modality.CT for each in pairs)
+        return bool(pairs) and all(read_pair(each).modality is Modality.CT for each in pairs or ())
     except InveonError:
         return False
 
 
-def _few(source: Path) -> tuple[Pair, ...]:
-    """Return the pairs of a folder, or the one, if they are so few that their headers are read at once; else none.
+def _few(source: Path) -> tuple[Pair, ...] | None:
+    """Return the pairs of a folder, or the one, if they are so few that their headers are read at once; else None.
 
     Raises:
         InputError: the folder cannot be read, or the file is no scan.
     """
     is_folder = os.path.isdir(source)  # noqa: PTH112 - raises for no name
     pairs = scan_folder(source).pairs if is_folder else (pair_of(source),)
-    return pairs if len(pairs) <= _FEW else ()
+    return pairs if len(pairs) <= _FEW else None
 
 
 def _is_of(field: Field, is_folder: bool) -> bool:

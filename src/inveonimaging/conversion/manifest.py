@@ -39,6 +39,7 @@ _NOT_OF_THE_CONTENT = {
     "sheet",
     "codes",
     "settings",
+    "only",  # sources are listed; of a redacted study their names are not told
 }
 
 
