@@ -7,7 +7,7 @@ import os
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,6 +16,7 @@ import pytest
 
 from app.driving import change, front_of, opened
 from helpers import digests, header_text, write_small_study
+from inveonimaging.app import sheets
 from inveonimaging.app.grid import heading
 from inveonimaging.app.pages import link
 from inveonimaging.app.state import State
@@ -417,6 +418,17 @@ def test_what_was_typed_is_there_after_a_restart_and_a_damaged_state_is_none(pag
         kept.write_text(text, "utf-8")
         assert front_of(page.root).sheets.of(page.source).typed == {}
     assert isinstance(again.state, State)
+
+
+def test_what_was_typed_longest_ago_is_forgotten(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheets, "_MOST_FILES", 2)
+    folder = page.front.state.folder / "sheets"
+    for number in range(4):
+        page.front.sheets.change(page.root / str(number), lambda kept: replace(kept, number=1))
+        (newest,) = [each for each in folder.iterdir() if each.stat().st_mtime_ns > 10**18]
+        os.utime(newest, ns=(number, number))
+    left = [front_of(page.root).sheets.of(page.root / str(number)).number for number in range(4)]
+    assert left == [0, 0, 1, 1]
 
 
 def test_a_row_that_is_none_is_refused(page: Page) -> None:

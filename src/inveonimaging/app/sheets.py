@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import threading
@@ -15,7 +16,7 @@ from inveonimaging.app.state import State
 from inveonimaging.commands.correct import EDITABLE
 
 _FOLDER = "sheets"
-_MOST_KEPT = 50
+_MOST_KEPT, _MOST_FILES = 50, 200
 _ENDS = 6
 FARTHEST_MM = 10_000.0
 
@@ -66,7 +67,15 @@ class Sheets:
             kept = step(self._of(str(source)))
             self._known[str(source)] = kept
             self._state.write(_file(str(source)), {"source": os.fsencode(source).hex(), **asdict(kept)})
+            self._forget_oldest()
             return kept
+
+    def _forget_oldest(self) -> None:
+        """Remove what was changed longest ago, beyond so many sources."""
+        with contextlib.suppress(OSError):
+            files = list((self._state.folder / _FOLDER).glob("*.json"))
+            if len(files) > _MOST_FILES:
+                min(files, key=lambda each: each.stat().st_mtime_ns).unlink()
 
     def _of(self, source: str) -> Kept:
         if source not in self._known:
