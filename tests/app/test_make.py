@@ -619,6 +619,7 @@ def test_a_job_is_started_with_all_that_does_it_again(
 def test_scans_that_are_ticked_alone_are_made(client: TestClient, front: Front, source: Path) -> None:
     page = link("/look", source=source)
     assert client.get(page).text.count('name="taken"') == 2
+    assert 'aria-label="Select m1.pet.img"' in client.get(page).text
     assert " checked" not in client.get(page).text
     html = change(client, front, "/only", {"source": str(source), "name": "m1.pet.img", "taken": "yes"}).text
     assert "Make DICOM of 1 scan<" in html

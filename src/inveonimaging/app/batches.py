@@ -65,9 +65,9 @@ def batch(front: Front, request: Request) -> Response:
     """Show the form, as it was left."""
     source = source_of(front, asked(request, "source"))
     set_here = front.settings(source)
-    kept = {**set_here, **front.drafts.of(source), **front.drafts.get(_draft(source), {})}
+    kept = {**set_here, **front.drafts.of(source), **front.drafts.of(_draft(source))}
     values = {each.name: each.taken(kept.get(each.name, each.first)) for each in STUDIES.fields}
-    output = asked(request, "output") or front.drafts.get(_draft(source), {}).get("output") or str(_output_for(source))
+    output = asked(request, "output") or front.drafts.of(_draft(source)).get("output") or str(_output_for(source))
     asked_for = _Asked(source, output, values)
     return front.page("batch.html", product=STUDIES, **asked_for._asdict(), **_command(front, asked_for))
 

@@ -22,9 +22,10 @@ class Drafts(dict[str, dict[str, str]]):
         super().__init__(_read(state))
         self._state, self._lock = state, threading.Lock()
 
-    def of(self, source: Path) -> dict[str, str]:
+    def of(self, source: Path | str) -> dict[str, str]:
         """Return what was chosen for a source; nothing for one that is not known."""
-        return dict(self.get(str(source), {}))
+        with self._lock:
+            return dict(self.get(str(source), {}))
 
     def keep(self, source: Path | str, values: Mapping[str, str], without: Collection[str] = ()) -> None:
         """Keep values beside those that are known; those named in `without` are forgotten."""

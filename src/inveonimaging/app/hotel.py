@@ -122,7 +122,7 @@ def box(front: Front, _request: Request, form: dict[str, str]) -> Response:
 def check(front: Front, request: Request) -> Response:
     """Return what `inveon split` would do with what was saved: measures and doubts; how far that is, before."""
     source = source_of(front, asked(request, "source"))
-    kept = front.drafts.get(str(source), {})
+    kept = front.drafts.of(source)
     options = options_kept(front, source, product_of("split"))
     if options is None or not kept.get("boxes"):
         raise InputError("nothing of several animals is saved")
