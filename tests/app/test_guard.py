@@ -10,6 +10,8 @@ import io
 import json
 import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -25,7 +27,7 @@ from starlette.testclient import TestClient
 
 from app.driving import PORT, SAME, SITE, change, front_of, opened, stranger
 from helpers import write_small_study
-from inveonimaging.app import connections, pictures, server
+from inveonimaging.app import connections, server
 from inveonimaging.app.access import Access
 from inveonimaging.app.guard import Guard, policy_alone
 from inveonimaging.app.pages import Front
@@ -414,7 +416,7 @@ def test_pictures_that_take_long_keep_no_other_page(
         assert go_on.wait(60)
         return SimpleNamespace(png=b"PNG")
 
-    monkeypatch.setattr(pictures, "card_picture", slow)
+    monkeypatch.setattr("inveonimaging.reports.pictures.card_picture", slow)
     with urllib.request.urlopen(server.address_of(served), timeout=60) as answer:  # noqa: S310 - our own
         cookie = answer.headers["set-cookie"].partition(";")[0]
     scans = [urllib.parse.quote(str(each)) for each in sorted(study.glob("*.img"))]
@@ -449,3 +451,10 @@ def test_no_secret_is_in_the_state(front: Front, client: TestClient, tmp_path: P
     kept = io.BytesIO(b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())).getvalue()
     for secret in (front.access.token, front.access.change_token, *client.cookies.values()):
         assert secret.encode() not in kept
+
+
+def test_the_first_page_needs_no_matplotlib() -> None:
+    """It is a third of the time of a start."""
+    said = "import sys; import inveonimaging.app.server; print('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", said], check=True, capture_output=True, text=True)
+    assert done.stdout == "False\n"

@@ -18,7 +18,6 @@ from inveonimaging.commands.check import check
 from inveonimaging.errors import InputError, InveonError, printable
 from inveonimaging.findings import in_few_lines
 from inveonimaging.inveon.pairs import Pair, pair_of, scan_folder
-from inveonimaging.reports.facts import tracer_words
 from inveonimaging.study.image import read_pair
 
 PER_PAGE = 24
@@ -94,6 +93,8 @@ def _is_folder(path: Path) -> bool:
 
 
 def _card(pair: Pair) -> Card:
+    from inveonimaging.reports.facts import tracer_words  # brings matplotlib, which the first page does without
+
     try:
         image = read_pair(pair)
     except InveonError as error:

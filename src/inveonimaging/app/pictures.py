@@ -8,7 +8,6 @@ from collections import OrderedDict
 from pathlib import Path
 
 from inveonimaging.inveon.pairs import pair_of
-from inveonimaging.reports.pictures import card_picture
 from inveonimaging.study.image import read
 
 _MOST_PICTURES = 200
@@ -27,6 +26,8 @@ class Pictures:
         Raises:
             InveonError: it cannot be read.
         """
+        from inveonimaging.reports.pictures import card_picture  # matplotlib: a third of the time of a start
+
         pair = pair_of(path)
         key = (path, *(_stamp(each) for each in (pair.header, pair.data)))
         with self._one_at_a_time:
