@@ -677,3 +677,23 @@ def test_what_is_sent_and_kept_is_inert_and_what_makes_no_sense_is_as_if_it_were
             value for each in product.fields for value, _ in each.choices
         }
     assert front.jobs.all == []
+
+
+@pytest.mark.parametrize(
+    ("product", "name"),
+    [("convert", "x"), ("nifti", "m1.pet.json"), ("zarr", "m1.ct.ome.zarr"), ("page", ""), ("curves", "")],
+)
+def test_what_is_there_is_refused_and_the_box_that_replaces_it_is_shown(
+    client: TestClient, front: Front, source: Path, tmp_path: Path, product: str, name: str
+) -> None:
+    output = source.parent / f"{tmp_path.name}-there.csv"
+    there = output / name if name else output
+    there.parent.mkdir(exist_ok=True)
+    there.touch()
+    form = form_of(source, product, output=str(output), hottest="3")
+    html = change(client, front, "/convert", form).text
+    assert "“Replace what an earlier run wrote there”" in html
+    assert 'data-field="overwrite" data-goes' in html
+    assert "--" not in html
+    assert front.jobs.all == []
+    assert there.stat().st_size == 0
