@@ -56,7 +56,7 @@ def started(
     rules = f"{_NOTHING}, EXCLUDE {may_reach}" if may_reach else _NOTHING
     if pretends:
         rules = f"MAP {pretends} {may_reach}, {rules}"
-    drawing = _DRAWS if draws else ("--disable-gpu",)
+    drawing = _DRAWS if draws else ("--disable-gpu", "--disable-site-isolation-trials", "--renderer-process-limit=1")
     for argument in (*_QUIET, *drawing, f"--host-resolver-rules={rules}", f"--user-data-dir={profile}"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", **({"performance": "ALL"} if tells_all else {})})

@@ -8,8 +8,9 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from browser import console, events
 
-WAIT_S = 60  # for a page of a busy computer
+WAIT_S = 30  # for a page of a busy computer
 _MOST_TABS = 120
+_TAB = {"key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9}
 _SHIFTS = """window.shifts = [];
 new PerformanceObserver((list) => {
   for (const each of list.getEntries()) if (!each.hadRecentInput) window.shifts.push(each.value);
@@ -18,11 +19,16 @@ _FOCUSED = """const it = document.activeElement;
 if (!it || it === document.body) return null;
 const [box, style] = [it.getClientRects()[0], getComputedStyle(it)];
 const clip = (at, size, most) => Math.min(Math.max(at + size / 2, 1), most - 1);
-const over = document.elementFromPoint(clip(box.x, box.width, innerWidth), clip(box.y, box.height, innerHeight));
+const rect = it.querySelector(':scope > rect');  // of a box in a picture, through others
+const all = document.elementsFromPoint(clip(box.x, box.width, innerWidth), clip(box.y, box.height, innerHeight));
+const over = rect ? all.find((each) => it.contains(each)) : all[0];
 const labels = [...(it.labels || [])].map((each) => each.textContent).join(' ');
 const name = (it.getAttribute('aria-label') || labels || it.textContent).trim().replace(/\\s+/g, ' ');
-const seen = it.contains(over) && box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
-return [name, seen, style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2]"""
+const inside = box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth;
+const seen = inside && Boolean(over) && it.contains(over);
+const [line, width] = rect ? ['solid', getComputedStyle(rect).strokeWidth] : [style.outlineStyle, style.outlineWidth];
+const marked = line !== 'none' && parseFloat(width) >= 2;
+return [name, seen, marked]"""
 
 
 class Person:
@@ -52,7 +58,7 @@ class Person:
 
     def tab(self) -> str:
         """Press Tab; return the name of what has the focus."""
-        self.key(Keys.TAB)
+        self.chrome.execute_cdp_cmd("Input.dispatchKeyEvent", {"type": "rawKeyDown", **_TAB})
         found = self.chrome.execute_script(_FOCUSED)
         if found is None:
             return ""

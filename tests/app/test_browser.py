@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -29,6 +30,7 @@ from helpers import CT, LAST_RESORT_S, header_text, write_small_study
 from inveonimaging.app import server
 from inveonimaging.app.pages import Front, link
 from inveonimaging.app.pictures import Pictures
+from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.phantom import write_scan
 
 pytestmark = pytest.mark.faults
@@ -123,6 +125,38 @@ def test_from_the_address_to_a_verified_study_by_the_keyboard_alone(
     measures.largest("clicks from start to a verified study, with a file that was refused", person.pressed)
     given = inveonimaging.Corrections(subject={"id": "M12"})
     assert inveonimaging.verify(study, tmp_path / "data" / "study-dicom", given).same
+
+
+def test_two_animals_of_one_scan_become_a_study_each(
+    chrome: Chrome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the boxes that were found, and two IDs that are typed."""
+    jobs_in_this_process(monkeypatch)
+    (tmp_path / "data" / "hotel").mkdir(parents=True)
+    hotel = every_page.HOTEL
+    write_scan(tmp_path / "data" / "hotel" / "h.ct.img", hotel.scan(Modality.CT, 2.5), mouse=hotel.mouse)
+    with served(tmp_path / "data") as front:
+        person = Person(chrome)
+        chrome.get(server.address_of(front))
+        person.press("Look at 1 scan of hotel")
+        person.see("Make DICOM")
+        person.press("Correct")
+        person.press("Several animals in one scan")
+        person.see("Who lies where")
+        person.type("Patient ID, row 1", f"M1{Keys.ENTER}M2{Keys.ENTER}")
+        person.see("not saved yet")
+        person.press("Save both")
+        person.see("Saved")
+        person.press("Go on to Make")
+        person.see("What to make of hotel")
+        assert chrome.find_element(By.CSS_SELECTOR, "input[type=radio]:checked").get_attribute("value") == "split"
+        person.press("Convert")
+        person.see("done and verified")
+        chrome.get("about:blank")
+        assert heard(chrome, front.port) == []
+    assert person.bad == []
+    made = {path.parent.parent.name for path in tmp_path.rglob("*.dcm")}
+    assert made == {"M1", "M2"}
 
 
 @pytest.mark.npm
