@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from importlib.util import find_spec
@@ -68,6 +69,7 @@ def show(address: str, front: Front | None = None) -> None:
 def _start(start: Callable[..., None], *also: Callable[[], None]) -> None:
     import webview
 
+    logging.getLogger("pywebview").setLevel(logging.CRITICAL)  # tells of each thing that is not there, in many lines
     try:
         start(*also, private_mode=True)
     except webview.errors.WebViewException as error:
