@@ -25,7 +25,7 @@ from inveonimaging.inveon.pairs import Pair
 from inveonimaging.sheet.application import has_tracer
 from inveonimaging.sheet.books import book_of, refuse_without_openpyxl
 from inveonimaging.sheet.columns import COLUMNS, NOTE, OF_AN_ANIMAL, Column, Scope
-from inveonimaging.sheet.matching import harmless, plain_subject
+from inveonimaging.sheet.matching import harmless, pattern_of, plain_subject
 from inveonimaging.sheet.positions import Side
 from inveonimaging.sheet.reading import refuse_other_kind
 from inveonimaging.sheet.values import escaped, unescaped
@@ -198,11 +198,6 @@ def cells_of(root: Path, study: Study) -> dict[Pair, Cells]:
     return {scan.pair: {t: unescaped(text) for t, text in _cells(_FILLED, each).items()} for scan, each in found}
 
 
-def file_pattern(path: str) -> str:
-    """Return what the column `file` says of the scan of a data file at a path with forward slashes."""
-    return escaped(_pattern(path))
-
-
 def _scans(
     root: Path, looked: Looked, corrections: Corrections
 ) -> tuple[list[_Scan], tuple[Finding, ...], tuple[InveonError, ...]]:
@@ -248,7 +243,7 @@ def _of_study(root: Path, study: Study, findings: list[Finding]) -> Iterator[_Sc
         findings += scan.doubts
         who = at_scan if is_one else animal_of([header], given, scan.sheet_values)[0]
         yield _Scan(
-            _pattern(below(scan.pair.data, root)),
+            pattern_of(below(scan.pair.data, root)),
             header,
             {
                 **_of_animal(who),
@@ -258,13 +253,6 @@ def _of_study(root: Path, study: Study, findings: list[Finding]) -> Iterator[_Sc
             },
             typed.union(scan.sheet_values.cells),
         )
-
-
-def _pattern(path: str) -> str:
-    """Return a path as a cell can hold it: a pattern, if names in it have characters that a cell cannot hold."""
-    if path.isprintable() and "\\" not in path:
-        return path
-    return "".join(c if c.isprintable() and c != "\\" else "?" for c in path.replace("[", "[[]"))
 
 
 def _of_animal(animal: Animal) -> dict[str, Any]:

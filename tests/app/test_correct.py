@@ -23,6 +23,8 @@ from inveonimaging.app.state import State
 from inveonimaging.commands import correct
 from inveonimaging.conversion.plan import plan
 from inveonimaging.errors import InputError
+from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.pairs import pair_of
 from inveonimaging.sheet.columns import column_of
 from inveonimaging.sheet.pasted import block_of
 from inveonimaging.sheet.reading import read_sheet
@@ -383,7 +385,9 @@ def test_animals_are_saved_by_their_names_and_taken_again(animals: Page, tmp_pat
     animals.type("study/m1.pet.img", "weight_g", "31")
     sheet = tmp_path / "animals.csv"
     assert "Saved" in animals.post("save", path=str(sheet))
-    assert sheet.read_text("utf-8-sig").splitlines() == ["file,subject,weight_g", ",M 7,30", "study/m1.pet.img,,31"]
+    titles, *rows = sheet.read_text("utf-8-sig").splitlines()
+    assert (titles, rows[0]) == ("file,subject,weight_g", ",M 7,30")
+    assert [each for each in rows if not each.endswith(",,")] == [",M 7,30", "study/m1.pet.img,,31"]
     animals.post("clear")
     said = animals.post("take", part="subjects", sheet=str(sheet))
     assert animals.typed == {"//M 7": {"weight_g": "30"}}
@@ -448,9 +452,9 @@ def test_what_was_typed_alone_is_saved_and_used_by_the_conversion(page: Page) ->
     sheet = page.root / "study-subjects.csv"
     assert str(sheet) in page.get()
     assert "Saved" in page.post("save", path=str(sheet))
-    text = sheet.read_text("utf-8-sig")
-    assert text.splitlines() == ["file,patient_id,species,strain,weight_g", "m1.pet.img,'=1+1,unknown,'-a b,30"]
-    (row,) = read_sheet(sheet).rows
+    titles, *rows = sheet.read_text("utf-8-sig").splitlines()
+    assert (titles, rows) == ("file,patient_id,species,strain,weight_g", [f"{CT},,,,", f"{PET},'=1+1,unknown,'-a b,30"])
+    _, row = read_sheet(sheet).rows
     assert {name: cell.value for name, cell in row.cells.items()} == {
         "id": "=1+1",
         "species": None,
@@ -463,6 +467,78 @@ def test_what_was_typed_alone_is_saved_and_used_by_the_conversion(page: Page) ->
     assert plan(page.source, page.root / "out", page_options(page))
     assert str(sheet) in page.client.get(link("/make", source=page.source)).text
     assert digests(page.source) == before
+
+
+def saved(page: Page, key: str, name: str) -> tuple[str, list[str]]:
+    """Save a sheet with something of one scan alone; return what is said, and which scans below get it."""
+    page.post("clear")
+    page.type(key, "protocol", "of one")
+    sheet = page.root / name
+    said = page.post("save", path=str(sheet))
+    if not sheet.exists():
+        return html.unescape(said), []
+    read = read_sheet(sheet)
+    got = [each for each in page.source.rglob("*.img") if "protocol" in read.of_scan(pair_of(each), Header()).cells]
+    return html.unescape(said), [each.relative_to(page.source).as_posix() for each in got]
+
+
+ODD = ["a[1].img", "a1.img", "b*.img", "bb.img", "[!x].img", "=x.img", "-3.img", "#h.img"]
+ODD += [] if os.name == "nt" else [" c .img", "c .img", "d?.img", "dd.img", "e:f.img"]
+
+
+def test_what_was_typed_of_a_scan_is_of_no_other_whatever_their_names(tmp_path: Path) -> None:
+    (tmp_path / "data" / "study").mkdir(parents=True)
+    page = Page(tmp_path / "data", tmp_path / "data" / "study")
+    for name in [*ODD, *(each for each in ("F.img", "f.img") if os.name != "nt")]:
+        add(page.source, name)
+    for number, name in enumerate(ODD):
+        said, got = saved(page, name, f"{number}.csv")
+        assert "Saved" in said
+        assert got == [name]
+        assert page.get().count('value="of one"') == 1
+    if os.name != "nt":
+        said, got = saved(page, "f.img", "case.csv")
+        assert "a sheet cannot tell these apart: F.img, f.img; rename one of them" in said
+        assert got == []
+
+
+@pytest.mark.parametrize(
+    ("names", "key"), [(("m/x.img", "k/m/x.img"), "m/x.img"), (("x.img", "later/x.img", "later/y.img"), "x.img")]
+)
+def test_what_was_typed_of_a_scan_is_not_of_one_of_the_same_name_further_down(
+    tmp_path: Path, names: tuple[str, ...], key: str
+) -> None:
+    (tmp_path / "data" / "study").mkdir(parents=True)
+    page = Page(tmp_path / "data", tmp_path / "data" / "study")
+    for name in names:
+        (page.source / name).parent.mkdir(parents=True, exist_ok=True)
+        add((page.source / name).parent, Path(name).name)
+    said, got = saved(page, key, "s.csv")
+    assert "Saved" in said
+    assert got == [key]
+    rows = (page.root / "s.csv").read_text("utf-8-sig").splitlines()
+    assert f"study/{key},of one" in rows
+
+
+def test_scans_of_which_nothing_was_typed_are_not_warned_of(page: Page) -> None:
+    page.type(PET, "weight_g", "25")
+    sheet = page.root / "s.csv"
+    page.post("save", path=str(sheet))
+    read = read_study(page.source, Corrections(sheet=sheet))
+    assert "scan-not-in-sheet" not in {each.code for scan in read.scans for each in scan.all_findings}
+
+
+def test_what_the_table_does_not_hold_is_said(page: Page) -> None:
+    add(page.source, "gone.img")
+    page.type("gone.img", "weight_g", "25")
+    for suffix in (".img", ".img.hdr"):
+        (page.source / f"gone{suffix}").unlink()
+    assert "typed of scans that are not here any more counts no more: gone.img." in page.get()
+    page.front.drafts.keep(page.source, {"subjects": str(page.root / "mine.csv")})
+    assert "mine.csv, which is not in this table: take it in, or saving replaces it." in page.get()
+    page.type(PET, "weight_g", "25")
+    page.post("save", path=str(page.root / "s.csv"))
+    assert "take it in" not in page.get()
 
 
 def page_options(page: Page) -> Any:

@@ -19,7 +19,7 @@ from inveonimaging.app.make import source_of
 from inveonimaging.app.pages import Front, asked, link, number, redirected
 from inveonimaging.app.sheets import Kept
 from inveonimaging.commands import correct as table
-from inveonimaging.errors import InputError, InveonError, OutputError, printable
+from inveonimaging.errors import InputError, InveonError, OutputError, listed, printable
 from inveonimaging.inveon.pairs import scan_folder
 from inveonimaging.sheet.columns import Scope
 from inveonimaging.sheet.pasted import block_of
@@ -46,16 +46,30 @@ def correct(front: Front, request: Request) -> Response:
         if not look.is_over:
             name = "waits_part.html" if asked(request, "wait") else "waits.html"
             return front.page(name, source=source, look=look, what="by animal", way=("/correct", {"by": "animal"}))
+    kept = front.sheets.of(source)
     return front.page(
         "correct.html",
         part=part,
+        asides=_asides(front, source, listing, kept),
         sheets=_sheets_in(folder),
-        path=grid.path_for(front, source, front.sheets.of(source)),
+        path=grid.path_for(front, source, kept),
         more=[(title, grid.heading(title)) for title, each in table.EDITABLE.items() if each.scope in _SCOPES[part]],
         notes=(),
         problem="",
         **_shown(front, source, listing, number(request, "page"), part),
     )
+
+
+def _asides(front: Front, source: Path, listing: table.Listing, kept: Kept) -> list[str]:
+    """Return what the table does not show: cells of scans that are gone, and a sheet that Make uses instead."""
+    scans = (key for key in kept.typed if key.lower().endswith(".img") and not key.startswith(table.SUBJECT))
+    gone = [printable(key, 120) for key in scans if key not in listing.pairs]
+    used, said = front.drafts.of(source).get("subjects", ""), []
+    if gone:
+        said.append(f"What was typed of scans that are not here any more counts no more: {listed(gone, 3)}.")
+    if used not in {"", kept.saved}:
+        said.append(f"Make uses {printable(used, 300)}, which is not in this table: take it in, or saving replaces it.")
+    return said
 
 
 def cell(front: Front, _request: Request, form: dict[str, str]) -> Response:

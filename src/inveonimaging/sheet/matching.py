@@ -92,6 +92,22 @@ def parts_of_path(text: str) -> tuple[str, ...]:
     return tuple(part for part in text.replace("\\", "/").casefold().split("/") if part not in ("", "."))
 
 
+def pattern_of(path: str) -> str:
+    """Return what the column `file` says of a path with forward slashes, and of no other that is like it.
+
+    What means something in a pattern, and a blank that a cell loses, are a pattern of that character; what no cell
+    holds, and a colon that looks like that of a drive, is one of any character.
+    """
+    ends = {0, len(path) - 1}
+
+    def said(at: int, character: str) -> str:
+        if not character.isprintable() or character == "\\" or (character == ":" and at < len("C:")):
+            return "?"
+        return f"[{character}]" if character in _WILD or (character == " " and at in ends) else character
+
+    return "".join(said(at, character) for at, character in enumerate(path))
+
+
 @dataclass(frozen=True)
 class Sheet:
     """A sheet that was read.

@@ -24,8 +24,10 @@ MOST_SCANS = 5000
 _MOST_FOLDERS = 5000
 MOST_TOGETHER = 100  # scans of one folder that are compared with each other
 LONGEST = 1000
+_LONGEST_CELL = 32_767  # of a spreadsheet
 NAMED = 3
-SUBJECT = "//"  # begins the key of the row of an animal that headers name
+SUBJECT = "//"
+"""Begins the key of the row of an animal that headers name."""
 _NAMES = {"patient_id", "patient_name"}
 _OTHER_UNITS = {"weight_kg", "dose_mCi", "residual_mCi"}
 EDITABLE: Mapping[str, Column] = {
@@ -150,7 +152,7 @@ def listing_of(root: Path) -> Listing:
     if folder.pairs:
         return Listing(root, {each.name: each for each in folder.pairs})
     problems: list[str] = []
-    pairs = list(_below(root, problems))
+    pairs = list(pairs_below(root, problems))
     if not pairs:
         raise folder.without_pairs()
     if len(pairs) > MOST_SCANS:
@@ -158,8 +160,8 @@ def listing_of(root: Path) -> Listing:
     return Listing(root, {below(each.data, root): each for each in pairs[:MOST_SCANS]}, tuple(problems))
 
 
-def _below(root: Path, problems: list[str]) -> Iterator[Pair]:
-    """Yield the pairs of all folders below one, each before those inside it; one more than are listed."""
+def pairs_below(root: Path, problems: list[str]) -> Iterator[Pair]:
+    """Yield the pairs of a folder and of all below it, each before those inside it; one more than are listed."""
     waiting, looked, found = deque([root]), 0, 0
     while waiting and found <= MOST_SCANS:
         looked += 1
@@ -193,7 +195,7 @@ def normal(title: str, text: str, *, has_comma: bool | None = None) -> tuple[str
     shown = None if column is None else TITLE_OF.get(column.name)
     if column is None or shown is None:
         raise InputError(f"there is no column '{printable(title, 40)}' to fill")
-    content = " ".join(text.split())[:LONGEST]
+    content = " ".join(text.split())[:_LONGEST_CELL]
     comma = has_decimal_comma([content]) if has_comma is None else has_comma
     try:
         value = value_of(column, content, has_decimal_comma=comma) if content else None

@@ -129,7 +129,7 @@ def taken_subjects(sheet: Sheet, keys: Iterable[str]) -> Filling:
     changes, left = list[tuple[str, str, str]](), 0
     for row in sheet.rows:
         key = None if row.file or row.folder or row.slot else known.get(plain_subject(row.subject))
-        left += key is None
+        left += key is None and bool(row.cells)
         spelled = (_spelled(name, cell) for name, cell in row.cells.items())
         changes += [(key, *each) for each in spelled if key and each and each[0] in OF_A_SUBJECT]
     notes = [printable(each.message, LONGEST) for each in sheet.findings]

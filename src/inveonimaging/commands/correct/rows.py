@@ -26,10 +26,10 @@ from inveonimaging.errors import InveonError
 from inveonimaging.findings import Severity
 from inveonimaging.hotels.splitting import NEEDED
 from inveonimaging.inveon.pairs import Pair
-from inveonimaging.prefill import cells_of, file_pattern
+from inveonimaging.prefill import cells_of
 from inveonimaging.sheet.application import has_tracer
 from inveonimaging.sheet.columns import OF_AN_ANIMAL
-from inveonimaging.sheet.matching import Row, Sheet
+from inveonimaging.sheet.matching import Row, Sheet, pattern_of
 from inveonimaging.sheet.positions import Side
 from inveonimaging.study.corrections import Corrections
 from inveonimaging.study.reading import Scan, Study, read_pairs
@@ -179,4 +179,4 @@ def _subject_rows(typed: Typed, before: int) -> list[Row]:
 
 def _row(number: int, key: str, typed: Mapping[str, str]) -> Row:
     """Return what was typed of a scan as the row of a sheet; what cannot be read is left out."""
-    return Row(number, file_pattern(key), "", "", dict(values_of(number, typed)))
+    return Row(number, pattern_of(key), "", "", dict(values_of(number, typed)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,11 +16,12 @@ from inveonimaging.commands.correct.cells import (
     values_of,
     wrong_with,
 )
+from inveonimaging.commands.correct.naming import files_of
 from inveonimaging.commands.correct.rows import animal_row, placed
 from inveonimaging.commands.split import check_boxes
 from inveonimaging.errors import InputError, OutputError, listed, printable
 from inveonimaging.hotels.boxes import boxes_json, boxes_of
-from inveonimaging.prefill import Filled, file_pattern, refuse_kind, sheet_bytes
+from inveonimaging.prefill import Filled, refuse_kind, sheet_bytes
 from inveonimaging.sheet.matching import Sheet
 from inveonimaging.sheet.reading import sheet_of
 from inveonimaging.sheet.values import escaped
@@ -70,12 +71,12 @@ def save(
     refuse_among(path, listing)
     refuse_taken(path, overwrite=overwrite)
     is_hotel = animals is not None and bool(animals.named(typed))
-    rows = [*_rows_of_subjects(typed), *_rows_of_scans(listing, typed)]
-    rows = [*_rows_of(animals, typed), *rows] if animals and is_hotel else rows
+    of_animals = list(_rows_of(animals, typed)) if animals and is_hotel else []
+    rows = [*of_animals, *_rows_of_subjects(typed), *_rows_of_scans(listing, typed, typed if of_animals else None)]
     if wrong := [f"{each.name}, {title}: {why}" for each in rows for title, why in _wrong(each.cells)]:
         shown = listed([printable(each, 120) for each in wrong], NAMED)
         raise InputError(f"cells cannot be read yet: {shown}", hint="correct or empty them")
-    if not rows:
+    if not any(each.cells for each in rows):
         raise InputError("nothing is typed, so there is nothing to save: what the headers say counts")
     content = _content(path, rows)
     if not (animals and is_hotel):
@@ -129,8 +130,9 @@ def _rows_of_subjects(typed: Typed) -> Iterator[_Written]:
     return (_Written(name, typed[f"{SUBJECT}{name}"], subject=escaped(name)) for name in names)
 
 
-def _rows_of_scans(listing: Listing, typed: Typed) -> Iterator[_Written]:
-    return (_Written(key, typed[key], file=file_pattern(key)) for key in listing.pairs if key in typed)
+def _rows_of_scans(listing: Listing, typed: Typed, only: Collection[str] | None) -> Iterator[_Written]:
+    files = files_of(listing, typed).items()
+    return (_Written(key, typed.get(key, {}), file=escaped(name)) for key, name in files if not only or key in only)
 
 
 def _content(path: Path, rows: Sequence[_Written]) -> bytes:
