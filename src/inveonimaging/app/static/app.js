@@ -46,6 +46,7 @@ const NO_ANSWER = "The app does not answer. Start inveon app again; what was don
 const FAILED = "Something failed that should not. The terminal window says more.";
 function trouble(words) {
   const notice = document.getElementById("trouble");
+  if (!notice) return; // it was quit on this page, which says so
   notice.hidden = !words;
   if (notice.textContent !== words) notice.textContent = words;
 }
