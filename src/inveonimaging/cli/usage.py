@@ -71,7 +71,7 @@ _RARE = {
     *("cycle_length", "scan_time", "apply_hounsfield", "allow_long_data", "shift_days", "key_file", "file_name"),
     *("max_object_size", "rescale", "uids", "manifest", "unlimited_text", "code_table", "ct_prefix", "pet_prefix"),
     *("nm_prefix", "xnat_route", "only", "ignore", "dask_cluster", "tls_cert", "tls_key", "tls_name", "commit_port"),
-    *("chunk_size", "retries", "plain_credentials", "no_config"),
+    *("chunk_size", "retries", "plain_credentials", "no_config", "only_failed"),
 }
 """Options that only `--help-all` shows."""
 
