@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -26,11 +27,13 @@ from inveonimaging.findings import Finding, in_few_lines
 from inveonimaging.hotels.checks import table_of
 from inveonimaging.progress import Progress
 from inveonimaging.sheet.positions import Side
+from inveonimaging.sheet.reading import LARGEST
+from inveonimaging.storage.bounded import read_bounded
 from inveonimaging.study.cut import Extent
 
 PART = "animals"
 """Which table a change is about."""
-MOST_ANIMALS = 12
+MOST_ANIMALS, _MOST_DIGITS = 12, 4
 _MARK = "@"  # begins the key of an animal's row: no name of a scan that is listed alone does
 _LONGEST = 1000
 _SMALLEST_MM = 0.5
@@ -81,7 +84,7 @@ def view(front: Front, request: Request) -> Response:
 def number(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Take how many animals someone sees, and from which side: boxes are laid anew."""
     source, text = source_of(front, form.get("source", "")), form.get("number", "").strip()
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:4]) <= MOST_ANIMALS):
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS and 1 <= int(text) <= MOST_ANIMALS):
         raise InputError("the number of animals makes no sense", expected=f"1 to {MOST_ANIMALS}")
     front.sheets.change(source, lambda kept: _anew(kept, int(text)))
     return redirected(link("/correct/hotel", source=source))
@@ -126,9 +129,10 @@ def check(front: Front, request: Request) -> Response:
     options = options_kept(front, source, product_of("split"))
     if options is None or not kept.get("boxes"):
         raise InputError("nothing of several animals is saved")
-    boxes = Path(kept["boxes"])
+    boxes = front.roots.pasted(kept["boxes"])
+    held = sha256(read_bounded(boxes, LARGEST)).digest()
     output = output_kept(front, source)
-    key = ("check", str(source), front.sheets.of(source).digest, boxes.read_bytes(), *_stamp(source))
+    key = ("check", str(source), front.sheets.of(source).digest, held, *_stamp(source))
 
     def planned(_: Progress) -> tuple[Any, tuple[Finding, ...]]:
         found = plan_split(source, output, options, boxes, writes=False)

@@ -9,7 +9,7 @@ import contextlib
 import multiprocessing
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -21,6 +21,7 @@ from uuid import uuid4
 from filelock import FileLock, Timeout
 
 from inveonimaging.app import worker
+from inveonimaging.app.kept_jobs import job_kept
 from inveonimaging.app.state import State
 from inveonimaging.units import duration
 
@@ -117,9 +118,10 @@ class Jobs:
         self._running: tuple[SpawnProcess, Connection] | None = None
         self._waiting = threading.Condition(self._lock)
         self._is_closed = False
-        (state.folder / _JOBS).mkdir(parents=True, exist_ok=True, mode=0o700)
         self._alive = FileLock(self._lock_file(self._owner))
-        self._alive.acquire()
+        with contextlib.suppress(OSError):  # where nothing can be kept, nothing is left for others
+            (state.folder / _JOBS).mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._alive.acquire()
         self._read()
         self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
 
@@ -169,6 +171,10 @@ class Jobs:
         folder = self._state.folder / _REPORTS
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder / f"{self._owner}-{uuid4().hex}.html"
+
+    def is_page(self, path: Path) -> bool:
+        """Return whether a path is that of a report that is looked at and not kept."""
+        return path.parent == self._state.folder / _REPORTS
 
     def stop(self, name: str) -> None:
         """Ask a job to stop; one that waits is over at once."""
@@ -286,16 +292,11 @@ class Jobs:
 
     def _read(self) -> None:
         """Read the jobs of earlier apps; those of an app that still runs are its own."""
-        names = {each.name for each in fields(Job)}
         found: list[Job] = []
         for path in (self._state.folder / _JOBS).glob("*.json"):
-            document = self._state.read(f"{_JOBS}/{path.name}")
-            try:
-                job = Job(**{name: value for name, value in document.items() if name in names})
-            except (TypeError, AttributeError):  # damaged, or of another version
-                continue
-            if job.id == path.stem and not self._is_alive(job.owner):
-                found.append(job)
+            kept = job_kept(self._state.read(f"{_JOBS}/{path.name}"))
+            if kept and kept["id"] == path.stem and not self._is_alive(kept["owner"]):
+                found.append(Job(**kept))
         for page in (self._state.folder / _REPORTS).glob("*.html"):
             owner = page.name.partition("-")[0]
             if not self._is_alive(owner):

@@ -60,11 +60,12 @@ def source_of(front: Front, text: str) -> Path:
 def options_kept(front: Front, source: Path, product: Product = _REPORTS) -> Any:
     """Return the options that were chosen for a folder; None if there are none, or they make no sense.
 
-    Those of a report are `Corrections`: what counts instead of the headers.
+    Those of a report are `Corrections`: what counts instead of the headers. What was kept may name any file, since it
+    is kept before it is refused.
     """
     kept = front.drafts.of(source)
     try:
-        return options_of({**defaults(product), **kept}, product) if kept else None
+        return options_in(front, {**defaults(product), **kept}, product) if kept else None
     except InveonError:
         return None
 

@@ -20,12 +20,14 @@ from inveonimaging.app.choose import choose, count
 from inveonimaging.app.connections import MOST_HEAD_BYTES, Patience
 from inveonimaging.app.guard import Guard, TooLargeError, alone
 from inveonimaging.app.pages import Front, asked, changes, said, shows, static
+from inveonimaging.app.peers import is_of_others
 from inveonimaging.app.rules import OPEN, START, Refusal, cookie_name
 from inveonimaging.errors import OutputError
 
 LOOPBACK = "127.0.0.1"
 _LOOKING = 3  # cards, and folders that are counted, at a time
 _FAILED = "Something failed that should not. The window in which inveon app was started says more."
+_OF_OTHERS = "Another user of this computer started inveon app. Start it yourself, or use the browser of that user."
 _STARTED = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={base}/">'
     '<link rel="icon" href="{base}/static/icon.svg"><title>inveon app</title></head>'
@@ -170,6 +172,8 @@ def show_in_browser(address: str) -> bool:
 
 
 def _start(front: Front, request: Request) -> Response:
+    if request.client and is_of_others(request.client.port, front.port):
+        return alone(Refusal(403, _OF_OTHERS))
     session = front.access.exchange(asked(request, "token"))
     if session is None:
         return alone(Refusal(403, OPEN))

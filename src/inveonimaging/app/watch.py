@@ -41,6 +41,8 @@ def progress(front: Front, request: Request) -> Response:
 def report(front: Front, request: Request) -> Response:
     """Return the report that a job wrote; it belongs to no site."""
     path = _job(front, request).result.get("report")
+    if path and not front.jobs.is_page(Path(path)):
+        front.roots.inside(path)  # a link may lie there meanwhile
     if not path or not os.path.isfile(path):  # noqa: PTH113 - beside other calls of os
         raise InputError("the report is not there any more")
     return FileResponse(path, media_type="text/html", headers={"content-security-policy": REPORT_POLICY})

@@ -1,0 +1,223 @@
+"""What was tried against the app: another user's browser, a state that anybody edited, paths that lead away."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.driving import change, front_of, opened, stranger
+from helpers import ROOT, write_small_study
+from inveonimaging.app import jobs, kept_jobs, peers, server
+from inveonimaging.app.jobs import Job
+from inveonimaging.app.kept_jobs import job_kept
+from inveonimaging.app.pages import Front
+
+OTHERS = """\
+  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
+   0: {own}:C000 {to}:B000 01 00000000:00000000 00:00000000 00000000  {user}        0 1906601 1 0000000000000000 20 4
+"""
+
+
+@pytest.fixture
+def front(tmp_path: Path) -> Front:
+    write_small_study(tmp_path / "data" / "study")
+    return front_of(tmp_path / "data")
+
+
+def study_of(front: Front) -> str:
+    return str(front.roots.folders[0] / "study")
+
+
+# Who comes.
+
+
+@pytest.mark.parametrize("address", ["0100007F", "0000000000000000FFFF00000100007F"])
+def test_a_connection_of_another_user_is_known_by_the_systems_tables(tmp_path: Path, address: str) -> None:
+    """The address stands on the browser's command line; the port is 0xC000, and the app's 0xB000."""
+    table = tmp_path / "tcp"
+    for user, is_others in ((os.getuid() + 1, True), (os.getuid(), False), (0, False)):
+        table.write_text(OTHERS.format(own=address, to=address, user=user))
+        assert peers.is_of_others(0xC000, 0xB000, [tmp_path / "none", table]) is is_others
+        assert not peers.is_of_others(0xC001, 0xB000, [table])
+        assert not peers.is_of_others(0xC000, 0xB001, [table])
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="a system without these tables")
+def test_a_real_connection_is_found_and_is_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    with (
+        server.listening() as listener,
+        socket.create_connection(listener.getsockname()) as ours,
+        socket.socket(socket.AF_INET6) as mapped,
+    ):
+        to = listener.getsockname()[1]
+        mapped.connect(("::ffff:127.0.0.1", to))
+        ports = [each.getsockname()[1] for each in (ours, mapped)]
+        assert [peers.is_of_others(each, to) for each in ports] == [False, False]
+        monkeypatch.setattr(peers, "_ROOT", -1)
+        monkeypatch.setattr(os, "getuid", lambda: -2)
+        assert [peers.is_of_others(each, to) for each in ports] == [True, True]
+
+
+def test_another_user_who_read_the_address_opens_nothing_and_uses_nothing_up(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"/start?token={front.access.token}"
+    monkeypatch.setattr(server, "is_of_others", lambda *_: True)
+    answer = stranger(front).get(address)
+    assert (answer.status_code, "set-cookie" in answer.headers) == (403, False)
+    assert "Another user of this computer" in answer.text
+    monkeypatch.undo()
+    assert stranger(front).get(address).status_code == 200
+
+
+# The state.
+
+RESULT: dict[str, Any] = {
+    "output": "/data/m1-dicom",
+    "report": None,
+    "verified": True,
+    "planes": 6,
+    "findings": [],
+    "files": 3,
+}
+GOOD: dict[str, Any] = {
+    "id": "a" * 32,
+    "owner": "b" * 32,
+    "kind": "convert",
+    "title": "m1",
+    "source": "/data/m1",
+    "output": "/data/m1-dicom",
+    "fields": {"make": "convert"},
+    "state": "done",
+    "started": "2026-11-29 10:00:00",
+    "result": RESULT,
+}
+ODD: tuple[Any, ...] = (
+    None,
+    5,
+    True,
+    1e308,
+    "x",
+    [],
+    {},
+    [1],
+    {"a": 1},
+    [[]],
+    "\udcff\0\x1b[31m\N{RIGHT-TO-LEFT OVERRIDE}",
+)
+
+
+def test_a_job_that_was_edited_or_torn_hides_no_other_and_breaks_no_page(
+    front: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A value of each attribute, and of all that pages show of results, is replaced by what it is not."""
+    monkeypatch.setattr(jobs, "_MOST_KEPT", 1000)
+    folder = front.state.folder / "jobs"
+    folder.mkdir(parents=True)
+    names = sorted(set(re.findall(r'(?:found|result)\.get\("(\w+)"', templates())))
+    documents: list[Any] = [*ODD, *({**GOOD, name: odd} for name in GOOD for odd in ODD)]
+    documents += [
+        {**GOOD, "kind": kind, "result": dict.fromkeys(names, odd)}
+        for kind in ("batch", "send", "curves")
+        for odd in ODD
+    ]
+    documents += [{**GOOD, "result": {**RESULT, name: ODD[n % len(ODD)]}} for n, name in enumerate(names)]
+    for number, document in enumerate(documents):
+        name = f"{number:032x}"
+        if isinstance(document, dict) and document.get("id") == GOOD["id"]:
+            document["id"] = name
+        (folder / f"{name}.json").write_text(json.dumps(document))
+    client = opened(front)
+    assert client.get("/").status_code == client.get("/jobs").status_code == 200
+    assert len(front.jobs.all) > len(documents) / 2
+    for job in front.jobs.all:
+        answer = client.get(f"/jobs/{job.id}/progress")
+        assert answer.status_code == 200
+        assert not {"\x1b", "\N{RIGHT-TO-LEFT OVERRIDE}"} & set(answer.text)
+        assert client.get(f"/jobs/{job.id}/report").status_code == 400
+    front.close()
+
+
+def test_a_report_that_leads_away_is_not_shown(front: Front, tmp_path: Path) -> None:
+    """The file of a job was edited, or a link was put where its report was."""
+    away = tmp_path / "away.html"
+    away.write_text("away")
+    link = front.roots.folders[0] / "report.html"
+    link.symlink_to(away)
+    folder = front.state.folder / "jobs"
+    folder.mkdir(parents=True)
+    for name, path in (("1" * 32, away), ("2" * 32, link)):
+        document = {**GOOD, "id": name, "result": {**RESULT, "report": str(path)}}
+        (folder / f"{name}.json").write_text(json.dumps(document))
+    client = opened(front)
+    for job in front.jobs.all:
+        answer = client.get(f"/jobs/{job.id}/report")
+        assert (answer.status_code, "lies in no folder" in answer.text) == (400, True)
+    front.close()
+
+
+def templates() -> str:
+    folder = ROOT / "src" / "inveonimaging" / "app" / "templates"
+    return "".join(path.read_text("utf-8") for path in folder.glob("*.html"))
+
+
+def test_all_that_pages_show_of_a_result_is_kept() -> None:
+    assert set(re.findall(r'(?:found|result)\.get\("(\w+)"', templates())) <= kept_jobs._RESULT.keys()
+    assert job_kept(GOOD) == {**GOOD}
+    assert job_kept({**GOOD, "later": 1}) == GOOD
+    assert job_kept(json.loads(json.dumps(vars(Job(*"abcde"))))) is not None
+
+
+def test_an_app_that_can_keep_nothing_shows_its_pages(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "state").write_text("a file where the folder should be")
+    front = front_of(tmp_path / "data", tmp_path / "state")
+    client = opened(front)
+    assert [client.get(path).status_code for path in ("/", "/jobs")] == [200, 200]
+    front.close()
+
+
+# Paths that are kept before they are refused.
+
+
+def test_what_a_form_kept_opens_nothing_outside_the_roots(front: Front, tmp_path: Path) -> None:
+    study = study_of(front)
+    sheet = tmp_path / "outside.csv"
+    sheet.write_text("file,patient_id\nm1.ct.img,OUTSIDE\nm1.pet.img,OUTSIDE\n")
+    client = opened(front)
+    said = change(client, front, "/command", {"source": study, "make": "split", "output": "x", "subjects": str(sheet)})
+    assert "lies in no folder" in said.text
+    assert "outside.csv" not in client.get("/card", params={"scan": f"{study}/m1.ct.img"}).text
+    change(client, front, "/command", {"source": study, "make": "split", "output": "x", "boxes": str(sheet)})
+    assert "nothing of several animals is saved" in checked(client, study)
+
+
+def checked(client: Any, study: str) -> str:
+    return str(client.get("/correct/check", params={"source": study}, headers={"hx-request": "true"}).text)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="a system without pipes")
+def test_boxes_that_are_a_pipe_or_endless_are_refused(front: Front) -> None:
+    study, client = study_of(front), opened(front)
+    boxes = front.roots.folders[0] / "boxes.json"
+    os.mkfifo(boxes)
+    form = {"source": study, "make": "split", "output": str(boxes.with_name("o")), "boxes": str(boxes)}
+    change(client, front, "/command", form)
+    assert "is not a regular file" in checked(client, study)
+    boxes.unlink()
+    with boxes.open("wb") as file:
+        file.truncate(1 << 40)
+    assert "is larger than" in checked(client, study)
+
+
+def test_a_number_of_animals_is_read_as_a_whole(front: Front) -> None:
+    client = opened(front)
+    for text in ("00019999", "0001" + "9" * 5000):
+        said = change(client, front, "/correct/number", {"source": study_of(front), "number": text})
+        assert "the number of animals makes no sense" in said.text
