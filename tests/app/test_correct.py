@@ -541,6 +541,35 @@ def test_what_the_table_does_not_hold_is_said(page: Page) -> None:
     assert "take it in" not in page.get()
 
 
+def test_make_says_that_what_was_typed_is_not_saved(page: Page) -> None:
+    words, sheet = "is not saved, so it does not count here", page.root / "s.csv"
+
+    def makes() -> list[str]:
+        return [page.client.get(link(path, source=page.source)).text for path in ("/make", "/batch")]
+
+    assert not any(words in each for each in makes())
+    page.type(PET, "weight_g", "25")
+    assert all(words in each for each in makes())
+    page.post("save", path=str(sheet))
+    assert not any(words in each for each in makes())
+    page.type(PET, "weight_g", "26")
+    assert all(words in each for each in makes())
+
+
+@pytest.mark.parametrize("way", ["cell", "clear"])
+def test_what_is_taken_back_counts_no_more_once_that_is_saved(page: Page, way: str) -> None:
+    page.type(PET, "weight_g", "25")
+    page.post("save", path=str(page.root / "s.csv"))
+    assert page.front.drafts.of(page.source)["subjects"]
+    page.post("clear") if way == "clear" else page.type(PET, "weight_g", "")
+    assert "is not saved, so it does not count here" in page.client.get(link("/make", source=page.source)).text
+    assert "uses the sheet no more" in page.post("save", path=str(page.root / "s.csv"))
+    assert "subjects" not in page.front.drafts.of(page.source)
+    made = page.client.get(link("/make", source=page.source)).text
+    assert "s.csv" not in made
+    assert "is not saved" not in made
+
+
 def page_options(page: Page) -> Any:
     from inveonimaging import Options
     from inveonimaging.app.make import options_kept

@@ -69,7 +69,8 @@ def batch(front: Front, request: Request) -> Response:
     values = {each.name: each.taken(kept.get(each.name, each.first)) for each in STUDIES.fields}
     output = asked(request, "output") or front.drafts.of(_draft(source)).get("output") or str(_output_for(source))
     asked_for = _Asked(source, output, values)
-    return front.page("batch.html", product=STUDIES, **asked_for._asdict(), **_command(front, asked_for))
+    shown = {"product": STUDIES, "is_unsaved": front.sheets.of(source).is_unsaved, **asked_for._asdict()}
+    return front.page("batch.html", **shown, **_command(front, asked_for))
 
 
 def command(front: Front, _request: Request, form: dict[str, str]) -> Response:

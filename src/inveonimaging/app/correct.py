@@ -142,14 +142,18 @@ def _show_columns(front: Front, source: Path, titles: Iterable[str]) -> None:
 def clear(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Take back all that was typed; what was saved stays."""
     source, listing = _asked_for(front, form)
-    front.sheets.change(source, lambda _: Kept())
+    front.sheets.change(source, lambda kept: Kept(saved=kept.saved, digest=kept.digest))
     return _part(front, source, listing, form, ("all that was typed is taken back",))
 
 
 def save(front: Front, _request: Request, form: dict[str, str]) -> Response:
-    """Save the sheet, and let page 4 use it."""
+    """Save the sheet, and let page 4 use it; if all that was in it is taken back, let page 4 use none."""
     source, listing = _asked_for(front, form)
     path, kept = front.roots.pasted(form.get("path", "")), front.sheets.of(source)
+    if kept.saved and not kept.typed and front.drafts.of(source).get("subjects") == kept.saved:
+        front.drafts.keep(source, {}, without=("subjects", "boxes"))
+        front.sheets.change(source, lambda now: replace(now, saved="", digest=""))
+        return front.page("correct_saved.html", problem="", is_left=True, source=source)
     is_asked = form.get("overwrite") == "yes" or (str(path) == kept.saved and _digest(path) == kept.digest)
     try:
         saved = table.save(path, listing, kept.typed, animals=hotel.animals_of(front, source), overwrite=is_asked)

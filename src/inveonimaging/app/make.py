@@ -115,7 +115,8 @@ def make(front: Front, request: Request) -> Response:
     products = [(each, is_ct and each.of_activity, missing(each)) for each in PRODUCTS]
     if any(each is product and (is_idle or lacks) for each, is_idle, lacks in products):
         product = DICOM
-    return front.page("make.html", products=products, **_shown(front, source, product))
+    unsaved = front.sheets.of(source).is_unsaved
+    return front.page("make.html", products=products, is_unsaved=unsaved, **_shown(front, source, product))
 
 
 def tells_faults(change: Change) -> Change:

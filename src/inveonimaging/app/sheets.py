@@ -46,6 +46,11 @@ class Kept:
     number: int = 0
     side: str = "front"
 
+    @property
+    def is_unsaved(self) -> bool:
+        """Whether something was typed, moved or taken back since the sheet was saved."""
+        return bool(self.typed or self.saved) and not self.is_saved
+
 
 class Sheets:
     """What was typed, of each source; a change is one step, so that two pages do not lose each other's cells."""

@@ -171,6 +171,15 @@
   sessionStorage.removeItem(store);
   if (waiting.size) sending = sending.then(flush);
 
+  // Saving waits until all that was done before is kept: cells here, and boxes on the pictures.
+  document.addEventListener("htmx:confirm", (event) => {
+    if (!event.detail.path.endsWith("/correct/save")) return;
+    event.preventDefault();
+    const others = [];
+    sheet.dispatchEvent(new CustomEvent("saving", { detail: others }));
+    Promise.all([sending, ...others]).then(() => { if (!waiting.size) event.detail.issueRequest(true); });
+  });
+
   sheet.addEventListener("paste", (event) => {
     const cell = cellOf(event.target);
     if (!cell) return;

@@ -139,6 +139,11 @@
     waits.set(key, setTimeout(() => { waits.delete(key); keep(key); }, 300));
   });
   window.addEventListener("pagehide", () => { for (const key of waits.keys()) keep(key); });
+  sheet.addEventListener("saving", (event) => {
+    for (const [key, timer] of waits) { clearTimeout(timer); keep(key); }
+    waits.clear();
+    event.detail.push(sending);
+  });
 
   document.getElementById("edges").addEventListener("change", (event) => {
     const key = event.target.closest("tr").dataset.row;
