@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from app.driving import change, front_of, opened, stranger
+from app.driving import change, front_of, job_of, opened, stranger
 from helpers import ROOT, write_small_study
 from inveonimaging.app import jobs, kept_jobs, peers, server
-from inveonimaging.app.jobs import Job
+from inveonimaging.app.jobs import Job, Jobs
 from inveonimaging.app.kept_jobs import job_kept
 from inveonimaging.app.pages import Front
 
@@ -180,6 +180,24 @@ def test_an_app_that_can_keep_nothing_shows_its_pages(tmp_path: Path) -> None:
     front = front_of(tmp_path / "data", tmp_path / "state")
     client = opened(front)
     assert [client.get(path).status_code for path in ("/", "/jobs")] == [200, 200]
+    front.close()
+
+
+# Jobs.
+
+
+def test_a_double_click_starts_one_job(front: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of them would be done one after the other, and the second fail for what the first has written."""
+    study, client = study_of(front), opened(front)
+    monkeypatch.setattr(Jobs, "_work", lambda _: None)  # all wait
+    form = {"source": study, "make": "convert", "output": f"{study}-dicom", "verify": "yes"}
+    first, second = (job_of(change(client, front, "/convert", form)) for _ in range(2))
+    other = job_of(change(client, front, "/convert", {**form, "verify": ""}))
+    assert (first == second, first == other) == (True, False)
+    front.jobs.stop(first)
+    assert job_of(change(client, front, "/convert", form)) != first
+    pages = {job_of(change(client, front, "/report", {"source": study, "viewer": each})) for each in ("", "", "yes")}
+    assert len(pages) == 2
     front.close()
 
 

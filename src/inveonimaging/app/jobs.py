@@ -30,6 +30,7 @@ _ENDED = {DONE, FAILED, STOPPED, LEFT}
 _MOST_KEPT = 100
 _GRACE_S = 10.0
 _KEPT_S = 5.0  # how far a job had come, if the app is killed
+_KILLED = -9
 _SOON_S = 2.0  # before that no one knows how long it takes
 _JOBS, _REPORTS, _REPORT = "jobs", "reports", "report"
 
@@ -83,6 +84,11 @@ class Job:
     def is_over(self) -> bool:
         """Whether nothing more comes of it."""
         return self.state in _ENDED
+
+    def is_same(self, other: Job) -> bool:
+        """Return whether another one does the same."""
+        mine, others = ((each.kind, each.title, each.source, each.output, each.fields) for each in (self, other))
+        return mine == others
 
     @property
     def left(self) -> str:
@@ -146,7 +152,7 @@ class Jobs:
         output: str = "",
         given: Mapping[str, str] | None = None,
     ) -> Job:
-        """Put a job into the queue.
+        """Put a job into the queue; the one that is there if the same is not done yet, as after a double click.
 
         Args:
             kind: of `kinds.KINDS`.
@@ -158,6 +164,9 @@ class Jobs:
         """
         job = Job(uuid4().hex, self._owner, kind, title, str(source), output, dict(given or {}), started=_now())
         with self._waiting:
+            for each in self._jobs.values():
+                if each.is_same(job) and not each.is_over and not each.stopping:
+                    return each
             self._jobs[job.id] = job
             self._tasks[job.id] = task
             if self._thread.ident is None:
@@ -263,7 +272,7 @@ class Jobs:
             control.close()
             if not job.is_over:
                 state = STOPPED if job.stopping else FAILED
-                self._end(job, state, error=f"its process ended with code {process.exitcode}")
+                self._end(job, state, error=_end_of(process.exitcode or 0))
 
     def _hear(self, job: Job, name: str, value: Any) -> None:
         known: dict[str, Callable[[], None]] = {
@@ -338,6 +347,11 @@ class Jobs:
 
     def _lock_file(self, owner: str) -> Path:
         return self._state.folder / _JOBS / f"{''.join(each for each in owner if each.isalnum())[:40]}.lock"
+
+
+def _end_of(code: int) -> str:
+    """Return how a process ended that told nothing."""
+    return f"its process ended with code {code}" + (": killed, as when memory runs out" if code == _KILLED else "")
 
 
 def _now() -> str:
