@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import pickle
+import re
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
@@ -21,8 +22,8 @@ from starlette.testclient import TestClient
 
 import inveonimaging
 from app.driving import change, front_of, opened
-from helpers import write_small_study
-from inveonimaging.app import choices
+from helpers import inveon, write_small_study
+from inveonimaging.app import choices, makes
 from inveonimaging.app.choices import DICOM, FIELDS, PRODUCTS, STUDIES, Field, Product, product_of
 from inveonimaging.app.faults import fault_of, in_words
 from inveonimaging.app.forms import command_of, defaults, options_of
@@ -36,6 +37,7 @@ from inveonimaging.app.telling import Tell
 from inveonimaging.cli import convert as convert_command
 from inveonimaging.cli.main import app as command_line
 from inveonimaging.commands import bids, curves, nifti, report, split
+from inveonimaging.commands import convert as afterwards
 from inveonimaging.commands import zarr as zarr_command
 from inveonimaging.errors import InputError, OptionError
 
@@ -585,8 +587,65 @@ def test_the_result_of_each_kind_says_what_lies_where(client: TestClient, front:
     job = Job("3" * 32, "x", "nifti", "t", str(source), "/data/out", state="done", result=result)
     front.jobs._jobs[job.id] = job
     html = client.get(f"/jobs/{job.id}").text
-    for words in ("&lt;b&gt;.nii", "And 3 more.", "Not written", "/data/bad: is bad", "Open folder"):
+    for words in (
+        "&lt;b&gt;.nii",
+        "And 3 more.",
+        "Not written",
+        "/data/bad: is bad",
+        "Open folder",
+        "done, but not all",
+    ):
         assert words in html
+
+
+def test_a_bit_that_changes_before_the_comparison_is_told_and_nothing_is_verified(
+    client: TestClient, front: Front, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    true = afterwards.verify_converted
+
+    def spoiled(studies: Any, *given: Any) -> Any:
+        path = Path(studies[0].output, "1", "CT-000004.dcm")
+        held = bytearray(path.read_bytes())
+        held[-1] ^= 1  # of the last voxel
+        path.write_bytes(held)
+        return true(studies, *given)
+
+    monkeypatch.setattr(afterwards, "verify_converted", spoiled)
+    monkeypatch.setattr(makes, "MOST_LISTED", 1)
+    output = source.parent / "made and spoiled"
+    found = run(front, form_of(source, "convert", output=str(output), verify="yes", manifest="yes", report=""))
+    assert (found["verified"], found["planes"], found["more_series"]) == (False, 6 + 2 * 6, 1)
+    ((difference,), more) = found["differences"], found["more_differences"]
+    assert difference.startswith("1/CT-000004.dcm: voxels of 1 plane differ; up to 256 HU away")
+    told = json.loads(inveon("verify", source, output, "--json").stdout)
+    series = [each for study in told["studies"] for each in study["series"]]
+    assert sum(each["planes"] for each in series) == found["planes"]
+    assert sum(len(each["differences"]) for each in series) == 1 + more
+    front.jobs._jobs["4" * 32] = Job(
+        "4" * 32, "x", "convert", "t", str(source), str(output), state="done", result=found
+    )
+    html = client.get(f"/jobs/{'4' * 32}").text
+    assert "done, but differs" in html
+    assert "CT-000004.dcm" in html
+    assert "no difference" not in html
+    assert "And 1 more." in html
+
+
+def test_what_was_not_compared_is_told_beside_what_was(client: TestClient, front: Front, source: Path) -> None:
+    output = source.parent / "made with its sheet"
+    sheet = source.parent / "weights.csv"
+    sheet.write_text("file,weight_g\n*,25\n", "utf-8")
+    form = form_of(source, "convert", output=str(output), verify="yes", subjects=str(sheet), flip="x", report="")
+    found = run(front, form)
+    assert found["verified"] is True
+    spoken = inveon("verify", source, output, "--subjects", sheet, "--flip", "x")
+    for note in re.findall(r"^note: (.*)$", spoken.output, re.MULTILINE):
+        assert note in found["compared"]
+    assert found["compared"][0].startswith("compared with these corrections: ")
+    front.jobs._jobs["5" * 32] = Job(
+        "5" * 32, "x", "convert", "t", str(source), str(output), state="done", result=found
+    )
+    assert "compared with these corrections: " in client.get(f"/jobs/{'5' * 32}").text
 
 
 def test_a_job_is_started_with_all_that_does_it_again(

@@ -7,7 +7,7 @@ titles; of several studies `failures`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,13 @@ from inveonimaging.app.faults import in_words
 from inveonimaging.app.telling import MOST_LISTED, Tell, rows
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding
+from inveonimaging.study.reading import below
 
 if TYPE_CHECKING:
     from inveonimaging.commands.studies import Failure
     from inveonimaging.conversion.job import StudyResult
     from inveonimaging.conversion.plan import StudyPlan
+    from inveonimaging.verification.result import Difference, StudyCheck
 
 _LONGEST = 1000
 
@@ -87,6 +89,7 @@ def _converted(
     )
     found: dict[str, Any] = {
         "series": _series(results)[:MOST_LISTED],
+        "more_series": len(_series(results)[MOST_LISTED:]),
         "output": str(task["output"]),
         "findings": rows(findings),
         "verified": None,
@@ -96,14 +99,35 @@ def _converted(
     if task["verify"]:
         tell.phase("Comparing with the scanner's files")
         checks = convert.verify_converted(results, options, tell.progress)
-        different = [printable(each.message, _LONGEST) for check in checks for each in check.all_differences]
+        different = [_difference(each, task["output"]) for check in checks for each in check.all_differences]
         found |= {"verified": not different, "differences": different[:MOST_LISTED]}
+        found["more_differences"] = len(different[MOST_LISTED:])
+        found["compared"] = [in_words(printable(each, _LONGEST)) for each in _notes(checks)][:MOST_LISTED]
         found["planes"] = sum(each.planes for check in checks for each in check.series)
     if task["report"]:
         tell.phase("Drawing the report")
         pages = convert.write_reports(studies, results, options, tell.progress)
         found["report"] = str(pages[0]) if pages else None
     return found
+
+
+def _notes(checks: Sequence[StudyCheck]) -> Iterator[str]:
+    """Yield what is worth knowing of a comparison, each once: what was left aside, too."""
+    told = []
+    for each in checks:
+        if each.assumed:
+            told.append(f"compared with these corrections: {', '.join(map(' '.join, each.assumed.items()))}")
+        for one in each.series:
+            name = ", ".join(filter(None, (Path(one.source).name, one.part)))
+            told += [f"{name}: {note}" for note in one.notes]
+        told += each.notes
+    yield from dict.fromkeys(told)
+
+
+def _difference(found: Difference, output: Path) -> str:
+    """Return a difference, with the first file that it is about."""
+    place = f"{below(Path(found.path), output)}: " if found.path else ""
+    return printable(f"{place}{found.message}", _LONGEST)
 
 
 def _series(results: Sequence[StudyResult]) -> list[dict[str, Any]]:
