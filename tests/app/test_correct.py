@@ -271,7 +271,7 @@ def test_a_block_fills_from_its_cell_to_the_right_and_downwards(page: Page) -> N
         PET: {"weight_g": "25.1"},
         "m2.pet.img": {"weight_g": "26", "dose_MBq": "8.5"},
     }
-    assert "1 rows are more than the table has" in said
+    assert "1 row too many" in said
 
 
 def test_titles_of_a_block_say_which_columns_and_which_scans(page: Page) -> None:
@@ -286,7 +286,7 @@ def test_titles_of_a_block_say_which_columns_and_which_scans(page: Page) -> None
     assert "typed" not in cells(page.post("clear"), 1)
     said = page.paste(CT, "patient_id", "file\tWeight, g\nm1.pet*\t30\nnothing.img\t5\n")
     assert page.typed == {PET: {"weight_g": "30"}}
-    assert "1 rows match no scan of the table" in said
+    assert "1 row for no scan of the table" in said
 
 
 def test_whatever_is_pasted_leaves_a_table(page: Page) -> None:

@@ -21,6 +21,15 @@ from inveonimaging.findings import Finding
             "--orientation with the true posture; see docs/how-to/orientation.md",
             "“How the animal lay” with the true posture",
         ),
+        ("of the row that was meant: docs/how-to/subjects.md", "of the row that was meant"),
+        (
+            'move this one out, or name one file: inveon convert "/d/m1.ct.img" OUTPUT',
+            "move this one out, or select the others on page Look",
+        ),
+        (
+            'some in "/d/m1": name it; "inveon batch" converts all that are below',
+            'some in "/d/m1": choose it; page Choose converts all below',
+        ),
         ("--frame-of-reference separate if not", "“Scans that lie in one space: None” if not"),
         ("give the true time: --injected-at TIME, or", "give the true time: “Time of injection”, or"),
         (

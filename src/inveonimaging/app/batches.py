@@ -153,7 +153,7 @@ def _whole(text: str) -> int:
 
 def _started(front: Front, asked_for: _Asked, *, only_failed: bool = False) -> str:
     task, source = _task(front, asked_for, only_failed=only_failed), asked_for.source
-    title = f"Studies below {printable(source.name or source, 100)}"
+    title = f"Studies in {printable(source.name or source, 100)}"
     output = str(task["output"])
     return f"/jobs/{front.jobs.start(KIND, task, title=title, source=source, output=output, given=asked_for.values).id}"
 

@@ -275,6 +275,7 @@ _ADMINISTRATION = Field(
     "administration",
     "--administration",
     "How the tracer was given",
+    "BIDS requires it, and the scanner's files do not say it.",
     choices=(("", "As the sheet says"), ("bolus", "Bolus"), ("infusion", "Infusion"), ("bolus-infusion", "Both")),
 )
 _INCOMPLETE = Field("incomplete", "--incomplete", "Write also what lacks values that BIDS requires", ticked=False)

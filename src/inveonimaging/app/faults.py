@@ -18,11 +18,17 @@ _BY_OPTION = {
 _OPTION = re.compile(
     r"(?P<command>\binveon [a-z]+[^,;:)]*)|(?P<option>--[a-z][a-z-]*[a-z])(?:[ =](?P<value>\w(?:[\w.-]*\w)?))?"
 )
+_PHRASES = (
+    (re.compile(r'name one file: inveon [a-z]+ "[^"]*" OUTPUT'), "select the others on page Look"),
+    (re.compile(r'name it; "inveon batch" converts all that are below'), "choose it; page Choose converts all below"),
+)
 _METAVAR = re.compile(r"[A-Z]+")
 
 
 def in_words(text: str) -> str:
-    """Return a text in which options are named as their fields; commands stay as they are."""
+    """Return a text in which options are named as their fields, and what a page does as the page; commands stay."""
+    for of_the_commands, of_the_pages in _PHRASES:
+        text = of_the_commands.sub(of_the_pages, text)
     return _OPTION.sub(_named, text)
 
 

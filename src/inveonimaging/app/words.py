@@ -12,7 +12,7 @@ from inveonimaging.findings import Finding
 from inveonimaging.remedies import remedies
 
 _LONGEST = 1000
-_PAGE = re.compile(r" \(docs/\S+?\.md\)|; see docs/\S+?\.md|\. See docs/\S+?\.md")
+_PAGE = re.compile(r" \(docs/\S+?\.md\)|; see docs/\S+?\.md|\. See docs/\S+?\.md|: docs/\S+?\.md(?=$|[;,.])")
 
 
 def finding_row(finding: Finding, about: Path | None = None) -> dict[str, str]:

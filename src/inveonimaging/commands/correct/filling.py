@@ -71,11 +71,11 @@ def pasted(
     wider = max((len(row) for row in block.rows), default=0) - len(columns)
     notes = [f"not read: {listed([printable(each, 40) for each in block.unread], NAMED)}"] if block.unread else []
     notes += (
-        [f"{beyond} rows match no scan of the table" if names_scans else f"{beyond} rows are more than the table has"]
+        [f"{counted(beyond, 'row')} for no scan of the table" if names_scans else f"{counted(beyond, 'row')} too many"]
         if beyond
         else []
     )
-    notes += [f"{wider} columns are more than the table has"] if wider > 0 and not block.titles else []
+    notes += [f"{counted(wider, 'column')} too many"] if wider > 0 and not block.titles else []
     return Filling(tuple(changes), tuple(notes))
 
 
