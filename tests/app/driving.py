@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from inveonimaging.app.access import Access
-from inveonimaging.app.jobs import Job, Jobs
-from inveonimaging.app.kinds import KINDS
-from inveonimaging.app.pages import Front
-from inveonimaging.app.roots import Roots
-from inveonimaging.app.rules import CHANGE_HEADER
-from inveonimaging.app.server import application
-from inveonimaging.app.state import State
-from inveonimaging.app.telling import Tell
+from inveonimaging.app.access.roots import Roots
+from inveonimaging.app.access.rules import CHANGE_HEADER
+from inveonimaging.app.access.secrets import Access
+from inveonimaging.app.jobs.kinds import KINDS
+from inveonimaging.app.jobs.queue import Job, Jobs
+from inveonimaging.app.jobs.telling import Tell
+from inveonimaging.app.memory.state import State
+from inveonimaging.app.pages.front import Front
+from inveonimaging.app.serving.server import application
 from inveonimaging.errors import InveonError, printable
 
 PORT = 49152

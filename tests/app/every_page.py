@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from helpers import header_text, write_small_study
-from inveonimaging.app.jobs import DONE, FAILED, LEFT, QUEUED, RUNNING, STOPPED, Job
-from inveonimaging.app.pages import Front, link
-from inveonimaging.app.targets import Kept
+from inveonimaging.app.jobs.queue import DONE, FAILED, LEFT, QUEUED, RUNNING, STOPPED, Job
+from inveonimaging.app.memory.targets import Kept
+from inveonimaging.app.pages.front import Front, link
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.phantom import Hotel, write_scan
 

@@ -20,13 +20,14 @@ from starlette.testclient import TestClient
 from app.driving import change, ended, front_of, job_of, jobs_in_this_process, opened
 from app.test_make import CODES, the_commands, values_of
 from helpers import inveon, write_small_study
-from inveonimaging.app import batch_table, batches, choices
-from inveonimaging.app.choices import STUDIES
-from inveonimaging.app.forms import command_of, defaults
-from inveonimaging.app.jobs import Job, Jobs
-from inveonimaging.app.kinds import KINDS
-from inveonimaging.app.pages import Front, link
-from inveonimaging.app.targets import Kept
+from inveonimaging.app.choices import table as choices
+from inveonimaging.app.choices.forms import command_of, defaults
+from inveonimaging.app.choices.table import STUDIES
+from inveonimaging.app.jobs.kinds import KINDS
+from inveonimaging.app.jobs.queue import Job, Jobs
+from inveonimaging.app.memory.targets import Kept
+from inveonimaging.app.pages import batch_table, batches
+from inveonimaging.app.pages.front import Front, link
 from inveonimaging.batches import job as batch_job
 from inveonimaging.batches import work
 

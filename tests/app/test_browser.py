@@ -28,9 +28,9 @@ from app.person import WAIT_S, Person, heard
 from browser import console, events, started
 from conftest import Measures, Tool, skip_or_fail
 from helpers import CT, LAST_RESORT_S, header_text, write_small_study
-from inveonimaging.app import server
-from inveonimaging.app.pages import Front, link
-from inveonimaging.app.pictures import Pictures
+from inveonimaging.app.pages.front import Front, link
+from inveonimaging.app.pages.pictures import Pictures
+from inveonimaging.app.serving import server
 from inveonimaging.commands import correct
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.phantom import write_scan

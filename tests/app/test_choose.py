@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from app.driving import front_of, opened
-from inveonimaging.app import folders
-from inveonimaging.app.pages import link
-from inveonimaging.app.roots import Roots
+from inveonimaging.app.access.roots import Roots
+from inveonimaging.app.pages import folders
+from inveonimaging.app.pages.front import link
 from inveonimaging.errors import InputError
 
 HOSTILE = "<img src=x onerror=alert(1)>&'\""

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from helpers import assert_one_line_error, inveon, running_python
-from inveonimaging.app.choices import FIELDS
+from inveonimaging.app.choices.table import FIELDS
 from inveonimaging.cli import app
 
 

@@ -16,10 +16,10 @@ import pytest
 
 from app.driving import change, front_of, opened
 from helpers import digests, header_text, write_small_study
-from inveonimaging.app import sheets
-from inveonimaging.app.grid import heading
-from inveonimaging.app.pages import link
-from inveonimaging.app.state import State
+from inveonimaging.app.memory import sheets
+from inveonimaging.app.memory.state import State
+from inveonimaging.app.pages.front import link
+from inveonimaging.app.pages.grid import heading
 from inveonimaging.commands import correct
 from inveonimaging.conversion.plan import plan
 from inveonimaging.errors import InputError
@@ -572,7 +572,7 @@ def test_what_is_taken_back_counts_no_more_once_that_is_saved(page: Page, way: s
 
 def page_options(page: Page) -> Any:
     from inveonimaging import Options
-    from inveonimaging.app.make import options_kept
+    from inveonimaging.app.pages.make import options_kept
 
     kept = options_kept(page.front, page.source)
     assert kept is not None

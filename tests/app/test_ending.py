@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 
 from app.driving import change, front_of, opened
-from inveonimaging.app import running, worker
-from inveonimaging.app.roots import Roots
-from inveonimaging.app.state import State
+from inveonimaging.app.access.roots import Roots
+from inveonimaging.app.jobs import worker
+from inveonimaging.app.memory import running
+from inveonimaging.app.memory.state import State
 from inveonimaging.cli import app as command
 
 
@@ -173,7 +174,8 @@ def test_an_answer_is_for_this_user_alone(tmp_path: Path, roots: Roots) -> None:
 @pytest.mark.skipif(not hasattr(os, "getpgid"), reason="groups of processes are POSIX's")
 def test_ctrl_c_of_the_terminal_reaches_no_job() -> None:
     """It goes to all processes of the terminal's group, and the app asks first."""
-    said = "import os, signal, sys; from inveonimaging.app import worker\nsys.stdin.readline(); worker._go_apart()\n"
+    said = "import os, signal, sys; from inveonimaging.app.jobs import worker\n"
+    said += "sys.stdin.readline(); worker._go_apart()\n"
     said += "print(os.getpgid(0) == os.getpid(), signal.pthread_sigmask(signal.SIG_BLOCK, []), flush=True)"
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with worker.apart():

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from app import every_page
 from app.driving import front_of, opened
-from inveonimaging.app import server
-from inveonimaging.app.guard import Guard
+from inveonimaging.app.serving import server
+from inveonimaging.app.serving.guard import Guard
 
 
 def test_each_page_of_the_app_is_in_the_list_for_axe(tmp_path: Path) -> None:

@@ -27,12 +27,12 @@ from starlette.testclient import TestClient
 
 from app.driving import PORT, SAME, SITE, change, front_of, opened, stranger
 from helpers import write_small_study
-from inveonimaging.app import connections, server
-from inveonimaging.app.access import Access
-from inveonimaging.app.guard import Guard, policy_alone
-from inveonimaging.app.pages import Front
-from inveonimaging.app.rules import CHANGE_HEADER, MOST_BYTES, POLICY, Head, refusal_of
-from inveonimaging.app.state import State
+from inveonimaging.app.access.rules import CHANGE_HEADER, MOST_BYTES, POLICY, Head, refusal_of
+from inveonimaging.app.access.secrets import Access
+from inveonimaging.app.memory.state import State
+from inveonimaging.app.pages.front import Front
+from inveonimaging.app.serving import connections, server
+from inveonimaging.app.serving.guard import Guard, policy_alone
 from inveonimaging.errors import OutputError
 from inveonimaging.study.image import Image
 
@@ -455,6 +455,6 @@ def test_no_secret_is_in_the_state(front: Front, client: TestClient, tmp_path: P
 
 def test_the_first_page_needs_no_matplotlib() -> None:
     """It is a third of the time of a start."""
-    said = "import sys; import inveonimaging.app.server; print('matplotlib' in sys.modules)"
+    said = "import sys; import inveonimaging.app.serving.server; print('matplotlib' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", said], check=True, capture_output=True, text=True)
     assert done.stdout == "False\n"

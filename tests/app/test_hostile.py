@@ -13,10 +13,12 @@ import pytest
 
 from app.driving import change, front_of, job_of, opened, stranger
 from helpers import ROOT, write_small_study
-from inveonimaging.app import jobs, kept_jobs, peers, server
-from inveonimaging.app.jobs import Job, Jobs
-from inveonimaging.app.kept_jobs import job_kept
-from inveonimaging.app.pages import Front
+from inveonimaging.app.jobs import queue as jobs
+from inveonimaging.app.jobs.queue import Job, Jobs
+from inveonimaging.app.memory import kept_jobs
+from inveonimaging.app.memory.kept_jobs import job_kept
+from inveonimaging.app.pages.front import Front
+from inveonimaging.app.serving import peers, server
 
 OTHERS = """\
   sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode

@@ -17,8 +17,8 @@ from matplotlib.image import imread
 
 from app.driving import change, front_of, opened
 from helpers import write_small_study
-from inveonimaging.app.hotel import PART
-from inveonimaging.app.pages import Front, link
+from inveonimaging.app.pages.front import Front, link
+from inveonimaging.app.pages.hotel import PART
 from inveonimaging.commands.split import plan_split, see_animals
 from inveonimaging.conversion.options import Options
 from inveonimaging.hotels import bodies, emission, trunks

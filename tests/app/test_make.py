@@ -23,17 +23,18 @@ from starlette.testclient import TestClient
 import inveonimaging
 from app.driving import change, front_of, opened
 from helpers import inveon, write_small_study
-from inveonimaging.app import choices, makes
-from inveonimaging.app.choices import DICOM, FIELDS, PRODUCTS, STUDIES, Field, Product, product_of
-from inveonimaging.app.faults import fault_of, in_words
-from inveonimaging.app.forms import command_of, defaults, options_of
-from inveonimaging.app.jobs import Job
-from inveonimaging.app.kinds import KINDS
-from inveonimaging.app.make import _Asked
-from inveonimaging.app.pages import Front, link
-from inveonimaging.app.previews import preview_of
-from inveonimaging.app.shell import is_safe, line_of
-from inveonimaging.app.telling import Tell
+from inveonimaging.app.choices import table as choices
+from inveonimaging.app.choices.faults import fault_of, in_words
+from inveonimaging.app.choices.forms import command_of, defaults, options_of
+from inveonimaging.app.choices.previews import preview_of
+from inveonimaging.app.choices.shell import is_safe, line_of
+from inveonimaging.app.choices.table import DICOM, FIELDS, PRODUCTS, STUDIES, Field, Product, product_of
+from inveonimaging.app.jobs import makes
+from inveonimaging.app.jobs.kinds import KINDS
+from inveonimaging.app.jobs.queue import Job
+from inveonimaging.app.jobs.telling import Tell
+from inveonimaging.app.pages.front import Front, link
+from inveonimaging.app.pages.make import _Asked
 from inveonimaging.cli import convert as convert_command
 from inveonimaging.cli.main import app as command_line
 from inveonimaging.commands import bids, curves, nifti, report, split

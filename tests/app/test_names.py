@@ -19,12 +19,12 @@ import pytest
 import inveonimaging
 from app.driving import change, front_of, opened
 from helpers import write_small_study
-from inveonimaging.app import roots as roots_
-from inveonimaging.app.carried import brought, carried
-from inveonimaging.app.kinds import KINDS
-from inveonimaging.app.pages import link, values_of
-from inveonimaging.app.shell import line_of
-from inveonimaging.app.telling import Tell
+from inveonimaging.app.access import roots as roots_
+from inveonimaging.app.choices.shell import line_of
+from inveonimaging.app.jobs.kinds import KINDS
+from inveonimaging.app.jobs.telling import Tell
+from inveonimaging.app.pages.carried import brought, carried
+from inveonimaging.app.pages.front import link, values_of
 from inveonimaging.errors import InputError
 
 TEXTS = [

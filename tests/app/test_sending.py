@@ -24,12 +24,12 @@ from starlette.testclient import TestClient
 
 import inveonimaging.sending
 from app.driving import WAIT_S, change, ended, front_of, job_of, jobs_in_this_process, opened
-from inveonimaging.app import sending
-from inveonimaging.app.jobs import Job, Jobs
-from inveonimaging.app.pages import Front, link
-from inveonimaging.app.send_run import run_send
-from inveonimaging.app.targets import Kept, in_words
-from inveonimaging.app.telling import Tell
+from inveonimaging.app.jobs.queue import Job, Jobs
+from inveonimaging.app.jobs.send import run_send
+from inveonimaging.app.jobs.telling import Tell
+from inveonimaging.app.memory.targets import Kept, in_words
+from inveonimaging.app.pages import sending
+from inveonimaging.app.pages.front import Front, link
 from inveonimaging.cli import app as command_line
 from inveonimaging.errors import OptionError
 from servers import SECRET, all_stored, basic, service, stage, store, told, uid, write_instance

@@ -12,7 +12,7 @@ import pytest
 
 from conftest import skip_or_fail
 from helpers import assert_one_line_error, inveon
-from inveonimaging.app import shortcut
+from inveonimaging.app.serving import shortcut
 from inveonimaging.errors import InputError, OutputError
 
 NAMES = [
@@ -107,7 +107,7 @@ def test_a_link_of_windows_gets_its_names_as_values(tmp_path: Path, monkeypatch:
         Path(how["env"]["INVEON_LINK"]).write_bytes(b"link " + how["env"]["INVEON_WORDS"].encode("utf-16-le"))
         return subprocess.CompletedProcess(command, 0, b"", b"")
 
-    monkeypatch.setattr("inveonimaging.app.shortcut.subprocess.run", run)
+    monkeypatch.setattr("inveonimaging.app.serving.shortcut.subprocess.run", run)
     words = ["C:\\Users\\M\u00e4x & Co\\inveon.exe", "app", r"--root=D:\a b\$(calc)", "--root=\\\\server\\share x\\"]
     place = shortcut.make_shortcut(words, "win32")
     assert place == tmp_path.joinpath("appdata", "Microsoft", "Windows", "Start Menu", "Programs", "inveon.lnk")
@@ -126,7 +126,7 @@ def test_a_link_of_windows_gets_its_names_as_values(tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize("code", [0, 1])
 def test_a_link_that_is_not_made_leaves_nothing(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     done = subprocess.CompletedProcess([], code, b"", b"Access is denied.\r\n" if code else b"")
-    monkeypatch.setattr("inveonimaging.app.shortcut.subprocess.run", lambda *_, **__: done)
+    monkeypatch.setattr("inveonimaging.app.serving.shortcut.subprocess.run", lambda *_, **__: done)
     with pytest.raises(OutputError, match="Access is denied" if code else "wrote nothing"):
         shortcut.make_shortcut(["inveon.exe", "app"], "win32")
     assert not shortcut.place_of("win32").exists()

@@ -12,13 +12,13 @@ from starlette.testclient import TestClient
 import inveonimaging
 from app.driving import change, ended, front_of, job_of, opened
 from helpers import CT, digests, header_text, write_small_study
-from inveonimaging.app import watch
-from inveonimaging.app.jobs import Job, Jobs
-from inveonimaging.app.makes import run_convert, run_report
-from inveonimaging.app.pages import Front, link
-from inveonimaging.app.rules import REPORT_POLICY
-from inveonimaging.app.state import State
-from inveonimaging.app.telling import Tell
+from inveonimaging.app.access.rules import REPORT_POLICY
+from inveonimaging.app.jobs.makes import run_convert, run_report
+from inveonimaging.app.jobs.queue import Job, Jobs
+from inveonimaging.app.jobs.telling import Tell
+from inveonimaging.app.memory.state import State
+from inveonimaging.app.pages import watch
+from inveonimaging.app.pages.front import Front, link
 from inveonimaging.conversion.options import Options
 from inveonimaging.phantom import write_scan
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from app.driving import front_of
-from inveonimaging.app import window
+from inveonimaging.app.serving import window
 from inveonimaging.errors import OptionError
 
 ADDRESS = "http://127.0.0.1:49152/start?token=x"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from inveonimaging.app.words import advice, finding_row
+from inveonimaging.app.choices.words import advice, finding_row
 from inveonimaging.findings import Finding
 
 

@@ -60,6 +60,7 @@ ROOMS = (
     "version",
 )
 PLACE = {room: place for place, room in enumerate(ROOMS)}
+OF_THE_APP = ("serving", "pages", "jobs", "memory", "choices", "access")  # likewise
 ONLY_IN = {
     "pydicom": {"dicom", "dicom_reading", "verification", "checks", "sending", "restoring"},
     "pynetdicom": {"sending"},
@@ -119,6 +120,13 @@ def test_imports_go_downward_and_heavy_ones_stay_in_their_rooms(path: Path) -> N
             assert PLACE[rest[0]] >= PLACE[here], f"{here} imports {name}, which is above it"
         assert here in ONLY_IN.get(top, {here}), f"{here} imports {top}"
         assert top != "numpy" or "hdr" not in path.parts
+
+
+@pytest.mark.parametrize("path", sorted(ROOT.glob("app/*/*.py")), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_rooms_of_the_app_lie_one_above_the_other(path: Path) -> None:
+    below = OF_THE_APP[OF_THE_APP.index(path.parent.name) :]
+    above = {name for name in imported(path) if name.startswith(f"{PACKAGE}.app.") and name.split(".")[2] not in below}
+    assert not above
 
 
 def import_graph(root: Path) -> dict[str, set[str]]:

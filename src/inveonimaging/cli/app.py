@@ -18,8 +18,8 @@ from inveonimaging.errors import OptionError, printable
 from inveonimaging.units import duration
 
 if TYPE_CHECKING:
-    from inveonimaging.app.pages import Front
-    from inveonimaging.app.running import Running
+    from inveonimaging.app.memory.running import Running
+    from inveonimaging.app.pages.front import Front
 
 IDLE_S = 12 * 3600.0
 
@@ -52,12 +52,13 @@ def app(
         from inveonimaging.extras import refuse_without_extra
 
         refuse_without_extra("inveon app", "app", _PACKAGES)
-        from inveonimaging.app import running, server
-        from inveonimaging.app import window as own_window
-        from inveonimaging.app.access import Access
-        from inveonimaging.app.pages import Front
-        from inveonimaging.app.roots import Roots, usual_roots
-        from inveonimaging.app.state import State, user_folder
+        from inveonimaging.app.access.roots import Roots, usual_roots
+        from inveonimaging.app.access.secrets import Access
+        from inveonimaging.app.memory import running
+        from inveonimaging.app.memory.state import State, user_folder
+        from inveonimaging.app.pages.front import Front
+        from inveonimaging.app.serving import server
+        from inveonimaging.app.serving import window as own_window
 
         if window:
             own_window.refuse_without_pywebview()
@@ -91,7 +92,7 @@ def app(
 
 def _make_shortcut(roots: Iterable[Path], *, port: int, window: bool) -> Path:
     """Make an entry that starts the app with these options; return where it lies."""
-    from inveonimaging.app.shortcut import make_shortcut, program
+    from inveonimaging.app.serving.shortcut import make_shortcut, program
 
     options = [f"--root={each.absolute()}" for each in roots]
     options += [f"--port={port}"] if port else []
@@ -101,8 +102,8 @@ def _make_shortcut(roots: Iterable[Path], *, port: int, window: bool) -> Path:
 
 def _show(address: str, *, browser: bool, window: bool, front: Front | None = None) -> None:
     """Print an address and open it."""
-    from inveonimaging.app import server
-    from inveonimaging.app import window as own_window
+    from inveonimaging.app.serving import server
+    from inveonimaging.app.serving import window as own_window
 
     typer.echo(address)
     if window:
@@ -113,7 +114,7 @@ def _show(address: str, *, browser: bool, window: bool, front: Front | None = No
 
 def _answer(meeting: Running, front: Front) -> None:
     """Answer those who start another app, until this one ends."""
-    from inveonimaging.app import server
+    from inveonimaging.app.serving import server
 
     while not front.ending.wait(_OFTEN_S):
         meeting.answer(lambda: server.new_address(front))

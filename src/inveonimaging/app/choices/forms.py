@@ -1,0 +1,159 @@
+"""What was chosen on page 4 -> the options of the function that makes it, and the command that does the same."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from inveonimaging.app.choices.table import (
+    DICOM,
+    FORM,
+    FORM_OF_ANIMALS,
+    INVEON,
+    OF_DICOM,
+    OVERWRITE,
+    PRIVACY,
+    REPORT,
+    VERIFY,
+    YES,
+    Product,
+)
+from inveonimaging.errors import OptionError
+from inveonimaging.inveon.hdr.enums import Modality
+from inveonimaging.redaction.request import Deidentify, request_of
+
+_PREFIXES = {"ct_prefix": Modality.CT, "pet_prefix": Modality.PET, "nm_prefix": Modality.SPECT}
+_SUBJECT = {"patient_id": "id", "patient_name": "name", "birth_date": "birth_date", "sex": "sex"}
+
+
+def defaults(product: Product = DICOM) -> dict[str, str]:
+    """Return what the form holds at first."""
+    return {each.name: each.first for each in product.fields}
+
+
+def chosen(form: Mapping[str, str], product: Product = DICOM) -> dict[str, str]:
+    """Return the values of all fields of a form that was sent, in which a box that is not ticked is missing."""
+    return {each.name: each.taken(form.get(each.name, "")) for each in product.fields}
+
+
+def options_of(values: Mapping[str, str], product: Product = DICOM) -> Any:
+    """Return the options of the function that makes it: `Options` of a conversion, and so on.
+
+    Raises:
+        OptionError: a value makes no sense; a file that it names cannot be read.
+    """
+    texts = chosen(values, product)
+    if is_inveon(texts, product):
+        _refuse_of_dicom(texts, product)
+        texts["form"] = FORM.first
+    made = _class_of(product)
+    known = {each.name for each in fields(made)}
+    given: dict[str, Any] = {}
+    for each in product.fields:  # those that are no attribute are arguments beside the options
+        if each.name not in _APART and (each.attribute or each.name) in known:
+            given |= each.given(texts[each.name])
+    if texts.get("strict") == YES:
+        given |= {"refuse_strays": True, "fail_on_warnings": True}
+    if prefixes := {kind: texts[name] for name, kind in _PREFIXES.items() if texts.get(name)}:
+        given["prefixes"] = {**_default_prefixes(), **prefixes}
+    if "deidentify" in texts:
+        given["deidentify"] = _redaction(texts)
+    subject = {key: texts[name] for name, key in _SUBJECT.items() if texts.get(name)}
+    return made(subject=subject, **given)
+
+
+_APART = {*_SUBJECT, *_PREFIXES, *(each.name for each in PRIVACY), "strict"}
+"""Fields that are no attribute of the options each, but part of one."""
+
+
+def _refuse_of_dicom(texts: Mapping[str, str], product: Product) -> None:
+    """Refuse what means nothing where no DICOM is written, as the command does."""
+    for each in product.fields:
+        if each in (*OF_DICOM, OVERWRITE) and each.name not in {"strict", "ignore"} and texts[each.name] != each.first:
+            kind = dict(FORM_OF_ANIMALS.choices)[INVEON]
+            raise OptionError(
+                f"{each.option} is of DICOM, and none is written",
+                hint=f"leave it, or choose another {FORM.label} than “{kind}”",
+            )
+
+
+def is_inveon(values: Mapping[str, str], product: Product) -> bool:
+    """Return whether pairs of Inveon files are asked for, and no DICOM."""
+    return product.name == "split" and values.get("form") == INVEON
+
+
+def _default_prefixes() -> Mapping[Modality, str]:
+    from inveonimaging.conversion.options import PREFIXES
+
+    return PREFIXES
+
+
+def _class_of(product: Product) -> Any:
+    from inveonimaging.bids_dataset.options import BidsOptions
+    from inveonimaging.conversion.options import Options
+    from inveonimaging.nifti_files.options import NiftiOptions
+    from inveonimaging.study.corrections import Corrections
+    from inveonimaging.time_activity.options import CurvesOptions
+    from inveonimaging.zarr_files.options import ZarrOptions
+
+    known: dict[str, type] = {
+        "convert": Options,
+        "split": Options,
+        "batch": Options,
+        "nifti": NiftiOptions,
+        "bids": BidsOptions,
+        "zarr": ZarrOptions,
+        "page": Corrections,
+        "curves": CurvesOptions,
+    }
+    return known[product.name]
+
+
+def _redaction(values: Mapping[str, str]) -> Deidentify | None:
+    days, key = values["shift_days"], values["key_file"]
+    return request_of(
+        values["deidentify"] == YES,
+        values["dates"] or None,
+        _days(days) if days else None,
+        Path(key) if key else None,
+    )
+
+
+def _days(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise OptionError(key="--shift-days", got=text, expected="a whole number, as -3000") from None
+
+
+def command_of(
+    source: Path, output: str, values: Mapping[str, str], product: Product = DICOM, *, without_settings: bool = False
+) -> list[str]:
+    """Return the words of the command that does the same.
+
+    Args:
+        source: what is read.
+        output: the folder or the file to write.
+        values: of the form.
+        product: what is made.
+        without_settings: the form holds what `inveon.toml` says, and counts alone.
+    """
+    words = ["inveon", product.command, str(source)]
+    words += [f"{product.output_option}={output}"] if product.output_option else [output]
+    for each in product.fields:
+        if not (is_inveon(values, product) and each in (VERIFY, REPORT)):  # of DICOM, and ticked at first
+            words += each.typed(each.taken(values.get(each.name, "")))
+    return [*words, "--no-config"] if without_settings else words
+
+
+def output_for(source: Path, product: Product = DICOM, beside: Path | None = None) -> Path:
+    """Return a place that is not there yet: beside the folder, or beside that of a scan."""
+    is_folder = os.path.isdir(source)  # noqa: PTH112 - Path.is_dir raises for names that no file can have
+    folder = beside or (source.parent if is_folder else source.parent.parent)
+    name = source.name.partition(".img")[0] or "scans"
+    stem, dot, ending = product.ending.partition(".")
+    names = (f"{name}{stem}{number}{dot}{ending}" for number in ("", *(f"-{each}" for each in range(2, 1000))))
+    return next(folder / each for each in names if not os.path.lexists(folder / each))

@@ -1,0 +1,1 @@
+"""Jobs: each in a process of its own, one after the other."""

@@ -1,0 +1,273 @@
+"""Jobs that make something of scans: each does what its command does, and tells how far it is.
+
+A job is given plain values and options that can be pickled, and returns plain values, which the pages show: `output`,
+`findings`, `report`; of DICOM `series`, `verified`, `differences`, `planes`; of all others `made`, a table with its
+titles; of several studies `failures`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from inveonimaging.app.choices.faults import in_words
+from inveonimaging.app.jobs.telling import MOST_LISTED, Tell, rows
+from inveonimaging.errors import printable
+from inveonimaging.findings import Finding
+from inveonimaging.study.reading import below
+
+if TYPE_CHECKING:
+    from inveonimaging.commands.studies import Failure
+    from inveonimaging.conversion.job import StudyResult
+    from inveonimaging.conversion.plan import StudyPlan
+    from inveonimaging.verification.result import Difference, StudyCheck
+
+_LONGEST = 1000
+
+
+def run_convert(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Convert, and do what is asked for afterwards.
+
+    Args:
+        task: `source`, `output`, `options`, `verify`, `report`.
+        tell: hears of it.
+
+    Raises:
+        InveonError: as `inveon convert`.
+    """
+    from inveonimaging.conversion.plan import plan
+
+    tell.phase("Reading headers")
+    return _converted(plan(task["source"], task["output"], task["options"]), task, tell)
+
+
+def run_split(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Convert a scan of several animals to a study each, or cut it into pairs of files.
+
+    Args:
+        task: as of `run_convert`; `boxes` and `preview`, which may be None; `inveon`: pairs of files, and no DICOM.
+        tell: hears of it.
+
+    Raises:
+        InveonError: as `inveon split`.
+    """
+    from inveonimaging.commands.split import plan_split, refuse_unverifiable, write_inveon
+
+    output, options = task["output"], task["options"]
+    refuse_unverifiable(options, verify=task["verify"])
+    tell.phase("Looking for the animals")
+    planned = plan_split(task["source"], output, options, task["boxes"], preview=task["preview"])
+    if not task["inveon"]:
+        return _converted(planned.studies, task, tell, planned.left_behind)
+    tell.phase("Writing files")
+    pairs = write_inveon(planned, output, tell.progress)
+    found = (*planned.left_behind, *(each for study in planned.studies for each in study.all_findings))
+    titles, files = ("File", "Folder"), [(each.name, str(each.data.parent)) for each in pairs]
+    return {"output": str(output), "findings": rows(found), "made": _table(titles, files)}
+
+
+def _converted(
+    studies: tuple[StudyPlan, ...], task: dict[str, Any], tell: Tell, more: Iterable[Finding] = ()
+) -> dict[str, Any]:
+    """Convert what is planned, and do what is asked for afterwards."""
+    from inveonimaging.commands import convert
+    from inveonimaging.conversion.job import convert_planned
+    from inveonimaging.conversion.plan import sheet_findings_of
+
+    options = task["options"]
+    if task["report"]:
+        convert.refuse_reports(studies)
+    tell.steps((_name(each.image), each.slices) for study in studies for each in study.series)
+    tell.phase("Writing DICOM")
+    results = convert_planned(studies, task["output"], options, tell.progress)
+    tell.steps([])
+    findings = (
+        *sheet_findings_of(studies, options),
+        *(each for study in results for each in study.all_findings),
+        *more,
+    )
+    found: dict[str, Any] = {
+        "series": _series(results)[:MOST_LISTED],
+        "more_series": len(_series(results)[MOST_LISTED:]),
+        "output": str(task["output"]),
+        "findings": rows(findings),
+        "verified": None,
+        "differences": [],
+        "report": None,
+    }
+    if task["verify"]:
+        tell.phase("Comparing with the scanner's files")
+        checks = convert.verify_converted(results, options, tell.progress)
+        different = [_difference(each, task["output"]) for check in checks for each in check.all_differences]
+        found |= {"verified": not different, "differences": different[:MOST_LISTED]}
+        found["more_differences"] = len(different[MOST_LISTED:])
+        found["compared"] = [in_words(printable(each, _LONGEST)) for each in _notes(checks)][:MOST_LISTED]
+        found["planes"] = sum(each.planes for check in checks for each in check.series)
+    if task["report"]:
+        tell.phase("Drawing the report")
+        pages = convert.write_reports(studies, results, options, tell.progress)
+        found["report"] = str(pages[0]) if pages else None
+    return found
+
+
+def _notes(checks: Sequence[StudyCheck]) -> Iterator[str]:
+    """Yield what is worth knowing of a comparison, each once: what was left aside, too."""
+    told = []
+    for each in checks:
+        if each.assumed:
+            told.append(f"compared with these corrections: {', '.join(map(' '.join, each.assumed.items()))}")
+        for one in each.series:
+            name = ", ".join(filter(None, (Path(one.source).name, one.part)))
+            told += [f"{name}: {note}" for note in one.notes]
+        told += each.notes
+    yield from dict.fromkeys(told)
+
+
+def _difference(found: Difference, output: Path) -> str:
+    """Return a difference, with the first file that it is about."""
+    place = f"{below(Path(found.path), output)}: " if found.path else ""
+    return printable(f"{place}{found.message}", _LONGEST)
+
+
+def _series(results: Sequence[StudyResult]) -> list[dict[str, Any]]:
+    return [
+        {
+            "source": printable(Path(each.source).name),
+            "folder": str(Path(study.output, each.folder)),
+            "files": each.instances,
+            "class": each.sop_class,
+        }
+        for study in results
+        for each in study.series
+    ]
+
+
+def run_nifti(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Write NIfTI files.
+
+    Args:
+        task: `source`, `output`, `options`.
+        tell: hears of it.
+
+    Raises:
+        InveonError: as `inveon nifti`.
+    """
+    from inveonimaging.commands.nifti import nifti
+
+    tell.phase("Writing NIfTI")
+    done = nifti(task["source"], task["output"], task["options"], progress=tell.progress)
+    files = [(path.name, str(path.parent)) for path in (*done.files, *done.beside)]
+    return _several(task, done.findings, done.failures) | {"made": _table(("File", "Folder"), files)}
+
+
+def run_zarr(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Write OME-Zarr stores; as `run_nifti`."""
+    from inveonimaging.commands.zarr import zarr
+
+    tell.phase("Writing OME-Zarr")
+    done = zarr(task["source"], task["output"], task["options"], progress=tell.progress)
+    stores = [(path.name, str(path.parent)) for path in done.stores]
+    return _several(task, done.findings, done.failures) | {"made": _table(("Store", "Folder"), stores)}
+
+
+def run_bids(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Make a BIDS data set, or add to one; as `run_nifti`."""
+    from inveonimaging.commands.bids import bids
+
+    tell.phase("Writing the data set")
+    done = bids(task["source"], task["output"], task["options"], tell.progress)
+    files = [(str(each.path), each.change.value) for each in done.files]
+    return _several(task, done.findings, done.failures) | {"made": _table(("File", "Written"), files)}
+
+
+def run_page(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Write a report that is kept, and its single pictures.
+
+    Args:
+        task: `source`, `output`: the page, `options`: the corrections, `pictures`: a folder or None, `viewer`,
+            `overwrite`.
+        tell: hears of it.
+
+    Raises:
+        InveonError: as `inveon report`.
+    """
+    from inveonimaging.commands.report import report
+
+    tell.phase("Drawing the report")
+    done = report(
+        task["source"],
+        task["output"],
+        pictures=task["pictures"],
+        viewer=task["viewer"],
+        overwrite=task["overwrite"],
+        corrections=task["options"],
+        progress=tell.progress,
+    )
+    files = [(path.name, str(path.parent)) for path in (Path(task["output"]), *done.pictures)]
+    return {
+        "output": str(Path(task["output"]).parent),
+        "report": str(done.page),
+        "findings": rows(done.findings),
+        "made": _table(("File", "Folder"), files),
+        "failures": [{"source": "", "error": in_words(printable(each, _LONGEST))} for each in done.errors],
+    }
+
+
+def run_curves(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Measure curves.
+
+    Args:
+        task: `source`, `outputs`: files in one folder, `options`.
+        tell: hears of it.
+
+    Raises:
+        InveonError: as `inveon curves`.
+    """
+    from inveonimaging.commands.curves import curves
+
+    tell.phase("Measuring")
+    done = curves(task["source"], task["outputs"], task["options"], progress=tell.progress)
+    regions = [
+        (printable(each.region), printable(Path(each.source).name), str(len(each.frames)), each.unit.value)
+        for each in done.curves
+    ]
+    return {
+        "output": str(Path(task["outputs"][0]).parent),
+        "files": [str(path) for path in done.files],
+        "findings": rows(done.findings),
+        "made": _table(("Region", "Scan", "Frames", "Unit"), regions),
+    }
+
+
+def run_report(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+    """Write the report of scans that is looked at, and not kept.
+
+    Args:
+        task: `source`, `page`, `viewer`, `corrections`.
+        tell: hears of it.
+
+    Raises:
+        InveonError: as `inveon report`.
+    """
+    shown = {"output": task["page"], "options": task["corrections"], "pictures": None, "overwrite": True}
+    done = run_page(task | shown, tell)
+    return {"report": done["report"], "findings": done["findings"]}
+
+
+def _several(task: dict[str, Any], findings: Iterable[Finding], failures: Sequence[Failure]) -> dict[str, Any]:
+    """Return what is told of several studies: those that could not be written, too."""
+    told = [
+        {"source": printable(each.source, 300), "error": in_words(printable(each.error, _LONGEST))} for each in failures
+    ]
+    return {"output": str(task["output"]), "findings": rows(findings), "failures": told[:MOST_LISTED]}
+
+
+def _table(titles: Sequence[str], cells: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """Return a table, the first of its rows, and how many more there are."""
+    shown = [list(each) for each in cells[:MOST_LISTED]]
+    return {"titles": list(titles), "rows": shown, "more": len(cells) - len(shown)}
+
+
+def _name(image: Any) -> str:
+    return printable(" ".join(filter(None, (image.kind, image.pair.name, image.part_name))), 100)

@@ -1,0 +1,47 @@
+"""What a job tells the app while it runs, and in what form its result names findings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from time import monotonic
+
+from inveonimaging.findings import Finding, in_few_lines
+
+MOST_LISTED = 200
+_EVERY_S = 0.2
+
+
+class Tell:
+    """What a job tells the app; an app that is gone hears nothing, and the stop that its end means comes by itself."""
+
+    def __init__(self, say: Callable[[str, object], None]) -> None:
+        """Tell through a function of kind and value."""
+        self._say, self._next = say, 0.0
+
+    def steps(self, steps: Iterable[tuple[str, int]]) -> None:
+        """Name what is done one after the other, and how much of the progress each is."""
+        self._say("steps", list(steps))
+
+    def phase(self, words: str) -> None:
+        """Say what is done now."""
+        self._say("phase", words)
+        self._next = 0.0
+
+    def words(self, words: str) -> None:
+        """Say in words how far it is, at most as often as the progress that follows is said."""
+        if monotonic() >= self._next:
+            self._say("words", words)
+
+    def progress(self, done: int, total: int) -> None:
+        """Say how far it is, at most a few times a second."""
+        now = monotonic()
+        if now >= self._next or done == total:
+            self._next = now + _EVERY_S
+            self._say("progress", (done, total))
+
+
+def rows(findings: Iterable[Finding]) -> list[dict[str, str]]:
+    """Return findings as plain texts, in few lines, the first of them."""
+    from inveonimaging.app.choices.words import finding_row
+
+    return [finding_row(each) for each in in_few_lines(findings)][:MOST_LISTED]

@@ -1,0 +1,1 @@
+"""The pages: choose, look, correct, make, results, many studies, sending."""

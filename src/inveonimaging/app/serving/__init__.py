@@ -1,0 +1,1 @@
+"""The server: the guard before every page, connections, and the window that shows them."""
