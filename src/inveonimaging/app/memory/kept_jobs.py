@@ -21,9 +21,10 @@ _FINDINGS = [dict.fromkeys(("severity", "code", "message", "where", "todo"), str
 _REASONS = [{"reason": str, "count": int, "first": str}]
 _RESULT: Mapping[str, Shape] = {
     **dict.fromkeys(("output", "target", "stopped"), str),
+    **dict.fromkeys(("more_series", "more_differences"), int),
     **dict.fromkeys(("planes", "sent", "before", "twice", "unsent"), int),
     **dict.fromkeys(("found", "converted", "skipped", "failed", "unread", "instances"), int),
-    **dict.fromkeys(("differences", "notes", "reasons"), _TEXTS),
+    **dict.fromkeys(("compared", "differences", "notes", "reasons"), _TEXTS),
     **dict.fromkeys(("refused", "doubted"), _REASONS),
     "complete": bool,
     "failures": [{"source": str, "error": str}],
