@@ -130,7 +130,7 @@ def test_the_command_does_what_the_form_does(front: Front, root: Path, monkeypat
         "key.txt": "0123456789abcdef",
     }.items():
         (root / name).write_text(text, "ascii")
-    monkeypatch.setattr(front.drafts, "keep", lambda *_: None)
+    monkeypatch.setattr(front.drafts, "keep", lambda *_, **_how: None)
     caught: list[tuple[Any, ...]] = []
     monkeypatch.setattr("inveonimaging.cli.batch._run", lambda *given, **_: caught.append(given))
 

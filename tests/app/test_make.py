@@ -34,13 +34,14 @@ from inveonimaging.app.jobs.kinds import KINDS
 from inveonimaging.app.jobs.queue import Job
 from inveonimaging.app.jobs.telling import Tell
 from inveonimaging.app.pages.front import Front, link
-from inveonimaging.app.pages.make import _Asked
+from inveonimaging.app.pages.make import _Asked, options_kept
 from inveonimaging.cli import convert as convert_command
 from inveonimaging.cli.main import app as command_line
 from inveonimaging.commands import bids, curves, nifti, report, split
 from inveonimaging.commands import convert as afterwards
 from inveonimaging.commands import zarr as zarr_command
 from inveonimaging.errors import InputError, OptionError
+from inveonimaging.study.corrections import Corrections
 
 SHEET = "patient_id,position\nm12,left\nm13,right\n"
 BOX = {
@@ -197,7 +198,7 @@ def test_the_command_does_what_the_form_does(
     front: Front, source: Path, monkeypatch: pytest.MonkeyPatch, product: Product
 ) -> None:
     """With no field, and with each value of each field: the parser's options are the form's, and no field is idle."""
-    monkeypatch.setattr(front.drafts, "keep", lambda *_: None)
+    monkeypatch.setattr(front.drafts, "keep", lambda *_, **_how: None)
     root = source.parent
     output = root / f"out put{product.ending}"
     first = {"source": str(source), "output": str(output), "make": product.name}
@@ -404,7 +405,7 @@ def test_choices_are_there_after_a_restart_and_can_be_put_back(source: Path, tmp
     assert "--scale-voxels" not in html
     assert "--no-gzip" not in html
     assert "hotel.csv" in html  # of another page
-    assert second.drafts.of(source).keys() == {"make", "subjects", "boxes", "only"}
+    assert second.drafts.of(source).keys() == {"make", "subjects"}
 
 
 def test_what_is_kept_is_bounded_private_and_survives_damage(source: Path, tmp_path: Path) -> None:
@@ -442,6 +443,48 @@ def test_settings_of_the_folder_are_in_the_form_and_count_once(source: Path, tmp
     assert "--posture=HFS" in html
     assert "--no-config" in html
     assert "--ct-prefix" not in client.get(link("/make", source=source, make="nifti")).text
+
+
+@pytest.mark.parametrize("page", ["make", "batch"])
+def test_settings_that_change_after_a_form_was_seen_count_until_something_else_is_chosen(
+    source: Path, tmp_path: Path, page: str
+) -> None:
+    front = front_of(source.parent, tmp_path / "state")
+    settings: dict[str, str] = {}
+    front.settings = lambda _: settings
+    client, seen = opened(front), "/command" if page == "make" else "/batch/command"
+
+    def posture(posts: str | None) -> list[str]:
+        if posts is not None:
+            change(client, front, seen, form_of(source, "convert" if page == "make" else "batch", orientation=posts))
+        return re.findall(r'<option value="(\w\w\w)" selected>', client.get(link(f"/{page}", source=source)).text)
+
+    assert posture("") == []
+    settings["orientation"] = "HFS"
+    assert posture(None) == ["HFS"]
+    assert posture("HFS") == ["HFS"]
+    settings["orientation"] = "FFP"
+    assert posture(None) == ["FFP"]
+    assert posture("HFP") == ["HFP"]
+    settings["orientation"] = "HFS"
+    assert posture(None) == ["HFP"]  # which somebody chose
+    assert posture("") == []  # likewise
+
+
+def test_a_sheet_that_is_saved_after_the_form_of_studies_was_seen_is_in_it(source: Path, tmp_path: Path) -> None:
+    front = front_of(source.parent, tmp_path / "state")
+    client = opened(front)
+    change(client, front, "/batch/command", form_of(source, "batch"))
+    front.drafts.keep(source, {"subjects": str(source.parent / "hotel.csv")})
+    assert f'value="{source.parent / "hotel.csv"}"' in client.get(link("/batch", source=source)).text
+
+
+def test_reports_and_cards_have_the_posture_of_the_settings(front: Front, source: Path) -> None:
+    assert options_kept(front, source) is None
+    front.settings = lambda _: {"orientation": "HFS", "ct_prefix": "X-"}
+    assert options_kept(front, source).shown == Corrections(orientation="HFS").shown
+    front.drafts.keep(source, {"orientation": "FFP"})
+    assert options_kept(front, source).shown == Corrections(orientation="FFP").shown
 
 
 @pytest.mark.parametrize("field", [each.name for each in FIELDS.values() if each.is_path] + ["output"])
@@ -733,7 +776,7 @@ def test_what_is_sent_and_kept_is_inert_and_what_makes_no_sense_is_as_if_it_were
         assert "<img src=x" not in html
         assert "alert(1)" in html
         kept = front.drafts.of(source)
-        assert {kept[each.name] for each in product.fields if each.choices} <= {
+        assert {kept.get(each.name, each.first) for each in product.fields if each.choices} <= {
             value for each in product.fields for value, _ in each.choices
         }
     assert front.jobs.all == []

@@ -27,6 +27,20 @@ class Drafts(dict[str, dict[str, str]]):
         with self._lock:
             return dict(self.get(str(source), {}))
 
+    def keep_own(
+        self, source: Path | str, values: Mapping[str, str], first: Mapping[str, str], more: Mapping[str, str]
+    ) -> None:
+        """Keep those values of a form that are not what it would hold anyway, so that a later change of that shows.
+
+        Args:
+            source: what the form is about.
+            values: all of its fields.
+            first: what it holds before anything is chosen, as the settings have it.
+            more: what is kept in any case.
+        """
+        own = {name: value for name, value in values.items() if value != first.get(name)}
+        self.keep(source, {**own, **more}, without=values.keys() - own.keys())
+
     def keep(self, source: Path | str, values: Mapping[str, str], without: Collection[str] = ()) -> None:
         """Keep values beside those that are known; those named in `without` are forgotten."""
         with self._lock:

@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from inveonimaging.app.choices.faults import Fault, fault_of
-from inveonimaging.app.choices.forms import chosen, command_of, output_for
+from inveonimaging.app.choices.forms import chosen, command_of, defaults, output_for
 from inveonimaging.app.choices.table import STUDIES, YES
 from inveonimaging.app.jobs.queue import Job
 from inveonimaging.app.pages import batch_table
@@ -64,9 +64,8 @@ def _studies_below(folder: Path) -> tuple[int, bool, bool]:
 def batch(front: Front, request: Request) -> Response:
     """Show the form, as it was left."""
     source = source_of(front, asked(request, "source"))
-    set_here = front.settings(source)
-    kept = {**set_here, **front.drafts.of(source), **front.drafts.of(_draft(source))}
-    values = {each.name: each.taken(kept.get(each.name, each.first)) for each in STUDIES.fields}
+    kept = {**_first(front, source), **front.drafts.of(_draft(source))}
+    values = {each.name: each.taken(kept[each.name]) for each in STUDIES.fields}
     output = asked(request, "output") or front.drafts.of(_draft(source)).get("output") or str(_output_for(source))
     asked_for = _Asked(source, output, values)
     shown = {"product": STUDIES, "is_unsaved": front.sheets.of(source).is_unsaved, **asked_for._asdict()}
@@ -122,8 +121,14 @@ class _Asked(NamedTuple):
 def _asked_for(front: Front, form: dict[str, str]) -> _Asked:
     """Return what a form asks for, which is kept."""
     found = _Asked(source_of(front, form.get("source", "")), form.get("output", "").strip(), chosen(form, STUDIES))
-    front.drafts.keep(_draft(found.source), {**found.values, "output": found.output})
+    more = {"output": found.output}
+    front.drafts.keep_own(_draft(found.source), found.values, _first(front, found.source), more)
     return found
+
+
+def _first(front: Front, source: Path) -> dict[str, str]:
+    """Return what the form holds at first: what the settings say, and what was chosen for the same folder elsewhere."""
+    return {**defaults(STUDIES), **front.settings(source), **front.drafts.of(source)}
 
 
 def _task(front: Front, asked_for: _Asked, *, only_failed: bool = False) -> dict[str, Any]:

@@ -58,14 +58,16 @@ def source_of(front: Front, text: str) -> Path:
 
 
 def options_kept(front: Front, source: Path, product: Product = _REPORTS) -> Any:
-    """Return the options that were chosen for a folder; None if there are none, or they make no sense.
+    """Return the options that were chosen for a folder, or are its settings; None if there are none, or make no sense.
 
     Those of a report are `Corrections`: what counts instead of the headers. What was kept may name any file, since it
     is kept before it is refused.
     """
     kept = front.drafts.of(source)
     try:
-        return options_in(front, {**defaults(product), **kept}, product) if kept else None
+        set_here = front.settings(source)
+        known = {**defaults(product), **set_here, **kept}
+        return options_in(front, known, product) if kept or set_here else None
     except InveonError:
         return None
 
@@ -230,9 +232,9 @@ class _Asked:
         self.product = product_of(form.get("make", ""))
         self.values = chosen(form, self.product)
         self.output = form.get("output", "").strip()
-        front.drafts.keep(
-            self.source, {**self.values, "make": self.product.name, _output_name(self.product): self.output}
-        )
+        first = {**defaults(self.product), **front.settings(self.source)}
+        more = {"make": self.product.name, _output_name(self.product): self.output}
+        front.drafts.keep_own(self.source, self.values, first, more)
 
     @property
     def fields(self) -> dict[str, str]:
