@@ -299,10 +299,10 @@ def test_another_server_of_this_computer_gets_no_cookie_and_can_set_none_that_lo
 
 @contextlib.contextmanager
 def running_app(root: Path, state: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run the command, as people do; yield its process and the address."""
+    """Run the command, as people do; yield its process and the address. Who is held when it dies is not hung up on."""
     way = str(Path(inveonimaging.__file__).parent.parent)
     environment = {**os.environ, "PYTHONPATH": way, "XDG_STATE_HOME": str(state), "LOCALAPPDATA": str(state)}
-    command = [sys.executable, "-m", "inveonimaging", "app", "--no-browser", "--root", str(root)]
+    command = ["nohup", sys.executable, "-m", "inveonimaging", "app", "--no-browser", "--root", str(root)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, text=True) as it:
         try:
             assert it.stdout is not None
@@ -328,7 +328,7 @@ def test_what_an_app_that_was_killed_left_is_done_by_the_next_one(chrome: Chrome
     """In two tabs, of which one is loaded again in the middle; what half was written goes by itself."""
     root, state = tmp_path / "data", tmp_path / "state"
     (root / "study").mkdir(parents=True)
-    write_scan(root / "study" / "m.ct.img", replace(CT, shape=(32, 32, 200), spacing_mm=(0.5, 0.5, 0.1)))
+    write_scan(root / "study" / "m.ct.img", replace(CT, shape=(32, 32, 300), spacing_mm=(0.5, 0.5, 0.1)))
     first = chrome.current_window_handle
     with running_app(root, state) as (process, address):
         person = Person(chrome)
@@ -344,9 +344,9 @@ def test_what_an_app_that_was_killed_left_is_done_by_the_next_one(chrome: Chrome
         chrome.get(job)
         chrome.refresh()
         person.see("Stop")
-        os.kill(worker, signal.SIGCONT)  # one that is held when its app dies would be hung up on
         process.kill()
         process.wait()
+        os.kill(worker, signal.SIGCONT)
         person.see("The app does not answer.")
         chrome.close()
         chrome.switch_to.window(first)
