@@ -203,6 +203,20 @@ def test_a_double_click_starts_one_job(front: Front, monkeypatch: pytest.MonkeyP
     front.close()
 
 
+def test_what_takes_long_on_a_page_leaves_the_browser_room_for_others(front: Front) -> None:
+    """A browser has six connections to the app, in all tabs together: six pictures of 4 GB held up all else."""
+    root, client = front.roots.folders[0], opened(front)
+    shown = client.get("/look", params={"source": study_of(front)}).text
+    assert len(re.findall(r'<img class="picture"[^>]* data-src="/picture', shown)) == 2  # app.js: one by one
+    assert ' src="/picture' not in shown
+    parts = re.findall(r"<[^>]*hx-trigger=.revealed[^>]*>", shown)
+    assert [each.count('hx-sync="closest .cards:queue all"') for each in parts] == [1, 1]
+    assert "static/app.js" in shown
+    source = (ROOT / "src/inveonimaging/app/templates/choose.html").read_text("utf-8")
+    assert source.count("revealed") == source.count('hx-trigger="revealed" hx-sync="closest table:queue all"') == 1
+    assert client.get("/", params={"folder": str(root)}).status_code == 200
+
+
 # Paths that are kept before they are refused.
 
 

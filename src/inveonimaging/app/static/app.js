@@ -56,3 +56,24 @@ document.addEventListener("htmx:responseError", (event) => {
   if (status !== 400) trouble(status === 500 ? FAILED : NO_ANSWER);
 });
 document.addEventListener("htmx:afterRequest", (event) => { if (event.detail.successful) trouble(""); });
+
+// Pictures come one after the other, those that are seen first: a browser asks for few things at a time, in all its tabs
+// together, and other pages are to answer while pictures of large scans are drawn.
+(() => {
+  const waiting = new Set();
+  let drawn = null;
+  const isSeen = (image) => {
+    const { top, bottom } = image.getBoundingClientRect();
+    return bottom > -innerHeight / 2 && top < innerHeight * 1.5;
+  };
+  function next() {
+    drawn = drawn || [...waiting].find(isSeen) || null;
+    if (!drawn || drawn.src) return;
+    waiting.delete(drawn);
+    for (const end of ["load", "error"]) drawn.addEventListener(end, () => { drawn = null; next(); }, { once: true });
+    drawn.src = drawn.dataset.src;
+  }
+  for (const image of document.querySelectorAll("img[data-src]")) waiting.add(image);
+  for (const moved of ["scroll", "resize"]) addEventListener(moved, next, { passive: true });
+  addEventListener("load", next);
+})();
