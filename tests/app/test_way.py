@@ -192,6 +192,9 @@ def test_a_job_is_stopped_as_by_ctrl_c_one_that_waits_at_once_and_nothing_is_lef
     change(client, front, f"/jobs/{first}/stop")
     assert (ended(front, first).state, ended(front, second).state) == ("stopped", "stopped")
     assert sorted(path.name for path in root.iterdir()) == ["study"]
+    page = client.get(f"/jobs/{first}").text  # what is refused stands below the buttons, not in their place
+    assert 'hx-target="#refusal">Convert again' in page
+    assert '<div id="refusal">' in page
 
 
 def test_the_next_app_says_what_was_left_and_leaves_those_of_an_app_that_runs(tmp_path: Path) -> None:
