@@ -21,6 +21,8 @@ from inveonimaging.errors import InveonError, OptionError, TargetError, printabl
 from inveonimaging.extras import refuse_without_extra
 from inveonimaging.sending.job import try_target
 from inveonimaging.sending.target import DicomTarget
+from inveonimaging.storage.manifests import MANIFEST, read_manifest
+from inveonimaging.storage.shapes import fits
 from inveonimaging.units import counted
 
 KIND = "send"
@@ -37,11 +39,13 @@ def send(front: Front, request: Request) -> Response:
     if not name:
         return front.page("send.html", folder=folder, targets=front.targets.all, missing=_missing())
     target = front.targets.get(name)
+    files, others = _files_below(folder)
     return front.page(
         "send_to.html",
         folder=folder,
         target=target,
-        files=_files_below(folder),
+        files=files,
+        others=others,
         is_held=bool(front.targets.credentials(name)),
         was_sent=_journal(front, folder, target).exists(),
         line=line_of(target.command(folder), windows=os.name == "nt"),
@@ -166,14 +170,31 @@ def _forget_old_journals(front: Front) -> None:
             path.unlink()
 
 
-def _files_below(folder: Path) -> str:
-    """Return how many DICOM files lie in a folder, by their names, in words; counted for a moment only."""
+def _files_below(folder: Path) -> tuple[str, int]:
+    """Return how many DICOM files lie in a folder, in words, and how many of them a study's manifest does not name.
+
+    They are counted by their names, for a moment only. Where no manifest is, none is known to be another's.
+    """
     end, count = monotonic() + _BUDGET_S, int(folder.is_file())
-    for _, _, names in os.walk(folder):
-        count += sum(name.lower().endswith(".dcm") for name in names)
+    made: set[str] = set()
+    others: list[str] = []
+    for place, _, names in os.walk(folder):
+        if MANIFEST in names:
+            made |= _made_in(Path(place))
+        found = [os.path.join(place, name) for name in names if name.lower().endswith(".dcm")]  # noqa: PTH118 - many
+        count += len(found)
+        others += (each for each in found if each not in made)
         if monotonic() > end:
-            return f"more than {counted(count, 'file')}"
-    return counted(count, "file")
+            return f"more than {counted(count, 'file')}", len(others) if made else 0
+    return counted(count, "file"), len(others) if made else 0
+
+
+def _made_in(study: Path) -> set[str]:
+    """Return the paths of the files that a study's manifest names; none if it cannot be read."""
+    document, _ = read_manifest(study, follow=True) or ({}, b"")
+    series = document.get("series")
+    known = series if isinstance(series, list) and fits(series, [{"folder": str, "files": [{"name": str}]}]) else []
+    return {str(study / each["folder"] / one["name"]) for each in known for one in each["files"]}
 
 
 def _missing() -> str:
