@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import re
+import signal
 import socket
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +18,11 @@ import pytest
 from app.driving import change, front_of, job_of, opened, stranger
 from helpers import ROOT, write_small_study
 from inveonimaging.app.jobs import queue as jobs
+from inveonimaging.app.jobs import worker
 from inveonimaging.app.jobs.queue import Job, Jobs
 from inveonimaging.app.memory import kept_jobs
 from inveonimaging.app.memory.kept_jobs import job_kept
+from inveonimaging.app.memory.state import State
 from inveonimaging.app.pages.front import Front
 from inveonimaging.app.serving import peers, server
 
@@ -215,6 +221,57 @@ def test_what_takes_long_on_a_page_leaves_the_browser_room_for_others(front: Fro
     source = (ROOT / "src/inveonimaging/app/templates/choose.html").read_text("utf-8")
     assert source.count("revealed") == source.count('hx-trigger="revealed" hx-sync="closest table:queue all"') == 1
     assert client.get("/", params={"folder": str(root)}).status_code == 200
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="a system that wakes nobody")
+def test_a_job_that_waits_for_a_silent_disk_stops() -> None:
+    """The flag that Python sets alone is not seen before the system answers."""
+    control, its_control = multiprocessing.Pipe()
+    waiting, answer = os.pipe()
+    begin = time.monotonic()
+    rescue = threading.Timer(5, os.write, [answer, b"x"])
+    rescue.start()
+    stopper = threading.Thread(target=worker._stop_at_a_word, args=[its_control])
+
+    def wait() -> None:
+        stopper.start()
+        control.send("stop")
+        os.read(waiting, 1)
+        time.sleep(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        wait()
+    rescue.cancel()
+    stopper.join()
+    for each in (waiting, answer):
+        os.close(each)
+    assert time.monotonic() - begin < 4
+
+
+# The state, again: what is large, and what others could read.
+
+
+def test_what_was_typed_for_thousands_of_scans_is_read_again(tmp_path: Path) -> None:
+    state = State(tmp_path / "state")
+    state.write("large.json", ["x" * 5_000_000])
+    assert state.read("large.json") == ["x" * 5_000_000]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a system without modes")
+def test_a_state_that_all_could_read_is_closed(tmp_path: Path) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    folder.chmod(0o777)
+    State(folder)
+    assert folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_link_that_leads_away_says_which_folder_to_open(front: Front, tmp_path: Path) -> None:
+    (tmp_path / "away").mkdir()
+    link = front.roots.folders[0] / "link"
+    link.symlink_to(tmp_path / "away")
+    said = opened(front).get("/look", params={"source": str(link)}).text
+    assert f"inveon app --root &#34;{tmp_path / 'away'}&#34;" in said
 
 
 # Paths that are kept before they are refused.

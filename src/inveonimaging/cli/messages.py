@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import _thread
 import io
 import signal
 import sys
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from inveonimaging.errors import InveonError, OptionError, printable
 from inveonimaging.findings import Finding, in_few_lines
+from inveonimaging.storage.interruptions import interrupt_main
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -95,7 +95,7 @@ class _InterruptAgain:
         time.sleep(_SOON_S)
         while self._is_entered():  # an interruption of this hook would be lost
             time.sleep(_SOON_S)
-        _interrupt_main(number)
+        interrupt_main(number)
 
     def _is_entered(self) -> bool:
         """Return whether the main thread has still to leave this hook."""
@@ -103,13 +103,6 @@ class _InterruptAgain:
         while frame is not None and frame.f_code is not type(self).__call__.__code__:
             frame = frame.f_back
         return frame is not None
-
-
-def _interrupt_main(number: signal.Signals) -> None:
-    if hasattr(signal, "pthread_kill") and (main := threading.main_thread().ident):
-        signal.pthread_kill(main, number)  # wakes it from waiting, too
-    else:
-        _thread.interrupt_main(number)
 
 
 def forgive_encoding() -> None:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import _thread
 import signal
 import threading
 from types import FrameType
 from typing import Any
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def interrupt_main(number: signal.Signals) -> None:
+    """Interrupt the main thread from another one; what waits for the system, as for a silent disk, is woken, too."""
+    if hasattr(signal, "pthread_kill") and (main := threading.main_thread().ident):
+        signal.pthread_kill(main, number)
+    else:
+        _thread.interrupt_main(number)
 
 
 class Interruptions:

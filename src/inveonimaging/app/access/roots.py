@@ -51,8 +51,11 @@ class Roots:
             raise InputError("is no whole path", path=text, expected=f"one that begins as {self._example()}")
         if ".." in path.parts:
             raise InputError("goes upwards with ..", path=text, expected="the folder's own path")
-        if not _is_below(path, (*self.folders, *self._real)) or not _is_below(self._resolved(path), self._real):
-            hint = f'end the app, and type: inveon app --root "{printable(path.parent if path.suffix else path, 300)}"'
+        is_named = _is_below(path, (*self.folders, *self._real))
+        if not is_named or not _is_below(self._resolved(path), self._real):
+            wanted = self._resolved(path) if is_named else path  # where a link leads
+            folder = printable(wanted.parent if wanted.suffix else wanted, 300)
+            hint = f'end the app, and type: inveon app --root "{folder}"'
             raise InputError("lies in no folder that the app may open", path=text, hint=hint)
         return path
 

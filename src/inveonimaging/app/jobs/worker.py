@@ -6,7 +6,6 @@ commands do.
 
 from __future__ import annotations
 
-import _thread
 import contextlib
 import os
 import signal
@@ -20,6 +19,7 @@ from inveonimaging.app.choices.faults import fault_of
 from inveonimaging.app.jobs.kinds import KINDS
 from inveonimaging.app.jobs.telling import Tell
 from inveonimaging.errors import InveonError
+from inveonimaging.storage.interruptions import interrupt_main
 
 
 def serve(kind: str, task: dict[str, Any], events: Connection, control: Connection) -> None:
@@ -79,4 +79,4 @@ def _go_apart() -> None:
 def _stop_at_a_word(control: Connection) -> None:
     with contextlib.suppress(EOFError, OSError):
         control.recv()
-    _thread.interrupt_main()
+    interrupt_main(signal.SIGINT)

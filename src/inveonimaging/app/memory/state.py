@@ -16,7 +16,7 @@ from inveonimaging.storage.whole_files import write_whole
 
 _RECENT = "recent.json"
 _MOST_RECENT = 8
-_LARGEST = 4 * 1024 * 1024
+_LARGEST = 64 * 1024 * 1024  # all cells of thousands of scans
 
 
 def user_folder() -> Path:
@@ -39,6 +39,7 @@ class State:
         self._lock = threading.Lock()
         with contextlib.suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folder.chmod(0o700)  # it may have been there, for all to read
 
     def read(self, name: str) -> Any:
         """Return a document; None if it is not there, or damaged."""
