@@ -289,6 +289,17 @@ def test_titles_of_a_block_say_which_columns_and_which_scans(page: Page) -> None
     assert "1 row for no scan of the table" in said
 
 
+def test_the_tables_own_titles_say_which_scans_and_titles_that_are_none_are_refused(page: Page) -> None:
+    page.paste(CT, "patient_id", "Scan\tWeight, g\tDose, MBq\nm1.pet.img\t30\t7\n")
+    assert page.typed == {PET: {"weight_g": "30", "dose_MBq": "7"}}
+    for titles, said in {
+        "file\tweight": "&#39;weight&#39; is none of a sheet; did you mean weight_g or weight_kg?",
+        "Mouse\tWeight, g": "&#39;Mouse&#39; is none of a sheet",
+    }.items():
+        assert said in page.paste(CT, "patient_id", f"{titles}\nm1.pet.img\t31\n")
+    assert page.typed == {PET: {"weight_g": "30", "dose_MBq": "7"}}
+
+
 def test_whatever_is_pasted_leaves_a_table(page: Page) -> None:
     for text in ("", "\t\t\n\t", 'a"b\tc', "\0\0", "\t" * 300, '"' * 99, "x\n" * 5000, HOSTILE + "\t"):
         said = page.paste(CT, "patient_id", text)

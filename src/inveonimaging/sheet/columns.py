@@ -231,6 +231,11 @@ def column_of(title: str) -> Column | None:
     return _BY_TITLE.get(plain(title))
 
 
+def lacks_unit(title: str) -> bool:
+    """Whether a title is that of a column but for its unit, as `weight` is."""
+    return plain(title) in _NEEDS_UNIT
+
+
 def meant(title: str) -> str:
     """Return what was probably meant by a title that is none."""
     asked = plain(title)

@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from inveonimaging.errors import InputError
+from inveonimaging.errors import InputError, printable
 from inveonimaging.sheet.books import MOST_COLUMNS, MOST_ROWS
-from inveonimaging.sheet.columns import NOTE, Column, column_of
+from inveonimaging.sheet.columns import NOTE, Column, Scope, column_of, lacks_unit, meant
 
+_OF_ROWS = {"scan": "file", "animal": "subject"}
 _COMMA = re.compile(r"\d+,\d+(?:\s*[^\W\d]+)?")
 _THOUSANDS = re.compile(r"\d+,\d{3}(?:\s*[^\W\d]+)?")
 _POINT = re.compile(r"\d*\.\d+(?:\s*[^\W\d]+)?")
@@ -37,10 +38,11 @@ def block_of(text: str) -> Block:
     """Return the cells of a text in columns, as spreadsheet programs put it into the clipboard.
 
     Cells are separated by tabs; one with a tab, a line break or a quotation mark may be quoted. The first row of
-    several is titles if at least half of its cells are.
+    several is titles if at least half of its cells are, with those that lack their unit.
 
     Raises:
-        InputError: there are more rows or columns than a sheet has.
+        InputError: there are more rows or columns than a sheet has; a title lacks its unit; or the first one, which may
+            tell whose the rows are, is not known, and no other tells it.
     """
     rows = [tuple(cell.strip() for cell in row) for row in _cells(text.replace("\0", ""))]
     while rows and not any(rows[-1]):
@@ -48,12 +50,20 @@ def block_of(text: str) -> Block:
     if len(rows) > MOST_ROWS or any(len(row) > MOST_COLUMNS for row in rows):
         raise InputError("too much is pasted", expected=f"at most {MOST_ROWS} rows and {MOST_COLUMNS} columns")
     filled = [cell for cell in rows[0] if cell] if len(rows) > 1 else []
-    known = [cell for cell in filled if column_of(cell)]
-    if not known or 2 * len(known) < len(filled):
+    if not filled or 2 * sum(bool(_named(cell)) or lacks_unit(cell) for cell in filled) < len(filled):
         return Block((), tuple(rows), has_decimal_comma(cell for row in rows for cell in row))
-    titles = tuple(None if cell.startswith(NOTE) else column_of(cell) for cell in rows[0])
-    unread = tuple(cell for cell in filled if not column_of(cell) and not cell.startswith(NOTE))
+    titles = tuple(_named(cell) for cell in rows[0])
+    unread = tuple(cell for cell in filled if not _named(cell) and not cell.startswith(NOTE))
+    names_rows = any(each and each.scope is Scope.MATCH for each in titles)
+    for cell in unread:
+        if lacks_unit(cell) or (cell == rows[0][0] and not names_rows):
+            raise InputError(f"the title {printable(cell, 40)!r} is none of a sheet", hint=meant(cell))
     return Block(titles, tuple(rows[1:]), has_decimal_comma(cell for row in rows[1:] for cell in row), unread)
+
+
+def _named(title: str) -> Column | None:
+    """Return the column of a title of a sheet, or of the first column of the table that a person looks at."""
+    return None if title.startswith(NOTE) else column_of(_OF_ROWS.get(title.strip().lower(), title))
 
 
 def has_decimal_comma(texts: Iterable[str]) -> bool:

@@ -83,7 +83,10 @@ def cell(front: Front, _request: Request, form: dict[str, str]) -> Response:
 def paste(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Take a block of a spreadsheet."""
     source, listing = _asked_for(front, form)
-    block = block_of(form.get("text", ""))
+    try:
+        block = block_of(form.get("text", ""))
+    except InputError as error:
+        return _part(front, source, listing, form, problem=printable(error, _LONGEST))
     part = form.get("part", "")
     keys = _keys(front, source, listing, part)
     matched: dict[int, list[str]] = {}
