@@ -213,6 +213,15 @@ def test_the_next_app_says_what_was_left_and_leaves_those_of_an_app_that_runs(tm
     assert [each.state for each in Jobs(state).all] == ["left", "left"]
 
 
+def test_a_viewer_that_cannot_be_made_is_refused_before_anything_is_drawn(
+    client: TestClient, front: Front, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inveonimaging.extras.find_spec", lambda _: None)
+    answer = change(client, front, "/report", {"source": str(root / "study"), "viewer": "yes"})
+    assert "hx-redirect" not in answer.headers
+    assert "needs nibabel; pip install &#34;inveonimaging[viewer]&#34;" in answer.text
+
+
 def test_reports_that_were_only_looked_at_go_with_the_app_also_if_it_was_killed(tmp_path: Path) -> None:
     state = State(tmp_path / "state")
     running = Jobs(state)

@@ -59,7 +59,7 @@ def report(
 
     Raises:
         InveonError: nothing can be shown; a file is there already, or cannot be written.
-        OptionError: neither a page nor pictures are asked for; a viewer without a page.
+        OptionError: neither a page nor pictures are asked for; a viewer without a page, or without what it needs.
     """
     if page is None and pictures is None:
         raise OptionError("neither a page nor pictures are asked for", expected="page, pictures, or both")
@@ -67,7 +67,10 @@ def report(
         raise OptionError("the viewer is part of the page, and no page is asked for", expected="page")
     from inveonimaging.reports.page import write_report
     from inveonimaging.reports.pictures import drawn, write_pictures
+    from inveonimaging.reports.viewer import refuse_without_viewer
 
+    if viewer:
+        refuse_without_viewer()
     if page is not None:
         refuse_taken(Path(page), overwrite=overwrite)
     contents = contents_of(read_study(source, corrections), now or datetime.now())

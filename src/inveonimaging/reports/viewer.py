@@ -53,6 +53,15 @@ _NONE: Mapping[int, VoxelSurvey] = MappingProxyType({})
 Floats = npt.NDArray[np.float64]
 
 
+def refuse_without_viewer() -> None:
+    """Refuse a viewer before anything is drawn for it.
+
+    Raises:
+        OptionError: nibabel, which writes the volumes' headers, is not installed.
+    """
+    refuse_without_extra("--viewer", "viewer", {"nibabel": "nibabel"})
+
+
 def fragment(images: Sequence[Image], budget: int = BUDGET, surveys: Mapping[int, VoxelSurvey] = _NONE) -> str:
     """Return markup, style, voxels and scripts of a viewer of images: one piece of HTML, which needs nothing else.
 
@@ -65,7 +74,7 @@ def fragment(images: Sequence[Image], budget: int = BUDGET, surveys: Mapping[int
         OptionError: nibabel, which writes the volumes' headers, is not installed.
         DataError: a data file cannot be read any more.
     """
-    refuse_without_extra("--viewer", "viewer", {"nibabel": "nibabel"})
+    refuse_without_viewer()
     volumes = _fitted([Volume(image) for image in images], budget)
     packed = [_packed(volume, surveys.get(number)) for number, volume in enumerate(volumes)]
     page = templates().from_string(own("viewer.html"))

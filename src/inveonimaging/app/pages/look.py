@@ -18,6 +18,7 @@ from inveonimaging.commands.check import check
 from inveonimaging.errors import InputError, InveonError, printable
 from inveonimaging.findings import in_few_lines
 from inveonimaging.inveon.pairs import Pair, pair_of, scan_folder
+from inveonimaging.reports.viewer import refuse_without_viewer
 from inveonimaging.study.image import read_pair
 
 PER_PAGE = 24
@@ -142,6 +143,8 @@ def again(front: Front, job: Job, _form: dict[str, str]) -> str:
 
 
 def _report(front: Front, source: Path, viewer: str) -> str:
+    if viewer == "yes":
+        refuse_without_viewer()
     folder = source if _is_folder(source) else source.parent
     task = {
         "source": source,
