@@ -88,7 +88,7 @@ class Person:
 
     def see(self, words: str) -> None:
         """Wait until words are on the page, or the name of something on it."""
-        script = """return document.readyState === 'complete' && (document.body.innerText.includes(arguments[0]) ||
+        script = """return document.readyState === 'complete' && (document.body?.innerText.includes(arguments[0]) ||
         [...document.querySelectorAll('[aria-label]')].some((it) => it.ariaLabel.includes(arguments[0])))"""
         WebDriverWait(self.chrome, WAIT_S, 0.25).until(lambda _: self.chrome.execute_script(script, words))
 

@@ -41,7 +41,8 @@ LARGEST_SHIFT = 0.001  # of what is seen
 SHIFTS_OF_PAGES = """return (window.shifts || []).reduce((sum, each) => sum + each, 0)"""
 WIDE = "return Math.max(0, document.documentElement.scrollWidth - innerWidth)"
 QUIET = (
-    "return !document.querySelector('.htmx-request') && !/(Checking|Reading|Looking).*…/.test(document.body.innerText)"
+    "return !document.querySelector('.htmx-request') && document.body"
+    " && !/(Checking|Reading|Looking).*…/.test(document.body.innerText)"
 )
 
 
@@ -73,7 +74,7 @@ def other_tab(chrome: Chrome) -> None:
 
 def see(chrome: Chrome, words: str) -> None:
     """Wait until words are on the page."""
-    body = "return document.body.innerText"
+    body = "return document.body?.innerText ?? ''"
     WebDriverWait(chrome, WAIT_S, 0.25).until(lambda _: words in chrome.execute_script(body))
 
 

@@ -47,7 +47,7 @@ pytestmark = pytest.mark.faults
 
 __all__ = ["browser"]  # the fixture
 
-CT = replace(CT_SCAN, shape=(80, 80, 160), spacing_mm=(0.5, 0.5, 0.5))
+CT = replace(CT_SCAN, shape=(40, 40, 80), spacing_mm=(1.0, 1.0, 1.0))
 PET = replace(PET_SCAN, shape=(36, 36, 76), spacing_mm=(1.04, 1.04, 1.03), frames=frames_of(15, 60, 600, 1800))
 ORGANS = {  # middle, LPS mm, as mouse.py has them
     "brain": (0.0, 2.33, 25.1),
@@ -236,7 +236,7 @@ def test_places_all_over_the_volume_show_the_nearest_voxel(fused: Screen, truths
 
 def test_where_only_one_volume_reaches_the_other_is_outside(fused: Screen, truths: tuple[Truth, Truth]) -> None:
     ct, pet = truths
-    place = ct.position(0, 40, 80)
+    place = ct.position(0, 20, 40)
     assert place[0] > pet.position(0, 18, 38)[0] + 1  # both lie from left to right; the CT begins further left
     fused.go_to(place.tolist())
     assert fused.shown_values == ["-1000 HU", "outside"]
