@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import base64
 import contextlib
-import io
 import os
 import shutil
 import subprocess
@@ -24,16 +23,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from PIL import Image
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.phantom import Hotel, write_scan, write_study
+from report_pictures import save
 
 WIDTH, LOWEST, HIGHEST = 1280, 480, 1100
-COLOURS = 256
 LARGEST = 120_000  # bytes
 LONGEST_S = 120.0
 _NOT_QUIET = (
@@ -164,9 +162,8 @@ class App:
         self.resize(min(max(self.browser.execute_script(_HEIGHT), LOWEST), HIGHEST))
         self.wait(lambda: all(self.browser.execute_script("return [...document.images].map((each) => each.complete)")))
         time.sleep(0.5)
-        save(
-            base64.b64decode(self.command("Page.captureScreenshot", format="png")["data"]), self.folder / f"{name}.png"
-        )
+        png = base64.b64decode(self.command("Page.captureScreenshot", format="png")["data"])
+        save(png, self.folder / f"{name}.png", LARGEST)
 
     def resize(self, height: int) -> None:
         """Give the page a height."""
@@ -177,17 +174,6 @@ class App:
         """Do a command of the DevTools protocol."""
         answer: dict[str, Any] = self.browser.execute_cdp_cmd(name, values)
         return answer
-
-
-def save(png: bytes, path: Path) -> None:
-    """Write a picture in few colours.
-
-    Raises:
-        ValueError: it is too large for the pages.
-    """
-    Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
-    if path.stat().st_size > LARGEST:
-        raise ValueError(f"{path} has {path.stat().st_size} bytes, expected at most {LARGEST}")
 
 
 if __name__ == "__main__":

@@ -97,15 +97,15 @@ def photograph(browser: Chrome, first: str, last: str) -> bytes:
     return base64.b64decode(answer["data"])
 
 
-def save(png: bytes, path: Path) -> None:
+def save(png: bytes, path: Path, largest: int = LARGEST) -> None:
     """Write a picture in few colours.
 
     Raises:
-        ValueError: it is too large for the pages.
+        ValueError: it has more bytes than `largest`, too many for the pages.
     """
     Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
-    if path.stat().st_size > LARGEST:
-        raise ValueError(f"{path} has {path.stat().st_size} bytes, expected at most {LARGEST}")
+    if path.stat().st_size > largest:
+        raise ValueError(f"{path} has {path.stat().st_size} bytes, expected at most {largest}")
 
 
 if __name__ == "__main__":

@@ -10,14 +10,13 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from app.driving import change, ended, front_of, job_of, jobs_in_this_process, opened
+from app.driving import change, ended, job_of, jobs_in_this_process
 from app.test_make import CODES, the_commands, values_of
 from helpers import inveon, write_small_study
 from inveonimaging.app.choices import table as choices
@@ -69,18 +68,6 @@ def root(small: Path, tmp_path: Path) -> Path:
         shutil.copytree(small, tmp_path / "data" / "archive" / name)
     (tmp_path / "data" / "archive" / "b" / "deep" / "m1.ct.img.hdr").write_bytes(b"")
     return tmp_path / "data"
-
-
-@pytest.fixture
-def front(root: Path) -> Iterator[Front]:
-    made = front_of(root)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def client(front: Front) -> TestClient:
-    return opened(front)
 
 
 def form(root: Path, **given: str) -> dict[str, str]:

@@ -45,11 +45,6 @@ def front(tmp_path: Path) -> Front:
     return front_of(tmp_path / "data")
 
 
-@pytest.fixture
-def client(front: Front) -> TestClient:
-    return opened(front)
-
-
 def test_the_address_counts_once_and_leaves_a_cookie_that_scripts_and_other_sites_cannot_use(front: Front) -> None:
     client, base = stranger(front), front.access.base
     first = client.get("/start", params={"token": front.access.token})

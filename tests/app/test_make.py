@@ -75,11 +75,6 @@ def front(source: Path, tmp_path: Path) -> Iterator[Front]:
     made.close()
 
 
-@pytest.fixture
-def client(front: Front) -> TestClient:
-    return opened(front)
-
-
 # The command and the form do the same.
 
 

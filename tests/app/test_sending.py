@@ -65,18 +65,6 @@ def root(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-@pytest.fixture
-def front(root: Path) -> Iterator[Front]:
-    made = front_of(root)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def client(front: Front) -> TestClient:
-    return opened(front)
-
-
 def web(client: TestClient, front: Front, root: Path, url: str, name: str = "Research") -> dict[str, str]:
     """Add a DICOMweb server as a page does; return the fields that choose it."""
     form = {"folder": str(root / "dicom"), "kind": "web", "name": name, "url": url}

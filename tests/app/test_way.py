@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 import inveonimaging
-from app.driving import change, ended, front_of, job_of, opened
+from app.driving import change, ended, job_of
 from helpers import CT, digests, header_text, write_small_study
 from inveonimaging.app.access.rules import REPORT_POLICY
 from inveonimaging.app.jobs.makes import run_convert, run_report
@@ -28,18 +27,6 @@ HOSTILE = "<script>alert(1)</script>"
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return write_small_study(tmp_path / "data" / "study").parent
-
-
-@pytest.fixture
-def front(root: Path) -> Iterator[Front]:
-    made = front_of(root)
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def client(front: Front) -> TestClient:
-    return opened(front)
 
 
 def form(root: Path, **given: str) -> dict[str, str]:

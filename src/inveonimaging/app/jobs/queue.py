@@ -18,11 +18,11 @@ from time import monotonic
 from typing import Any
 from uuid import uuid4
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from inveonimaging.app.jobs import worker
 from inveonimaging.app.memory.kept_jobs import job_kept
-from inveonimaging.app.memory.state import State
+from inveonimaging.app.memory.state import State, is_held
 from inveonimaging.units import duration
 
 QUEUED, RUNNING, DONE, FAILED, STOPPED, LEFT = "queued", "running", "done", "failed", "stopped", "left"
@@ -332,18 +332,7 @@ class Jobs:
                     page.unlink()
 
     def _is_alive(self, owner: str) -> bool:
-        path = self._lock_file(owner)
-        if not path.exists():
-            return False
-        lock = FileLock(path)
-        try:
-            lock.acquire(blocking=False)
-        except (Timeout, OSError):
-            return True
-        lock.release()
-        with contextlib.suppress(OSError):
-            path.unlink()
-        return False
+        return is_held(self._lock_file(owner))
 
     def _lock_file(self, owner: str) -> Path:
         return self._state.folder / _JOBS / f"{''.join(each for each in owner if each.isalnum())[:40]}.lock"

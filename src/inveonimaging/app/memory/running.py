@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from filelock import FileLock, Timeout
+from filelock import FileLock
 
 from inveonimaging.app.access.roots import Roots
-from inveonimaging.app.memory.state import State
+from inveonimaging.app.memory.state import State, is_held
 from inveonimaging.version import __version__
 
 _FOLDER = "running"
@@ -69,7 +69,7 @@ def address_of_running(state: State, roots: Roots, port: int = 0) -> str | None:
         port: that is wanted; 0 is any.
     """
     for path in sorted((state.folder / _FOLDER).glob("*.json")):
-        if not _is_alive(state, path.stem):
+        if not is_held(_in(state, path.stem, ".lock")):
             _remove(path)
         elif _is_wanted(state.read(f"{_FOLDER}/{path.name}"), roots, port):
             answer = _ask(state, path.stem)
@@ -105,20 +105,6 @@ def _taken(path: Path) -> str:
     text = path.read_text("utf-8")
     path.unlink()
     return text
-
-
-def _is_alive(state: State, name: str) -> bool:
-    path = _in(state, name, ".lock")
-    if not path.exists():
-        return False
-    lock = FileLock(path)
-    try:
-        lock.acquire(blocking=False)
-    except (Timeout, OSError):
-        return True
-    lock.release()
-    _remove(path)
-    return False
 
 
 def _in(state: State, name: str, suffix: str) -> Path:

@@ -10,6 +10,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from inveonimaging.errors import InveonError
 from inveonimaging.storage.bounded import read_bounded
 from inveonimaging.storage.whole_files import write_whole
@@ -28,6 +30,21 @@ def user_folder() -> Path:
     else:
         base = os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")
     return Path(base, "inveon", "app")
+
+
+def is_held(lock: Path) -> bool:
+    """Whether an app that runs holds a lock; the file of one that is gone is removed."""
+    if not lock.exists():
+        return False
+    asked = FileLock(lock)
+    try:
+        asked.acquire(blocking=False)
+    except (Timeout, OSError):
+        return True
+    asked.release()
+    with contextlib.suppress(OSError):
+        lock.unlink()
+    return False
 
 
 class State:
