@@ -10,22 +10,27 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import BaseRequestHandler, BaseServer, ThreadingTCPServer
-from typing import Any
+from typing import Any, TypeVar
 
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 from pynetdicom import AE, evt
 
+from helpers import LAST_RESORT_S
+from inveonimaging import TargetError
 from inveonimaging.sending import SendOptions
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 ROOT = "1.2.826.0.1.3680043.10.1474"
 SECRET = "s3cr3t-of-the-tests"  # noqa: S105 - opens nothing
 QUICK = SendOptions(retries=2, first_wait_s=0.01, timeout_s=60)
-SILENCES_S = (0.5, 5.0, 50.0)  # for tests of a silent server: the next one where it had to be longer
+PATIENT = replace(QUICK, retries=0, timeout_s=2 * LAST_RESORT_S)  # waits longer than any test
+SILENCES_S = (0.3, 3.0, 30.0)  # for tests of a silent server: the next one where it had to be longer
+HASTY = replace(PATIENT, timeout_s=SILENCES_S[0])
 NOBODY: dict[str, str] = {"NETRC": os.devnull}
 
 
@@ -116,6 +121,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
+
+
+Found = TypeVar("Found")
+
+
+def soonest(attempt: Callable[[float], Found]) -> tuple[Found, float]:
+    """Return what comes of the shortest silence, in s, for which a server says in time that it is there, and that."""
+    for silence_s in SILENCES_S:
+        with suppress(TargetError):
+            return attempt(silence_s), silence_s
+    raise AssertionError("it was never there")
 
 
 @contextmanager
