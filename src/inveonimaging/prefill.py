@@ -198,6 +198,17 @@ def cells_of(root: Path, study: Study) -> dict[Pair, Cells]:
     return {scan.pair: {t: unescaped(text) for t, text in _cells(_FILLED, each).items()} for scan, each in found}
 
 
+def own_cells_of(study: Study) -> dict[Pair, Cells]:
+    """Return what each scan's own header says of the animal, with what a sheet says of that scan, by title.
+
+    A conversion takes most of it from the first header that says it; this tells where headers differ.
+    """
+    given = study.corrections.subject
+    owns = ((each, animal_of([each.image.header], given, each.sheet_values)[0]) for each in study.scans)
+    found = ((each, _Scan("", each.image.header, _of_animal(own), frozenset())) for each, own in owns)
+    return {each.pair: {t: unescaped(text) for t, text in _cells(OF_SUBJECT, own).items()} for each, own in found}
+
+
 def _scans(
     root: Path, looked: Looked, corrections: Corrections
 ) -> tuple[list[_Scan], tuple[Finding, ...], tuple[InveonError, ...]]:

@@ -79,7 +79,7 @@ def why(page: str, row: int, title: str) -> str:
     return html.unescape(found[1]) if found else ""
 
 
-def add(folder: Path, name: str, **keys: str) -> None:
+def add(folder: Path, name: str, **keys: Any) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / name).write_bytes(bytes(48))
     (folder / f"{name}.hdr").write_text(header_text(keys), "utf-8")
@@ -116,7 +116,8 @@ def test_what_is_missing_or_contradicts_is_marked_in_words(page: Page) -> None:
     add(page.source, "m3.img", modality="9")
     shown = page.get()
     assert why(shown, 3, "dose_MBq") == why(shown, 3, "injection_time") == "missing, and SUV needs it"
-    assert [why(shown, row, "sex") for row in (1, 2, 3)] == ["not the same in all scans of this folder"] * 3
+    assert [why(shown, row, "sex") for row in (1, 2)] == ["m2.pet.img says M"] * 2
+    assert why(shown, 3, "sex") == "its own header says M, but m1.ct.img says F"  # which counts
     assert "expected -1 to 2" in shown  # the kind of the last one, in its row
     assert cells(shown, 4) == {}
     shown = page.type("m2.pet.img", "weight_g", "2460")
@@ -153,6 +154,91 @@ def test_rows_of_one_study_that_contradict_each_other_are_marked_in_their_row(pa
     shown = page.type(PET, "species", "")
     assert cells(shown, 2)["species"] == "mouse"  # of the other row: one animal
     assert "why bad" not in shown
+
+
+SCANNED = {"scan_time": "Tue Jun 17 14:00:00 2014"}
+NEXT_DAY = {"scan_time": "Wed Jun 18 10:00:00 2014"}
+TIMELESS = {"scan_time": None}
+WEEKS_LATER = {"scan_time": "Tue Jul 15 14:00:00 2014"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "marks"),
+    [
+        ({PET: {"weight_g": "26"}}, ("", "")),  # of one day: counts for all its scans
+        ({CT: {"weight_g": "30"}, PET: {"weight_g": "26"}}, ("m1.pet.img says 26", "m1.ct.img says 30")),
+        ({CT: {"weight_g": "26"}, PET: {"weight_g": "0.026 kg"}}, ("", "")),
+        ({CT: {"weight_g": "unknown"}, PET: {"weight_g": "26"}}, ("", "")),
+        ({CT: {"weight_g": "heavy"}}, ("expected a number like 24.6, alone or with its unit", "")),
+        ({PET: {"sex": "M"}}, ("", "")),  # counts for all scans of the study
+    ],
+)
+def test_values_of_one_animal_that_differ_between_its_scans_are_marked_in_both(
+    page: Page, typed: dict[str, dict[str, str]], marks: tuple[str, str]
+) -> None:
+    shown = page.get()
+    for row, texts in typed.items():
+        for title, text in texts.items():
+            shown = page.type(row, title, text)
+    title = next(title for texts in typed.values() for title in texts)
+    assert (why(shown, 1, title), why(shown, 2, title)) == marks
+
+
+@pytest.mark.parametrize(
+    ("title", "texts"),
+    [
+        ("species", ("mouse", "rat")),
+        ("sex", ("M", "F")),
+        ("birth_date", ("2014-03-04", "2014-03-05")),
+        ("patient_id", ("M1", "M2")),
+        ("strain", ("A", "B")),
+    ],
+)
+def test_what_an_animal_keeps_is_marked_in_both_cells_though_its_row_is_refused(
+    page: Page, title: str, texts: tuple[str, str]
+) -> None:
+    page.type(CT, title, texts[0])
+    shown = page.type(PET, title, texts[1])
+    assert why(shown, 1, title) == f"{PET} says {texts[1]}"
+    assert why(shown, 2, title) == f"{CT} says {texts[0]}"
+    assert "1 row with a problem" in shown
+
+
+@pytest.mark.parametrize(
+    ("when", "is_marked"), [(SCANNED, True), (NEXT_DAY, False), (WEEKS_LATER, False), (TIMELESS, True)]
+)
+@pytest.mark.parametrize("place", ["", "later"])
+def test_weights_are_compared_within_a_session_and_the_rest_whenever(
+    page: Page, when: dict[str, Any], is_marked: bool, place: str
+) -> None:
+    """In one folder a scan without a time may be of any session; in two it is not known to be."""
+    keys = {"subject_identifier": "m0042", "subject_weight": "26", "subject_weight_units": "1", **when}
+    add(page.source / place, "m2.pet.img", subject_sex="male", subject_genus="Mus musculus", **keys)
+    page.source = page.root
+    if place:
+        (page.source / "study" / "later").rename(page.source / "later")
+        is_marked = is_marked and when is not TIMELESS
+    shown = page.get()
+    row = next(n for n in (1, 2, 3) if cells(shown, n)["weight_g"] == "26")
+    others = {1, 2, 3} - {row}
+    assert bool(why(shown, row, "weight_g")) is is_marked
+    assert {bool(why(shown, each, "weight_g")) for each in others} == {is_marked}
+    assert "says F" in why(shown, row, "sex")
+    assert all("m2.pet.img says M" in why(shown, each, "sex") for each in others)
+
+
+def test_a_weight_that_counts_for_another_day_is_marked_there(page: Page) -> None:
+    """A row of a sheet gives it to all scans of the study whose own rows give none."""
+    add(
+        page.source, "m2.pet.img", subject_identifier="M0042", subject_weight="27", subject_weight_units="1", **NEXT_DAY
+    )
+    shown = page.type("m2.pet.img", "weight_g", "28")
+    assert [cells(shown, row)["weight_g"] for row in (1, 2, 3)] == ["28", "28", "28"]
+    words = "that of m2.pet.img, of another day: type this day's here"
+    assert [why(shown, row, "weight_g") for row in (1, 2, 3)] == [words, words, ""]
+    shown = page.type(PET, "weight_g", "24.6")
+    assert [cells(shown, row)["weight_g"] for row in (2, 3)] == ["24.6", "28"]
+    assert [why(shown, row, "weight_g") for row in (2, 3)] == ["", ""]
 
 
 @pytest.mark.parametrize(
@@ -376,7 +462,10 @@ def test_a_row_for_each_animal_is_about_all_its_scans(animals: Page) -> None:
     assert "dose_MBq" not in cells(shown, 2)
     assert why(shown, 1, "weight_g") == "missing, and SUV needs it"
     assert (cells(shown, 1)["sex"], why(shown, 1, "sex")) == ("M", "")  # one of them says nothing
-    assert (cells(shown, 1)["species"], why(shown, 1, "species")) == ("", "not the same in all its scans")
+    assert (cells(shown, 1)["species"], why(shown, 1, "species")) == (
+        "",
+        "seven/b/b.pet.img says b, seven/a/a.pet.img says a",
+    )
     row = quote("//M 7")
     shown = animals.post("cell", part="subjects", row=row, title="weight_g", text="0.3kg")
     shown = animals.post("cell", part="subjects", row=row, title="species", text="mouse")
@@ -387,6 +476,32 @@ def test_a_row_for_each_animal_is_about_all_its_scans(animals: Page) -> None:
     assert animals.typed == {"//M 7": {"weight_g": "30", "species": "mouse", "sex": "F"}}
     scans = animals.get()
     assert [cells(scans, row)["weight_g"] for row in (1, 2, 3, 4, 5)] == ["", "30", "30", "24.6", "24.6"]
+
+
+def test_the_row_of_an_animal_is_marked_with_its_scans_that_say_otherwise(animals: Page) -> None:
+    by_animal(animals)
+    row = {"part": "subjects", "row": quote("//M0042")}
+    animals.post("cell", **row, title="weight_g", text="30")
+    animals.type("study/m1.pet.img", "weight_g", "31")
+    shown = by_animal(animals)
+    assert why(shown, 2, "weight_g") == "study/m1.pet.img says 31"
+    scans = animals.get()
+    names = ("study/m1.pet.img says 31", "study/m1.ct.img says 30")
+    assert (why(scans, 4, "weight_g"), why(scans, 5, "weight_g")) == names
+    shown = animals.post("cell", **row, title="weight_g", text="31")
+    assert why(shown, 2, "weight_g") == ""
+
+
+def test_an_animal_that_gained_weight_is_not_marked(page: Page) -> None:
+    keys = {"subject_identifier": "M0042", "subject_sex": "female", "subject_genus": "Mus musculus", **WEEKS_LATER}
+    add(page.root / "later", "m2.pet.img", subject_weight="26", subject_weight_units="1", **keys)
+    page.source = page.root
+    shown = by_animal(page)
+    assert (cells(shown, 1)["weight_g"], why(shown, 1, "weight_g")) == ("", "")
+    assert 'placeholder="its own each day"' in shown
+    shown = page.type("study/m1.ct.img", "weight_g", "24.7")
+    shown = by_animal(page)
+    assert why(shown, 1, "weight_g") == "study/m1.pet.img says 24.6, study/m1.ct.img says 24.7"
 
 
 def test_animals_are_saved_by_their_names_and_taken_again(animals: Page, tmp_path: Path) -> None:

@@ -14,33 +14,46 @@ _LONGEST_NIGHT = timedelta(hours=6)  # a session that goes past midnight
 _NAMED = 4
 
 
+Span = tuple[datetime, datetime]
+"""When a scan began, and when its last frame ended."""
+
+
 def sessions_of(headers: Sequence[Header], scan_time: datetime | None = None) -> tuple[int | None, ...]:
     """Return the number of each scan's session, from 0 in the order of time; None for a scan without a start.
-
-    A new session begins after a break of 12 hours, or of 6 hours in which the date changes.
 
     Args:
         headers: of each scan, with all frames.
         scan_time: start of the scans whose header has none.
     """
-    starts = {n: start for n, header in enumerate(headers) if (start := header.acquisition.started_at or scan_time)}
+    return sessions_in([span_of(header, scan_time) for header in headers])
+
+
+def sessions_in(spans: Sequence[Span | None]) -> tuple[int | None, ...]:
+    """Return the number of each scan's session, as `sessions_of`.
+
+    A new session begins after a break of 12 hours, or of 6 hours in which the date changes.
+    """
+    known = {n: span for n, span in enumerate(spans) if span}
     sessions: dict[int, int] = {}
     session, before, end = 0, None, datetime.min
-    for n, start in sorted(starts.items(), key=lambda each: (each[1], each[0])):
+    for n, (start, its_end) in sorted(known.items(), key=lambda each: (each[1][0], each[0])):
         limit = _LONGEST_NIGHT if before and start.date() != before.date() else _LONGEST_BREAK
         session += before is not None and start - end > limit
-        before, end = start, max(end, _end_of(headers[n], start))
+        before, end = start, max(end, its_end)
         sessions[n] = session
-    return tuple(sessions.get(n) for n in range(len(headers)))
+    return tuple(sessions.get(n) for n in range(len(spans)))
 
 
-def _end_of(header: Header, start: datetime) -> datetime:
-    """Return when the last frame ended; the start for times beyond the calendar."""
+def span_of(header: Header, scan_time: datetime | None = None) -> Span | None:
+    """Return when a scan began and ended, None without a start; the start is the end for times beyond the calendar."""
+    start = header.acquisition.started_at or scan_time
+    if start is None:
+        return None
     seconds = max(((frame.start_s or 0.0) + (frame.duration_s or 0.0) for frame in header.frames), default=0.0)
     try:
-        return start + timedelta(seconds=max(0.0, seconds))
+        return start, start + timedelta(seconds=max(0.0, seconds))
     except (OverflowError, ValueError):
-        return start
+        return start, start
 
 
 def session_findings(

@@ -54,13 +54,10 @@ IN_SHORT = {
     "dose-unknown": "missing, and SUV needs it",
     "injection-time-unknown": "missing, and SUV needs it",
     "subject-unknown": "missing; without it the file's name counts",
-    "subject-disagrees": "not the same in all scans of this folder",
     "several-subjects": "several animals in one folder",
 }
 """What is wrong with a cell, where the finding says more than fits."""
-OF_ITS_SCANS = "not the same in all its scans"
-_BETWEEN_SCANS = {IN_SHORT["subject-disagrees"], IN_SHORT["several-subjects"], OF_ITS_SCANS}
-"""Of these an empty cell is no part, and what was typed is meant so."""
+OF_EACH_DAY = "its own each day"
 
 Typed = Mapping[str, Mapping[str, str]]
 """What was typed: by the key of a row, and by title."""
@@ -75,6 +72,7 @@ class Cell(NamedTuple):
         is_typed: whether it was typed here.
         wrong: why it cannot be read; empty if it can.
         doubts: what is missing, or contradicts.
+        instead: what an empty cell stands for.
     """
 
     title: str
@@ -82,6 +80,7 @@ class Cell(NamedTuple):
     is_typed: bool = False
     wrong: str = ""
     doubts: tuple[str, ...] = ()
+    instead: str = ""
 
 
 @dataclass(frozen=True)
@@ -269,10 +268,5 @@ def cell_of(title: str, known: str, typed: str | None, doubts: Iterable[tuple[st
     """
     wrong = wrong_with(title, typed) if typed else ""
     text = typed or known
-    told = (words for of, words in doubts if of == title and not _is_meant_so(words, text, typed))
+    told = (words for of, words in doubts if of == title and (text or words != IN_SHORT["several-subjects"]))
     return Cell(title, text, bool(typed), wrong, tuple(told))
-
-
-def _is_meant_so(words: str, text: str, typed: str | None) -> bool:
-    """Return whether a difference between scans says nothing of a cell: one that was typed, or one that is empty."""
-    return words in _BETWEEN_SCANS and (bool(typed) or (not text and words != OF_ITS_SCANS))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
@@ -22,17 +22,27 @@ from inveonimaging.commands.correct.cells import (
     cell_of,
     values_of,
 )
-from inveonimaging.errors import InveonError
+from inveonimaging.commands.correct.contradictions import (
+    NAME,
+    Differing,
+    Said,
+    add_differing,
+    of_another_day,
+    overlaid,
+    words_of,
+)
+from inveonimaging.errors import InveonError, printable
 from inveonimaging.findings import Severity
 from inveonimaging.hotels.splitting import NEEDED
 from inveonimaging.inveon.pairs import Pair
-from inveonimaging.prefill import cells_of
+from inveonimaging.prefill import cells_of, own_cells_of
 from inveonimaging.sheet.application import has_tracer
 from inveonimaging.sheet.columns import OF_AN_ANIMAL
 from inveonimaging.sheet.matching import Row, Sheet, pattern_of
 from inveonimaging.sheet.positions import Side
 from inveonimaging.study.corrections import Corrections
 from inveonimaging.study.reading import Scan, Study, read_pairs
+from inveonimaging.study.sessions import span_of
 
 
 def lines_of(listing: Listing, typed: Typed, titles: Sequence[str], shown: slice = slice(None)) -> tuple[Line, ...]:
@@ -45,7 +55,8 @@ def lines_of(listing: Listing, typed: Typed, titles: Sequence[str], shown: slice
         shown: which of the rows.
     """
     numbers = {key: number for number, key in enumerate(listing.pairs, 1)}
-    lines: list[Line] = []
+    lines: list[tuple[_Looked, str]] = []
+    apart, carried, beside = dict[tuple[str, str], dict[str, str]](), dict[tuple[str, str], str](), list[Said]()
     for folder, group in groupby(list(listing.pairs.items())[shown], key=lambda each: each[1].data.parent):
         asked = dict(group)
         fellows = {key: pair for key, pair in listing.pairs.items() if pair.data.parent == folder}
@@ -53,8 +64,50 @@ def lines_of(listing: Listing, typed: Typed, titles: Sequence[str], shown: slice
         rows = [_row(numbers[key], key, cells) for key, cells in typed.items() if key in together]
         rows += _subject_rows(typed, len(numbers))
         looked = _looked_at(listing.root, tuple(together.values()), rows)
-        lines += [_line(looked, numbers[key], key, pair, typed.get(key, {}), titles) for key, pair in asked.items()]
-    return tuple(lines)
+        said = _said(looked, together, typed)
+        lines += [(looked, key) for key in asked]
+        beside += [each for each in said if each.key in asked]
+        add_differing(said, apart)
+        carried |= of_another_day(said, typed)
+    add_differing(beside, apart)
+    owns = {each.key: each.texts for each in beside}
+    return tuple(
+        _line(
+            looked,
+            (numbers[key], key, listing.pairs[key]),
+            typed.get(key, {}),
+            titles,
+            _apart(
+                key,
+                owns.get(key, {}),
+                {**looked.cells.get(listing.pairs[key], {}), **typed.get(key, {})},
+                apart,
+                carried,
+            ),
+        )
+        for looked, key in lines
+    )
+
+
+def _apart(
+    key: str, own: Mapping[str, str], shown: Mapping[str, str], apart: Differing, carried: Mapping[tuple[str, str], str]
+) -> Iterator[tuple[str, str]]:
+    """Yield title and words of what other scans of the animal say, and of a weight that is of another day."""
+    for title in own:
+        if others := apart.get((key, title)):
+            yield title, words_of(others, own[title], shown.get(title, ""))
+        if other := carried.get((key, title)):
+            yield title, f"that of {printable(other, NAME)}, of another day: type this day's here"
+
+
+def _said(looked: _Looked, together: Mapping[str, Pair], typed: Typed) -> list[Said]:
+    """Return what scans of a folder say of their animal, each by itself."""
+    owns, spans = own_cells_of(looked.study), {scan.pair: span_of(scan.image.header) for scan in looked.study.scans}
+    return [
+        Said(key, str(pair.data.parent), spans[pair], overlaid(owns[pair], typed.get(key, {})))
+        for key, pair in together.items()
+        if pair in owns
+    ]
 
 
 def animal_lines(
@@ -148,12 +201,19 @@ def _doubts(study: Study, scan: Scan) -> Iterator[tuple[str, str]]:
     found, _ = check_image(scan.image, scan.all_findings, datetime.now(), header_alone=True)
     for each in dict.fromkeys((*found, *study.findings)):
         title = OF_KEY.get(each.key or "")
-        if title and each.severity is not Severity.INFO:
+        if title and each.code != "subject-disagrees" and each.severity is not Severity.INFO:
             yield title, IN_SHORT.get(each.code, each.message)
 
 
-def _line(looked: _Looked, number: int, key: str, pair: Pair, typed: Mapping[str, str], titles: Sequence[str]) -> Line:
-    known, doubts = looked.cells.get(pair, {}), looked.doubts.get(pair, ())
+def _line(
+    looked: _Looked,
+    row: tuple[int, str, Pair],
+    typed: Mapping[str, str],
+    titles: Sequence[str],
+    apart: Iterable[tuple[str, str]],
+) -> Line:
+    number, key, pair = row
+    known, doubts = looked.cells.get(pair, {}), (*looked.doubts.get(pair, ()), *apart)
     error = looked.study.errors.get(pair)
     problem = error.sentence if error else looked.refusals.get(number) or looked.refusals.get(None, "")
     cells = tuple(cell_of(title, known.get(title, ""), typed.get(title), doubts) for title in titles)

@@ -14,21 +14,24 @@ from inveonimaging.commands.correct.cells import (
     MOST_TOGETHER,
     NAMED,
     OF_A_SUBJECT,
-    OF_ITS_SCANS,
+    OF_EACH_DAY,
     SUBJECT,
+    Cell,
     Line,
     Listing,
     Typed,
     cell_of,
     titles_of,
 )
+from inveonimaging.commands.correct.contradictions import Said, add_differing, of_a_study, overlaid, words_of
 from inveonimaging.errors import listed
-from inveonimaging.prefill import cells_of
+from inveonimaging.prefill import own_cells_of
 from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.sheet.matching import harmless, plain_subject
 from inveonimaging.sheet.reading import TAKEN_AWAY, value_of
 from inveonimaging.study.corrections import Corrections
 from inveonimaging.study.reading import read_pairs
+from inveonimaging.study.sessions import span_of
 from inveonimaging.units import counted
 
 
@@ -37,15 +40,11 @@ class Subject(NamedTuple):
 
     Attributes:
         name: what they say under `subject_identifier`, as one line.
-        scans: how many name it.
-        agreed: what all of them say, by title.
-        differing: titles of what they do not agree on.
+        scans: what each that names it says.
     """
 
     name: str
-    scans: int
-    agreed: Mapping[str, str]
-    differing: frozenset[str]
+    scans: tuple[Said, ...]
 
     @property
     def key(self) -> str:
@@ -67,38 +66,29 @@ def subjects_of(listing: Listing, progress: Progress = no_progress) -> Subjects:
         listing: the scans.
         progress: called with how many headers are read, and how many there are.
     """
-    found: dict[str, list[tuple[str, Mapping[str, str]]]] = {}
+    found: dict[str, list[tuple[str, Said]]] = {}
     nameless, unread = list[str](), list[str]()
     counter = StepCounter(progress, len(listing.pairs))
-    for _, group in groupby(listing.pairs.items(), key=lambda each: each[1].data.parent):
+    for parent, group in groupby(listing.pairs.items(), key=lambda each: each[1].data.parent):
         folder = list(group)
         for begin in range(0, len(folder), MOST_TOGETHER):
             pairs = {pair: key for key, pair in folder[begin : begin + MOST_TOGETHER]}
             study = read_pairs(tuple(pairs), listing.root, Corrections())
-            cells = cells_of(listing.root, study)
+            owns = own_cells_of(study)
             unread += [pairs[pair] for pair in study.errors if pair in pairs]
             for scan in study.scans:
                 name = harmless(scan.image.header.subject.identifier or "")
-                known = {title: text for title, text in cells[scan.pair].items() if title in OF_A_SUBJECT}
                 if name:
-                    found.setdefault(plain_subject(name), []).append((name, known))
+                    span, texts = span_of(scan.image.header), overlaid(owns[scan.pair])
+                    said = Said(pairs[scan.pair], str(parent), span, texts)
+                    found.setdefault(plain_subject(name), []).append((name, said))
                 else:
                     nameless.append(pairs[scan.pair])
             counter.step(len(pairs))
     told = [f"no header names an animal: {listed(nameless, NAMED)}"] if nameless else []
     told += [f"cannot be read: {listed(unread, NAMED)}"] if unread else []
-    return Subjects(tuple(_subject(scans) for scans in found.values()), tuple(told))
-
-
-def _subject(scans: Sequence[tuple[str, Mapping[str, str]]]) -> Subject:
-    said: dict[str, set[str]] = {}
-    for _, cells in scans:
-        for title, text in cells.items():
-            said.setdefault(title, set()).add(text)
-    agreed = {title: next(iter(texts)) for title, texts in said.items() if len(texts) == 1}
-    differing = frozenset(title for title, texts in said.items() if len(texts - {""}) > 1)
-    alone = {title: next(iter(texts - {""})) for title, texts in said.items() if len(texts - {""}) == 1}
-    return Subject(scans[0][0], len(scans), {**agreed, **alone}, differing)
+    subjects = (Subject(scans[0][0], tuple(said for _, said in scans)) for scans in found.values())
+    return Subjects(tuple(subjects), tuple(told))
 
 
 def titles_of_subjects(typed: Typed, more: Iterable[str] = ()) -> tuple[str, ...]:
@@ -111,17 +101,39 @@ def subject_lines(
 ) -> tuple[Line, ...]:
     """Return rows of the table of animals; no header is read."""
     numbered = list(enumerate(subjects, 1))[shown]
-    return tuple(_subject_line(number, each, typed.get(each.key, {}), titles) for number, each in numbered)
+    mates: dict[str, dict[str, str]] = {}  # what rows of scans say of all scans of their folders
+    for subject in subjects if any(not key.startswith(SUBJECT) for key in typed) else ():
+        for scan in subject.scans:
+            mates.setdefault(scan.folder, {}).update(of_a_study(typed.get(scan.key, {})))
+    return tuple(_subject_line(number, each, typed, titles, mates) for number, each in numbered)
 
 
-def _subject_line(number: int, subject: Subject, typed: Mapping[str, str], titles: Sequence[str]) -> Line:
-    doubts = [(title, OF_ITS_SCANS) for title in subject.differing]
-    texts = {**subject.agreed, **typed}
-    if not texts.get("weight_g") and "weight_g" not in subject.differing:
+def _subject_line(
+    number: int, subject: Subject, typed: Typed, titles: Sequence[str], mates: Mapping[str, Mapping[str, str]]
+) -> Line:
+    row = typed.get(subject.key, {})
+    scans = [
+        each._replace(texts=overlaid(each.texts, mates.get(each.folder, {}), row, typed.get(each.key, {})))
+        for each in subject.scans
+    ]
+    apart: dict[tuple[str, str], dict[str, str]] = {}
+    add_differing(scans, apart)
+    cells, doubts = list[Cell](), list[tuple[str, str]]()
+    texts = {title: dict.fromkeys(each.texts[title] for each in scans if title in each.texts) for title in titles}
+    known = {title: next(iter(found)) for title, found in texts.items() if len(found) == 1}
+    for title in titles:
+        others = {key: text for each in scans for key, text in apart.get((each.key, title), {}).items()}
+        if others := {key: text for key, text in others.items() if text != row.get(title)}:
+            doubts.append((title, words_of(others)))
+    counts = {**known, **row}
+    if not counts.get("weight_g") and not texts.get("weight_g"):
         doubts.append(("weight_g", IN_SHORT["weight-unknown"]))
     with contextlib.suppress(ValueError):
-        weight_kg = value_of(EDITABLE["weight_g"], texts.get("weight_g") or TAKEN_AWAY)
-        if found := weight_finding(weight_kg, texts.get("species"), strain=texts.get("strain")):
+        weight_kg = value_of(EDITABLE["weight_g"], counts.get("weight_g") or TAKEN_AWAY)
+        if found := weight_finding(weight_kg, counts.get("species"), strain=counts.get("strain")):
             doubts.append(("weight_g", found.message))
-    cells = tuple(cell_of(title, subject.agreed.get(title, ""), typed.get(title), doubts) for title in titles)
-    return Line(number, subject.key, subject.name, (counted(subject.scans, "scan"),), cells)
+    for title in titles:
+        cell = cell_of(title, known.get(title, ""), row.get(title), doubts)
+        is_own = not cell.text and not cell.doubts and len(texts[title]) > 1
+        cells.append(cell._replace(instead=OF_EACH_DAY if is_own else ""))
+    return Line(number, subject.key, subject.name, (counted(len(scans), "scan"),), tuple(cells))
