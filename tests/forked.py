@@ -16,7 +16,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 from unittest import mock
 
 from helpers import LAST_RESORT_S, running_python
@@ -103,8 +103,8 @@ def running_forked(*arguments: object, forks: bool = False, **environment: str) 
 
     Args:
         arguments: a script, or -m and a module, and what they are given.
-        forks: processes that it starts by multiprocessing are forked, too. They are not in the middle of a start when a
-            signal comes, and what they write to stderr is lost: nothing for tests of interruptions.
+        forks: processes that it starts by multiprocessing are forked, too, from the same one and with its variables,
+            stdout and stderr. They take no second to start: nothing for tests of interruptions at that time.
         environment: what is set besides.
     """
     if not sys.platform.startswith("linux"):
@@ -129,18 +129,12 @@ def run_forked(*arguments: object, forks: bool = False, **environment: str) -> s
 
 
 def _run(words: list[str], environment: dict[str, str], files: list[Path], forks: bool) -> NoReturn:
-    import dask.config
-
-    os.setpgid(0, 0)
-    for number, file in enumerate(files, 1):
-        os.dup2(os.open(file, os.O_WRONLY), number)
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as the process
-    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
-    os.environ.clear()
-    os.environ.update(environment)
-    dask.config.refresh()  # by these variables
+    _become(0, environment, files)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if forks:
+        _Joining.files = files
+        patch = mock.patch.object(forkserver._forkserver, "ensure_running")  # no other one, which has imported nothing
+        patch.start()
         multiprocessing.get_context = lambda _method=None: _Forking()  # type: ignore[assignment]
     try:
         if words[0] == "-c":
@@ -158,18 +152,35 @@ def _run(words: list[str], environment: dict[str, str], files: list[Path], forks
     sys.exit()
 
 
+def _become(group: int, environment: dict[str, str], files: list[Path]) -> None:
+    """Join a process group, by default one's own, and take over variables, stdout and stderr."""
+    import dask.config
+
+    os.setpgid(0, group)
+    for number, file in enumerate(files, 1):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_APPEND), number)
+    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as the process
+    sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    os.environ.clear()
+    os.environ.update(environment)
+    dask.config.refresh()  # by these variables
+
+
 if sys.platform != "win32":
+    from multiprocessing import forkserver
     from multiprocessing.context import ForkServerContext, ForkServerProcess
 
     class _Joining(ForkServerProcess):
-        """A process in the group of the one that starts it."""
+        """A process in the group of the one that starts it, with its variables, stdout and stderr."""
 
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            super().__init__(*arguments, **options)
-            self._group = os.getpgid(0)
+        files: ClassVar[list[Path]]
+
+        def start(self) -> None:
+            self._taken = os.getpgid(0), {**os.environ}, self.files
+            super().start()
 
         def run(self) -> None:
-            os.setpgid(0, self._group)
+            _become(*self._taken)
             super().run()
 
     class _Forking(ForkServerContext):

@@ -22,7 +22,7 @@ import pytest
 
 from batches.test_batch import LEDGER, PARTIAL, Tree, ledger, results, tree
 from forked import Running, run_forked, running_forked
-from helpers import CT, LAST_RESORT_S, assert_one_line_error, inveon, python, write_small_study
+from helpers import CT, LAST_RESORT_S, assert_one_line_error, inveon, write_small_study
 from inveonimaging import Options, convert
 from inveonimaging.batches import Batch, Record, Study, Watch, run_batch
 from inveonimaging.batches import job as batch_job
@@ -245,7 +245,8 @@ def test_an_interrupted_batch_leaves_nothing_half_written(
     place: str,
 ) -> None:
     gate = Gate(tmp_path / "gate", place)
-    with running_forked(*gate.batch(root, out, "-j", 2 if send is TO_ALL else 1)) as process:
+    command = gate.batch(root, out, "-j", 2 if send is TO_ALL else 1)
+    with running_forked(*command, forks=(send, sent) != (TO_ALL, "SIGINT")) as process:  # one sees real starts
         wait_until(lambda: gate.held() and lines(out) >= 2, process)
         send(process.pid, signal.Signals[sent])
         stdout, stderr = process.communicate(timeout=LAST_RESORT_S)
@@ -430,7 +431,7 @@ def test_a_process_that_is_killed_while_it_starts_costs_nothing(
 ) -> None:
     script = tmp_path / "starting.py"
     script.write_text(STARTING)
-    with running_forked(script, tmp_path, "batch", root, out, "-j", 2) as process:
+    with running_forked(script, tmp_path, "batch", root, out, "-j", 2, forks=True) as process:
         wait_until(lambda: pids_in(tmp_path), process)
         os.kill(pids_in(tmp_path)[0], signal.SIGKILL)
         _, stderr = process.communicate(timeout=LAST_RESORT_S)
@@ -455,7 +456,7 @@ def test_a_script_without_the_guard_is_told(root: Path, out: Path, tmp_path: Pat
         "from inveonimaging.batches import Batch, local, run_batch\nlocal._STARTS = 2\n"
         f"run_batch({str(root)!r}, {str(out)!r}, batch=Batch(jobs=1))\n",
     )
-    done = python(script)
+    done = run_forked(script, forks=True)
     assert done.returncode == 1
     assert 'A script needs the guard `if __name__ == "__main__":`' in done.stderr.splitlines()[-1]
     assert not out.exists()
