@@ -309,21 +309,6 @@ def test_a_narrow_window_needs_no_scrolling_sideways(browser: Chrome, page: Path
     assert wide <= window
 
 
-@blank_pictures
-def test_the_viewer_stands_in_the_page_and_runs_under_its_policy(browser: Chrome, study: Path, tmp_path: Path) -> None:
-    page = write_report(contents_of(read_study(study), NOW), tmp_path / "report.html", viewer=True)
-    policy = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]+)"', page.read_text("utf-8"))[0]
-    assert policy.startswith("default-src 'none'; ")
-    script = re.findall(r"script-src ([^;]*);", policy)[0]
-    assert "'unsafe-inline'" not in script
-    said = opened(browser, page)
-    WebDriverWait(browser, WAIT_S).until(
-        lambda driver: driver.execute_script("return document.querySelector('#inveon-viewer').dataset.ready")
-    )
-    assert [line for line in (*said, *console(browser)) if line["level"] == "SEVERE"] == []
-    assert browser.execute_script("return document.querySelector('.viewer-problem')") is None
-
-
 # What the page says.
 
 

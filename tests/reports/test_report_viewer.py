@@ -8,12 +8,12 @@ import io
 import json
 import re
 import runpy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import nibabel
 import numpy as np
@@ -87,6 +87,15 @@ def page(path: Path, images: Sequence[Image], budget: int = viewer.BUDGET) -> st
 # In the browser.
 
 
+class Mark(NamedTuple):
+    """A letter or a scale bar: its text, and pixels from the middle of the canvas to its own, to the right and down."""
+
+    text: str
+    across: int
+    down: int
+    width: float
+
+
 class Screen:
     """The page, as a person has it before them."""
 
@@ -143,11 +152,18 @@ class Screen:
     def shown_values(self) -> list[str]:
         return [each.text for each in self.all(".viewer-value")]
 
-    def from_middle(self, mark: WebElement) -> tuple[int, int]:
-        """Return where the middle of a mark is, pixels to the right and down from the middle of the canvas."""
-        one, whole = mark.rect, self.one("canvas").rect
-        across = one["x"] + one["width"] / 2 - whole["x"] - whole["width"] / 2
-        return round(across), round(one["y"] + one["height"] / 2 - whole["y"] - whole["height"] / 2)
+    def marks(self, kind: str) -> list[Mark]:
+        """Return the letters or scale bars that are on the canvas."""
+        found = self.browser.execute_script(
+            "const middle = (box) => [box.x + box.width / 2, box.y + box.height / 2];"
+            "const whole = middle(document.querySelector('canvas').getBoundingClientRect());"
+            "return [...document.querySelectorAll(arguments[0])].map((each) => {"
+            "  const box = each.getBoundingClientRect();"
+            "  return [each.textContent, ...middle(box).map((at, n) => Math.round(at - whole[n])), box.width];"
+            "})",
+            f".viewer-{kind}",
+        )
+        return [Mark(*each) for each in found]
 
     def click(self, across: int, down: int) -> None:
         """Click on the canvas, so many pixels from its middle."""
@@ -155,8 +171,25 @@ class Screen:
         drawn(self.browser)
 
     def look(self, view: str) -> None:
-        Select(self.one(".viewer-view")).select_by_value(view)
+        self.choose(".viewer-view", view)
         drawn(self.browser)
+
+    def choose(self, selector: str, value: str) -> None:
+        """Choose from a list."""
+        self.browser.execute_script(
+            "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change'))",
+            self.one(selector),
+            value,
+        )
+
+    def show_alone(self, name: str) -> None:
+        """Choose a volume by its name, and nothing on top; wait until it is drawn."""
+        above, below = self.all(".viewer-layer .viewer-line:first-of-type select")[::-1]
+        Select(above).select_by_value("")
+        Select(below).select_by_visible_text(name)
+        self.browser.execute_async_script(
+            "const done = arguments[0]; document.querySelector('#inveon-viewer').drawing.then(() => done())"
+        )
 
     def picture(self) -> Float:
         """Return what the canvas shows, (rows, columns, 3)."""
@@ -175,7 +208,7 @@ class Screen:
 @pytest.fixture(scope="module")
 def screen(browser: Chrome) -> Screen:
     browser.get("about:blank")
-    resize(browser, 560, 740)
+    resize(browser, 400, 460)
     console(browser)
     return Screen(browser)
 
@@ -276,7 +309,6 @@ def test_the_fusion_slider_goes_from_ct_to_pet(fused: Screen) -> None:
     assert counts[0] < 50
     assert counts[1] > 1000  # faint values let the CT shine through
     assert counts[2] > 1000
-    fused.look("planes")
 
 
 def test_bone_is_grey_where_hardly_anything_is_taken_up(fused: Screen) -> None:
@@ -292,7 +324,6 @@ def test_bone_is_grey_where_hardly_anything_is_taken_up(fused: Screen) -> None:
     spread = bright[1.0].max(axis=-1) - bright[1.0].min(axis=-1)
     is_grey = (spread < 40) & (bright[1.0].min(axis=-1) > 150)
     assert is_grey[skull].mean() > 0.6
-    fused.look("planes")
 
 
 def test_activity_is_shown_as_suv_too(fused: Screen, truths: tuple[Truth, Truth]) -> None:
@@ -318,47 +349,43 @@ def test_the_syringe_lies_on_the_right_of_the_picture(fused: Screen) -> None:
     grey = fused.picture()[rows // 2 : rows // 2 + 40].max(axis=(0, 2)) > 60
     right, left = grey[columns // 2 :], grey[: columns // 2][::-1]
     fused.slide(fused.one(".viewer-opacity"), 0.5)
-    fused.look("planes")
     assert np.flatnonzero(right)[-1] > np.flatnonzero(left)[-1] + 12  # it is the animal's left
 
 
 def letters(screen: Screen, view: str) -> list[str]:
     screen.look(view)
-    return sorted(each.text for each in screen.all(".viewer-letter"))
+    return sorted(each.text for each in screen.marks("letter"))
 
 
-def test_the_sides_have_the_letters_of_dicom(fused: Screen) -> None:
-    assert letters(fused, "axial") == sorted("LRAP")
-    assert letters(fused, "coronal") == sorted("LRHF")
-    assert letters(fused, "sagittal") == sorted("APHF")
-    assert letters(fused, "planes") == sorted("LRAPLRHFAPHF")
+def test_the_sides_of_three_planes_have_their_letters_and_3d_has_none(fused: Screen) -> None:
     assert letters(fused, "render") == []
-    fused.look("planes")
+    assert letters(fused, "planes") == sorted("LRAPLRHFAPHF")
 
 
-@pytest.mark.parametrize("view", ["axial", "coronal", "sagittal"])
-def test_a_click_beside_a_letter_is_on_that_side_of_the_animal(fused: Screen, view: str) -> None:
-    fused.look(view)
-    for text, across, down in [(mark.text, *fused.from_middle(mark)) for mark in fused.all(".viewer-letter")]:
-        axis, sign = {"L": (0, 1), "R": (0, -1), "P": (1, 1), "A": (1, -1), "H": (2, 1), "F": (2, -1)}[text]
-        fused.go_to((0.0, 0.0, 0.0))
-        fused.click(across, down)
-        assert sign * fused.place[axis] > 12, text
-    fused.look("planes")
+@pytest.mark.parametrize(("view", "sides"), [("axial", "LRAP"), ("coronal", "LRHF"), ("sagittal", "APHF")])
+def test_the_sides_have_the_letters_of_dicom_and_a_click_beside_one_is_on_that_side_of_the_animal(
+    fused: Screen, view: str, sides: str
+) -> None:
+    assert letters(fused, view) == sorted(sides)
+    fused.go_to((0.0, 0.0, 0.0))
+    for mark in fused.marks("letter"):
+        axis, sign = {"L": (0, 1), "R": (0, -1), "P": (1, 1), "A": (1, -1), "H": (2, 1), "F": (2, -1)}[mark.text]
+        assert sign * fused.place[axis] < 12, "what was clicked before does not lie there"
+        fused.click(mark.across, mark.down)
+        assert sign * fused.place[axis] > 12, mark.text
 
 
 def test_the_scale_bar_is_as_long_as_it_says(fused: Screen) -> None:
     fused.look("coronal")
-    bar = fused.one(".viewer-scale")
-    said, width = bar.text, bar.rect["width"]
-    middle = fused.from_middle(bar)[0]
+    (bar,) = fused.marks("scale")
+    clicked = [round(bar.across + side * bar.width / 2) for side in (-1, 1)]
     ends = []
-    for side in (-1, 1):
-        fused.click(round(middle + side * width / 2), 20)
+    for across in clicked:
+        fused.click(across, 20)
         ends.append(fused.place[0])
-    fused.look("planes")
-    assert said == "10 mm"
-    assert ends[1] - ends[0] == pytest.approx(10, abs=0.2)  # a pixel is 0.1 mm
+    assert bar.text == "10 mm"
+    pixel_mm = (ends[1] - ends[0]) / (clicked[1] - clicked[0])
+    assert bar.width * pixel_mm == pytest.approx(10, abs=0.05)  # places are told in steps of 0.01 mm
 
 
 def test_window_and_colours_can_be_changed(fused: Screen) -> None:
@@ -369,7 +396,6 @@ def test_window_and_colours_can_be_changed(fused: Screen) -> None:
     assert brighter.mean() > before.mean()
     Select(fused.all(".viewer-colours")[1]).select_by_visible_text("viridis")
     assert np.abs(fused.picture() - brighter).max() > 60
-    fused.look("planes")
 
 
 def test_each_view_draws_something_of_its_own(fused: Screen) -> None:
@@ -424,9 +450,15 @@ def test_nobody_complains_and_nothing_is_loaded_from_elsewhere(fused: Screen) ->
     assert fused.complaints() == []
 
 
-def test_the_whole_page_has_the_viewer_in_it(screen: Screen, study: Path, truths: tuple[Truth, Truth]) -> None:
+@pytest.mark.usefixtures("blank")
+def test_the_whole_page_has_the_viewer_in_it_and_runs_it_under_its_policy(
+    screen: Screen, study: Path, truths: tuple[Truth, Truth]
+) -> None:
     ct, pet = truths
     report = write_report(contents_of(read_study(study), datetime(2026, 1, 1)), study / "report.html", viewer=True)
+    policy = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]+)"', report.read_text("utf-8"))[0]
+    assert policy.startswith("default-src 'none'; ")
+    assert "'unsafe-inline'" not in re.findall(r"script-src ([^;]*);", policy)[0]
     screen.open(report.as_uri())
     windows = [
         tuple(float(str(each.get_attribute("value"))) for each in screen.all(f".viewer-{end}"))
@@ -440,61 +472,83 @@ def test_the_whole_page_has_the_viewer_in_it(screen: Screen, study: Path, truths
     below, top = screen.values
     assert below == ct.values[0][nearest(ct, ORGANS["tumour"])]
     assert top == pytest.approx(pet.values[-1][nearest(pet, ORGANS["tumour"])], rel=ONE_STEP)
+    assert screen.all(".viewer-problem") == []
     assert screen.complaints() == []
 
 
-def test_an_assumed_posture_is_in_doubt(screen: Screen, tmp_path: Path) -> None:
-    image = image_of(tmp_path, replace(PET, orientation=Orientation.UNKNOWN, frames=frames_of(60)))
-    screen.open(page(tmp_path / "page.html", [image]))
+OTHERS = {
+    "gated": replace(PET, frames=frames_of(600), gates=3),
+    "one slice": replace(PET, shape=(9, 8, 1), frames=frames_of(60, 60)),
+    "SPECT": replace(SPECT_SCAN, shape=(16, 16, 16), spacing_mm=(2, 2, 2)),
+    "mu map": replace(PET, mu_map=True, frames=frames_of(60)),
+    "no posture": replace(PET, orientation=Orientation.UNKNOWN, frames=frames_of(60)),
+}
+
+
+@pytest.fixture(scope="module")
+def others(screen: Screen, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Screen, Path]]:
+    """Return the viewer of scans of other kinds, of which one has a hostile name, and their folder."""
+    folder = tmp_path_factory.mktemp("others")
+    images = [image_of(folder, scan, f"{name}.img") for name, scan in OTHERS.items()]
+    hostile = image_of(folder, replace(CT, shape=(9, 8, 7), spacing_mm=(4.0, 5.0, 12.0)), "hostile.img")
+    images.append(replace(hostile, pair=Pair(Path(HOSTILE + ".hdr"), Path(HOSTILE))))
+    screen.open(page(folder / "page.html", images))
+    yield screen, folder
+    assert screen.complaints() == []
+
+
+def test_an_assumed_posture_is_in_doubt(others: tuple[Screen, Path]) -> None:
+    screen, _ = others
+    screen.show_alone("PET: no posture.img")
     assert letters(screen, "coronal") == ["F?", "H?", "L?", "R?"]
     assert screen.one(".viewer-note").text == "posture assumed: feet first, supine"
-    assert screen.complaints() == []
 
 
-def test_names_are_text(screen: Screen, study: Path) -> None:
-    image = replace(inveonimaging.read(study / "m.ct.img"), pair=Pair(Path(HOSTILE + ".hdr"), Path(HOSTILE)))
-    screen.open(page(study / "hostile.html", [image]))
-    assert HOSTILE[:8] not in (study / "hostile.html").read_text("utf-8")  # no markup of a file's stands in the page
+def test_names_are_text(others: tuple[Screen, Path]) -> None:
+    screen, folder = others
+    screen.show_alone(f"CT: {HOSTILE}")
+    assert HOSTILE[:8] not in (folder / "page.html").read_text("utf-8")  # no markup of a file's stands in the page
     chosen = Select(screen.all(".viewer-layer select")[0]).first_selected_option
     assert chosen.text == f"CT: {HOSTILE}"
     assert screen.browser.title == "own"
     assert screen.all("#inveon-viewer img") == []
-    assert screen.complaints() == []
 
 
 @pytest.mark.parametrize(
-    ("scan", "label"),
+    ("name", "kind", "label"),
     [
-        (replace(PET, frames=frames_of(600), gates=3), "frame 3 of 3: gate 2, 0 s to 10 min"),
-        (replace(PET, shape=(9, 8, 1), frames=frames_of(60, 60)), "frame 2 of 2: 1 min to 2 min"),
-        (replace(SPECT_SCAN, shape=(16, 16, 16), spacing_mm=(2, 2, 2)), ""),
-        (replace(PET, mu_map=True, frames=frames_of(60)), ""),
+        ("gated", "PET", "frame 3 of 3: gate 2, 0 s to 10 min"),
+        ("one slice", "PET", "frame 2 of 2: 1 min to 2 min"),
+        ("SPECT", "SPECT", ""),
+        ("mu map", "mu map", ""),
     ],
-    ids=["gated", "one slice", "SPECT", "mu map"],
 )
-def test_other_scans_are_shown(screen: Screen, tmp_path: Path, scan: PhantomScan, label: str) -> None:
-    image = image_of(tmp_path, scan)
-    truth = truth_of(tmp_path / "scan.img")
-    screen.open(page(tmp_path / "page.html", [image]))
+def test_other_scans_are_shown(others: tuple[Screen, Path], name: str, kind: str, label: str) -> None:
+    screen, folder = others
+    screen.show_alone(f"{kind}: {name}.img")
+    truth = truth_of(folder / f"{name}.img")
     i, j, k = (count // 2 for count in truth.shape)
     screen.go_to(truth.position(i, j, k).tolist())
     assert screen.values[0] == pytest.approx(truth.values[-1][k, j, i], rel=ONE_STEP)
     assert screen.all(".viewer-frame-label")[0].text == label
-    assert not screen.all(".viewer-layer")[1].is_displayed()
-    assert screen.complaints() == []
+    assert [letter for letter in letters(screen, "coronal") if "?" in letter] == []
 
 
-def test_a_reduced_volume_says_so_and_is_in_its_place(screen: Screen, study: Path, truths: tuple[Truth, Truth]) -> None:
+def test_a_reduced_volume_that_is_alone_says_so_and_is_in_its_place(
+    screen: Screen, study: Path, truths: tuple[Truth, Truth]
+) -> None:
     _, pet = truths
     image = inveonimaging.read(study / "m.pet.img")
     screen.open(page(study / "reduced.html", [image], budget=18 * 18 * 38 * 4 * 2))
     note = screen.one(".viewer-note").text
     assert "each voxel is the mean of 2 x 2 x 2 voxels" in note
     assert "rounded" in note
+    assert not screen.all(".viewer-layer")[1].is_displayed()
     i, j, k = 14, 16, 50
     block = pet.values[-1][k : k + 2, j : j + 2, i : i + 2]
     screen.go_to(pet.position(i + 0.5, j + 0.5, k + 0.5).tolist())
     assert screen.values[0] == pytest.approx(block.mean(), abs=pet.values[-1].max() / 32767)
+    assert screen.complaints() == []
 
 
 def test_a_browser_without_webgl2_is_told(screen: Screen, study: Path) -> None:

@@ -119,7 +119,7 @@ function place(niivue) {
 function goTo(niivue, lps) {
   const fraction = niivue.mm2frac(flipped(lps));
   niivue.scene.crosshairPos = fraction.map((each) => Math.min(1, Math.max(0, each)));
-  niivue.updateGLVolume();
+  niivue.drawScene();
   showPlace(niivue);
 }
 
@@ -245,7 +245,8 @@ async function draw(niivue) {
   if (fused) {
     [find("under").textContent, find("over").textContent] = layers.map((layer) => layer.volume.name.split(":")[0]);
   }
-  if (before) goTo(niivue, before); else niivue.updateGLVolume();
+  niivue.updateGLVolume();
+  if (before) goTo(niivue, before);
   showPlace(niivue);
 }
 

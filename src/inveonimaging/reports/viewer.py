@@ -11,6 +11,7 @@ The page says so. Nothing but one frame of what is shown, and one slab of what i
 from __future__ import annotations
 
 import base64
+import functools
 import importlib.resources
 import math
 import zlib
@@ -83,7 +84,7 @@ def fragment(images: Sequence[Image], budget: int = BUDGET, surveys: Mapping[int
         licence=own("niivue/LICENSE"),
         volumes=[described for described, _ in packed],
         voxels=[voxels for _, voxels in packed],
-        niivue=_gzip_base64([own("niivue/niivue.umd.js").encode()]),
+        niivue=_niivue(),
         script=own("viewer.js"),
     )
 
@@ -100,6 +101,12 @@ def templates() -> Environment:
 def own(name: str) -> str:
     """Return a file of this package."""
     return (importlib.resources.files("inveonimaging.reports") / name).read_text("utf-8")
+
+
+@functools.cache
+def _niivue() -> str:
+    """Return NiiVue, packed; packing it takes longer than packing the voxels of a small study."""
+    return _gzip_base64([own("niivue/niivue.umd.js").encode()])
 
 
 @dataclass(frozen=True)
