@@ -17,7 +17,16 @@ from inveonimaging.phantom import Hotel, write_scan
 HOSTILE = """"'><img src=x onerror="document.title='owned'"><script>document.title='owned'</script>"""
 NAME = "<img src=x onerror=alert(1)> " + "a_very_long_name_" * 5
 NO_PAGES = {  # parts of pages, files, and what only leads on
-    *("/start", "/count", "/static/{name}", "/card", "/picture", "/jobs/{name}/progress", "/jobs/{name}/report"),
+    *(
+        "/start",
+        "/count",
+        "/static/{name}",
+        "/card",
+        "/whole",
+        "/picture",
+        "/jobs/{name}/progress",
+        "/jobs/{name}/report",
+    ),
     *("/correct/view", "/correct/check", "/batch/offer", "/studies.csv", "/alive"),
 }
 
@@ -45,7 +54,7 @@ def addresses(root: Path) -> dict[str, list[str]]:
     study = root / "study"
     return {
         "/": ["/", link("/", folder=root / NAME / NAME), link("/", folder=root / "missing")],
-        "/look": [link("/look", source=study), link("/look", source=root / NAME)],
+        "/look": [link("/look", source=study), link("/look", source=root), link("/look", source=root / NAME)],
         "/correct": [link("/correct", source=study), link("/correct", source=study, by="animal")],
         "/correct/hotel": [link("/correct/hotel", source=root / "hotel")],
         "/make": [link("/make", source=study), link("/make", source=study, make="curves")],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import time
 from pathlib import Path
 
@@ -12,12 +14,14 @@ import inveonimaging
 from app.driving import change, ended, job_of
 from helpers import CT, digests, header_text, write_small_study
 from inveonimaging.app.access.rules import REPORT_POLICY
+from inveonimaging.app.choices.faults import in_words
 from inveonimaging.app.jobs.makes import run_convert, run_report
 from inveonimaging.app.jobs.queue import Job, Jobs
 from inveonimaging.app.jobs.telling import Tell
 from inveonimaging.app.memory.state import State
-from inveonimaging.app.pages import watch
+from inveonimaging.app.pages import look, watch
 from inveonimaging.app.pages.front import Front, link
+from inveonimaging.commands.check import check
 from inveonimaging.conversion.options import Options
 from inveonimaging.phantom import write_scan
 
@@ -53,6 +57,47 @@ def test_what_is_found_and_whether_suv_can_be_computed_is_on_the_card(client: Te
     picture = client.get(link("/picture", scan=root / "study" / "m1.pet.img"))
     assert picture.headers["content-type"] == "image/png"
     assert picture.content[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_what_is_found_of_a_folder_as_a_whole_stands_above_the_cards(
+    client: TestClient, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = root / "study"
+    keys = {"subject_identifier": "M7", "subject_sex": "male"}
+    (study / "m2.pet.img").write_bytes(bytes(48))
+    (study / "m2.pet.img.hdr").write_text(header_text(keys), "utf-8")
+    found = check(study).all_findings
+    words = {each.code: in_words(each.message) for each in found}
+    above = client.get(link("/look", source=study)).text.partition('<div class="cards">')[0]
+    assert words["several-subjects"] == "subject_identifier differs within the study: 'M0042', 'M7'"
+    codes = ("several-subjects", "subject-disagrees", "space-separate")
+    at = [html.unescape(above).find(words[each]) for each in codes]
+    assert -1 not in at
+    assert at == sorted(at)  # the worst first
+    assert "put the files of each animal into a folder of its own" in above
+    alone = client.get(link("/look", source=study / "m1.pet.img")).text
+    assert "subject_identifier differs" not in alone
+    monkeypatch.setattr(look, "PER_PAGE", 2)  # of many scans it comes when the page is there
+    page = client.get(link("/look", source=study)).text
+    assert "subject_identifier differs" not in page
+    assert html.escape(link("/whole", source=study)) in page
+    assert "subject_identifier differs" in client.get(link("/whole", source=study)).text
+
+
+def test_a_folder_of_studies_says_what_is_there_and_leads_on(client: TestClient, root: Path) -> None:
+    write_small_study(root / "mouse 8" / "week 2")
+    page = client.get(link("/look", source=root))
+    assert page.status_code == 200
+    assert "Below it lie 2 studies" in page.text
+    assert re.findall(r'<a href="([^"]*)" title="Look at ([^"]*)">([^<]*)<', page.text) == [
+        (html.escape(link("/look", source=root / "mouse 8" / "week 2")), "2 scans", "mouse 8/week 2"),
+        (html.escape(link("/look", source=root / "study")), "2 scans", "study"),
+    ]
+    assert html.escape(link("/batch", source=root)) in page.text
+    assert html.escape(link("/batch", source=root)) in client.get(link("/make", source=root)).text
+    (root / "empty").mkdir()
+    nothing = client.get(link("/look", source=root / "empty"))
+    assert nothing.status_code == 400
 
 
 def test_a_file_that_is_refused_is_a_card_and_the_others_are_shown(client: TestClient, root: Path) -> None:

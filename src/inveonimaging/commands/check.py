@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import Enum
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from inveonimaging.checks.checked import Checked, check_dicom, check_scan, unreadable, unreadable_dicom
 from inveonimaging.checks.marker import Side
@@ -111,9 +112,51 @@ def _dicom(path: Path, side: Side | None, progress: Progress, folder: Folder | N
     return CheckResult(kind=Kind.DICOM, findings=tuple(vendor_study_findings(found.series)), files=tuple(files))
 
 
+def check_folder(path: Path, corrections: Corrections | None = None) -> tuple[Finding, ...]:
+    """Return what a check finds in a folder of pairs as a whole, such as scans that share no space; no voxel is read.
+
+    Of what is found in the headers of an animal together, each says the first such header.
+
+    Args:
+        path: the folder.
+        corrections: what counts instead of the headers.
+
+    Raises:
+        InputError: there is nothing to check.
+    """
+    return _headers_of(path, corrections or Corrections()).whole
+
+
+class _Headers(NamedTuple):
+    """What the headers of scans tell.
+
+    Attributes:
+        study: of them.
+        whole: findings that no scan has by itself.
+        general: of those the ones that name no header.
+        found: by the path of each header, all that name it, but for those of reading it.
+    """
+
+    study: Study
+    whole: tuple[Finding, ...]
+    general: tuple[Finding, ...]
+    found: dict[str, list[Finding]]
+
+
 def _inveon(
     path: Path, corrections: Corrections, side: Side | None, now: datetime | None, progress: Progress
 ) -> CheckResult:
+    study, _, general, found = _headers_of(path, corrections)
+    files: list[Checked] = []
+    for scan in study.scans:
+        files.append(check_scan(scan, found[str(scan.pair.header)], now or datetime.now(), side))
+        progress(len(files), len(study.scans))
+    files += [unreadable(pair, error) for pair, error in study.errors.items()]
+    files.sort(key=lambda each: each.name)
+    return CheckResult(kind=Kind.INVEON, findings=general, files=tuple(files))
+
+
+def _headers_of(path: Path, corrections: Corrections) -> _Headers:
     general: list[Finding] = []
     try:
         study = read_study(path, corrections)
@@ -125,17 +168,13 @@ def _inveon(
     options = Options(**(study.corrections.values | {"allow_long_data": True}))
     found = {str(scan.pair.header): list(_of_scan(scan, options)) for scan in study.scans}
     is_refused = any(each.code == "not-convertible" for each in chain.from_iterable(found.values()))
+    own = {*chain.from_iterable(found.values()), *(each for scan in study.scans for each in scan.all_findings)}
+    whole = [*general]
     for finding in _of_study(study, path, options, is_refused=is_refused):
         found.get(finding.path or "", general).append(finding)
-    if study.corrections.sheet:
-        general += unused_rows(study.corrections.sheet, study.sheet_values.rows)
-    files: list[Checked] = []
-    for scan in study.scans:
-        files.append(check_scan(scan, found[str(scan.pair.header)], now or datetime.now(), side))
-        progress(len(files), len(study.scans))
-    files += [unreadable(pair, error) for pair, error in study.errors.items()]
-    files.sort(key=lambda each: each.name)
-    return CheckResult(kind=Kind.INVEON, findings=tuple(dict.fromkeys(general)), files=tuple(files))
+        whole += () if finding in own else (finding,)
+    unused = unused_rows(study.corrections.sheet, study.sheet_values.rows) if study.corrections.sheet else ()
+    return _Headers(study, tuple(dict.fromkeys((*whole, *unused))), tuple(dict.fromkeys((*general, *unused))), found)
 
 
 def _of_scan(scan: Scan, options: Options) -> Iterator[Finding]:

@@ -25,6 +25,7 @@ from inveonimaging.batches import Batch, Check, Grouping, SkippedCounts, Study, 
 from inveonimaging.batches.plan import refuse_batch
 from inveonimaging.conversion.options import Options
 from inveonimaging.errors import InveonError, OptionError, printable
+from inveonimaging.inveon.pairs import count_pairs
 
 KIND = STUDIES.name
 _LONGEST = 1000
@@ -38,27 +39,42 @@ def offer(front: Front, request: Request) -> Response:
     folder = source_of(front, asked(request, "folder"))
     if batch_table.is_batch(folder):
         return front.page("offer.html", folder=folder, is_result=True)
-    count, more, is_here = _studies_below(folder)
-    return front.page("offer.html", folder=folder, is_result=False, count=count, more=more, is_here=is_here)
+    below = studies_below(folder)
+    return front.page("offer.html", folder=folder, is_result=False, below=below)
 
 
-def _studies_below(folder: Path) -> tuple[int, bool, bool]:
-    """Return how many studies there are, whether there may be more, and whether the folder itself is one.
+class Below(NamedTuple):
+    """The studies in a folder and below it.
 
-    The number is 0 if none lies in a folder below.
+    Attributes:
+        total: how many there are, 0 if none lies in a folder below.
+        is_more: whether there may be more.
+        is_here: whether the folder itself is one.
+        studies: the first of those below: their folders, and how many scans lie in each.
     """
-    end, places = monotonic() + _BUDGET_S, list[str]()
-    is_over = False
+
+    total: int = 0
+    is_more: bool = False
+    is_here: bool = False
+    studies: tuple[tuple[Path, int], ...] = ()
+
+
+def studies_below(folder: Path) -> Below:
+    """Return the studies in a folder and below it; it is looked for a moment only."""
+    end, count, is_here, is_over = monotonic() + _BUDGET_S, 0, False, False
+    found: list[tuple[Path, int]] = []
     try:
         for each in plan_batch(folder, _output_for(folder), Options(), Grouping.FOLDER, SkippedCounts()):
             if isinstance(each, Study):
-                places.append(each.output)
-            if is_over := monotonic() > end or len(places) == _MOST_COUNTED:
+                is_here |= each.output == "."
+                count += 1
+                if each.output != "." and len(found) < _MOST_LISTED:
+                    found.append((Path(each.source), count_pairs(Path(each.source))))
+            if is_over := monotonic() > end or count == _MOST_COUNTED:
                 break
     except InveonError:
-        return 0, False, False
-    is_here = "." in places[:1]
-    return len(places) if len(places) > is_here else 0, is_over, is_here
+        return Below()
+    return Below(count, is_over, is_here, tuple(found)) if count > is_here else Below()
 
 
 def batch(front: Front, request: Request) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,11 +13,12 @@ from starlette.responses import Response
 from inveonimaging.app.choices.table import LONGEST, ONLY, YES
 from inveonimaging.app.choices.words import finding_row
 from inveonimaging.app.jobs.queue import Job
+from inveonimaging.app.pages.batches import studies_below
 from inveonimaging.app.pages.front import Front, asked, number, redirected
 from inveonimaging.app.pages.make import options_kept, source_of
-from inveonimaging.commands.check import check
+from inveonimaging.commands.check import check, check_folder
 from inveonimaging.errors import InputError, InveonError, printable
-from inveonimaging.findings import in_few_lines
+from inveonimaging.findings import Finding, Severity, in_few_lines
 from inveonimaging.inveon.pairs import Pair, pair_of, scan_folder
 from inveonimaging.reports.viewer import refuse_without_viewer
 from inveonimaging.study.image import read_pair
@@ -45,6 +47,9 @@ class Card:
 def look(front: Front, request: Request) -> Response:
     """Show a page of the scans of a folder, or one scan."""
     source = source_of(front, asked(request, "source"))
+    if _is_folder(source) and not scan_folder(source).pairs and (below := studies_below(source)).studies:
+        front.state.visited(source)
+        return front.page("look_below.html", source=source, below=below)
     pairs, others = _in_folder(source) if _is_folder(source) else ((pair_of(source),), ())
     front.state.visited(source)
     names = {each.name for each in pairs}
@@ -58,9 +63,30 @@ def look(front: Front, request: Request) -> Response:
         cards=[_card(each) for each in pairs[(page - 1) * PER_PAGE : page * PER_PAGE]],
         others=[each.name for each in others[:PER_PAGE]],
         more=max(0, len(others) - PER_PAGE),
+        whole=_of_whole(front, source) if 1 < len(pairs) <= PER_PAGE else None,
         page=page,
         pages=pages,
     )
+
+
+def whole(front: Front, request: Request) -> Response:
+    """Return what is found in a folder as a whole; of one with many scans it comes when the page is there."""
+    return front.page("found_whole.html", whole=_of_whole(front, source_of(front, asked(request, "source"))))
+
+
+def _of_whole(front: Front, folder: Path) -> list[dict[str, str]]:
+    """Return what is found in a folder as a whole, the worst first; why it cannot be told is among it."""
+    options = options_kept(front, folder)
+    try:
+        found = check_folder(folder, options and replace(options, only=()))
+    except InveonError as error:
+        found = (Finding("not-convertible", error.sentence, Severity.ERROR, path=error.path),)
+    told = [each for each in found if each.code != "skipped"]  # which the page names
+    return _by_severity(finding_row(each, folder) for each in in_few_lines(told))
+
+
+def _by_severity(rows: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    return sorted(rows, key=lambda each: ("error", "warning", "note").index(each["severity"]))
 
 
 def only(front: Front, _request: Request, form: dict[str, str]) -> Response:
@@ -117,8 +143,7 @@ def card(front: Front, request: Request) -> Response:
     options = options_kept(front, scan.parent)
     found = check(scan, options and replace(options, only=()))
     suv = next((each.suv for each in found.files if each.suv), None)
-    rows = [finding_row(each, scan) for each in in_few_lines(found.all_findings)]
-    rows.sort(key=lambda each: ("error", "warning", "note").index(each["severity"]))
+    rows = _by_severity(finding_row(each, scan) for each in in_few_lines(found.all_findings))
     verdict = suv.verdict.value if suv else ""
     return front.page("found.html", findings=rows, suv=verdict, light=_LIGHTS.get(verdict, ""))
 

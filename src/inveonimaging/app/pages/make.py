@@ -118,7 +118,13 @@ def make(front: Front, request: Request) -> Response:
     if any(each is product and (is_idle or lacks) for each, is_idle, lacks in products):
         product = DICOM
     unsaved = front.sheets.of(source).is_unsaved
-    return front.page("make.html", products=products, is_unsaved=unsaved, **_shown(front, source, product))
+    return front.page(
+        "make.html",
+        products=products,
+        is_unsaved=unsaved,
+        is_above=_is_above_scans(source),
+        **_shown(front, source, product),
+    )
 
 
 def tells_faults(change: Change) -> Change:
@@ -344,6 +350,14 @@ def _is_ct_alone(source: Path) -> bool:
         return bool(pairs) and all(read_pair(each).modality is Modality.CT for each in pairs or ())
     except InveonError:
         return False
+
+
+def _is_above_scans(source: Path) -> bool:
+    """Return whether a folder holds no scan itself, but folders that may."""
+    if not os.path.isdir(source):  # noqa: PTH112 - raises for no name
+        return False
+    folder = scan_folder(source)
+    return not folder.pairs and bool(folder.entered)
 
 
 def _few(source: Path) -> tuple[Pair, ...] | None:

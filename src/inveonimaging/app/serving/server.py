@@ -45,6 +45,7 @@ def application(front: Front, tell: Callable[[str], object] = lambda _: None) ->
         shows(front, "/count", count, looking),
         shows(front, "/static/{name}", static),
         shows(front, "/look", look.look),
+        shows(front, "/whole", look.whole, looking),
         shows(front, "/card", look.card, looking),
         shows(front, "/picture", look.picture, drawing),
         changes(front, "/report", look.start_report),
