@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import html
 import json
 import os
 import pickle
@@ -35,6 +36,7 @@ from inveonimaging.app.jobs.queue import Job
 from inveonimaging.app.jobs.telling import Tell
 from inveonimaging.app.pages.front import Front, link
 from inveonimaging.app.pages.make import _Asked, options_kept
+from inveonimaging.cli import app as app_command
 from inveonimaging.cli import convert as convert_command
 from inveonimaging.cli.main import app as command_line
 from inveonimaging.commands import bids, curves, nifti, report, split
@@ -438,6 +440,44 @@ def test_settings_of_the_folder_are_in_the_form_and_count_once(source: Path, tmp
     assert "--posture=HFS" in html
     assert "--no-config" in html
     assert "--ct-prefix" not in client.get(link("/make", source=source, make="nifti")).text
+
+
+@pytest.mark.parametrize("page", ["make", "batch"])
+def test_settings_that_cannot_be_read_are_said_on_the_page_and_left_aside_as_by_the_command(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str
+) -> None:
+    study = tmp_path / "data" / "study"
+    shutil.copytree(source, study)
+    (study / "inveon.toml").write_text('posture = "HFP"\nwieght = "2"\n', "utf-8")
+    front = front_of(tmp_path / "data", tmp_path / "state")
+    front.settings = app_command._settings
+    client, job = opened(front), "convert" if page == "make" else "batch"
+    monkeypatch.setattr(
+        front.jobs, "start", lambda kind, *_, **given: Job("1", "", kind, "", "", fields=given["given"])
+    )
+    words = f"{study / 'inveon.toml'}:2: there is no setting 'wieght'"
+    shown = client.get(link(f"/{page}", source=study))
+    assert shown.status_code == 200
+    assert words in html.unescape(shown.text)
+    assert words in html.unescape(client.get(link("/look", source=study)).text)
+    assert "no setting" in change(client, front, "/report", {"source": str(study)}).text
+    given = form_of(study, job, output=str(tmp_path / "data" / "out"))
+    command, start = ("/command", "/convert") if page == "make" else ("/batch/command", "/batch")
+
+    def typed(form: dict[str, str]) -> list[str]:
+        answer = change(client, front, command, form).text
+        return shlex.split(html.unescape(answer.partition(">")[2].partition("</pre>")[0]))[1:]
+
+    line = typed(given)
+    refused = inveon(*line, "--dry-run")
+    assert refused.exit_code != 0
+    assert "no setting 'wieght'" in refused.stderr
+    assert "no setting &#39;wieght" in change(client, front, start, given).text  # and so does the job
+    left = {**given, "no_config": "yes"}
+    assert typed(left) == [*line, "--no-config"]
+    assert inveon(*typed(left), "--dry-run").exit_code == 0
+    assert change(client, front, start, left).headers["hx-redirect"] == "/jobs/1"
+    assert 'name="no_config" value="yes" checked' in client.get(link(f"/{page}", source=study)).text
 
 
 @pytest.mark.parametrize("page", ["make", "batch"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 import time
 from pathlib import Path
@@ -274,8 +275,37 @@ def test_a_folder_is_shown_by_its_path_alone(
     client: TestClient, front: Front, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[Path] = []
-    monkeypatch.setattr(watch, "open_folder", shown.append)
+
+    def show(folder: Path) -> bool:
+        shown.append(folder)
+        return True
+
+    monkeypatch.setattr(watch, "open_folder", show)
     for name, output in (("1" * 32, root), ("2" * 32, Path("/"))):
         front.jobs._jobs[name] = Job(name, "x", "convert", "t", "s", str(output), state="done")
         change(client, front, f"/jobs/{name}/folder")
     assert shown == [root]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has a file manager")
+@pytest.mark.parametrize("script", ["", "#!/bin/sh\nexit 3\n", "#!/bin/sh\nexit 0\n"])
+def test_a_folder_that_no_file_manager_shows_is_named_with_its_path_to_copy(
+    client: TestClient, front: Front, root: Path, monkeypatch: pytest.MonkeyPatch, script: str
+) -> None:
+    """There is none, it fails as where there is no screen, or it opens."""
+    tools, odd = root / "tools", root / "a&b"
+    for each in (tools, odd):
+        each.mkdir()
+    for name in ("xdg-open", "open") if script else ():
+        (tools / name).write_text(script)
+        (tools / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tools))
+    front.jobs._jobs["1"] = Job("1", "x", "convert", "t", "s", str(odd), state="done")
+    said = change(client, front, "/jobs/1/folder").text
+    is_shown = script.endswith("exit 0\n")
+    assert ("The folder is open in the file manager" in said) is is_shown
+    assert ("No file manager was found" in said) is not is_shown
+    assert (f'id="folder-path" tabindex="0">{html.escape(str(odd))}</pre>' in said) is not is_shown
+    assert ('data-copies="folder-path"' in said) is not is_shown
+    page = client.get("/jobs/1").text
+    assert page.count('hx-post="/jobs/1/folder" hx-target="#refusal"') == page.count("Open folder")

@@ -21,6 +21,7 @@ from inveonimaging.app.jobs.queue import Job
 from inveonimaging.app.pages import batch_table
 from inveonimaging.app.pages.front import Front, asked, link, number, redirected
 from inveonimaging.app.pages.make import options_in, output_in, shown_line, source_of, tells_faults
+from inveonimaging.app.pages.site import NO_CONFIG, site_of
 from inveonimaging.batches import Batch, Check, Grouping, SkippedCounts, Study, plan_batch
 from inveonimaging.batches.plan import refuse_batch
 from inveonimaging.conversion.options import Options
@@ -84,7 +85,12 @@ def batch(front: Front, request: Request) -> Response:
     values = {each.name: each.taken(kept[each.name]) for each in STUDIES.fields}
     output = asked(request, "output") or front.drafts.of(_draft(source)).get("output") or str(_output_for(source))
     asked_for = _Asked(source, output, values)
-    shown = {"product": STUDIES, "is_unsaved": front.sheets.of(source).is_unsaved, **asked_for._asdict()}
+    shown = {
+        "site": site_of(front, source),
+        "product": STUDIES,
+        "is_unsaved": front.sheets.of(source).is_unsaved,
+        **asked_for._asdict(),
+    }
     return front.page("batch.html", **shown, **_command(front, asked_for))
 
 
@@ -123,6 +129,7 @@ def convert(front: Front, _request: Request, form: dict[str, str]) -> Response:
 def again(front: Front, job: Job, form: dict[str, str]) -> str:
     """Do a batch again, all that is not done or what failed alone; return its page."""
     asked_for = _Asked(source_of(front, job.source), job.output, chosen(job.fields, STUDIES))
+    site_of(front, asked_for.source, job.fields)
     return _started(front, asked_for, only_failed=form.get("only_failed") == YES)
 
 
@@ -137,6 +144,7 @@ class _Asked(NamedTuple):
 def _asked_for(front: Front, form: dict[str, str]) -> _Asked:
     """Return what a form asks for, which is kept."""
     found = _Asked(source_of(front, form.get("source", "")), form.get("output", "").strip(), chosen(form, STUDIES))
+    site_of(front, found.source, form)
     more = {"output": found.output}
     front.drafts.keep_own(_draft(found.source), found.values, _first(front, found.source), more)
     return found
@@ -144,7 +152,7 @@ def _asked_for(front: Front, form: dict[str, str]) -> _Asked:
 
 def _first(front: Front, source: Path) -> dict[str, str]:
     """Return what the form holds at first: what the settings say, and what was chosen for the same folder elsewhere."""
-    return {**defaults(STUDIES), **front.settings(source), **front.drafts.of(source)}
+    return {**defaults(STUDIES), **site_of(front, source).values, **front.drafts.of(source)}
 
 
 def _task(front: Front, asked_for: _Asked, *, only_failed: bool = False) -> dict[str, Any]:
@@ -153,6 +161,7 @@ def _task(front: Front, asked_for: _Asked, *, only_failed: bool = False) -> dict
     Raises:
         InveonError: a value makes no sense, or a path may not be opened.
     """
+    site_of(front, asked_for.source).refuse()
     values, output = asked_for.values, output_in(front, asked_for.output)
     options = options_in(front, values, STUDIES)
     refuse_batch(asked_for.source, output, options)
@@ -175,12 +184,13 @@ def _whole(text: str) -> int:
 def _started(front: Front, asked_for: _Asked, *, only_failed: bool = False) -> str:
     task, source = _task(front, asked_for, only_failed=only_failed), asked_for.source
     title = f"Studies in {printable(source.name or source, 100)}"
-    output = str(task["output"])
-    return f"/jobs/{front.jobs.start(KIND, task, title=title, source=source, output=output, given=asked_for.values).id}"
+    output, left = str(task["output"]), {NO_CONFIG: YES} if site_of(front, source).is_left else {}
+    given = {**asked_for.values, **left}
+    return f"/jobs/{front.jobs.start(KIND, task, title=title, source=source, output=output, given=given).id}"
 
 
 def _command(front: Front, asked_for: _Asked) -> dict[str, Any]:
-    return shown_line(command_of(*asked_for, STUDIES, without_settings=bool(front.settings(asked_for.source))))
+    return shown_line(command_of(*asked_for, STUDIES, without_settings=site_of(front, asked_for.source).is_without))
 
 
 # The table.

@@ -16,6 +16,7 @@ from inveonimaging.app.jobs.queue import Job
 from inveonimaging.app.pages.batches import studies_below
 from inveonimaging.app.pages.front import Front, asked, number, redirected
 from inveonimaging.app.pages.make import options_kept, source_of
+from inveonimaging.app.pages.site import site_of
 from inveonimaging.commands.check import check, check_folder
 from inveonimaging.errors import InputError, InveonError, printable
 from inveonimaging.findings import Finding, Severity, in_few_lines
@@ -66,6 +67,7 @@ def look(front: Front, request: Request) -> Response:
         whole=_of_whole(front, source) if 1 < len(pairs) <= PER_PAGE else None,
         page=page,
         pages=pages,
+        site=site_of(front, source),
     )
 
 
@@ -171,6 +173,7 @@ def _report(front: Front, source: Path, viewer: str) -> str:
     if viewer == "yes":
         refuse_without_viewer()
     folder = source if _is_folder(source) else source.parent
+    site_of(front, folder).refuse()
     task = {
         "source": source,
         "page": front.jobs.new_page(),

@@ -31,6 +31,7 @@ from inveonimaging.app.choices.table import (
 from inveonimaging.app.jobs.queue import Job
 from inveonimaging.app.jobs.telling import rows
 from inveonimaging.app.pages.front import Change, Front, asked, redirected
+from inveonimaging.app.pages.site import NO_CONFIG, site_of
 from inveonimaging.errors import InputError, InveonError, printable
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.pairs import Pair, pair_of, scan_folder
@@ -63,9 +64,8 @@ def options_kept(front: Front, source: Path, product: Product = _REPORTS) -> Any
     Those of a report are `Corrections`: what counts instead of the headers. What was kept may name any file, since it
     is kept before it is refused.
     """
-    kept = front.drafts.of(source)
+    kept, set_here = front.drafts.of(source), site_of(front, source).values
     try:
-        set_here = front.settings(source)
         known = {**defaults(product), **set_here, **kept}
         return options_in(front, known, product) if kept or set_here else None
     except InveonError:
@@ -169,7 +169,7 @@ def command(front: Front, _request: Request, form: dict[str, str]) -> Response:
         asked_for.task()
     except InveonError as error:
         fault = fault_of(error, asked_for.product, asked_for.fields)
-    return front.page("command.html", **_command(front, asked_for), problem=fault.words, field=fault.field)
+    return front.page("command.html", **_command(asked_for), problem=fault.words, field=fault.field)
 
 
 @tells_faults
@@ -238,14 +238,16 @@ class _Asked:
         self.product = product_of(form.get("make", ""))
         self.values = chosen(form, self.product)
         self.output = form.get("output", "").strip()
-        first = {**defaults(self.product), **front.settings(self.source)}
+        self.site = site_of(front, self.source, form)
+        first = {**defaults(self.product), **self.site.values}
         more = {"make": self.product.name, _output_name(self.product): self.output}
         front.drafts.keep_own(self.source, self.values, first, more)
 
     @property
     def fields(self) -> dict[str, str]:
         """All of the form, to do it again."""
-        return {**self.values, "make": self.product.name, "output": self.output}
+        left = {NO_CONFIG: YES} if self.site.is_left else {}
+        return {**self.values, "make": self.product.name, "output": self.output, **left}
 
     def task(self) -> dict[str, Any]:
         """Return what the job is given.
@@ -253,6 +255,7 @@ class _Asked:
         Raises:
             InveonError: a value makes no sense, or a path may not be opened.
         """
+        self.site.refuse()
         values, options = self.values, options_in(self._front, self.values, self.product)
         output = self._output()
         self.output = str(output)
@@ -323,17 +326,18 @@ _BESIDE: dict[str, Callable[..., dict[str, Any]]] = {"convert": _of_dicom, "spli
 
 def _shown(front: Front, source: Path, product: Product) -> dict[str, Any]:
     """Return what the form is filled with."""
-    draft, set_here = front.drafts.of(source), front.settings(source)
+    draft, site = front.drafts.of(source), site_of(front, source)
     values = {
-        each.name: each.taken(draft.get(each.name, set_here.get(each.name, each.first))) for each in product.fields
+        each.name: each.taken(draft.get(each.name, site.values.get(each.name, each.first))) for each in product.fields
     }
     asked_for = {"make": product.name, "source": str(source), **values}
     output = draft.get(_output_name(product)) or str(_suggested(front, source, product))
-    words = command_of(source, output, values, product, without_settings=bool(set_here))
+    words = command_of(source, output, values, product, without_settings=site.is_without)
     is_folder = os.path.isdir(source)  # noqa: PTH112 - raises for no name
     groups = [(name, [each for each in fields if _is_of(each, is_folder)]) for name, fields in product.groups]
     return {
         "source": source,
+        "site": site,
         "product": product,
         "values": asked_for,
         "output": output,
@@ -375,10 +379,10 @@ def _is_of(field: Field, is_folder: bool) -> bool:
     return is_folder or field not in _OF_FOLDERS
 
 
-def _command(front: Front, asked_for: _Asked) -> dict[str, Any]:
-    without = bool(front.settings(asked_for.source))
+def _command(asked_for: _Asked) -> dict[str, Any]:
+    without, product = asked_for.site.is_without, asked_for.product
     return shown_line(
-        command_of(asked_for.source, asked_for.output, asked_for.values, asked_for.product, without_settings=without)
+        command_of(asked_for.source, asked_for.output, asked_for.values, product, without_settings=without)
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +17,9 @@ from inveonimaging.app.jobs.queue import LEFT, Job
 from inveonimaging.app.pages import batches, look, sending
 from inveonimaging.app.pages.front import Front, redirected
 from inveonimaging.app.pages.make import again as start_again
-from inveonimaging.errors import InputError, OutputError
+from inveonimaging.errors import InputError
+
+_SOON_S = 5.0  # what finds no file manager says so before
 
 
 def jobs(front: Front, _request: Request) -> Response:
@@ -88,26 +91,26 @@ def show_folder(front: Front, request: Request, _form: dict[str, str]) -> Respon
     folder = front.roots.inside(found.output)
     if not folder.is_dir():
         raise InputError("there is no such folder", path=folder)
-    open_folder(folder)
-    return front.page("progress.html", job=found)
+    return front.page("opened.html", folder=folder, is_shown=open_folder(folder))
 
 
-def open_folder(folder: Path) -> None:
-    """Show a folder as the system does; a folder's name is never a command's option.
-
-    Raises:
-        OutputError: the system has no file manager.
-    """
+def open_folder(folder: Path) -> bool:
+    """Show a folder as the system does, and return whether it could; a folder's name is never a command's option."""
     try:
         if sys.platform == "win32":
             os.startfile(folder)  # noqa: S606 - a folder, which is shown
-            return
+            return True
         program = "open" if sys.platform == "darwin" else "xdg-open"
-        subprocess.Popen(  # noqa: S603 - a whole path, which begins with /
+        process = subprocess.Popen(  # noqa: S603 - a whole path, which begins with /
             [program, str(folder)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-    except OSError as error:
-        raise OutputError("no file manager was found", path=folder) from error
+    except OSError:
+        return False
+    try:
+        return process.wait(_SOON_S) == 0
+    except subprocess.TimeoutExpired:  # it is the file manager itself, which is open
+        threading.Thread(target=process.wait, daemon=True).start()
+        return True
 
 
 def _job(front: Front, request: Request) -> Job:
