@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -81,14 +82,19 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Image:
 
 
 def make_python(folder: Path) -> None:
-    """Make an environment with the pip of this one, if it has one: a link spares its installation."""
+    """Make an environment with the pip of this one, if it has one: a link spares its installation.
+
+    uv, if it is here, installs for pip: by the same options, pins and hashes, in a tenth of the time.
+    """
     found = importlib.util.find_spec("pip")
     venv.create(folder, with_pip=found is None)
     if found and found.origin:
         (packages,) = folder.glob("lib/python*/site-packages")
         (packages / "pip").symlink_to(Path(found.origin).parent)
+        uv = shutil.which("uv", path=str(Path(sys.executable).parent))
+        installs = f'[ "$1" = install ] && exec {shlex.quote(uv)} pip "$@" --python "${{0%/*}}/python"\n' if uv else ""
         program = folder / "bin" / "pip"
-        program.write_text('#!/bin/sh\nexec "${0%/*}/python" -m pip "$@"\n')
+        program.write_text(f'#!/bin/sh\n{installs}exec "${{0%/*}}/python" -m pip "$@"\n')
         program.chmod(0o755)
 
 
