@@ -386,6 +386,25 @@ def test_the_tables_own_titles_say_which_scans_and_titles_that_are_none_are_refu
     assert page.typed == {PET: {"weight_g": "30", "dose_MBq": "7"}}
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "file;weight_g;dose_MBq\nm1.pet.img;24,7;7,1\n",
+        "Scan;Weight, g;dose_MBq\r\nm1.pet.img;24.7;7.1",
+        "file,weight_g,dose_MBq\nm1.pet.img,24.7,7.1",
+    ],
+)
+def test_the_text_of_a_file_is_pasted_as_its_cells(page: Page, text: str) -> None:
+    page.paste(PET, "weight_g", text)
+    assert page.typed == {PET: {"weight_g": "24.7", "dose_MBq": "7.1"}}
+
+
+def test_a_sheet_with_other_titles_is_refused_by_its_first_title(page: Page) -> None:
+    sheet = page.root / "animals.csv"
+    sheet.write_text("Datei;Gewicht\nm1;24,7\n", "utf-8")
+    assert "there is no column &#39;Datei&#39;" in page.post("take", sheet=str(sheet))
+
+
 def test_whatever_is_pasted_leaves_a_table(page: Page) -> None:
     for text in ("", "\t\t\n\t", 'a"b\tc', "\0\0", "\t" * 300, '"' * 99, "x\n" * 5000, HOSTILE + "\t"):
         said = page.paste(CT, "patient_id", text)
@@ -703,6 +722,13 @@ def page_options(page: Page) -> Any:
     kept = options_kept(page.front, page.source)
     assert kept is not None
     return Options(**kept.values)
+
+
+def test_each_saving_says_when_and_what_is_typed_after_it_is_told_from_it(page: Page, tmp_path: Path) -> None:
+    page.front.roots = type(page.front.roots)([tmp_path])
+    assert "data-unsaved" in page.type(PET, "weight_g", "24.7")
+    assert re.search(r">Saved at \d\d:\d\d:\d\d<", page.post("save", path=str(tmp_path / "s.csv")))
+    assert "data-unsaved" not in page.get()
 
 
 def test_a_file_that_is_there_is_replaced_only_if_that_is_asked_for(page: Page) -> None:

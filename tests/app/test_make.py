@@ -431,6 +431,42 @@ def test_a_single_scan_has_no_fields_of_folders_and_is_made_beside_its_folder(cl
     assert f'value="{source.parent / "m1.pet-dicom"}"' in html
 
 
+def test_a_place_that_is_filled_is_not_offered_again(source: Path, tmp_path: Path) -> None:
+    study = tmp_path / "data" / "study"
+    shutil.copytree(source, study)
+    front = front_of(tmp_path / "data", tmp_path / "state")
+    client = opened(front)
+
+    def offered(make: str = "convert") -> str:
+        found = re.search(r'name="output" value="([^"]*)"', client.get(link("/make", source=study, make=make)).text)
+        return "" if found is None else str(Path(found[1]).relative_to(tmp_path / "data"))
+
+    def fill(place: Path) -> None:
+        place.mkdir()
+        (place / "a").touch()
+
+    assert offered() == "study-dicom"
+    fill(tmp_path / "data" / "study-dicom")
+    assert offered() == "study-dicom-2"
+    names = {"mine": "mine-2", "mine-2": "mine-3", "week-12": "week-12-2"}
+    for name, free in names.items():
+        fill(tmp_path / "data" / name)
+        given = form_of(study, "convert", output=str(tmp_path / "data" / name))
+        change(client, front, "/command", given)
+        assert offered() == free
+    change(client, front, "/command", {**given, "overwrite": "yes"})
+    assert offered() == "week-12"
+    (tmp_path / "data" / "empty").mkdir()
+    change(client, front, "/command", form_of(study, "convert", output=str(tmp_path / "data" / "empty")))
+    assert offered() == "empty"
+    (tmp_path / "data" / "m1.pet-curves.csv").touch()
+    change(client, front, "/command", form_of(study, "curves", output=str(tmp_path / "data" / "m1.pet-curves.csv")))
+    assert offered("curves") == "m1.pet-curves-2.csv"
+    fill(tmp_path / "data" / "bids")  # which grows
+    change(client, front, "/command", form_of(study, "bids", output=str(tmp_path / "data" / "bids")))
+    assert offered("bids") == "bids"
+
+
 def test_settings_of_the_folder_are_in_the_form_and_count_once(source: Path, tmp_path: Path) -> None:
     front = front_of(source.parent, tmp_path / "state")
     front.settings = lambda _: {"orientation": "HFS", "ct_prefix": "X-"}
@@ -744,7 +780,7 @@ def test_a_job_is_started_with_all_that_does_it_again(
     assert answer.headers["hx-redirect"] == f"/jobs/{'1' * 32}"
     job = front.jobs.get("1" * 32)
     assert job is not None
-    assert (job.title, job.output) == ("Curves of study", str(source.parent))
+    assert (job.title, job.output) == ("Curves of data/study", str(source.parent))
     change(client, front, f"/jobs/{job.id}/again")
     (kind, task), (again, same) = started
     assert (kind, task["outputs"]) == (again, same["outputs"]) == ("curves", [output])

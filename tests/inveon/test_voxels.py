@@ -199,7 +199,8 @@ def test_senseless_pointer(path: Path, pointer: str | None, what: str) -> None:
 @pytest.mark.parametrize("size", [0, 1, FRAME_BYTES - 1])
 def test_short_file(path: Path, size: int) -> None:
     path.write_bytes(bytes(size))
-    assert refusal(path) == f"{path}: the file has {size} bytes, expected 48 for 1 frames of 4 x 3 x 2 int16"
+    words = f"the file has {size} bytes, expected 48 for 1 frames of 4 x 3 x 2 int16: the copy may have broken off"
+    assert refusal(path) == f"{path}: {words}"
 
 
 @pytest.mark.parametrize("pointer", [str(FRAME_BYTES + 1), "1 0", "2147483647 -1", "99999999999999999999"])

@@ -319,7 +319,8 @@ def _check_size(voxels: Voxels, size: int, total_frames: int) -> tuple[Finding, 
     nz, ny, nx = voxels.shape
     what = f"{len(voxels.offsets)} frames of {nx} x {ny} x {nz} {voxels.dtype.name}"
     if size < needed:
-        raise DataError(f"the file has {size} bytes", path=voxels.path, expected=f"{needed} for {what}")
+        expected = f"{needed} for {what}: the copy may have broken off"
+        raise DataError(f"the file has {size} bytes", path=voxels.path, expected=expected)
     if len(voxels.offsets) < total_frames <= size // voxels.frame_bytes:
         blocks = counted(len(voxels.offsets), "frame block")
         message = (

@@ -37,8 +37,9 @@ class Block(NamedTuple):
 def block_of(text: str) -> Block:
     """Return the cells of a text in columns, as spreadsheet programs put it into the clipboard.
 
-    Cells are separated by tabs; one with a tab, a line break or a quotation mark may be quoted. The first row of
-    several is titles if at least half of its cells are, with those that lack their unit.
+    Cells are separated by tabs, or as in a file whose text was copied, by semicolons or commas; one with a tab, a line
+    break or a quotation mark may be quoted. The first row of several is titles if at least half of its cells are, with
+    those that lack their unit.
 
     Raises:
         InputError: there are more rows or columns than a sheet has; a title lacks its unit; or the first one, which may
@@ -77,7 +78,15 @@ def has_decimal_comma(texts: Iterable[str]) -> bool:
 
 
 def _cells(text: str) -> list[list[str]]:
+    delimiter = "\t" if "\t" in text else _of_a_file(text)
     try:
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter="\t", strict=True))
+        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
     except csv.Error:  # a quotation mark that quotes nothing
-        return [line.split("\t") for line in text.splitlines()]
+        return [line.split(delimiter) for line in text.splitlines()]
+
+
+def _of_a_file(text: str) -> str:
+    """Return what separates the cells of a text without tabs, as of a file that was opened as text: several titles."""
+    first, _, rest = text.partition("\n")
+    likely = (each for each in ";," if rest and sum(bool(_named(cell)) for cell in first.split(each)) > 1)
+    return next(likely, "\t")

@@ -293,15 +293,15 @@ def _decoded(path: Path, data: bytes) -> tuple[str, tuple[Finding, ...]]:
 
 
 def _likely(text: str) -> str:
-    """Return the separator that makes most titles of the first line that is not empty."""
+    """Return the separator that makes most titles of the first line that is not empty, or else most cells."""
     line = next((line for line in io.StringIO(text, newline=None) if line.strip()), "")
 
-    def titles(separator: str) -> int:
+    def titles(separator: str) -> tuple[int, int]:
         try:
-            rows = list(csv.reader([line], delimiter=separator))
+            cells = [cell for row in csv.reader([line], delimiter=separator) for cell in row[:MOST_COLUMNS]]
         except csv.Error:  # told with its line when the sheet is read
-            return 0
-        return sum(column_of(cell) is not None for row in rows for cell in row[:MOST_COLUMNS])
+            return 0, 0
+        return sum(column_of(cell) is not None for cell in cells), len(cells)
 
     return max(_SEPARATORS, key=titles)
 

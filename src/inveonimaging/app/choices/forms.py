@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -21,7 +22,7 @@ from inveonimaging.app.choices.table import (
     YES,
     Product,
 )
-from inveonimaging.errors import OptionError
+from inveonimaging.errors import OptionError, printable
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.redaction.request import Deidentify, request_of
 
@@ -154,6 +155,19 @@ def output_for(source: Path, product: Product = DICOM, beside: Path | None = Non
     is_folder = os.path.isdir(source)  # noqa: PTH112 - Path.is_dir raises for names that no file can have
     folder = beside or (source.parent if is_folder else source.parent.parent)
     name = source.name.partition(".img")[0] or "scans"
-    stem, dot, ending = product.ending.partition(".")
-    names = (f"{name}{stem}{number}{dot}{ending}" for number in ("", *(f"-{each}" for each in range(2, 1000))))
-    return next(folder / each for each in names if not os.path.lexists(folder / each))
+    return free_beside(folder / f"{name}{product.ending}", is_file=product.is_file)
+
+
+def free_beside(path: Path, *, is_file: bool) -> Path:
+    """Return a path, or one with a number behind its name, that is not there yet."""
+    stem, ending = (path.stem, path.suffix) if is_file else (path.name, "")
+    plain = re.sub(r"-\d{1,3}$", "", stem)
+    if not plain or not os.path.lexists(path.with_name(plain + ending)):  # the number is part of a name
+        plain = stem
+    names = (f"{each}{ending}" for each in (stem, *(f"{plain}-{number}" for number in range(2, 1000))))
+    return next(path.with_name(each) for each in names if not os.path.lexists(path.with_name(each)))
+
+
+def called(source: Path) -> str:
+    """Return what a source is called in titles: its name, with that of the folder above, which tells studies apart."""
+    return printable("/".join(filter(None, (source.parent.name, source.name))) or source, 100)

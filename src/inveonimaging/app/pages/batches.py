@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from inveonimaging.app.choices.faults import Fault, fault_of
-from inveonimaging.app.choices.forms import chosen, command_of, defaults, output_for
+from inveonimaging.app.choices.forms import called, chosen, command_of, defaults, output_for
 from inveonimaging.app.choices.table import STUDIES, YES
 from inveonimaging.app.jobs.queue import Job
 from inveonimaging.app.pages import batch_table
@@ -183,7 +183,7 @@ def _whole(text: str) -> int:
 
 def _started(front: Front, asked_for: _Asked, *, only_failed: bool = False) -> str:
     task, source = _task(front, asked_for, only_failed=only_failed), asked_for.source
-    title = f"Studies in {printable(source.name or source, 100)}"
+    title = f"Studies in {called(source)}"
     output, left = str(task["output"]), {NO_CONFIG: YES} if site_of(front, source).is_left else {}
     given = {**asked_for.values, **left}
     return f"/jobs/{front.jobs.start(KIND, task, title=title, source=source, output=output, given=given).id}"

@@ -7,6 +7,7 @@ import hashlib
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -168,7 +169,8 @@ def save(front: Front, _request: Request, form: dict[str, str]) -> Response:
     front.sheets.change(source, lambda now: replace(now, saved=str(path), digest=digest, is_saved=now == kept))
     files = {"subjects": str(path), **({"boxes": str(saved.boxes), "make": "split"} if saved.boxes else {})}
     front.drafts.keep(source, files, without=() if saved.boxes else ("boxes",))
-    return front.page("correct_saved.html", problem="", is_there=False, path=path, boxes=saved.boxes, source=source)
+    told: dict[str, Any] = {"at": f"{datetime.now():%H:%M:%S}", "path": path, "boxes": saved.boxes}
+    return front.page("correct_saved.html", problem="", is_there=False, source=source, **told)
 
 
 def _asked_for(front: Front, form: dict[str, str]) -> tuple[Path, table.Listing]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from starlette.requests import Request
 from starlette.responses import Response
 
+from inveonimaging.app.choices.forms import called
 from inveonimaging.app.choices.table import LONGEST, ONLY, YES
 from inveonimaging.app.choices.words import finding_row
 from inveonimaging.app.jobs.queue import Job
@@ -180,5 +181,5 @@ def _report(front: Front, source: Path, viewer: str) -> str:
         "viewer": viewer == "yes",
         "corrections": options_kept(front, folder),
     }
-    title = f"{'Viewer' if task['viewer'] else 'Report'} of {printable(source.name, 100)}"
+    title = f"{'Viewer' if task['viewer'] else 'Report'} of {called(source)}"
     return f"/jobs/{front.jobs.start('report', task, title=title, source=source, given={'viewer': viewer}).id}"

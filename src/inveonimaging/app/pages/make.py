@@ -12,7 +12,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from inveonimaging.app.choices.faults import Fault, fault_of
-from inveonimaging.app.choices.forms import chosen, command_of, defaults, is_inveon, options_of, output_for
+from inveonimaging.app.choices.forms import (
+    called,
+    chosen,
+    command_of,
+    defaults,
+    free_beside,
+    is_inveon,
+    options_of,
+    output_for,
+)
 from inveonimaging.app.choices.previews import preview_of
 from inveonimaging.app.choices.shell import is_safe, line_of
 from inveonimaging.app.choices.table import (
@@ -32,7 +41,7 @@ from inveonimaging.app.jobs.queue import Job
 from inveonimaging.app.jobs.telling import rows
 from inveonimaging.app.pages.front import Change, Front, asked, redirected
 from inveonimaging.app.pages.site import NO_CONFIG, site_of
-from inveonimaging.errors import InputError, InveonError, printable
+from inveonimaging.errors import InputError, InveonError, OutputError
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.pairs import Pair, pair_of, scan_folder
 from inveonimaging.storage.folders import is_same_folder, real_path
@@ -41,6 +50,7 @@ from inveonimaging.storage.whole_files import refuse_taken
 from inveonimaging.study.image import read_pair
 
 _OF_OTHER_PAGES = (SUBJECTS.name, BOXES.name, ONLY.name)
+_ADDING = {"bids"}  # what is there grows
 _OF_FOLDERS = (ONLY, RECURSIVE)
 _REPORTS = product_of("page")
 _FEW = 20  # scans, whose headers are read at once
@@ -209,12 +219,11 @@ def again(front: Front, job: Job) -> str:
 def _start(front: Front, asked_for: _Asked) -> str:
     product, task = asked_for.product, asked_for.task()
     asked_for.refuse_used_output()
-    name = printable(asked_for.source.name, 100)
     output = Path(asked_for.output)
     job = front.jobs.start(
         product.name,
         task,
-        title=name if product is DICOM else f"{product.label} of {name}",
+        title=f"{product.label} of {called(asked_for.source)}",
         source=asked_for.source,
         output=str(output.parent if product.is_file else output),
         given=asked_for.fields,
@@ -331,7 +340,7 @@ def _shown(front: Front, source: Path, product: Product) -> dict[str, Any]:
         each.name: each.taken(draft.get(each.name, site.values.get(each.name, each.first))) for each in product.fields
     }
     asked_for = {"make": product.name, "source": str(source), **values}
-    output = draft.get(_output_name(product)) or str(_suggested(front, source, product))
+    output = _offered(front, draft, source, product)
     words = command_of(source, output, values, product, without_settings=site.is_without)
     is_folder = os.path.isdir(source)  # noqa: PTH112 - raises for no name
     groups = [(name, [each for each in fields if _is_of(each, is_folder)]) for name, fields in product.groups]
@@ -400,6 +409,23 @@ def _suggested(front: Front, source: Path, product: Product) -> Path:
     """Return a place beside the source's folder that is not there yet; in it, of a scan that alone is open."""
     output = output_for(source, product)
     return output if front.roots.holds(output) else output_for(source, product, beside=source.parent)
+
+
+def _offered(front: Front, draft: Mapping[str, str], source: Path, product: Product) -> str:
+    """Return where to write: where it was chosen; a free place beside that once it is filled, as by an earlier run."""
+    kept = draft.get(_output_name(product))
+    if not kept:
+        return str(_suggested(front, source, product))
+    adds = product.name in _ADDING or draft.get("overwrite") == YES
+    return kept if adds or not _is_filled(Path(kept)) else str(free_beside(Path(kept), is_file=product.is_file))
+
+
+def _is_filled(output: Path) -> bool:
+    try:
+        refuse_settled(output, partial(refuse_used, output))
+    except OutputError:
+        return True
+    return False
 
 
 def _is_in(path: Path, folder: Path) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from inveonimaging.app.choices.forms import called
 from inveonimaging.app.choices.shell import line_of
 from inveonimaging.app.jobs.queue import Job
 from inveonimaging.app.memory.targets import FILES, Kept, in_words
@@ -131,7 +132,7 @@ def _started(front: Front, folder: Path, target: Kept, *, anew: bool) -> str:
         "anew": anew,
     }
     fields = {"target": target.name, "address": target.where, "had_secret": "yes" if credentials else ""}
-    title = f"{printable(folder.name or folder, 100)} to {target.name}"
+    title = f"Sending {called(folder)} to {target.name}"
     return f"/jobs/{front.jobs.start(KIND, task, title=title, source=folder, given=fields).id}"
 
 

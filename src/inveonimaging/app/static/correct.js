@@ -59,12 +59,19 @@
     if (place.textContent !== words) place.textContent = words;
   }
 
-  // Puts the app's answer into the table, cell by cell: what is being typed stays.
-  function show(html) {
+  // What was saved is not what is typed any more, so that the page does not say so.
+  function freshen(part) {
+    if (part.querySelector("[data-unsaved]")) document.getElementById("saved").replaceChildren();
+  }
+  sheet.addEventListener("htmx:afterSwap", () => freshen(sheet));
+
+  // Puts the app's answer into the table, cell by cell: what is being typed stays, unless a block was pasted over it.
+  function show(html, isPasted = false) {
     const made = document.createElement("template");
     made.innerHTML = html;
     const table = made.content.querySelector("table");
     if (!table) { lost(made.content.textContent.trim()); return; }
+    freshen(made.content);
     const here = sheet.querySelector("table");
     const focused = document.activeElement;
     const id = cellOf(focused)?.id;
@@ -79,15 +86,20 @@
     for (const row of [...table.tBodies[0].rows]) {
       for (const cell of [...row.cells]) {
         const old = document.getElementById(cell.id);
-        if (old && !waiting.has(cell.id)) put(old, cell, old.contains(focused));
+        if (old && !waiting.has(cell.id)) put(old, cell, old.contains(focused), isPasted);
       }
     }
     sheet.dispatchEvent(new CustomEvent("shown"));
   }
 
-  function put(old, cell, isFocused) {
+  function put(old, cell, isFocused, isPasted) {
     const [before, after] = [old.querySelector("input"), cell.querySelector("input")];
     if (before && after) {
+      if (isFocused && isPasted) {
+        before.value = before.dataset.kept = before.dataset.first = after.value;
+        before.dataset.own = cell.classList.contains("typed") ? "yes" : "";
+        before.select();
+      }
       const typing = isFocused && before.value !== (before.dataset.kept ?? before.defaultValue);
       if (typing) return;
       if (isFocused) { // the text under the cursor stays until the cell is left
@@ -187,7 +199,8 @@
     const block = text.replace(/\r?\n$/, "");
     if (!/[\t\r\n]/.test(block)) return;
     event.preventDefault();
-    sending = sending.then(flush).then(() => send("paste", fieldsOf(cell, text))).then(show, () => {
+    clearTimeout(timer); // what was being typed there is pasted over
+    sending = sending.then(flush).then(() => send("paste", fieldsOf(cell, text))).then((html) => show(html, true), () => {
       lost("The block could not be pasted: the app does not answer, or it is too large.");
     });
   });
