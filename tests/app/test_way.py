@@ -6,19 +6,22 @@ import html
 import os
 import re
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
 import inveonimaging
-from app.driving import change, ended, job_of
+from app.driving import change, ended, job_of, jobs_in_this_process
 from helpers import CT, digests, header_text, write_small_study
 from inveonimaging.app.access.rules import REPORT_POLICY
 from inveonimaging.app.choices.faults import in_words
+from inveonimaging.app.choices.forms import defaults
 from inveonimaging.app.jobs.makes import run_convert, run_report
 from inveonimaging.app.jobs.queue import Job, Jobs
-from inveonimaging.app.jobs.telling import Tell
+from inveonimaging.app.jobs.telling import COMPARING, DRAWING, WRITING, Tell
+from inveonimaging.app.memory.sheets import Kept
 from inveonimaging.app.memory.state import State
 from inveonimaging.app.pages import look, watch
 from inveonimaging.app.pages.front import Front, link
@@ -228,6 +231,77 @@ def test_a_job_is_stopped_as_by_ctrl_c_one_that_waits_at_once_and_nothing_is_lef
     page = client.get(f"/jobs/{first}").text  # what is refused stands below the buttons, not in their place
     assert 'hx-target="#refusal">Convert again' in page
     assert '<div id="refusal">' in page
+
+
+@pytest.mark.parametrize(
+    ("phase", "state", "is_again"),
+    [
+        (COMPARING, "left", True),
+        (COMPARING, "stopped", True),
+        (DRAWING, "failed", True),
+        (WRITING, "left", True),
+        (WRITING, "failed", False),
+    ],
+)
+def test_a_job_that_was_killed_once_its_output_was_there_is_repeated_by_one_click(
+    client: TestClient,
+    front: Front,
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    phase: str,
+    state: str,
+    is_again: bool,
+) -> None:
+    jobs_in_this_process(monkeypatch)
+    output = root / "dicom"
+    task = {"source": root / "study", "output": output, "options": Options(), "verify": False, "report": False}
+    run_convert(task, Tell(lambda *_: None))
+    before = (output / "inveon-manifest.json").stat().st_mtime_ns
+    (output / "mine.txt").write_text("of someone")
+    fields = {**defaults(), "form": "classic", "verify": "yes", "report": ""}
+    front.jobs._jobs["1"] = Job("1", "x", "convert", "t", str(root / "study"), str(output), fields, state, phase)
+    page = client.get("/jobs/1").text
+    assert ("It is replaced when this is done again" in page) is is_again
+    answer = change(client, front, "/jobs/1/again")
+    assert ("is not empty" in answer.text) is not is_again
+    if is_again:
+        assert ended(front, job_of(answer)).result["verified"] is True
+    assert ((output / "inveon-manifest.json").stat().st_mtime_ns != before) is is_again
+    assert (output / "mine.txt").read_text() == "of someone"
+    assert "overwrite" not in front.drafts.of(root / "study")  # that was asked for this once
+
+
+def _instead(kept: Kept, _before: Kept) -> Kept:
+    return kept
+
+
+def test_finished_jobs_are_forgotten_together_with_what_a_saved_sheet_says(
+    client: TestClient, front: Front, root: Path
+) -> None:
+    saved, sheets = root / "s.csv", front.state.folder / "sheets"
+    saved.write_text("file,weight_g\n")
+    states = {
+        "done": "done",
+        "failed": "failed",
+        "left": "left",
+        "running": "running",
+        "unsaved": "done",
+        "gone": "done",
+    }
+    for number, (name, state) in enumerate(states.items()):
+        job = Job(str(number), "x", "convert", name, str(root / name), state=state)
+        front.jobs._jobs[job.id] = job
+        path = str(root / "removed.csv") if name == "gone" else str(saved)
+        kept = Kept({"a.img": {"weight_g": "1"}}, saved=path, is_saved=name != "unsaved")
+        front.sheets.change(root / name, partial(_instead, kept))
+    (sheets / "notes.json").write_text("{}")
+    assert "Forget finished jobs" in client.get("/jobs").text
+    assert change(client, front, "/jobs/forget").headers["hx-redirect"] == "/jobs"
+    assert sorted(each.title for each in front.jobs.all) == ["left", "running"]
+    assert [name for name in states if front.sheets.of(root / name).typed] == ["left", "running", "unsaved", "gone"]
+    assert len(list(sheets.iterdir())) == 5
+    assert saved.exists()
+    assert "Forget finished jobs" not in client.get("/jobs").text
 
 
 def test_the_next_app_says_what_was_left_and_leaves_those_of_an_app_that_runs(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inveonimaging.app.choices.faults import in_words
-from inveonimaging.app.jobs.telling import MOST_LISTED, Tell, rows
+from inveonimaging.app.jobs.telling import COMPARING, DRAWING, MOST_LISTED, WRITING, Tell, rows
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding
 from inveonimaging.study.reading import below
@@ -79,7 +79,7 @@ def _converted(
     if task["report"]:
         convert.refuse_reports(studies)
     tell.steps((_name(each.image), each.slices) for study in studies for each in study.series)
-    tell.phase("Writing DICOM")
+    tell.phase(WRITING)
     results = convert_planned(studies, task["output"], options, tell.progress)
     tell.steps([])
     findings = (
@@ -97,7 +97,7 @@ def _converted(
         "report": None,
     }
     if task["verify"]:
-        tell.phase("Comparing with the scanner's files")
+        tell.phase(COMPARING)
         checks = convert.verify_converted(results, options, tell.progress)
         different = [_difference(each, task["output"]) for check in checks for each in check.all_differences]
         found |= {"verified": not different, "differences": different[:MOST_LISTED]}
@@ -105,7 +105,7 @@ def _converted(
         found["compared"] = [in_words(printable(each, _LONGEST)) for each in _notes(checks)][:MOST_LISTED]
         found["planes"] = sum(each.planes for check in checks for each in check.series)
     if task["report"]:
-        tell.phase("Drawing the report")
+        tell.phase(DRAWING)
         pages = convert.write_reports(studies, results, options, tell.progress)
         found["report"] = str(pages[0]) if pages else None
     return found
@@ -194,7 +194,7 @@ def run_page(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     """
     from inveonimaging.commands.report import report
 
-    tell.phase("Drawing the report")
+    tell.phase(DRAWING)
     done = report(
         task["source"],
         task["output"],

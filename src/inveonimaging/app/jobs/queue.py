@@ -21,6 +21,7 @@ from uuid import uuid4
 from filelock import FileLock
 
 from inveonimaging.app.jobs import worker
+from inveonimaging.app.jobs.telling import COMPARING, DRAWING, WRITING
 from inveonimaging.app.memory.kept_jobs import job_kept
 from inveonimaging.app.memory.state import State, is_held
 from inveonimaging.units import duration
@@ -32,6 +33,7 @@ _GRACE_S = 10.0
 _KEPT_S = 5.0  # how far a job had come, if the app is killed
 _KILLED = -9
 _SOON_S = 2.0  # before that no one knows how long it takes
+_WITH_MORE = {"convert", "split"}  # kinds that go on once their output is there
 _JOBS, _REPORTS, _REPORT = "jobs", "reports", "report"
 
 
@@ -84,6 +86,12 @@ class Job:
     def is_over(self) -> bool:
         """Whether nothing more comes of it."""
         return self.state in _ENDED
+
+    @property
+    def has_written(self) -> bool:
+        """Whether it is a conversion that ended when its output was there, or may have been: which was empty before."""
+        phases = {COMPARING, DRAWING} | ({WRITING} if self.state in {STOPPED, LEFT} else set())
+        return self.kind in _WITH_MORE and self.state in _ENDED - {DONE} and self.phase in phases
 
     def is_same(self, other: Job) -> bool:
         """Return whether another one does the same."""

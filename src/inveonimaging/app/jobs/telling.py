@@ -8,6 +8,8 @@ from time import monotonic
 from inveonimaging.findings import Finding, in_few_lines
 
 MOST_LISTED = 200
+WRITING, COMPARING, DRAWING = "Writing DICOM", "Comparing with the scanner's files", "Drawing the report"
+"""Phases of a conversion: in the first one a study of several may be there, in the others all are."""
 _EVERY_S = 0.2
 
 

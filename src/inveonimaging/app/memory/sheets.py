@@ -7,7 +7,7 @@ import hashlib
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -74,6 +74,16 @@ class Sheets:
             self._state.write(_file(str(source)), {"source": os.fsencode(source).hex(), **asdict(kept)})
             self._forget_oldest()
             return kept
+
+    def forget(self, sources: Iterable[str]) -> None:
+        """Remove what is kept of sources, if all of it stands in the sheet that was saved."""
+        with self._lock:
+            for source in sources:
+                kept = self._of(source)
+                if kept.is_saved and os.path.isfile(kept.saved):  # noqa: PTH113 - Path.is_file raises for some names
+                    self._known.pop(source)
+                    with contextlib.suppress(OSError):
+                        (self._state.folder / _file(source)).unlink()
 
     def _forget_oldest(self) -> None:
         """Remove what was changed longest ago, beyond so many sources."""

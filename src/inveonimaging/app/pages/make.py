@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any
@@ -208,17 +209,22 @@ def convert(front: Front, _request: Request, form: dict[str, str]) -> Response:
 def again(front: Front, job: Job) -> str:
     """Start a job again, with what was chosen for it; return the new one.
 
+    What it had written itself before it ended is replaced.
+
     Raises:
         InveonError: that makes no sense any more.
     """
     known = defaults(product_of(job.kind))  # an earlier app may have kept less
     form = {**known, "output": job.output, **job.fields, "source": job.source, "make": job.kind}
-    return _start(front, _Asked(front, form))
+    return _start(front, _Asked(front, form), replaces=job.has_written)
 
 
-def _start(front: Front, asked_for: _Asked) -> str:
+def _start(front: Front, asked_for: _Asked, *, replaces: bool = False) -> str:
     product, task = asked_for.product, asked_for.task()
-    asked_for.refuse_used_output()
+    if replaces:
+        task["options"] = replace(task["options"], overwrite=True)
+    else:
+        asked_for.refuse_used_output()
     output = Path(asked_for.output)
     job = front.jobs.start(
         product.name,

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from starlette.requests import Request
@@ -81,7 +81,19 @@ AGAIN: dict[str, Callable[[Front, Job, dict[str, str]], str]] = {
 
 def forget(front: Front, request: Request, _form: dict[str, str]) -> Response:
     """Take a job that is over out of the list."""
-    front.jobs.forget(_job(front, request).id)
+    return _forgotten(front, [_job(front, request)])
+
+
+def forget_finished(front: Front, _request: Request, _form: dict[str, str]) -> Response:
+    """Take all jobs out of the list that are over, but for those that an app left undone."""
+    return _forgotten(front, [each for each in front.jobs.all if each.is_over and each.state != LEFT])
+
+
+def _forgotten(front: Front, jobs: Sequence[Job]) -> Response:
+    """Forget jobs; and what was typed for their sources, if a sheet beside the output says all of it."""
+    for each in jobs:
+        front.jobs.forget(each.id)
+    front.sheets.forget({each.source for each in jobs} - {each.source for each in front.jobs.all})
     return redirected("/jobs")
 
 

@@ -70,6 +70,7 @@ def application(front: Front, tell: Callable[[str], object] = lambda _: None) ->
         changes(front, "/preview", make.preview),
         changes(front, "/convert", make.convert),
         shows(front, "/jobs", watch.jobs),
+        changes(front, "/jobs/forget", watch.forget_finished),
         shows(front, "/jobs/{name}", watch.job),
         shows(front, "/jobs/{name}/progress", watch.progress),
         shows(front, "/jobs/{name}/report", watch.report),
