@@ -138,4 +138,4 @@ def _names(texts: Iterator[bytes]) -> re.Pattern[str] | None:
             names |= dict.fromkeys(names_in(line.value))
             if field.redacted is Redaction.PERSON:
                 names |= dict.fromkeys(people_in(line.value))
-    return re.compile("|".join(map(pattern_of, names))) if names else None
+    return re.compile(pattern_of(*names)) if names else None

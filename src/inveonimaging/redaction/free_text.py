@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import groupby
 
 _SHORT = 2  # letters or digits: such a name is too often a part of something else
 _LONG_WORD = 4  # shorter words in the names of people are titles, particles, `de` and `the`
@@ -88,17 +89,13 @@ def people_in(text: str) -> tuple[str, ...]:
     return tuple(word for word in words if len(word) >= (_SHORT if _is_unspaced(word[0]) else _LONG_WORD))
 
 
-def pattern_of(name: str) -> str:
-    """Return what finds a name as a whole word, both as they are compared.
+def pattern_of(*names: str) -> str:
+    """Return what finds one of some names as a whole word, all as they are compared; of several the first.
 
     A name of one or two letters or digits is none where `-`, `/`, `.`, `^` or `+` joins it to others.
     """
-    typed = re.sub(r"(?:\\[ -])+", r"[ -]+", re.escape(name))
-    if len(name) == 1 or (len(name) <= _SHORT and not _is_unspaced(name[0])):
-        return rf"(?<!\w)(?<!\w[{_JOINTS}]){typed}(?!\w)(?![{_JOINTS}]\w)"
-    before = "" if _is_unspaced(name[0]) else rf"(?<!{_LETTER})"
-    after = "" if _is_unspaced(name[-1]) else rf"(?!{_LETTER})"
-    return before + typed + after
+    alike = ((ends, "|".join(map(_typed, group))) for ends, group in groupby(names, _ends))
+    return "|".join(f"{before}(?:{typed}){after}" for (before, after), typed in alike)
 
 
 def is_dated_number(text: str) -> bool:
@@ -121,6 +118,18 @@ def _plain(found: re.Match[str]) -> str:
     apart = unicodedata.normalize("NFKD", found[0].casefold())
     kept = "".join(c for c in apart if unicodedata.category(c) not in {"Mn", "Cf"})
     return unicodedata.normalize("NFKC", kept)
+
+
+def _typed(name: str) -> str:
+    return re.sub(r"(?:\\[ -])+", r"[ -]+", re.escape(name))
+
+
+def _ends(name: str) -> tuple[str, str]:
+    """Return what may not stand before and after a name; names that share it share the tables that it takes."""
+    if len(name) == 1 or (len(name) <= _SHORT and not _is_unspaced(name[0])):
+        return rf"(?<!\w)(?<!\w[{_JOINTS}])", rf"(?!\w)(?![{_JOINTS}]\w)"
+    before = "" if _is_unspaced(name[0]) else rf"(?<!{_LETTER})"
+    return before, "" if _is_unspaced(name[-1]) else rf"(?!{_LETTER})"
 
 
 def _is_unspaced(character: str) -> bool:

@@ -320,8 +320,13 @@ def plain(text: Any) -> str:
     return " ".join(flat.split())[:_CUT].strip()
 
 
+def same_text(found: Any, true: Any) -> bool:
+    """Return whether texts are the same in the form that DICOM can hold."""
+    return (isinstance(found, str) and found == true) or plain(found) == plain(true)
+
+
 MOMENT = Comparison(seconds, 1e-3 + 1e-6)
 RELATIVE = Comparison(relative, _RELATIVE)  # Decimal Strings have ten digits and more
-TEXT = same_by(lambda found, true: plain(found) == plain(true))  # in the form that DICOM can hold
+TEXT = same_by(same_text)
 ONE_OF = same_by(lambda found, true: found in true)
 TERMS = same_by(lambda found, true: true <= found)  # `X` is to be there, and `not X` is not
