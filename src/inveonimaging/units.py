@@ -5,6 +5,7 @@ Decimal arithmetic keeps what was printed: 0.08 cm is 0.8 mm and back again, to 
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import Context, Decimal
 from itertools import pairwise
@@ -58,15 +59,19 @@ _CONTEXT = Context(prec=28)
 
 def decimal(text: str) -> Decimal:
     """Return the number that text spells with a point as decimal mark, whatever the locale; else ValueError."""
+    return Decimal(_spelled(text))
+
+
+def _spelled(text: str) -> str:
     if len(text) > _LONGEST or not _NUMBER.fullmatch(text):
         raise ValueError(f"not a number: {text[:_LONGEST]!r}")
-    return Decimal(text)
+    return text
 
 
 def number(text: str, factor: Decimal = ONE) -> float:
     """Return text as a finite float, times a factor; ValueError if it is none."""
-    value = float(decimal(text) if factor == 1 else _CONTEXT.multiply(decimal(text), factor))
-    if value in (float("inf"), float("-inf")):
+    value = float(_spelled(text) if factor == 1 else _CONTEXT.multiply(decimal(text), factor))
+    if math.isinf(value):
         raise ValueError(f"not a finite number: {text!r}")
     return value
 

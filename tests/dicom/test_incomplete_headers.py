@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pydicom
 import pytest
@@ -188,8 +189,9 @@ def key_of(line: bytes) -> bytes:
 
 def structure_of(ds: Dataset, place: tuple[int, ...] = ()) -> Iterator[tuple[object, ...]]:
     """Yield where each element stands, whether it is empty, and what it says if it is a code string."""
-    for element in ds:
-        here = (*place, int(element.tag))
-        yield (*here, element.is_empty, str(element.value) if element.VR == "CS" else "")
-        for item in element.value if element.VR == "SQ" else ():
+    for tag, element in ds.items():  # as they were read: to decode all of them takes longer than a conversion
+        here = (*place, int(tag))
+        value: Any = ds[element.tag].value if element.VR == "SQ" else element.value
+        yield (*here, not value, str(value) if element.VR == "CS" else "")
+        for item in value if element.VR == "SQ" else ():
             yield from structure_of(item, here)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from functools import lru_cache
 from itertools import groupby
 
@@ -11,6 +12,7 @@ from pydicom.dataset import Dataset
 
 from inveonimaging.dicom.encode import lo
 from inveonimaging.dicom.series import Series
+from inveonimaging.errors import HeaderError
 from inveonimaging.inveon.hdr import parse
 from inveonimaging.inveon.hdr.enums import Modality, Orientation
 from inveonimaging.inveon.hdr.lexer import decode
@@ -22,6 +24,7 @@ CREATOR = "INVEONIMAGING HEADER 1"
 TEXT, NAME, ENCODING, LENGTH, BYTES, FRAMES, READ = 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff]")  # PS3.5 6.1.3; ESC switches character sets
 _FRAME = re.compile(rb"^\s*frame(?=\s|$)", re.MULTILINE | re.IGNORECASE)
+_OF_ORIENTATION = re.compile(rb"subject_orientation|end_of_header", re.IGNORECASE)
 _HEADERS = 4  # parsed once more; series of one file follow each other
 
 
@@ -68,9 +71,12 @@ def _instead_of_header(series: Series) -> Iterator[str]:
 
 @lru_cache(_HEADERS)
 def _orientation(header: bytes) -> Orientation:
-    """Return what a header says: in its main block, which ends where the first frame begins."""
-    main = _FRAME.split(header, maxsplit=1)[0]
-    return parse(main)[0].geometry.orientation or Orientation.UNKNOWN
+    """Return what a header says: in its main block, which ends where the first frame begins, in lines that name it."""
+    *lines, last = _FRAME.split(header, maxsplit=1)[0].split(b"\n")
+    with suppress(HeaderError):
+        told, _ = parse(b"\n".join([*filter(_OF_ORIENTATION.search, lines), last]))
+        return told.geometry.orientation or Orientation.UNKNOWN
+    return Orientation.UNKNOWN
 
 
 def _has_hounsfield_applied(image: Image) -> bool:

@@ -74,11 +74,12 @@ def encode(text: str, encoding: str) -> bytes:
 def _lines(text: str) -> Iterator[Line]:
     if text.count("\n") > MOST_LINES:
         raise HeaderError(f"the header has {text.count(chr(10))} lines", expected=f"at most {MOST_LINES}")
+    make, is_marked = Line._make, "\ufeff" in text
     for number, raw in enumerate(text.split("\n"), 1):
         if len(raw) > LONGEST_LINE:
             raise HeaderError(f"the line has {len(raw)} characters", line=number, expected=f"at most {LONGEST_LINE}")
-        words = (raw.lstrip("\ufeff") if "\ufeff" in raw else raw).split(None, 1)
-        if not words or words[0].startswith("#"):
-            yield Line(number, "", "", raw)
+        words = (raw.lstrip("\ufeff") if is_marked else raw).split(None, 1)
+        if not words or words[0][0] == "#":
+            yield make((number, "", "", raw))
         else:
-            yield Line(number, words[0].lower(), words[1].rstrip() if len(words) > 1 else "", raw)
+            yield make((number, words[0].lower(), words[1].rstrip() if len(words) > 1 else "", raw))
