@@ -23,7 +23,11 @@ _QUIET = (
     *("--disable-background-networking", "--disable-component-update", "--disable-dev-shm-usage"),
     "--window-size=1280,1000",
 )
-_DRAWS = ("--enable-unsafe-swiftshader", "--use-gl=angle", "--use-angle=swiftshader")
+_LITTLE = (  # WebGL by software, and pages without it; one process for all pages; no page of the browser's own
+    *("--disable-gpu", "--enable-unsafe-swiftshader", "--disable-site-isolation-trials", "--renderer-process-limit=1"),
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup",
+)
+_EMPTY = {"session.restore_on_startup": 4, "session.startup_urls": ["about:blank"]}
 _NOTHING = "MAP * ~NOTFOUND"
 
 
@@ -35,16 +39,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 
 @contextlib.contextmanager
-def started(
-    profile: Path, may_reach: str = "", *, pretends: str = "", draws: bool = True, tells_all: bool = False
-) -> Iterator[Chrome]:
+def started(profile: Path, may_reach: str = "", *, pretends: str = "", tells_all: bool = False) -> Iterator[Chrome]:
     """Run a browser with a profile of its own, and no network but one address.
 
     Args:
         profile: a folder of its own.
         may_reach: the address.
         pretends: name of another site that leads to that address, as DNS rebinding does.
-        draws: with WebGL, by software.
         tells_all: its requests and dialogs can be asked for, too, by `events`.
     """
     program = next((path for name in _BROWSERS if (path := shutil.which(name))), None)
@@ -56,9 +57,9 @@ def started(
     rules = f"{_NOTHING}, EXCLUDE {may_reach}" if may_reach else _NOTHING
     if pretends:
         rules = f"MAP {pretends} {may_reach}, {rules}"
-    drawing = _DRAWS if draws else ("--disable-gpu", "--disable-site-isolation-trials", "--renderer-process-limit=1")
-    for argument in (*_QUIET, *drawing, f"--host-resolver-rules={rules}", f"--user-data-dir={profile}"):
+    for argument in (*_QUIET, *_LITTLE, f"--host-resolver-rules={rules}", f"--user-data-dir={profile}"):
         options.add_argument(argument)
+    options.add_experimental_option("prefs", _EMPTY)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", **({"performance": "ALL"} if tells_all else {})})
     chrome = Chrome(options, Service(str(driver)))
     chrome.set_script_timeout(WAIT_S)

@@ -91,10 +91,15 @@ _STATES = {"running": RUNNING, "done": DONE, "failed": FAILED, "differs": DONE, 
 _MORE = {"queued": QUEUED, "left": LEFT, "stopped": STOPPED}
 
 
+def states() -> dict[str, str]:
+    """Return the jobs that `filled` makes, and the state of each."""
+    return {**_STATES, **_MORE}
+
+
 def filled(front: Front, study: Path) -> None:
     """Let the app have a server, and a job of each state, none of which does anything."""
     front.targets.keep(Kept(NAME[:60].strip(), "https://pacs.example/dicom-web"))
-    for name, state in {**_STATES, **_MORE}.items():
+    for name, state in states().items():
         front.jobs._jobs[name] = Job(
             id=name,
             owner="nobody",

@@ -44,6 +44,19 @@ QUIET = (
     "return !document.querySelector('.htmx-request') && document.body"
     " && !/(Checking|Reading|Looking).*…/.test(document.body.innerText)"
 )
+OF_ALL_STATES = """const [names, done] = arguments;
+window.shifts = Object.assign([...window.shifts], {push() {}});  // what comes from now on moves others
+Promise.all(names.map((name) => fetch(`${location.pathname.replace(/[^/]*$/, name)}/progress`).then((it) => it.text())))
+  .then((parts) => {
+    for (const part of parts) {
+      const shown = document.createElement('div');
+      shown.innerHTML = part;
+      for (const each of shown.querySelectorAll('[id]')) each.removeAttribute('id');
+      document.getElementById('main').append(shown);
+    }
+    done();
+  })"""
+"""Put what is shown of a job in other states into the page of one, where nothing of it does anything."""
 
 
 @contextlib.contextmanager
@@ -61,7 +74,7 @@ def served(root: Path, state: Path | None = None) -> Iterator[Front]:
 @pytest.fixture(scope="module")
 def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     profile = tmp_path_factory.mktemp("profile")
-    with started(profile, "127.0.0.1", pretends="evil.example", draws=False, tells_all=True) as browser:
+    with started(profile, "127.0.0.1", pretends="evil.example", tells_all=True) as browser:
         browser.get("about:blank")
         events(browser)  # of the browser's own first page
         yield browser
@@ -78,6 +91,7 @@ def see(chrome: Chrome, words: str) -> None:
     WebDriverWait(chrome, WAIT_S, 0.25).until(lambda _: words in chrome.execute_script(body))
 
 
+@pytest.mark.usefixtures("blank")
 def test_from_the_address_to_a_verified_study_by_the_keyboard_alone(
     chrome: Chrome, tmp_path: Path, measures: Measures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +154,7 @@ def late(function: Callable[..., Any]) -> Callable[..., Any]:
     return waits
 
 
+@pytest.mark.usefixtures("blank")
 def test_two_animals_of_one_scan_become_a_study_each(
     chrome: Chrome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,17 +202,22 @@ def test_every_page_keeps_no_one_out_stays_where_it_is_and_fits(
     with served(root) as front:
         every_page.filled(front, study)
         Person(chrome)
+        has_axe = {"source": f"window.has_axe = () => {{{axe_core}\n}}"}
+        added = chrome.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", has_axe)
         chrome.get(server.address_of(front))
         see(chrome, "Choose a folder of scans")
-        pages = every_page.addresses(root).values()
-        for page in (each for some in pages for each in some):
+        pages = every_page.addresses(root)
+        pages["/jobs/{name}"] = ["/jobs/running", "/jobs/nothing"]
+        for page in (each for some in pages.values() for each in some):
             shows_in(chrome, "light")
             resize(chrome, 1280, 1600)  # what is not in sight is not asked for
             chrome.get(f"http://127.0.0.1:{front.port}{front.access.base}{page}")
             WebDriverWait(chrome, WAIT_S, 0.25).until(lambda _: chrome.execute_script(QUIET))
-            chrome.execute_script(axe_core)
+            chrome.execute_script("has_axe()")
+            if page == "/jobs/running":
+                chrome.execute_async_script(OF_ALL_STATES, list(every_page.states()))
             found[f"{page} light"] = axe.violations(chrome)
-            if any(page == some[0] for some in pages):
+            if any(page == some[0] for some in pages.values()):
                 shows_in(chrome, "dark")
                 found[f"{page} dark"] = axe.violations(chrome, "color-contrast")
             found[f"{page} wider than 1280"] = chrome.execute_script(WIDE)
@@ -207,6 +227,7 @@ def test_every_page_keeps_no_one_out_stays_where_it_is_and_fits(
             resize(chrome, 800, 900)
             found[f"{page} wider than 800"] = chrome.execute_script(WIDE)
             assert chrome.title != "owned"
+        chrome.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
         said = [each for each in heard(chrome, front.port) if "Failed to load resource" not in each]
         assert said == []
     assert {what: each for what, each in found.items() if each} == {}
@@ -325,7 +346,9 @@ def held(app: int, root: Path) -> int:
     return worker
 
 
-def test_what_an_app_that_was_killed_left_is_done_by_the_next_one(chrome: Chrome, tmp_path: Path) -> None:
+def test_what_an_app_that_was_killed_left_is_done_by_the_next_one(
+    chrome: Chrome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """In two tabs, of which one is loaded again in the middle; what half was written goes by itself."""
     root, state = tmp_path / "data", tmp_path / "state"
     (root / "study").mkdir(parents=True)
@@ -355,8 +378,9 @@ def test_what_an_app_that_was_killed_left_is_done_by_the_next_one(chrome: Chrome
     end = time.monotonic() + LAST_RESORT_S
     while any(path.name == "study-dicom" for path in root.iterdir()) and time.monotonic() < end:
         time.sleep(0.05)  # its process ends by itself, and takes away what it wrote
-    with running_app(root, state) as (_, address):
-        chrome.get(address)
+    jobs_in_this_process(monkeypatch)
+    with served(root, state / "inveon" / "app") as front:
+        chrome.get(server.address_of(front))
         person.press("See what is left")
         person.press("Convert again")
         person.see("done and verified")
