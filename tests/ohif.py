@@ -49,6 +49,7 @@ DISPLAY_SETS = """
 if (!window.services || !window.cornerstone) return [];
 const told = (kind, id) => window.cornerstone.metaData.get(kind, id) || {};
 return window.services.displaySetService.getActiveDisplaySets().map(set => ({
+    study: set.StudyInstanceUID,
     number: Number(set.SeriesNumber),
     is_dynamic: set.isDynamicVolume,
     is_volume: set.isReconstructable,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from browser import WAIT_S, started
 from conftest import Tool, skip_or_fail
 from inveonimaging import Options, convert
 from inveonimaging.dicom.iods import Form
+from inveonimaging.inveon.hdr import Header
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
 from inveonimaging.sending.job import send
 from truth import Truth, truth_of
@@ -39,16 +40,22 @@ Shown = dict[int, dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("ohif") / "mouse"
-    folder.mkdir()
-    for number, scan in SCANS.items():
-        write_scan(folder / f"{number}.img", scan)
+    """Return a folder of two mice with the same scans, of which each becomes a study of another form."""
+    folder = tmp_path_factory.mktemp("ohif")
+    for form in (Form.CLASSIC, Form.ENHANCED):
+        for number, scan in SCANS.items():
+            (folder / form.value).mkdir(exist_ok=True)
+            write_scan(folder / form.value / f"{number}.img", scan, change=partial(named, form.value))
     return folder
 
 
+def named(name: str, header: Header) -> Header:
+    return replace(header, subject=replace(header.subject, identifier=name))
+
+
 @pytest.fixture(scope="module")
-def shown(source: Path, tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Form], Shown]]:
-    """Return a function that converts, sends, opens the study in OHIF, and returns what it knows, by series."""
+def shown(source: Path, tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> dict[Form, Shown]:
+    """Convert, send, open both studies in OHIF; return what it knows, by series."""
     found = orthanc.find_orthanc()
     if found is None:
         skip_or_fail("Orthanc or its DICOMweb plugin is not installed")
@@ -58,31 +65,29 @@ def shown(source: Path, tool: Tool, tmp_path_factory: pytest.TempPathFactory) ->
         page = ohif.fetched(tool("npm"), folder)
     except OSError as error:
         skip_or_fail(str(error))
+    studies: dict[str, Form] = {}
+    for form in (Form.CLASSIC, Form.ENHANCED):
+        convert(source / form.value, folder / form.value, Options(form=form))
+        first = pydicom.dcmread(next((folder / form.value).rglob("*.dcm")), stop_before_pixels=True)
+        studies[first.StudyInstanceUID] = form
     with (
         orthanc.running(folder / "orthanc", found) as archive,
         ohif.served(page, archive) as address,
         started(folder / "profile", may_reach="127.0.0.1") as browser,
     ):
-
-        def show(form: Form) -> Shown:
-            output = source.with_name(form.value)
-            convert(source, output, Options(form=form))
-            archive.clear()
-            send([output], archive.target)
-            first = pydicom.dcmread(next(output.rglob("*.dcm")), stop_before_pixels=True)
-            browser.get(f"{address}/viewer?StudyInstanceUIDs={first.StudyInstanceUID}")
-            return {each["number"]: each for each in display_sets(browser)}
-
-        yield show
+        send([folder / form.value for form in studies.values()], archive.target)
+        browser.get(f"{address}/viewer?StudyInstanceUIDs={','.join(studies)}")
+        sets = display_sets(browser, len(studies) * len(SCANS))
     shutil.rmtree(folder / "package", ignore_errors=True)
+    return {form: {each["number"]: each for each in sets if each["study"] == study} for study, form in studies.items()}
 
 
-def display_sets(browser: Chrome) -> list[dict[str, Any]]:
+def display_sets(browser: Chrome, expected: int) -> list[dict[str, Any]]:
     """Return what OHIF knows of the series, once all are there."""
 
     def all_of_them(_: Chrome) -> list[dict[str, Any]] | None:
         found: list[dict[str, Any]] = browser.execute_script(ohif.DISPLAY_SETS)
-        return found if len(found) == len(SCANS) else None
+        return found if len(found) == expected else None
 
     return WebDriverWait(browser, WAIT_S, 0.2).until(all_of_them) or []
 
@@ -108,12 +113,12 @@ def check_places(volume: list[dict[str, Any]], truth: Truth) -> None:
         assert plane["spacing"] == [1.6, 1.5]
 
 
-def test_a_dynamic_and_a_gated_pet_are_volumes_in_time_with_suv(shown: Callable[[Form], Shown], source: Path) -> None:
-    found = shown(Form.CLASSIC)
+def test_a_dynamic_and_a_gated_pet_are_volumes_in_time_with_suv(shown: dict[Form, Shown], source: Path) -> None:
+    found = shown[Form.CLASSIC]
     assert {number: len(each["volumes"]) for number, each in found.items()} == {1: 1, 2: 5, 3: 4}
     assert {number: each["is_dynamic"] for number, each in found.items()} == {1: False, 2: True, 3: True}
     for number, each in found.items():
-        truth = truth_of(source / f"{number}.img")
+        truth = truth_of(source / "classic" / f"{number}.img")
         assert each["is_volume"]
         for volume in each["volumes"]:
             assert len(volume) == 10
@@ -122,9 +127,9 @@ def test_a_dynamic_and_a_gated_pet_are_volumes_in_time_with_suv(shown: Callable[
             assert factors == [None] * 10 if number == 1 else factors == pytest.approx([suv_factor(truth)] * 10)
 
 
-def test_enhanced_objects_are_one_volume_without_suv(shown: Callable[[Form], Shown]) -> None:
+def test_enhanced_objects_are_one_volume_without_suv(shown: dict[Form, Shown]) -> None:
     """What OHIF cannot do, so that a version that can is noticed: docs/how-to/viewers.md says to send classic."""
-    found = shown(Form.ENHANCED)
+    found = shown[Form.ENHANCED]
     assert {number: each["frames"] for number, each in found.items()} == {1: 10, 2: 50, 3: 40}
     assert not any(each["is_dynamic"] for each in found.values())
     assert {plane["suv"] for each in found.values() for volume in each["volumes"] for plane in volume} == {None}
