@@ -239,41 +239,34 @@ def test_who_is_killed_at_any_moment_leaves_nothing_half_written(
         shutil.rmtree(target)
 
 
-DIE_AT = """if True:
-    import os, signal, sys
-    from pathlib import Path
-    from inveonimaging import Options, convert
+@contextlib.contextmanager
+def left_at_each_step(output: Path, copies: Path) -> Iterator[list[Path]]:
+    """Yield copies of an output that are made before each step of a commit: so does who is killed there leave it.
 
-    def dying(function, left=[0]):
-        def wrapped(*arguments, **options):
-            if not left[0]:
-                os.kill(os.getpid(), signal.SIGKILL)
-            left[0] -= 1
-            return function(*arguments, **options)
+    A step gives another name, or takes the journal away.
+    """
+    made: list[Path] = []
+
+    def copying(plain: Callable[..., object]) -> Callable[..., object]:
+        def wrapped(path: Path, *rest: object, **options: object) -> object:
+            if plain is not unlink or path.name == "journal":
+                made.append(copies / str(len(made)))
+                shutil.copytree(output, made[-1])
+            return plain(path, *rest, **options)
+
         return wrapped
 
-    study, options = sys.argv[1], Options(overwrite=sys.argv[2] == "True")
-    convert(study, sys.argv[3])  # the others are forked from one that has converted
-    for output in sys.argv[4:]:
-        for number in Path(output).name.split("-"):  # "8-2": at the 8th rename, and the next at the 2nd
-            if not os.fork():
-                left = [int(number)]
-                for name in ("rename", "replace"):
-                    setattr(Path, name, dying(getattr(Path, name), left))
-                plain, last = Path.unlink, dying(Path.unlink, left)
-                Path.unlink = lambda path, **rest: (last if path.name == "journal" else plain)(path, **rest)
-                convert(study, output, options)
-                os._exit(0)
-            _, status = os.wait()
-            print(output, {9: "killed", 0: "done"}.get(status, status))
-"""
+    unlink = Path.unlink
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("rename", "replace", "unlink"):
+            patch.setattr(Path, name, copying(getattr(Path, name)))
+        yield made
 
 
-@posix
 @pytest.mark.parametrize("is_over", [False, True], ids=["plain", "overwrite"])
 def test_who_is_killed_between_two_renames_is_undone(tmp_path: Path, is_over: bool) -> None:
     """Killed before each of the steps of a commit, and in the same way while the next run undoes it."""
-    study, older = tmp_path / "in", tmp_path / "older"
+    study, older, out = tmp_path / "in", tmp_path / "older", tmp_path / "out"
     ct, pet = (replace(scan, shape=(8, 7, 2), frames=scan.frames[:1]) for scan in (CT, PET))
     for name, scan in (("m1.ct.img", ct), ("m1.pet.img", pet), ("m2.ct.img", ct)):
         for folder in (study, older / "in")[name == "m2.ct.img" :]:
@@ -282,26 +275,27 @@ def test_who_is_killed_between_two_renames_is_undone(tmp_path: Path, is_over: bo
     convert(older / "in", older / "out")
     older = older / "out"
     (older / "notes.txt").write_text("precious")
-    steps = 1 + (3 + 1 if is_over else 0) + 3 + 1  # the journal, old names, new names, the journal
-    undone = range(2, steps if is_over else steps - 1)  # after the last rename, who does not replace is refused
-    names = [str(n) for n in range(steps + 1)] + [f"{n}-{m}" for n in undone for m in range(0, n + 1, 2)]
-    targets = [tmp_path / "targets" / name for name in names]
-    for target in targets:
-        if is_over:
-            shutil.copytree(older, target)
-    arguments = [str(each) for each in (study, is_over, tmp_path / "reference", *targets)]
-    command = [sys.executable, "-c", DIE_AT, *arguments]
-    done = subprocess.run(command, capture_output=True, check=True, encoding="utf-8", timeout=LAST_RESORT_S)
-    said = [line.rpartition("/")[2] for line in done.stdout.splitlines()]
-    assert [line for line in said if not line.endswith("killed")] == [f"{steps} done"], done.stderr
-    assert len(said) == sum(1 + name.count("-") for name in names)
-    reference = tree(tmp_path / "reference")
+    convert(study, tmp_path / "reference")
+    if is_over:
+        shutil.copytree(older, out)
+    with left_at_each_step(out, tmp_path / "killed") as killed:
+        convert(study, out, Options(overwrite=is_over))
+    assert len(killed) == 1 + (3 + 1 if is_over else 0) + 3 + 1  # the journal, old names, new names, the journal
     new, old = parts(tmp_path / "reference"), parts(older) if is_over else {}
-    begun = 0
-    for target in targets:
+    expected = tree(tmp_path / "reference") | ({"notes.txt": b"precious"} if is_over else {})
+    assert tree(out) == expected
+    undone = 0
+    for target in killed:
         assert_whole(target, old, new)
-        begun += (target / PARTIAL / "journal").exists()
-        if not is_over and parts(target).keys() >= new.keys():  # whole: killed at the last steps, or not at all
+        shutil.copytree(target, tmp_path / "undone" / target.name)
+        with left_at_each_step(tmp_path / "undone" / target.name, tmp_path / "killed again" / target.name) as again:
+            sweep(tmp_path / "undone" / target.name)
+        for half in (*again, tmp_path / "undone" / target.name):
+            assert_whole(half, old, new)
+            undone += half in again
+            sweep(half)
+            assert tree(half) == (expected if target is killed[-1] else tree(older) if is_over else {})
+        if not is_over and parts(target).keys() >= new.keys():  # whole: killed at the last step
             before = tree(target)
             with pytest.raises(OutputError, match="is not empty"):
                 convert(study, target)
@@ -309,8 +303,8 @@ def test_who_is_killed_between_two_renames_is_undone(tmp_path: Path, is_over: bo
             sweep(target)
         else:
             convert(study, target, Options(overwrite=is_over))
-        assert tree(target) == reference | ({"notes.txt": b"precious"} if is_over else {})
-    assert begun >= steps - 1
+        assert tree(target) == expected
+    assert undone == sum(range(1, len(killed) - 1)) + 1  # each name is taken back, and the journal away; or that alone
 
 
 class TestTwoAtOnce:

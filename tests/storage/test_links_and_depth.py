@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from batches.test_batch_faults import Here
 from helpers import PET, assert_one_line_error, in_time, inveon, write_small_study
 from inveonimaging import convert
+from inveonimaging.batches import job as batch_job
 from inveonimaging.dicom_reading.series import dicom_files
 from inveonimaging.phantom import write_scan
 from storage.test_faults import posix
 
 pytestmark = posix
-DEPTH = 1030  # folders; Python's own limit is 1000 calls
+CALLS = 330  # within each other, beside those of pytest: a third of Python's own limit, and of its time
+DEPTH = CALLS + 30  # folders
 NOBODY = ("dicom://A@B:127.0.0.1:9", "--timeout", 1, "--retries", 0)
+
+
+@pytest.fixture(autouse=True)
+def no_other_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let batches convert in this process."""
+    monkeypatch.setattr(batch_job, "Local", Here)
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +136,7 @@ def test_what_is_named_and_is_a_circle_is_one_line(study: Path, dicom: Path, tmp
 def deep(tmp_path: Path) -> Iterator[Path]:
     """Return a folder with folders in each other, deeper than Python's calls may be, and a pair on the ground."""
     write_scan(tmp_path / "a.img", PET)
-    before = Path.cwd()
+    before, limit = Path.cwd(), sys.getrecursionlimit()
     (tmp_path / "deep").mkdir()
     os.chdir(tmp_path / "deep")
     try:
@@ -134,14 +145,21 @@ def deep(tmp_path: Path) -> Iterator[Path]:
             os.chdir("d")
         for name in ("a.img", "a.img.hdr"):
             os.link(tmp_path / name, name)
+        sys.setrecursionlimit(len(inspect.stack(0)) + CALLS)
         yield tmp_path / "deep"
     finally:
+        sys.setrecursionlimit(limit)
         os.chdir(before)
         subprocess.run(["rm", "-rf", tmp_path], check=True)  # which is quick, and does not call itself
 
 
 @pytest.mark.faults
 def test_the_ground_of_a_deep_tree_is_reached(deep: Path, tmp_path: Path) -> None:
+    def below(folder: str) -> int:
+        return 1 + below(f"{folder}/d") if os.path.isdir(f"{folder}/d") else 0  # noqa: PTH112 - as who knows no better
+
+    with pytest.raises(RecursionError):
+        below(str(deep))
     for command in (
         ("convert", "-r", deep, tmp_path / "tree"),
         ("batch", deep, tmp_path / "batch", "--jobs", 1),
