@@ -15,6 +15,8 @@ from contract import errors_in, files_of, validated
 from helpers import header_text
 from inveonimaging import InveonError, Options, convert
 from inveonimaging.dicom.iods import Form
+from inveonimaging.dicom.modules.header_text import CREATOR, GROUP, READ
+from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, PhantomScan, frames_of, write_scan
 
 STATIC = frames_of(600.0)
@@ -110,6 +112,32 @@ def test_a_minimal_header_makes_an_nm_object(tmp_path: Path, dciodvfy: str, name
 def test_enhanced_pet_without_its_tracer_is_refused(tmp_path: Path, key: str) -> None:
     with pytest.raises(InveonError, match=rf"{key} is missing, .*Enhanced PET requires it; --as legacy"):
         converted(tmp_path, header_text({**EMISSION, key: None}), Form.ENHANCED)
+
+
+POSTURES: dict[str, tuple[str, str | None]] = {  # what is in the header, and Patient Position of it
+    "plain": (header_text(CT_KEYS), "FFS"),
+    "twice": (header_text({**CT_KEYS, "subject_orientation": ["4", "1"]}), "FFP"),
+    "in capitals": (header_text(CT_KEYS).replace("subject_orientation", "  Subject_Orientation"), "FFS"),
+    "in a comment": (header_text({**CT_KEYS, "# subject_orientation": "4"}), "FFS"),
+    "of Windows": (header_text(CT_KEYS, newline="\r\n"), "FFS"),
+    "no code": (header_text({**CT_KEYS, "subject_orientation": "x"}), None),
+    "none": (header_text({**CT_KEYS, "subject_orientation": None}), None),
+    "in a frame": (header_text({**CT_KEYS, "subject_orientation": None}, [{"subject_orientation": "4"}]), None),
+}
+
+
+@pytest.mark.parametrize("name", POSTURES)
+def test_a_posture_of_the_header_is_not_said_to_count_instead_of_it(tmp_path: Path, name: str) -> None:
+    text, position = POSTURES[name]
+    for options, told in ((Options(), None), (Options(orientation=Orientation.HFDL), ["orientation HFDL"])):
+        output = tmp_path / str(told)
+        (tmp_path / "a.img.hdr").write_bytes(text.encode())
+        (tmp_path / "a.img").write_bytes(bytes(range(48)))
+        convert(tmp_path / "a.img", output, options)
+        ds = pydicom.dcmread(files_of(output)[0])
+        assert (ds.PatientPosition or None) == ("HFDL" if told else position)
+        block = ds.private_block(GROUP, CREATOR)
+        assert ([block[READ].value] if READ in block else None) == told
 
 
 OF_THE_ANIMAL = b"subject_", b"study"

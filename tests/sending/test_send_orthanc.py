@@ -232,7 +232,15 @@ def retrieved(server: Orthanc, dataset: FileDataset) -> bytes:
     return content
 
 
-@pytest.mark.parametrize("compression", Compression, ids=lambda each: each.value)
+@pytest.mark.parametrize(
+    ("way", "compression"),
+    [
+        *((way, compression) for way in ("C-STORE", "STOW-RS") for compression in Compression),
+        ("C-STORE over TLS", Compression.JPEG_2000),  # which knows of no compression
+    ],
+    indirect=["way"],
+    ids=lambda each: each.value if isinstance(each, Compression) else each,
+)
 def test_every_sop_class_comes_back_as_it_was_sent(
     way: Way, converted: Callable[[Compression], Path], compression: Compression, measures: Measures
 ) -> None:
@@ -380,24 +388,22 @@ def test_who_is_killed_in_the_middle_goes_on_where_it_ended(
         assert send([many], target, replace(way.options, journal=journal)).skipped == len(files)
 
 
-def test_a_server_that_dies_in_the_middle_and_stays_away_is_one_line(
-    program: tuple[str, str], many: Path, tmp_path: Path
-) -> None:
-    with orthanc.running(tmp_path / "server", program) as server:
-        for target in (server.target, server.web):
-            journal = tmp_path / f"{len(target)}.jsonl"
-            options = SendOptions(journal=journal, retries=1, first_wait_s=0.05, chunk_size=3 * SIZE)
-            result = interrupted(many, target, options, server.kill)
-            assert result.stopped
-            assert "nothing listens there" in result.stopped
-            assert not result.failures
-            assert len(result.unsent) == MANY - result.accepted > 0
-            server.start()
-            again = send([many], target, options)
-            assert again.is_complete
-            assert (again.skipped, again.accepted) == (result.accepted, MANY - result.accepted)
-            assert server.count() == MANY
-            server.clear()
+WITHOUT_TLS = pytest.mark.parametrize("way", ["C-STORE", "STOW-RS"], indirect=True)
+
+
+@WITHOUT_TLS
+def test_a_server_that_dies_in_the_middle_and_stays_away_is_one_line(way: Way, many: Path, tmp_path: Path) -> None:
+    options = SendOptions(journal=tmp_path / "sent.jsonl", retries=1, first_wait_s=0.05, chunk_size=3 * SIZE)
+    result = interrupted(many, way.target, options, way.server.kill)
+    way.server.start()
+    assert result.stopped
+    assert "nothing listens there" in result.stopped
+    assert not result.failures
+    assert len(result.unsent) == MANY - result.accepted > 0
+    again = send([many], way.target, options)
+    assert again.is_complete
+    assert (again.skipped, again.accepted) == (result.accepted, MANY - result.accepted)
+    assert way.server.count() == MANY
 
 
 def interrupted(folder: Path, target: str, options: SendOptions, then: Callable[[], None]) -> SendResult:
@@ -414,25 +420,23 @@ def interrupted(folder: Path, target: str, options: SendOptions, then: Callable[
     return result
 
 
-@pytest.mark.parametrize("is_web", [False, True], ids=["C-STORE", "STOW-RS"])
-def test_a_server_that_dies_in_the_middle_and_comes_back_gets_all(
-    program: tuple[str, str], many: Path, tmp_path: Path, is_web: bool
-) -> None:
-    with orthanc.running(tmp_path / "server", program) as server:
-        target = server.web if is_web else server.target
-        options = SendOptions(retries=20, first_wait_s=0.2, chunk_size=3 * SIZE)
-        threads: list[Thread] = []
+@WITHOUT_TLS
+def test_a_server_that_dies_in_the_middle_and_comes_back_gets_all(way: Way, many: Path) -> None:
+    options = SendOptions(retries=20, first_wait_s=0.2, chunk_size=3 * SIZE)
+    threads: list[Thread] = []
 
-        def restart() -> None:
-            server.kill()
-            threads.append(Thread(target=server.start))
-            threads[0].start()
+    def restart() -> None:
+        way.server.kill()
+        threads.append(Thread(target=way.server.start))
+        threads[0].start()
 
-        result = interrupted(many, target, options, restart)
+    try:
+        result = interrupted(many, way.target, options, restart)
+    finally:
         threads[0].join()
-        assert result.is_complete, result
-        assert result.accepted == MANY
-        assert set(server.stored()) == set(files_of(many))
+    assert result.is_complete, result
+    assert result.accepted == MANY
+    assert set(way.server.stored()) == set(files_of(many))
 
 
 @posix
