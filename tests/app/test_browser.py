@@ -357,8 +357,8 @@ def test_what_an_app_that_was_killed_left_is_done_by_the_next_one(
     with running_app(root, state) as (process, address):
         person = Person(chrome)
         chrome.get(address)
-        person.press("Look at 1 scan of study")
-        person.press("Make DICOM of 1 scan")
+        person.see("Look at 1 scan of study")
+        chrome.get(chrome.current_url.rstrip("/") + link("/make", source=root / "study"))
         person.press("Write a page of pictures beside the DICOM", Keys.SPACE)
         person.press("Convert")
         worker = held(process.pid, root)

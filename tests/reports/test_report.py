@@ -50,6 +50,15 @@ def page(study: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_report(contents_of(read_study(study), NOW), tmp_path_factory.mktemp("page") / "report.html")
 
 
+@pytest.fixture
+def shown(browser: Chrome, page: Path) -> Chrome:
+    """Return the browser with the page, which is opened for the first of the tests that only look at it."""
+    if browser.current_url != page.resolve().as_uri():
+        opened(browser, page)
+    console(browser)
+    return browser
+
+
 blank_pictures = pytest.mark.usefixtures("blank")
 
 
@@ -65,28 +74,26 @@ def test_the_page_opens_with_all_its_pictures_and_says_nothing(browser: Chrome, 
         assert image.get_dom_attribute("alt")
 
 
-def test_the_page_asks_for_nothing(browser: Chrome, page: Path) -> None:
-    opened(browser, page)
-    loaded = browser.execute_script("return performance.getEntriesByType('resource').map((each) => each.name)")
+def test_the_page_asks_for_nothing(shown: Chrome) -> None:
+    loaded = shown.execute_script("return performance.getEntriesByType('resource').map((each) => each.name)")
     assert [name for name in loaded if not name.startswith("data:")] == []
-    said = browser.execute_async_script(
+    said = shown.execute_async_script(
         "const done = arguments[0]; fetch('http://127.0.0.1:9/').then(() => done('asked'), (e) => done(e.message))"
     )
     assert "fetch" in said.lower()
-    blocked = [line["message"] for line in console(browser)]
+    blocked = [line["message"] for line in console(shown)]
     assert any("Content Security Policy" in line for line in blocked)
 
 
-def test_the_page_gives_its_curves_as_a_file(browser: Chrome, page: Path, study: Path, tmp_path: Path) -> None:
+def test_the_page_gives_its_curves_as_a_file(shown: Chrome, study: Path, tmp_path: Path) -> None:
     """Under its own policy, without a network: what the link holds is the table of `inveon curves`."""
-    opened(browser, page)
     behaviour = {"behavior": "allow", "downloadPath": str(tmp_path), "eventsEnabled": False}
-    browser.execute_cdp_cmd("Browser.setDownloadBehavior", behaviour)
-    (link,) = browser.find_elements(By.CSS_SELECTOR, "figure.curves a[download]")
+    shown.execute_cdp_cmd("Browser.setDownloadBehavior", behaviour)
+    (link,) = shown.find_elements(By.CSS_SELECTOR, "figure.curves a[download]")
     assert link.text == "Download the curves (.csv)"
-    browser.execute_script("arguments[0].click()", link)
-    WebDriverWait(browser, WAIT_S, 0.05).until(lambda _: (tmp_path / "curves-2.csv").exists())
-    assert console(browser) == []
+    shown.execute_script("arguments[0].click()", link)
+    WebDriverWait(shown, WAIT_S, 0.05).until(lambda _: (tmp_path / "curves-2.csv").exists())
+    assert console(shown) == []
     rows = list(csv.DictReader((tmp_path / "curves-2.csv").read_text("utf-8").splitlines()))
     assert [(row["region"], row["frame"]) for row in rows] == [
         *(("field of view", "0"), ("field of view", "1")),
@@ -104,33 +111,34 @@ def test_the_page_gives_its_curves_as_a_file(browser: Chrome, page: Path, study:
     assert (rows[1]["sd"], rows[1]["suv_mean"], rows[1]["voxels"]) == ("", "", str(8 * 7 * 6))
 
 
-def test_the_page_says_what_to_judge(browser: Chrome, page: Path) -> None:
-    opened(browser, page)
-    text = browser.find_element(By.TAG_NAME, "main").text
+def test_the_page_says_what_to_judge(shown: Chrome) -> None:
+    text = shown.find_element(By.TAG_NAME, "main").text
     for told in ("M0042", "24.6 g", "F-18 FDG", "7.03 MBq", "30 s before the start", "Head first, prone", "Bq/mL"):
         assert told in text, told
-    drawing = browser.find_element(By.CSS_SELECTOR, "svg.posture")
+    drawing = shown.find_element(By.CSS_SELECTOR, "svg.posture")
     assert drawing.size["width"] > 200
-    rows = browser.find_elements(By.CSS_SELECTOR, "#series-2 table.numbers tbody tr")
+    rows = shown.find_elements(By.CSS_SELECTOR, "#series-2 table.numbers tbody tr")
     assert [row.text.split()[0] for row in rows] == ["0", "1"]
 
 
-def test_search_finds_keys_values_and_lines(browser: Chrome, page: Path, study: Path) -> None:
-    opened(browser, page)
-    field = browser.find_element(By.ID, "search")
-    found = browser.find_element(By.ID, "found")
+def test_search_finds_keys_values_and_lines(shown: Chrome, study: Path) -> None:
+    field = shown.find_element(By.ID, "search")
+    found = shown.find_element(By.ID, "found")
     rows = "details.header tbody tr:not([hidden])"
-    everything = len(browser.find_elements(By.CSS_SELECTOR, rows))
+    everything = len(shown.find_elements(By.CSS_SELECTOR, rows))
 
     def searched() -> None:
         """Wait until the page has searched, a while after the last key; its timers end in their order."""
-        browser.execute_async_script("setTimeout(arguments[0], 300)")
+        shown.execute_async_script("setTimeout(arguments[0], 300)")
 
     def search(words: str) -> list[str]:
         field.clear()
         field.send_keys(words)
         searched()
-        return [row.text for row in browser.find_elements(By.CSS_SELECTOR, rows)]
+        found: list[str] = shown.execute_script(
+            "return Array.from(document.querySelectorAll(arguments[0]), (row) => row.innerText)", rows
+        )
+        return found
 
     (injected,) = search("injection_time")
     number = next(
@@ -150,11 +158,10 @@ def test_search_finds_keys_values_and_lines(browser: Chrome, page: Path, study: 
     field.clear()
     field.send_keys(" ")
     searched()
-    assert len(browser.find_elements(By.CSS_SELECTOR, rows)) == everything > 150
+    assert len(shown.find_elements(By.CSS_SELECTOR, rows)) == everything > 150
 
 
-def test_every_key_of_the_headers_is_in_the_page(browser: Chrome, page: Path, study: Path) -> None:
-    opened(browser, page)
+def test_every_key_of_the_headers_is_in_the_page(shown: Chrome, study: Path) -> None:
     for number, name in enumerate(("m1.ct.img.hdr", "m1.pet.img.hdr")):
         lines = (study / name).read_text("utf-8").splitlines()
         expected = [
@@ -162,7 +169,7 @@ def test_every_key_of_the_headers_is_in_the_page(browser: Chrome, page: Path, st
             for line, text in enumerate(lines, 1)
             if text and not text.startswith("#") and text != "end_of_header"
         ]
-        cells = browser.execute_script(
+        cells = shown.execute_script(
             "return document.querySelectorAll('details.header')[arguments[0]].querySelectorAll('tbody tr').values()"
             ".map((row) => [0, 2, 3].map((n) => row.cells[n].textContent)).toArray()",
             number,
@@ -238,24 +245,22 @@ def test_even_without_escaping_nothing_would_run(browser: Chrome, page: Path, tm
     assert len([line for line in lines if "Content Security Policy" in line["message"]]) >= 3
 
 
-def test_it_prints_in_pages_with_dark_pictures(browser: Chrome, page: Path) -> None:
-    opened(browser, page)
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+def test_it_prints_in_pages_with_dark_pictures(shown: Chrome) -> None:
+    shown.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     try:
-        shown = browser.execute_script("return getComputedStyle(document.querySelector('.search')).display")
-        exact = browser.execute_script("return getComputedStyle(document.querySelector('img')).printColorAdjust")
+        display = shown.execute_script("return getComputedStyle(document.querySelector('.search')).display")
+        exact = shown.execute_script("return getComputedStyle(document.querySelector('img')).printColorAdjust")
     finally:
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
-    assert (shown, exact) == ("none", "exact")
+        shown.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert (display, exact) == ("none", "exact")
 
 
-def test_printed_numbers_are_whole_and_pages_are_full(browser: Chrome, page: Path) -> None:
-    opened(browser, page)
-    size = browser.get_window_size()
-    resize(browser, 703, 1000)  # A4 between margins of 12 mm, px of 1/96 inch
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+def test_printed_numbers_are_whole_and_pages_are_full(shown: Chrome) -> None:
+    size = shown.get_window_size()
+    resize(shown, 703, 1000)  # A4 between margins of 12 mm, px of 1/96 inch
+    shown.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     try:
-        broken = browser.execute_script(
+        broken = shown.execute_script(
             """
             const inLines = (node) => {
               const range = document.createRange();
@@ -267,16 +272,16 @@ def test_printed_numbers_are_whole_and_pages_are_full(browser: Chrome, page: Pat
             return [cells.length, broken.map((each) => each.textContent)];
             """
         )
-        wide = browser.execute_script("return document.documentElement.scrollWidth")
-        side_by_side = browser.execute_script(
+        wide = shown.execute_script("return document.documentElement.scrollWidth")
+        side_by_side = shown.execute_script(
             "return Array.from(document.querySelectorAll('#series-2 figure')).slice(0, 2)"
             ".map((each) => each.getBoundingClientRect().top)"
         )
         asked = {"printBackground": True, "preferCSSPageSize": True, "paperWidth": 8.27, "paperHeight": 11.69}
-        printed = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", asked)["data"])
+        printed = base64.b64decode(shown.execute_cdp_cmd("Page.printToPDF", asked)["data"])
     finally:
-        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
-        resize(browser, size["width"], size["height"])
+        shown.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+        resize(shown, size["width"], size["height"])
     assert broken[0] > 20
     assert broken[1] == []
     assert wide <= 703
@@ -284,28 +289,26 @@ def test_printed_numbers_are_whole_and_pages_are_full(browser: Chrome, page: Pat
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 3  # one more if each series began a page
 
 
-def test_where_a_value_stands_in_the_file_is_a_tooltip(browser: Chrome, page: Path, study: Path) -> None:
-    opened(browser, page)
-    weight = browser.find_element(By.XPATH, "//dt[.='Weight']/following-sibling::dd/span")
+def test_where_a_value_stands_in_the_file_is_a_tooltip(shown: Chrome, study: Path) -> None:
+    weight = shown.find_element(By.XPATH, "//dt[.='Weight']/following-sibling::dd/span")
     lines = (study / "m1.ct.img.hdr").read_text("utf-8").splitlines()
     number = next(number for number, line in enumerate(lines, 1) if line.startswith("subject_weight "))
     assert (weight.text, weight.get_dom_attribute("title")) == ("24.6 g", f"m1.ct.img.hdr:{number}")
-    assert ".hdr" not in browser.find_element(By.CSS_SELECTOR, ".glance dl").text
-    links = browser.find_elements(By.CSS_SELECTOR, "#findings td.where a")
+    assert ".hdr" not in shown.find_element(By.CSS_SELECTOR, ".glance dl").text
+    links = shown.find_elements(By.CSS_SELECTOR, "#findings td.where a")
     assert links
     for link in links:
         assert link.text.startswith("series ")
         assert re.fullmatch(r"m1\.(ct|pet)\.img\.hdr line \d+", str(link.get_dom_attribute("title")))
 
 
-def test_a_narrow_window_needs_no_scrolling_sideways(browser: Chrome, page: Path) -> None:
-    size = browser.get_window_size()
-    resize(browser, 520, 900)
+def test_a_narrow_window_needs_no_scrolling_sideways(shown: Chrome) -> None:
+    size = shown.get_window_size()
+    resize(shown, 520, 900)
     try:
-        opened(browser, page)
-        wide, window = browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+        wide, window = shown.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
     finally:
-        resize(browser, size["width"], size["height"])
+        resize(shown, size["width"], size["height"])
     assert wide <= window
 
 

@@ -73,6 +73,13 @@ def drawn_balls(image: Image) -> Picture:
     return planes_picture("mip", [Layer(survey.highest, Scale(0, 1000, "HU"))], "", projection=True)
 
 
+@pytest.fixture(scope="module")
+def balls(tmp_path_factory: pytest.TempPathFactory) -> tuple[Image, Picture]:
+    """Return an image of the two balls, and its picture."""
+    image = written(tmp_path_factory.mktemp("balls"), CT, BALLS)
+    return image, drawn_balls(image)
+
+
 @pytest.mark.parametrize("posture", POSTURES, ids=lambda code: code.name)
 def test_balls_are_where_letters_and_scale_bar_say(tmp_path: Path, posture: Orientation) -> None:
     picture = drawn_balls(written(tmp_path, replace(CT, orientation=posture), BALLS))
@@ -106,8 +113,8 @@ def _bar_length(seen: npt.NDArray[np.uint8], picture: Picture) -> int:
     return int(dark[0]) if row[picture.bar.left - 1] < 250 else -1
 
 
-def test_the_scale_bar_is_as_long_as_it_says_across_and_down(tmp_path: Path) -> None:
-    picture = drawn_balls(written(tmp_path, CT, BALLS))
+def test_the_scale_bar_is_as_long_as_it_says_across_and_down(balls: tuple[Image, Picture]) -> None:
+    _, picture = balls
     assert picture.bar is not None
     scale = _bar_length(pixels_of(picture), picture) / picture.bar.mm
     assert picture.bar.mm == 10  # of 42 mm, at most two fifths
@@ -131,8 +138,14 @@ def test_odd_shapes_are_drawn(tmp_path: Path, shape: tuple[int, int, int]) -> No
 
 
 @pytest.fixture
-def words(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return all that is written into pictures from now on."""
+def unsaved(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lay pictures out, and make no pixels of them."""
+    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: None)
+
+
+@pytest.fixture
+def words(unsaved: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:  # noqa: ARG001
+    """Return all that is written into pictures from now on, of which no pixels are made."""
     written_words: list[str] = []
     for owner, name, place in ((Figure, "text", 2), (Axes, "annotate", 0)):
         write = getattr(owner, name)
@@ -243,6 +256,7 @@ def test_short_volumes_fill_their_pictures(tmp_path: Path) -> None:
             assert one is other or apart or other.left + other.width <= one.left or other.top + other.height <= one.top
 
 
+@pytest.mark.usefixtures("unsaved")
 @pytest.mark.parametrize(("gates", "columns"), [(2, 2), (3, 3), (8, 4), (48, 10)])
 def test_few_gates_fill_their_sheet(gates: int, columns: int) -> None:
     values = np.ones((5, 4), np.float32)
@@ -391,20 +405,19 @@ def test_an_empty_image_and_one_of_nan_are_drawn(tmp_path: Path) -> None:
     assert pixels_of(picture).size
 
 
-def test_the_same_input_gives_the_same_picture(tmp_path: Path) -> None:
-    image = written(tmp_path, CT, BALLS)
-    assert drawn_balls(image).png == drawn_balls(image).png
+def test_the_same_input_gives_the_same_picture(balls: tuple[Image, Picture]) -> None:
+    image, picture = balls
+    assert drawn_balls(image).png == picture.png
 
 
-def test_a_style_of_the_users_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_style_of_the_users_changes_nothing(balls: tuple[Image, Picture], monkeypatch: pytest.MonkeyPatch) -> None:
     import matplotlib as mpl
 
-    image = written(tmp_path, CT, BALLS)
-    expected = drawn_balls(image).png
+    image, picture = balls
     monkeypatch.setitem(mpl.rcParams, "image.interpolation", "nearest")
     monkeypatch.setitem(mpl.rcParams, "text.color", "red")
     monkeypatch.setitem(mpl.rcParams, "font.size", 30.0)
-    assert drawn_balls(image).png == expected
+    assert drawn_balls(image).png == picture.png
 
 
 def test_suv_of_the_colour_bar(tmp_path: Path) -> None:

@@ -390,9 +390,12 @@ def test_the_scale_bar_is_as_long_as_it_says(fused: Screen) -> None:
     assert bar.width * pixel_mm == pytest.approx(10, abs=0.05)  # places are told in steps of 0.01 mm
 
 
-def test_window_and_colours_can_be_changed(fused: Screen) -> None:
+def test_place_window_and_colours_can_be_changed(fused: Screen) -> None:
     fused.look("coronal")
+    elsewhere = fused.picture()
+    fused.go_to(ORGANS["bladder"])
     before = fused.picture()
+    assert np.abs(before - elsewhere).max() > 60  # a place that is given is drawn
     fused.type(".viewer-layer:nth-child(2) .viewer-high", "50000")
     brighter = fused.picture()
     assert brighter.mean() > before.mean()
