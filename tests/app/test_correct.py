@@ -200,8 +200,12 @@ def test_values_of_one_animal_that_differ_between_its_scans_are_marked_in_both(
 def test_what_an_animal_keeps_is_marked_in_both_cells_though_its_row_is_refused(
     page: Page, title: str, texts: tuple[str, str]
 ) -> None:
+    add(page.source, "m2.pet.img", subject_identifier="M0042", isotope="F-18")
+    page.type("m2.pet.img", "dose_MBq", "7.1")
     page.type(CT, title, texts[0])
     shown = page.type(PET, title, texts[1])
+    assert why(shown, 3, "dose_MBq") == ""  # what the other rows say counts
+    assert cells(shown, 3)[title] == texts[0]
     assert why(shown, 1, title) == f"{PET} says {texts[1]}"
     assert why(shown, 2, title) == f"{CT} says {texts[0]}"
     assert "1 row with a problem" in shown
@@ -337,6 +341,7 @@ def test_scans_in_folders_below_are_rows_of_their_own_animals(page: Page) -> Non
     page.source = page.root
     shown = page.type("other/m1.pet.img", "patient_id", "M7")
     assert [cells(shown, row)["patient_id"] for row in (1, 2, 3, 4)] == ["M7", "M7", "M0042", "M0042"]
+    assert re.findall(r"<small>(\w+), CT", shown) == ["other", "study"]  # two of one name
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no such names on Windows")

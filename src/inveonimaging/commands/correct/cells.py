@@ -91,7 +91,7 @@ class Line:
         number: from 1, as messages name it.
         key: of the row.
         name: of the file.
-        notes: kind, start, and the animal's name in the header.
+        notes: folder below the root, kind, start, and the animal's name in the header.
         cells: in the order of the titles.
         problem: why the scan cannot be read, or the row contradicts another one.
         is_read: whether there is something to correct.

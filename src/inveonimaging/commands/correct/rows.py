@@ -44,6 +44,8 @@ from inveonimaging.study.corrections import Corrections
 from inveonimaging.study.reading import Scan, Study, read_pairs
 from inveonimaging.study.sessions import span_of
 
+_MOST_REFUSED = 3  # rows, before none is read any more
+
 
 def lines_of(listing: Listing, typed: Typed, titles: Sequence[str], shown: slice = slice(None)) -> tuple[Line, ...]:
     """Return rows of the table.
@@ -184,14 +186,17 @@ class _Looked(NamedTuple):
 
 def _looked_at(root: Path, pairs: tuple[Pair, ...], rows: Sequence[Row]) -> _Looked:
     refusals: dict[int | None, str] = {}
-    sheet = Sheet(root, "", tuple(rows)) if rows else None
-    try:
-        study = read_pairs(pairs, root, Corrections(sheet=sheet))
-    except InveonError as error:  # rows that contradict each other
-        if sheet is None:
-            raise
-        refusals[error.line] = error.sentence
-        study = read_pairs(pairs, root, Corrections())
+    left = tuple(rows)
+    while True:
+        try:
+            study = read_pairs(pairs, root, Corrections(sheet=Sheet(root, "", left) if left else None))
+            break
+        except InveonError as error:  # rows that contradict each other: the others count without the one
+            if not left:
+                raise
+            refusals[error.line] = error.sentence
+            others = tuple(each for each in left if each.number != error.line)
+            left = others if len(others) < len(left) and len(refusals) < _MOST_REFUSED else ()
     doubts = {scan.pair: tuple(_doubts(study, scan)) for scan in study.scans}
     return _Looked(study, cells_of(root, study), doubts, refusals)
 
@@ -217,15 +222,16 @@ def _line(
     error = looked.study.errors.get(pair)
     problem = error.sentence if error else looked.refusals.get(number) or looked.refusals.get(None, "")
     cells = tuple(cell_of(title, known.get(title, ""), typed.get(title), doubts) for title in titles)
-    return Line(number, key, pair.name, _notes(looked.study, pair), cells, problem, error is None)
+    return Line(number, key, pair.name, _notes(looked.study, pair, key), cells, problem, error is None)
 
 
-def _notes(study: Study, pair: Pair) -> tuple[str, ...]:
+def _notes(study: Study, pair: Pair, key: str) -> tuple[str, ...]:
     scan = next((each for each in study.scans if each.pair == pair), None)
+    folder = key.rpartition("/")[0]
     if scan is None:
-        return ()
+        return (folder,) if folder else ()
     header = scan.image.header
-    return tuple(filter(None, (scan.image.kind, str(scan.start or ""), header.subject.identifier or "")))
+    return tuple(filter(None, (folder, scan.image.kind, str(scan.start or ""), header.subject.identifier or "")))
 
 
 def _subject_rows(typed: Typed, before: int) -> list[Row]:
