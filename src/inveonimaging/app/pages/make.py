@@ -131,7 +131,6 @@ def make(front: Front, request: Request) -> Response:
     unsaved = front.sheets.of(source).is_unsaved
     return front.page(
         "make.html",
-        called=called(source),
         products=products,
         is_unsaved=unsaved,
         is_above=_is_above_scans(source),
