@@ -182,7 +182,9 @@ def test_modules_of_the_working_directory_are_not_run(image: Image) -> None:
 
 def test_it_makes_reports_for_a_user_without_a_home(image: Image, resource: Path, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
-    done = image.run("report", str(resource), "-o", str(page), HOME="/proc", MPLCONFIGDIR=str(tmp_path / "fonts"))
+    done = image.run(
+        "report", str(resource / "m1.ct.img"), "-o", str(page), HOME="/proc", MPLCONFIGDIR=str(tmp_path / "fonts")
+    )
     assert done.returncode == 0, done.stderr
     assert "atplotlib" not in done.stderr
     assert "<svg" in page.read_text("utf-8")
