@@ -455,7 +455,7 @@ def test_options_can_be_sent() -> None:
 
 # Clusters of dask_jobqueue.
 
-LOCAL = {"class": "LocalCluster", "jobs": 2, "arguments": {"cores": 1, "memory": "1GB", "processes": 1}}
+LOCAL = {"class": "LocalCluster", "jobs": 1, "arguments": {"cores": 1, "memory": "1GB", "processes": 1}}
 
 
 def test_a_cluster_is_started_from_a_file(root: Path, out: Path, expected: Tree, tmp_path: Path) -> None:

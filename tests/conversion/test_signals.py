@@ -23,7 +23,7 @@ from storage.test_faults import PARTIAL, assert_all_end, is_alive, running, runn
 pytestmark = pytest.mark.faults
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
-SLICES = 240  # of a CT, and of a PET's two frames: half a second and more
+SLICES = 120  # of a CT, and of a PET's two frames: some tenths of a second
 LAST = f"PET-{SLICES:06}.dcm"  # the last of the files
 
 
@@ -41,7 +41,7 @@ def out(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def long_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a study that takes half a second and more."""
+    """Return a folder with a study that takes some tenths of a second."""
     folder = tmp_path_factory.mktemp("long")
     ct = replace(CT_SCAN, shape=(4, 4, SLICES), spacing_mm=(8.0, 8.0, 60 / SLICES))
     pet = replace(PET_SCAN, shape=(4, 4, SLICES // 2), spacing_mm=(8.0, 8.0, 120 / SLICES), frames=frames_of(20, 40))
@@ -139,7 +139,7 @@ def test_ctrl_c_at_any_moment_leaves_the_older_study_or_the_new_one(
         options = ("--overwrite", long_study)
         with held(target, *options) if is_held else running("convert", *options, target) as process:
             wait_for(target / PARTIAL, process)
-            time.sleep(chance.uniform(0, 0.3) if number else 0)
+            time.sleep(chance.uniform(0, 0.15) if number else 0)
             if is_alive(process.pid):
                 os.killpg(process.pid, signal.SIGINT)
             stdout, stderr = process.communicate(timeout=LAST_RESORT_S)
