@@ -7,6 +7,7 @@ import functools
 import hashlib
 import io
 import os
+import runpy
 import signal
 import subprocess
 import sys
@@ -119,6 +120,15 @@ def inveon(*arguments: object, columns: int = 400) -> Result:
     """Run `inveon` in this process; an exception that it does not turn into an exit code fails the test."""
     runner = CliRunner(env={"COLUMNS": str(columns)})
     return runner.invoke(app, [str(each) for each in arguments], catch_exceptions=False, prog_name="inveon")
+
+
+def published(patch: pytest.MonkeyPatch, module: str, *arguments: object) -> int:
+    """Run `python -m MODULE ARGUMENTS` in this process; return its exit code."""
+    patch.setattr(sys, "argv", [module, *map(str, arguments)])
+    patch.delitem(sys.modules, module, raising=False)
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    return int(ended.value.code or 0)
 
 
 def draw_one_pixel(patch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import ModuleType
@@ -24,7 +25,7 @@ from helpers import (
     in_time,
     instances,
     inveon,
-    python,
+    published,
     write_small_study,
 )
 from inveonimaging import InveonError, OutputError, convert, read
@@ -485,19 +486,21 @@ def test_the_api_raises_for_a_full_disk(study: Path, out: Path, monkeypatch: pyt
 
 @posix
 @pytest.mark.parametrize("module", ["inveonimaging", "inveonimaging.inveonFolder2DICOM"])
-def test_a_limit_of_the_system_is_one_line_and_leaves_nothing(study: Path, out: Path, module: str) -> None:
+def test_a_limit_of_the_system_is_one_line_and_leaves_nothing(
+    study: Path, out: Path, module: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A real failure of write(2): a file may be as large as half a header, and a series' first holds the whole one."""
-    pytest.importorskip("resource")
+    resource = pytest.importorskip("resource")
     limit = (study / "m1.ct.img.hdr").stat().st_size // 2
-    arguments = [module, *(["convert"] if module == "inveonimaging" else []), str(study), str(out)]
-    code = f"""if True:
-        import resource, runpy, sys
-        resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
-        sys.argv = {arguments!r}
-        runpy.run_module({module!r}, run_name="__main__", alter_sys=True)
-    """
-    done = python("-B", "-c", code)
-    assert "File too large" in assert_one_line_error(done.returncode, done.stdout, done.stderr)
+    arguments = [*(["convert"] if module == "inveonimaging" else []), study, out]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+    try:
+        code = published(monkeypatch, "inveonimaging.__main__" if module == "inveonimaging" else module, *arguments)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert "File too large" in assert_one_line_error(code, *capsys.readouterr())
     assert not out.parent.parent.exists()
 
 

@@ -1,4 +1,4 @@
-"""A conversion that a signal or a limit of the system ends, and the progress of one that goes on."""
+"""A conversion that a signal ends, and the progress of one that goes on."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from forked import Running
-from helpers import LAST_RESORT_S, assert_one_line_error, python, write_small_study
+from helpers import LAST_RESORT_S, assert_one_line_error, write_small_study
 from inveonimaging import convert
 from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
 from storage.test_faults import PARTIAL, assert_all_end, is_alive, running, running_held, tree, wait_for
@@ -63,23 +63,6 @@ def test_progress_is_told_meanwhile(long_study: Path, out: Path) -> None:
     convert(long_study, out, progress=lambda done, _: told.append(done))
     assert told[-1] == 2 * SLICES
     assert len({done for done in told if 0 < done < 2 * SLICES}) > 2
-
-
-@posix
-def test_the_systems_limit_of_a_file_is_one_line(study: Path, out: Path) -> None:
-    """It may write files as large as half a header, and a series' first file holds the whole one."""
-    pytest.importorskip("resource")
-    limit = (study / "m1.ct.img.hdr").stat().st_size // 2
-    code = f"""if True:
-        import resource, runpy, sys
-        if __name__ == "__main__":
-            resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
-            sys.argv = ["inveon", "convert", {str(study)!r}, {str(out)!r}]
-            runpy.run_module("inveonimaging", run_name="__main__", alter_sys=True)
-    """
-    done = python("-B", "-c", code)
-    assert "File too large" in assert_one_line_error(done.returncode, done.stdout, done.stderr)
-    assert not out.parent.exists()
 
 
 # Signals.

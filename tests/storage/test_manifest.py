@@ -6,9 +6,7 @@ import hashlib
 import json
 import os
 import re
-import runpy
 import shutil
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -28,6 +26,7 @@ from helpers import (
     held_by,
     in_time,
     inveon,
+    published,
     python,
     write_small_study,
 )
@@ -309,10 +308,7 @@ def test_the_published_commands_write_none(
     study: Path, out: Path, command: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = study if command == "inveonFolder2DICOM" else study / "m1.ct.img"
-    monkeypatch.setattr(sys, "argv", [command, str(source), str(out)])
-    with pytest.raises(SystemExit) as ended:
-        runpy.run_module(f"inveonimaging.{command}", run_name="__main__")
-    assert not ended.value.code
+    assert published(monkeypatch, f"inveonimaging.{command}", source, out) == 0
     assert {path.name for path in out.iterdir()} <= {"1", "2"}
     assert (out / "1").is_dir()
 
