@@ -165,73 +165,64 @@ TIMELESS = {"scan_time": None}
 WEEKS_LATER = {"scan_time": "Tue Jul 15 14:00:00 2014"}
 
 
-@pytest.mark.parametrize(
-    ("typed", "marks"),
-    [
-        ({PET: {"weight_g": "26"}}, ("", "")),  # of one day: counts for all its scans
-        ({CT: {"weight_g": "30"}, PET: {"weight_g": "26"}}, ("m1.pet.img says 26", "m1.ct.img says 30")),
-        ({CT: {"weight_g": "26"}, PET: {"weight_g": "0.026 kg"}}, ("", "")),
-        ({CT: {"weight_g": "unknown"}, PET: {"weight_g": "26"}}, ("", "")),
-        ({CT: {"weight_g": "heavy"}}, ("expected a number like 24.6, alone or with its unit", "")),
-        ({PET: {"sex": "M"}}, ("", "")),  # counts for all scans of the study
-    ],
-)
-def test_values_of_one_animal_that_differ_between_its_scans_are_marked_in_both(
-    page: Page, typed: dict[str, dict[str, str]], marks: tuple[str, str]
-) -> None:
-    shown = page.get()
-    for row, texts in typed.items():
-        for title, text in texts.items():
-            shown = page.type(row, title, text)
-    title = next(title for texts in typed.values() for title in texts)
-    assert (why(shown, 1, title), why(shown, 2, title)) == marks
+def marks(source: Path, title: str, typed: dict[str, dict[str, str]]) -> list[str]:
+    """Return what the cells of a column are marked with."""
+    kept = {row: dict(correct.normal(*cell) for cell in texts.items()) for row, texts in typed.items()}
+    lines = correct.lines_of(correct.listing_of(source), kept, [title])
+    return [cell.wrong or "; ".join(cell.doubts) for line in lines for cell in line.cells]
+
+
+def test_values_of_one_animal_that_differ_between_its_scans_are_marked_in_both(tmp_path: Path) -> None:
+    study = write_small_study(tmp_path)
+    given = {CT: {"weight_g": "30"}, PET: {"weight_g": "26"}}
+    assert marks(study, "weight_g", given) == ["m1.pet.img says 26", "m1.ct.img says 30"]
+    heavy = {CT: {"weight_g": "heavy"}}
+    assert marks(study, "weight_g", heavy) == ["expected a number like 24.6, alone or with its unit", ""]
+    for alike in (
+        {PET: {"weight_g": "26"}},  # counts for all scans of the study, as its sex
+        {PET: {"sex": "M"}},
+        {CT: {"weight_g": "26"}, PET: {"weight_g": "0.026 kg"}},
+        {CT: {"weight_g": "unknown"}, PET: {"weight_g": "26"}},
+    ):
+        title = next(title for texts in alike.values() for title in texts)
+        assert marks(study, title.replace("_kg", "_g"), alike) == ["", ""], alike
+
+
+def test_what_an_animal_keeps_is_marked_in_both_cells_though_its_row_is_refused(tmp_path: Path) -> None:
+    study = write_small_study(tmp_path)
+    texts = {
+        "species": ("mouse", "rat"),
+        "sex": ("M", "F"),
+        "birth_date": ("2014-03-04", "2014-03-05"),
+        "patient_id": ("M1", "M2"),
+    }
+    for title, (one, other) in texts.items():
+        typed = {CT: {title: one}, PET: {title: other, "dose_MBq": "7"}}
+        assert marks(study, title, typed) == [f"{PET} says {other}", f"{CT} says {one}"]
+    add(study, "m2.pet.img", subject_identifier="M0042", isotope="F-18")
+    typed = {"m2.pet.img": {"dose_MBq": "7.1"}, CT: {"species": "mouse"}, PET: {"species": "rat"}}
+    assert marks(study, "dose_MBq", typed) == ["", "", ""]  # what the other rows say counts
 
 
 @pytest.mark.parametrize(
-    ("title", "texts"),
-    [
-        ("species", ("mouse", "rat")),
-        ("sex", ("M", "F")),
-        ("birth_date", ("2014-03-04", "2014-03-05")),
-        ("patient_id", ("M1", "M2")),
-        ("strain", ("A", "B")),
-    ],
+    ("when", "is_marked", "is_apart_marked"),
+    [(SCANNED, True, True), (NEXT_DAY, False, False), (WEEKS_LATER, False, False), (TIMELESS, True, False)],
 )
-def test_what_an_animal_keeps_is_marked_in_both_cells_though_its_row_is_refused(
-    page: Page, title: str, texts: tuple[str, str]
-) -> None:
-    add(page.source, "m2.pet.img", subject_identifier="M0042", isotope="F-18")
-    page.type("m2.pet.img", "dose_MBq", "7.1")
-    page.type(CT, title, texts[0])
-    shown = page.type(PET, title, texts[1])
-    assert why(shown, 3, "dose_MBq") == ""  # what the other rows say counts
-    assert cells(shown, 3)[title] == texts[0]
-    assert why(shown, 1, title) == f"{PET} says {texts[1]}"
-    assert why(shown, 2, title) == f"{CT} says {texts[0]}"
-    assert "1 row with a problem" in shown
-
-
-@pytest.mark.parametrize(
-    ("when", "is_marked"), [(SCANNED, True), (NEXT_DAY, False), (WEEKS_LATER, False), (TIMELESS, True)]
-)
-@pytest.mark.parametrize("place", ["", "later"])
 def test_weights_are_compared_within_a_session_and_the_rest_whenever(
-    page: Page, when: dict[str, Any], is_marked: bool, place: str
+    tmp_path: Path, when: dict[str, Any], is_marked: bool, is_apart_marked: bool
 ) -> None:
     """In one folder a scan without a time may be of any session; in two it is not known to be."""
+    study, later = write_small_study(tmp_path / "study"), tmp_path / "zlater"
     keys = {"subject_identifier": "m0042", "subject_weight": "26", "subject_weight_units": "1", **when}
-    add(page.source / place, "m2.pet.img", subject_sex="male", subject_genus="Mus musculus", **keys)
-    page.source = page.root
-    if place:
-        (page.source / "study" / "later").rename(page.source / "later")
-        is_marked = is_marked and when is not TIMELESS
-    shown = page.get()
-    row = next(n for n in (1, 2, 3) if cells(shown, n)["weight_g"] == "26")
-    others = {1, 2, 3} - {row}
-    assert bool(why(shown, row, "weight_g")) is is_marked
-    assert {bool(why(shown, each, "weight_g")) for each in others} == {is_marked}
-    assert "says F" in why(shown, row, "sex")
-    assert all("m2.pet.img says M" in why(shown, each, "sex") for each in others)
+    add(study, "m2.pet.img", subject_sex="male", subject_genus="Mus musculus", **keys)
+    for place in ("study/", "zlater/"):
+        found, name = marks(tmp_path, "weight_g", {}), f"{place}m2.pet.img"
+        shown = is_marked if place == "study/" else is_apart_marked
+        assert found == ([f"{name} says 26"] * 2 + ["study/m1.ct.img says 24.6"] if shown else [""] * 3)
+        assert marks(tmp_path, "sex", {})[:2] == [f"{name} says M"] * 2
+        later.mkdir(exist_ok=True)
+        for file in study.glob("m2*"):
+            file.rename(later / file.name)
 
 
 def test_a_weight_that_counts_for_another_day_is_marked_there(page: Page) -> None:
@@ -397,17 +388,15 @@ def test_the_tables_own_titles_say_which_scans_and_titles_that_are_none_are_refu
     assert page.typed == {PET: {"weight_g": "30", "dose_MBq": "7"}}
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
+def test_the_text_of_a_file_is_pasted_as_its_cells() -> None:
+    for text in (
         "file;weight_g;dose_MBq\nm1.pet.img;24,7;7,1\n",
-        "Scan;Weight, g;dose_MBq\r\nm1.pet.img;24.7;7.1",
-        "file,weight_g,dose_MBq\nm1.pet.img,24.7,7.1",
-    ],
-)
-def test_the_text_of_a_file_is_pasted_as_its_cells(page: Page, text: str) -> None:
-    page.paste(PET, "weight_g", text)
-    assert page.typed == {PET: {"weight_g": "24.7", "dose_MBq": "7.1"}}
+        "Scan;Weight, g;dose_MBq\r\nm1.pet.img;24,7;7,1",
+        'file,weight_g,dose_MBq\nm1.pet.img,"24,7","7,1"\n',
+    ):
+        block = block_of(text)
+        assert [each and each.title for each in block.titles] == ["file", "weight_g", "dose_MBq"]
+        assert (block.rows, block.has_decimal_comma) == ((("m1.pet.img", "24,7", "7,1"),), True)
 
 
 def test_a_sheet_with_other_titles_is_refused_by_its_first_title(page: Page) -> None:

@@ -244,24 +244,8 @@ def test_a_job_is_stopped_as_by_ctrl_c_one_that_waits_at_once_and_nothing_is_lef
     assert '<div id="refusal">' in page
 
 
-@pytest.mark.parametrize(
-    ("phase", "state", "is_again"),
-    [
-        (COMPARING, "left", True),
-        (COMPARING, "stopped", True),
-        (DRAWING, "failed", True),
-        (WRITING, "left", True),
-        (WRITING, "failed", False),
-    ],
-)
 def test_a_job_that_was_killed_once_its_output_was_there_is_repeated_by_one_click(
-    client: TestClient,
-    front: Front,
-    root: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    phase: str,
-    state: str,
-    is_again: bool,
+    client: TestClient, front: Front, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs_in_this_process(monkeypatch)
     output = root / "dicom"
@@ -270,14 +254,18 @@ def test_a_job_that_was_killed_once_its_output_was_there_is_repeated_by_one_clic
     before = (output / "inveon-manifest.json").stat().st_mtime_ns
     (output / "mine.txt").write_text("of someone")
     fields = {**defaults(), "form": "classic", "verify": "yes", "report": ""}
-    front.jobs._jobs["1"] = Job("1", "x", "convert", "t", str(root / "study"), str(output), fields, state, phase)
-    page = client.get("/jobs/1").text
-    assert ("It is replaced when this is done again" in page) is is_again
-    answer = change(client, front, "/jobs/1/again")
-    assert ("is not empty" in answer.text) is not is_again
-    if is_again:
-        assert ended(front, job_of(answer)).result["verified"] is True
-    assert ((output / "inveon-manifest.json").stat().st_mtime_ns != before) is is_again
+    job = Job("1", "x", "convert", "t", str(root / "study"), str(output), fields)
+    front.jobs._jobs["1"] = job
+    ends = {"left": True, "stopped": True, "failed": True, "done": False}
+    for job.phase, is_written in (("Reading headers", ()), (WRITING, ("left", "stopped")), (COMPARING, ends)):
+        for job.state in ends:
+            assert job.has_written is (job.state in is_written and job.state != "done")
+    job.state, job.phase = "failed", WRITING
+    assert "is not empty" in change(client, front, "/jobs/1/again").text
+    job.state, job.phase = "left", DRAWING
+    assert "It is replaced when this is done again" in client.get("/jobs/1").text
+    assert ended(front, job_of(change(client, front, "/jobs/1/again"))).result["verified"] is True
+    assert (output / "inveon-manifest.json").stat().st_mtime_ns != before
     assert (output / "mine.txt").read_text() == "of someone"
     assert "overwrite" not in front.drafts.of(root / "study")  # that was asked for this once
 
