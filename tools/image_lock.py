@@ -1,6 +1,6 @@
 """Pin what goes into the image: exact versions with the SHA-256 of their files, for all systems and Pythons.
 
-    pip install uv && python tools/image_lock.py
+    python tools/image_lock.py
 
 `xnat/requirements.txt` holds what the package needs with its extras `compress` and `split`,
 `xnat/build-requirements.txt` what builds it. What is pinned stays as it is while it fits pyproject.toml; `--upgrade`

@@ -207,6 +207,7 @@ def test_names_are_found_however_they_are_typed(key: str, name: str, text: str) 
         ("investigator", "李", "subject_phenotype", "桃李线"),
         ("investigator", "Wei Li", "subject_phenotype", "strain Li"),  # no word of four letters
         ("investigator", "Smith", "subject_phenotype", "Smithson"),
+        ("investigator", "Smith", "subject_phenotype", "Goldsmith"),
         ("investigator", "?!", "subject_phenotype", "what?!"),
         ("investigator", "not specified", "subject_phenotype", "specified"),
     ],
