@@ -19,6 +19,7 @@ from app.driving import change, front_of, opened
 from helpers import write_small_study
 from inveonimaging.app.pages.front import Front, link
 from inveonimaging.app.pages.hotel import PART
+from inveonimaging.app.pages.looks import Look
 from inveonimaging.commands.split import plan_split, see_animals
 from inveonimaging.conversion.options import Options
 from inveonimaging.hotels import bodies, emission, trunks
@@ -297,6 +298,24 @@ def test_what_split_would_do_is_checked_after_saving(page: Page, tmp_path: Path)
         time.sleep(0.05)
     assert "the weight is 2000 g" in said
     assert "<td>m12</td>" in said
+
+
+def test_a_check_that_ends_while_its_page_is_made_is_not_shown_without_its_result(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ending(Look):
+        """Ends right after its result was looked at."""
+
+        def __getattribute__(self, name: str) -> Any:
+            found = super().__getattribute__(name)
+            if name == "result":
+                self.is_over = True
+            return found
+
+    named(page)
+    page.post("save", path=str(page.root / "ending.csv"))
+    monkeypatch.setattr(page.front.looks, "of", lambda *_: Ending())
+    assert "Checking what" in page.client.get(link("/correct/check", source=page.source)).text
 
 
 # How many there are.

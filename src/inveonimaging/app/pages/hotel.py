@@ -140,9 +140,17 @@ def check(front: Front, request: Request) -> Response:
         return table_of(found.measured), in_few_lines(findings)
 
     look = front.looks.of(key, planned)
+    is_over = look.is_over  # before its result is looked at, which may come meanwhile
     titles, rows = look.result[0] if look.result else ((), ())
     findings = list(map(finding_row, look.result[1])) if look.result else []
-    return front.page("hotel_check.html", source=source, look=look, titles=titles, rows=rows, findings=findings)
+    told: dict[str, Any] = {
+        "is_over": is_over,
+        "error": look.error,
+        "titles": titles,
+        "rows": rows,
+        "findings": findings,
+    }
+    return front.page("hotel_check.html", source=source, **told)
 
 
 # What is known of a source.
