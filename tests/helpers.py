@@ -24,7 +24,8 @@ import typer.testing
 from typer.testing import CliRunner, Result
 
 from inveonimaging.cli.main import app
-from inveonimaging.phantom import CT_SCAN, PET_SCAN, frames_of, write_scan
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, PhantomScan, frames_of, write_scan
+from inveonimaging.phantom.files import STUDY
 
 ROOT = Path(__file__).parent.parent  # of the repository
 LAST_RESORT_S = 300  # for what ends by itself, on the slowest computer; no measure of speed
@@ -85,6 +86,20 @@ def write_small_study(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     write_scan(folder / "m1.ct.img", CT)
     write_scan(folder / "m1.pet.img", PET)
+    return folder
+
+
+def coarse(scan: PhantomScan) -> PhantomScan:
+    """Return a scan with voxels of twice the size across, and eight times along the slices."""
+    (nx, ny, nz), (x, y, z) = scan.shape, scan.spacing_mm
+    return replace(scan, shape=(nx // 2, ny // 2, nz // 8), spacing_mm=(2 * x, 2 * y, 8 * z))
+
+
+def write_coarse_demo(folder: Path) -> Path:
+    """Write the demo's study in such voxels; return the folder."""
+    folder.mkdir(parents=True)
+    for name, scan in STUDY.items():
+        write_scan(folder / name, coarse(scan))
     return folder
 
 

@@ -27,7 +27,7 @@ from app.driving import front_of, jobs_in_this_process
 from app.person import WAIT_S, Person, heard
 from browser import console, events, started
 from conftest import Measures, Tool, skip_or_fail
-from helpers import CT, LAST_RESORT_S, header_text, write_small_study
+from helpers import CT, LAST_RESORT_S, header_text, write_coarse_demo
 from inveonimaging.app.pages.front import Front, link
 from inveonimaging.app.pages.pictures import Pictures
 from inveonimaging.app.serving import server
@@ -37,6 +37,7 @@ from inveonimaging.phantom import write_scan
 
 pytestmark = pytest.mark.faults
 
+PLANES = 320 // 8 + 16 * (98 // 8)  # of the demo in an eighth of its slices
 LARGEST_SHIFT = 0.001  # of what is seen
 SHIFTS_OF_PAGES = """return (window.shifts || []).reduce((sum, each) => sum + each, 0)"""
 WIDE = "return Math.max(0, document.documentElement.scrollWidth - innerWidth)"
@@ -95,9 +96,9 @@ def see(chrome: Chrome, words: str) -> None:
 def test_from_the_address_to_a_verified_study_by_the_keyboard_alone(
     chrome: Chrome, tmp_path: Path, measures: Measures, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With a file that is refused, a reload, and a second tab."""
+    """On the demo in fewer voxels, with a file that is refused, a reload, and a second tab."""
     jobs_in_this_process(monkeypatch)
-    study = write_small_study(tmp_path / "data" / "study")
+    study = write_coarse_demo(tmp_path / "data" / "study")
     (study / "refused.img").write_bytes(b"")
     (study / "refused.img.hdr").write_text(header_text({"modality": "9"}), "utf-8")
     with served(tmp_path / "data") as front:
@@ -124,7 +125,7 @@ def test_from_the_address_to_a_verified_study_by_the_keyboard_alone(
         person.see("done and verified")
         address = chrome.current_url
         chrome.refresh()
-        person.see("no difference in 18 planes")
+        person.see(f"no difference in {PLANES} planes")
         person.leave()
         first = chrome.current_window_handle
         other_tab(chrome)

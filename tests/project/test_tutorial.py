@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 from typer.testing import Result
 
-from helpers import ROOT, draw_one_pixel, inveon
-from inveonimaging.phantom import PhantomScan, files
+from helpers import ROOT, coarse, draw_one_pixel, inveon
+from inveonimaging.phantom import files
 
 TUTORIAL = ROOT / "docs" / "start" / "tutorial.md"
 README = ROOT / "README.md"
@@ -39,12 +39,6 @@ class Walk:
 
     folder: Path
     results: dict[str, Result]
-
-
-def coarse(scan: PhantomScan) -> PhantomScan:
-    """Return a scan with voxels of twice the size across, and eight times along the slices."""
-    (nx, ny, nz), (x, y, z) = scan.shape, scan.spacing_mm
-    return replace(scan, shape=(nx // 2, ny // 2, nz // 8), spacing_mm=(2 * x, 2 * y, 8 * z))
 
 
 @pytest.fixture(scope="module")
