@@ -669,12 +669,12 @@ def test_what_is_no_file_is_no_input_no_output_and_no_stray_in_the_way(
     assert len(files_below(out)) == 18
 
 
-def test_ten_thousand_files_in_a_folder_take_no_time(study: Path, out: Path) -> None:
-    for number in range(10_000):
+def test_thousands_of_files_in_a_folder_take_no_time(study: Path, out: Path) -> None:
+    for number in range(5_000):
         (study / f"stray {number}.txt").touch()
     start = time.process_time()
     assert inveon("convert", study, out).exit_code == 0
-    assert time.process_time() - start < 30  # it takes a third of a second; comparing each with each takes minutes
+    assert time.process_time() - start < 7  # of the processor: it takes a fifth of one; each path with each, a minute
     assert len(files_below(out)) == 18
 
 
