@@ -18,6 +18,7 @@ from starlette.testclient import TestClient
 from app.driving import change, ended, job_of, jobs_in_this_process
 from app.test_make import CODES, the_commands, values_of
 from helpers import inveon, write_small_study
+from in_process import batches_in_this_process
 from inveonimaging.app.choices import table as choices
 from inveonimaging.app.choices.forms import command_of, defaults
 from inveonimaging.app.choices.table import STUDIES
@@ -26,33 +27,14 @@ from inveonimaging.app.jobs.queue import Job, Jobs
 from inveonimaging.app.memory.targets import Kept
 from inveonimaging.app.pages import batch_table, batches
 from inveonimaging.app.pages.front import Front, link
-from inveonimaging.batches import job as batch_job
-from inveonimaging.batches import work
 
 HOSTILE = "<script>alert(1)</script>"
-
-
-class Here:
-    """Converts in this process; as of `Engine`."""
-
-    def __init__(self, job: Any, _jobs: int) -> None:
-        self._job, self.most = job, 1
-
-    def submit(self, study: Any, before: Any) -> Any:
-        from concurrent.futures import Future
-
-        done: Any = Future()
-        done.set_result(work.convert_one(self._job, study, before))
-        return done
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture(autouse=True)
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     jobs_in_this_process(monkeypatch)
-    monkeypatch.setattr(batch_job, "Local", Here)
+    batches_in_this_process(monkeypatch)
 
 
 @pytest.fixture(scope="module")

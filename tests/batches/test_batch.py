@@ -9,7 +9,6 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +18,7 @@ import pydicom
 import pytest
 
 from helpers import CT, PET, assert_harmless, assert_one_line_error, held_by, inveon, write_small_study
+from in_process import batches_in_this_process
 from inveonimaging import InputError, OptionError, Options, OutputError, convert, read
 from inveonimaging.animal import GivenSubject
 from inveonimaging.batches import (
@@ -36,7 +36,6 @@ from inveonimaging.batches import (
     run_batch,
     work,
 )
-from inveonimaging.batches import job as batch_job
 from inveonimaging.batches.ledger import kept as ledger_kept
 from inveonimaging.batches.names import name_of, names_below
 from inveonimaging.batches.study import Job, failed, fingerprint
@@ -72,25 +71,10 @@ def results(output: Path) -> dict[str, str]:
     return {name: line["result"] for name, line in ledger(output).items()}
 
 
-class Here:
-    """Converts in this process, which starts at once; other tests show that processes do the same."""
-
-    def __init__(self, job: Job, _jobs: int) -> None:
-        self._job, self.most = job, 1
-
-    def submit(self, study: Study, before: Record | None) -> Future[Record]:
-        record = Future[Record]()
-        record.set_result(work.convert_one(self._job, study, before))
-        return record
-
-    def close(self) -> None:
-        pass
-
-
 @pytest.fixture(autouse=True)
 def here(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
     if "processes" not in request.fixturenames:
-        monkeypatch.setattr(batch_job, "Local", Here)
+        batches_in_this_process(monkeypatch)
 
 
 @pytest.fixture

@@ -23,13 +23,13 @@ import pytest
 from batches.test_batch import LEDGER, PARTIAL, Tree, ledger, results, tree
 from forked import Running, run_forked, running_forked
 from helpers import CT, LAST_RESORT_S, assert_one_line_error, inveon, write_small_study
+from in_process import Here
 from inveonimaging import Options, convert
 from inveonimaging.batches import Batch, Record, Study, Watch, run_batch
 from inveonimaging.batches import job as batch_job
 from inveonimaging.batches import ledger as batch_ledger
 from inveonimaging.batches.local import cleared
 from inveonimaging.batches.study import Job, Outcome, Planned
-from inveonimaging.batches.work import convert_one
 from inveonimaging.phantom import CT_SCAN, write_scan
 from inveonimaging.storage import jsonl
 from storage import test_interruptions
@@ -68,23 +68,6 @@ def out(tmp_path: Path) -> Path:
 
 def batch(root: Path, out: Path, *options: object) -> tuple[object, ...]:
     return ("-m", "inveonimaging", "batch", root, out, *options)
-
-
-class Here:
-    """Converts in this process."""
-
-    most = 1
-
-    def __init__(self, job: Job, _jobs: int) -> None:
-        self._job = job
-
-    def submit(self, study: Study, before: Record | None) -> Future[Record]:
-        record = Future[Record]()
-        record.set_result(convert_one(self._job, study, before))
-        return record
-
-    def close(self) -> None:
-        pass
 
 
 def goes_on(root: Path, out: Path) -> None:

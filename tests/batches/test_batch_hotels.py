@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +12,10 @@ import pytest
 
 import inveonimaging
 from helpers import inveon, write_small_study
+from in_process import batches_in_this_process
 from inveonimaging import InputError, Options
-from inveonimaging.batches import Batch, Record, Study, run_batch, work
-from inveonimaging.batches import job as batch_job
+from inveonimaging.batches import Batch, run_batch
 from inveonimaging.batches.names import free_names
-from inveonimaging.batches.study import Job
 from inveonimaging.hotels import cutting
 from inveonimaging.hotels.locating import Located
 from inveonimaging.hotels.splitting import Group
@@ -44,21 +42,6 @@ BOXES = {
 }
 
 
-class Here:
-    """Converts in this process."""
-
-    def __init__(self, job: Job, _jobs: int) -> None:
-        self._job, self.most = job, 1
-
-    def submit(self, study: Study, before: Record | None) -> Future[Record]:
-        record = Future[Record]()
-        record.set_result(work.convert_one(self._job, study, before))
-        return record
-
-    def close(self) -> None:
-        pass
-
-
 @pytest.fixture(autouse=True)
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Convert in this process, with two animals in the place of what would be found; none is certain in `doubt`."""
@@ -68,7 +51,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
             return Located(None, InputError("3 animals were found, and the sheet has 2"), EXTENTS)
         return Located(EXTENTS, None, EXTENTS)
 
-    monkeypatch.setattr(batch_job, "Local", Here)
+    batches_in_this_process(monkeypatch)
     monkeypatch.setattr(cutting, "locate", located)
 
 

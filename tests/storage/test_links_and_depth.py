@@ -12,10 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from batches.test_batch_faults import Here
 from helpers import PET, assert_one_line_error, in_time, inveon, write_small_study
+from in_process import batches_in_this_process
 from inveonimaging import convert
-from inveonimaging.batches import job as batch_job
 from inveonimaging.dicom_reading.series import dicom_files
 from inveonimaging.phantom import write_scan
 from storage.test_faults import posix
@@ -29,7 +28,7 @@ NOBODY = ("dicom://A@B:127.0.0.1:9", "--timeout", 1, "--retries", 0)
 @pytest.fixture(autouse=True)
 def no_other_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let batches convert in this process."""
-    monkeypatch.setattr(batch_job, "Local", Here)
+    batches_in_this_process(monkeypatch)
 
 
 @pytest.fixture(scope="module")
