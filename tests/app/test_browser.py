@@ -162,10 +162,10 @@ def test_two_animals_of_one_scan_become_a_study_each(
     """By the boxes that were found, and two IDs that are typed; they are saved at once, before they can be kept."""
     jobs_in_this_process(monkeypatch)
     monkeypatch.setattr(correct, "normal", late(correct.normal))
-    (tmp_path / "data" / "hotel").mkdir(parents=True)
-    hotel = every_page.HOTEL
-    write_scan(tmp_path / "data" / "hotel" / "h.ct.img", hotel.scan(Modality.CT, 2.5), mouse=hotel.mouse)
-    with served(tmp_path / "data") as front:
+    hotel, root = every_page.HOTEL, tmp_path / f"{'a long name, ' * 15}of which commands are long"
+    (root / "hotel").mkdir(parents=True)
+    write_scan(root / "hotel" / "h.ct.img", hotel.scan(Modality.CT, 2.5), mouse=hotel.mouse)
+    with served(root) as front:
         person = Person(chrome)
         chrome.get(server.address_of(front))
         person.press("Look at 1 scan of hotel")

@@ -41,6 +41,21 @@ document.addEventListener("htmx:afterSettle", (event) => {
   if (said && live.textContent !== said.dataset.says) live.textContent = said.dataset.says;
 });
 
+// The bar that stays below hides nothing that has the focus, however long the command in it is.
+(() => {
+  const root = document.documentElement;
+  const usual = 200, space = 12; // px: kept free in any case, since the bar grows; and above the bar
+  function makeRoom() {
+    const bar = document.querySelector(".command");
+    if (!bar) return;
+    root.style.scrollPaddingBottom = `${Math.max(usual, bar.offsetHeight + space)}px`;
+    const { top, bottom } = document.activeElement.getBoundingClientRect();
+    const isHidden = top < innerHeight && bottom > innerHeight - bar.offsetHeight;
+    if (isHidden && !bar.contains(document.activeElement)) document.activeElement.scrollIntoView({ block: "nearest" });
+  }
+  new ResizeObserver(makeRoom).observe(document.getElementById("main"));
+})();
+
 // What no page can say of itself.
 const NO_ANSWER = "The app does not answer. Start inveon app again; what was done is kept.";
 const FAILED = "Something failed that should not. The terminal window says more.";
