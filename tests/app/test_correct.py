@@ -24,6 +24,7 @@ from inveonimaging.app.pages.front import link
 from inveonimaging.app.pages.grid import heading
 from inveonimaging.commands import correct
 from inveonimaging.commands.correct import rows
+from inveonimaging.commands.correct.contradictions import Said, add_differing, words_of
 from inveonimaging.conversion.plan import plan
 from inveonimaging.errors import InputError
 from inveonimaging.inveon.hdr import Header
@@ -393,10 +394,34 @@ def test_the_text_of_a_file_is_pasted_as_its_cells() -> None:
         "file;weight_g;dose_MBq\nm1.pet.img;24,7;7,1\n",
         "Scan;Weight, g;dose_MBq\r\nm1.pet.img;24,7;7,1",
         'file,weight_g,dose_MBq\nm1.pet.img,"24,7","7,1"\n',
+        'Scan,"Weight, g",dose_MBq\rm1.pet.img,"24,7","7,1"\r',
+        '\ufeffsep=;\nfile;"weight_g";dose_MBq\nm1.pet.img;24,7;7,1\n',
     ):
         block = block_of(text)
         assert [each and each.title for each in block.titles] == ["file", "weight_g", "dose_MBq"]
         assert (block.rows, block.has_decimal_comma) == ((("m1.pet.img", "24,7", "7,1"),), True)
+    assert block_of('file;weight_g;strain\na;3;"b;c\td"').rows == (("a", "3", "b;c\td"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("file,weight_g\nm1.pet.img,24,7\n", "row 2 has more cells than there are titles: '7'"),
+        ("file\tweight_g\nm1.pet.img\t24\t7\n", "row 2 has more cells than there are titles: '7'"),
+        ("file\tweight_g\tweight_kg\nm1.pet.img\t24\t0.025\n", "two columns are weight_g"),
+        ('file,weight_g\n"m1.pet.img,24\n', "cannot be read as text in columns"),
+    ],
+)
+def test_a_block_that_may_mean_another_number_is_refused(page: Page, text: str, told: str) -> None:
+    assert told in html.unescape(page.paste(PET, "weight_g", text))
+    assert page.typed == {}
+
+
+def test_each_of_thousands_of_scans_may_say_something_else_without_filling_the_memory() -> None:
+    found = dict[tuple[str, str], dict[str, str]]()
+    add_differing([Said(f"{n}.img", "f", None, {"strain": f"s{n}"}) for n in range(600)], found)
+    assert sum(map(len, found.values())) < 40_000  # not the square
+    assert words_of(found["0.img", "strain"]).endswith("2.img says s2, 3.img says s3 and many more")
 
 
 def test_a_sheet_with_other_titles_is_refused_by_its_first_title(page: Page) -> None:
@@ -722,6 +747,19 @@ def page_options(page: Page) -> Any:
     kept = options_kept(page.front, page.source)
     assert kept is not None
     return Options(**kept.values)
+
+
+def test_a_sheet_without_a_scan_that_is_gone_is_not_all_that_was_typed(page: Page, tmp_path: Path) -> None:
+    page.front.roots = type(page.front.roots)([tmp_path])
+    add(page.source, "m2.pet.img")
+    for scan in (PET, "m2.pet.img"):
+        page.type(scan, "weight_g", "24")
+    for is_whole in (True, False):
+        page.post("save", path=str(tmp_path / f"{is_whole}.csv"))
+        kept = page.front.sheets.of(page.source)
+        assert (kept.is_saved, kept.is_whole, kept.is_elsewhere) == (True, is_whole, is_whole)
+        (page.source / "m2.pet.img").unlink(missing_ok=True)
+        (page.source / "m2.pet.img.hdr").unlink(missing_ok=True)
 
 
 def test_each_saving_says_when_and_what_is_typed_after_it_is_told_from_it(page: Page, tmp_path: Path) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import html
 import os
 import re
+import shutil
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -21,7 +23,7 @@ from inveonimaging.app.choices.forms import defaults
 from inveonimaging.app.jobs.makes import run_convert, run_report
 from inveonimaging.app.jobs.queue import Job, Jobs
 from inveonimaging.app.jobs.telling import COMPARING, DRAWING, WRITING, Tell
-from inveonimaging.app.memory.sheets import Kept
+from inveonimaging.app.memory.sheets import Kept, Sheets, digest_of
 from inveonimaging.app.memory.state import State
 from inveonimaging.app.pages import look, watch
 from inveonimaging.app.pages.front import Front, link
@@ -270,6 +272,32 @@ def test_a_job_that_was_killed_once_its_output_was_there_is_repeated_by_one_clic
     assert "overwrite" not in front.drafts.of(root / "study")  # that was asked for this once
 
 
+def test_what_another_run_wrote_in_the_place_of_a_killed_job_or_somebody_changed_is_not_replaced(
+    client: TestClient, front: Front, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs_in_this_process(monkeypatch)
+    shutil.copytree(root / "study", root / "another")
+    with (root / "another" / "m1.ct.img").open("r+b") as data:
+        data.write(b"\1")
+    (root / "s.csv").write_text("file,weight_g\nm1.pet.img,31\n")
+    fields = {**defaults(), "form": "classic", "verify": "", "report": "", "output": str(root / "dicom")}
+    job = Job("1", "x", "convert", "t", str(root / "study"), str(root / "dicom"), fields, state="left", phase=WRITING)
+    choices = {"another": Options(), "study": Options(sheet=root / "s.csv"), "edited": Options()}
+    for name, options in choices.items():
+        source = root / ("another" if name == "another" else "study")
+        inveonimaging.convert(source, root / "dicom", replace(options, overwrite=True))
+        if name == "edited":
+            with next((root / "dicom").glob("*/*.dcm")).open("r+b") as file:
+                file.write(b"\1")
+        before = digests(root / "dicom")
+        front.jobs._jobs["1"] = job
+        again = ended(front, job_of(change(client, front, "/jobs/1/again")))
+        assert "holds something else than this has written" in again.error
+        assert digests(root / "dicom") == before
+    front.jobs._jobs["1"] = replace(job, fields={**fields, "overwrite": "yes"})  # which was asked for
+    assert ended(front, job_of(change(client, front, "/jobs/1/again"))).state == "done"
+
+
 def _instead(kept: Kept, _before: Kept) -> Kept:
     return kept
 
@@ -286,19 +314,26 @@ def test_finished_jobs_are_forgotten_together_with_what_a_saved_sheet_says(
         "running": "running",
         "unsaved": "done",
         "gone": "done",
+        "partly": "done",
+        "changed": "done",
+        "elsewhere": "done",
     }
     for number, (name, state) in enumerate(states.items()):
         job = Job(str(number), "x", "convert", name, str(root / name), state=state)
         front.jobs._jobs[job.id] = job
         path = str(root / "removed.csv") if name == "gone" else str(saved)
-        kept = Kept({"a.img": {"weight_g": "1"}}, saved=path, is_saved=name != "unsaved")
+        kept = Kept({"a.img": {"weight_g": "1"}}, saved=path, digest=digest_of(saved), is_saved=name != "unsaved")
+        kept = replace(kept, is_whole=name != "partly", digest="0" * 64 if name == "changed" else kept.digest)
         front.sheets.change(root / name, partial(_instead, kept))
     (sheets / "notes.json").write_text("{}")
+    Sheets(front.state).change(root / "elsewhere", lambda kept: replace(kept, is_saved=False))  # in another app
     assert "Forget finished jobs" in client.get("/jobs").text
     assert change(client, front, "/jobs/forget").headers["hx-redirect"] == "/jobs"
     assert sorted(each.title for each in front.jobs.all) == ["left", "running"]
-    assert [name for name in states if front.sheets.of(root / name).typed] == ["left", "running", "unsaved", "gone"]
-    assert len(list(sheets.iterdir())) == 5
+    assert [name for name in states if front.sheets.of(root / name).typed] == [
+        *("left", "running", "unsaved", "gone", "partly", "changed", "elsewhere"),
+    ]
+    assert len(list(sheets.iterdir())) == 8
     assert saved.exists()
     assert "Forget finished jobs" not in client.get("/jobs").text
 

@@ -58,7 +58,7 @@ def manifest_of(study: StudyPlan, named: StudyNames, series: Sequence[SeriesJob]
         "options": _options(options),
         "settings": options.settings,
         "sources": _sources(study, series),
-        "subjects": _sheet(options),
+        "subjects": recorded_sheet(options),
         "values": {name: str(origin) for name, origin in sorted(study_origins(study, options).items())},
         **({"mask": mask_document(mask)} if mask else {}),
         "series": [_series(each, study, named) for each in series],
@@ -85,7 +85,7 @@ def _options(options: Options) -> dict[str, Any]:
     return found
 
 
-def _sheet(options: Options) -> dict[str, Any] | None:
+def recorded_sheet(options: Options) -> dict[str, Any] | None:
     """Return which sheet of subjects was read; its values are in the instances alone."""
     sheet = options.corrections.sheet
     if sheet is None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from inveonimaging.errors import InputError, printable
@@ -42,8 +43,9 @@ def block_of(text: str) -> Block:
     those that lack their unit.
 
     Raises:
-        InputError: there are more rows or columns than a sheet has; a title lacks its unit; or the first one, which may
-            tell whose the rows are, is not known, and no other tells it.
+        InputError: there are more rows or columns than a sheet has; a title lacks its unit, or is there twice; the
+            first one, which may tell whose the rows are, is not known, and no other tells it; a row has more cells than
+            there are titles; or a file's quotation marks do not match.
     """
     rows = [tuple(cell.strip() for cell in row) for row in _cells(text.replace("\0", ""))]
     while rows and not any(rows[-1]):
@@ -59,6 +61,7 @@ def block_of(text: str) -> Block:
     for cell in unread:
         if lacks_unit(cell) or (cell == rows[0][0] and not names_rows):
             raise InputError(f"the title {printable(cell, 40)!r} is none of a sheet", hint=meant(cell))
+    _refuse_doubtful(titles, rows[1:])
     return Block(titles, tuple(rows[1:]), has_decimal_comma(cell for row in rows[1:] for cell in row), unread)
 
 
@@ -78,15 +81,41 @@ def has_decimal_comma(texts: Iterable[str]) -> bool:
 
 
 def _cells(text: str) -> list[list[str]]:
-    delimiter = "\t" if "\t" in text else _of_a_file(text)
+    delimiter, content = _of_a_file(text) or ("\t", text)
     try:
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
-    except csv.Error:  # a quotation mark that quotes nothing
-        return [line.split(delimiter) for line in text.splitlines()]
+        return list(csv.reader(io.StringIO(content, newline=""), delimiter=delimiter, strict=True))
+    except csv.Error as error:  # a quotation mark that quotes nothing
+        if delimiter != "\t":
+            raise InputError(f"cannot be read as text in columns: {error}") from error
+        return [line.split(delimiter) for line in content.splitlines()]
 
 
-def _of_a_file(text: str) -> str:
-    """Return what separates the cells of a text without tabs, as of a file that was opened as text: several titles."""
-    first, _, rest = text.partition("\n")
-    likely = (each for each in ";," if rest and sum(bool(_named(cell)) for cell in first.split(each)) > 1)
-    return next(likely, "\t")
+def _of_a_file(text: str) -> tuple[str, str] | None:
+    """Return separator and text of a file that was opened as text: its first line has several titles, and no tab."""
+    lines = text.lstrip("\ufeff\r\n").splitlines(keepends=True)
+    if lines and re.fullmatch('"?sep=[;,]"?', lines[0].strip(), re.IGNORECASE):  # how Excel learns the separator
+        del lines[0]
+    if not lines[1:] or "\t" in lines[0]:
+        return None
+    for each in ";,":
+        with contextlib.suppress(csv.Error):
+            if sum(bool(_named(cell)) for cell in next(csv.reader(lines[:1], delimiter=each), ())) > 1:
+                return each, "".join(lines)
+    return None
+
+
+def _refuse_doubtful(titles: Sequence[Column | None], rows: Sequence[Sequence[str]]) -> None:
+    """Refuse two columns of one meaning, and a row with more cells than titles, as of a number with a bare comma.
+
+    Raises:
+        InputError: naming the first.
+    """
+    names = [each.name for each in titles if each]
+    for each in titles:
+        if each and names.count(each.name) > 1:
+            raise InputError(f"two columns are {each.title}", hint="leave one of them out")
+    for number, row in enumerate(rows, 2):
+        if any(row[len(titles) :]):
+            shown = printable(next(filter(None, row[len(titles) :])), 40)
+            hint = 'a number with a comma is quoted where commas separate cells: "24,6"'
+            raise InputError(f"row {number} has more cells than there are titles: '{shown}'", hint=hint)

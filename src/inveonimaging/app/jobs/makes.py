@@ -8,18 +8,20 @@ titles; of several studies `failures`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inveonimaging.app.choices.faults import in_words
 from inveonimaging.app.jobs.telling import COMPARING, DRAWING, MOST_LISTED, WRITING, Tell, rows
-from inveonimaging.errors import printable
+from inveonimaging.errors import OutputError, printable
 from inveonimaging.findings import Finding
 from inveonimaging.study.reading import below
 
 if TYPE_CHECKING:
     from inveonimaging.commands.studies import Failure
     from inveonimaging.conversion.job import StudyResult
+    from inveonimaging.conversion.options import Options
     from inveonimaging.conversion.plan import StudyPlan
     from inveonimaging.verification.result import Difference, StudyCheck
 
@@ -30,7 +32,7 @@ def run_convert(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     """Convert, and do what is asked for afterwards.
 
     Args:
-        task: `source`, `output`, `options`, `verify`, `report`.
+        task: `source`, `output`, `options`, `verify`, `report`; `replaces`, if what the same wrote before gives way.
         tell: hears of it.
 
     Raises:
@@ -78,6 +80,10 @@ def _converted(
     options = task["options"]
     if task["report"]:
         convert.refuse_reports(studies)
+    if task.get("replaces"):
+        tell.phase("Looking at what is there")
+        _refuse_others(studies, options)
+        options = replace(options, overwrite=True)
     tell.steps((_name(each.image), each.slices) for study in studies for each in study.series)
     tell.phase(WRITING)
     results = convert_planned(studies, task["output"], options, tell.progress)
@@ -109,6 +115,26 @@ def _converted(
         pages = convert.write_reports(studies, results, options, tell.progress)
         found["report"] = str(pages[0]) if pages else None
     return found
+
+
+def _refuse_others(studies: Sequence[StudyPlan], options: Options) -> None:
+    """Refuse studies in the places of others that are not what the same conversion has written there.
+
+    Raises:
+        OutputError: one is of other scans, of other choices, or was changed.
+    """
+    from inveonimaging.batches.existing import existing_study, is_made_from, is_whole
+    from inveonimaging.conversion.manifest import recorded_options, recorded_sheet
+
+    choices = recorded_options(options), recorded_sheet(options)
+    for each in studies:
+        there = existing_study(each.output)
+        if there is None:
+            continue
+        is_own = (there.document["options"], there.document.get("subjects")) == choices and is_made_from(there, each)
+        if not (is_own and is_whole(each.output, there, by_digest=True)):
+            hint = "choose another place, or tick Replace what an earlier run wrote there"
+            raise OutputError("holds something else than this has written", path=each.output, hint=hint)
 
 
 def _notes(checks: Sequence[StudyCheck]) -> Iterator[str]:

@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from inveonimaging.app.memory.state import State
-from inveonimaging.commands.correct import EDITABLE
+from inveonimaging.commands.correct import EDITABLE, boxes_beside
+from inveonimaging.sheet.reading import LARGEST
+from inveonimaging.storage.bounded import read_bounded
 
 _FOLDER = "sheets"
 _MOST_KEPT, _MOST_FILES = 50, 200
@@ -31,6 +33,7 @@ class Kept:
         saved: the sheet that was saved last, and the SHA-256 of what it held; empty if none was.
         digest: see there.
         is_saved: whether nothing was changed since.
+        is_whole: whether that sheet says all that was typed; what was typed of scans that were not there is not in it.
         boxes: of animals that were scanned together, once they were moved: their lower and upper ends along i, j and k,
             mm in the gantry, by row.
         number: how many animals someone sees; 0 leaves it to what is found.
@@ -42,6 +45,7 @@ class Kept:
     saved: str = ""
     digest: str = ""
     is_saved: bool = False
+    is_whole: bool = False
     boxes: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     number: int = 0
     side: str = "front"
@@ -50,6 +54,20 @@ class Kept:
     def is_unsaved(self) -> bool:
         """Whether something was typed, moved or taken back since the sheet was saved."""
         return bool(self.typed or self.saved) and not self.is_saved
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the sheet that was saved is there, unchanged, and says all of this; boxes are not seen there."""
+        return self.is_saved and self.is_whole and not self.boxes and digest_of(Path(self.saved)) == self.digest
+
+
+def digest_of(sheet: Path) -> str:
+    """Return the SHA-256 of a sheet, and of the boxes beside it, if there are some."""
+    held = b""
+    for each in (sheet, boxes_beside(sheet)):
+        with contextlib.suppress(OSError):
+            held += read_bounded(each, LARGEST)
+    return hashlib.sha256(held).hexdigest()
 
 
 class Sheets:
@@ -76,11 +94,14 @@ class Sheets:
             return kept
 
     def forget(self, sources: Iterable[str]) -> None:
-        """Remove what is kept of sources, if all of it stands in the sheet that was saved."""
+        """Remove what is kept of sources, if all of it stands in the sheet that was saved.
+
+        What lies on the disk counts, which another app may have changed.
+        """
         with self._lock:
             for source in sources:
-                kept = self._of(source)
-                if kept.is_saved and os.path.isfile(kept.saved):  # noqa: PTH113 - Path.is_file raises for some names
+                kept = _kept(self._state.read(_file(source)))
+                if kept.is_elsewhere and kept == self._of(source):
                     self._known.pop(source)
                     with contextlib.suppress(OSError):
                         (self._state.folder / _file(source)).unlink()
@@ -118,7 +139,7 @@ def _kept(document: Any) -> Kept:
     read = {key: {title: text for title, text in cells.items() if title in EDITABLE} for key, cells in typed.items()}
     typed = {key: cells for key, cells in read.items() if cells}
     kept = Kept(typed, tuple(filter(_is_text, columns)), saved, digest if isinstance(digest, str) else "")
-    kept = replace(kept, is_saved=document.get("is_saved") is True)
+    kept = replace(kept, is_saved=document.get("is_saved") is True, is_whole=document.get("is_whole") is True)
     boxes, number, side = document.get("boxes"), document.get("number"), document.get("side")
     if not (isinstance(boxes, dict) and all(map(_is_box, boxes.values())) and type(number) is int):
         return kept

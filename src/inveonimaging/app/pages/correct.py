@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
@@ -15,7 +14,7 @@ from urllib.parse import unquote
 from starlette.requests import Request
 from starlette.responses import Response
 
-from inveonimaging.app.memory.sheets import Kept
+from inveonimaging.app.memory.sheets import Kept, digest_of
 from inveonimaging.app.pages import grid, hotel, subjects
 from inveonimaging.app.pages.front import Front, asked, link, number, redirected
 from inveonimaging.app.pages.make import source_of
@@ -24,8 +23,7 @@ from inveonimaging.errors import InputError, InveonError, OutputError, listed, p
 from inveonimaging.inveon.pairs import scan_folder
 from inveonimaging.sheet.columns import Scope
 from inveonimaging.sheet.pasted import block_of
-from inveonimaging.sheet.reading import LARGEST, read_sheet
-from inveonimaging.storage.bounded import read_bounded
+from inveonimaging.sheet.reading import read_sheet
 
 PER_PAGE = 50
 _MOST_SHEETS = 10
@@ -158,7 +156,7 @@ def save(front: Front, _request: Request, form: dict[str, str]) -> Response:
         front.drafts.keep(source, {}, without=("subjects", "boxes"))
         front.sheets.change(source, lambda now: replace(now, saved="", digest=""))
         return front.page("correct_saved.html", problem="", is_left=True, source=source)
-    is_asked = form.get("overwrite") == "yes" or (str(path) == kept.saved and _digest(path) == kept.digest)
+    is_asked = form.get("overwrite") == "yes" or (str(path) == kept.saved and digest_of(path) == kept.digest)
     try:
         saved = table.save(path, listing, kept.typed, animals=hotel.animals_of(front, source), overwrite=is_asked)
     except OutputError as error:
@@ -166,7 +164,11 @@ def save(front: Front, _request: Request, form: dict[str, str]) -> Response:
         words = printable(f"{error.path} {error.message}" if is_there else error, _LONGEST)
         return front.page("correct_saved.html", problem=words, is_there=is_there, path=path, boxes=None, source=source)
     digest = hashlib.sha256(saved.content + saved.held).hexdigest()
-    front.sheets.change(source, lambda now: replace(now, saved=str(path), digest=digest, is_saved=now == kept))
+    is_whole = kept.typed.keys() <= saved.keys
+    front.sheets.change(
+        source,
+        lambda now: replace(now, saved=str(path), digest=digest, is_saved=now == kept, is_whole=is_whole),
+    )
     files = {"subjects": str(path), **({"boxes": str(saved.boxes), "make": "split"} if saved.boxes else {})}
     front.drafts.keep(source, files, without=() if saved.boxes else ("boxes",))
     told: dict[str, Any] = {"at": f"{datetime.now():%H:%M:%S}", "path": path, "boxes": saved.boxes}
@@ -265,12 +267,3 @@ def _sheets_in(folder: Path) -> list[Path]:
     except InveonError:
         return []
     return found[:_MOST_SHEETS]
-
-
-def _digest(path: Path) -> str:
-    """Return the SHA-256 of a sheet, and of the boxes beside it, if there are some."""
-    held = b""
-    for each in (path, table.boxes_beside(path)):
-        with contextlib.suppress(OSError):
-            held += read_bounded(each, LARGEST)
-    return hashlib.sha256(held).hexdigest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial, wraps
 from pathlib import Path
 from typing import Any
@@ -221,8 +220,8 @@ def again(front: Front, job: Job) -> str:
 
 def _start(front: Front, asked_for: _Asked, *, replaces: bool = False) -> str:
     product, task = asked_for.product, asked_for.task()
-    if replaces:
-        task["options"] = replace(task["options"], overwrite=True)
+    if replaces and asked_for.values["overwrite"] != YES:
+        task["replaces"] = True
     else:
         asked_for.refuse_used_output()
     output = Path(asked_for.output)

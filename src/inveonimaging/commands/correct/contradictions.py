@@ -7,6 +7,7 @@ differs whenever it does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 from inveonimaging.commands.correct.cells import EDITABLE, NAMED, OF_A_SUBJECT, SUBJECT, Typed, wrong_with
@@ -19,6 +20,7 @@ _OF_A_STUDY = {"study_description", "project", "xnat_session"}
 _OF_PEOPLE = {"responsible_person", "responsible_role", "responsible_organization"}
 _OF_A_DAY = {title for title, each in EDITABLE.items() if each.name in OF_A_DAY}
 NAME = 80  # characters of one that is shown
+_MOST_OTHERS = 50  # values of a cell's fellows that are kept: each of thousands of scans may say another one
 
 Differing = Mapping[tuple[str, str], Mapping[str, str]]
 """Of a cell, by key and title, a scan for each other value: the scan's key, and what it says."""
@@ -79,9 +81,9 @@ def _compare(group: Sequence[Said], titles: Iterable[str], found: dict[tuple[str
                     firsts.setdefault(_plain(text), each)
             for each in together if len(firsts) > 1 else ():
                 own = _plain(each.texts.get(title, ""))
-                others = {one.key: one.texts[title] for text, one in firsts.items() if text != own}
                 if own:
-                    found.setdefault((each.key, title), {}).update(others)
+                    others = ((one.key, one.texts[title]) for text, one in firsts.items() if text != own)
+                    found.setdefault((each.key, title), {}).update(islice(others, _MOST_OTHERS))
 
 
 def of_another_day(scans: Sequence[Said], typed: Typed) -> dict[tuple[str, str], str]:
@@ -110,7 +112,8 @@ def words_of(others: Mapping[str, str], own: str = "", shown: str = "") -> str:
         shown: what the cell shows: of a study the first value counts.
     """
     told = [f"{printable(key, NAME)} says {printable(text, NAME)}" for key, text in others.items()]
-    more = f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
+    count = len(told) - NAMED if len(told) < _MOST_OTHERS else "many"
+    more = f" and {count} more" if len(told) > NAMED else ""
     words = ", ".join(told[:NAMED]) + more
     if own and shown and _plain(own) != _plain(shown):
         return f"its own header says {printable(own, NAME)}, but {words}"

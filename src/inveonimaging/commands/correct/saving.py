@@ -35,10 +35,14 @@ def sheet_name(output: Path) -> str:
 
 
 class Saved(NamedTuple):
-    """What was written: the sheet and what it holds, and likewise the boxes of animals that were scanned together."""
+    """What was written: the sheet and what it holds, and likewise the boxes of animals that were scanned together.
+
+    Its rows are those of some keys of the table.
+    """
 
     sheet: Path
     content: bytes
+    keys: frozenset[str]
     boxes: Path | None = None
     held: bytes = b""
 
@@ -78,17 +82,17 @@ def save(
         raise InputError(f"cells cannot be read yet: {shown}", hint="correct or empty them")
     if not any(each.cells for each in rows):
         raise InputError("nothing is typed, so there is nothing to save: what the headers say counts")
-    content = _content(path, rows)
+    content, keys = _content(path, rows), frozenset(each.key for each in rows)
     if not (animals and is_hotel):
         write_whole(path, content, overwrite=overwrite)
-        return Saved(path, content)
+        return Saved(path, content, keys)
     boxes = boxes_beside(path)
     refuse_taken(boxes, overwrite=overwrite)
     held = boxes_json([(typed[key]["position"], animals.extents[key]) for key in animals.named(typed)])
     check_boxes(listing.root, sheet_of(path, content), boxes_of(boxes, held), boxes)
     write_whole(boxes, held, overwrite=overwrite)
     write_whole(path, content, overwrite=overwrite)
-    return Saved(path, content, boxes, held)
+    return Saved(path, content, keys, boxes, held)
 
 
 def refuse_boxes(listing: Listing, typed: Typed, animals: Animals) -> None:
@@ -109,8 +113,9 @@ def refuse_boxes(listing: Listing, typed: Typed, animals: Animals) -> None:
 
 
 class _Written(NamedTuple):
-    """A row of a sheet: what it is called in messages, what scans it is about, and its cells."""
+    """A row of a sheet: its key in the table, what it is called in messages, what scans it is about, and its cells."""
 
+    key: str
     name: str
     cells: Mapping[str, str]
     file: str = ""
@@ -122,17 +127,19 @@ def _rows_of(animals: Animals, typed: Typed) -> Iterator[_Written]:
         cells = typed.get(key, {})
         if not cells.get("position"):
             raise InputError("an animal has no position", expected="a position in each row, such as left")
-        yield _Written(cells["position"], placed(cells, animals.side))
+        yield _Written(key, cells["position"], placed(cells, animals.side))
 
 
 def _rows_of_subjects(typed: Typed) -> Iterator[_Written]:
-    names = (key.removeprefix(SUBJECT) for key in typed if key.startswith(SUBJECT))
-    return (_Written(name, typed[f"{SUBJECT}{name}"], subject=escaped(name)) for name in names)
+    names = {key: key.removeprefix(SUBJECT) for key in typed if key.startswith(SUBJECT)}
+    return (_Written(key, name, typed[key], subject=escaped(name)) for key, name in names.items())
 
 
 def _rows_of_scans(listing: Listing, typed: Typed, only: Collection[str] | None) -> Iterator[_Written]:
     files = files_of(listing, typed).items()
-    return (_Written(key, typed.get(key, {}), file=escaped(name)) for key, name in files if not only or key in only)
+    return (
+        _Written(key, key, typed.get(key, {}), file=escaped(name)) for key, name in files if not only or key in only
+    )
 
 
 def _content(path: Path, rows: Sequence[_Written]) -> bytes:
