@@ -11,11 +11,11 @@ import runpy
 import signal
 import subprocess
 import sys
-import threading
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pydicom
@@ -163,17 +163,38 @@ def draw_one_pixel(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(pictures, name, made)
 
 
-def python(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run `python ARGUMENTS` as a process that must end by itself."""
+Streams = Mapping[str, int]  # file descriptors of "stdout", "stderr", or both
+Variables = Mapping[str, str]  # of a process, besides those of this one
+NO_VARIABLES: Variables = MappingProxyType({})
+
+
+def python(
+    *arguments: object,
+    environment: Variables = NO_VARIABLES,
+    cwd: Path | None = None,
+    streams: Streams | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Run `python ARGUMENTS` as a process that must end by itself; `run_forked` does so in less time."""
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
-        capture_output=True,
         check=False,
         encoding="utf-8",
+        errors=errors_of(environment),
+        cwd=cwd,
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         timeout=LAST_RESORT_S,
+        **_piped(streams),
     )
+
+
+def errors_of(environment: Variables) -> str:
+    """Return how to read what a process writes as UTF-8, where it is asked for another encoding, too."""
+    return "backslashreplace" if "PYTHONIOENCODING" in environment else "strict"
+
+
+def _piped(streams: Streams | None) -> dict[str, Any]:
+    return {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **(streams or {})}
 
 
 @contextlib.contextmanager
@@ -193,46 +214,28 @@ def in_time() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def running_python(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+def running_python(
+    *arguments: object,
+    environment: Variables = NO_VARIABLES,
+    cwd: Path | None = None,
+    streams: Streams | None = None,
+) -> Iterator[subprocess.Popen[str]]:
     """Run `python ARGUMENTS` as the first process of a group of its own, which is gone afterwards."""
     with subprocess.Popen(
         [sys.executable, *map(str, arguments)],
         stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
         encoding="utf-8",
+        errors=errors_of(environment),
         start_new_session=True,
+        cwd=cwd,
+        env={**os.environ, **environment},
+        **_piped(streams),
     ) as process:
         try:
             yield process
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-
-
-def on_terminal(stream: str, *arguments: object, **environment: str) -> tuple[subprocess.CompletedProcess[bytes], str]:
-    """Run `python ARGUMENTS` with a terminal for its stdout or stderr; return it, and all that the terminal got."""
-    import pty
-
-    ours, theirs = pty.openpty()
-    shown: list[bytes] = []
-
-    def drain() -> None:
-        with contextlib.suppress(OSError):  # the other end is closed
-            while part := os.read(ours, 4096):
-                shown.append(part)
-
-    reader = threading.Thread(target=drain, daemon=True)
-    reader.start()
-    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, stream: theirs}
-    command = [sys.executable, *map(str, arguments)]
-    try:
-        done = subprocess.run(command, check=False, env=os.environ | environment, timeout=LAST_RESORT_S, **streams)
-    finally:
-        os.close(theirs)
-        reader.join()
-        os.close(ours)
-    return done, b"".join(shown).decode()
 
 
 def assert_harmless(text: str) -> None:

@@ -21,7 +21,7 @@ import pytest
 
 from batches.test_batch import Tree, ledger, results, tree
 from batches.test_batch_faults import STUDIES, Gate, batch, goes_on, lines, root, wait_until
-from forked import Running, run_forked, running_forked
+from forked import Running, import_before, run_forked, running_forked
 from helpers import LAST_RESORT_S, assert_one_line_error, inveon
 from inveonimaging import InveonError, OptionError, Options, convert, extras
 from inveonimaging.batches import cluster, work
@@ -34,6 +34,13 @@ from inveonimaging.storage.staging import Stage
 from inveonimaging.version import __version__
 from storage.test_faults import posix
 
+import_before(
+    "distributed.cli.dask_scheduler",
+    "distributed.cli.dask_worker",
+    "inveonimaging.batches.cluster",
+    "inveonimaging.batches.work",
+    "inveonimaging.cli.batch_progress",
+)
 pytestmark = pytest.mark.faults
 
 if TYPE_CHECKING:
@@ -61,7 +68,7 @@ class Cluster:
 
     def _start(self, name: str, *options: object) -> Running:
         words = ("-m", f"distributed.cli.dask_{name}", *options)
-        return self._running.enter_context(running_forked(*words, forks=True, **self._environment))
+        return self._running.enter_context(running_forked(*words, forks=True, environment=self._environment))
 
     def _told_address(self) -> str | None:
         """Return what the scheduler's file says; None before it is whole."""

@@ -21,7 +21,7 @@ from unittest import mock
 import pytest
 
 from batches.test_batch import LEDGER, PARTIAL, Tree, ledger, results, tree
-from forked import Running, run_forked, running_forked
+from forked import Running, import_before, run_forked, running_forked
 from helpers import CT, LAST_RESORT_S, assert_one_line_error, inveon, write_small_study
 from in_process import Here
 from inveonimaging import Options, convert
@@ -36,6 +36,7 @@ from storage import test_interruptions
 from storage.test_faults import assert_all_end, posix
 from storage.test_interruptions import is_interrupted
 
+import_before("inveonimaging.batches.work", "inveonimaging.cli.batch_progress", "inveonimaging.sending.job")
 pytestmark = pytest.mark.faults
 
 STUDIES = 6

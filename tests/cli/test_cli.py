@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
@@ -20,10 +19,10 @@ import pytest
 from pydicom.uid import CTImageStorage, PositronEmissionTomographyImageStorage
 
 import inveonimaging
+from forked import on_terminal, run_forked
 from helpers import (
     CT,
     CT_FILES,
-    LAST_RESORT_S,
     PET,
     PET_FILES,
     assert_harmless,
@@ -32,7 +31,6 @@ from helpers import (
     files_below,
     instances,
     inveon,
-    on_terminal,
     python,
     write_small_study,
 )
@@ -1028,7 +1026,7 @@ def test_the_program_converts(study: Path, out: Path) -> None:
 
 
 def test_the_program_ends_with_one_line_and_1(tmp_path: Path) -> None:
-    done = python("-m", "inveonimaging", "convert", tmp_path, tmp_path / "out")
+    done = run_forked("-m", "inveonimaging", "convert", tmp_path, tmp_path / "out")
     assert "no Inveon files" in assert_one_line_error(done.returncode, done.stdout, done.stderr)
 
 
@@ -1057,9 +1055,10 @@ def test_nothing_heavy_is_loaded_before_it_is_needed(code: str, heavy: set[str])
     assert not loaded & heavy
 
 
-ENCODED = {
-    "ascii": [("info", "a.img"), ("convert", ".", "größe 鼠")],
-    "cp1252": [("info", "."), ("info", ".", "--json")],
+Run = Callable[..., subprocess.CompletedProcess[str]]
+ENCODED: dict[str, dict[tuple[str, ...], Run]] = {  # one by a Python that takes the encoding by itself
+    "ascii": {("info", "a.img"): run_forked, ("convert", ".", "größe 鼠"): python},
+    "cp1252": {("info", "."): run_forked, ("info", ".", "--json"): run_forked},
 }
 
 
@@ -1068,34 +1067,20 @@ def test_a_terminal_of_another_encoding_gets_what_it_can_show(tmp_path: Path, en
     subject = replace(CT.subject, identifier="Mäuschen 鼠")
     for name in ("a.img", "b.img"):
         write_scan(tmp_path / name, replace(CT, subject=subject))
-    for arguments in ENCODED[encoding]:
-        done = subprocess.run(
-            [sys.executable, "-m", "inveonimaging", *arguments],
-            cwd=tmp_path,
-            capture_output=True,
-            check=False,
-            env={**os.environ, "PYTHONIOENCODING": encoding},
-            timeout=LAST_RESORT_S,
-        )
+    for arguments, run in ENCODED[encoding].items():
+        done = run("-m", "inveonimaging", *arguments, cwd=tmp_path, environment={"PYTHONIOENCODING": encoding})
         assert done.returncode == 0, done.stderr
         assert done.stdout
-        assert b"Traceback" not in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 @posix
-@pytest.mark.parametrize("command", ["info", "convert"])
-def test_a_reader_that_goes_away_gets_no_traceback(study: Path, out: Path, command: str) -> None:
+@pytest.mark.parametrize(("command", "run"), [("info", python), ("convert", run_forked)])  # one real end of a Python
+def test_a_reader_that_goes_away_gets_no_traceback(study: Path, out: Path, command: str, run: Run) -> None:
     arguments = [study, *([out] if command == "convert" else [])]
     read, write = os.pipe()
     os.close(read)
-    done = subprocess.run(
-        [sys.executable, "-m", "inveonimaging", command, *arguments],
-        stdout=write,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-        timeout=LAST_RESORT_S,
-    )
+    done = run("-m", "inveonimaging", command, *arguments, streams={"stdout": write})
     os.close(write)
     assert "Traceback" not in done.stderr
     if command == "convert":
@@ -1105,10 +1090,10 @@ def test_a_reader_that_goes_away_gets_no_traceback(study: Path, out: Path, comma
 @posix
 def test_a_terminal_gets_a_progress_bar_on_stderr(study: Path, out: Path) -> None:
     command = ("-m", "inveonimaging", "convert", study, out)
-    done, shown = on_terminal("stderr", *command, TERM="xterm", COLUMNS="100")
+    done, shown = on_terminal({"stderr"}, *command, environment={"TERM": "xterm", "COLUMNS": "100"})
     assert done.returncode == 0
     assert len(done.stdout.splitlines()) == 2
-    assert_harmless(done.stdout.decode())
+    assert_harmless(done.stdout)
     assert "Writing" in shown
 
 
@@ -1198,7 +1183,7 @@ def test_a_name_that_is_no_text_is_shown_escaped(study: Path, tmp_path: Path) ->
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/m\xe4use"))
     shutil.copytree(study, odd)
     for arguments in (("info", odd), ("convert", odd, odd / "out", "--json")):
-        done = python("-X", "utf8", "-m", "inveonimaging", *arguments)
+        done = run_forked("-m", "inveonimaging", *arguments)
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr
     assert "\\udce4" in python("-X", "utf8", "-m", "inveonimaging", "convert", study, odd / "new").stdout

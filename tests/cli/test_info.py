@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
-from helpers import CT, PET, ROOT, files_below, inveon, on_terminal, python, write_small_study
+from forked import on_terminal, run_forked
+from helpers import CT, PET, ROOT, files_below, inveon, write_small_study
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.phantom import SPECT_SCAN, Defect, PhantomScan, frames_of, write_scan
@@ -161,7 +162,7 @@ def test_a_wide_terminal_has_one_line_for_each_file(study: Path) -> None:
 
 def test_colours_are_for_terminals_and_for_those_who_want_them(study: Path) -> None:
     def shown(**environment: str) -> str:
-        return python("-m", "inveonimaging", "info", study / "m1.ct.img", **environment).stdout
+        return run_forked("-m", "inveonimaging", "info", study / "m1.ct.img", environment=environment).stdout
 
     plain = shown(COLUMNS="100")
     assert ESCAPE not in plain
@@ -177,10 +178,10 @@ def test_a_terminal_gets_colours_by_itself(study: Path, monkeypatch: pytest.Monk
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     command = ("-m", "inveonimaging", "info", study / "m1.ct.img")
-    done, shown = on_terminal("stdout", *command, TERM="xterm-256color", COLUMNS="100")
+    done, shown = on_terminal({"stdout"}, *command, environment={"TERM": "xterm-256color", "COLUMNS": "100"})
     assert done.returncode == 0
     assert f"{ESCAPE}1;36mAnimal" in shown
-    assert ESCAPE.encode() not in done.stderr
+    assert ESCAPE not in done.stderr
 
 
 def test_names_and_texts_are_data_and_never_markup(tmp_path: Path) -> None:

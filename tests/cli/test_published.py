@@ -23,6 +23,7 @@ from pydicom.uid import (
     LegacyConvertedEnhancedPETImageStorage,
 )
 
+from forked import run_forked
 from helpers import (
     CT,
     CT_FILES,
@@ -128,7 +129,7 @@ def test_it_runs_as_a_module(study: Path, out: Path) -> None:
     done = python("-m", "inveonimaging.inveonFolder2DICOM", "-c", "CT-", "-p", "PET-", study, out)
     assert done.returncode == 0
     assert files_below(out) == CT_FILES + PET_FILES
-    refused = python("-m", "inveonimaging.inveonFolder2DICOM", study, out)
+    refused = run_forked("-m", "inveonimaging.inveonFolder2DICOM", study, out)
     assert "there already, and not empty" in assert_one_line_error(refused.returncode, refused.stdout, refused.stderr)
 
 
@@ -476,7 +477,7 @@ def test_one_pair_becomes_one_series(file_command: Run, study: Path, out: Path, 
 
 
 def test_one_pair_runs_as_a_module(study: Path, out: Path) -> None:
-    done = python("-m", "inveonimaging.inveonFile2DICOM", study / "m1.ct.img", out)
+    done = run_forked("-m", "inveonimaging.inveonFile2DICOM", study / "m1.ct.img", out)
     assert done.returncode == 0
     assert files_below(out) == [f"1/{n:06}.dcm" for n in range(1, 7)]
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
 import re
 import sys
 from dataclasses import replace
@@ -12,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from helpers import CT, LAST_RESORT_S, PET, assert_harmless
+from forked import on_terminal
+from helpers import CT, PET, assert_harmless
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.phantom import write_scan
 
-pexpect = pytest.importorskip("pexpect", reason="Windows has no pseudo-terminals")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no pseudo-terminals")
 
 COLUMNS = 60
 RED, YELLOW, CYAN, DIM, RESET = "\x1b[1;31m", "\x1b[33m", "\x1b[36m", "\x1b[2m", "\x1b[0m"
@@ -38,21 +37,13 @@ for arguments in json.loads(sys.argv[1]):
 def typed(*commands: tuple[object, ...], **environment: str) -> list[str]:
     """Return what a terminal of 60 columns gets from each of some commands, which one process runs."""
     asked = json.dumps([[str(each) for each in command] for command in commands])
-    got = io.StringIO()
-    bare = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
-    child = pexpect.spawn(
-        sys.executable,
-        ["-c", COMMANDS, asked],
-        dimensions=(40, COLUMNS),
-        encoding="utf-8",
-        env=bare | {"TERM": "xterm-256color"} | environment,
-        timeout=LAST_RESORT_S,
-    )
-    child.logfile_read = got
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 0, got.getvalue()
-    return got.getvalue().replace("\r\n", "\n").split("END\n")[:-1]
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("COLUMNS", "NO_COLOR", "FORCE_COLOR"):
+            patch.delenv(name, raising=False)
+        both, variables = {"stdout", "stderr"}, {"TERM": "xterm-256color"} | environment
+        done, got = on_terminal(both, "-c", COMMANDS, asked, size=(40, COLUMNS), environment=variables)
+    assert done.returncode == 0, got
+    return got.replace("\r\n", "\n").split("END\n")[:-1]
 
 
 @pytest.fixture(scope="module")

@@ -291,7 +291,7 @@ def test_uids_are_of_the_form_of_a_uuid(policy: Callable[[], UidPolicy]) -> None
 @pytest.mark.parametrize("seed", ["0", "4711"])
 def test_uids_of_content_do_not_depend_on_the_process(seed: str) -> None:
     code = "from inveonimaging.dicom.uids import ContentUids; print(ContentUids().uid('study', 'ä', 7))"
-    done = python("-X", "utf8", "-c", code, PYTHONHASHSEED=seed)
+    done = python("-X", "utf8", "-c", code, environment={"PYTHONHASHSEED": seed})
     assert done.stdout.strip() == ContentUids().uid("study", "ä", 7)
 
 

@@ -25,7 +25,7 @@ from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from pynetdicom import AE
 
-from forked import running_forked
+from forked import import_before, running_forked
 from helpers import LAST_RESORT_S, assert_harmless, assert_one_line_error, inveon
 from inveonimaging import TargetError
 from inveonimaging.dicom_reading import opening
@@ -40,6 +40,7 @@ LATE = "gave no answer within 0.3 s"
 ECHO = "1.2.840.10008.1.1"
 ANOTHER_CLASS = "1.2.840.10008.5.1.4.1.1.4"  # MR
 REJECT, DATA, RELEASE, RELEASED, ABORT = 3, 4, 5, 6, 7
+import_before("inveonimaging.sending.c_store", "inveonimaging.sending.job", "inveonimaging.sending.stow_rs")
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
 

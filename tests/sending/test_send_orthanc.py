@@ -26,7 +26,7 @@ from pydicom.uid import UID
 
 import orthanc
 from conftest import Measures, skip_or_fail
-from forked import running_forked
+from forked import import_before, running_forked
 from helpers import assert_one_line_error, inveon
 from inveonimaging import Options, TargetError, convert
 from inveonimaging.dicom.iods import Form
@@ -37,6 +37,7 @@ from orthanc import Certificates, Orthanc
 from servers import SILENCES_S, gate, write_instance
 
 # pynetdicom leaves sockets that a server closed to the garbage collector
+import_before("inveonimaging.sending.c_store", "inveonimaging.sending.job", "inveonimaging.sending.stow_rs")
 pytestmark = [pytest.mark.faults, pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 

@@ -137,7 +137,7 @@ def test_the_same_study_elsewhere_gives_the_same_bytes(tmp_path: Path) -> None:
     for form in ("classic", "enhanced", "legacy"):
         convert(study, tmp_path / "out" / form, Options(**FORMS[form]))
     environment = {"PYTHONHASHSEED": "2", "TZ": "Pacific/Chatham", "LC_ALL": "C"}
-    done = python("-c", IN_ALL_FORMS, other, tmp_path / "other out", **environment)
+    done = python("-c", IN_ALL_FORMS, other, tmp_path / "other out", environment=environment)
     assert done.returncode == 0, done.stderr
     trees = [tree(tmp_path / name) for name in ("out", "other out")]
     assert trees[0] == trees[1]
