@@ -27,7 +27,7 @@ from inveonimaging.physics.geometry import Grid
 if TYPE_CHECKING:
     from dicom_validator.validator.dicom_info import DicomInfo
 
-    from contract import Case, SopClassContract
+    from contract import Case, Scans, SopClassContract
 
 pytest.register_assert_rewrite("contract")
 
@@ -183,8 +183,16 @@ def dicom_edition(tmp_path_factory: pytest.TempPathFactory) -> DicomInfo:
     return EditionReader(folder / "dicom-validator-2025e").load_dicom_info("2025e")
 
 
+@pytest.fixture(scope="session")
+def scans(tmp_path_factory: pytest.TempPathFactory) -> Scans:
+    """Return the scans of all cases, in all their forms."""
+    from contract import Scans
+
+    return Scans(lambda: tmp_path_factory.mktemp("case"))
+
+
 @pytest.fixture(scope="class")
-def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
+def case(request: pytest.FixtureRequest, scans: Scans) -> Case:
     """Return a converted case of the test's class, which keeps the contract of contract.py."""
     contract: type[SopClassContract] = request.cls
-    return contract.case_of(tmp_path_factory.mktemp("case"), request.param)
+    return contract.case_of(scans, request.param)

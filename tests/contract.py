@@ -107,21 +107,11 @@ POLICIES: Cases = {f"rescale {policy.value}": {"options": Options(rescale=policy
 
 
 @dataclass(frozen=True)
-class Case:
-    """A converted scan: what is true, what was written, and where."""
+class Conversion:
+    """What was written from a scan with some options; tests only look at it."""
 
-    scan: PhantomScan
-    options: Options
-    truth: Truth = field(repr=False)
-    source: Path
     output: Path
     instances: list[FileDataset] = field(repr=False)
-    _others: dict[str, list[FileDataset]] = field(default_factory=dict, repr=False)
-
-    @property
-    def files(self) -> list[Path]:
-        """The files of the first series, in the order of their names."""
-        return files_of(self.output)
 
     @cached_property
     def planes(self) -> list[Plane]:
@@ -134,33 +124,102 @@ class Case:
         (ds,) = self.instances
         return groups_of(ds)
 
-    def converted(self, **options: Any) -> list[FileDataset]:
-        """Return the instances that other options give; converted once."""
-        if replace(self.options, **options) == self.options:
-            return self.instances
-        key = repr(sorted(options.items()))
-        if key not in self._others:
-            folder = self.output.with_name(f"{self.output.name} {len(self._others)}")
-            convert(self.source.parent, folder, replace(self.options, **options))
-            self._others[key] = [pydicom.dcmread(file) for file in files_of(folder)]
-        return self._others[key]
+
+Change = Callable[[Header], Header] | None
+
+
+@dataclass(frozen=True)
+class Written:
+    """A scan on disk: what is true of it, and its conversions, each made once."""
+
+    scan: PhantomScan
+    source: Path
+    truth: Truth = field(repr=False)
+    _conversions: dict[str, Conversion] = field(default_factory=dict, repr=False)
+
+    def converted(self, options: Options) -> Conversion:
+        """Return what options give."""
+        key = repr(options)  # they have mappings, and no hash
+        if key not in self._conversions:
+            output = self.source.parent.with_name(f"out {len(self._conversions)}")
+            convert(self.source.parent, output, options)
+            self._conversions[key] = Conversion(output, [pydicom.dcmread(file) for file in files_of(output)])
+        return self._conversions[key]
+
+
+class Scans:
+    """The scans of all cases, each written once: classes of tests look at the same one in several forms."""
+
+    def __init__(self, new_folder: Callable[[], Path]) -> None:
+        self._new_folder = new_folder
+        self._written: dict[tuple[PhantomScan, str, Change], Written] = {}
+
+    def written(self, scan: PhantomScan, name: str, change: Change) -> Written:
+        """Return a scan on disk, with a changed header."""
+        key = (scan, name, change)
+        if key not in self._written:
+            source = self._new_folder() / "in" / name
+            source.parent.mkdir()
+            write_scan(source, scan, change=change)
+            self._written[key] = Written(scan, source, truth_of(source))
+        return self._written[key]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A converted scan: what is true, what was written, and where."""
+
+    written: Written
+    options: Options
+
+    @property
+    def scan(self) -> PhantomScan:
+        """What was written before the conversion."""
+        return self.written.scan
+
+    @property
+    def truth(self) -> Truth:
+        """What is true of the scan."""
+        return self.written.truth
+
+    @property
+    def source(self) -> Path:
+        """The data file of the scan."""
+        return self.written.source
+
+    @property
+    def conversion(self) -> Conversion:
+        """What the case's own options give."""
+        return self.converted()
+
+    @property
+    def instances(self) -> list[FileDataset]:
+        """The instances of the first series, in the order of their files' names."""
+        return self.conversion.instances
+
+    @property
+    def files(self) -> list[Path]:
+        """The files of the first series, in the order of their names."""
+        return files_of(self.conversion.output)
+
+    @property
+    def planes(self) -> list[Plane]:
+        """The slices of the first series."""
+        return self.conversion.planes
+
+    @property
+    def groups(self) -> list[dict[str, Dataset]]:
+        """The functional groups of each frame of the first series' one object."""
+        return self.conversion.groups
+
+    def converted(self, **options: Any) -> Conversion:
+        """Return what other options give."""
+        return self.written.converted(replace(self.options, **options))
 
 
 def files_of(output: Path, series: int = 1) -> list[Path]:
     """Return the files of a series, in the order of their names."""
     return sorted((output / str(series)).iterdir())
-
-
-def case_of(
-    folder: Path, scan: PhantomScan, name: str, options: Options, change: Callable[[Header], Header] | None = None
-) -> Case:
-    """Write a scan, convert it, and read what was written."""
-    source = folder / "in" / name
-    source.parent.mkdir()
-    write_scan(source, scan, change=change)
-    convert(source.parent, folder / "out", options)
-    instances = [pydicom.dcmread(file) for file in files_of(folder / "out")]
-    return Case(scan, options, truth_of(source), source, folder / "out", instances)
 
 
 @dataclass(frozen=True)
@@ -362,13 +421,13 @@ class SopClassContract:
     warnings: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
-    def case_of(cls, folder: Path, name: str) -> Case:
-        """Convert a case."""
+    def case_of(cls, scans: Scans, name: str) -> Case:
+        """Return a case; it is converted when a test first looks at what was written."""
         changes = dict(cls.cases[name])
         options: Any = changes.pop("options", Options())
         change: Any = changes.pop("change", None)
         scan = replace(cls.base, **changes)  # type: ignore[arg-type]  # each case changes other fields
-        return case_of(folder, scan, cls.name, replace(options, **cls.options), change)
+        return Case(scans.written(scan, cls.name, change), replace(options, **cls.options))
 
     def sources(self, truth: Truth) -> Sources:
         """Return what each slice was made from."""

@@ -122,7 +122,7 @@ class NmContract(SopClassContract):
 
     def test_all_forms_are_this_one(self, case: Case) -> None:
         for form in () if is_other_storage(case, self.base) else (Form.ENHANCED, Form.LEGACY):
-            assert case.converted(form=form) == case.instances
+            assert case.converted(form=form).instances == case.instances
 
 
 @parametrised(TIMED)
