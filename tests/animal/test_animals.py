@@ -374,6 +374,7 @@ def test_without_files_there_is_no_name() -> None:
     assert animal_of([header], GivenSubject())[0].id == ""
 
 
+@pytest.mark.usefixtures("batches_here")
 def test_the_published_commands_and_xnat_name_it_too(tmp_path: Path) -> None:
     from inveonimaging import inveonFolder2DICOM
 

@@ -91,6 +91,7 @@ def test_the_plan_keeps_file_names_whole(tmp_path: Path, columns: int) -> None:
     assert not re.search(r"\b1 (files|studies|series\b.*are)", shown)
 
 
+@pytest.mark.usefixtures("batches_here")
 def test_one_study_is_no_studies(tmp_path: Path) -> None:
     write_small_study(tmp_path / "in" / "a")
     shown = inveon("batch", tmp_path / "in", tmp_path / "out").stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 import unicodedata
 import uuid
@@ -288,8 +289,8 @@ def test_uids_are_of_the_form_of_a_uuid(policy: Callable[[], UidPolicy]) -> None
     assert number.version == (5 if policy is ContentUids else 4)
 
 
-@pytest.mark.parametrize("seed", ["0", "4711"])
-def test_uids_of_content_do_not_depend_on_the_process(seed: str) -> None:
+def test_uids_of_content_do_not_depend_on_the_process() -> None:
+    seed = "0" if os.environ.get("PYTHONHASHSEED") == "4711" else "4711"  # another than here
     code = "from inveonimaging.dicom.uids import ContentUids; print(ContentUids().uid('study', 'ä', 7))"
     done = python("-X", "utf8", "-c", code, environment={"PYTHONHASHSEED": seed})
     assert done.stdout.strip() == ContentUids().uid("study", "ä", 7)

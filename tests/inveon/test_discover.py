@@ -300,6 +300,7 @@ def test_hidden_files_of_people_are_strays(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("blank")
+@pytest.mark.usefixtures("batches_here")
 def test_every_command_passes_over_another_format_and_litter(tmp_path: Path) -> None:
     study = write_small_study(tmp_path / "in")
     (made(study, "spm.img", *LITTER) / "spm.hdr").write_bytes(FOREIGN["analyze-big"][0])

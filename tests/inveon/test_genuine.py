@@ -452,6 +452,7 @@ def test_a_cut_main_block_is_refused(tmp_path: Path) -> None:
         assert "the file ends within the line" in refused.stderr
 
 
+@pytest.mark.usefixtures("batches_here")
 def test_all_commands_take_joined_beds(tmp_path: Path) -> None:
     source = pair(tmp_path / "in" / "study", text_of(MAIN, FRAME))
     for command in (

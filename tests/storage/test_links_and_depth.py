@@ -13,22 +13,15 @@ from pathlib import Path
 import pytest
 
 from helpers import PET, assert_one_line_error, in_time, inveon, write_small_study
-from in_process import batches_in_this_process
 from inveonimaging import convert
 from inveonimaging.dicom_reading.series import dicom_files
 from inveonimaging.phantom import write_scan
 from storage.test_faults import posix
 
-pytestmark = posix
+pytestmark = [posix, pytest.mark.usefixtures("batches_here")]
 CALLS = 330  # within each other, beside those of pytest: a third of Python's own limit, and of its time
 DEPTH = CALLS + 30  # folders
 NOBODY = ("dicom://A@B:127.0.0.1:9", "--timeout", 1, "--retries", 0)
-
-
-@pytest.fixture(autouse=True)
-def no_other_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let batches convert in this process."""
-    batches_in_this_process(monkeypatch)
 
 
 @pytest.fixture(scope="module")

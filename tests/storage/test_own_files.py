@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from helpers import assert_one_line_error, in_time, inveon, write_small_study
+from in_process import batches_in_this_process
 from inveonimaging import InveonError, Options, OutputError, convert
 from inveonimaging.batches.existing import existing_study, is_whole
 from inveonimaging.batches.ledger import Ledger, last_results
@@ -42,7 +43,9 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def batch(study: Path) -> Path:
     """Return the output of a batch of it."""
     out = study.parent.parent / "batch"
-    assert inveon("batch", study.parent, out, "-j", 1).exit_code == 0
+    with pytest.MonkeyPatch.context() as patch:
+        batches_in_this_process(patch)
+        assert inveon("batch", study.parent, out, "-j", 1).exit_code == 0
     return out
 
 
@@ -112,6 +115,7 @@ def test_a_manifest_that_was_edited_is_read_as_it_was_or_refused(out: Path) -> N
     assert refused > 100
 
 
+@pytest.mark.usefixtures("batches_here")
 def test_a_study_whose_manifest_was_edited_is_not_replaced(study: Path, out: Path) -> None:
     path = out / "m1" / MANIFEST
     document = json.loads(path.read_bytes())
@@ -145,6 +149,7 @@ def test_a_ledger_that_was_edited_is_read_but_for_lines_that_are_none(out: Path)
     assert skipped > 50
 
 
+@pytest.mark.usefixtures("batches_here")
 def test_lines_that_are_none_are_told_by_their_numbers(study: Path, out: Path) -> None:
     line = (out / LEDGER).read_bytes()
     (out / LEDGER).write_bytes(b"no JSON\n\n" + line + b"[1]\n" + line.replace(b'"rows": []', b'"rows": 5'))

@@ -103,6 +103,7 @@ def test_all_find_the_same(tmp_path: Path, name: str) -> None:
     assert read <= shown <= checked
 
 
+@pytest.mark.usefixtures("batches_here")
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_a_conversion_refuses_is_an_error_everywhere(tmp_path: Path, name: str) -> None:
     (folder := tmp_path / "in").mkdir()

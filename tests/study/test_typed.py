@@ -230,6 +230,7 @@ def test_what_makes_no_sense_is_a_warning_that_names_the_option(
     assert inveon("convert", whole[0], tmp_path / "strict", "--strict", *typed).exit_code == 1
 
 
+@pytest.mark.usefixtures("batches_here")
 def test_every_command_warns_of_what_makes_no_sense(
     whole: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
