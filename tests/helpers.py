@@ -77,6 +77,8 @@ def _lines(values: Values) -> list[str]:
 # Studies on disk. The phantom's own position and size, with voxels so coarse that a conversion takes milliseconds.
 PET = replace(PET_SCAN, shape=(8, 7, 6), spacing_mm=(3.5, 4.0, 9.0), frames=frames_of(20, 40))
 CT = replace(CT_SCAN, shape=(8, 7, 6), spacing_mm=(3.5, 4.0, 9.0))
+THIN_CT = replace(CT, shape=(8, 7, 3))
+THIN_PET = replace(PET, shape=(8, 7, 2))
 CT_FILES = [f"1/CT-{n:06}.dcm" for n in range(1, 7)]
 PET_FILES = [f"2/PET-{n:06}.dcm" for n in range(1, 13)]
 
@@ -86,6 +88,14 @@ def write_small_study(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     write_scan(folder / "m1.ct.img", CT)
     write_scan(folder / "m1.pet.img", PET)
+    return folder
+
+
+def write_thin_study(folder: Path) -> Path:
+    """Write a CT of 3 slices and a PET of 2 frames of 2 slices, where the number of files shows nothing more."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_scan(folder / "m1.ct.img", THIN_CT)
+    write_scan(folder / "m1.pet.img", THIN_PET)
     return folder
 
 

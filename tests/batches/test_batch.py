@@ -17,7 +17,9 @@ from typing import Any
 import pydicom
 import pytest
 
-from helpers import CT, PET, assert_harmless, assert_one_line_error, held_by, inveon, write_small_study
+from helpers import THIN_CT as CT
+from helpers import THIN_PET as PET
+from helpers import assert_harmless, assert_one_line_error, held_by, inveon, write_thin_study
 from in_process import batches_in_this_process
 from inveonimaging import InputError, OptionError, Options, OutputError, convert, read
 from inveonimaging.animal import GivenSubject
@@ -90,7 +92,7 @@ def alone(**options: Any) -> Batch:
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a CT and a PET, to be copied."""
-    return write_small_study(tmp_path_factory.mktemp("small") / "study")
+    return write_thin_study(tmp_path_factory.mktemp("small") / "study")
 
 
 @pytest.fixture
@@ -219,7 +221,7 @@ def test_studies_inside_studies_do_not_meet_their_series(root: Path, small: Path
     assert run_batch(root, out, batch=alone()).is_fine
     assert sorted(ledger(out)) == ["a", "a/1_/2", "a/2_", "a/deep/er", "b"]
     for name in ("a", "a/1_/2", "a/2_"):
-        assert {path.name for path in (out / name / "1").iterdir()} == {f"CT-{n:06}.dcm" for n in range(1, 7)}
+        assert {path.name for path in (out / name / "1").iterdir()} == {f"CT-{n:06}.dcm" for n in range(1, 4)}
 
 
 def test_a_new_neighbour_leaves_a_study_where_it_is(root: Path, small: Path, out: Path) -> None:
@@ -460,7 +462,7 @@ def test_a_study_of_several_folders_is_converted_once(scans: Callable[..., None]
     (expected,) = convert(tmp_path / "one", tmp_path / "expected")
     how = alone(group=Grouping.HEADER)
     result = run_batch(root, out, batch=how)
-    assert (result.found, result.converted, result.instances) == (1, 1, 18)
+    assert (result.found, result.converted, result.instances) == (1, 1, 7)
     ((name, line),) = ledger(out).items()
     assert line["study_instance_uid"] == expected.study_instance_uid
     assert [each["series_instance_uid"] for each in line["series"]] == [
@@ -485,7 +487,7 @@ def test_it_writes_what_a_recursive_conversion_writes(root: Path, out: Path, tmp
     convert(root, tmp_path / "expected", Options(recursive=True))
     result = run_batch(root, out, batch=Batch(jobs=2))
     assert (result.found, result.converted, result.skipped, result.failed) == (3, 3, 0, 0)
-    assert result.instances == 3 * 18
+    assert result.instances == 3 * 7
     assert tree(out) == tree(tmp_path / "expected")
 
 
@@ -496,8 +498,8 @@ def test_a_line_tells_result_findings_time_and_uids(root: Path, out: Path) -> No
     first = pydicom.dcmread(out / "a" / "deep" / "er" / "1" / "CT-000001.dcm")
     assert line["study_instance_uid"] == first.StudyInstanceUID
     assert line["series"][0]["series_instance_uid"] == first.SeriesInstanceUID
-    assert [each["instances"] for each in line["series"]] == [6, 12]
-    assert line["instances"] == 18
+    assert [each["instances"] for each in line["series"]] == [3, 4]
+    assert line["instances"] == 7
     assert 0 < line["seconds"] < 600
     assert line["finished"].endswith("+00:00")
     assert {each["code"] for each in line["findings"]} == {"hounsfield-not-applied", "space-shared"}
@@ -557,7 +559,7 @@ def test_what_differs_from_its_source_is_a_failure(root: Path, out: Path, monkey
     job = Job(output=out, options=Options(), asked="", version=__version__, verify=True)
     record = work.convert_one(job, Study(str(root / "a"), "a"), None)
     assert (record.result, record.error and record.error["kind"]) == ("failed", "Differs")
-    assert record.instances == 18
+    assert record.instances == 7
 
 
 @pytest.mark.parametrize(
@@ -755,7 +757,7 @@ def test_what_failed_alone_is_tried_again_and_nothing_else_is_looked_at(root: Pa
     assert "study" in inveon("batch", root, out, "--only-failed", "--dry-run").stdout.splitlines()[-1]
     found = run_batch(root, out, Options(form="enhanced"), alone(only_failed=True))
     assert (found.found, *outcome(found), found.gone) == (1, 1, 0, 0, 0)
-    assert sorted(path.name for path in (out / "b" / "1").iterdir()) == [f"CT-{n:06}.dcm" for n in range(2, 7)]
+    assert sorted(path.name for path in (out / "b" / "1").iterdir()) == [f"CT-{n:06}.dcm" for n in range(2, 4)]
     nothing = run_batch(root, out, Options(form="enhanced"), alone(only_failed=True))
     assert (nothing.found, nothing.is_fine) == (0, True)
 
@@ -982,7 +984,7 @@ def test_json_is_one_document(root: Path, out: Path) -> None:
     document = json.loads(result.stdout)
     assert (document["schema"], document["dry_run"]) == (1, False)
     told = document["batch"]
-    assert (told["found"], told["converted"], told["failed"], told["instances"]) == (3, 2, 1, 36)
+    assert (told["found"], told["converted"], told["failed"], told["instances"]) == (3, 2, 1, 14)
     assert told["failures"][0]["output"] == "a"
     assert {"code": "space-shared", "severity": "note", "studies": 2} in told["finding_counts"]
 

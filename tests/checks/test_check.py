@@ -19,7 +19,7 @@ import pytest
 from pydicom.dataelem import DataElement
 
 import inveonimaging
-from helpers import CT, PET, ROOT, assert_harmless, inveon, write_small_study
+from helpers import CT, PET, ROOT, THIN_PET, assert_harmless, inveon, write_small_study
 from inveonimaging import Options, convert
 from inveonimaging.checks import units
 from inveonimaging.checks.checked import Checked, check_dicom, check_scan, unreadable
@@ -49,7 +49,7 @@ from inveonimaging.remedies import plain, remedies
 from inveonimaging.study.reading import read_study
 
 NOW = datetime(2020, 1, 1)
-STATIC = replace(PET, frames=frames_of(600.0))
+STATIC = replace(THIN_PET, frames=frames_of(600.0))
 SPECT = replace(SPECT_SCAN, shape=(8, 7, 6), spacing_mm=(3.5, 4.0, 9.0))
 Change = Callable[[Header], Header]
 
@@ -562,7 +562,7 @@ def converted(scan: PhantomScan, form: Form) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in written(Path(folder), scan, form, change=None)}
 
 
-def written(folder: Path, scan: PhantomScan = PET, form: Form = Form.CLASSIC, **how: Any) -> list[Path]:
+def written(folder: Path, scan: PhantomScan = THIN_PET, form: Form = Form.CLASSIC, **how: Any) -> list[Path]:
     dicom = folder / "dicom"
     if how:
         convert(write_scan(folder / "m.pet.img", scan, **how).data, dicom, Options(form=form))
@@ -908,7 +908,7 @@ SAME_FACTOR: dict[str, Callable[[Any, int], None]] = {
 
 
 @pytest.mark.parametrize("case", SAME_FACTOR)
-@pytest.mark.parametrize("scan", [STATIC, PET], ids=["static", "dynamic"])
+@pytest.mark.parametrize("scan", [STATIC, THIN_PET], ids=["static", "dynamic"])
 def test_altered_times_do_not_change_the_factor(tmp_path: Path, case: str, scan: PhantomScan) -> None:
     checked = altered(written(tmp_path, scan), SAME_FACTOR[case])
     assert checked.suv is not None
@@ -916,7 +916,7 @@ def test_altered_times_do_not_change_the_factor(tmp_path: Path, case: str, scan:
 
 
 def test_the_start_of_the_scan_is_counted_back_from_a_late_first_frame(tmp_path: Path) -> None:
-    late = replace(PET, frames=frames_of(600, 20, 40)[1:])  # what is left of it starts 600 s after 13:52:07
+    late = replace(THIN_PET, frames=frames_of(600, 20, 40)[1:])  # what is left of it starts 600 s after 13:52:07
     checked = altered(written(tmp_path, late), put(SeriesTime="180000", DecayFactor=None))
     assert checked.suv is not None
     assert checked.suv.suv_per_bqml == pytest.approx(24.6 / (7.03e6 * 0.99684769), rel=1e-5)
