@@ -26,8 +26,10 @@ from helpers import LAST_RESORT_S, NO_VARIABLES, Streams, Variables, errors_of, 
 
 IMPORTED = [
     "forked",
+    "inveonimaging.checks.facts",
     "inveonimaging.cli.main",
     "inveonimaging.cli.progress",
+    "inveonimaging.cli.settings",
     "inveonimaging.cli.table",
     "inveonimaging.conversion.job",
     "inveonimaging.study.reading",

@@ -138,17 +138,22 @@ LONGEST_S = 20  # of the processor: it takes a second or two; waiting for other 
 LARGEST_MEMORY_MB = 300
 # Imports once; each line of stdin is a command for a child, whose exit code, time in s and memory it prints.
 FORKING = """
-import json, os, sys
-import inveonimaging.conversion.job
+import contextlib, json, os, sys
 from inveonimaging.cli.main import app
 
+with open(os.devnull, "w") as nothing, contextlib.redirect_stdout(nothing), contextlib.redirect_stderr(nothing):
+    app(["convert", *sys.argv[1:]], standalone_mode=False)  # once for all, it imports and builds what it needs
 for line in sys.stdin:
     arguments, stderr = json.loads(line)
     child = os.fork()
     if not child:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         os.dup2(os.open(stderr, os.O_WRONLY | os.O_CREAT), 2)
-        app(arguments, prog_name="inveon")
+        try:
+            app(arguments, prog_name="inveon")
+        except SystemExit as end:
+            sys.stderr.flush()
+            os._exit(end.code or 0)  # without taking apart what was imported
     _, status, used = os.wait4(child, 0)
     print(os.waitstatus_to_exitcode(status), used.ru_utime + used.ru_stime, used.ru_maxrss, flush=True)
 """
@@ -234,9 +239,10 @@ Measured = Callable[[Path, str], tuple[int, str]]
 
 
 @pytest.fixture(scope="module")
-def measured(measures: Measures) -> Iterator[Measured]:
+def measured(measures: Measures, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Measured]:
     """Convert in a process of its own, whose time and memory are bounded; return its exit code and its stderr."""
-    with running_python("-c", FORKING) as server:
+    first = tmp_path_factory.mktemp("first")
+    with running_python("-c", FORKING, write_pet(first).data, first / "out") as server:
 
         def convert_measured(folder: Path, header: str) -> tuple[int, str]:
             (folder / "in").mkdir()
