@@ -10,8 +10,6 @@ import io
 import json
 import re
 import socket
-import subprocess
-import sys
 import threading
 import time
 import urllib.error
@@ -446,10 +444,3 @@ def test_no_secret_is_in_the_state(front: Front, client: TestClient, tmp_path: P
     kept = io.BytesIO(b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())).getvalue()
     for secret in (front.access.token, front.access.change_token, *client.cookies.values()):
         assert secret.encode() not in kept
-
-
-def test_the_first_page_needs_no_matplotlib() -> None:
-    """It is a third of the time of a start."""
-    said = "import sys; import inveonimaging.app.serving.server; print('matplotlib' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", said], check=True, capture_output=True, text=True)
-    assert done.stdout == "False\n"
