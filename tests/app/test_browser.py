@@ -155,6 +155,21 @@ def late(function: Callable[..., Any]) -> Callable[..., Any]:
     return waits
 
 
+_SCROLLED_AWAY = """
+const done = arguments[0], bar = document.querySelector(".command"), main = document.getElementById("main");
+const next = (step) => requestAnimationFrame(() => requestAnimationFrame(step));
+const field = [...main.querySelectorAll("input[type=text]")].filter((each) => each.checkVisibility()).at(-1);
+field.focus();
+scrollBy(0, field.getBoundingClientRect().top - (innerHeight - bar.offsetHeight) - 2);
+next(() => {
+  const before = scrollY, { bottom } = field.getBoundingClientRect();
+  main.append(Object.assign(document.createElement("div"), { style: "height: 40px" }));
+  next(() => done([bottom > innerHeight - bar.offsetHeight, scrollY - before]));
+});
+"""
+"""Scrolls a field that has the focus below the bar, lets the page grow, says whether it lay there, and what moved."""
+
+
 @pytest.mark.usefixtures("blank")
 def test_two_animals_of_one_scan_become_a_study_each(
     chrome: Chrome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -179,6 +194,7 @@ def test_two_animals_of_one_scan_become_a_study_each(
         person.press("Go on to Make")
         person.see("What to make of hotel")
         assert chrome.find_element(By.CSS_SELECTOR, "input[type=radio]:checked").get_attribute("value") == "split"
+        assert chrome.execute_async_script(_SCROLLED_AWAY) == [True, 0]
         person.press("Convert")
         person.see("done and verified")
         chrome.get("about:blank")

@@ -26,7 +26,7 @@ from app.driving import change, front_of, opened
 from helpers import inveon, write_small_study
 from inveonimaging.app.choices import table as choices
 from inveonimaging.app.choices.faults import fault_of, in_words
-from inveonimaging.app.choices.forms import command_of, defaults, options_of
+from inveonimaging.app.choices.forms import command_of, defaults, free_beside, options_of
 from inveonimaging.app.choices.previews import preview_of
 from inveonimaging.app.choices.shell import is_safe, line_of
 from inveonimaging.app.choices.table import DICOM, FIELDS, PRODUCTS, STUDIES, Field, Product, product_of
@@ -459,6 +459,9 @@ def test_a_place_that_is_filled_is_not_offered_again(source: Path, tmp_path: Pat
     (tmp_path / "data" / "empty").mkdir()
     change(client, front, "/command", form_of(study, "convert", output=str(tmp_path / "data" / "empty")))
     assert offered() == "empty"
+    for number in range(2, 1001):
+        (tmp_path / "data" / f"study-{number}").touch()
+    assert free_beside(study, is_file=False).name == "study-1001"
     (tmp_path / "data" / "m1.pet-curves.csv").touch()
     change(client, front, "/command", form_of(study, "curves", output=str(tmp_path / "data" / "m1.pet-curves.csv")))
     assert offered("curves") == "m1.pet-curves-2.csv"
@@ -514,6 +517,11 @@ def test_settings_that_cannot_be_read_are_said_on_the_page_and_left_aside_as_by_
     assert inveon(*typed(left), "--dry-run").exit_code == 0
     assert change(client, front, start, left).headers["hx-redirect"] == "/jobs/1"
     assert 'name="no_config" value="yes" checked' in client.get(link(f"/{page}", source=study)).text
+    broken = front.settings
+    front.settings = lambda _: {}  # mended, and broken another time
+    typed(given)
+    front.settings = broken
+    assert 'name="no_config" value="yes" autocomplete' in client.get(link(f"/{page}", source=study)).text
 
 
 @pytest.mark.parametrize("page", ["make", "batch"])

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import fields
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +165,7 @@ def free_beside(path: Path, *, is_file: bool) -> Path:
     plain = re.sub(r"-\d{1,3}$", "", stem)
     if not plain or not os.path.lexists(path.with_name(plain + ending)):  # the number is part of a name
         plain = stem
-    names = (f"{each}{ending}" for each in (stem, *(f"{plain}-{number}" for number in range(2, 1000))))
+    names = (f"{each}{ending}" for each in chain((stem,), (f"{plain}-{number}" for number in count(2))))
     return next(path.with_name(each) for each in names if not os.path.lexists(path.with_name(each)))
 
 

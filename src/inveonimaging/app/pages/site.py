@@ -51,8 +51,11 @@ class Site(NamedTuple):
 def site_of(front: Front, source: Path, form: Mapping[str, str] | None = None) -> Site:
     """Return the settings of a source; whether to go on without them is as a form says, which is kept."""
     try:
-        return Site(front.settings(source))
+        found = Site(front.settings(source))
     except InveonError as error:
         if form is not None:
             front.drafts.keep(source, {NO_CONFIG: form.get(NO_CONFIG, "")})
         return Site({}, error, front.drafts.of(source).get(NO_CONFIG) == YES)
+    if form is not None and front.drafts.of(source).get(NO_CONFIG):  # what is broken another time is told again
+        front.drafts.keep(source, {}, without={NO_CONFIG})
+    return found

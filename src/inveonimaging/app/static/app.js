@@ -45,14 +45,24 @@ document.addEventListener("htmx:afterSettle", (event) => {
 (() => {
   const root = document.documentElement;
   const usual = 200, space = 12; // px: kept free in any case, since the bar grows; and above the bar
+  let left = null; // what someone scrolled below the bar stays there
+  function hidden(bar) {
+    const focused = document.activeElement;
+    if (!focused || focused === document.body || bar.contains(focused)) return null;
+    const { top, bottom } = focused.getBoundingClientRect();
+    return top < innerHeight && bottom > innerHeight - bar.offsetHeight ? focused : null;
+  }
   function makeRoom() {
     const bar = document.querySelector(".command");
     if (!bar) return;
     root.style.scrollPaddingBottom = `${Math.max(usual, bar.offsetHeight + space)}px`;
-    const { top, bottom } = document.activeElement.getBoundingClientRect();
-    const isHidden = top < innerHeight && bottom > innerHeight - bar.offsetHeight;
-    if (isHidden && !bar.contains(document.activeElement)) document.activeElement.scrollIntoView({ block: "nearest" });
+    const focused = hidden(bar);
+    if (focused && focused !== left) focused.scrollIntoView({ block: "nearest" });
   }
+  addEventListener("scroll", () => {
+    const bar = document.querySelector(".command");
+    left = bar && hidden(bar);
+  }, { passive: true });
   new ResizeObserver(makeRoom).observe(document.getElementById("main"));
 })();
 
