@@ -31,6 +31,7 @@ from inveonimaging.commands.check import check
 from inveonimaging.conversion.options import Options
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.phantom import write_scan
+from inveonimaging.storage.leftovers import _OF_OUR_REPORT
 from inveonimaging.study.image import Image, read_pair
 
 HOSTILE = "<script>alert(1)</script>"
@@ -282,13 +283,15 @@ def test_what_another_run_wrote_in_the_place_of_a_killed_job_or_somebody_changed
     (root / "s.csv").write_text("file,weight_g\nm1.pet.img,31\n")
     fields = {**defaults(), "form": "classic", "verify": "", "report": "", "output": str(root / "dicom")}
     job = Job("1", "x", "convert", "t", str(root / "study"), str(root / "dicom"), fields, state="left", phase=WRITING)
-    choices = {"another": Options(), "study": Options(sheet=root / "s.csv"), "edited": Options()}
+    choices = {"another": Options(), "study": Options(sheet=root / "s.csv"), "edited": Options(), "noted": Options()}
     for name, options in choices.items():
         source = root / ("another" if name == "another" else "study")
         inveonimaging.convert(source, root / "dicom", replace(options, overwrite=True))
         if name == "edited":
             with next((root / "dicom").glob("*/*.dcm")).open("r+b") as file:
                 file.write(b"\1")
+        if name == "noted":
+            (root / "dicom" / "report.html").write_bytes(_OF_OUR_REPORT + b" and notes of someone")
         before = digests(root / "dicom")
         front.jobs._jobs["1"] = job
         again = ended(front, job_of(change(client, front, "/jobs/1/again")))

@@ -7,6 +7,7 @@ titles; of several studies `failures`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -125,6 +126,7 @@ def _refuse_others(studies: Sequence[StudyPlan], options: Options) -> None:
     """
     from inveonimaging.batches.existing import existing_study, is_made_from, is_whole
     from inveonimaging.conversion.manifest import recorded_options, recorded_sheet
+    from inveonimaging.storage.leftovers import REPORT
 
     choices = recorded_options(options), recorded_sheet(options)
     for each in studies:
@@ -132,7 +134,8 @@ def _refuse_others(studies: Sequence[StudyPlan], options: Options) -> None:
         if there is None:
             continue
         is_own = (there.document["options"], there.document.get("subjects")) == choices and is_made_from(there, each)
-        if not (is_own and is_whole(each.output, there, by_digest=True)):
+        is_alone = not os.path.lexists(each.output / REPORT)  # nobody knows whether somebody wrote into a report
+        if not (is_own and is_alone and is_whole(each.output, there, by_digest=True)):
             hint = "choose another place, or tick Replace what an earlier run wrote there"
             raise OutputError("holds something else than this has written", path=each.output, hint=hint)
 
