@@ -709,6 +709,11 @@ def test_what_the_table_does_not_hold_is_said(page: Page) -> None:
     page.type(PET, "weight_g", "25")
     page.post("save", path=str(page.root / "s.csv"))
     assert "take it in" not in page.get()
+    (page.root / "s.csv").write_text("file,weight_g\nm1.pet.img,31\n")
+    assert "s.csv was changed or removed since it was saved here, and Make takes it as it is" in page.get()
+    page.post("save", path=str(page.root / "s.csv"), overwrite="yes")
+    (page.root / "s-boxes.json").write_text("{}")  # of another sheet
+    assert "was changed or removed" not in page.get()
 
 
 def test_make_says_that_what_was_typed_is_not_saved(page: Page) -> None:

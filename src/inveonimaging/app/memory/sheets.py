@@ -58,13 +58,19 @@ class Kept:
     @property
     def is_elsewhere(self) -> bool:
         """Whether the sheet that was saved is there, unchanged, and says all of this; boxes are not seen there."""
-        return self.is_saved and self.is_whole and not self.boxes and digest_of(Path(self.saved)) == self.digest
+        return self.is_saved and self.is_whole and not self.boxes and self.is_unchanged
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the sheet that was saved, or it and its boxes, is there as it was saved."""
+        sheet = Path(self.saved)
+        return self.digest in {digest_of(sheet), digest_of(sheet, with_boxes=False)}
 
 
-def digest_of(sheet: Path) -> str:
+def digest_of(sheet: Path, *, with_boxes: bool = True) -> str:
     """Return the SHA-256 of a sheet, and of the boxes beside it, if there are some."""
     held = b""
-    for each in (sheet, boxes_beside(sheet)):
+    for each in (sheet, boxes_beside(sheet))[: 1 + with_boxes]:
         with contextlib.suppress(OSError):
             held += read_bounded(each, LARGEST)
     return hashlib.sha256(held).hexdigest()

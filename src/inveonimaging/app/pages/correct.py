@@ -66,6 +66,9 @@ def _asides(front: Front, source: Path, listing: table.Listing, kept: Kept) -> l
     used, said = front.drafts.of(source).get("subjects", ""), []
     if gone:
         said.append(f"What was typed of scans that are not here any more counts no more: {listed(gone, 3)}.")
+    if used and used == kept.saved and not kept.is_unchanged:
+        words = "was changed or removed since it was saved here, and Make takes it as it is: take it in, or save again."
+        said.append(f"{printable(used, 300)} {words}")
     if used not in {"", kept.saved}:
         said.append(f"Make uses {printable(used, 300)}, which is not in this table: take it in, or saving replaces it.")
     return said
