@@ -59,10 +59,12 @@ def lines_of(listing: Listing, typed: Typed, titles: Sequence[str], shown: slice
     numbers = {key: number for number, key in enumerate(listing.pairs, 1)}
     lines: list[tuple[_Looked, str]] = []
     apart, carried, beside = dict[tuple[str, str], dict[str, str]](), dict[tuple[str, str], str](), list[Said]()
+    fellows: dict[Path, dict[str, Pair]] = {}
+    for key, pair in listing.pairs.items():
+        fellows.setdefault(pair.data.parent, {})[key] = pair
     for folder, group in groupby(list(listing.pairs.items())[shown], key=lambda each: each[1].data.parent):
         asked = dict(group)
-        fellows = {key: pair for key, pair in listing.pairs.items() if pair.data.parent == folder}
-        together = fellows if len(fellows) <= MOST_TOGETHER else asked
+        together = fellows[folder] if len(fellows[folder]) <= MOST_TOGETHER else asked
         rows = [_row(numbers[key], key, cells) for key, cells in typed.items() if key in together]
         rows += _subject_rows(typed, len(numbers))
         looked = _looked_at(listing.root, tuple(together.values()), rows)
