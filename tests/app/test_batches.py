@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 from app.driving import change, ended, job_of, jobs_in_this_process
 from app.test_make import CODES, the_commands, values_of
-from helpers import inveon, write_small_study
+from helpers import inveon, write_thin_study
 from in_process import batches_in_this_process
 from inveonimaging.app.choices import table as choices
 from inveonimaging.app.choices.forms import command_of, defaults
@@ -39,7 +39,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_small_study(tmp_path_factory.mktemp("small") / "study")
+    return write_thin_study(tmp_path_factory.mktemp("small") / "study")
 
 
 @pytest.fixture

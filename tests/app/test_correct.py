@@ -16,7 +16,7 @@ from urllib.parse import quote
 import pytest
 
 from app.driving import change, front_of, opened
-from helpers import LAST_RESORT_S, digests, header_text, write_small_study
+from helpers import LAST_RESORT_S, digests, header_text, write_thin_study
 from inveonimaging.app.memory import sheets
 from inveonimaging.app.memory.state import State
 from inveonimaging.app.pages.correct import PER_PAGE
@@ -91,7 +91,7 @@ def add(folder: Path, name: str, **keys: Any) -> None:
 
 @pytest.fixture
 def page(tmp_path: Path) -> Page:
-    return Page(tmp_path / "data", write_small_study(tmp_path / "data" / "study"))
+    return Page(tmp_path / "data", write_thin_study(tmp_path / "data" / "study"))
 
 
 # The table.
@@ -174,7 +174,7 @@ def marks(source: Path, title: str, typed: dict[str, dict[str, str]]) -> list[st
 
 
 def test_values_of_one_animal_that_differ_between_its_scans_are_marked_in_both(tmp_path: Path) -> None:
-    study = write_small_study(tmp_path)
+    study = write_thin_study(tmp_path)
     given = {CT: {"weight_g": "30"}, PET: {"weight_g": "26"}}
     assert marks(study, "weight_g", given) == ["m1.pet.img says 26", "m1.ct.img says 30"]
     heavy = {CT: {"weight_g": "heavy"}}
@@ -190,7 +190,7 @@ def test_values_of_one_animal_that_differ_between_its_scans_are_marked_in_both(t
 
 
 def test_what_an_animal_keeps_is_marked_in_both_cells_though_its_row_is_refused(tmp_path: Path) -> None:
-    study = write_small_study(tmp_path)
+    study = write_thin_study(tmp_path)
     texts = {
         "species": ("mouse", "rat"),
         "sex": ("M", "F"),
@@ -213,7 +213,7 @@ def test_weights_are_compared_within_a_session_and_the_rest_whenever(
     tmp_path: Path, when: dict[str, Any], is_marked: bool, is_apart_marked: bool
 ) -> None:
     """In one folder a scan without a time may be of any session; in two it is not known to be."""
-    study, later = write_small_study(tmp_path / "study"), tmp_path / "zlater"
+    study, later = write_thin_study(tmp_path / "study"), tmp_path / "zlater"
     keys = {"subject_identifier": "m0042", "subject_weight": "26", "subject_weight_units": "1", **when}
     add(study, "m2.pet.img", subject_sex="male", subject_genus="Mus musculus", **keys)
     for place in ("study/", "zlater/"):
@@ -329,7 +329,7 @@ def test_two_thousand_scans_are_paged_and_each_answer_is_quick(tmp_path: Path, m
 
 
 def test_scans_in_folders_below_are_rows_of_their_own_animals(page: Page) -> None:
-    write_small_study(page.root / "other")
+    write_thin_study(page.root / "other")
     page.source = page.root
     shown = page.type("other/m1.pet.img", "patient_id", "M7")
     assert [cells(shown, row)["patient_id"] for row in (1, 2, 3, 4)] == ["M7", "M7", "M0042", "M0042"]

@@ -24,7 +24,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.driving import PORT, SAME, SITE, change, front_of, opened, stranger
-from helpers import write_small_study
+from helpers import write_thin_study
 from inveonimaging.app.access.rules import CHANGE_HEADER, MOST_BYTES, POLICY, Head, refusal_of
 from inveonimaging.app.access.secrets import Access
 from inveonimaging.app.memory.state import State
@@ -89,7 +89,7 @@ def test_a_cookie_that_another_server_set_locks_nobody_out(front: Front, client:
 
 
 def test_every_address_on_a_page_is_below_the_secret_path(front: Front, client: TestClient) -> None:
-    write_small_study(front.roots.folders[0] / "study")
+    write_thin_study(front.roots.folders[0] / "study")
     study, base = str(front.roots.folders[0] / "study"), front.access.base
     browser = stranger(front)
     browser.cookies = client.cookies
@@ -402,7 +402,7 @@ def test_pictures_that_take_long_keep_no_other_page(
     served: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A browser asks for all pictures of a page at once, and leaves the page."""
-    study, drawn, go_on = write_small_study(tmp_path / "study"), [], threading.Event()
+    study, drawn, go_on = write_thin_study(tmp_path / "study"), [], threading.Event()
 
     def slow(image: Image) -> SimpleNamespace:
         drawn.append(image.pair.name)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from app.driving import change, front_of, job_of, opened, stranger
-from helpers import LAST_RESORT_S, ROOT, write_small_study
+from helpers import LAST_RESORT_S, ROOT, write_thin_study
 from inveonimaging.app.jobs import queue as jobs
 from inveonimaging.app.jobs import worker
 from inveonimaging.app.jobs.queue import Job, Jobs
@@ -34,7 +34,7 @@ OTHERS = """\
 
 @pytest.fixture
 def front(tmp_path: Path) -> Front:
-    write_small_study(tmp_path / "data" / "study")
+    write_thin_study(tmp_path / "data" / "study")
     return front_of(tmp_path / "data")
 
 

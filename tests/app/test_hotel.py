@@ -16,7 +16,7 @@ import pytest
 from matplotlib.image import imread
 
 from app.driving import change, front_of, opened
-from helpers import write_small_study
+from helpers import write_thin_study
 from inveonimaging.app.pages.front import Front, link
 from inveonimaging.app.pages.hotel import PART
 from inveonimaging.app.pages.looks import Look
@@ -157,7 +157,7 @@ def test_while_it_is_looked_for_the_page_says_so_and_then_leads_on(page: Page) -
 
 
 def test_what_cannot_be_looked_into_says_why(tmp_path: Path) -> None:
-    other = Page(tmp_path / "data", front_of(write_small_study(tmp_path / "data" / "hotel").parent))
+    other = Page(tmp_path / "data", front_of(write_thin_study(tmp_path / "data" / "hotel").parent))
     shown = other.get()
     assert "number of animals is in doubt" in shown or "no animal was found" in shown
     assert 'id="views"' in shown

@@ -18,7 +18,7 @@ import pytest
 
 import inveonimaging
 from app.driving import change, front_of, opened
-from helpers import LAST_RESORT_S, write_small_study
+from helpers import LAST_RESORT_S, write_thin_study
 from inveonimaging.app.access import roots as roots_
 from inveonimaging.app.choices.shell import line_of
 from inveonimaging.app.jobs.kinds import KINDS
@@ -55,7 +55,7 @@ def test_a_folder_whose_name_is_no_text_goes_the_whole_way(tmp_path: Path) -> No
     root = tmp_path / "data"
     root.mkdir()
     folder = Path(os.fsdecode(os.fsencode(root) + b"/M\xe4use \xff"))  # Latin-1, and what is nothing
-    write_small_study(folder)
+    write_thin_study(folder)
     front = front_of(root)
     client = opened(front)
     (address,) = re.findall(r'href="(/\?folder=[^"]*(?:M%|M\W)[^"]*)"', html.unescape(client.get("/").text))

@@ -24,7 +24,7 @@ from starlette.testclient import TestClient
 
 import inveonimaging.sending
 from app.driving import change, ended, front_of, job_of, jobs_in_this_process, opened
-from helpers import LAST_RESORT_S, write_small_study
+from helpers import LAST_RESORT_S, write_thin_study
 from inveonimaging import convert
 from inveonimaging.app.jobs.queue import Job, Jobs
 from inveonimaging.app.jobs.send import run_send
@@ -177,21 +177,21 @@ def test_files_that_were_put_beside_a_result_are_told_before_they_go(
 ) -> None:
     pacs(client, front, root, 11112)
     made = root / "made"
-    convert(write_small_study(root / "study"), made / "m1")
+    convert(write_thin_study(root / "study"), made / "m1")
 
     def shown(folder: Path = made) -> str:
         return str(client.get(link("/send", folder=folder, target="Archive")).text)
 
-    assert "18 files in" in shown()
+    assert "7 files in" in shown()
     assert "not of what was made here" not in shown()
     for number, place in enumerate((made / "m1" / "1", made / "other"), 4):
         place.mkdir(exist_ok=True)
         write_instance(place / "stranger.dcm", number)
-    assert "20 files in" in shown()
+    assert "9 files in" in shown()
     assert "2 of these files are not of what was made here, and go as well" in shown()
     assert "1 of these files is not of what was made here, and goes as well" in shown(made / "m1")
     (made / "m1" / "inveon-manifest.json").write_text('{"program": "inveonimaging", "series": [1]}')
-    assert "20 files in" in shown()
+    assert "9 files in" in shown()
     assert "not of what was made here" not in shown(root / "dicom")  # of which nothing is known
 
 

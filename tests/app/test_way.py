@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 
 import inveonimaging
 from app.driving import change, ended, job_of, jobs_in_this_process
-from helpers import CT, digests, header_text, write_small_study
+from helpers import CT, digests, header_text, write_thin_study
 from inveonimaging.app.access.rules import REPORT_POLICY
 from inveonimaging.app.choices.faults import in_words
 from inveonimaging.app.choices.forms import defaults
@@ -39,7 +39,7 @@ HOSTILE = "<script>alert(1)</script>"
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return write_small_study(tmp_path / "data" / "study").parent
+    return write_thin_study(tmp_path / "data" / "study").parent
 
 
 def form(root: Path, **given: str) -> dict[str, str]:
@@ -95,7 +95,7 @@ def test_what_is_found_of_a_folder_as_a_whole_stands_above_the_cards(
 
 
 def test_a_folder_of_studies_says_what_is_there_and_leads_on(client: TestClient, root: Path) -> None:
-    write_small_study(root / "mouse 8" / "week 2")
+    write_thin_study(root / "mouse 8" / "week 2")
     page = client.get(link("/look", source=root))
     assert page.status_code == 200
     assert "Below it lie 2 studies" in page.text
@@ -134,7 +134,7 @@ def test_texts_of_headers_are_inert(client: TestClient, root: Path) -> None:
 
 @pytest.mark.parametrize("page", ["/look", "/make"])
 def test_a_source_elsewhere_is_refused(client: TestClient, tmp_path: Path, page: str) -> None:
-    write_small_study(tmp_path / "secret")
+    write_thin_study(tmp_path / "secret")
     (tmp_path / "data" / "way").symlink_to(tmp_path / "secret")
     for source in (tmp_path / "secret", tmp_path / "data" / "way", tmp_path / "data" / "nothing"):
         answer = client.get(link(page, source=source))
@@ -171,7 +171,7 @@ def test_two_thousand_scans_are_quick_and_paged(
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, object], list[tuple[str, object]], Path]:
     """Return what a conversion in this process comes to, and what it tells."""
     folder = tmp_path_factory.mktemp("run")
-    source, said = write_small_study(folder / "in"), list[tuple[str, object]]()
+    source, said = write_thin_study(folder / "in"), list[tuple[str, object]]()
     options = Options(manifest=True)
     task = {"source": source, "output": folder / "out", "options": options, "verify": True, "report": False}
     return run_convert(task, Tell(lambda name, value: said.append((name, value)))), said, folder
@@ -183,14 +183,14 @@ def test_a_conversion_writes_what_the_command_writes(
     found, said, folder = run
     inveonimaging.convert(folder / "in", folder / "other")
     assert digests(folder / "out") == digests(folder / "other")
-    assert (found["verified"], found["differences"], found["planes"]) == (True, [], 18)
+    assert (found["verified"], found["differences"], found["planes"]) == (True, [], 7)
     assert [value for name, value in said if name == "phase"] == [
         "Reading headers",
         "Writing DICOM",
         "Comparing with the scanner's files",
     ]
-    assert ("steps", [("CT m1.ct.img", 6), ("PET m1.pet.img", 12)]) in said
-    assert ("progress", (18, 18)) in said
+    assert ("steps", [("CT m1.ct.img", 3), ("PET m1.pet.img", 4)]) in said
+    assert ("progress", (7, 7)) in said
 
 
 def test_how_far_each_scan_is_follows_from_the_whole() -> None:
@@ -221,7 +221,7 @@ def test_a_conversion_is_done_in_its_process_and_seen_by_every_tab(
     for _ in range(2):
         html = client.get(f"/jobs/{name}").text
         assert "done and verified" in html
-        assert "no difference in 18 planes" in html
+        assert "no difference in 7 planes" in html
         assert "/progress" not in html
     assert inveonimaging.verify(root / "study", root / "dicom").same
     assert "is not empty" in change(client, front, "/convert", form(root)).text

@@ -19,7 +19,7 @@ import pytest
 from pydicom.dataelem import DataElement
 
 import inveonimaging
-from helpers import CT, PET, ROOT, THIN_PET, assert_harmless, inveon, write_small_study
+from helpers import CT, PET, ROOT, THIN_PET, assert_harmless, inveon, write_thin_study
 from inveonimaging import Options, convert
 from inveonimaging.checks import units
 from inveonimaging.checks.checked import Checked, check_dicom, check_scan, unreadable
@@ -403,7 +403,7 @@ def all_findings(found: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_json_is_complete(tmp_path: Path) -> None:
-    write_small_study(tmp_path / "study")
+    write_thin_study(tmp_path / "study")
     code, found = document(tmp_path / "study")
     assert code == 0
     assert (found["schema"], found["kind"]) == (1, "inveon")
@@ -477,7 +477,7 @@ def test_what_is_told_in_other_words_is_not_told_again(tmp_path: Path) -> None:
 
 
 def test_one_bad_file_hides_nothing_of_the_others(tmp_path: Path) -> None:
-    write_small_study(tmp_path)
+    write_thin_study(tmp_path)
     write_scan(tmp_path / "n.pet.img", PET, defects=[Defect.SHORT_DATA])
     write_scan(tmp_path / "o.pet.img", PET, change=tracer(compound="a new one"))
     code, found = document(tmp_path)
@@ -488,7 +488,7 @@ def test_one_bad_file_hides_nothing_of_the_others(tmp_path: Path) -> None:
 
 
 def test_several_animals_in_a_folder_keep_their_code(tmp_path: Path) -> None:
-    write_small_study(tmp_path)
+    write_thin_study(tmp_path)
     write_scan(tmp_path / "n.pet.img", PET, change=subject(identifier="another"))
     code, found = document(tmp_path)
     assert code == 1
@@ -802,7 +802,7 @@ def test_an_empty_start_time_is_not_called_present(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_told_once(tmp_path: Path) -> None:
-    study = write_small_study(tmp_path / "in")
+    study = write_thin_study(tmp_path / "in")
     for path in study.glob("*.hdr"):
         path.write_bytes(re.sub(rb"\nsubject_weight .*", b"", path.read_bytes()))
     output = inveon("check", study).stdout
@@ -1009,7 +1009,7 @@ def test_damaged_places_are_a_finding(tmp_path: Path, change: Callable[[Any, int
 
 
 def test_a_folder_of_dicom(tmp_path: Path) -> None:
-    write_small_study(tmp_path / "study")
+    write_thin_study(tmp_path / "study")
     convert(tmp_path / "study", tmp_path / "dicom")
     code, found = document(tmp_path / "dicom")
     assert (code, found["kind"]) == (0, "dicom")
@@ -1260,7 +1260,7 @@ def test_every_finding_of_the_source_has_the_severity_of_the_catalogue() -> None
 
 
 def test_rows_of_a_sheet_that_match_no_scan_are_told(tmp_path: Path) -> None:
-    study = write_small_study(tmp_path / "in")
+    study = write_thin_study(tmp_path / "in")
     sheet = tmp_path / "s.csv"
     sheet.write_text("subject,weight_g\nmouse 7,24\nM0043,25\n")
     codes = {

@@ -15,7 +15,7 @@ import pytest
 import SimpleITK as sitk
 
 import inveonimaging
-from helpers import CT, PET, ROOT, header_text, instances, write_small_study
+from helpers import CT, PET, ROOT, header_text, instances, write_thin_study
 from inveonimaging import Corrections, GivenSubject, OptionError, Options
 from inveonimaging.animal.xnat_route import Route
 from inveonimaging.conversion.options import Uids
@@ -189,7 +189,7 @@ def test_files_are_read_when_options_are_made(tmp_path: Path, monkeypatch: pytes
 
 
 def test_texts_do_what_they_say(tmp_path: Path) -> None:
-    study = write_small_study(tmp_path / "in")
+    study = write_thin_study(tmp_path / "in")
     asked = Options(form="enhanced", uids="random", compression="rle", frame_of_reference="separate", rescale="frame")
     found = []
     for name in ("one", "two"):
@@ -207,7 +207,7 @@ def test_texts_do_what_they_say(tmp_path: Path) -> None:
 
 
 def test_corrections_take_the_same(tmp_path: Path) -> None:
-    study = write_small_study(tmp_path / "in")
+    study = write_thin_study(tmp_path / "in")
     inveonimaging.convert(study, tmp_path / "out", Options(orientation="HFS", flip="x", manifest=False))
     told = Corrections(orientation=Orientation.HFS, flip=["x"], bed_direction=BedDirection.FORWARD)
     assert (told.orientation, told.flip, told.bed_direction) == (Orientation.HFS, "x", BedDirection.FORWARD)
@@ -223,7 +223,7 @@ def test_corrections_take_the_same(tmp_path: Path) -> None:
 
 
 def test_reports_take_the_same(tmp_path: Path) -> None:
-    study = write_small_study(tmp_path / "in")
+    study = write_thin_study(tmp_path / "in")
     read = inveonimaging.read_study(study, Corrections(orientation="hfp", flip="x", frame_of_reference="separate"))
     assert [each.frame_of_reference for each in read.series] == [1, 2]
     assert {image.grid.directions for image in (each.image for each in read.series)} == {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import header_text, inveon, write_small_study
+from helpers import header_text, inveon, write_thin_study
 from inveonimaging.cli.messages import say_findings
 from inveonimaging.findings import Finding, Severity, in_few_lines
 
@@ -68,7 +68,7 @@ def test_a_problem_of_many_files_is_one_line(capsys: pytest.CaptureFixture[str])
 
 
 def test_a_folder_of_strays_is_one_line_in_every_command(tmp_path: Path) -> None:
-    study = write_small_study(tmp_path / "in")
+    study = write_thin_study(tmp_path / "in")
     for number in range(77):
         (study / f"{number:02}.txt").touch()
     for command in (("info",), ("check",), ("convert", tmp_path / "out"), ("report", "--png", tmp_path / "png")):
@@ -81,7 +81,7 @@ def test_a_folder_of_strays_is_one_line_in_every_command(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("columns", [60, 80])
 def test_the_plan_keeps_file_names_whole(tmp_path: Path, columns: int) -> None:
-    study = write_small_study(tmp_path / "in")
+    study = write_thin_study(tmp_path / "in")
     name = "a_rather_long_name_of_a_mouse_v1.pet.img"
     for suffix in ("", ".hdr"):
         (study / f"m1.pet.img{suffix}").rename(study / f"{name}{suffix}")
@@ -93,6 +93,6 @@ def test_the_plan_keeps_file_names_whole(tmp_path: Path, columns: int) -> None:
 
 @pytest.mark.usefixtures("batches_here")
 def test_one_study_is_no_studies(tmp_path: Path) -> None:
-    write_small_study(tmp_path / "in" / "a")
+    write_thin_study(tmp_path / "in" / "a")
     shown = inveon("batch", tmp_path / "in", tmp_path / "out").stdout
     assert re.match(r"1 study in \d+ s", shown.strip())

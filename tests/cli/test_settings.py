@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import assert_harmless, assert_one_line_error, digests, draw_one_pixel, in_time, inveon, write_small_study
+from helpers import assert_harmless, assert_one_line_error, digests, draw_one_pixel, in_time, inveon, write_thin_study
 from inveonimaging.cli import settings
 
 SITE = """\
@@ -38,7 +38,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
     """Return a study two folders below a file of settings."""
-    study = write_small_study(tmp_path / "site" / "year" / "study")
+    study = write_thin_study(tmp_path / "site" / "year" / "study")
     (tmp_path / "site" / "inveon.toml").write_text(SITE)
     return study
 
@@ -122,7 +122,7 @@ def test_the_nearest_file_counts_alone(site: Path) -> None:
 
 
 def test_the_current_folder_counts_where_the_files_have_none(tmp_path: Path) -> None:
-    study = write_small_study(tmp_path / "study")
+    study = write_thin_study(tmp_path / "study")
     Path("inveon.toml").write_text('posture = "HFS"\n')
     assert "head first, supine" in placed(study / "m1.ct.img")
 
@@ -216,7 +216,7 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     if hasattr(os, "mkfifo"):
         os.mkfifo("inveon.toml")
         with in_time():
-            done = inveon("info", write_small_study(tmp_path / "study"))
+            done = inveon("info", write_thin_study(tmp_path / "study"))
         assert "is not a regular file" in assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2)
         assert inveon("info", tmp_path / "study", "--no-config").exit_code == 0
 
@@ -256,13 +256,13 @@ def test_names_of_folders_reach_the_terminal_escaped(tmp_path: Path, monkeypatch
     folder.mkdir()
     (folder / "inveon.toml").write_text(SITE)
     monkeypatch.chdir(folder)
-    for arguments in (("config",), ("info", write_small_study(folder / "s"))):
+    for arguments in (("config",), ("info", write_thin_study(folder / "s"))):
         done = inveon(*arguments)
         assert_harmless(done.stdout + done.stderr)
 
 
 def test_settings_beside_the_files_are_no_stray(tmp_path: Path) -> None:
-    study = write_small_study(tmp_path / "in")
+    study = write_thin_study(tmp_path / "in")
     (study / "inveon.toml").write_text('ct-prefix = "X-"\n')
     done = inveon("convert", study, tmp_path / "out", "--strict")
     assert "does not belong here" not in done.stderr

@@ -16,7 +16,7 @@ import pytest
 from pydicom.dataset import Dataset
 
 from contract import errors_in, unexpected_warnings, validated
-from helpers import CT, PET, assert_one_line_error, digests, files_below, instances, inveon, write_small_study
+from helpers import CT, PET, assert_one_line_error, digests, files_below, instances, inveon, write_thin_study
 from inveonimaging import Options, convert
 from inveonimaging.animal import GivenSubject
 from inveonimaging.animal.xnat_route import Route
@@ -512,7 +512,7 @@ def test_a_birth_after_the_scan_is_told(
 
 
 def test_check_tells_a_birth_after_the_scan_once_a_file(tmp_path: Path) -> None:
-    source = write_small_study(tmp_path / "in")
+    source = write_thin_study(tmp_path / "in")
     sheet = sheet_of(tmp_path, {"file": "*", "birth_date": "2015-01-01"})
     found = json.loads(inveon("check", source, "--subjects", sheet, "--json").stdout)
     told = [[f["code"] for f in each["findings"]].count("birth-after-scan") for each in found["files"]]
@@ -552,7 +552,7 @@ def test_an_empty_syringe_needs_no_time(tmp_path: Path) -> None:
 
 
 def study_with(folder: Path, *rows: dict[str, str], **options: Any) -> tuple[StudyResult, list[Dataset]]:
-    source = write_small_study(folder / "in")
+    source = write_thin_study(folder / "in")
     sheet = read_sheet(sheet_of(folder, *rows))
     [study] = convert(source, folder / "out", Options(sheet=sheet, **options))
     return study, [pydicom.dcmread(folder / "out" / file) for file in files_below(folder / "out")]
@@ -625,7 +625,7 @@ def test_a_sheet_that_says_what_the_headers_say_changes_no_byte(tmp_path: Path) 
 def plain_uids(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """Return the UIDs of the study without a sheet."""
     folder = tmp_path_factory.mktemp("plain")
-    convert(write_small_study(folder / "in"), folder / "out")
+    convert(write_thin_study(folder / "in"), folder / "out")
     return uids(instances(folder / "out"))
 
 
@@ -661,7 +661,7 @@ def test_each_value_that_takes_effect_gives_other_uids(
 
 
 def test_a_study_elsewhere_has_the_same_uids(tmp_path: Path, plain_uids: set[str]) -> None:
-    convert(write_small_study(tmp_path / "in"), tmp_path / "out")
+    convert(write_thin_study(tmp_path / "in"), tmp_path / "out")
     assert uids(instances(tmp_path / "out")) == plain_uids
 
 
@@ -686,7 +686,7 @@ def test_the_manifest_tells_sources_and_no_values(tmp_path: Path) -> None:
 
 
 def test_the_manifest_names_the_headers_lines(tmp_path: Path) -> None:
-    source = write_small_study(tmp_path / "in")
+    source = write_thin_study(tmp_path / "in")
     convert(source, tmp_path / "out")
     found = json.loads((tmp_path / "out" / MANIFEST).read_text("utf-8"))
     assert found["subjects"] is None
@@ -703,7 +703,7 @@ def test_the_manifest_names_the_headers_lines(tmp_path: Path) -> None:
 def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a study, a sheet, and the study converted with it."""
     folder = tmp_path_factory.mktemp("told")
-    write_small_study(folder / "in")
+    write_thin_study(folder / "in")
     sheet_of(folder, {"file": "*.pet.img", **FULL}, {"file": "*.ct.img"}, {"subject": "nobody"})
     done = inveon("convert", folder / "in", folder / "out", "--subjects", folder / "subjects.csv", "--json")
     assert done.exit_code == 0, done.stderr
