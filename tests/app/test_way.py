@@ -20,7 +20,7 @@ from helpers import CT, digests, header_text, write_thin_study
 from inveonimaging.app.access.rules import REPORT_POLICY
 from inveonimaging.app.choices.faults import in_words
 from inveonimaging.app.choices.forms import defaults
-from inveonimaging.app.jobs.makes import run_convert, run_report
+from inveonimaging.app.jobs.makes import run_convert, run_report, run_split
 from inveonimaging.app.jobs.queue import Job, Jobs
 from inveonimaging.app.jobs.telling import COMPARING, DRAWING, WRITING, Tell
 from inveonimaging.app.memory.sheets import Kept, Sheets, digest_of
@@ -29,6 +29,7 @@ from inveonimaging.app.pages import look, watch
 from inveonimaging.app.pages.front import Front, link
 from inveonimaging.commands.check import check
 from inveonimaging.conversion.options import Options
+from inveonimaging.errors import OutputError
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.phantom import write_scan
 from inveonimaging.storage.leftovers import _OF_OUR_REPORT
@@ -299,6 +300,9 @@ def test_what_another_run_wrote_in_the_place_of_a_killed_job_or_somebody_changed
         assert digests(root / "dicom") == before
     front.jobs._jobs["1"] = replace(job, fields={**fields, "overwrite": "yes"})  # which was asked for
     assert ended(front, job_of(change(client, front, "/jobs/1/again"))).state == "done"
+    task = {"source": root, "output": root / "o", "options": Options(), "verify": False, "preview": root / "s.csv"}
+    with pytest.raises(OutputError, match="is there already"):  # and no picture of boxes
+        run_split({**task, "replaces": True}, Tell(lambda *_: None))
 
 
 def _instead(kept: Kept, _before: Kept) -> Kept:

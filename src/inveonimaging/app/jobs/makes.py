@@ -56,8 +56,13 @@ def run_split(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
         InveonError: as `inveon split`.
     """
     from inveonimaging.commands.split import plan_split, refuse_unverifiable, write_inveon
+    from inveonimaging.storage.whole_files import refuse_taken
 
     output, options = task["output"], task["options"]
+    if task.get("replaces"):
+        if task["preview"]:
+            refuse_taken(task["preview"], overwrite=False)
+        options = replace(options, overwrite=True)  # so that animals are told of that stay behind
     refuse_unverifiable(options, verify=task["verify"])
     tell.phase("Looking for the animals")
     planned = plan_split(task["source"], output, options, task["boxes"], preview=task["preview"])
