@@ -133,6 +133,7 @@ def test_the_readme_names_every_way_to_work() -> None:
     assert verbs == ways
 
 
+@pytest.mark.usefixtures("batches_here")
 def test_every_command_of_the_readme_runs_as_it_stands(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

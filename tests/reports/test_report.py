@@ -17,7 +17,7 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 import inveonimaging
 from browser import WAIT_S, browser, console, opened, resize
-from helpers import PET, assert_one_line_error, digests, inveon, python, write_small_study
+from helpers import PET, assert_one_line_error, digests, inveon, write_small_study
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.inveon.hdr.values import User
@@ -465,14 +465,6 @@ def test_nothing_to_show_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_no_folder_to_write_to_is_an_error(study: Path, tmp_path: Path) -> None:
     done = inveon("report", study, "-o", tmp_path / "none" / "a.html")
     assert_one_line_error(done.exit_code, done.stdout, done.stderr)
-
-
-def test_the_commands_do_not_load_what_draws() -> None:
-    code = (
-        "import sys; from inveonimaging.cli import main; "
-        "print(sorted({'numpy', 'pydicom', 'matplotlib', 'jinja2'} & set(sys.modules)))"
-    )
-    assert python("-c", code).stdout.strip() == "[]"
 
 
 # Beside a study.

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -554,15 +552,6 @@ def test_pynetdicom_is_left_as_it_was(files: list[Path]) -> None:
     with store() as server:
         send(files, server.target, QUICK)
     assert _config.STORE_SEND_CHUNKED_DATASET is False
-
-
-def test_the_help_is_quick_and_loads_nothing_heavy() -> None:
-    code = (
-        "import sys; from inveonimaging.cli.main import app\n"
-        "print(sorted({'numpy', 'pydicom', 'pynetdicom', 'requests', 'urllib3', 'ssl'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 def test_errors_are_of_the_tree() -> None:
