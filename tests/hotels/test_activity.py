@@ -32,7 +32,7 @@ Spot = tuple[tuple[float, float, float], float]
 def ct(tmp_path_factory: pytest.TempPathFactory) -> Found:
     """What is found in the CT of two animals."""
     path = tmp_path_factory.mktemp("ct") / "a.ct.img"
-    return find_in_ct(read(write_scan(path, HOTEL.scan(Modality.CT, 1.0), mouse=HOTEL.mouse).data))
+    return find_in_ct(read(write_scan(path, HOTEL.scan(Modality.CT, 1.2), mouse=HOTEL.mouse).data))
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_another_number_in_the_pet_is_told_and_the_ct_counts(
 
 def test_a_head_that_the_ct_does_not_reach_is_in_the_box(tmp_path: Path) -> None:
     """A CT of the trunks alone: heads lie further to the front, and that of the right animal to the side."""
-    scan = HOTEL.scan(Modality.CT, 1.0)
+    scan = HOTEL.scan(Modality.CT, 1.2)
     short = replace(scan, shape=(*scan.shape[:2], 50), shift_mm=(*scan.shift_mm[:2], -6.0))
     source = tmp_path / "in"
     source.mkdir()

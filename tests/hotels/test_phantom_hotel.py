@@ -56,7 +56,7 @@ def assert_where_they_are(found: Found, hotel: Hotel, within_mm: float, tail_mm:
 @pytest.mark.parametrize("names", HOTELS.values(), ids=HOTELS)
 def test_ct_pet_and_spect_show_the_same_animals(names: tuple[str, ...], tmp_path: Path) -> None:
     hotel = Hotel.of(*names)
-    assert_where_they_are(found_in(hotel, Modality.CT, tmp_path), hotel, 1.5, TAIL_MM)
+    assert_where_they_are(found_in(hotel, Modality.CT, tmp_path, 1.2), hotel, 1.5, TAIL_MM)
     assert_where_they_are(found_in(hotel, Modality.PET, tmp_path, 1.5), hotel, 2.2)
     assert_where_they_are(found_in(hotel, Modality.SPECT, tmp_path, 1.5), hotel, 2.2)
 
@@ -122,7 +122,7 @@ def test_organs_of_one_animal_in_line_are_a_doubt(tmp_path: Path) -> None:
 
 def test_the_ct_of_a_study_is_looked_at_first_and_the_pet_where_it_is_not_in_hounsfield_units(tmp_path: Path) -> None:
     hotel = Hotel.of("left", "right")
-    ct, pet = hotel.scan(Modality.CT, 1.0), hotel.scan(Modality.PET, 1.5)
+    ct, pet = hotel.scan(Modality.CT, 1.2), hotel.scan(Modality.PET, 1.5)
     for folder in ("both", "other"):
         (tmp_path / folder).mkdir()
     write_scan(tmp_path / "both" / "m.pet.img", pet, mouse=hotel.mouse)
