@@ -448,7 +448,7 @@ def test_of_mice_that_lie_close_all_of_the_neighbour_goes_and_nothing_of_the_ani
     """The phantom's truth: no voxel of its own ellipsoids is changed; what is left of the other is thin, or touches."""
     places = ((-11.5, -5.0, 0.0), (11.5, 5.0, 5.0))
     hotel = Hotel(animals=tuple(HotelMouse(place_mm=place) for place in places))
-    image = inveonimaging.read(write_scan(tmp_path / "a.ct.img", hotel.scan(Modality.CT, 0.8), mouse=hotel.mouse).data)
+    image = inveonimaging.read(write_scan(tmp_path / "a.ct.img", hotel.scan(Modality.CT, 1.0), mouse=hotel.mouse).data)
     found = find_in_ct(image)
     assert found.is_certain
     size, shift = image.grid.spacing_mm, image.grid.shift_mm
