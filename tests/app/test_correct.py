@@ -410,6 +410,10 @@ def test_the_text_of_a_file_is_pasted_as_its_cells() -> None:
         ("file\tweight_g\nm1.pet.img\t24\t7\n", "row 2 has more cells than there are titles: '7'"),
         ("file\tweight_g\tweight_kg\nm1.pet.img\t24\t0.025\n", "two columns are weight_g"),
         ('file,weight_g\n"m1.pet.img,24\n', "cannot be read as text in columns"),
+        (
+            "file;weight_g\nm1.pet.img;24\nM1.PET.img;24\nm1.*;25\n",
+            "two rows say of m1.pet.img, weight_g: '24' and '25'",
+        ),
     ],
 )
 def test_a_block_that_may_mean_another_number_is_refused(page: Page, text: str, told: str) -> None:

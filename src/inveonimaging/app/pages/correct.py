@@ -97,7 +97,11 @@ def paste(front: Front, _request: Request, form: dict[str, str]) -> Response:
     elif part == subjects.PART:
         matched = table.subjects_named(block, keys)
     titles = [title for title, _ in _shown(front, source, listing, _page_of(form), part)["titles"]]
-    filling = table.pasted(block, keys, titles, _cell(front, source, listing, form), matched)
+    at = _cell(front, source, listing, form)
+    try:
+        filling = table.pasted(block, keys, titles, at, matched)
+    except InputError as error:
+        return _part(front, source, listing, form, problem=printable(error, _LONGEST))
     said = f"{len(filling.changes)} cells were pasted" if filling.changes else "nothing could be pasted"
     return _changed(front, source, listing, form, filling.changes, (said, *filling.notes))
 

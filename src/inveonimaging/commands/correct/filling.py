@@ -52,7 +52,7 @@ def pasted(
         matched: of rows of the block that name scans, the keys of those.
 
     Raises:
-        InputError: there is no such cell.
+        InputError: there is no such cell, or two rows say different things of one.
     """
     if at[0] not in keys or at[1] not in titles:
         raise InputError("there is no such cell to paste into")
@@ -68,6 +68,7 @@ def pasted(
             column = column_of(title) if title else None
             if column and column.name in TITLE_OF and (text or not block.titles):
                 changes += [(key, *normal(column.title, text, has_comma=block.has_decimal_comma)) for key in into]
+    _refuse_twice(changes)
     wider = max((len(row) for row in block.rows), default=0) - len(columns)
     notes = [f"not read: {listed([printable(each, 40) for each in block.unread], NAMED)}"] if block.unread else []
     notes += (
@@ -77,6 +78,20 @@ def pasted(
     )
     notes += [f"{counted(wider, 'column')} too many"] if wider > 0 and not block.titles else []
     return Filling(tuple(changes), tuple(notes))
+
+
+def _refuse_twice(changes: Iterable[tuple[str, str, str]]) -> None:
+    """Refuse two texts for one cell, as of two rows that name one scan.
+
+    Raises:
+        InputError: naming the first.
+    """
+    known: dict[tuple[str, str], str] = {}
+    for key, title, text in changes:
+        if (other := known.setdefault((key, title), text)) != text:
+            shown = printable(key.removeprefix(SUBJECT), 120)
+            message = f"two rows say of {shown}, {title}: '{printable(other, 40)}' and '{printable(text, 40)}'"
+            raise InputError(message, hint="leave one of them out")
 
 
 def subjects_named(block: Block, keys: Iterable[str]) -> dict[int, list[str]]:
