@@ -58,6 +58,7 @@ DYNAMIC = replace(STATIC, frames=frames_of(15.0, 60.0, 600.0))
 SPECT = replace(SPECT_SCAN, shape=(9, 8, 5), spacing_mm=(2.5, 2.75, 8.0))
 BINS = (GateBins(1, 4, 0.8, 1.4),)
 GATED = replace(STATIC, gates=4, gate_bins=BINS)
+TURNS = (STATIC, CT, GATED, DYNAMIC)
 MULTI_FRAME = (Form.ENHANCED, Form.LEGACY)
 
 
@@ -103,12 +104,12 @@ def orientation(request: pytest.FixtureRequest) -> Orientation:
 
 
 def in_turn(**scans: PhantomScan) -> pytest.MarkDecorator:
-    """Run a test with each scan in each orientation, in one form; the next scan has the other form there."""
+    """Run a test with each scan in each orientation, in one form, the same in all tests, which so share the objects."""
     return pytest.mark.parametrize(
         ("scan", "orientation", "form"),
         [
-            pytest.param(scan, code, MULTI_FRAME[(n + code // 2) % 2], id=f"{name} {code.name}")
-            for n, (name, scan) in enumerate(scans.items())
+            pytest.param(scan, code, MULTI_FRAME[(TURNS.index(scan) + code // 2) % 2], id=f"{name} {code.name}")
+            for name, scan in scans.items()
             for code in Orientation
         ],
     )

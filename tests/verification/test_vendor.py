@@ -355,7 +355,7 @@ def test_what_is_wrong_in_the_vendors_dicom_is_found(
 ) -> None:
     """What is known of the vendor excuses the very values that it writes, and no others."""
     pair, dicom = (export.ct_pair, export.ct) if name.startswith("CT") else (export.pet_pair, export.pet)
-    for path in sorted(dicom.iterdir())[::20]:
+    for path in sorted(dicom.iterdir())[::60]:
         (tmp_path / path.name).symlink_to(path)
     dataset = pydicom.dcmread(dicom / f"{name}.dcm")
     change(dataset)
