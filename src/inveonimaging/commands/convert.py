@@ -1,16 +1,20 @@
-"""What follows a conversion: reports beside the studies, and the comparison of what was written with its source."""
+"""What goes with a conversion: what lies in its place, reports beside studies, what was written against its source."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from inveonimaging.batches.existing import existing_study, is_made_from, is_whole
 from inveonimaging.conversion.job import StudyResult
+from inveonimaging.conversion.manifest import recorded_options, recorded_sheet
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import StudyPlan
 from inveonimaging.progress import Progress, no_progress
+from inveonimaging.storage.leftovers import REPORT
 from inveonimaging.verification.job import verify_written
 from inveonimaging.verification.result import StudyCheck
 
@@ -36,6 +40,23 @@ def verify_converted(
     if options.deidentify is None:
         return checks
     return tuple(replace(each, source="the source", assumed={}, doubts=()) for each in checks)
+
+
+def changed_studies(studies: Sequence[StudyPlan], options: Options) -> Iterator[Path]:
+    """Yield the places of planned studies where one lies that is not what the same conversion writes there.
+
+    It is of other scans or of other choices, a written file differs by its SHA-256, or a report lies there, into which
+    somebody may have written.
+    """
+    choices = recorded_options(options), recorded_sheet(options)
+    for each in studies:
+        there = existing_study(each.output)
+        if there is None:
+            continue
+        is_own = (there.document["options"], there.document.get("subjects")) == choices and is_made_from(there, each)
+        is_alone = not os.path.lexists(each.output / REPORT)
+        if not (is_own and is_alone and is_whole(each.output, there, by_digest=True)):
+            yield each.output
 
 
 def refuse_reports(studies: Sequence[StudyPlan]) -> None:

@@ -7,7 +7,6 @@ titles; of several studies `failures`.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -129,20 +128,11 @@ def _refuse_others(studies: Sequence[StudyPlan], options: Options) -> None:
     Raises:
         OutputError: one is of other scans, of other choices, or was changed.
     """
-    from inveonimaging.batches.existing import existing_study, is_made_from, is_whole
-    from inveonimaging.conversion.manifest import recorded_options, recorded_sheet
-    from inveonimaging.storage.leftovers import REPORT
+    from inveonimaging.commands.convert import changed_studies
 
-    choices = recorded_options(options), recorded_sheet(options)
-    for each in studies:
-        there = existing_study(each.output)
-        if there is None:
-            continue
-        is_own = (there.document["options"], there.document.get("subjects")) == choices and is_made_from(there, each)
-        is_alone = not os.path.lexists(each.output / REPORT)  # nobody knows whether somebody wrote into a report
-        if not (is_own and is_alone and is_whole(each.output, there, by_digest=True)):
-            hint = "choose another place, or tick Replace what an earlier run wrote there"
-            raise OutputError("holds something else than this has written", path=each.output, hint=hint)
+    for output in changed_studies(studies, options):
+        hint = "choose another place, or tick Replace what an earlier run wrote there"
+        raise OutputError("holds something else than this has written", path=output, hint=hint)
 
 
 def _notes(checks: Sequence[StudyCheck]) -> Iterator[str]:
