@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -17,6 +18,8 @@ from inveonimaging.phantom import write_scan
 
 ROOT = Path(inveonimaging.__file__).parent
 PACKAGE = ROOT.name
+OURS = re.compile(rf"{PACKAGE}(?:\.\w+)+")
+OF_NO_MODULE = {"inveonimaging.as_inveon", "inveonimaging.help_all", "inveonimaging.typed"}  # names in click's contexts
 
 # From the top down: a module imports only from its own room or from one below.
 ROOMS = (
@@ -59,6 +62,7 @@ ROOMS = (
     "errors",
     "version",
 )
+CONTRIBUTING = Path(__file__).parents[2] / "CONTRIBUTING.md"
 PLACE = {room: place for place, room in enumerate(ROOMS)}
 OF_THE_APP = ("serving", "pages", "jobs", "memory", "choices", "access")  # likewise
 ONLY_IN = {
@@ -66,10 +70,18 @@ ONLY_IN = {
     "pynetdicom": {"sending"},
     "requests": {"sending"},
     "urllib3": {"sending"},
+    "openpyxl": {"sheet"},
+    "nibabel": {"study", "time_activity", "reports"},
+    "SimpleITK": {"study"},
+    "xarray": {"study"},
+    "dask": {"study"},
     "distributed": {"batches"},
     "dask_jobqueue": {"batches"},
+    "yaml": {"batches"},
+    "filelock": {"storage", "app"},
     "starlette": {"app"},
     "uvicorn": {"app"},
+    "h11": {"app"},
     "webview": {"app"},
     "jinja2": {"reports", "app"},
     "markupsafe": {"reports"},
@@ -98,6 +110,7 @@ def imported(path: Path) -> set[str]:
 
 @functools.cache
 def imported_in(text: str) -> set[str]:
+    """Return the full names that a text imports: in functions and for types, too, and those of our modules in texts."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
@@ -105,6 +118,8 @@ def imported_in(text: str) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "a relative import"
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and OURS.fullmatch(node.value):
+            names.add(node.value)
     return names
 
 
@@ -114,9 +129,11 @@ def test_imports_go_downward_and_heavy_ones_stay_in_their_rooms(path: Path) -> N
     if here == "__init__":
         return
     assert here in PLACE, f"{here} has no place in this test"
-    for name in imported(path):
+    for name in imported(path) - OF_NO_MODULE:
         top, *rest = name.split(".")
-        if top == PACKAGE and rest and rest[0] in PLACE:
+        if top == PACKAGE:
+            assert rest, f"{here} imports the package as a whole, which has all rooms"
+            assert rest[0] in PLACE, f"{here} imports {name}, which is no room"
             assert PLACE[rest[0]] >= PLACE[here], f"{here} imports {name}, which is above it"
         assert here in ONLY_IN.get(top, {here}), f"{here} imports {top}"
         assert top != "numpy" or "hdr" not in path.parts
@@ -166,6 +183,28 @@ def test_no_modules_import_each_other_in_a_circle() -> None:
     graph = import_graph(ROOT)
     assert graph[f"{PACKAGE}.verification.job"] > {f"{PACKAGE}.verification.source", f"{PACKAGE}.errors"}
     assert not circle_in(graph)
+
+
+def test_imports_are_seen_wherever_they_are() -> None:
+    text = """
+if TYPE_CHECKING:
+    from inveonimaging.cli import options
+def f():
+    import inveonimaging.app.jobs as jobs
+    return import_module("inveonimaging.batches.job"), f"{jobs} inveonimaging.no"
+"""
+    assert imported_in(text) == {"inveonimaging.cli.options", "inveonimaging.app.jobs", "inveonimaging.batches.job"}
+
+
+def test_every_module_has_a_place_in_the_order() -> None:
+    assert {room(path) for path in modules()} == {*ROOMS, "__init__"}
+
+
+@pytest.mark.skipif(not CONTRIBUTING.exists(), reason="an installed package has no CONTRIBUTING.md")
+def test_the_page_shows_the_house_in_the_same_order() -> None:
+    table = CONTRIBUTING.read_text("utf-8").partition("| Room of ")[2].partition("\n\n")[0]
+    first = [row.split("|")[1] for row in table.splitlines()[2:]]
+    assert [name.rstrip("/") for cell in first for name in re.findall("`([^`*]+)`", cell)] == list(ROOMS[3:])
 
 
 def test_a_circle_of_imports_is_found_inside_functions_and_for_types_alone_too(tmp_path: Path) -> None:
