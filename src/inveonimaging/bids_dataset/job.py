@@ -14,10 +14,11 @@ from inveonimaging.bids_dataset.options import BidsOptions
 from inveonimaging.bids_dataset.plan import DatasetDraft, DatasetPlan, ImagePlan
 from inveonimaging.bids_dataset.tables import Table, merged, read_table, rows_of
 from inveonimaging.errors import OutputError
-from inveonimaging.inveon.voxels import Unchanged
+from inveonimaging.inveon.voxels import unchanged
 from inveonimaging.nifti_files.volume import Volume
-from inveonimaging.nifti_files.writing import write_volume
+from inveonimaging.nifti_files.writing import AGAIN, write_volume
 from inveonimaging.progress import Progress, StepCounter, no_progress
+from inveonimaging.storage.folders import unmade_if_nothing_came
 from inveonimaging.storage.interruptions import Interruptions
 from inveonimaging.storage.staging import held
 from inveonimaging.storage.whole_files import draft_in, remove_drafts
@@ -59,17 +60,14 @@ def write(planned: DatasetPlan, options: BidsOptions, progress: Progress = no_pr
         DataError: a data file cannot be read any more, or has changed.
     """
     output = planned.output
-    made = [each for each in (output, *output.parents) if not each.exists()]  # innermost first
     drafts: dict[str, Path] = {}
-    is_done = False
     try:
-        with held(output), Interruptions() as interruptions:
+        with unmade_if_nothing_came(output), held(output), Interruptions() as interruptions:
             remove_drafts(output)
             try:
                 changes = _written(planned, options, drafts, progress)
                 interruptions.wait = True
                 give_names(output, drafts, changes)
-                is_done = True
             finally:
                 interruptions.wait = True
                 for draft in drafts.values():
@@ -77,10 +75,6 @@ def write(planned: DatasetPlan, options: BidsOptions, progress: Progress = no_pr
                         draft.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"cannot be written: {error.strerror or error}", path=output) from error
-    finally:
-        for folder in () if is_done else made:
-            with contextlib.suppress(OSError):
-                folder.rmdir()
     return tuple(BidsFile(path=name, change=change) for name, change in changes.items())
 
 
@@ -95,15 +89,13 @@ def _written(
     output = planned.output
     volumes = [Volume(image=each.series.image, gating=each.series.gating) for each in planned.images]
     counter = StepCounter(progress, sum(each.slices for each in volumes))
-    seen = [Unchanged(each.image.source) for each in volumes]
     changes: dict[str, Change] = {}
-    for image, volume in zip(planned.images, volumes, strict=True):
-        for name, write_one in _files(image, volume, counter):
-            drafts[name] = draft_in(output)
-            write_one(drafts[name])
-            changes[name] = change_of(output / name, drafts[name], overwrite=options.overwrite)
-    for one in seen:
-        one.refuse_changed("write it again when the scanner is done")
+    with unchanged([each.image.source for each in volumes], AGAIN):
+        for image, volume in zip(planned.images, volumes, strict=True):
+            for name, write_one in _files(image, volume, counter):
+                drafts[name] = draft_in(output)
+                write_one(drafts[name])
+                changes[name] = change_of(output / name, drafts[name], overwrite=options.overwrite)
     for name, content in _texts(planned, options).items():
         drafts[name] = draft_in(output)
         drafts[name].write_bytes(content)

@@ -125,8 +125,5 @@ def _show_plan(planned: BidsPlan, *, as_json: bool) -> None:
         return
     from inveonimaging.cli.table import show_or_list
 
-    table = [
-        [", ".join(filter(None, (shown(each.series.image.pair.name), each.series.image.part_name))), shown(each.file)]
-        for each in images
-    ]
+    table = [[shown(each.series.image.title), shown(each.file)] for each in images]
     show_or_list(f"Would be written to {shown(planned.dataset.output)}", ("Source", "File"), table)

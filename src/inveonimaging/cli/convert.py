@@ -183,5 +183,4 @@ def _row(series: SeriesPlan) -> list[Cell]:
     image = series.image
     voxels = " x ".join(map(str, (*image.grid.shape, len(image.frames))))
     first = f"{series.number}/{series.files[0]}"
-    source = ", ".join(filter(None, (shown(image.pair.name), image.part_name)))
-    return [source, first, str(len(series.files)), series.iod.name, voxels, image.scaling.unit.value]
+    return [shown(image.title), first, str(len(series.files)), series.iod.name, voxels, image.scaling.unit.value]

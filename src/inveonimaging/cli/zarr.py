@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from inveonimaging.cli.messages import say_findings, shown
+from inveonimaging.cli.messages import shown
 from inveonimaging.cli.options import (
     AskedCorrections,
     AskedDeidentification,
@@ -18,14 +19,11 @@ from inveonimaging.cli.options import (
     takes_corrections,
     takes_deidentification,
 )
-from inveonimaging.cli.outcome import one_line_errors, print_json
-from inveonimaging.cli.several import end, failed, show_studies
+from inveonimaging.cli.outcome import one_line_errors
+from inveonimaging.cli.several import series_row, show_plans, show_written
 from inveonimaging.cli.usage import swapped
-from inveonimaging.units import counted
 
 if TYPE_CHECKING:
-    from inveonimaging.commands.zarr import ZarrResult
-    from inveonimaging.zarr_files.options import ZarrOptions
     from inveonimaging.zarr_files.writing import ZarrPlan
 
 EXAMPLES = """\b
@@ -59,6 +57,8 @@ def zarr(
     """Write an OME-Zarr store of each series: compressed, in several resolutions, in mm and s."""
     with one_line_errors(as_json=as_json), swapped("zarr", source, output):
         from inveonimaging.cli.progress import bar
+        from inveonimaging.commands.studies import gathered
+        from inveonimaging.commands.zarr import planned
         from inveonimaging.commands.zarr import zarr as write
         from inveonimaging.zarr_files.options import ZarrOptions
 
@@ -73,66 +73,34 @@ def zarr(
             deidentify=deidentification(),
         )
         if dry_run:
-            _list(source, output, options, as_json=as_json)
+            show_plans(gathered(planned(source, output, options), options), _rows, _show_plans, as_json=as_json)
             return
         with bar() as advance:
             result = write(source, output, options, progress=advance)
-        say_findings(result.findings)
-        _show(result, options, as_json=as_json)
-        end(result.failures)
-
-
-def _show(result: ZarrResult, options: ZarrOptions, *, as_json: bool) -> None:
-    if as_json:
-        more = {"failures": failed(result.failures), "findings": result.findings}
-        print_json({"dry_run": False, "stores": list(map(str, result.stores)), **more})
-    elif options.recursive:
-        rows = [
-            (each.source, f"{counted(len(each.stores), 'store')} in {shown(each.folder)}") for each in result.studies
-        ]
-        show_studies(rows, result.failures)
-    else:
-        for path in result.stores:
-            typer.echo(shown(path))
-
-
-def _list(source: Path, output: Path, options: ZarrOptions, *, as_json: bool) -> None:
-    """Show what would be written."""
-    from inveonimaging.commands.studies import gathered
-    from inveonimaging.commands.zarr import planned
-    from inveonimaging.sheet.matching import sheet_findings
-
-    plans, failures = gathered(planned(source, output, options))
-    matched = (row for plan in plans for row in plan.study.matched_rows)
-    found = [
-        *sheet_findings(options.corrections.sheet, matched),
-        *(finding for plan in plans for finding in plan.findings),
-    ]
-    say_findings(found)
-    rows = [row for plan in plans for row in _rows(plan)]
-    if as_json:
-        print_json({"dry_run": True, "series": rows, "failures": failed(failures), "findings": found})
-    else:
-        from inveonimaging.cli.table import show_or_list
-
-        table = [
-            [shown(each["store"]), " x ".join(map(str, each["shape"])), each["type"], str(len(each["levels"]))]
-            for each in rows
-        ]
-        show_or_list("Would be written", ("Store", "Voxels", "Type", "Resolutions"), table)
-    end(failures)
+        show_written(result, {"stores": result.stores}, recursive=recursive, as_json=as_json)
 
 
 def _rows(plan: ZarrPlan) -> list[dict[str, Any]]:
     return [
         {
-            "source": str(each.series.image.pair.header),
-            "part": each.series.image.part_name,
-            "store": str(plan.folder / each.name),
-            "shape": list(each.volume.shape),
-            "type": each.volume.dtype.name,
-            "unit": each.series.image.scaling.unit.value,
+            **series_row(each.series, each.volume, store=str(plan.folder / each.name)),
             "levels": [list(level.shape) for level in each.levels],
         }
-        for each in plan.stores
+        for each in plan.files
     ]
+
+
+def _show_plans(plans: Sequence[ZarrPlan]) -> None:
+    from inveonimaging.cli.table import show_or_list
+
+    table = [
+        [
+            shown(plan.folder / each.name),
+            " x ".join(map(str, each.volume.shape)),
+            each.volume.dtype.name,
+            str(len(each.levels)),
+        ]
+        for plan in plans
+        for each in plan.files
+    ]
+    show_or_list("Would be written", ("Store", "Voxels", "Type", "Resolutions"), table)

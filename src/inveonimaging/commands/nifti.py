@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from inveonimaging.commands.studies import Failure, Placed, planned_each, studies_in, written_each
-from inveonimaging.errors import OptionError
+from inveonimaging.commands.studies import Failure, Written, planned_files, written_each
 from inveonimaging.extras import refuse_without_extra
-from inveonimaging.findings import Finding
 from inveonimaging.nifti_files.options import NiftiOptions
 from inveonimaging.nifti_files.writing import NiftiPlan, names_one_file, plan_nifti, write_nifti
 from inveonimaging.progress import Progress, StepCounter, no_progress
-from inveonimaging.storage.file_sets import refuse_taken_names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,19 +32,8 @@ class NiftiStudy:
     beside: tuple[Path, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class NiftiResult:
-    """What was written.
-
-    Attributes:
-        studies: in the order of their folders, or of the animals in the sheet.
-        findings: of the files, the folders and the animals.
-        failures: studies below the source that were not written; none unless the search was recursive.
-    """
-
-    studies: tuple[NiftiStudy, ...]
-    findings: tuple[Finding, ...]
-    failures: tuple[Failure, ...] = ()
+class NiftiResult(Written[NiftiStudy]):
+    """What was written; attributes as those of `Written`."""
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -81,38 +68,17 @@ def nifti(
         InveonError: what is wrong, where, and what was expected, in one line; of one study among several it is among
             the failures.
     """
-    options = options or NiftiOptions()
-    counter = StepCounter(progress)
-    done = written_each(
-        planned(Path(source), Path(output), options), lambda plan: _written(plan, options, counter), options, counter
-    )
-    return NiftiResult(studies=done.studies, findings=done.findings, failures=done.failures)
+    options, counter = options or NiftiOptions(), StepCounter(progress)
+
+    def write(plan: NiftiPlan) -> NiftiStudy:
+        files, beside = write_nifti(plan, counter, overwrite=options.overwrite)
+        return NiftiStudy(source=str(plan.study.source), folder=plan.folder, files=files, beside=beside)
+
+    return NiftiResult(**vars(written_each(planned(Path(source), Path(output), options), write, options, counter)))
 
 
 def planned(source: Path, output: Path, options: NiftiOptions) -> Iterator[tuple[NiftiPlan, ...] | Failure]:
     """Return what would be written, of the animals of one scan together; arguments and errors as `nifti`."""
     refuse_without_extra("inveon nifti", "nifti", {"nibabel": "nibabel"})
-    is_hotel = options.split or options.boxes is not None
-    if names_one_file(output) and (options.recursive or is_hotel):
-        raise OptionError("the output names one file", path=output, expected="a folder, in which each study gets one")
-    if options.mask_others and not is_hotel:
-        raise OptionError("neighbours are masked only where a scan is split", hint="add --split")
-
-    def plan(one: Placed) -> NiftiPlan:
-        made = plan_nifti(one.study, output / one.place, options, is_folder=one.place != ".")
-        refuse_taken_names(made.folder, made.names, overwrite=options.overwrite)
-        return made
-
-    studies = studies_in(source, output, options, splits=is_hotel, is_hotel=is_hotel)
-    return planned_each(studies, plan, recursive=options.recursive)
-
-
-def _written(plan: NiftiPlan, options: NiftiOptions, counter: StepCounter) -> NiftiStudy:
-    paths = write_nifti(plan, counter, overwrite=options.overwrite)
-    named = {each.name for each in plan.files}
-    return NiftiStudy(
-        source=str(plan.study.source),
-        folder=plan.folder,
-        files=tuple(path for path in paths if path.name in named),
-        beside=tuple(path for path in paths if path.name not in named),
-    )
+    one = "file" if names_one_file(output) else ""
+    return planned_files(source, output, options, partial(plan_nifti, options), one)

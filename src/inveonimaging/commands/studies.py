@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from inveonimaging.batches.names import animal_names, free_names
 from inveonimaging.batches.walk import Found, SkippedCounts, walk
@@ -15,10 +15,10 @@ from inveonimaging.findings import Finding
 from inveonimaging.hotels.cutting import animals_of, places_of
 from inveonimaging.hotels.splitting import read_group
 from inveonimaging.inveon.pairs import Pair, half_error, no_pairs, pair_of, scan_folder
-from inveonimaging.progress import StepCounter
+from inveonimaging.progress import StepCounter, no_progress
 from inveonimaging.sheet.hotels import refuse_for_several_studies
 from inveonimaging.sheet.matching import sheet_findings
-from inveonimaging.study.asked import StudyOptions
+from inveonimaging.study.asked import FilesOptions, StudyOptions
 from inveonimaging.study.reading import Study, read_pairs, skipped, skipped_findings
 
 _ALL_BELOW = "--recursive takes all that are below"
@@ -142,58 +142,76 @@ class Planned(Protocol):
         """Of its files, its folder and its animal."""
 
 
-P = TypeVar("P")
+P = TypeVar("P", bound=Planned)
 W = TypeVar("W")
 
 
-def planned_each(
-    studies: Iterable[tuple[Placed, ...] | Failure], plan: Callable[[Placed], P], *, recursive: bool
+def planned_files(
+    source: Path,
+    output: Path,
+    options: FilesOptions,
+    plan: Callable[[Study, Path, bool], P],
+    one: str,
 ) -> Iterator[tuple[P, ...] | Failure]:
-    """Yield what studies become, those of the animals of one scan together; nothing is written.
+    """Return what studies become, those of the animals of one scan together; nothing is written.
+
+    Args:
+        source: as of `studies_in`.
+        output: a folder, or what is made of the one series of a study.
+        options: of the command.
+        plan: a study, the output, and whether that is a folder whatever it is called -> what is to be written.
+        one: `file` or `store`, if the output names one; empty for a folder.
 
     Raises:
-        InveonError: why one cannot be written; of a recursive search it is a failure instead.
+        OptionError: one is named for several studies; neighbours are to be masked, and nothing is split.
+        InveonError: why a study cannot be written; of a recursive search it is a failure instead.
     """
+    if one and (options.recursive or options.is_hotel):
+        raise OptionError(f"the output names one {one}", path=output, expected="a folder, in which each study gets one")
+    if options.mask_others and not options.is_hotel:
+        raise OptionError("neighbours are masked only where a scan is split", hint="add --split")
+    return _planned(
+        studies_in(source, output, options, splits=options.is_hotel, is_hotel=options.is_hotel), output, options, plan
+    )
+
+
+def _planned(
+    studies: Iterable[tuple[Placed, ...] | Failure],
+    output: Path,
+    options: FilesOptions,
+    plan: Callable[[Study, Path, bool], P],
+) -> Iterator[tuple[P, ...] | Failure]:
     for each in studies:
         if isinstance(each, Failure):
             yield each
             continue
         try:
-            plans = tuple(plan(one) for one in each)
+            plans = tuple(plan(one.study, output / one.place, one.place != ".") for one in each)
         except InveonError as error:
-            if not recursive:
+            if not options.recursive:
                 raise
             yield Failure(source=str(each[0].study.source), error=error)
         else:
             yield plans
 
 
-def gathered(planned: Iterable[tuple[P, ...] | Failure]) -> tuple[list[P], list[Failure]]:
-    """Return what would be written of all studies, and those of which nothing can be."""
-    plans: list[P] = []
-    failures: list[Failure] = []
-    for each in planned:
-        if isinstance(each, Failure):
-            failures.append(each)
-        else:
-            plans += each
-    return plans, failures
-
-
 @dataclass(frozen=True, kw_only=True)
 class Written(Generic[W]):
-    """What was written of studies, what was found in them, which rows of the sheet they matched, and what failed."""
+    """What was written.
+
+    Attributes:
+        studies: in the order of their folders, or of the animals in the sheet; of a dry run what would be written.
+        findings: of the files, the folders and the animals.
+        failures: studies below the source that were not written; none unless the search was recursive.
+    """
 
     studies: tuple[W, ...]
     findings: tuple[Finding, ...]
-    failures: tuple[Failure, ...]
+    failures: tuple[Failure, ...] = ()
 
 
 def written_each(
-    planned: Iterable[tuple[Planned, ...] | Failure],
-    write: Callable[[Any], W],
-    options: StudyOptions,
-    counter: StepCounter,
+    planned: Iterable[tuple[P, ...] | Failure], write: Callable[[P], W], options: StudyOptions, counter: StepCounter
 ) -> Written[W]:
     """Write what was planned, one study after the other.
 
@@ -220,3 +238,8 @@ def written_each(
                 failures.append(Failure(source=str(plan.study.source), error=error))
     found = (*sheet_findings(options.corrections.sheet, rows), *findings)
     return Written(studies=tuple(studies), findings=found, failures=tuple(failures))
+
+
+def gathered(planned: Iterable[tuple[P, ...] | Failure], options: StudyOptions) -> Written[P]:
+    """Return what would be written of all studies, what was found in them, and those of which nothing can be."""
+    return written_each(planned, lambda plan: plan, options, StepCounter(no_progress))

@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from inveonimaging.commands.studies import Failure, Placed, planned_each, studies_in, written_each
-from inveonimaging.errors import OptionError
+from inveonimaging.commands.studies import Failure, Written, planned_files, written_each
 from inveonimaging.extras import refuse_without_extra
-from inveonimaging.findings import Finding
 from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.zarr_files.options import ZarrOptions
 from inveonimaging.zarr_files.writing import ZarrPlan, names_one_store, plan_zarr, write_zarr
@@ -25,19 +24,8 @@ class ZarrStudy:
     stores: tuple[Path, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ZarrResult:
-    """What was written.
-
-    Attributes:
-        studies: in the order of their folders, or of the animals in the sheet.
-        findings: of the files, the folders and the animals.
-        failures: studies below the source that were not written; none unless the search was recursive.
-    """
-
-    studies: tuple[ZarrStudy, ...]
-    findings: tuple[Finding, ...]
-    failures: tuple[Failure, ...] = ()
+class ZarrResult(Written[ZarrStudy]):
+    """What was written; attributes as those of `Written`."""
 
     @property
     def stores(self) -> tuple[Path, ...]:
@@ -68,30 +56,17 @@ def zarr(
         InveonError: what is wrong, where, and what was expected, in one line; of one study among several it is among
             the failures.
     """
-    options = options or ZarrOptions()
-    counter = StepCounter(progress)
-    done = written_each(
-        planned(Path(source), Path(output), options), lambda plan: _written(plan, options, counter), options, counter
-    )
-    return ZarrResult(studies=done.studies, findings=done.findings, failures=done.failures)
+    options, counter = options or ZarrOptions(), StepCounter(progress)
+
+    def write(plan: ZarrPlan) -> ZarrStudy:
+        stores = write_zarr(plan, options, counter)
+        return ZarrStudy(source=str(plan.study.source), folder=plan.folder, stores=stores)
+
+    return ZarrResult(**vars(written_each(planned(Path(source), Path(output), options), write, options, counter)))
 
 
 def planned(source: Path, output: Path, options: ZarrOptions) -> Iterator[tuple[ZarrPlan, ...] | Failure]:
     """Return what would be written, of the animals of one scan together; arguments and errors as `zarr`."""
     refuse_without_extra("inveon zarr", "zarr", {"zarr": "zarr"})
-    is_hotel = options.split or options.boxes is not None
-    if names_one_store(output) and (options.recursive or is_hotel):
-        raise OptionError("the output names one store", path=output, expected="a folder, in which each study gets one")
-    if options.mask_others and not is_hotel:
-        raise OptionError("neighbours are masked only where a scan is split", hint="add --split")
-
-    def plan(one: Placed) -> ZarrPlan:
-        return plan_zarr(one.study, output / one.place, options, is_folder=one.place != ".")
-
-    studies = studies_in(source, output, options, splits=is_hotel, is_hotel=is_hotel)
-    return planned_each(studies, plan, recursive=options.recursive)
-
-
-def _written(plan: ZarrPlan, options: ZarrOptions, counter: StepCounter) -> ZarrStudy:
-    stores = write_zarr(plan, options, counter)
-    return ZarrStudy(source=str(plan.study.source), folder=plan.folder, stores=stores)
+    one = "store" if names_one_store(output) else ""
+    return planned_files(source, output, options, partial(plan_zarr, options), one)

@@ -20,7 +20,7 @@ from inveonimaging.conversion.writing import SeriesJob, job_of
 from inveonimaging.dicom.pixels import transfer_syntax_of
 from inveonimaging.errors import InputError, OutputError
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.inveon.voxels import Unchanged
+from inveonimaging.inveon.voxels import unchanged
 from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.storage.staging import free_names, refuse_settled, refuse_used, staged, written_before
 
@@ -116,19 +116,17 @@ def _refuse_warnings(findings: Iterable[Finding]) -> None:
 def _convert_study(study: StudyPlan, options: Options, counter: StepCounter) -> StudyResult:
     with staged(study.output, may_be_used=options.overwrite or options.beside_others) as stage:
         replaced = _giving_way(study, options)
-        seen = [Unchanged(planned.image.source) for planned in study.series]
-        summaries = tuple(_summaries(study.series))
-        named = StudyNames(study, [summary.digest for summary in summaries], options)
-        described = descriptions_of(study.series, specified=options.specified)
-        digests = (each.data_sha256 for each in summaries)
-        read = {each.image.source.path: digest for each, digest in zip(study.series, digests, strict=True)}
-        sources = sources_of(study, read, options)
-        jobs = [job_of(*each, named, options, sources) for each in zip(study.series, summaries, described, strict=True)]
-        if options.fail_on_warnings:
-            _refuse_warnings(finding for each in jobs for finding in each.findings)
-        done = [each.written(stage.folder(str(each.planned.number)), counter.step) for each in jobs]
-        for each in seen:
-            each.refuse_changed("convert again when the scanner is done")
+        with unchanged([each.image.source for each in study.series], "convert again when the scanner is done"):
+            summaries = tuple(_summaries(study.series))
+            named = StudyNames(study, [summary.digest for summary in summaries], options)
+            described = descriptions_of(study.series, specified=options.specified)
+            read = {each.image.source.path: one.data_sha256 for each, one in zip(study.series, summaries, strict=True)}
+            sources = sources_of(study, read, options)
+            several = zip(study.series, summaries, described, strict=True)
+            jobs = [job_of(*each, named, options, sources) for each in several]
+            if options.fail_on_warnings:
+                _refuse_warnings(finding for each in jobs for finding in each.findings)
+            done = [each.written(stage.folder(str(each.planned.number)), counter.step) for each in jobs]
         if options.manifest:
             stage.write_manifest(manifest_of(study, named, done, options))
         stage.commit({str(each.planned.number): each.files for each in done}, replaced)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -215,24 +216,26 @@ class Voxels:
             raise DataError(f"cannot be read: {error.strerror or error}", path=self.path) from error
 
 
-class Unchanged:
-    """A data file as it is now; its time of change cannot be set back."""
+@contextlib.contextmanager
+def unchanged(sources: Iterable[Voxels], hint: str) -> Iterator[None]:
+    """Refuse data files that were written to while they were read here; their time of change cannot be set back.
 
-    def __init__(self, voxels: Voxels) -> None:
-        self._path = voxels.path
-        self._before = self._identity()
+    Raises:
+        DataError: naming the first, with this hint; or it is gone.
+    """
+    before = {each.path: _identity(each.path) for each in sources}
+    yield
+    for path, known in before.items():
+        if _identity(path) != known:
+            raise DataError("has changed while it was read", path=path, hint=hint)
 
-    def refuse_changed(self, hint: str) -> None:
-        """Refuse a file that was written to since; DataError, with this hint."""
-        if self._identity() != self._before:
-            raise DataError("has changed while it was read", path=self._path, hint=hint)
 
-    def _identity(self) -> tuple[object, ...]:
-        try:
-            status = self._path.stat()
-        except OSError as error:
-            raise DataError(f"cannot be read: {error.strerror}", path=self._path) from error
-        return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+def _identity(path: Path) -> tuple[object, ...]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", path=path) from error
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
 
 
 def voxels_of(path: Path, header: Header) -> tuple[Voxels, tuple[Finding, ...]]:

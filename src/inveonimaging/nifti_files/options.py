@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inveonimaging.given import Given, number, optional, refused, switch
-from inveonimaging.study.asked import StudyOptions
+from inveonimaging.study.asked import FilesOptions
 
 _WAYS = ("LR", "PA", "SI")
 AXIS_CODES = frozenset("".join(code) for ways in itertools.permutations(_WAYS) for code in itertools.product(*ways))
@@ -30,7 +30,7 @@ def _scale(name: str, value: Any) -> float:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NiftiOptions(StudyOptions):
+class NiftiOptions(FilesOptions):
     """How NIfTI files are written, and which studies are read, with what instead of their headers.
 
     Attributes:
@@ -39,12 +39,8 @@ class NiftiOptions(StudyOptions):
             keeps the file's own order.
         scale_voxels: by how much sizes and places of voxels are multiplied, for programs that are made for humans; it
             is recorded in the sidecar and in `descrip`.
-        overwrite: replace files of the same names.
-        split: cut scans of several animals, for which the sheet has positions: each animal has a folder.
     """
 
     compressed: Given[bool, bool] = Given(switch, True)
     reorient: Given[str | None, str | None] = Given(optional(_axis_code), None)
     scale_voxels: Given[float | str | None, float | None] = Given(optional(_scale), None)
-    overwrite: Given[bool, bool] = Given(switch, False)
-    split: Given[bool, bool] = Given(switch, False)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from inveonimaging.errors import OutputError
-from inveonimaging.storage.folders import make_folder
+from inveonimaging.storage.folders import make_folder, unmade_if_nothing_came
 from inveonimaging.storage.interruptions import Interruptions
 from inveonimaging.storage.set_records import SetRecord, names_begun, recorded, take_back
 from inveonimaging.storage.whole_files import draft_in, refuse_taken
@@ -46,12 +46,9 @@ def file_set(folder: Path, names: Sequence[str], *, overwrite: bool = False) -> 
         OutputError: a name is taken, or a file cannot be written.
     """
     refuse_taken_names(folder, names, overwrite=overwrite)
-    made: tuple[Path, ...] = ()
     drafts: dict[str, Path] = {}
-    is_done = False
-    with Interruptions() as interruptions:
+    with Interruptions() as interruptions, unmade_if_nothing_came(folder):
         try:
-            made = tuple(each for each in (folder, *folder.parents) if not each.exists())  # innermost first
             make_folder(folder)
             take_back(folder)
             refuse_taken_names(folder, names, overwrite=overwrite)
@@ -60,7 +57,6 @@ def file_set(folder: Path, names: Sequence[str], *, overwrite: bool = False) -> 
                 yield drafts
                 interruptions.wait = True
                 _give_names(folder, drafts, record, overwrite=overwrite)
-                is_done = True
         except OSError as error:
             raise OutputError(f"cannot be written: {error.strerror or error}", path=folder) from error
         finally:
@@ -68,9 +64,6 @@ def file_set(folder: Path, names: Sequence[str], *, overwrite: bool = False) -> 
             for draft in drafts.values():
                 with contextlib.suppress(OSError):
                     draft.unlink(missing_ok=True)
-            for each in () if is_done else made:
-                with contextlib.suppress(OSError):
-                    each.rmdir()
 
 
 def _give_names(folder: Path, drafts: Mapping[str, Path], record: SetRecord, *, overwrite: bool) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from pathlib import Path
 
@@ -33,3 +35,22 @@ def make_folder(path: Path) -> None:
     missing = list(takewhile(lambda each: not each.exists(), (path, *path.parents)))
     for each in (*reversed(missing), path):
         each.mkdir(exist_ok=True)
+
+
+@contextlib.contextmanager
+def unmade_if_nothing_came(path: Path) -> Iterator[None]:
+    """Take a folder and those above it away again that were made meanwhile, if an error ends this."""
+    above = (path, *path.parents)  # innermost first; Path.exists raises for names that no folder can have
+    made = [each for each in above if not os.path.exists(each)]  # noqa: PTH110
+    try:
+        yield
+    except BaseException:
+        remove_empty(made)
+        raise
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders, in their order; those that hold something stay."""
+    for each in folders:
+        with contextlib.suppress(OSError):
+            each.rmdir()

@@ -24,7 +24,7 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from inveonimaging.errors import OutputError
 from inveonimaging.storage.digest import sha256_of
-from inveonimaging.storage.folders import make_folder
+from inveonimaging.storage.folders import make_folder, remove_empty, unmade_if_nothing_came
 from inveonimaging.storage.interruptions import Interruptions
 from inveonimaging.storage.leftovers import (
     LOCK,
@@ -163,23 +163,17 @@ def staged(output: Path, *, may_be_used: bool = False) -> Iterator[Stage]:
         OutputError: the folder is used, cannot be made or cannot be written to, the disk is full, or another run
             writes there.
     """
-    made: tuple[Path, ...] = ()
     with Interruptions() as interruptions:
         try:
             if not may_be_used:
                 refuse_used(output)
-            made = tuple(each for each in (output, *output.parents) if not each.exists())  # innermost first
-            with _held(output, interruptions) as partial:
+            with unmade_if_nothing_came(output), _held(output, interruptions) as partial:
                 clear(partial)
                 if not may_be_used:
                     refuse_used(output)
                 yield Stage(output, partial)
         except OSError as error:
-            _remove_empty(made)
             raise _failed(output, error) from error
-        except BaseException:
-            _remove_empty(made)
-            raise
 
 
 @contextlib.contextmanager
@@ -276,7 +270,7 @@ def _held(output: Path, interruptions: Interruptions) -> Iterator[Path]:
     finally:
         interruptions.wait = True
         if not lock.is_locked:
-            _remove_empty((partial,))
+            remove_empty((partial,))
             if os.path.lexists(partial):  # after an interruption, with a lock that nobody holds
                 with contextlib.suppress(OSError, OutputError):
                     _acquire(lock, partial)
@@ -333,12 +327,6 @@ def _removed(partial: Path) -> bool:
 
 def _entries(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir() if path.name != PARTIAL and not is_litter(path.name)]
-
-
-def _remove_empty(folders: tuple[Path, ...]) -> None:
-    for folder in folders:
-        with contextlib.suppress(OSError):
-            folder.rmdir()
 
 
 def _failed(folder: Path, error: OSError) -> OutputError:

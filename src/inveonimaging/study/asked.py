@@ -33,3 +33,21 @@ class StudyOptions(Corrections):
     boxes: Given[PathLike | None, Path | None] = Given(optional(_path), None)
     mask_others: Given[bool, bool] = Given(switch, False)
     deidentify: Given[Deidentify | bool | None, Deidentify | None] = Given(deidentify_given, None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilesOptions(StudyOptions):
+    """What is asked of files of each series, whatever their form.
+
+    Attributes:
+        overwrite: replace what has the same names: files, or stores that this program wrote.
+        split: cut scans of several animals, for which the sheet has positions: each animal has a folder.
+    """
+
+    overwrite: Given[bool, bool] = Given(switch, False)
+    split: Given[bool, bool] = Given(switch, False)
+
+    @property
+    def is_hotel(self) -> bool:
+        """Whether each animal of a scan of several becomes a study."""
+        return self.split or self.boxes is not None

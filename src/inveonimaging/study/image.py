@@ -83,6 +83,11 @@ class Image:
         return self.part.name if self.part else ""
 
     @property
+    def title(self) -> str:
+        """The file's name, and what tells it from other images of the file: `m1.pet.img, bed 2`."""
+        return ", ".join(filter(None, (self.pair.name, self.part_name)))
+
+    @property
     def kind(self) -> str:
         """What people call it: PET, CT, SPECT, mu map, or PET transmission."""
         return kind_of(self.header, self.modality)

@@ -184,6 +184,11 @@ class Study:
         return tuple(each.image.header for each in self.scans)
 
     @property
+    def all_findings(self) -> tuple[Finding, ...]:
+        """Those of the study and of its scans."""
+        return (*self.findings, *(finding for scan in self.scans for finding in scan.all_findings))
+
+    @property
     def matched_rows(self) -> tuple[int, ...]:
         """The numbers of a sheet's rows that its scans match; of a part those of the group, empty positions too."""
         return (*self.sheet_values.rows, *(self.part.whole.sheet_values.rows if self.part else ()))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from inveonimaging.errors import printable
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.inveon.voxels import Unchanged
+from inveonimaging.inveon.voxels import unchanged
 from inveonimaging.progress import Progress, StepCounter
 from inveonimaging.storage.file_sets import file_set
 from inveonimaging.study.cut import cut_out
@@ -29,22 +29,21 @@ def write_curves(
         OutputError: a name is taken, or a file cannot be written; nothing is left then.
         DataError: a data file cannot be read any more, or has changed.
     """
-    seen = [Unchanged(each.image.source) for each in plan.series]
+    sources = [each.image.source for each in plan.series]
     counter = StepCounter(progress, sum(_steps(each, plan.hottest_mm) for each in plan.series))
     curves: list[Curve] = []
     findings: list[Finding] = []
     if not plan.names:
         _measure(plan, counter, curves, findings)
     else:
-        with file_set(plan.folder, plan.names, overwrite=options.overwrite) as drafts:
+        again = unchanged(sources, "make them again when the scanner is done")
+        with file_set(plan.folder, plan.names, overwrite=options.overwrite) as drafts, again:
             _measure(plan, counter, curves, findings)
             has_notes = any(name.lower().endswith(".dft") for name in plan.names)
             notes = _notes(plan.series[0].image) if has_notes else Notes()
             for name, draft in drafts.items():
                 text = TABLES[Path(name).suffix.lower()](curves, options.time_zero, notes)
                 draft.write_bytes(text.encode("ascii" if text.isascii() else "utf-8-sig"))  # a mark for Excel
-            for one in seen:
-                one.refuse_changed("make them again when the scanner is done")
     return tuple(plan.folder / name for name in plan.names), tuple(curves), tuple(findings)
 
 

@@ -78,7 +78,7 @@ class SourceScan:
     @property
     def name(self) -> str:
         """The file's name, and the part of it."""
-        return printable(", ".join(filter(None, (self.image.pair.name, self.image.part_name))), 120)
+        return printable(self.image.title, 120)
 
     @property
     def planes(self) -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from inveonimaging.given import Given, choice, switch
-from inveonimaging.study.asked import StudyOptions
+from inveonimaging.given import Given, choice
+from inveonimaging.study.asked import FilesOptions
 
 
 class OmeVersion(str, Enum):
@@ -17,15 +17,11 @@ class OmeVersion(str, Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ZarrOptions(StudyOptions):
+class ZarrOptions(FilesOptions):
     """How stores are written, and which studies are read, with what instead of their headers.
 
     Attributes:
         ome_version: of OME-Zarr.
-        overwrite: replace stores of the same names that this program wrote.
-        split: cut scans of several animals, for which the sheet has positions: each animal has a folder.
     """
 
     ome_version: Given[OmeVersion | str, OmeVersion] = Given(choice(OmeVersion), OmeVersion.V05)
-    overwrite: Given[bool, bool] = Given(switch, False)
-    split: Given[bool, bool] = Given(switch, False)

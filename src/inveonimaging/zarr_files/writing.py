@@ -13,20 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from inveonimaging.errors import OptionError, OutputError
-from inveonimaging.findings import Finding
-from inveonimaging.inveon.voxels import Unchanged
+from inveonimaging.errors import OutputError
+from inveonimaging.inveon.voxels import unchanged
 from inveonimaging.nifti_files.volume import Volume
-from inveonimaging.nifti_files.writing import stems_of
+from inveonimaging.nifti_files.writing import AGAIN, FilesPlan, plan_files
 from inveonimaging.progress import StepCounter
 from inveonimaging.storage.ahead import ahead
 from inveonimaging.storage.bounded import read_bounded
-from inveonimaging.storage.folders import make_folder
+from inveonimaging.storage.folders import make_folder, unmade_if_nothing_came
 from inveonimaging.storage.interruptions import Interruptions
 from inveonimaging.storage.whole_files import draft_in
 from inveonimaging.study.reading import Series, Study
-from inveonimaging.study.redacting import without_paths
-from inveonimaging.study.usable import refuse_unusable
 from inveonimaging.zarr_files.levels import Level, halved, levels_of
 from inveonimaging.zarr_files.metadata import LPS, OURS, attributes_of
 from inveonimaging.zarr_files.options import OmeVersion, ZarrOptions
@@ -53,57 +50,43 @@ class ZarrStore:
         return levels_of((z, y, x))
 
 
-@dataclass(frozen=True, kw_only=True)
-class ZarrPlan:
-    """What is to be written into a folder."""
-
-    study: Study
-    folder: Path
-    stores: tuple[ZarrStore, ...]
-    findings: tuple[Finding, ...]
-
-    @property
-    def slices(self) -> int:
-        """How many slices of all frames there are to be written."""
-        return sum(each.volume.slices for each in self.stores)
+ZarrPlan = FilesPlan[ZarrStore]
 
 
 def names_one_store(output: Path) -> bool:
     """Return whether an output is the name of a store, else of a folder."""
-    return output.name.lower().endswith(_ENDINGS)
+    return bool(_ending_of(output))
 
 
-def plan_zarr(study: Study, output: Path, options: ZarrOptions, *, is_folder: bool = False) -> ZarrPlan:
-    """Return what is to be written of a study; nothing is.
+def _ending_of(output: Path) -> str:
+    """Return what the name of a store ends in, as it is typed; empty for that of a folder."""
+    return next((output.name[-len(each) :] for each in _ENDINGS if output.name.lower().endswith(each)), "")
+
+
+def plan_zarr(options: ZarrOptions, study: Study, output: Path, is_folder: bool) -> ZarrPlan:
+    """Return what is to be written of a study as stores; nothing is.
 
     Args:
+        options: of the stores.
         study: what was read.
         output: a folder, or the name of a store that ends in `.zarr`, of a study of one series.
-        options: of the stores.
         is_folder: the output is a folder, whatever its name ends in.
 
     Raises:
-        InveonError: the first reason why the study cannot be written as a whole, or a name is taken.
+        InveonError: the first reason why the study cannot be written as a whole.
+        OutputError: a name is taken.
     """
-    refuse_unusable(study, "zarr")
-    is_one = names_one_store(output) and not is_folder
-    if is_one and len(study.series) > 1:
-        message = f"there are {len(study.series)} series, and one store is named"
-        raise OptionError(message, path=output, hint="name a folder: each series becomes a store in it")
-    names = (output.name,) if is_one else tuple(stem + ENDING for stem in stems_of(study.series))
-    folder = output.parent if is_one else output
-    stores = tuple(_store(*each, options.ome_version) for each in zip(study.series, names, strict=True))
-    _refuse_taken(folder, names, overwrite=options.overwrite)
-    found = (*study.findings, *(finding for scan in study.scans for finding in scan.all_findings))
-    return ZarrPlan(study=study, folder=folder, stores=stores, findings=without_paths(found, study.redaction))
 
+    def store_of(series: Series, stem: str, ending: str) -> ZarrStore:
+        volume = Volume(image=series.image, gating=series.gating, reorient=LPS, has_slope=False)
+        x, y, z = volume.shape[:3]
+        attributes = attributes_of(series, volume, levels_of((z, y, x)), stem, options.ome_version)
+        return ZarrStore(series=series, volume=volume, name=stem + ending, attributes=attributes)
 
-def _store(series: Series, name: str, version: OmeVersion) -> ZarrStore:
-    volume = Volume(image=series.image, gating=series.gating, reorient=LPS, has_slope=False)
-    x, y, z = volume.shape[:3]
-    stem = next((name[: -len(each)] for each in _ENDINGS if name.lower().endswith(each)), name)
-    attributes = attributes_of(series, volume, levels_of((z, y, x)), stem, version)
-    return ZarrStore(series=series, volume=volume, name=name, attributes=attributes)
+    one = "store", "" if is_folder else _ending_of(output)
+    made = plan_files(study, output, "zarr", one, ENDING, store_of)
+    _refuse_taken(made.folder, [each.name for each in made.files], overwrite=options.overwrite)
+    return made
 
 
 def _refuse_taken(folder: Path, names: Sequence[str], *, overwrite: bool) -> None:
@@ -145,32 +128,24 @@ def write_zarr(plan: ZarrPlan, options: ZarrOptions, counter: StepCounter) -> tu
         OutputError: a name is taken, or a store cannot be written; nothing is left then.
         DataError: a data file cannot be read any more, or has changed.
     """
-    seen = [Unchanged(each.volume.image.source) for each in plan.stores]
     drafts: dict[str, Path] = {}
-    made = [each for each in (plan.folder, *plan.folder.parents) if not each.exists()]  # innermost first
-    is_done = False
-    with Interruptions() as interruptions:
+    with Interruptions() as interruptions, unmade_if_nothing_came(plan.folder):
         try:
             make_folder(plan.folder)
-            for each in plan.stores:
-                drafts[each.name] = draft_in(plan.folder)
-                _write(drafts[each.name], each, options.ome_version, counter)
-            for one in seen:
-                one.refuse_changed("write it again when the scanner is done")
+            with unchanged([each.volume.image.source for each in plan.files], AGAIN):
+                for each in plan.files:
+                    drafts[each.name] = draft_in(plan.folder)
+                    _write(drafts[each.name], each, options.ome_version, counter)
             _refuse_taken(plan.folder, tuple(drafts), overwrite=options.overwrite)
             interruptions.wait = True
             _give_names(plan.folder, drafts)
-            is_done = True
         except OSError as error:
             raise OutputError(f"cannot be written: {error.strerror or error}", path=plan.folder) from error
         finally:
             interruptions.wait = True
             for draft in drafts.values():
                 shutil.rmtree(draft, ignore_errors=True)
-            for folder in () if is_done else made:
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
-    return tuple(plan.folder / each.name for each in plan.stores)
+    return tuple(plan.folder / each.name for each in plan.files)
 
 
 def _give_names(folder: Path, drafts: dict[str, Path]) -> None:

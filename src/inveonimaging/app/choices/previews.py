@@ -77,41 +77,28 @@ def _of_studies(
 
 def _nifti(task: dict[str, Any]) -> Preview:
     from inveonimaging.commands.nifti import planned
-    from inveonimaging.commands.studies import gathered
 
-    plans, failures = gathered(planned(task["source"], task["output"], task["options"]))
-    rows = [
-        (_scan(each.series.image), str(plan.folder / each.name), _size(each.volume.shape), each.volume.codes)
-        for plan in plans
-        for each in plan.files
-    ]
-    return _of_several(("Scan", "File", "Voxels", "Axes"), rows, task, plans, failures)
+    return _of_files(planned, ("Scan", "File", "Voxels", "Axes"), lambda each: each.volume.codes, task)
 
 
 def _zarr(task: dict[str, Any]) -> Preview:
-    from inveonimaging.commands.studies import gathered
     from inveonimaging.commands.zarr import planned
 
-    plans, failures = gathered(planned(task["source"], task["output"], task["options"]))
-    rows = [
-        (_scan(each.series.image), str(plan.folder / each.name), _size(each.volume.shape), str(len(each.levels)))
-        for plan in plans
-        for each in plan.stores
-    ]
-    return _of_several(("Scan", "Store", "Voxels", "Resolutions"), rows, task, plans, failures)
+    return _of_files(planned, ("Scan", "Store", "Voxels", "Resolutions"), lambda each: str(len(each.levels)), task)
 
 
-def _of_several(
-    titles: tuple[str, ...], rows: Sequence[tuple[str, ...]], task: dict[str, Any], plans: Any, failures: Any
+def _of_files(
+    planned: Callable[..., Any], titles: tuple[str, ...], last: Callable[[Any], str], task: dict[str, Any]
 ) -> Preview:
-    from inveonimaging.sheet.matching import sheet_findings
+    from inveonimaging.commands.studies import gathered
 
-    matched = (row for plan in plans for row in plan.study.matched_rows)
-    found = (
-        *sheet_findings(task["options"].corrections.sheet, matched),
-        *(one for each in plans for one in each.findings),
-    )
-    return Preview(titles, rows, found, _words(each.error for each in failures))
+    found = gathered(planned(task["source"], task["output"], task["options"]), task["options"])
+    rows = [
+        (_scan(each.series.image), str(plan.folder / each.name), _size(each.volume.shape), last(each))
+        for plan in found.studies
+        for each in plan.files
+    ]
+    return Preview(titles, rows, found.findings, _words(each.error for each in found.failures))
 
 
 def _bids(task: dict[str, Any]) -> Preview:
@@ -129,8 +116,7 @@ def _page(task: dict[str, Any]) -> Preview:
     refuse_taken(Path(task["output"]), overwrite=task["overwrite"])
     study = read_study(task["source"], task["options"])
     rows = [(_scan(each.image), each.image.kind, str(len(each.image.frames))) for each in study.series]
-    found = (*study.findings, *(one for each in study.scans for one in each.all_findings))
-    return Preview(("Scan", "Kind", "Frames"), rows, found, _words(study.errors.values()))
+    return Preview(("Scan", "Kind", "Frames"), rows, study.all_findings, _words(study.errors.values()))
 
 
 def _curves(task: dict[str, Any]) -> Preview:
@@ -168,7 +154,7 @@ def preview_of(kind: str, task: dict[str, Any]) -> Preview:
 
 
 def _scan(image: Any) -> str:
-    return printable(", ".join(filter(None, (image.pair.name, image.part_name))), 200)
+    return printable(image.title, 200)
 
 
 def _size(shape: Iterable[int]) -> str:
