@@ -26,8 +26,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 from hotels import scenes
 from inveonimaging.hotels.bodies import Found, find_in_ct, find_in_emission
 from inveonimaging.inveon.hdr.enums import DataType, Modality
-from inveonimaging.phantom import Hotel, frames_of, write_scan
+from inveonimaging.phantom import frames_of, write_scan
 from inveonimaging.study.image import read
+from several_mice import Hotel
 
 _MIB = 1024  # KiB, which Linux counts in
 _FRAMES = (5.0,) * 12 + (15.0,) * 8 + (60.0,) * 10 + (300.0,) * 10

@@ -27,9 +27,12 @@ from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
 from inveonimaging.inveon.hdr.enums import Modality
-from inveonimaging.phantom import Hotel, write_scan, write_study
+from inveonimaging.phantom import write_scan, write_study
 from report_pictures import save
+from several_mice import Hotel
 
 WIDTH, LOWEST, HIGHEST = 1280, 480, 1100
 LARGEST = 120_000  # bytes

@@ -12,7 +12,8 @@ from inveonimaging.app.jobs.queue import DONE, FAILED, LEFT, QUEUED, RUNNING, ST
 from inveonimaging.app.memory.targets import Kept
 from inveonimaging.app.pages.front import Front, link
 from inveonimaging.inveon.hdr.enums import Modality
-from inveonimaging.phantom import Hotel, write_scan
+from inveonimaging.phantom import write_scan
+from several_mice import Hotel
 
 HOSTILE = """"'><img src=x onerror="document.title='owned'"><script>document.title='owned'</script>"""
 NAME = "<img src=x onerror=alert(1)> " + "a_very_long_name_" * 5

@@ -25,11 +25,12 @@ from inveonimaging.conversion.options import Options
 from inveonimaging.hotels import bodies, emission, trunks
 from inveonimaging.hotels.boxes import as_many, read_boxes
 from inveonimaging.inveon.hdr.enums import Modality
-from inveonimaging.phantom import Hotel, HotelMouse, write_scan
+from inveonimaging.phantom import write_scan
 from inveonimaging.progress import Progress
 from inveonimaging.sheet.reading import read_sheet
 from inveonimaging.study.cut import Extent
 from inveonimaging.study.image import read
+from several_mice import Hotel, HotelMouse
 
 WAIT_S = 120
 HOSTILE = "<script>alert(1)</script>"

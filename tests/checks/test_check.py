@@ -19,6 +19,7 @@ import pytest
 from pydicom.dataelem import DataElement
 
 import inveonimaging
+from defects import Defect, write_scan
 from helpers import CT, PET, ROOT, THIN_PET, assert_harmless, inveon, write_thin_study
 from inveonimaging import Options, convert
 from inveonimaging.checks import units
@@ -42,7 +43,7 @@ from inveonimaging.inveon.hdr.enums import (
 from inveonimaging.inveon.hdr.model import Calibration
 from inveonimaging.inveon.hdr.values import GateBins
 from inveonimaging.inveon.pairs import Pair, pair_of
-from inveonimaging.phantom import PET_SCAN, SPECT_SCAN, Defect, FrameTime, PhantomScan, frames_of, write_scan
+from inveonimaging.phantom import PET_SCAN, SPECT_SCAN, FrameTime, PhantomScan, frames_of
 from inveonimaging.phantom.scan import NCI_PER_CC
 from inveonimaging.physics.quantification import Policy
 from inveonimaging.remedies import plain, remedies

@@ -19,6 +19,7 @@ import pytest
 from pydicom.uid import CTImageStorage, PositronEmissionTomographyImageStorage
 
 import inveonimaging
+from defects import Defect, write_scan
 from forked import on_terminal, run_forked
 from helpers import (
     CT,
@@ -38,7 +39,7 @@ from inveonimaging.cli import progress
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.inveon.hdr.values import GateBins
-from inveonimaging.phantom import Defect, files, frames_of, write_scan
+from inveonimaging.phantom import files, frames_of
 
 HOSTILE = "M1 \x1b[31mred\x1b[0m [red]x[/red] \u202etxt\u2028\x9b2J\x07\r."
 HOSTILE_NAME = "m\n\x1b[2J[red]\u202e\x07"

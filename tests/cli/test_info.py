@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
+from defects import Defect, write_scan
 from forked import on_terminal, run_forked
 from helpers import CT, PET, ROOT, files_below, inveon, write_small_study
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Orientation
-from inveonimaging.phantom import SPECT_SCAN, Defect, PhantomScan, frames_of, write_scan
+from inveonimaging.phantom import SPECT_SCAN, PhantomScan, frames_of
 
 SCHEMA = ROOT / "docs" / "reference" / "schema" / "info.schema.json"
 ESCAPE = "\x1b["

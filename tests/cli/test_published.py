@@ -23,6 +23,7 @@ from pydicom.uid import (
     LegacyConvertedEnhancedPETImageStorage,
 )
 
+from defects import Defect, write_scan
 from forked import run_forked
 from helpers import (
     CT,
@@ -55,7 +56,6 @@ from inveonimaging.inveon.hdr.enums import (
 )
 from inveonimaging.inveon.hdr.parse import parse
 from inveonimaging.inveon.hdr.values import Filter
-from inveonimaging.phantom import Defect, write_scan
 
 BARE = [f"1/{n:06}.dcm" for n in range(1, 7)] + [f"2/{n:06}.dcm" for n in range(1, 13)]
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from defects import Defect, write_scan
 from helpers import (
     CT,
     PET,
@@ -35,7 +36,7 @@ from inveonimaging.conversion import job, summary, writing
 from inveonimaging.conversion.plan import plan
 from inveonimaging.dicom.modules.header_text import header_bytes
 from inveonimaging.inveon.hdr.enums import Modality
-from inveonimaging.phantom import Defect, PhantomScan, write_scan
+from inveonimaging.phantom import PhantomScan
 from inveonimaging.storage import staging as output
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")

@@ -18,9 +18,10 @@ from inveonimaging.hotels.locating import locate
 from inveonimaging.hotels.splitting import read_group
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.pairs import scan_folder
-from inveonimaging.phantom import Hotel, write_scan
+from inveonimaging.phantom import write_scan
 from inveonimaging.study.cut import Extent, Mm
 from inveonimaging.study.image import read
+from several_mice import Hotel
 
 HOTEL = Hotel.of("left", "right")  # middles of trunks at (-33, 0, 0) and (33, 0, 0) mm
 MM = 2.0

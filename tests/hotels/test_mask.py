@@ -29,10 +29,11 @@ from inveonimaging.hotels.bodies import Body, Found, find_in_ct
 from inveonimaging.hotels.locating import Located
 from inveonimaging.hotels.neighbours import masks_of
 from inveonimaging.inveon.hdr.enums import DataType, Modality, Orientation
-from inveonimaging.phantom import SPECT_SCAN, Hotel, HotelMouse, frames_of, write_scan
+from inveonimaging.phantom import SPECT_SCAN, frames_of, write_scan
 from inveonimaging.physics.geometry import Grid
 from inveonimaging.study.cut import Extent
 from inveonimaging.study.masking import Mask, mask_document, mask_of, masked
+from several_mice import Hotel, HotelMouse
 
 FORMS = ("classic", "enhanced", "legacy")
 SHEET = """patient_id,position,weight_g,dose_MBq,injection_time

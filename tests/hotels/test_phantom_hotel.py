@@ -15,10 +15,10 @@ from inveonimaging.findings import Severity
 from inveonimaging.hotels import emission
 from inveonimaging.hotels.bodies import Found, find_animals, find_in_ct, find_in_emission
 from inveonimaging.inveon.hdr.enums import DataType, Modality, Orientation
-from inveonimaging.phantom import Hotel, HotelMouse, frames_of, write_scan
-from inveonimaging.phantom.hotel import place_of
+from inveonimaging.phantom import frames_of, write_scan
 from inveonimaging.study.image import read
 from inveonimaging.study.reading import read_study
+from several_mice import Hotel, HotelMouse, place_of
 
 TAIL_MM = 14.0  # beyond its last vertebra, at low k of an animal that lies feet first
 NEAR_MM = 9.0

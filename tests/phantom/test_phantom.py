@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pytest
 
 from conftest import Tool
+from defects import Defect, write_scan
 from inveonimaging.errors import InveonError, OptionError, OutputError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Header, enums, parse
@@ -27,13 +28,11 @@ from inveonimaging.phantom import (
     CT_SCAN,
     PET_SCAN,
     SPECT_SCAN,
-    Defect,
     Ellipsoid,
     Mouse,
     PhantomScan,
     frames_of,
     header_of,
-    write_scan,
     write_study,
 )
 from inveonimaging.study.image import Image, read

@@ -15,10 +15,10 @@ from inveonimaging.hotels.positions import slots_of
 from inveonimaging.hotels.splitting import read_group
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.pairs import scan_folder
-from inveonimaging.phantom import Hotel, write_scan
-from inveonimaging.phantom.hotel import place_of
+from inveonimaging.phantom import write_scan
 from inveonimaging.sheet.reading import read_sheet
 from inveonimaging.study.corrections import Corrections
+from several_mice import Hotel, place_of
 
 NAMES = ("top", "bottom left", "bottom right")
 

@@ -17,6 +17,7 @@ import numpy as np
 import pydicom
 import pytest
 
+from defects import Defect, write_scan
 from helpers import (
     CT,
     PET,
@@ -37,7 +38,7 @@ from inveonimaging.dicom.codes import CodeTable
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.pixels import Compression
 from inveonimaging.inveon.hdr.enums import Orientation
-from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, Defect, frames_of, write_scan
+from inveonimaging.phantom import CT_SCAN, PET_SCAN, SPECT_SCAN, frames_of
 from inveonimaging.physics.quantification import Policy
 from inveonimaging.storage.manifests import MANIFEST
 from inveonimaging.study.corrections import BedDirection

@@ -1,15 +1,11 @@
 """A mouse with a known truth, written as Inveon files in the scanner's own dialect: for the demo and for tests.
 
 `write_study(Path("study"))` writes the demo. A test takes `PET_SCAN`, `CT_SCAN` or `SPECT_SCAN`, changes it with
-`dataclasses.replace` (dynamic, gated, several beds, a mu map), and gives it to `write_scan`, with what is to be wrong
-as `Defect`s.
+`dataclasses.replace` (dynamic, gated, several beds, a mu map), and gives it to `write_scan`.
 `Mouse().activity([0.0, 2.3, 25.1], 3000, 3600)` is the truth: Bq/mL in the brain, the mean of the last ten minutes.
-`Hotel.of("left", "right")` is several mice in one scan: write its `scan(Modality.CT)` with its `mouse`.
 """
 
-from inveonimaging.phantom.defects import Defect
 from inveonimaging.phantom.files import header_of, write_scan, write_study
-from inveonimaging.phantom.hotel import Hotel, HotelMouse
 from inveonimaging.phantom.mouse import Ellipsoid, Exponential, Mouse, Tissue
 from inveonimaging.phantom.scan import CT_SCAN, PET_SCAN, SPECT_SCAN, Block, FrameTime, PhantomScan, frames_of
 
@@ -18,12 +14,9 @@ __all__ = [
     "PET_SCAN",
     "SPECT_SCAN",
     "Block",
-    "Defect",
     "Ellipsoid",
     "Exponential",
     "FrameTime",
-    "Hotel",
-    "HotelMouse",
     "Mouse",
     "PhantomScan",
     "Tissue",

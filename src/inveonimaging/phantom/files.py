@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,8 +19,6 @@ from inveonimaging.inveon.hdr.enums import CalibrationUnits, DataType, EventType
 from inveonimaging.inveon.hdr.model import Extra
 from inveonimaging.inveon.hdr.values import Singles
 from inveonimaging.inveon.pairs import HEADER_SUFFIX, Pair
-from inveonimaging.phantom import defects as spoil
-from inveonimaging.phantom.defects import Defect
 from inveonimaging.phantom.dialect import genuine, laid_out
 from inveonimaging.phantom.header import SINGLES_BLOCKS, main_of
 from inveonimaging.phantom.mouse import AIR_HU, Float, Labels, Mouse
@@ -48,7 +46,6 @@ def write_scan(
     scan: PhantomScan,
     *,
     mouse: Mouse = MOUSE,
-    defects: Collection[Defect] = (),
     change: Callable[[Header], Header] | None = None,
 ) -> Pair:
     """Write a scan of a mouse as `NAME.img` and `NAME.img.hdr`.
@@ -57,31 +54,23 @@ def write_scan(
         path: the data file; nothing is overwritten.
         scan: what to write.
         mouse: the truth.
-        defects: what is to be wrong, in the order in which it is done.
         change: has the last word on the header before it becomes text.
-
-    Returns:
-        The pair of paths, even if a defect is that one of the files is missing.
 
     Raises:
         OutputError: a file exists or cannot be written.
-        OptionError: a defect or the scale factor does not fit the scan, or the scan asks for what does not go together.
+        OptionError: the scale factor does not fit the scan, or the scan asks for what does not go together.
         HeaderError: shape or voxel size make no sense, or a text holds a line break.
     """
     pair = Pair(path.with_name(path.name + HEADER_SUFFIX), path)
-    scan = spoil.on_scan(scan, defects)
     contents = contents_of(scan, mouse)
     header = _named(contents.header, path.name, scan)
     header = change(header) if change else header
     text = (
         laid_out(hdr.write(genuine(header)), scan.newline) if scan.genuine else hdr.write(header, newline=scan.newline)
     )
-    text = spoil.on_header(text, defects)
     with _new_file(pair.header) as header_file, _new_file(pair.data) as data_file:
         header_file.write(text)
         _write_frames(data_file, contents, scan)
-    with _explained(path):
-        spoil.on_files(pair, scan, defects)
     return pair
 
 

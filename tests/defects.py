@@ -7,12 +7,14 @@ import re
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from enum import Enum
+from pathlib import Path
 
 import numpy as np
 
 from inveonimaging.errors import OptionError
+from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.pairs import Pair
-from inveonimaging.phantom.scan import PhantomScan
+from inveonimaging.phantom import Mouse, PhantomScan, files
 
 _ABOVE_SIGNED = 2**31
 
@@ -141,6 +143,37 @@ class Defect(Enum):
     NO_WEIGHT = "subject_weight is 0: nobody has entered it", _set("subject_weight", "0")
 
 
+def write_scan(
+    path: Path,
+    scan: PhantomScan,
+    *,
+    mouse: Mouse = files.MOUSE,
+    defects: Collection[Defect] = (),
+    change: Callable[[Header], Header] | None = None,
+) -> Pair:
+    """Write a scan as `phantom.write_scan` does, with what is to be wrong, in the order in which it is done.
+
+    Returns:
+        The pair of paths, even if a defect is that one of the files is missing.
+
+    Raises:
+        OptionError: a defect does not fit the scan; nothing is left then.
+    """
+    scan = on_scan(scan, defects)
+    pair = files.write_scan(path, scan, mouse=mouse, change=change)
+    try:
+        text = on_header(pair.header.read_bytes(), defects)
+    except OptionError:
+        pair.header.unlink()
+        pair.data.unlink()
+        raise
+    pair.header.write_bytes(text)
+    for defect in defects:
+        if defect in _ON_FILES:
+            _ON_FILES[defect](pair, scan)
+    return pair
+
+
 def on_scan(scan: PhantomScan, defects: Collection[Defect]) -> PhantomScan:
     """Return the scan with those defects that are a matter of its layout.
 
@@ -165,13 +198,6 @@ def on_header(text: bytes, defects: Collection[Defect]) -> bytes:
         if defect.changes and text == before:
             raise OptionError(f"defect {defect.name} changes nothing in this header", expected=defect.words)
     return text
-
-
-def on_files(pair: Pair, scan: PhantomScan, defects: Collection[Defect]) -> None:
-    """Put those defects into written files that are neither in the layout nor in the header's text."""
-    for defect in defects:
-        if defect in _ON_FILES:
-            _ON_FILES[defect](pair, scan)
 
 
 def _not_finite(pair: Pair, scan: PhantomScan) -> None:
