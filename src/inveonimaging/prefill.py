@@ -30,7 +30,8 @@ from inveonimaging.sheet.positions import Side
 from inveonimaging.sheet.reading import refuse_other_kind
 from inveonimaging.sheet.values import escaped, unescaped
 from inveonimaging.study.corrections import Corrections
-from inveonimaging.study.reading import Study, below, read_pairs
+from inveonimaging.study.folder import below
+from inveonimaging.study.reading import Study, read_pairs
 
 Cells = dict[str, str]
 Looked = Iterable[Sequence[Pair] | InputError]

@@ -27,7 +27,7 @@ from inveonimaging.hotels.inveon_files import files_of, write_files
 from inveonimaging.hotels.locating import Located, candidates_of, locate, reach_of, with_activity
 from inveonimaging.hotels.positions import slots_of
 from inveonimaging.hotels.splitting import Group, read_group, refuse_several_sessions
-from inveonimaging.inveon.pairs import TAKES_ALL, Pair, pair_of, scan_folder
+from inveonimaging.inveon.pairs import Pair
 from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.sheet.matching import Sheet
 from inveonimaging.storage.folders import is_same_folder, real_path
@@ -35,6 +35,7 @@ from inveonimaging.storage.staging import refuse_settled, refuse_used
 from inveonimaging.storage.whole_files import refuse_taken, write_all, write_whole
 from inveonimaging.study.corrections import Corrections
 from inveonimaging.study.cut import Extent, Mm
+from inveonimaging.study.folder import Listed, pairs_at
 from inveonimaging.study.masking import Mask
 from inveonimaging.study.reading import read_pairs
 
@@ -352,14 +353,9 @@ def _shown(place: Mm) -> str:
     return ", ".join(f"{each:.1f}" for each in place)
 
 
-def _found(source: Path, options: Options) -> tuple[tuple[Pair, ...], Path, tuple[Finding, ...]]:
+def _found(source: Path, options: Options) -> Listed:
     """Return the pairs of a folder, or the one, with where they lie and what lies beside them."""
-    if not os.path.isdir(source):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
-        return (pair_of(source),), source, ()
-    folder = scan_folder(source)
-    if not folder.pairs:
-        raise folder.without_pairs(TAKES_ALL)
-    return folder.pairs, folder.path, strays_of(folder, options)
+    return pairs_at(source, notes_of=partial(strays_of, options=options))
 
 
 def _folders(group: Group, options: Options) -> tuple[str, ...]:

@@ -14,12 +14,13 @@ from inveonimaging.errors import InputError, InveonError, OptionError
 from inveonimaging.findings import Finding
 from inveonimaging.hotels.cutting import animals_of, places_of
 from inveonimaging.hotels.splitting import read_group
-from inveonimaging.inveon.pairs import Pair, half_error, no_pairs, pair_of, scan_folder
+from inveonimaging.inveon.pairs import Pair, half_error, no_pairs
 from inveonimaging.progress import StepCounter, no_progress
 from inveonimaging.sheet.hotels import refuse_for_several_studies
 from inveonimaging.sheet.matching import sheet_findings
 from inveonimaging.study.asked import FilesOptions, StudyOptions
-from inveonimaging.study.reading import Study, read_pairs, skipped, skipped_findings
+from inveonimaging.study.folder import pairs_at, skipped, skipped_findings
+from inveonimaging.study.reading import Study, read_pairs
 
 _ALL_BELOW = "--recursive takes all that are below"
 
@@ -76,13 +77,8 @@ def studies_in(
 
 
 def _alone(source: Path, options: StudyOptions, *, splits: bool, is_hotel: bool) -> tuple[Placed, ...]:
-    if not os.path.isdir(source):  # noqa: PTH112
-        return _taken((pair_of(source),), source, options, splits=splits, is_hotel=is_hotel)
-    folder = scan_folder(source)
-    if not folder.pairs:
-        raise folder.without_pairs(_ALL_BELOW)
-    left_out = skipped_findings(skipped(folder))
-    return _taken(folder.pairs, folder.path, options, left_out, splits=splits, is_hotel=is_hotel)
+    pairs, place, left_out = pairs_at(source, _ALL_BELOW)
+    return _taken(pairs, place, options, left_out, splits=splits, is_hotel=is_hotel)
 
 
 def _one_of_several(found: Found, number: int, options: StudyOptions, *, splits: bool) -> tuple[Placed, ...] | Failure:

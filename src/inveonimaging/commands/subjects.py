@@ -12,11 +12,12 @@ from inveonimaging.batches import SkippedCounts
 from inveonimaging.batches.walk import Found, walk
 from inveonimaging.errors import InputError, InveonError
 from inveonimaging.findings import Finding
-from inveonimaging.inveon.pairs import TAKES_ALL, Pair, half_error, pair_of, scan_folder
+from inveonimaging.inveon.pairs import Pair, half_error, pair_of
 from inveonimaging.prefill import basic, filled_by_animal, filled_by_scan, filled_by_subject, refuse_kind, sheet_bytes
 from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.storage.whole_files import refuse_taken, write_whole
 from inveonimaging.study.corrections import Corrections
+from inveonimaging.study.folder import pairs_at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,7 @@ def subjects(
     refuse_taken(target, overwrite=overwrite)
     corrections = corrections or Corrections()
     if by == "animal":
-        filled = filled_by_animal(place, _pairs_of(place), corrections)
+        filled = filled_by_animal(place, pairs_at(place).pairs, corrections)
     else:
         fill = filled_by_scan if by == "scan" else filled_by_subject
         filled = fill(place, _looked_at(place, target, passed, StepCounter(progress)), corrections)
@@ -87,16 +88,6 @@ def subjects(
         findings=filled.findings,
         errors=filled.errors,
     )
-
-
-def _pairs_of(root: Path) -> tuple[Pair, ...]:
-    """Return the pairs of one folder, or the one."""
-    if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
-        return (pair_of(root),)
-    folder = scan_folder(root)
-    if not folder.pairs:
-        raise folder.without_pairs(TAKES_ALL)
-    return folder.pairs
 
 
 def _looked_at(

@@ -21,8 +21,9 @@ from inveonimaging.inveon.pairs import TAKES_ALL, Folder, Pair, pair_of, scan_fo
 from inveonimaging.sheet.hotels import refuse_for_several_studies
 from inveonimaging.sheet.matching import sheet_findings
 from inveonimaging.storage.folders import is_same_folder, real_path
+from inveonimaging.study.folder import below, skipped, skipped_findings
 from inveonimaging.study.image import locate
-from inveonimaging.study.reading import Scan, Series, Study, below, read_pairs, skipped, skipped_findings
+from inveonimaging.study.reading import Scan, Series, Study, read_pairs
 from inveonimaging.study.redacting import without_paths
 from inveonimaging.study.usable import refuse_errors, refuse_scan, refuse_several_animals, without
 

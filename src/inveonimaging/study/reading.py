@@ -16,17 +16,7 @@ from inveonimaging.inveon.frame_groups import FrameGroup, frame_groups_of
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.modality import refuse_unconvertible
-from inveonimaging.inveon.pairs import (
-    TAKES_ALL,
-    Folder,
-    Pair,
-    no_pairs,
-    only_named,
-    pair_of,
-    reason_of,
-    reason_of_half,
-    scan_folder,
-)
+from inveonimaging.inveon.pairs import TAKES_ALL, Pair, no_pairs, only_named
 from inveonimaging.physics.gating import Gating
 from inveonimaging.physics.timing import factor_to_injection
 from inveonimaging.redaction.request import Deidentify
@@ -35,6 +25,7 @@ from inveonimaging.sheet.hotels import Hotel
 from inveonimaging.sheet.matching import unmatched_scan
 from inveonimaging.study.corrections import BedDirection, Corrections
 from inveonimaging.study.cut import Extent, cut_like, cut_out
+from inveonimaging.study.folder import below, pairs_at
 from inveonimaging.study.group import group_findings, members_of, sum_findings
 from inveonimaging.study.image import (
     Image,
@@ -219,43 +210,9 @@ def read_study(
     Raises:
         InveonError: there is no pair; a redaction lacks its secret.
     """
-    folder = scan_folder(Path(path)) if os.path.isdir(path) else None  # noqa: PTH112 - raises for no name
-    if folder is None:
-        return read_pairs((pair_of(Path(path)),), Path(path), corrections or Corrections(), deidentify)
-    if not folder.pairs:
-        raise folder.without_pairs(all_below)
-    study = read_pairs(folder.pairs, folder.path, corrections or Corrections(), deidentify)
-    return replace(study, findings=(*skipped_findings(skipped(folder)), *study.findings))
-
-
-def skipped(
-    folder: Folder, ignored: frozenset[str] | None = frozenset(), *, is_nested: bool = False
-) -> list[tuple[Path, str]]:
-    """Return what is left out of a folder, and why.
-
-    Args:
-        folder: that was looked at.
-        ignored: suffixes of files that nobody asks about, of which `.` is that of names without one; None is all.
-        is_nested: its sub-folders are read, too.
-    """
-
-    def is_asked_about(path: Path) -> bool:
-        name = path.name.lower()
-        return ignored is not None and not (name.endswith(tuple(ignored)) or ("." in ignored and not path.suffix))
-
-    reasons = {
-        "neither .img nor .img.hdr": tuple(filter(is_asked_about, folder.strays)),
-        "a nested folder": () if is_nested else folder.folders,
-        "a hidden folder": folder.hidden if is_nested else (),
-    }
-    found = [(each.header, reason_of(each)) for each in folder.foreign if is_asked_about(each.header)]
-    found += [(path, reason_of_half(path)) for path in folder.orphans]
-    return found + [(path, reason) for reason, paths in reasons.items() for path in paths]
-
-
-def skipped_findings(left_out: Sequence[tuple[Path, str]]) -> tuple[Finding, ...]:
-    """Return a note on each thing that is left out."""
-    return tuple(Finding("skipped", f"skipped: {reason}", path=str(path)) for path, reason in left_out)
+    pairs, source, left_out = pairs_at(path, all_below)
+    study = read_pairs(pairs, source, corrections or Corrections(), deidentify)
+    return replace(study, findings=(*left_out, *study.findings))
 
 
 def read_pairs(
@@ -359,11 +316,6 @@ def _refuse_other_injection(study: Study, part: Part) -> None:
         if header and factor_to_injection(header) and not factor_to_injection(scan.image.header):
             message = f"values are corrected for decay to the injection at {header.tracer.injected_at}"
             raise InputError(message, path=scan.pair.header, expected=f"the same for the animal at '{part.position}'")
-
-
-def below(path: Path, folder: Path) -> str:
-    """Return a path as seen from a folder, with forward slashes; only its name if it is not below."""
-    return path.relative_to(folder).as_posix() if folder in path.parents else path.name
 
 
 @dataclass(frozen=True)

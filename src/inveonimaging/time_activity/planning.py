@@ -15,13 +15,13 @@ from inveonimaging.hotels.cutting import animals_of, places_of
 from inveonimaging.hotels.splitting import read_group
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.modality import is_transmission
-from inveonimaging.inveon.pairs import TAKES_ALL, Pair, pair_of, scan_folder
 from inveonimaging.physics.timing import frame_time_findings
 from inveonimaging.sheet.matching import sheet_findings
 from inveonimaging.study.cut import Extent
+from inveonimaging.study.folder import pairs_at
 from inveonimaging.study.image import Image, locate
 from inveonimaging.study.late_frames import is_gated
-from inveonimaging.study.reading import Series, Study, read_study, skipped, skipped_findings
+from inveonimaging.study.reading import Series, Study, read_study
 from inveonimaging.study.redacting import without_paths
 from inveonimaging.study.suv import suv_factor
 from inveonimaging.study.usable import refuse_unusable
@@ -153,7 +153,7 @@ def _read(source: Path, options: CurvesOptions) -> tuple[Study, tuple[Animal, ..
     """Read a study; of a group also each of its animals."""
     if not options.animals and options.boxes is None:
         return read_study(source, options.corrections, deidentify=options.deidentify), (), ()
-    pairs, place, found = _pairs(source)
+    pairs, place, found = pairs_at(source)
     group = read_group(pairs, place, options.corrections)
     places = places_of(group, options.boxes)
     studies = animals_of(group, places, options.deidentify).studies
@@ -164,15 +164,6 @@ def _read(source: Path, options: CurvesOptions) -> tuple[Study, tuple[Animal, ..
     whole = next((each.part.whole for each in studies if each.part), group.study)
     own = [one for each in studies for one in each.findings if one not in whole.findings]
     return whole, animals, (*found, *places.findings, *own)
-
-
-def _pairs(source: Path) -> tuple[tuple[Pair, ...], Path, tuple[Finding, ...]]:
-    if not os.path.isdir(source):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
-        return (pair_of(source),), source, ()
-    folder = scan_folder(source)
-    if not folder.pairs:
-        raise folder.without_pairs(TAKES_ALL)
-    return folder.pairs, folder.path, skipped_findings(skipped(folder))
 
 
 def _is_emission(series: Series) -> bool:

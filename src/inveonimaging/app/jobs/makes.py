@@ -16,7 +16,7 @@ from inveonimaging.app.choices.faults import in_words
 from inveonimaging.app.jobs.telling import COMPARING, DRAWING, MOST_LISTED, WRITING, Tell, rows
 from inveonimaging.errors import OutputError, printable
 from inveonimaging.findings import Finding
-from inveonimaging.study.reading import below
+from inveonimaging.study.folder import below
 
 if TYPE_CHECKING:
     from inveonimaging.commands.studies import Failure

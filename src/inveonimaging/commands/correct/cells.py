@@ -18,7 +18,7 @@ from inveonimaging.sheet.pasted import has_decimal_comma
 from inveonimaging.sheet.positions import Side
 from inveonimaging.sheet.reading import TAKEN_AWAY, value_of
 from inveonimaging.study.cut import Extent
-from inveonimaging.study.reading import below
+from inveonimaging.study.folder import below
 
 MOST_SCANS = 5000
 _MOST_FOLDERS = 5000

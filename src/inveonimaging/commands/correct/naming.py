@@ -9,7 +9,7 @@ from inveonimaging.errors import InputError, listed, printable
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.sheet.matching import Row, Sheet, pattern_of
-from inveonimaging.study.reading import below
+from inveonimaging.study.folder import below
 
 
 def files_of(listing: Listing, typed: Typed) -> dict[str, str]:
