@@ -29,7 +29,15 @@ _LOCAL_TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?$"
 def info_schema() -> Schema:
     """Return the JSON Schema of the document."""
     failed = _object({"message": _text(), "path": _text(null=True), "line": {"type": ["integer", "null"]}})
-    told = {"files": {"type": "array", "items": _ref("file")}, "errors": {"type": "array", "items": _text()}}
+    told = {
+        "files": {"type": "array", "items": _ref("file")},
+        "findings": {
+            "type": "array",
+            "items": _ref("finding"),
+            "description": "on the folder, the animal and the sheet",
+        },
+        "errors": {"type": "array", "items": _text()},
+    }
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "inveon info --json",

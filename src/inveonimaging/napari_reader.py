@@ -6,6 +6,7 @@ animal's left on the right. Axes are permuted and flipped; nothing is resampled.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from inveonimaging.errors import InveonError, printable
 from inveonimaging.physics.quantification import Unit
 from inveonimaging.study.image import Image
-from inveonimaging.study.reading import Study, read_study
+from inveonimaging.study.reading import Series, Study, read_study
 from inveonimaging.study.usable import refuse_several_animals
 
 Layer = tuple[Any, dict[str, Any], str]
@@ -39,6 +40,8 @@ def reader_of(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list
 def layers_of(path: str | Sequence[str]) -> list[Layer]:
     """Return a layer of each series: data, what napari is told of it, and the kind of layer.
 
+    What cannot be read is a warning, which napari shows; what was found in a scan is in the metadata of its layers.
+
     Raises:
         InveonError: there are several animals; Dask or xarray is not installed: extra `arrays`.
     """
@@ -46,8 +49,16 @@ def layers_of(path: str | Sequence[str]) -> list[Layer]:
     for each in [path] if isinstance(path, str) else path:
         study = _read(each)
         refuse_several_animals(study)
-        layers += [layer_of(series.image) for series in study.series]
+        for error in study.errors.values():
+            warnings.warn(f"not shown: {error}", stacklevel=2)
+        layers += map(_layer_of, study.series)
     return layers
+
+
+def _layer_of(series: Series) -> Layer:
+    data, told, kind = layer_of(series.image)
+    found = [str(each) for each in series.scan.all_findings]
+    return data, told | {"metadata": {**told["metadata"], "findings": found}}, kind
 
 
 def _read(path: str) -> Study:

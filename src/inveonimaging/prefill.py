@@ -25,7 +25,7 @@ from inveonimaging.inveon.pairs import Pair
 from inveonimaging.sheet.application import has_tracer
 from inveonimaging.sheet.books import book_of, refuse_without_openpyxl
 from inveonimaging.sheet.columns import COLUMNS, NOTE, OF_AN_ANIMAL, Column, Scope
-from inveonimaging.sheet.matching import harmless, pattern_of, plain_subject
+from inveonimaging.sheet.matching import harmless, pattern_of, plain_subject, sheet_findings
 from inveonimaging.sheet.positions import Side
 from inveonimaging.sheet.reading import refuse_other_kind
 from inveonimaging.sheet.values import escaped, unescaped
@@ -216,6 +216,7 @@ def _scans(
     scans: list[_Scan] = []
     findings: list[Finding] = []
     errors: list[InveonError] = []
+    rows: list[int] = []
     for pairs in looked:
         if isinstance(pairs, InputError):
             errors.append(pairs)
@@ -229,9 +230,10 @@ def _scans(
             else:
                 errors.append(error)
         scans += _of_study(root, study, findings)
+        rows += study.matched_rows
     if not scans and not errors:
         raise InputError("no Inveon images here", path=root, expected="pairs of NAME.img and NAME.img.hdr")
-    return scans, tuple(findings), tuple(errors)
+    return scans, (*sheet_findings(corrections.sheet, rows), *findings), tuple(errors)
 
 
 def _of_study(root: Path, study: Study, findings: list[Finding]) -> Iterator[_Scan]:

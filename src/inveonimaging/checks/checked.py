@@ -57,12 +57,14 @@ def check_scan(scan: Scan, known: Sequence[Finding], now: datetime, side: Side |
         side: of the animal on which a marker should lie; None looks for none.
     """
     image, path = scan.image, str(scan.pair.header)
+    refused = {each.message for each in known if each.severity is Severity.ERROR}
+    known = (*(each for each in scan.all_findings if each.message not in refused), *known)
     try:
-        found, suv = check_image(image, (*scan.all_findings, *known), now)
+        found, suv = check_image(image, known, now)
         seen = is_pet(image) or image.modality is Modality.CT
         test = orientation_test(image.pair.name, scene_of(image), side) if side and seen else None
     except InveonError as error:
-        return unreadable(scan.pair, error, (*scan.all_findings, *known))
+        return unreadable(scan.pair, error, known)
     return Checked(image.pair.name, path, image.modality.label, _with(found, test, path), suv, test)
 
 

@@ -48,7 +48,8 @@ def info(
         raw = {image.pair for image in study.raw}
         errors = [error for pair, error in study.errors.items() if pair not in raw]
         if as_json:
-            print_json({"files": [_document(image) for image in images], "errors": [str(error) for error in errors]})
+            files = [_document(image) for image in images]
+            print_json({"files": files, "findings": study.findings, "errors": [str(error) for error in errors]})
         else:
             _show(images)
         say_findings((*study.findings, *(finding for image in images for finding in image.findings)))

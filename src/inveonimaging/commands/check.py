@@ -21,7 +21,6 @@ from inveonimaging.errors import InputError, InveonError, OptionError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.pairs import Folder, scan_folder
 from inveonimaging.progress import Progress, no_progress
-from inveonimaging.sheet.matching import unused_rows
 from inveonimaging.study.corrections import Corrections
 from inveonimaging.study.reading import Scan, Study, read_study
 
@@ -173,8 +172,7 @@ def _headers_of(path: Path, corrections: Corrections) -> _Headers:
     for finding in _of_study(study, path, options, is_refused=is_refused):
         found.get(finding.path or "", general).append(finding)
         whole += () if finding in own else (finding,)
-    unused = unused_rows(study.corrections.sheet, study.sheet_values.rows) if study.corrections.sheet else ()
-    return _Headers(study, tuple(dict.fromkeys((*whole, *unused))), tuple(dict.fromkeys((*general, *unused))), found)
+    return _Headers(study, tuple(dict.fromkeys(whole)), tuple(dict.fromkeys(general)), found)
 
 
 def _of_scan(scan: Scan, options: Options) -> Iterator[Finding]:
@@ -188,7 +186,8 @@ def _of_scan(scan: Scan, options: Options) -> Iterator[Finding]:
 
 def _of_study(study: Study, path: Path, options: Options, *, is_refused: bool) -> Iterator[Finding]:
     """Yield what a conversion finds in a study as a whole."""
-    yield from (replace(each, path=str(path)) if each.severity is Severity.ERROR else each for each in study.findings)
+    for each in study.findings:  # an error is of all headers
+        yield replace(each, path=str(path), line=None) if each.severity is Severity.ERROR else each
     if is_refused or study.errors or any(each.severity is Severity.ERROR for each in study.findings):
         return
     try:

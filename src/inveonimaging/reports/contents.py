@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +14,7 @@ from inveonimaging.errors import InveonError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hotels.checks import table_of
 from inveonimaging.study.image import Image
-from inveonimaging.study.reading import Scan, Series, Study
+from inveonimaging.study.reading import Series, Study
 
 _OF_SHIFTED_DATES = {"scan-time-odd"}  # before there were such scanners
 _MOST_SEVERE_FIRST = (Severity.ERROR, Severity.WARNING, Severity.INFO)
@@ -69,7 +69,7 @@ def contents_of(study: Study, now: datetime) -> Contents:
     unread: set[Path] = set()
     for scan in study.scans:
         try:
-            found, ready = check_image(scan.image, [*scan.all_findings, *_alike(scan)], now)
+            found, ready = check_image(scan.image, scan.all_findings, now)
         except InveonError as error:
             errors.append(error.at(scan.pair.header))
             unread.add(scan.pair.header)
@@ -110,12 +110,6 @@ def planned_contents(planned: StudyPlan, found: Iterable[Finding], now: datetime
     source = Path("De-identified") if redacted else planned.source
     group = table_of(planned.measured, ids=not redacted) if planned.measured else None
     return Contents(planned.study, source, _sorted(findings), (), readiness, group)
-
-
-def _alike(scan: Scan) -> Iterator[Finding]:
-    """Yield why frame blocks are shown one by one."""
-    if scan.refusal:
-        yield Finding("frames-alike", scan.refusal.sentence, line=scan.refusal.line, path=str(scan.image.pair.header))
 
 
 def _sorted(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -22,7 +22,7 @@ from inveonimaging.physics.timing import factor_to_injection
 from inveonimaging.redaction.request import Deidentify
 from inveonimaging.sheet.application import with_sheet_values
 from inveonimaging.sheet.hotels import Hotel
-from inveonimaging.sheet.matching import unmatched_scan
+from inveonimaging.sheet.matching import sheet_findings, unmatched_scan
 from inveonimaging.study.corrections import BedDirection, Corrections
 from inveonimaging.study.cut import Extent, cut_like, cut_out
 from inveonimaging.study.folder import below, pairs_at
@@ -148,8 +148,8 @@ class Study:
         animal: whose headers these are.
         sheet_values: what a sheet says of the study.
         hotel: what it says of several animals in one scan; None if it says nothing of the kind.
-        findings: on the frames of reference, the animal and the redaction; an error among them is why the scans make no
-            study.
+        findings: on the frames of reference, the animal, the redaction, and what was left out; an error among them is
+            why the scans make no study.
         errors: why pairs cannot be read, or hold no image.
         raw: of these, images of raw data, of which no DICOM is made.
         redaction: new names of a redacted study.
@@ -199,7 +199,8 @@ def read_study(
 ) -> Study:
     """Read what is in a folder, or one pair, given by its header or its data file; sub-folders are not entered.
 
-    A pair that cannot be read is among the study's errors; the others are read.
+    A pair that cannot be read is among the study's errors; the others are read. How a sheet was read, and which of its
+    rows match no scan, is among the findings.
 
     Args:
         path: the folder or the file.
@@ -212,7 +213,8 @@ def read_study(
     """
     pairs, source, left_out = pairs_at(path, all_below)
     study = read_pairs(pairs, source, corrections or Corrections(), deidentify)
-    return replace(study, findings=(*left_out, *study.findings))
+    on_sheet = sheet_findings(study.corrections.sheet, study.matched_rows)
+    return replace(study, findings=(*left_out, *on_sheet, *study.findings))
 
 
 def read_pairs(
@@ -422,17 +424,18 @@ def _scan(file: _File, corrections: Corrections) -> Scan:
     groups = split(image, parts, direction.sign)
     if corrections.bed_direction is None:
         findings = (*findings, *_bed_findings(groups))
-    doubts = [*given_findings(image, file.sheet_values, corrections.scan_time)]
-    doubts = [locate(each, image.pair.header, image.header) for each in doubts]
-    located = (locate(each, image.pair.header, image.header) for each in kind)
+    typed = given_findings(image, file.sheet_values, corrections.scan_time)
+    kind, findings, doubts = (
+        tuple(locate(each, image.pair.header, image.header) for each in found) for found in (kind, findings, typed)
+    )
     return Scan(
         pair=file.pair,
-        image=replace(image, findings=(*image.findings, *located)),
+        image=replace(image, findings=(*image.findings, *kind)),
         start=image.header.acquisition.started_at,
         groups=groups,
         gating=gating,
-        findings=(*(locate(each, image.pair.header, image.header) for each in findings), *doubts),
-        doubts=tuple(doubts),
+        findings=(*findings, *_alike(image, refusal), *doubts),
+        doubts=doubts,
         sheet_values=file.sheet_values,
         refusal=refusal and refusal.at(file.pair.header),
     )
@@ -445,6 +448,12 @@ def _frame_groups(
         return *series_groups(header, corrections.cycle_ms, separate=bool(corrections.separate_frames)), None
     except InveonError as error:
         return frame_groups_of(header, separate=True), None, (), error
+
+
+def _alike(image: Image, refusal: InveonError | None) -> Iterator[Finding]:
+    """Yield why frame blocks are a group each."""
+    if refusal:
+        yield Finding("frames-alike", refusal.sentence, line=refusal.line, path=str(image.pair.header))
 
 
 def _bed_findings(groups: Sequence[Image]) -> tuple[Finding, ...]:

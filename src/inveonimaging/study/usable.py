@@ -70,4 +70,5 @@ def without(study: Study, refused: Pair, command: str) -> str | None:
     one = f'"{printable(others[0].data, 300)}"'
     many = f"the other {counted(len(others), 'pair')}" if len(others) > 1 else "the other pair"
     done = f"to {command} {many}" if command == "convert" else f"to take {many}"
-    return f"{done}, move this one out of the folder, or name one file: inveon {command} {one} OUTPUT"
+    output = "-o FILE" if command == "curves" else "OUTPUT"
+    return f"{done}, move this one out of the folder, or name one file: inveon {command} {one} {output}"

@@ -99,8 +99,7 @@ def plan_curves(source: Path, outputs: Sequence[Path], options: CurvesOptions) -
     files = [read_regions(path) for path in options.regions]
     regions = _regions(files, animals, options)
     spaces = _spaces(files, study, options)
-    findings = [*sheet_findings(options.corrections.sheet, study.matched_rows)]
-    findings += [*study.findings, *found, *(one for scan in study.scans for one in scan.all_findings)]
+    findings = [*study.findings, *found, *(one for scan in study.scans for one in scan.all_findings)]
     findings += [each for file in files for each in file.findings]
     findings += [*_of_others(study, series, options), *_of_spaces(regions, series)]
     placed, of_regions = _placed(regions, series, spaces)
@@ -163,7 +162,8 @@ def _read(source: Path, options: CurvesOptions) -> tuple[Study, tuple[Animal, ..
     )
     whole = next((each.part.whole for each in studies if each.part), group.study)
     own = [one for each in studies for one in each.findings if one not in whole.findings]
-    return whole, animals, (*found, *places.findings, *own)
+    on_sheet = sheet_findings(whole.corrections.sheet, whole.matched_rows)
+    return whole, animals, (*on_sheet, *found, *places.findings, *own)
 
 
 def _is_emission(series: Series) -> bool:

@@ -84,8 +84,7 @@ def _of_whole(front: Front, folder: Path) -> list[dict[str, str]]:
         found = check_folder(folder, options and replace(options, only=()))
     except InveonError as error:
         found = (Finding("not-convertible", error.sentence, Severity.ERROR, path=error.path),)
-    told = [each for each in found if each.code != "skipped"]  # which the page names
-    told = [replace(each, line=None) if each.path == str(folder) else each for each in told]  # of a header
+    told = (each for each in found if each.code != "skipped")  # which the page names
     return _by_severity(finding_row(each, folder) for each in in_few_lines(told))
 
 
