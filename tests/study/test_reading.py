@@ -115,7 +115,8 @@ def shown(series: Iterable[Series]) -> Shown:
 def task_of(folder: Path, make: type[Corrections], corrections: Corrections) -> dict[str, Any]:
     """Return what a form of the app asks for."""
     never = folder.parent / "never"
-    options = make(**corrections.values, **({"incomplete": True} if make is BidsOptions else {}))
+    more: dict[str, Any] = {"incomplete": True} if make is BidsOptions else {}
+    options = make(**corrections.values, **more)
     return {"source": folder, "output": never, "options": options, "report": False, "overwrite": False}
 
 
@@ -379,13 +380,14 @@ def test_animals_of_one_scan_are_cut_alike(tmp_path: Path, monkeypatch: pytest.M
     (folder := tmp_path / "in").mkdir()
     pair_of_scans(GATED)(folder)
     sheet, boxes = hotel_in(tmp_path)
-    never, given = tmp_path / "never", {"sheet": sheet}
+    never = tmp_path / "never"
+    given: dict[str, Any] = {"sheet": sheet}
     cut = plan_split(folder, never, Options(**given), boxes)
     expected = [cuts(each.series) for each in cut.studies]
     assert [[file for _, file, *_ in each] for each in expected] == [["m.ct.img", *["m.pet.img"] * 4]] * 2
     found = {each.code for study in cut.studies for each in study.all_findings}
     assert "gate-cycle-unknown" in found
-    in_boxes: dict[str, Any] = {**given, "boxes": boxes}
+    in_boxes = {**given, "boxes": boxes}
     (files,) = nifti.planned(folder, never, NiftiOptions(split=True, **in_boxes))
     assert [cuts(each.series for each in plan.files) for plan in raised(files)] == expected
     assert {each.code for plan in raised(files) for each in plan.findings} == found

@@ -13,7 +13,6 @@ import pytest
 from contract import SPECT
 from helpers import CT, PET, assert_one_line_error, draw_one_pixel, inveon, write_small_study
 from inveonimaging import Corrections, Deidentify, OptionError, Options, check, convert, read_study, verify
-from inveonimaging.cli.main import app
 from inveonimaging.phantom import write_scan
 from inveonimaging.phantom.scan import FDG
 
@@ -21,7 +20,6 @@ INJECTED = datetime(2014, 6, 17, 13, 50)
 TYPED = ["--weight", "30g", "--dose", "0.19mCi", "--injected-at", "2014-06-17T13:50:00"]
 TYPED += ["--species", "rat", "--strain", "Wistar", "--sex", "M", "--posture", "FFS"]
 IMPOSSIBLE = ("0001-01-01T00:00:00", "1899-12-31T23:59:59", "1970-06-17T13:51:37", "2201-01-01T00:00:00")
-READERS = ("convert", "batch", "info", "check", "report", "verify", "subjects")
 
 
 @pytest.fixture(scope="module")
@@ -36,13 +34,6 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def first_of(output: Path) -> pydicom.Dataset:
     return pydicom.dcmread(next(output.rglob("*.dcm")))
-
-
-@pytest.mark.parametrize("name", READERS)
-def test_every_command_that_reads_takes_them(name: str) -> None:
-    [command] = (each for each in app.registered_commands if each.callback and each.callback.__name__ == name)
-    taken = set(getattr(command.callback, "__annotations__", {}))
-    assert taken >= {"weight", "dose", "injected_at", "species", "strain", "patient_sex", "orientation"}
 
 
 @pytest.mark.parametrize(

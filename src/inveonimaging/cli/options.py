@@ -41,7 +41,7 @@ MaskOthers = Annotated[bool, typer.Option("--mask-others", help="Set neighbours 
 
 
 _PLACES = ("source", "sources", "path", "root")
-_ARGUMENTS = {  # of the attributes that have another name here
+ARGUMENTS = {  # of the attributes that have another name here
     "weight_kg": "weight",
     "dose_mbq": "dose",
     "cycle_ms": "cycle_length",
@@ -111,7 +111,7 @@ def _by_option(context: Any, make: Callable[..., Any], **options: Any) -> Any:
     try:
         return make(**options)
     except OptionError as error:
-        argument = _ARGUMENTS.get(error.attribute or "", error.attribute)
+        argument = ARGUMENTS.get(error.attribute or "", error.attribute)
         param = next((each for each in context.command.params if each.name == argument), None)
         if param is None or error.path is not None:
             raise
