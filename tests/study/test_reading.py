@@ -34,7 +34,7 @@ from inveonimaging import (
 from inveonimaging.app.choices.previews import preview_of
 from inveonimaging.commands import bids, curves, nifti, zarr
 from inveonimaging.commands.split import plan_split
-from inveonimaging.commands.studies import Failure
+from inveonimaging.commands.studies import gathered
 from inveonimaging.conversion.plan import StudyPlan, plan, sheet_findings_of
 from inveonimaging.hotels import cutting
 from inveonimaging.hotels.locating import Located
@@ -132,21 +132,15 @@ def previewed(kind: str, make: type[Corrections]) -> Output:
 
 
 def of_nifti(folder: Path, corrections: Corrections) -> tuple[Shown, Iterable[Finding]]:
-    ((plans),) = nifti.planned(folder, folder.parent / "never", NiftiOptions(**corrections.values))
-    (made,) = raised(plans)
-    return shown(each.series for each in made.files), made.findings
+    options = NiftiOptions(**corrections.values)
+    made = gathered(nifti.planned(folder, folder.parent / "never", options), options)
+    return shown(each.series for plan in made.studies for each in plan.files), made.findings
 
 
 def of_zarr(folder: Path, corrections: Corrections) -> tuple[Shown, Iterable[Finding]]:
-    ((plans),) = zarr.planned(folder, folder.parent / "never", ZarrOptions(**corrections.values))
-    (made,) = raised(plans)
-    return shown(each.series for each in made.stores), made.findings
-
-
-def raised(plans: tuple[Any, ...] | Failure) -> tuple[Any, ...]:
-    if isinstance(plans, Failure):
-        raise plans.error
-    return plans
+    options = ZarrOptions(**corrections.values)
+    made = gathered(zarr.planned(folder, folder.parent / "never", options), options)
+    return shown(each.series for plan in made.studies for each in plan.files), made.findings
 
 
 def of_bids(folder: Path, corrections: Corrections) -> tuple[Shown, Iterable[Finding]]:
@@ -388,12 +382,14 @@ def test_animals_of_one_scan_are_cut_alike(tmp_path: Path, monkeypatch: pytest.M
     found = {each.code for study in cut.studies for each in study.all_findings}
     assert "gate-cycle-unknown" in found
     in_boxes = {**given, "boxes": boxes}
-    (files,) = nifti.planned(folder, never, NiftiOptions(split=True, **in_boxes))
-    assert [cuts(each.series for each in plan.files) for plan in raised(files)] == expected
-    assert {each.code for plan in raised(files) for each in plan.findings} == found
-    (stores,) = zarr.planned(folder, never, ZarrOptions(split=True, **in_boxes))
-    assert [cuts(each.series for each in plan.stores) for plan in raised(stores)] == expected
-    assert {each.code for plan in raised(stores) for each in plan.findings} == found
+    of_files = NiftiOptions(split=True, **in_boxes)
+    files = gathered(nifti.planned(folder, never, of_files), of_files)
+    assert [cuts(each.series for each in made.files) for made in files.studies] == expected
+    assert {each.code for each in files.findings} == found
+    of_stores = ZarrOptions(split=True, **in_boxes)
+    stores = gathered(zarr.planned(folder, never, of_stores), of_stores)
+    assert [cuts(each.series for each in made.files) for made in stores.studies] == expected
+    assert {each.code for each in stores.findings} == found
     data = bids.plan_bids([folder], never, BidsOptions(incomplete=True, **in_boxes))
     assert cuts(each.series for each in data.dataset.images) == [one for each in expected for one in each]
     assert {each.code for each in data.findings} - OWN == found
