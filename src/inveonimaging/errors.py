@@ -30,6 +30,11 @@ def printable(text: object, limit: int = _SHOWN) -> str:
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
+def one_line(text: str) -> str:
+    """Return text as one line, with blanks for control characters and for several blanks."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
 def listed(names: Sequence[str], most: int) -> str:
     """Return the first names, at most `most`, and how many more there are: `a, b and 3 more`."""
     more = f" and {len(names) - most} more" if len(names) > most else ""

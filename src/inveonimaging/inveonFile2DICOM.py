@@ -41,7 +41,7 @@ def _convert(given: argparse.Namespace) -> None:
         specified=True,
         beside_others=True,
         allow_long_data=True,
-        form=form_of(given),
+        form=form_of(legacy=given.legacyconverted, multiframe=given.multiframe, named="-l and -m"),
         file_name=given.file or None,
     )
     convert_and_tell(given.InveonImage, given.OutputFolder, options)

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _convert(given: argparse.Namespace) -> None:
     options = Options(
-        form=form_of(given),
+        form=form_of(legacy=given.legacyconverted, multiframe=given.multiframe, named="-l and -m"),
         manifest=False,
         specified=True,
         beside_others=True,

@@ -15,7 +15,7 @@ from typing import Any
 from inveonimaging import units
 from inveonimaging.animal import Animal, animal_of, animals_of_scans
 from inveonimaging.animal.free_text import NOT_GIVEN
-from inveonimaging.errors import InputError, InveonError, OptionError, UnsupportedError
+from inveonimaging.errors import InputError, InveonError, OptionError, UnsupportedError, one_line
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hotels.locating import seen
 from inveonimaging.hotels.splitting import refuse_several_sessions, refuse_values_of_one
@@ -25,7 +25,7 @@ from inveonimaging.inveon.pairs import Pair
 from inveonimaging.sheet.application import has_tracer
 from inveonimaging.sheet.books import book_of, refuse_without_openpyxl
 from inveonimaging.sheet.columns import COLUMNS, NOTE, OF_AN_ANIMAL, Column, Scope
-from inveonimaging.sheet.matching import harmless, pattern_of, plain_subject, sheet_findings
+from inveonimaging.sheet.matching import pattern_of, plain_subject, sheet_findings
 from inveonimaging.sheet.positions import Side
 from inveonimaging.sheet.reading import refuse_other_kind
 from inveonimaging.sheet.values import escaped, unescaped
@@ -110,7 +110,7 @@ def filled_by_subject(root: Path, looked: Looked, corrections: Corrections) -> F
     for group in subjects.values():
         first, *others = (_cells(OF_SUBJECT, each) for each in group)
         agreed = {title: text for title, text in first.items() if all(other.get(title) == text for other in others)}
-        subject = escaped(harmless(str(group[0].header.subject.identifier)))
+        subject = escaped(one_line(str(group[0].header.subject.identifier)))
         rows.append({"subject": subject, note: str(len(group)), **agreed})
     if nameless:
         message = f"{len(nameless)} scans have no subject_identifier, and so no row: {nameless[0].file} is the first"
@@ -319,4 +319,4 @@ def _cell(column: Column, value: Any) -> str:
 
 def _notes(titles: Sequence[str], header: Header) -> Cells:
     texts = (modality_of(header)[0].label, header.acquisition.started_at, header.subject.identifier)
-    return {title: escaped(harmless(str(text or ""))) for title, text in zip(titles, texts, strict=True)}
+    return {title: escaped(one_line(str(text or ""))) for title, text in zip(titles, texts, strict=True)}

@@ -19,7 +19,8 @@ from inveonimaging.hotels.splitting import read_group
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.pairs import scan_folder
 from inveonimaging.phantom import write_scan
-from inveonimaging.study.cut import Extent, Mm
+from inveonimaging.physics.geometry import Mm
+from inveonimaging.study.cut import Extent
 from inveonimaging.study.image import read
 from several_mice import Hotel
 

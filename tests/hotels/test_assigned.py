@@ -15,7 +15,8 @@ from hotels import scenes
 from inveonimaging.animal.sheet_values import SheetValues
 from inveonimaging.errors import InputError
 from inveonimaging.hotels.bodies import find_in_ct
-from inveonimaging.hotels.positions import Mm, assigned
+from inveonimaging.hotels.positions import assigned
+from inveonimaging.physics.geometry import Mm
 from inveonimaging.sheet.hotels import Hotel, Position
 from inveonimaging.sheet.positions import Side, slot_of
 from inveonimaging.study.image import read

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from inveonimaging.bids_dataset.tables import text_of
 from inveonimaging.errors import OutputError
-from inveonimaging.storage.bounded import read_bounded
 from inveonimaging.version import __version__
 
 DESCRIPTION, IGNORED = "dataset_description.json", ".bidsignore"
@@ -16,7 +16,6 @@ BIDS_VERSION = "1.10.1"
 CT_IGNORED = "**/ct"
 _README = "README.md"
 _READMES = ("README", "README.md", "README.rst", "README.txt")
-_LARGEST = 4 * 1024 * 1024
 
 PARTICIPANTS: Mapping[str, Mapping[str, Any]] = {
     "animal_id": {"Description": "ID of the animal as it was typed, of which participant_id has letters and digits"},
@@ -71,7 +70,7 @@ def root_files(output: Path, name: str, sources: Sequence[str], *, has_ct: bool)
     for title, meanings in (("participants.json", PARTICIPANTS), ("sessions.json", SESSIONS)):
         if not (output / title).exists():
             files[title] = json_bytes(meanings)
-    ignored = _text(output / IGNORED) if (output / IGNORED).exists() else ""
+    ignored = text_of(output / IGNORED) if (output / IGNORED).exists() else ""
     if has_ct and CT_IGNORED not in ignored.split("\n"):
         before = f"{ignored}\n" if ignored and not ignored.endswith("\n") else ignored
         files[IGNORED] = f"{before}{CT_IGNORED}\n".encode()
@@ -103,19 +102,10 @@ def _is_described(output: Path) -> bool:
     if not path.exists():
         return False
     try:
-        document = json.loads(_text(path))
+        document = json.loads(text_of(path))
     except (ValueError, RecursionError) as error:
         raise OutputError("is no JSON", path=path, hint="nothing is added to such a data set") from error
     kind = document.get("DatasetType", "raw") if isinstance(document, dict) else None
     if kind != "raw":
         raise OutputError("is not of raw data", path=path, expected='"DatasetType": "raw"', hint="name another OUTPUT")
     return True
-
-
-def _text(path: Path) -> str:
-    try:
-        return read_bounded(path, _LARGEST).decode("utf-8-sig").replace("\r\n", "\n")
-    except OSError as error:
-        raise OutputError(f"cannot be read: {error.strerror}", path=path) from error
-    except UnicodeDecodeError as error:
-        raise OutputError("is no text in UTF-8", path=path) from error

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inveonimaging.errors import OutputError, printable
+from inveonimaging.errors import OutputError, one_line, printable
 from inveonimaging.storage.bounded import read_bounded
 
 NOT_KNOWN = "n/a"
@@ -38,7 +38,7 @@ class Table:
 
 def _plain(text: str) -> str:
     """Return a text as one cell: tabs and ends of lines are blanks."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split()) or NOT_KNOWN
+    return one_line(text) or NOT_KNOWN
 
 
 def read_table(path: Path, key: str) -> Table | None:
@@ -53,12 +53,7 @@ def read_table(path: Path, key: str) -> Table | None:
     """
     if not path.exists():
         return None
-    try:
-        lines = read_bounded(path, _LARGEST).decode("utf-8-sig").replace("\r\n", "\n").split("\n")
-    except OSError as error:
-        raise OutputError(f"cannot be read: {error.strerror}", path=path) from error
-    except UnicodeDecodeError as error:
-        raise OutputError("is no text in UTF-8", path=path, hint="nothing is added to it; save it as UTF-8") from error
+    lines = text_of(path, "nothing is added to it; save it as UTF-8").split("\n")
     columns = tuple(lines[0].split("\t")) if lines else ()
     if key not in columns or len(set(columns)) != len(columns):
         raise OutputError(
@@ -78,6 +73,20 @@ def read_table(path: Path, key: str) -> Table | None:
         rows[row[key]] = row
     first = (key, *(title for title in columns if title != key))
     return Table(first, tuple(rows.values()))
+
+
+def text_of(path: Path, hint: str | None = None) -> str:
+    """Return the text of a file of a data set, with ends of lines as Linux has them.
+
+    Raises:
+        OutputError: it cannot be read, or is none.
+    """
+    try:
+        return read_bounded(path, _LARGEST).decode("utf-8-sig").replace("\r\n", "\n")
+    except OSError as error:
+        raise OutputError(f"cannot be read: {error.strerror}", path=path) from error
+    except UnicodeDecodeError as error:
+        raise OutputError("is no text in UTF-8", path=path, hint=hint) from error
 
 
 Join = Callable[[str, str], str]

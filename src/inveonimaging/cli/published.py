@@ -22,13 +22,11 @@ def add_multiframe(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-m", "--multiframe", action="store_true", help="Write Enhanced objects, one a series")
 
 
-def form_of(arguments: argparse.Namespace) -> Form:
-    """Return what `-l` and `-m` ask for; OptionError for both."""
-    if arguments.legacyconverted and arguments.multiframe:
-        raise OptionError("-l and -m are given", expected="one of them: an object is Legacy Converted, or Enhanced")
-    if arguments.legacyconverted:
-        return Form.LEGACY
-    return Form.ENHANCED if arguments.multiframe else Form.CLASSIC
+def form_of(*, legacy: bool, multiframe: bool, named: str) -> Form:
+    """Return the form that two switches ask for; OptionError for both, by what they are called."""
+    if legacy and multiframe:
+        raise OptionError(f"{named} are given", expected="one of them: an object is Legacy Converted, or Enhanced")
+    return Form.LEGACY if legacy else Form.ENHANCED if multiframe else Form.CLASSIC
 
 
 def convert_and_tell(source: str, output: str, options: Options) -> None:

@@ -21,7 +21,6 @@ from inveonimaging.units import counted
 if TYPE_CHECKING:
     from inveonimaging.conversion.options import Options
     from inveonimaging.conversion.plan import StudyPlan
-    from inveonimaging.dicom.iods import Form
 
 EXAMPLES = """\b
 Example:
@@ -79,6 +78,7 @@ def xnat(
     with one_line_errors():
         from inveonimaging.animal import given_subject
         from inveonimaging.animal.xnat_route import route_of
+        from inveonimaging.cli.published import form_of
         from inveonimaging.conversion.options import Options, suffixes
         from inveonimaging.dicom.codes import CodeTable, read_code_table
         from inveonimaging.inveon.hdr.enums import Modality
@@ -88,7 +88,7 @@ def xnat(
         table = _inside(source, code_table, "code_table") if code_table else None
         sheet = _inside(source, subjects, "subjects") if subjects else None
         options = Options(
-            form=_form(legacy_converted=legacy_converted, multiframe=multiframe),
+            form=form_of(legacy=legacy_converted, multiframe=multiframe, named="legacy_converted and multiframe"),
             manifest=False,
             specified=True,
             allow_long_data=True,
@@ -115,19 +115,6 @@ def _inside(source: Path, name: str, key: str) -> Path:
     if not real_path(path).is_relative_to(real_path(source)):
         raise OptionError(key=key, got=name, expected="a path inside INPUT")
     return path
-
-
-def _form(*, legacy_converted: bool, multiframe: bool) -> Form:
-    from inveonimaging.dicom.iods import Form
-
-    if legacy_converted and multiframe:
-        raise OptionError(
-            "legacy_converted and multiframe are given",
-            expected="one of them: an object is Legacy Converted, or Enhanced",
-        )
-    if legacy_converted:
-        return Form.LEGACY
-    return Form.ENHANCED if multiframe else Form.CLASSIC
 
 
 def _words(text: str) -> list[str]:

@@ -28,13 +28,14 @@ from inveonimaging.hotels.locating import Located, candidates_of, locate, reach_
 from inveonimaging.hotels.positions import slots_of
 from inveonimaging.hotels.splitting import Group, read_group, refuse_several_sessions
 from inveonimaging.inveon.pairs import Pair
+from inveonimaging.physics.geometry import Mm
 from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.sheet.matching import Sheet
 from inveonimaging.storage.folders import is_same_folder, real_path
 from inveonimaging.storage.staging import refuse_settled, refuse_used
 from inveonimaging.storage.whole_files import refuse_taken, write_all, write_whole
 from inveonimaging.study.corrections import Corrections
-from inveonimaging.study.cut import Extent, Mm
+from inveonimaging.study.cut import Extent
 from inveonimaging.study.folder import Listed, pairs_at
 from inveonimaging.study.masking import Mask
 from inveonimaging.study.reading import read_pairs

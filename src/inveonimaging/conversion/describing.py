@@ -83,33 +83,9 @@ def _kind(header: Header, modality: Modality) -> str:
     return " ".join(filter(None, (name, kind, header.tracer.isotope, header.tracer.compound)))
 
 
-def _method(planned: SeriesPlan) -> str:
-    return reconstruction_method(planned.image.header)
-
-
-def _filters(planned: SeriesPlan) -> str:
-    return pet_kernel(planned.image.header)
-
-
-def _voxels(planned: SeriesPlan) -> str:
-    return " x ".join(f"{size:.3g}" for size in planned.image.grid.spacing_mm) + " mm"
-
-
-def _matrix(planned: SeriesPlan) -> str:
-    return "x".join(map(str, planned.image.grid.shape))
-
-
 def _frames(planned: SeriesPlan) -> str:
     count = len(planned.image.frames)
     return "1 frame" if count == 1 else f"{count} frames"
-
-
-def _attenuation(planned: SeriesPlan) -> str:
-    return _without_or_with("AC", planned.image.header.corrections.attenuation)
-
-
-def _scatter(planned: SeriesPlan) -> str:
-    return _without_or_with("SC", planned.image.header.corrections.scatter)
 
 
 def _without_or_with(name: str, applied: Labelled | None) -> str:
@@ -124,14 +100,6 @@ def _seconds(planned: SeriesPlan) -> str:
     return f"{first:g} to {last.start_s + last.duration_s:g} s"
 
 
-def _start(planned: SeriesPlan) -> str:
-    return f"{planned.start:%Y-%m-%d %H:%M:%S}" if planned.start else ""
-
-
-def _compound(planned: SeriesPlan) -> str:
-    return planned.image.header.tracer.compound or ""
-
-
 def _voltage(planned: SeriesPlan) -> str:
     voltage = planned.image.header.ct.voltage_kv
     return f"{voltage:g} kV" if voltage else ""
@@ -142,27 +110,19 @@ def _post_filter(planned: SeriesPlan) -> str:
     return f"smoothed {smoothing.filter.label}" if smoothing.filter else ""
 
 
-def _file(planned: SeriesPlan) -> str:
-    return planned.image.pair.data.stem
-
-
-def _number(planned: SeriesPlan) -> str:
-    return f"series {planned.number}"
-
-
 _DETAILS: tuple[Callable[[SeriesPlan], str], ...] = (
-    _method,
-    _filters,
+    lambda planned: reconstruction_method(planned.image.header),
+    lambda planned: pet_kernel(planned.image.header),
     _post_filter,
-    _attenuation,
-    _scatter,
+    lambda planned: _without_or_with("AC", planned.image.header.corrections.attenuation),
+    lambda planned: _without_or_with("SC", planned.image.header.corrections.scatter),
     _frames,
     _seconds,
-    _voxels,
-    _matrix,
+    lambda planned: " x ".join(f"{size:.3g}" for size in planned.image.grid.spacing_mm) + " mm",
+    lambda planned: "x".join(map(str, planned.image.grid.shape)),
     _voltage,
-    _compound,
-    _start,
-    _file,
-    _number,
+    lambda planned: planned.image.header.tracer.compound or "",
+    lambda planned: f"{planned.start:%Y-%m-%d %H:%M:%S}" if planned.start else "",
+    lambda planned: planned.image.pair.data.stem,
+    lambda planned: f"series {planned.number}",
 )

@@ -12,6 +12,8 @@ from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
 from pydicom.valuerep import format_number_as_ds
 
+from inveonimaging.errors import one_line
+
 LO, SH, ST, LT, CS, PN, DS = 64, 16, 1024, 10240, 16, 64, 16
 _LARGEST_IS = 2**31 - 1
 _COMPONENT_GROUPS = 3
@@ -21,8 +23,7 @@ LARGEST_US = 65535
 
 def text(value: str, length: int) -> str:
     """Return text as one line of a string VR: no control characters, no value delimiter, cut to a length."""
-    flat = "".join(" " if not c.isprintable() else c for c in value.replace("\\", "/"))
-    return " ".join(flat.split())[:length].strip()
+    return one_line(value.replace("\\", "/"))[:length].strip()
 
 
 def lo(value: str) -> str:

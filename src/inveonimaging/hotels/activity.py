@@ -17,8 +17,8 @@ from inveonimaging.findings import Finding
 from inveonimaging.hotels import emission
 from inveonimaging.hotels.bodies import Found, find_in_emission
 from inveonimaging.hotels.reduced import BLOCK_MM, gantry_mm, reduced
-from inveonimaging.physics.geometry import Grid
-from inveonimaging.study.cut import Extent, Mm
+from inveonimaging.physics.geometry import Grid, mm_of
+from inveonimaging.study.cut import Extent
 from inveonimaging.study.image import Image
 
 SHARE = 0.05  # of the highest activity: what counts
@@ -150,12 +150,7 @@ def _with(extent: Extent, places: Float, half_mm: Float) -> Extent:
         return extent
     low = np.minimum(extent.low_mm, places.min(axis=0) - half_mm)
     high = np.maximum(extent.high_mm, places.max(axis=0) + half_mm)
-    return Extent(_mm(low), _mm(high))
-
-
-def _mm(values: Float) -> Mm:
-    x, y, z = map(float, values)
-    return x, y, z
+    return Extent(mm_of(low), mm_of(high))
 
 
 def _beside(regions: _Regions, outside: Mask, path: str) -> list[Finding]:

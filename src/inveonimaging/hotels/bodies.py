@@ -17,9 +17,9 @@ from inveonimaging.errors import InputError
 from inveonimaging.extras import refuse_without_extra
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hotels import emission, trunks
-from inveonimaging.hotels.reduced import BLOCK_MM, Mm, calmed, gantry_mm, reduced, refined
+from inveonimaging.hotels.reduced import BLOCK_MM, calmed, gantry_mm, reduced, refined
 from inveonimaging.inveon.hdr.enums import Modality
-from inveonimaging.physics.geometry import Grid
+from inveonimaging.physics.geometry import Grid, Mm
 from inveonimaging.physics.quantification import AIR_HU, Unit
 from inveonimaging.progress import Progress, no_progress
 from inveonimaging.study.image import Image

@@ -11,12 +11,13 @@ from typing import Any
 
 from inveonimaging.errors import InputError, listed, printable
 from inveonimaging.hotels.positions import refuse_other_order
+from inveonimaging.physics.geometry import Mm, mm_of
 from inveonimaging.sheet.hotels import Hotel, shown
 from inveonimaging.sheet.positions import Slot, slot_of
 from inveonimaging.storage.bounded import read_bounded
 from inveonimaging.storage.shapes import fits
 from inveonimaging.storage.strict_json import json_of
-from inveonimaging.study.cut import Extent, Mm
+from inveonimaging.study.cut import Extent
 
 PROGRAM = "inveonimaging"
 SCHEMA = 1
@@ -140,8 +141,7 @@ def _mm(value: Any, what: str, path: Path) -> Mm:
         got = printable(json.dumps(value), 60)
         expected = f"three numbers of at most {_FARTHEST_MM:g} mm: along i, j and k"
         raise InputError(f"{what} is {got}", path=path, expected=expected)
-    x, y, z = map(float, numbers)
-    return x, y, z
+    return mm_of(numbers)
 
 
 def _is_mm(value: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
@@ -14,11 +14,11 @@ from inveonimaging.hotels.neighbours import masks_of
 from inveonimaging.hotels.positions import assigned, slots_of
 from inveonimaging.hotels.splitting import MARGIN_MM, Group
 from inveonimaging.inveon.modality import is_transmission
-from inveonimaging.physics.geometry import Grid
+from inveonimaging.physics.geometry import Grid, Mm, mm_of
 from inveonimaging.physics.quantification import Unit
 from inveonimaging.sheet.hotels import Hotel
 from inveonimaging.sheet.positions import Slot
-from inveonimaging.study.cut import Extent, Mm
+from inveonimaging.study.cut import Extent
 from inveonimaging.study.masking import Mask
 from inveonimaging.study.reading import Study
 
@@ -84,7 +84,7 @@ def reach_of(study: Study) -> Extent:
     ends = [_ends(each.image.grid) for each in study.series]
     lows, highs = zip(*ends, strict=True)
     return Extent(
-        _mm([min(each) for each in zip(*lows, strict=True)]), _mm([max(each) for each in zip(*highs, strict=True)])
+        mm_of([min(each) for each in zip(*lows, strict=True)]), mm_of([max(each) for each in zip(*highs, strict=True)])
     )
 
 
@@ -138,18 +138,13 @@ def _whole(body: Body, grid: Grid, grids: Iterable[Grid]) -> Extent:
             low[axis] = min(low[axis], *(begin[axis] for begin, _ in ends))
         if high[axis] > last[axis] - near[axis]:
             high[axis] = max(high[axis], *(end[axis] for _, end in ends))
-    return Extent(_mm(low), _mm(high))
+    return Extent(mm_of(low), mm_of(high))
 
 
 def _ends(grid: Grid) -> tuple[Mm, Mm]:
     """Return the outer faces of a volume in the gantry."""
     half = [n * size / 2 for n, size in zip(grid.shape, grid.spacing_mm, strict=True)]
     middle = (*grid.shift_mm[:2], grid.shift_mm[2] + grid.bed_mm)
-    return _mm([a - b for a, b in zip(middle, half, strict=True)]), _mm(
+    return mm_of([a - b for a, b in zip(middle, half, strict=True)]), mm_of(
         [a + b for a, b in zip(middle, half, strict=True)]
     )
-
-
-def _mm(values: Sequence[float]) -> Mm:
-    x, y, z = values
-    return x, y, z

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from inveonimaging.hotels.bodies import Found
-from inveonimaging.hotels.reduced import Mm, gantry_mm
+from inveonimaging.hotels.reduced import gantry_mm
 from inveonimaging.hotels.trunks import TISSUE_HU
+from inveonimaging.physics.geometry import mm_of
 from inveonimaging.study.masking import Mask
 
 MARGIN_MM = 1.6
@@ -69,7 +70,7 @@ def _cropped(found: Found, hidden: Blocks) -> Mask:
     if not hidden.any():
         return Mask(np.zeros((1, 1, 1), np.bool_), low, size)
     box = tuple(_span(np.asarray(hidden.any(axis=tuple({0, 1, 2} - {axis})))) for axis in range(3))
-    first = _mm([a + side.start * b for a, side, b in zip(low, box[::-1], size, strict=True)])
+    first = mm_of([a + side.start * b for a, side, b in zip(low, box[::-1], size, strict=True)])
     return Mask(hidden[box].copy(), first, size, frozenset(_ends(box, hidden.shape)))
 
 
@@ -84,8 +85,3 @@ def _ends(box: Sequence[slice], shape: Sequence[int]) -> Iterator[tuple[int, int
             yield axis, 0
         if side.stop == count:
             yield axis, -1
-
-
-def _mm(values: Sequence[float]) -> Mm:
-    x, y, z = values
-    return x, y, z

@@ -16,10 +16,10 @@ from typing import NamedTuple, Protocol
 
 from inveonimaging.animal.sheet_values import SheetValues
 from inveonimaging.errors import InputError
+from inveonimaging.physics.geometry import Mm, mm_of
 from inveonimaging.sheet.hotels import Hotel, Position, shown
 from inveonimaging.sheet.positions import Side, Slot
 
-Mm = tuple[float, float, float]
 _Rows = tuple[tuple[int, ...], ...]
 
 MOST_ANIMALS = 12
@@ -215,8 +215,7 @@ def _fits(bodies: Sequence[Placed], hotel: Hotel, side: Side) -> Iterator[tuple[
 def _size(bodies: Sequence[Placed]) -> Mm:
     """Return the usual size of a body along i, j and k, mm."""
     sizes = [[high - low for low, high in zip(each.low_mm, each.high_mm, strict=True)] for each in bodies]
-    x, y, z = (max(median(each[axis] for each in sizes), _SMALLEST_MM[axis]) for axis in range(3))
-    return x, y, z
+    return mm_of(max(median(each[axis] for each in sizes), _SMALLEST_MM[axis]) for axis in range(3))
 
 
 def _order(one: Position, other: Position, hotel: Hotel, side: Side) -> _Order:

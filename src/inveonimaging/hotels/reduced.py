@@ -8,13 +8,12 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from inveonimaging.physics.geometry import Grid
+from inveonimaging.physics.geometry import Grid, Mm
 from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.study.blocks import Blocks
 from inveonimaging.study.image import Image
 
 Float = npt.NDArray[np.float32]
-Mm = tuple[float, float, float]
 
 BLOCK_MM = 0.8  # of a mouse
 _MOST_VOXELS = 6_000_000

@@ -11,7 +11,7 @@ turning the animal in a gantry that stays fixed. See docs/why/geometry.md.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -28,6 +28,14 @@ from inveonimaging.inveon.voxels import shape_of
 from inveonimaging.physics.voxel_size import voxel_size_findings
 
 Float = npt.NDArray[np.float64]
+Mm = tuple[float, float, float]
+
+
+def mm_of(values: Iterable[float]) -> Mm:
+    """Return a place or a size along three axes."""
+    x, y, z = map(float, values)
+    return x, y, z
+
 
 # Patient directions of the stored axes i, j and k.
 DIRECTIONS = {

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from inveonimaging.animal.sheet_values import NO_SHEET_VALUES, Cell, SheetValues
-from inveonimaging.errors import InputError, listed, printable
+from inveonimaging.errors import InputError, listed, one_line, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.pairs import Pair
@@ -79,12 +79,7 @@ def place_of(pair: Pair, header: Header) -> Place:
 
 def plain_subject(text: str | None) -> str:
     """Return a `subject_identifier` as it is compared: blanks, control characters, upper and lower case aside."""
-    return harmless(text or "").casefold()
-
-
-def harmless(text: str) -> str:
-    """Return text as one line, with blanks for control characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return one_line(text or "").casefold()
 
 
 def parts_of_path(text: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from inveonimaging import units
 from inveonimaging.animal.free_text import birth_date_of, sex_of
 from inveonimaging.animal.sheet_values import Code
 from inveonimaging.animal.xnat_route import checked_label
-from inveonimaging.errors import OptionError
+from inveonimaging.errors import OptionError, one_line
 from inveonimaging.given import LOCAL_TIME, YEARS, in_unit, is_possible
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.sheet.positions import side_of, slot_of
@@ -85,8 +85,7 @@ def line(longest: int) -> Callable[[str], str]:
 
 def fitted(text: str, longest: int = LO) -> str:
     """Return any text as `line` reads it: as it is written to DICOM, cut, without backslash and control characters."""
-    flat = "".join(" " if not c.isprintable() else c for c in text.replace("\\", "/"))
-    return " ".join(flat.split())[:longest].strip()
+    return one_line(text.replace("\\", "/"))[:longest].strip()
 
 
 def text(longest: int = LO, example: str = "") -> Codec:

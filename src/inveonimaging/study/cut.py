@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from inveonimaging.physics.geometry import Box
+from inveonimaging.physics.geometry import Box, Mm, mm_of
 from inveonimaging.study.image import Image
 from inveonimaging.study.masking import Mask, masked
-
-Mm = tuple[float, float, float]
 
 
 @dataclass(frozen=True)
@@ -25,8 +23,7 @@ class Extent:
     @property
     def centre_mm(self) -> Mm:
         """Its middle."""
-        x, y, z = ((a + b) / 2 for a, b in zip(self.low_mm, self.high_mm, strict=True))
-        return x, y, z
+        return mm_of((a + b) / 2 for a, b in zip(self.low_mm, self.high_mm, strict=True))
 
     def grown(self, margin_mm: float) -> Extent:
         """Return it with a margin on all sides."""

@@ -13,10 +13,8 @@ import numpy.typing as npt
 from inveonimaging.errors import InputError
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.voxels import Hidden
-from inveonimaging.physics.geometry import Grid
+from inveonimaging.physics.geometry import Grid, Mm, mm_of
 from inveonimaging.study.image import Image, locate
-
-Mm = tuple[float, float, float]
 
 Places = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]
 
@@ -149,10 +147,9 @@ def _numbers(value: Any) -> Mm | None:
     if not isinstance(value, list) or not all(isinstance(n, int | float) and abs(n) < _FARTHEST_MM for n in value):
         return None
     try:
-        x, y, z = map(float, value)
+        return mm_of(value)
     except ValueError:
         return None
-    return x, y, z
 
 
 def mask_findings(parts: Sequence[Image], mask: Mask, position: str) -> Iterator[Finding]:

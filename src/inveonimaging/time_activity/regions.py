@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from inveonimaging.errors import OptionError, printable
-from inveonimaging.physics.geometry import Box, Grid
-from inveonimaging.study.cut import Extent, Mm
+from inveonimaging.physics.geometry import Box, Grid, Mm
+from inveonimaging.study.cut import Extent
 
 Float = npt.NDArray[np.float64]
 Inside = npt.NDArray[np.bool_]

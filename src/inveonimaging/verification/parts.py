@@ -17,9 +17,9 @@ from inveonimaging.dicom_reading.planes import Float, Plane, derivations, values
 from inveonimaging.errors import InputError, listed, printable
 from inveonimaging.hotels.positions import assigned
 from inveonimaging.hotels.splitting import corrections_of
-from inveonimaging.physics.geometry import Box, Grid
+from inveonimaging.physics.geometry import Box, Grid, Mm
 from inveonimaging.sheet.hotels import Hotel, Position, hotel_of
-from inveonimaging.study.cut import Extent, Mm, cut
+from inveonimaging.study.cut import Extent, cut
 from inveonimaging.study.masking import masked, masked_ml, shown_value
 from inveonimaging.study.reading import Part, Study, read_pairs
 from inveonimaging.verification.comparison import plain

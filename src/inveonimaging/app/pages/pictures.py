@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
 from pathlib import Path
 
+from inveonimaging.app.pages.looks import stamp_of
 from inveonimaging.inveon.pairs import pair_of
 from inveonimaging.study.image import read
 
@@ -29,7 +29,7 @@ class Pictures:
         from inveonimaging.reports.pictures import card_picture  # matplotlib: a third of the time of a start
 
         pair = pair_of(path)
-        key = (path, *(_stamp(each) for each in (pair.header, pair.data)))
+        key = (path, *stamp_of([pair]))
         with self._one_at_a_time:
             if key not in self._kept:
                 self._kept[key] = card_picture(read(path)).png
@@ -37,8 +37,3 @@ class Pictures:
             while len(self._kept) > _MOST_PICTURES:
                 self._kept.popitem(last=False)
             return self._kept[key]
-
-
-def _stamp(path: Path) -> tuple[int, int]:
-    found = os.stat(path)  # noqa: PTH116 - beside other calls of os
-    return found.st_mtime_ns, found.st_size

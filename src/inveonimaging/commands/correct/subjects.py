@@ -24,10 +24,10 @@ from inveonimaging.commands.correct.cells import (
     titles_of,
 )
 from inveonimaging.commands.correct.contradictions import Said, add_differing, of_a_study, overlaid, words_of
-from inveonimaging.errors import listed
+from inveonimaging.errors import listed, one_line
 from inveonimaging.prefill import own_cells_of
 from inveonimaging.progress import Progress, StepCounter, no_progress
-from inveonimaging.sheet.matching import harmless, plain_subject
+from inveonimaging.sheet.matching import plain_subject
 from inveonimaging.sheet.reading import TAKEN_AWAY, value_of
 from inveonimaging.study.corrections import Corrections
 from inveonimaging.study.reading import read_pairs
@@ -77,7 +77,7 @@ def subjects_of(listing: Listing, progress: Progress = no_progress) -> Subjects:
             owns = own_cells_of(study)
             unread += [pairs[pair] for pair in study.errors if pair in pairs]
             for scan in study.scans:
-                name = harmless(scan.image.header.subject.identifier or "")
+                name = one_line(scan.image.header.subject.identifier or "")
                 if name:
                     span, texts = span_of(scan.image.header), overlaid(owns[scan.pair])
                     said = Said(pairs[scan.pair], str(parent), span, texts)
