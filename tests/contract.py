@@ -331,7 +331,7 @@ def _plane(
 
 
 def _vector(ds: Dataset) -> list[int]:
-    """Return Slice Vector (0054,0080); one value is no list."""
+    """Return Slice Vector (0054,0080); one value is not a list."""
     value = ds.SliceVector
     return [value] if isinstance(value, int) else list(value)
 

@@ -156,7 +156,7 @@ def test_a_batch_from_the_form_to_the_table_and_the_failed_again(
     done = ended(front, job_of(change(client, front, "/batch", form(root, verify="yes"))))
     assert (done.state, done.result["converted"], done.result["failed"]) == ("done", 1, 1)
     page = client.get(f"/jobs/{done.id}").text
-    assert "Try the failed again" in page
+    assert "Try the failed studies again" in page
     assert "done, 1 failed" in page
     html = client.get(link("/studies", folder=root / "dicom")).text
     assert studies(html) == ["a", "b/deep"]

@@ -106,7 +106,7 @@ def test_from_the_address_to_a_verified_study_by_the_keyboard_alone(
         chrome.get(server.address_of(front))
         person.see("Choose a folder of scans")
         assert "token" not in chrome.current_url
-        assert person.tab() == "To the content"
+        assert person.tab() == "Skip to the content"
         person.key(Keys.ENTER)
         assert chrome.execute_script("return document.activeElement.id") == "main"
         person.press("Look at 3 scans of study")
@@ -187,7 +187,7 @@ def test_two_animals_of_one_scan_become_a_study_each(
         person.see("Make DICOM")
         person.press("Correct")
         person.press("Several animals in one scan")
-        person.see("Who lies where")
+        person.see("Which animal is where")
         person.type("Patient ID, row 1", f"M1{Keys.ENTER}M2{Keys.ENTER}")
         chrome.execute_script("document.querySelector('form.command button.main').click()")
         person.see("Saved")

@@ -375,7 +375,7 @@ def test_titles_of_a_block_say_which_columns_and_which_scans(page: Page) -> None
     assert "typed" not in cells(page.post("clear"), 1)
     said = page.paste(CT, "patient_id", "file\tWeight, g\nm1.pet*\t30\nnothing.img\t5\n")
     assert page.typed == {PET: {"weight_g": "30"}}
-    assert "1 row for no scan of the table" in said
+    assert "1 row that match no scan of the table" in said
 
 
 def test_the_tables_own_titles_say_which_scans_and_titles_that_are_none_are_refused(page: Page) -> None:
@@ -672,7 +672,7 @@ def test_what_was_typed_of_a_scan_is_of_no_other_whatever_their_names(tmp_path: 
         assert page.get().count('value="of one"') == 1
     if os.name != "nt":
         said, got = saved(page, "f.img", "case.csv")
-        assert "a sheet cannot tell these apart: F.img, f.img; rename one of them" in said
+        assert "a sheet cannot distinguish these files: F.img, f.img; rename one of them" in said
         assert got == []
 
 
@@ -709,7 +709,7 @@ def test_what_the_table_does_not_hold_is_said(page: Page) -> None:
         (page.source / f"gone{suffix}").unlink()
     assert "typed of scans that are not here any more counts no more: gone.img." in page.get()
     page.front.drafts.keep(page.source, {"subjects": str(page.root / "mine.csv")})
-    assert "mine.csv, which is not in this table: take it in, or saving replaces it." in page.get()
+    assert "mine.csv, which is not in this table: import it, or saving replaces it." in page.get()
     page.type(PET, "weight_g", "25")
     page.post("save", path=str(page.root / "s.csv"))
     assert "take it in" not in page.get()
@@ -783,14 +783,14 @@ def test_a_file_that_is_there_is_replaced_only_if_that_is_asked_for(page: Page) 
     sheet = page.root / "mine.csv"
     sheet.write_text("mine", "utf-8")
     said = page.post("save", path=str(sheet))
-    assert "is there already" in said
+    assert "exists already" in said
     assert 'name="overwrite"' in said
     assert sheet.read_text("utf-8") == "mine"
     assert "Saved" in page.post("save", path=str(sheet), overwrite="yes")
     page.type(PET, "weight_g", "31")
     assert "Saved" in page.post("save", path=str(sheet))  # what was saved here itself
     sheet.write_text("changed by hand", "utf-8")
-    assert "is there already" in page.post("save", path=str(sheet))
+    assert "exists already" in page.post("save", path=str(sheet))
     assert sheet.read_text("utf-8") == "changed by hand"
 
 

@@ -287,7 +287,7 @@ def test_what_a_form_kept_opens_nothing_outside_the_roots(front: Front, tmp_path
     assert "lies in no folder" in said.text
     assert "outside.csv" not in client.get("/card", params={"scan": f"{study}/m1.ct.img"}).text
     change(client, front, "/command", {"source": study, "make": "split", "output": "x", "boxes": str(sheet)})
-    assert "nothing of several animals is saved" in checked(client, study)
+    assert "no sheet of several animals is saved" in checked(client, study)
 
 
 def checked(client: Any, study: str) -> str:
@@ -312,4 +312,4 @@ def test_a_number_of_animals_is_read_as_a_whole(front: Front) -> None:
     client = opened(front)
     for text in ("00019999", "0001" + "9" * 5000):
         said = change(client, front, "/correct/number", {"source": study_of(front), "number": text})
-        assert "the number of animals makes no sense" in said.text
+        assert "the number of animals is not possible" in said.text

@@ -227,8 +227,8 @@ def test_boxes_in_the_other_order_than_their_positions_are_told_at_once(page: Pa
         (("inf", *MOVED[1:]), "expected a number of mm"),
         (("1e9", *MOVED[1:]), "expected a number of mm"),
         ((HOSTILE, *MOVED[1:]), "expected a number of mm"),
-        ((-9.0, -33.0, *MOVED[2:]), "a box has no inside"),
-        ((*MOVED[:5], MOVED[4]), "a box has no inside"),
+        ((-9.0, -33.0, *MOVED[2:]), "a box has no size"),
+        ((*MOVED[:5], MOVED[4]), "a box has no size"),
     ],
 )
 def test_a_box_that_is_none_is_refused_and_nothing_is_kept(page: Page, ends: Any, expected: str) -> None:
@@ -241,7 +241,7 @@ def test_a_box_that_is_none_is_refused_and_nothing_is_kept(page: Page, ends: Any
 
 def test_a_place_without_a_name_is_empty_and_has_no_box(page: Page, tmp_path: Path) -> None:
     shown = page.type(LEFT, "patient_id", "m12")
-    assert "missing: nobody lies here" in shown
+    assert "missing: no animal at this position" in shown
     sheet = page.root / f"{tmp_path.name}.csv"
     assert "Saved" in page.post("save", path=str(sheet))
     assert [str(each.slot) for each in read_boxes(sheet.with_name(f"{tmp_path.name}-boxes.json"))] == ["left"]

@@ -323,7 +323,7 @@ FAULTS = {
     "subjects": ({"subjects": "{root}/nothing.csv"}, "nothing.csv: "),
     "ct_prefix": ({"ct_prefix": "a/b"}, "“Start of names of CT files” is 'a/b', expected a start of a file name"),
     "max_object_size": ({"max_object_size": "huge"}, "“Largest multi-frame file” is 'huge', expected 1MiB to 4095MiB"),
-    "output": ({"output": "{root}/study/dicom"}, "study/dicom: lies in the folder that is read"),
+    "output": ({"output": "{root}/study/dicom"}, "study/dicom: is inside the folder that is read"),
     "overwrite": ({"output": "{root}"}, "nothing is overwritten; name a new folder, or tick “Replace what an earlier"),
     "recursive": ({"source": "{root}/above"}, "name it; “Sub-folders, too: a study each” converts all that are below"),
     "only": ({"only": "m2.img"}, "holds no scan 'm2.img', expected one of m1.ct.img, m1.pet.img"),
@@ -574,7 +574,7 @@ def test_files_elsewhere_are_neither_read_nor_written(
     given = form_of(source, product.name, output=str(source.parent / "new"), deidentify="yes", hottest="3")
     for path in ("/convert", "/preview", "/command"):
         answer = change(client, front, path, given | {field: str(tmp_path / "secret")})
-        assert "lies in no folder that the app may open" in answer.text
+        assert "is not in a folder that the app may open" in answer.text
         assert f'data-field="{field}"' in answer.text
     assert front.jobs.all == []
 
@@ -678,7 +678,7 @@ def test_each_animal_becomes_files_as_the_scanner_writes(front: Front, source: P
     assert [name for name, _ in rows_of(found)] == ["m1.ct.img", "m1.pet.img"] * 2
     assert inveonimaging.read(output / "m12" / "inveon" / "m1.ct.img").header.subject.identifier == "m12"
     assert "verified" not in found
-    with pytest.raises(OptionError, match="--compress is of DICOM, and none is written"):
+    with pytest.raises(OptionError, match="--compress is for DICOM, and no DICOM is written"):
         _Asked(front, hotel_form(source, output, form="inveon", manifest="yes", compress="rle")).task()
 
 
@@ -831,7 +831,7 @@ def test_nothing_at_all_is_written_into_the_folder_that_is_read(
         source, product, output=str(source.parent / "new.csv"), hottest="3", **{field: str(source / "x.csv")}
     )
     html = change(client, front, "/convert", form).text
-    assert "lies in the folder that is read" in html
+    assert "is inside the folder that is read" in html
     assert f'data-field="{field}"' in html
     assert front.jobs.all == []
     assert len(FIELDS) - len([each for each in FIELDS.values() if not each.is_written]) == 3

@@ -123,7 +123,7 @@ def test_servers_of_the_settings_are_there_and_not_removed(
     ("given", "words"),
     [
         ({"port": "70000"}, "1 to 65535"),
-        ({"port": HOSTILE}, "the port is no number"),
+        ({"port": HOSTILE}, "the port is not a number"),
         ({"host": ""}, "the server&#39;s host is missing"),
         ({"called": "A TITLE THAT IS TOO LONG"}, "an AE title has 1 to 16 characters"),
         ({"host": "a b"}, "no DICOM address"),

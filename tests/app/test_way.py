@@ -296,12 +296,12 @@ def test_what_another_run_wrote_in_the_place_of_a_killed_job_or_somebody_changed
         before = digests(root / "dicom")
         front.jobs._jobs["1"] = job
         again = ended(front, job_of(change(client, front, "/jobs/1/again")))
-        assert "holds something else than this has written" in again.error
+        assert "has files that an earlier run did not write" in again.error
         assert digests(root / "dicom") == before
     front.jobs._jobs["1"] = replace(job, fields={**fields, "overwrite": "yes"})  # which was asked for
     assert ended(front, job_of(change(client, front, "/jobs/1/again"))).state == "done"
     task = {"source": root, "output": root / "o", "options": Options(), "verify": False, "preview": root / "s.csv"}
-    with pytest.raises(OutputError, match="is there already"):  # and no picture of boxes
+    with pytest.raises(OutputError, match="exists already"):  # and no picture of boxes
         run_split({**task, "replaces": True}, Tell(lambda *_: None))
 
 

@@ -284,7 +284,8 @@ def test_no_study_goes_into_a_series_when_the_scans_above_it_are_gone(root: Path
 
 def test_who_has_no_study_is_told(tmp_path: Path, out: Path) -> None:
     (tmp_path / "empty").mkdir()
-    for name, said in (("empty", "no Inveon files below it"), ("missing", "no such folder"), ("file", "is no folder")):
+    expected = {"empty": "no Inveon files below it", "missing": "no such folder", "file": "is not a folder"}
+    for name, said in expected.items():
         (tmp_path / "file").touch()
         result = inveon("batch", tmp_path / name, out)
         assert said in assert_one_line_error(result.exit_code, result.stdout, result.stderr)
@@ -830,7 +831,7 @@ def test_a_study_of_another_archive_is_not_replaced(
     for _ in range(3):  # that it was refused is no proof that it came from there
         result = run_batch(tmp_path / "other", out, batch=alone())
         assert outcome(result) == (0, 0, 1)
-        assert "holds a study of other files" in result.failures[0].message
+        assert "has a study of other files" in result.failures[0].message
         assert tree(out) == before
         assert ledger(out)["b"]["made_from"] == str(root / "b")
     other_voxels(root / "b")
@@ -931,7 +932,7 @@ def test_one_batch_at_a_time_works_in_an_output(root: Path, out: Path) -> None:
 
     class Second(Watch):
         def record(self, record: Record) -> None:
-            with pytest.raises(OutputError, match="another batch is at work here; wait for its end"):
+            with pytest.raises(OutputError, match="another batch is running here; wait for its end"):
                 run_batch(root, out, batch=alone())
             found.append(record.output)
 

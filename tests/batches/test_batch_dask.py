@@ -234,7 +234,7 @@ def test_a_study_that_kills_every_worker_is_given_up(
     assert done.returncode == 1
     error = ledger(out)["g0/s2"]["error"]
     assert error["kind"] == "ProcessEnded"
-    assert "each worker that converted it came to an end; is there memory for it?" in error["message"]
+    assert "each worker that converted it ended; is there enough memory?" in error["message"]
     assert f"error: {root / 'g0' / 's2'}: {error['message']}\n" in done.stderr
     goes_on(root, out)
     assert tree(out) == expected
@@ -330,7 +330,7 @@ def test_a_scheduler_that_is_gone_with_a_record_is_one_line(future: Ended) -> No
     job = Job(output=Path("out"), options=Options(), asked="", version=__version__)
     engine = OnDask(job, cast("Client", Telling(future)))
     record = engine.submit(Study("a", "a"), None)
-    with pytest.raises(InveonError, match="the Dask scheduler is gone"):
+    with pytest.raises(InveonError, match="the Dask scheduler cannot be reached any more"):
         record.result(0)
 
 
@@ -346,7 +346,7 @@ def test_a_record_of_a_client_that_is_closed_meanwhile_is_not_awaited() -> None:
     future = Waiting(None, None)
     client = Telling(future)
     record = OnDask(Job(output=Path("out"), options=Options(), asked="", version=__version__), cast("Client", client))
-    with pytest.raises(InveonError, match="the Dask scheduler is gone"):
+    with pytest.raises(InveonError, match="the Dask scheduler cannot be reached any more"):
         record.submit(Study("a", "a"), None).result(0)
     assert future.asked == 2
 
@@ -426,9 +426,9 @@ def test_a_study_that_another_one_writes_is_waited_for(root: Path, out: Path, mo
     ("address", "code", "said"),
     [
         ("tcp://127.0.0.1:1", 1, "the Dask scheduler does not answer"),
-        ("xyz://127.0.0.1:1", 2, "is no Dask scheduler"),
-        ("no/such/file.json", 2, "is no Dask scheduler"),
-        ("tcp://127.0.0.1:port", 2, "is no Dask scheduler"),
+        ("xyz://127.0.0.1:1", 2, "is not a Dask scheduler"),
+        ("no/such/file.json", 2, "is not a Dask scheduler"),
+        ("tcp://127.0.0.1:port", 2, "is not a Dask scheduler"),
     ],
 )
 def test_a_scheduler_that_is_none_is_one_line(
@@ -489,17 +489,17 @@ def test_yaml_says_the_same_as_json(tmp_path: Path) -> None:
 
 
 WRONG_FILES: dict[str, tuple[Any, str]] = {
-    "empty": ("", "is no cluster"),
-    "no mapping": ("[1]", "is no cluster"),
+    "empty": ("", "does not describe a cluster"),
+    "no mapping": ("[1]", "does not describe a cluster"),
     "no YAML": ("a: [", "is neither YAML nor JSON"),
     "code": ("class: !!python/name:os.system\n", "is neither YAML nor JSON"),
     "another class": ("class: os.system\n", 'the class is "os.system", expected HTCondorCluster'),
     "a private class": ("class: JobQueueCluster\n", "the class is"),
     "a list for a class": ("class: [SLURMCluster]\n", "the class is"),
-    "another key": ("class: SLURMCluster\nrun: x\n", "is no cluster"),
+    "another key": ("class: SLURMCluster\nrun: x\n", "does not describe a cluster"),
     "no number": ("class: SLURMCluster\njobs: many\n", "jobs is many, expected 1 to 10000"),
     "too many": ("class: SLURMCluster\njobs: 1000000\n", "jobs is 1000000"),
-    "no arguments": ("class: SLURMCluster\narguments: [1]\n", "arguments is no mapping"),
+    "no arguments": ("class: SLURMCluster\narguments: [1]\n", "arguments is not a mapping"),
     "an object": ("class: SLURMCluster\narguments: {job_cls: x}\n", "the argument job_cls cannot be given"),
 }
 

@@ -565,8 +565,8 @@ def test_an_earlier_session_makes_the_animal_as_young_as_it_was(there: Path, tmp
         ("participants.tsv", "name\nx\n", "has no column participant_id"),
         ("participants.tsv", "participant_id\tsex\nsub-1\n", "has 1 cells"),
         ("participants.tsv", "participant_id\nsub-1\nsub-1\n", "is a row twice"),
-        ("participants.tsv", b"participant_id\n\xff\n", "is no text in UTF-8"),
-        ("dataset_description.json", "{", "is no JSON"),
+        ("participants.tsv", b"participant_id\n\xff\n", "is not text in UTF-8"),
+        ("dataset_description.json", "{", "is not JSON"),
         ("dataset_description.json", '{"DatasetType": "derivative"}', "is not of raw data"),
     ],
 )
@@ -669,7 +669,7 @@ def test_wrong_usage_is_one_line(study: Path, tmp_path: Path) -> None:
     assert "ModeOfAdministration (column administration)" in done.stderr
     done = inveon("bids", study, study / "m1.ct.img", "--administration", "bolus")
     assert done.exit_code == 1
-    assert "the output is no folder" in done.stderr
+    assert "the output is not a folder" in done.stderr
     with pytest.raises(OptionError, match=r"administration is 'oral'"):
         BidsOptions(administration="oral")
     with pytest.raises(OptionError, match=r"there is no input"):

@@ -147,7 +147,7 @@ def test_a_manifest_that_names_other_files_removes_nothing(out: Path, name: str)
         series = [{**document["series"][0], **changed}, *document["series"][1:]]
         (out / MANIFEST).write_text(json.dumps({**document, "series": series}))
         before = tree(out.parent)
-        assert "is not as a conversion has written it" in refused(out, "--yes")
+        assert "is not as a conversion wrote it" in refused(out, "--yes")
         assert tree(out.parent) == before
 
 
@@ -172,7 +172,7 @@ def test_a_manifest_that_lists_something_twice_removes_nothing(
     change(document["series"])
     (out / MANIFEST).write_text(json.dumps(document), "utf-8")
     before = tree(out)
-    assert "is not as a conversion has written it" in refused(out, "--yes")
+    assert "is not as a conversion wrote it" in refused(out, "--yes")
     assert tree(out) == before
 
 
@@ -191,7 +191,7 @@ def test_a_removal_that_was_broken_off_goes_on(out: Path, monkeypatch: pytest.Mo
         assert inveon("remove", out, "--yes").exit_code == 130
     assert len([name for name in tree(out) if name.endswith(".dcm")]) == 13
     result = inveon("remove", out, "--yes")
-    assert "note: 5 files of the manifest gone already" in result.stdout.splitlines()
+    assert "note: 5 files of the manifest no longer there" in result.stdout.splitlines()
     assert tree(out) == LEFT
 
 
@@ -230,7 +230,7 @@ def test_a_study_that_is_half_in_its_place_is_not_removed(out: Path) -> None:
     partial = hide(out, journal(out, ["2", MANIFEST]))
     (out / "2").rename(partial / "new" / "2")
     before = tree(out)
-    assert "a conversion is only half-way in its place here" in refused(out, "--yes")
+    assert "a conversion here is not finished" in refused(out, "--yes")
     assert tree(out) == before
 
 
@@ -253,6 +253,6 @@ def test_all_studies_below_a_folder_go_after_all_were_looked_at(converted: Path,
 
 def test_what_is_no_study_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for path, told in (("missing", "no such folder"), ("file", "is no folder"), (".", f"no {MANIFEST}")):
+    for path, told in (("missing", "no such folder"), ("file", "is not a folder"), (".", f"no {MANIFEST}")):
         assert told in refused(tmp_path / path, "-y")
         assert told in refused(tmp_path / path, "-r", "-y")

@@ -60,7 +60,7 @@ def test_a_file_above_the_files_counts_and_what_is_typed_wins(site: Path) -> Non
     assert "feet first, prone" in placed(pet)
     assert "feet first, supine" in placed(pet, "--posture", "FFS")
     assert placed(pet, "--no-config") == placed(pet, "--posture", "HFP")  # which the phantom's header says
-    assert "posture FFP, bed-direction reverse (--no-config goes without)" in inveon("info", pet).stderr
+    assert "posture FFP, bed-direction reverse (--no-config ignores them)" in inveon("info", pet).stderr
     assert "settings" not in inveon("info", pet, "--no-config").stderr
 
 
@@ -224,7 +224,7 @@ def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 def test_bytes_that_are_no_text_are_refused(home: Path) -> None:
     home.write_bytes(b"posture = '\xff'")
     done = inveon("config")
-    assert "the settings are no UTF-8" in assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2)
+    assert "the settings are not in UTF-8" in assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2)
     home.write_bytes('\ufeffposture = "HFP"\r\n'.encode())  # as editors on Windows write it
     assert rows()["posture"]["value"] == "HFP"
 

@@ -55,7 +55,7 @@ WRONG = {
     "convert s out --cycle-length fast": "--cycle-length: 'fast' is not a valid float; type: ",
     "convert s out --patient-id": "option '--patient-id' requires an argument; ",
     "convert s out --recursive=3": "option '--recursive' does not take a value; ",
-    "send dicom://A@B:host:104 s": "a target stands before the files; type: inveon send DICOM... TARGET",
+    "send dicom://A@B:host:104 s": "the target is before the files; type: inveon send DICOM... TARGET",
 }
 
 

@@ -242,7 +242,7 @@ def test_a_dose_of_which_a_part_is_missing_is_refused_with_its_row(folder: Path,
     path = sheet(tmp_path, "left,m12,3.5,0.1", "right,m13,3.5,", titles=titles)
     errors = read(tmp_path, path).errors
     assert next(str(each).rpartition("/")[2] for each in errors.values()).startswith(
-        "hotel.csv:2: residual_MBq is given, expected residual_time beside it"
+        "hotel.csv:2: residual_MBq is given, expected residual_time in the same row"
     )
 
 

@@ -259,7 +259,7 @@ def test_a_rotation_is_told_whole_or_not_at_all(tmp_path: Path, case: str, dciod
     assert not errors_in(validated(dciodvfy, file))
 
 
-# What is no image of a volume.
+# What is not an image of a volume.
 
 CONVERTED = {FileType.UNKNOWN, FileType.IMAGE, FileType.MU_MAP}
 TOMOGRAPHIC = {AcquisitionMode.UNKNOWN, AcquisitionMode.GATED, AcquisitionMode.SPECT}

@@ -115,7 +115,7 @@ def test_another_number_in_the_pet_is_told_and_the_ct_counts(
     extents, found = wider(ct, alone, tmp_path, TRUNKS[:1])
     assert extents == alone
     assert [(each.code, each.message) for each in found] == [
-        ("animals-disagree", "the CT shows 2 animals, and PET 1; the CT counts")
+        ("animals-disagree", "the CT shows 2 animals, and PET 1; the CT is used")
     ]
 
 

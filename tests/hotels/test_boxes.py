@@ -40,14 +40,14 @@ def test_what_is_written_is_read_back_and_can_be_edited(tmp_path: Path) -> None:
     )
 
 
-NO_FORM = "is no file of boxes"
+NO_FORM = "is not a file of boxes"
 WRONG: dict[str, tuple[Any, str]] = {
     "no object": ([LEFT], NO_FORM),
     "another schema": (document(LEFT, RIGHT, schema=2), NO_FORM),
     "another program": (document(LEFT, RIGHT, program="x"), NO_FORM),
     "true as schema": (document(LEFT, RIGHT, schema=True), NO_FORM),
     "1.0 as schema": (document(LEFT, RIGHT, schema=1.0), NO_FORM),
-    "another part": (document(LEFT, RIGHT, Animals=[]), "'Animals' is no part of a file of boxes, expected schema"),
+    "another part": (document(LEFT, RIGHT, Animals=[]), "'Animals' does not belong in a file of boxes"),
     "no animals": (document(), "has boxes of 0 animals, expected 1 to 100"),
     "a key too few": (document({"position": "left", "low_mm": [0, 0, 0]}), "entry 1 of animals is not of its form"),
     "a key too many": (document({**LEFT, "x": 1}), "entry 1 of animals is not of its form"),
@@ -57,8 +57,8 @@ WRONG: dict[str, tuple[Any, str]] = {
     "two numbers": (document({**LEFT, "low_mm": [0, 0]}), "entry 1 of animals: low_mm is [0, 0]"),
     "a text": (document({**LEFT, "low_mm": [0, 0, "0"]}), 'entry 1 of animals: low_mm is [0, 0, "0"]'),
     "true": (document({**LEFT, "low_mm": [0, 0, True]}), "entry 1 of animals: low_mm is [0, 0, true]"),
-    "not finite": (document({**LEFT, "high_mm": [0, 0, float("inf")]}), "is no JSON: Infinity is no number"),
-    "huge": (document({**LEFT, "high_mm": [0, 0, 10**400]}), "is no JSON: a number has very many digits"),
+    "not finite": (document({**LEFT, "high_mm": [0, 0, float("inf")]}), "is not JSON: Infinity is not a number"),
+    "huge": (document({**LEFT, "high_mm": [0, 0, 10**400]}), "is not JSON: a number has very many digits"),
     "turned about": (document({**LEFT, "high_mm": [-12, 8, 18]}), "entry 1 of animals: low_mm is not below high_mm"),
     "twice": (document(LEFT, {**RIGHT, "position": "l"}), "the position 'left' is there twice"),
     "one too few": (document(LEFT), "no box for row 3 (right, m13)"),
@@ -73,7 +73,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "two in one place": (document(LEFT, {**LEFT, "position": "right"}), "do not lie as the positions say"),
     "beside all": (
         document(LEFT, {**RIGHT, "low_mm": [300, 0, 0], "high_mm": [310, 9, 9]}),
-        "the box of row 3 (right, m13) lies beside all images",
+        "the box of row 3 (right, m13) lies outside all images",
     ),
 }
 
@@ -109,7 +109,7 @@ def test_what_is_said_twice_is_refused(hotel: Path, tmp_path: Path) -> None:
     ):
         boxes.write_text(text, "ascii")
         run = inveon("split", hotel / "in", tmp_path / "out", "--subjects", hotel / "hotel.csv", "--boxes", boxes)
-        assert f"is no JSON: '{name}' is given twice" in assert_one_line_error(run.exit_code, run.stdout, run.stderr)
+        assert f"is not JSON: '{name}' is given twice" in assert_one_line_error(run.exit_code, run.stdout, run.stderr)
     boxes.write_text(good.replace("18]}", "1e999]}"), "ascii")
     run = inveon("split", hotel / "in", tmp_path / "out", "--subjects", hotel / "hotel.csv", "--boxes", boxes)
     assert "high_mm is [-4, 8, Infinity]" in assert_one_line_error(run.exit_code, run.stdout, run.stderr)
@@ -128,7 +128,7 @@ REFUSED = {
     "--dose 7MBq": "--dose is of one animal",
     "--patient-id m1": "--patient-id is of one animal",
     "--patient-name m1": "--patient-name is of one animal",
-    "--xnat-route a/b/c": "--xnat-route is of one animal",
+    "--xnat-route a/b/c": "--xnat-route is for one animal",
 }
 
 

@@ -289,7 +289,7 @@ def test_the_folder_of_an_id_that_was_corrected_is_named(scans: Path, tmp_path: 
     shutil.copytree(scans / "in", out / "raw")
     assert split(scans, out, "--overwrite").exit_code == 0
     sheet.write_text(SHEET.replace("m13", "m31"), "ascii")
-    told = f'warning: {out / "m13"}: holds an animal of these scans that the sheet has not, and stays; inveon remove "'
+    told = f'warning: {out / "m13"}: has an animal that is not in the sheet, and is kept; to remove it: inveon remove "'
     for options in (("--dry-run",), ()):
         run = split(scans, out, "--overwrite", "--json", *options, sheet=sheet)
         assert run.exit_code == 0, run.stderr

@@ -167,8 +167,8 @@ def test_a_relative_path_stays_relative(tmp_path: Path, monkeypatch: pytest.Monk
         ("a.img.hdr", "half of a pair: its data file is missing, expected a.img"),
         ("a.hdr", "half of a pair: its data file is missing, expected a.img"),
         ("a.HDR", "half of a pair: its data file is missing, expected a.img"),
-        ("a.dcm", "is no Inveon file, expected NAME.img or NAME.img.hdr"),
-        ("a", "is no Inveon file, expected NAME.img or NAME.img.hdr"),
+        ("a.dcm", "is not an Inveon file, expected NAME.img or NAME.img.hdr"),
+        ("a", "is not an Inveon file, expected NAME.img or NAME.img.hdr"),
     ],
 )
 def test_half_a_pair_or_none(tmp_path: Path, name: str, message: str) -> None:
@@ -187,7 +187,7 @@ def test_no_such_file(tmp_path: Path, name: str) -> None:
 
 
 def test_a_folder_is_no_pair(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is no Inveon file"):
+    with pytest.raises(InputError, match="is not an Inveon file"):
         pair_of(tmp_path)
 
 

@@ -488,7 +488,7 @@ def test_floats_of_any_calibration_are_let_be(values: Float, dtype: str) -> None
 
 def test_floats_beyond_reason_are_told_even_if_no_type_helps() -> None:
     (said,) = likelier(picture(1e-36), "<f4", "<f4")
-    assert said.endswith("which is beyond reason, and no other type or byte order gives better ones")
+    assert said.endswith("which is not plausible, and no other type or byte order gives plausible ones")
 
 
 @pytest.mark.parametrize(("true", "read"), [("<i2", ">i2"), (">i2", "<i2"), ("<i4", ">i4"), (">i4", "<i4")])

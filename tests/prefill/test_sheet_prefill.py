@@ -300,7 +300,7 @@ def test_nothing_is_overwritten_unasked(archive: Path, tmp_path: Path) -> None:
     path = tmp_path / "s.csv"
     path.write_text("mine", "utf-8")
     done = inveon("subjects", archive, "-o", path)
-    assert "is there already" in assert_one_line_error(done.exit_code, done.stdout, done.stderr)
+    assert "exists already" in assert_one_line_error(done.exit_code, done.stdout, done.stderr)
     assert path.read_text("utf-8") == "mine"
     assert len(written(archive, path, "--overwrite")) == 6
     assert sorted(each.name for each in tmp_path.iterdir()) == ["s.csv"]

@@ -402,7 +402,7 @@ def test_nothing_is_overwritten_unasked(study: Path, tmp_path: Path) -> None:
     page.write_text("mine", "utf-8")
     done = inveon("report", study, "-o", page)
     line = assert_one_line_error(done.exit_code, done.stdout, done.stderr)
-    assert "is there already" in line
+    assert "exists already" in line
     assert page.read_text("utf-8") == "mine"
     assert inveon("report", study, "-o", page, "--overwrite").exit_code == 0
     assert "M0042" in page.read_text("utf-8")
@@ -520,7 +520,7 @@ def test_a_file_of_the_users_by_that_name_is_kept(study: Path, tmp_path: Path) -
     before = (folder / "1" / "CT-000001.dcm").stat()
     done = inveon("convert", study, folder, "--overwrite", "--report")
     line = assert_one_line_error(done.exit_code, done.stdout, done.stderr)
-    assert "is no report of this program" in line
+    assert "is not a report of this program" in line
     after = (folder / "1" / "CT-000001.dcm").stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     assert inveon("convert", study, folder, "--overwrite").exit_code == 0

@@ -225,15 +225,15 @@ REFUSED: dict[str, tuple[Callable[[Path], object], str]] = {
     ),
     "the first file is missing": (
         lambda dicom: (dicom / "1" / "CT-000001.dcm").unlink(),
-        "no file of series 1 carries its Inveon header, expected the file with Instance Number 1, and its private",
+        "no file of series 1 has its Inveon header, expected the file with Instance Number 1, and its private",
     ),
     "private elements were removed": (
         lambda dicom: changed(dicom / "1" / "CT-000001.dcm", lambda ds: ds.remove_private_tags()),
-        "no file of series 1 carries its Inveon header",
+        "no file of series 1 has its Inveon header",
     ),
     "a slice is there twice": (
         lambda dicom: shutil.copy(dicom / "1" / "CT-000002.dcm", dicom / "1" / "copy.dcm"),
-        "slices of series 1 are there twice, expected 6",
+        "slices of series 1 occur twice, expected 6",
     ),
     "a number is senseless": (
         lambda dicom: changed(dicom / "1" / "CT-000002.dcm", lambda ds: setattr(ds, "InstanceNumber", "77")),
@@ -284,7 +284,7 @@ def test_dicom_of_others_is_refused_or_left_out(dicom: Path, tmp_path: Path) -> 
     changed(dicom / "other" / "x.dcm", foreign)
     message = one_line(dicom / "other", tmp_path / "back")
     assert message.startswith(f"{dicom / 'other' / 'x.dcm'}: was not made by inveonimaging (Siemens\\x1b")
-    assert message.endswith("carries no Inveon header, expected DICOM that inveon convert or inveon split wrote")
+    assert message.endswith("has no Inveon header, expected DICOM that inveon convert or inveon split wrote")
     result = inveon("restore", dicom, tmp_path / "back")
     assert (result.exit_code, len(result.stdout.splitlines())) == (0, 2)
     assert result.stderr.startswith(f"{dicom / 'other' / 'x.dcm'}: left out: was not made by inveonimaging")
@@ -428,7 +428,7 @@ def test_a_deidentified_study_gives_what_is_left(study: Path, tmp_path: Path, mo
     assert b"M0042" not in header
     assert b"\nisotope_half_life 6586.2" in header
     shown = inveon("restore", tmp_path / "dicom", tmp_path / "other").stdout.splitlines()[0]
-    assert "; of the header there is what de-identification left, without " in shown
+    assert "; the header has what de-identification left, without " in shown
     convert(tmp_path / "back", tmp_path / "again")
     one, two = (instances(tmp_path / each)[0] for each in ("dicom", "again"))
     assert np.array_equal(one.pixel_array, two.pixel_array)

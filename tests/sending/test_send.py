@@ -504,8 +504,8 @@ def test_options_that_make_no_sense_are_wrong_usage(
 def test_certificates_that_are_none_are_wrong_usage(files: list[Path], tmp_path: Path) -> None:
     (tmp_path / "x.pem").write_text("hello")
     for option, expected in (
-        ("--tls-ca", "is no certificate in PEM"),
-        ("--tls-cert", "is no certificate with its key"),
+        ("--tls-ca", "is not a certificate in PEM"),
+        ("--tls-cert", "is not a certificate with its key"),
     ):
         done = inveon("send", files[0], "dicom://A@B:c:104", option, tmp_path / "x.pem")
         assert expected in assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2)

@@ -225,7 +225,7 @@ def test_an_association_that_ends_just_when_a_commitment_is_asked_is_one_line(fi
     with store(more=[(evt.EVT_N_ACTION, ended)]) as server:
         done = inveon("send", *files, server.target, "--commit")
     assert done.exit_code == 1
-    expected = "no commitment: broke off the connection; does it know this side's AE title?"
+    expected = "no commitment: broke off the connection; does it know the calling AE title?"
     assert done.stderr == f"error: {server.target}: {expected}\n"
 
 
@@ -248,8 +248,8 @@ def test_a_commitment_on_the_same_association(files: list[Path]) -> None:
         result = send(files, server.target, replace(QUICK, commit=True))
     assert (result.accepted, result.committed) == (5, 3)
     assert {failure.sop_instance_uid: failure.reason for failure in result.failures} == {
-        uid(4): "the server does not commit to keep it: reason 0213, resource limitation",
-        uid(5): "the server did not say whether it commits to keep it",
+        uid(4): "the server refuses storage commitment for it: reason 0213, resource limitation",
+        uid(5): "the server did not answer whether it commits to storage",
     }
 
 

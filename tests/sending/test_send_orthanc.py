@@ -372,7 +372,7 @@ def test_who_is_killed_in_the_middle_goes_on_where_it_ended(
         files, known = files_of(many), confirmed(journal)
         if sent != signal.SIGKILL:
             assert [line.partition(":")[0] for line in stderr.splitlines()] == ["note", "error"], stderr
-            assert f"note: {len(known)} of {len(files)} instances were answered for; " in stderr
+            assert f"note: {len(known)} of {len(files)} instances are confirmed or refused; " in stderr
         there = way.server.uids()
         assert set(known) <= there < set(files)  # what is confirmed is there; not all is
         in_flight = 2**20 // SIZE if way.keeps_files else 1  # instances of a request, at most
@@ -553,7 +553,7 @@ def test_no_certificate_where_one_is_wanted_is_one_line(
     encrypted: Orthanc, certificates: Certificates, many: Path
 ) -> None:
     line = failing(one(many), encrypted.target, "--tls-ca", certificates.authority)
-    assert "does it want a certificate of this side (--tls-cert, --tls-key)?" in line
+    assert "does it want a client certificate (--tls-cert, --tls-key)?" in line
 
 
 def test_a_refused_syntax_is_listed_and_the_rest_is_sent(

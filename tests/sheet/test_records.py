@@ -103,16 +103,16 @@ def test_blanks_of_all_kinds_are_nothing_and_positions_may_be_names(record: Call
 
 
 WRONG_RECORDS = {
-    "no JSON": ("{", "is no JSON"),
+    "no JSON": ("{", "is not JSON"),
     "other JSON": ({"a": 1}, "is another kind of JSON, expected a hotel record"),
     "a list": ([1], "is another kind of JSON"),
-    "deep": ("[" * 100_000, "is no JSON"),
-    "not a number": ('{"hotelSubjects": [{"weight": NaN}]}', "NaN is no number"),
+    "deep": ("[" * 100_000, "is not JSON"),
+    "not a number": ('{"hotelSubjects": [{"weight": NaN}]}', "NaN is not a number"),
     "twice": ('{"hotelSubjects": [], "hotelSubjects": []}', "'hotelSubjects' is given twice"),
-    "no animals": ({"hotelSubjects": []}, "hotelSubjects is no list of animals, expected 1 to 99"),
+    "no animals": ({"hotelSubjects": []}, "hotelSubjects is not a list of animals, expected 1 to 99"),
     "no animal": ({"hotelSubjects": [None]}, ":1: an animal of hotelSubjects is none"),
     "no position": ({"hotelSubjects": [{"subjectLabel": "m"}]}, ":1: position is missing"),
-    "a list as weight": ({"hotelSubjects": [{**M12, "weight": [1]}]}, ":1: weight is no text and no number"),
+    "a list as weight": ({"hotelSubjects": [{**M12, "weight": [1]}]}, ":1: weight is neither text nor a number"),
     "no weight": ({"hotelSubjects": [{**M12, "weight": -1}]}, ":1: weight is '-1', expected a number above 0"),
     "no activity": ({"hotelSubjects": [M13, {**M12, "activity": 0}]}, ":2: activity is '0', expected a number above 0"),
     "no day": ({"hotelSubjects": [{**M12, "injectionDate": ""}]}, ":1: injectionDate is missing, expected one like"),
@@ -226,7 +226,7 @@ WRONG_CCDB = {
     "an odd day": ((TITLES, CCDB[1].replace("3/5/19", "5 March")), ":2: Study Date is '5 March'"),
     "no day": (
         (TITLES, CCDB[1].replace("3/5/19", "")),
-        ":2: Injection Time is a time of day, expected Study Date beside it",
+        ":2: Injection Time is a time of day, expected Study Date in the same row",
     ),
     "an odd clock": (
         (TITLES, CCDB[1].replace("13:51:37", "noon")),

@@ -300,7 +300,7 @@ def test_a_cell_that_makes_no_sense_is_refused_with_its_place(
         ("subject,sex,Sex\na,F,M\n", ":1: two columns are sex: 'sex' and 'Sex'"),
         ("subject,weight_g,weight_kg\na,3,4\n", ":2: weight_g and weight_kg are given, expected one"),
         ("subject,sex\na,F,M\n", ":2: cell 3 is 'M', and its column has no title"),
-        ("subject,sex\n,F\n", ":2: the row does not say what scans it is about; fill one of file, folder and subject"),
+        ("subject,sex\n,F\n", ":2: the row does not say which scans it is for; fill one of file, folder and subject"),
         ("", "the sheet has no rows"),
         ("subject,sex\n", "the sheet has no rows"),
         ('subject,sex\n"a"b,F\n', ":2: cannot be read as text in columns"),
@@ -318,7 +318,7 @@ def test_a_sheet_that_makes_no_sense_is_refused(sheet: Make, content: str | byte
     ("name", "content", "said"),
     [
         ("s.txt", "", "the sheet's name ends in '.txt', expected one of .csv, .tsv, .xlsx"),
-        ("s.xlsx", "PK", "is no Excel workbook"),
+        ("s.xlsx", "PK", "is not an Excel workbook"),
         ("s.xlsx", book(["subject", "weight_g"], ["a", "=20+4"]), ":2: cell B2 holds a formula; replace it by its"),
         ("s.xlsx", book(["subject", "weight_g"], ["a", "#N/A"]), ":2: cell B2 holds an error, #N/A"),
         ("s.xlsx", book(["subject", "injection_time"], ["a", time(10, 5)]), "injection_time is '10:05:00', expected"),
@@ -686,7 +686,7 @@ def test_of_several_contradictions_the_first_columns_is_told(sheet: Make) -> Non
             "a | b,MGI_2013,1^MGI^a",
             "genetic_modifications_codes is given, expected as many as genetic_modifications: 2",
         ),
-        ("responsible_role", "OWNER", "responsible_role is given, expected responsible_person beside it"),
+        ("responsible_role", "OWNER", "responsible_role is given, expected responsible_person in the same row"),
     ],
 )
 def test_a_part_of_a_whole_is_refused(sheet: Make, titles: str, cells: str, said: str) -> None:
@@ -784,7 +784,7 @@ def test_an_unknown_title_is_named_with_its_own_line(tmp_path: Path, above: str)
     [
         ("file,weight_g\na,24.6\n".encode("utf-16")[:-1], "is UTF-16 that is broken at byte"),
         (b"\xff\xfef\x00\x00\xd8", "is UTF-16 that is broken at byte 4"),
-        ("file,weight_g\na,24.6\n".encode("utf-16-le"), "has zero bytes, as UTF-16 without its mark"),
+        ("file,weight_g\na,24.6\n".encode("utf-16-le"), "has zero bytes, as UTF-16 without a byte order mark"),
         ("file,weight_g\na,24.6\n".encode("utf-32"), "is UTF-32"),
         (b"PK\x03\x04" + b"x" * 50, "is a workbook: give its name the ending .xlsx"),
     ],

@@ -459,11 +459,11 @@ def test_unknown_takes_away_what_the_header_says_of_the_dose(
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"dose_MBq": "unknown", **LEFT}, "residual_MBq is given, expected dose_MBq beside it"),
-        ({"dose_time": "unknown", **LEFT}, "residual_MBq is given, expected dose_MBq beside it"),
+        ({"dose_MBq": "unknown", **LEFT}, "residual_MBq is given, expected dose_MBq in the same row"),
+        ({"dose_time": "unknown", **LEFT}, "residual_MBq is given, expected dose_MBq in the same row"),
         (
             {"residual_MBq": "0.5", "residual_time": "unknown"},
-            "residual_MBq is given, expected residual_time beside it",
+            "residual_MBq is given, expected residual_time in the same row",
         ),
         ({"dose_MBq": "8", "dose_time": "unknown"}, "dose_time is unknown, expected a time, or an empty cell if"),
     ],
@@ -524,9 +524,9 @@ def test_check_tells_a_birth_after_the_scan_once_a_file(tmp_path: Path) -> None:
     ("row", "said"),
     [
         ({"residual_MBq": "0.5", "residual_time": "2014-06-17 13:56:37"}, "residual_MBq is given, expected dose_MBq"),
-        ({"dose_MBq": "8", "residual_MBq": "0.5"}, "residual_MBq is given, expected residual_time beside it"),
-        ({"dose_time": "2014-06-17 13:41:37"}, "dose_time is given, expected dose_MBq beside it"),
-        ({"residual_time": "2014-06-17 13:41:37"}, "residual_time is given, expected residual_MBq beside it"),
+        ({"dose_MBq": "8", "residual_MBq": "0.5"}, "residual_MBq is given, expected residual_time in the same row"),
+        ({"dose_time": "2014-06-17 13:41:37"}, "dose_time is given, expected dose_MBq in the same row"),
+        ({"residual_time": "2014-06-17 13:41:37"}, "residual_time is given, expected residual_MBq in the same row"),
         (
             {"dose_MBq": "8", "dose_time": "2014-06-17 13:41:37", "injection_time": "unknown"},
             "dose_time is given, expected injection_time, and a half-life",

@@ -131,7 +131,7 @@ def test_what_is_another_file_by_now_is_never_removed(tmp_path: Path) -> None:
     """It was written anew since, or the record names what nobody gave."""
     record = killed(tmp_path)
     (tmp_path / "one").write_text("mine, by now")
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="exists already"):
         write(tmp_path)
     assert record.exists()  # who is refused changes nothing
     take_back(tmp_path)

@@ -157,7 +157,7 @@ def test_a_journal_of_somebody_else_deletes_nothing(
     hide(out, content if isinstance(content, bytes) else json.dumps(content))
     for options in ((), ("--dry-run",), ("--overwrite",), ("--overwrite", "--dry-run")):
         line = refusal(study, out, *options)
-        assert line.startswith(f"error: {out / PARTIAL / 'journal'}: is no journal of a conversion; move what you need")
+        assert line.startswith(f"error: {out / PARTIAL / 'journal'}: is not a journal of a conversion; move what")
     before = tree(out)
     sweep(out)
     assert tree(out) == before
@@ -169,7 +169,7 @@ def test_a_list_of_names_deletes_nothing_of_an_output_without_a_study(study: Pat
     (out / "precious").write_bytes(PRECIOUS)
     hide(out, '["precious"]')
     for options in ((), ("--dry-run",), ("--overwrite",)):
-        assert "is no journal of a conversion" in refusal(study, out, *options)
+        assert "is not a journal of a conversion" in refusal(study, out, *options)
 
 
 def other_digest(out: Path) -> None:
@@ -292,7 +292,7 @@ def test_a_link_or_a_pipe_in_the_hidden_folder_is_not_followed(
 def test_a_hidden_folder_that_is_a_file_is_refused(study: Path, out: Path) -> None:
     out.mkdir()
     (out / PARTIAL).write_bytes(PRECIOUS)
-    assert f"{out / PARTIAL}: is no folder" in refusal(study, out)
+    assert f"{out / PARTIAL}: is not a folder" in refusal(study, out)
 
 
 # What --overwrite replaces.

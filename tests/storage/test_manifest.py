@@ -94,7 +94,7 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """Return the manifest of a folder; it is JSON as other languages read it, in ASCII."""
 
     def refuse(constant: str) -> None:
-        pytest.fail(f"{constant} is no JSON")
+        pytest.fail(f"{constant} is not JSON")
 
     document = json.loads((folder / MANIFEST).read_bytes().decode("ascii"), parse_constant=refuse)
     assert isinstance(document, dict)
@@ -446,7 +446,7 @@ def test_a_manifest_of_terabytes_is_not_read(study: Path, out: Path) -> None:
     (out / MANIFEST).touch()
     os.truncate(out / MANIFEST, 1 << 40)  # sparse
     result = inveon("convert", "--overwrite", study, out)
-    assert "is there already" in assert_one_line_error(result.exit_code, result.stdout, result.stderr)
+    assert "exists already" in assert_one_line_error(result.exit_code, result.stdout, result.stderr)
 
 
 @posix
@@ -462,7 +462,7 @@ def test_a_manifest_that_is_no_file_is_refused_without_waiting(study: Path, out:
         (out / MANIFEST).symlink_to("../manifest")
     with in_time():
         done = inveon("convert", "--overwrite", study, out)
-    assert "is there already" in assert_one_line_error(done.exit_code, done.stdout, done.stderr)
+    assert "exists already" in assert_one_line_error(done.exit_code, done.stdout, done.stderr)
     assert len(files_below(out)) >= 18
 
 

@@ -106,7 +106,7 @@ def test_a_manifest_that_was_edited_is_read_as_it_was_or_refused(out: Path) -> N
         try:
             found = existing_study(path.parent)
         except OutputError as error:
-            refused += str(error).startswith(f"{path}: is not as a conversion has written it; move the study")
+            refused += str(error).startswith(f"{path}: is not as a conversion wrote it; move the study")
         if found is not None:
             is_whole(path.parent, found, by_digest=False)
             Tally().count(Record(source="", output="", result=Outcome.SKIPPED, findings=found.findings))
@@ -124,7 +124,7 @@ def test_a_study_whose_manifest_was_edited_is_not_replaced(study: Path, out: Pat
     before = tree(out / "m1")
     result = inveon("batch", study.parent, out, "-j", 1)
     assert result.exit_code == 1
-    assert f"failed: {path}: is not as a conversion has written it; move the study elsewhere" in result.stdout
+    assert f"failed: {path}: is not as a conversion wrote it; move the study elsewhere" in result.stdout
     assert tree(out / "m1") == before
 
 
@@ -192,7 +192,7 @@ def test_another_file_by_the_name_of_the_ledger_stays_as_it_is(study: Path, tmp_
         result = inveon("batch", study.parent, tmp_path / "out", *options)
         line = assert_one_line_error(result.exit_code, result.stdout, result.stderr)
         if not options:
-            assert f"{tmp_path / 'out' / LEDGER}: is no ledger of a batch, expected a line of JSON" in line
+            assert f"{tmp_path / 'out' / LEDGER}: is not a ledger of a batch, expected a line of JSON" in line
         assert tree(tmp_path) == before
 
 
@@ -230,7 +230,7 @@ def test_a_file_by_the_name_of_a_lock_is_not_removed(study: Path, out: Path, nam
     else:
         result = inveon("send", out / "m1", "dicom://A@B:127.0.0.1:9", "--resume", out / "sent.jsonl")
     line = assert_one_line_error(result.exit_code, result.stdout, result.stderr)
-    assert f"{out / name}: is there already, and is no lock of this program; move it elsewhere" in line
+    assert f"{out / name}: exists already and is not a lock of this program; move it elsewhere" in line
     assert (out / name).read_bytes() == b"precious"
 
 
@@ -247,7 +247,7 @@ def test_a_journal_of_sending_that_was_edited_is_read_or_names_the_line(tmp_path
             with opened(path, "x") as journal:
                 assert journal.state("1.2.3", "a") is State.SENT
         except OutputError as error:
-            refused += str(error).startswith(f"{path}:2: is no line of a journal of inveon send; remove that line")
+            refused += str(error).startswith(f"{path}:2: is not a line of a journal of inveon send; remove that line")
         assert path.read_bytes() == before
     assert refused > 50
     for text in mutations(json.loads(first), 200):

@@ -233,19 +233,19 @@ def test_lists_of_spheres(scan: Path, tmp_path: Path) -> None:
 
 LISTS = {
     "x.csv": ("name,x,y,z,d\nheart,1,2,3,4\n", "titles"),
-    "y.csv": ("name,x_mm,y_mm,z_mm,diameter_mm\nheart,1,2,3,4\nliver,1,2,3\n", ":3: 'liver, 1, 2, 3, ' is no sphere"),
+    "y.csv": ("name,x_mm,y_mm,z_mm,diameter_mm\nheart,1,2,3,4\nliver,1,2,3\n", "'liver, 1, 2, 3, ' is not a sphere"),
     "z.csv": ("name,x_mm,y_mm,z_mm,diameter_mm\n=1+1,1,2,3,4\n", ":2: name is '=1+1'"),
     "e.csv": ("name,x_mm,y_mm,z_mm,diameter_mm\n", "has no sphere"),
     "d.csv": ("name;x_mm;y_mm;z_mm;diameter_mm\nheart;1,5;2;3;4\n", "decimal mark"),
     "q.csv": ('name,x_mm,y_mm,z_mm,diameter_mm\n"heart,1,2,3,4\n', "text in columns"),
-    "a.json": ("[1, 2", "is no JSON"),
-    "b.json": ("[]", "is no list of spheres"),
+    "a.json": ("[1, 2", "is not JSON"),
+    "b.json": ("[]", "is not a list of spheres"),
     "c.json": (
         '{"schema": 1, "program": "inveonimaging", "spheres": [{"name": "a", "centre_mm": [1, 2], "diameter_mm": 3}]}',
         "entry 1 of spheres: 'a, 1, 2, 3'",
     ),
     "d.json": ('{"schema": 1, "program": "inveonimaging", "spheres": [{"name": "a"}]}', "entry 1 of spheres"),
-    "n.txt": ("a", "is no file of regions"),
+    "n.txt": ("a", "is not a file of regions"),
 }
 
 
@@ -542,7 +542,7 @@ def test_scans_that_share_no_space_are_told(tmp_path: Path) -> None:
 def test_all_files_appear_or_none(scan: Path, tmp_path: Path) -> None:
     options = CurvesOptions(spheres="a=0,0,0,2")
     (tmp_path / "t.dft").write_text("mine", "ascii")
-    with pytest.raises(OutputError, match="is there already"):
+    with pytest.raises(OutputError, match="exists already"):
         inveonimaging.curves(scan, [tmp_path / "t.csv", tmp_path / "t.dft"], options)
     assert [each.name for each in tmp_path.iterdir()] == ["t.dft"]
 

@@ -116,7 +116,7 @@ class OnDask:
             record.set_result(self._answer(task.result) if error is None else failed(study, *_cause(error)))
         except (CancelledError, OSError):
             hint = "run the same command again: it goes on where it stopped"
-            record.set_exception(InveonError("the Dask scheduler is gone", hint=hint))
+            record.set_exception(InveonError("the Dask scheduler cannot be reached any more", hint=hint))
         except Exception as other:  # noqa: BLE001 - raised where the record is awaited
             record.set_exception(other)
         finally:
@@ -167,7 +167,7 @@ def _cause(error: BaseException) -> tuple[str, str]:
     """Return kind and message of what Dask says of a study."""
     kind = type(error).__name__
     if kind == "KilledWorker":
-        return "ProcessEnded", "each worker that converted it came to an end; is there memory for it?"
+        return "ProcessEnded", "each worker that converted it ended; is there enough memory?"
     return kind, f"Dask could not convert it: {printable(f'{kind}: {error}', 300)}"
 
 
@@ -178,14 +178,14 @@ def _client(where: Any, name: str) -> Iterator[Client]:
 
     is_file = isinstance(where, str) and "://" not in where
     if isinstance(where, str) and not (Path(where).is_file() if is_file else _is_address(where)):
-        raise OptionError("is no Dask scheduler", path=name, expected=_SCHEDULER)
+        raise OptionError("is not a Dask scheduler", path=name, expected=_SCHEDULER)
     how = {"scheduler_file": where} if is_file else {"address": where}
     try:
         client = Client(**how, timeout=_CONNECT_S, set_as_default=False, name="inveon-batch")
     except (OSError, TimeoutError) as error:
         raise InveonError("the Dask scheduler does not answer", path=name, hint="is it running there?") from error
     except (ValueError, TypeError, LookupError) as error:
-        message = f"is no Dask scheduler: {printable(error)}"
+        message = f"is not a Dask scheduler: {printable(error)}"
         raise OptionError(message, path=name, expected=_SCHEDULER) from error
     try:
         yield client
@@ -270,7 +270,7 @@ def cluster_of(path: Path) -> tuple[str, int, dict[str, Any]]:
             f"is neither YAML nor JSON: {printable(' '.join(str(error).split()), 200)}", path=path
         ) from error
     if not isinstance(document, dict) or not document.keys() <= _KEYS or "class" not in document:
-        raise OptionError("is no cluster", path=path, expected="class, jobs and arguments")
+        raise OptionError("does not describe a cluster", path=path, expected="class, jobs and arguments")
     name, jobs, arguments = document["class"], document.get("jobs", 1), document.get("arguments") or {}
     if not isinstance(name, str) or name not in _CLUSTERS:
         raise OptionError(
@@ -279,7 +279,7 @@ def cluster_of(path: Path) -> tuple[str, int, dict[str, Any]]:
     if not isinstance(jobs, int) or isinstance(jobs, bool) or not 1 <= jobs <= _MOST_JOBS:
         raise OptionError(f"jobs is {printable(jobs)}", path=path, expected=f"1 to {_MOST_JOBS}")
     if not isinstance(arguments, dict) or not all(isinstance(key, str) for key in arguments):
-        raise OptionError("arguments is no mapping", path=path, expected="names and values")
+        raise OptionError("arguments is not a mapping", path=path, expected="names and values")
     if refused := sorted(_NO_PLAIN_VALUES & arguments.keys()):
         raise OptionError(f"the argument {refused[0]} cannot be given in a file", path=path)
     return name, jobs, dict(arguments)

@@ -112,7 +112,7 @@ def stated_study(output: Path) -> ExistingStudy | None:
         or not _are_different(each["folder"] for each in found.listed)
     ):
         hint = "move the study elsewhere, or name another OUTPUT"
-        raise OutputError("is not as a conversion has written it", path=output / MANIFEST, hint=hint)
+        raise OutputError("is not as a conversion wrote it", path=output / MANIFEST, hint=hint)
     return found
 
 

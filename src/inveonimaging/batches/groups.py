@@ -99,7 +99,7 @@ def main_block(path: Path) -> bytes:
     Raises:
         HeaderError: it cannot be read.
     """
-    file_size(path, HeaderError)  # refuses what is no regular file
+    file_size(path, HeaderError)  # refuses what is not a regular file
     data, end = b"", None
     try:
         with path.open("rb") as file:

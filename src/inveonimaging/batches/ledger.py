@@ -136,7 +136,7 @@ def kept(output: Path) -> Iterator[Ledger]:
 
 @contextlib.contextmanager
 def _opened(output: Path) -> Iterator[Ledger]:
-    busy = OutputError("another batch is at work here", path=output, hint="wait for its end")
+    busy = OutputError("another batch is running here", path=output, hint="wait until it has ended")
     with locked(output / _LOCK, busy):
         ledger = Ledger(output / LEDGER)
         try:
@@ -185,7 +185,7 @@ def last_lines(output: Path, of: Callable[[dict[str, Any]], T]) -> tuple[dict[st
 
 def _no_ledger(path: Path) -> OutputError:
     hint = "move it elsewhere, or name another OUTPUT"
-    return OutputError("is no ledger of a batch", path=path, expected="a line of JSON for each study", hint=hint)
+    return OutputError("is not a ledger of a batch", path=path, expected="a line of JSON for each study", hint=hint)
 
 
 def _read(text: bytes) -> dict[str, Any] | None:

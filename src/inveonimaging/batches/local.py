@@ -68,7 +68,7 @@ class Local:
             else:
                 self._idle.append(worker)
                 return record
-        hint = "is there memory for it? Fewer --jobs leave more for each"
+        hint = "is there enough memory? Fewer --jobs leave more for each"
         return failed(study, "ProcessEnded", f"the process that converted it {how}, twice; {hint}")
 
     def _ready(self) -> _Worker:
@@ -102,8 +102,8 @@ class Local:
             else:
                 self._lost_starts = 0
                 return process, pipe
-        hint = 'is there memory for it? A script needs the guard `if __name__ == "__main__":`'
-        raise OutputError("processes that convert come to an end while they start", hint=hint)
+        hint = 'is there enough memory? A script needs the guard `if __name__ == "__main__":`'
+        raise OutputError("the processes that convert end while they start", hint=hint)
 
     def _end_of(self, worker: _Worker) -> str:
         """Wait for the end of a process, and return how it ended."""

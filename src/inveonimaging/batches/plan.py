@@ -61,7 +61,7 @@ class Batch:
             hint = "the workers of Dask are as many as were started"
             raise OptionError("a number of jobs and Dask are given", expected="one of them", hint=hint)
         if self.verify and self.group is Grouping.HEADER:
-            hint = "leave --verify away, or group by folder"
+            hint = "leave out --verify, or group by folder"
             raise OptionError("verification goes folder by folder, not by what headers say", hint=hint)
 
 
@@ -79,7 +79,7 @@ def plan_batch(root: Path, output: Path, options: Options, group: Grouping, pass
         passed: counts what is left aside.
 
     Raises:
-        InputError: the root is no folder, or cannot be read; animals of the sheet would be those of every study.
+        InputError: the root is not a folder, or cannot be read; animals of the sheet would be those of every study.
         OptionError: the output is the root, or the root lies in it; or a secret for the names of studies is missing; or
             single scans are named.
     """
@@ -157,8 +157,8 @@ def _checked(steps: Iterable[Step], root: Path) -> Iterator[Step]:
 def _refuse(root: Path, output: Path) -> None:
     if not os.path.isdir(root):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
         there = os.path.lexists(root)
-        raise InputError("is no folder" if there else "no such folder", path=root, expected="a folder with studies")
+        raise InputError("is not a folder" if there else "no such folder", path=root, expected="a folder with studies")
     real_root, real_output = real_path(root), real_path(output)
     if real_root == real_output or real_output in real_root.parents:
-        hint = "name a folder beside it, or below it"
-        raise OptionError("the output is the folder to be read, or holds it", path=output, hint=hint)
+        hint = "name a folder next to it, or below it"
+        raise OptionError("the output is the folder to be read, or contains it", path=output, hint=hint)

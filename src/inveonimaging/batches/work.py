@@ -150,7 +150,7 @@ class _Work:
         for each in plans:
             if each.study.part and each.study.part.position == position:
                 return each
-        raise InputError(f"no animal lies at '{position}' any more", path=source)
+        raise InputError(f"no animal is at '{position}' any more", path=source)
 
     def _is_done(self, existing: ExistingStudy, files: _Files) -> bool:
         """Return whether an existing study is what a conversion would write again."""
@@ -189,7 +189,7 @@ class _Work:
         convert_planned((planned,), self._output, self._options)
         written = existing_study(self._output)
         if written is None:
-            raise OutputError("is gone already", path=self._output, hint="does something else write here?")
+            raise OutputError("was removed meanwhile", path=self._output, hint="does another program write here?")
         record = self._record(Outcome.CONVERTED, files, written)
         return self._verified(record, planned) if self._job.verify else record
 
@@ -203,7 +203,7 @@ class _Work:
         is_from_here = existing and before and (before.made_from, before.manifest) == (here, existing.sha256)
         if existing and not is_from_here and not has_scan_of(existing, planned):
             hint = "name another OUTPUT, or remove it"
-            raise OutputError("holds a study of other files", path=self._output, hint=hint)
+            raise OutputError("has a study of other files", path=self._output, hint=hint)
 
     def _verified(self, record: Record, planned: StudyPlan) -> Record:
         """Compare what was written with its source; what differs is a failure, though the files stay."""

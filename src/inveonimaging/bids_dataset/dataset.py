@@ -104,7 +104,7 @@ def _is_described(output: Path) -> bool:
     try:
         document = json.loads(text_of(path))
     except (ValueError, RecursionError) as error:
-        raise OutputError("is no JSON", path=path, hint="nothing is added to such a data set") from error
+        raise OutputError("is not JSON", path=path, hint="nothing is added to such a data set") from error
     kind = document.get("DatasetType", "raw") if isinstance(document, dict) else None
     if kind != "raw":
         raise OutputError("is not of raw data", path=path, expected='"DatasetType": "raw"', hint="name another OUTPUT")

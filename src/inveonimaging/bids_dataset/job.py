@@ -41,7 +41,7 @@ def plan_dataset(draft: DatasetDraft, output: Path, options: BidsOptions) -> Dat
         OutputError: what is there cannot be added to, or says something else.
     """
     if os.path.lexists(output) and not output.is_dir():
-        raise OutputError("the output is no folder", path=output, hint="name a new folder, or that of a data set")
+        raise OutputError("the output is not a folder", path=output, hint="name a new folder, or that of a data set")
     planned = draft.planned(output)
     _texts(planned, options)  # what cannot be added to is refused
     return planned
@@ -140,4 +140,5 @@ def _refuse_other_animals(there: Table | None, table: Table, path: Path) -> None
         own = row["participant_id"]
         if known.get(own.casefold(), own) != own:
             hint = "give the animal another ID: --patient-id, or the sheet's column patient_id"
-            raise OutputError(f"has {known[own.casefold()]}, and {own} differs by case alone", path=path, hint=hint)
+            message = f"has {known[own.casefold()]} already, and {own} differs from it only in upper and lower case"
+            raise OutputError(message, path=path, hint=hint)

@@ -17,7 +17,7 @@ from inveonimaging.storage.folders import make_folder
 _CHUNK = 1024 * 1024
 _DESCRIPTION = {348: slice(148, 228), 540: slice(240, 320)}
 """Where `descrip`, which has this program's version, is in NIfTI-1 and NIfTI-2, by the size of the head."""
-_HINT = "nothing is overwritten unasked; --overwrite replaces it, another OUTPUT keeps both"
+_HINT = "--overwrite replaces it, another OUTPUT keeps both"
 
 
 class Change(str, Enum):
@@ -40,7 +40,7 @@ def change_of(path: Path, draft: Path, *, overwrite: bool) -> Change:
         return Change.SAME
     if overwrite and path.is_file():
         return Change.REPLACED
-    raise OutputError("is there already, and holds something else", path=path, hint=_HINT)
+    raise OutputError("exists already and has other content", path=path, hint=_HINT)
 
 
 def _is_same(path: Path, draft: Path) -> bool:
@@ -110,4 +110,4 @@ def give_names(output: Path, drafts: Mapping[str, Path], changes: Mapping[str, C
 
 def _refuse_taken(path: Path) -> None:
     if os.path.lexists(path):
-        raise OutputError("is there already", path=path, hint=_HINT)
+        raise OutputError("exists already", path=path, hint=_HINT)

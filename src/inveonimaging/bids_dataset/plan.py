@@ -309,11 +309,11 @@ def _findings(series: Series, made: Sidecar, place: Place) -> Iterator[Finding]:
         yield Finding("bids-no-form", message, Severity.INFO, path=path)
     if made.missing:
         names = listed(list(told(made.missing)), _NAMED)
-        message = f"BIDS requires, and nothing tells of sub-{place.subject}: {names}"
+        message = f"BIDS requires values that are missing for sub-{place.subject}: {names}"
         yield Finding("bids-value-missing", message, path=path)
     if made.not_known:
         names = listed(list(told(made.not_known)), _NAMED)
-        yield Finding("bids-value-unknown", f"written as n/a, since nothing tells: {names}", Severity.INFO, path=path)
+        yield Finding("bids-value-unknown", f"not known, written as n/a: {names}", Severity.INFO, path=path)
 
 
 def _species(study: Study) -> Iterator[Finding]:
@@ -328,7 +328,7 @@ def _weights(firsts: Mapping[str, Sequence[Scan]]) -> Iterator[Finding]:
         weights = dict.fromkeys(plain(each.animal.weight_kg) for each in scans if each.animal.weight_kg)
         if len(weights) > 1:
             taken = session_of(session, scans)["body_weight"]
-            message = f"scans of ses-{session} tell of weights of {', '.join(weights)} kg; sessions.tsv has {taken}"
+            message = f"scans of ses-{session} differ in weight: {', '.join(weights)} kg; sessions.tsv has {taken}"
             yield Finding("bids-weight-differs", message, key="subject_weight", path=str(scans[0].image.pair.header))
 
 

@@ -86,7 +86,7 @@ def text_of(path: Path, hint: str | None = None) -> str:
     except OSError as error:
         raise OutputError(f"cannot be read: {error.strerror}", path=path) from error
     except UnicodeDecodeError as error:
-        raise OutputError("is no text in UTF-8", path=path, hint=hint) from error
+        raise OutputError("is not text in UTF-8", path=path, hint=hint) from error
 
 
 Join = Callable[[str, str], str]
@@ -132,9 +132,9 @@ def _joined(before: Mapping[str, str], row: Mapping[str, str], path: Path, *, ov
         else:
             name = printable(next(iter(row.values())), 60)
             raise OutputError(
-                f"{title} of {name} is '{printable(own, 40)}' there and '{printable(new, 40)}' in what is read",
+                f"{title} of {name} is '{printable(own, 40)}' there and '{printable(new, 40)}' in the input",
                 path=path,
-                hint="nothing is overwritten unasked; correct one of them, or take the new one with --overwrite",
+                hint="correct one of them, or take the new one with --overwrite",
             )
     return found
 

@@ -130,7 +130,7 @@ def _unreadable(series: Series, facts: Facts) -> Iterator[SuvIssue]:
         return
     shown = printable(stated, 30)
     if facts.injected_day is None:
-        message = f"Radiopharmaceutical Start DateTime is '{shown}', which is no date and time; viewers refuse SUV"
+        message = f"Radiopharmaceutical Start DateTime is '{shown}', which is not a date and time; viewers refuse SUV"
         yield SuvIssue(Item.INJECTED, Finding("injection-time-unknown", message), stops=True)
         return
     message = f"Radiopharmaceutical Start DateTime is '{shown}', a date without a time of its own"

@@ -107,13 +107,13 @@ def orientation_test(name: str, scene: Scene, side: Side) -> OrientationTest:
     """Return whether a marker that lies on a side of the animal does so in the image."""
     found = sorted(markers_of(scene), key=lambda marker: -marker.weight)
     if not found:
-        reason = "nothing lies beside the animal that could be the marker: it may touch it, or be outside the image"
+        reason = "no marker was found beside the animal: it may touch the animal, or be outside the image"
         return OrientationTest(name, side, Outcome.UNCLEAR, certain=False, reason=reason, marker=None)
     best, *others = found
     letters = {best.letter, *(other.letter for other in others if other.weight > _RIVAL * best.weight)}
     if len(letters) > 1:
         places = " and ".join(_WORDS[letter] for letter in sorted(letters))
-        reason = f"things lie beside the animal {places}: which of them is the marker?"
+        reason = f"several objects lie beside the animal {places}: which of them is the marker?"
         return OrientationTest(name, side, Outcome.UNCLEAR, certain=False, reason=reason, marker=best)
     outcome = Outcome.AGREES if best.letter == side.value[0].upper() else Outcome.CONTRADICTS
     certain = not others and best.is_to_one_side
@@ -129,7 +129,7 @@ def _reason(marker: Marker, side: Side) -> str:
     if marker.letter == side.value[0].upper():
         return f"{where}, where it was put"
     if marker.letter in "LR":
-        cause = "the animal lay the other way up or round than the header says, or the image is mirrored"
+        cause = "the animal lay the other way up or the other way round than the header says, or the image is mirrored"
     else:
         cause = "the animal lay on another side than the header says"
     return f"{where}, and it was put on its {side.value}: {cause}"

@@ -99,7 +99,7 @@ def _reference_time(series: Series) -> Iterator[str]:
 def _randoms(plane: Plane) -> Iterator[str]:
     corrected = plane.get("CorrectedImage")
     if plane.get("Modality") == "PT" and corrected and "RAN" not in corrected:
-        yield "Corrected Image does not name RAN, whatever was done: the header's event_type tells whether randoms were"
+        yield "Corrected Image never names RAN: the header's event_type shows whether randoms were subtracted"
 
 
 def _names(plane: Plane) -> Iterator[Finding]:

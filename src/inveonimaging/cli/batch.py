@@ -43,7 +43,7 @@ def batch(
         typer.Option(metavar="WHAT", help="A study is a folder, or header."),
     ] = "folder",
     jobs: Annotated[
-        int, typer.Option("--jobs", "-j", metavar="N", min=0, max=256, help="At a time; 0: one a core.")
+        int, typer.Option("--jobs", "-j", metavar="N", min=0, max=256, help="Studies at a time; 0: one per core.")
     ] = 0,
     dask: Annotated[
         str | None, typer.Option(metavar="SCHEDULER", help="Convert on Dask: tcp://HOST:PORT, or a scheduler file.")
@@ -56,7 +56,7 @@ def batch(
         typer.Option(help="Find what has changed by sizes and times, or by the SHA-256 of all files."),
     ] = "quick",
     only_failed: Annotated[
-        bool, typer.Option("--only-failed", help="Do those alone that failed last time, as batch.jsonl says.")
+        bool, typer.Option("--only-failed", help="Convert only those that failed last time, by batch.jsonl.")
     ] = False,
     mask_others: MaskOthers = False,
     verify: Annotated[bool, typer.Option("--verify", help="Compare the files with ROOT.")] = False,

@@ -52,7 +52,7 @@ def bids(
         typer.Option(metavar="HOW", help="How the tracer was given: bolus, infusion or bolus-infusion."),
     ] = None,
     incomplete: Annotated[
-        bool, typer.Option("--incomplete", help="Write without what BIDS requires and nothing tells.")
+        bool, typer.Option("--incomplete", help="Write even without values that BIDS requires.")
     ] = False,
     name: Annotated[str | None, typer.Option(metavar="TEXT", help="Name of a new data set, else its folder's.")] = None,
     source_dataset: Annotated[

@@ -56,7 +56,7 @@ def say_settings(taken: Mapping[str, tuple[str, str]]) -> None:
     """Say which settings count, by their names: the value of each, and its file."""
     for path in dict.fromkeys(path for _, path in taken.values()):
         values = ", ".join(f"{name} {value}" for name, (value, own) in taken.items() if own == path)
-        say("note", f"settings of {path}: {values} (--no-config goes without)")
+        say("note", f"settings of {path}: {values} (--no-config ignores them)")
 
 
 def prepare() -> None:

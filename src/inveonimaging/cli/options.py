@@ -30,7 +30,9 @@ AskedCorrections = Callable[[], "Corrections"]
 AskedDeidentification = Callable[[], "Deidentify | None"]
 """Makes what is asked for of redaction from what was typed; OptionError for what makes no sense."""
 
-Recursive = Annotated[bool, typer.Option("--recursive", "-r", help="Each sub-folder is a study; a bad one stops none.")]
+Recursive = Annotated[
+    bool, typer.Option("--recursive", "-r", help="Each sub-folder is a study; others go on if one fails.")
+]
 
 Split = Annotated[bool, typer.Option("--split", help="Cut scans of several animals, by --subjects.")]
 Boxes = Annotated[
@@ -61,7 +63,7 @@ _NO_CONFIG = Parameter(
     "no_config",
     Parameter.KEYWORD_ONLY,
     default=False,
-    annotation=Annotated[bool, typer.Option("--no-config", help="Take no settings of inveon.toml.")],
+    annotation=Annotated[bool, typer.Option("--no-config", help="Ignore the settings of inveon.toml.")],
 )
 
 
@@ -149,7 +151,7 @@ def _settings_of(places: list[Path]) -> Settings:
     for place, each in zip(places[1:], others, strict=True):
         known, own = ({name: value.taken for name, value in one.values.items()} for one in (first, each))
         if own != known:
-            hint = "take one input after the other, or none of inveon.toml with --no-config"
+            hint = "run one input after the other, or ignore inveon.toml with --no-config"
             raise OptionError(
                 f"the settings for it differ from those for {printable(places[0], 200)}", path=place, hint=hint
             )
@@ -166,7 +168,7 @@ def corrections_of(
     strain: Annotated[str | None, typer.Option(help="Strain, as C57BL/6J.")] = None,
     weight: Annotated[str | None, typer.Option(metavar="WEIGHT", help="Weight with its unit, 24.6g.")] = None,
     dose: Annotated[str | None, typer.Option(metavar="ACTIVITY", help="Dose at the injection, 7.03MBq.")] = None,
-    injected_at: Annotated[str | None, typer.Option(metavar="TIME", help="As 2014-06-17T13:51:37.")] = None,
+    injected_at: Annotated[str | None, typer.Option(metavar="TIME", help="When injected, 2014-06-17T13:51:37.")] = None,
     subjects: Annotated[
         Path | None, typer.Option("--subjects", metavar="FILE", help="Sheet of subjects or scans.")
     ] = None,
@@ -214,7 +216,7 @@ def corrections_of(
     allow_long_data: Annotated[
         bool | None,
         typer.Option(
-            "--allow-long-data/--no-allow-long-data", help="Take .img files that are longer than the header says."
+            "--allow-long-data/--no-allow-long-data", help="Accept .img files that are longer than the header says."
         ),
     ] = None,
 ) -> Corrections:
@@ -290,9 +292,9 @@ def takes_deidentification(command: Callable[..., Any]) -> Callable[..., Any]:
 def conversion_options(
     *,
     corrections: AskedCorrections,
-    strict: Annotated[bool, typer.Option(help="Refuse strays and nested folders; fail on warnings.")] = False,
+    strict: Annotated[bool, typer.Option(help="Refuse other files and nested folders; fail on warnings.")] = False,
     ignore: Annotated[
-        list[str] | None, typer.Option(metavar="EXT", help="Extension that --strict lets pass; repeatable.")
+        list[str] | None, typer.Option(metavar="EXT", help="Extension of files that --strict allows; repeatable.")
     ] = None,
     form: Annotated[
         Literal["classic", "enhanced", "legacy"],

@@ -27,7 +27,7 @@ _STAYS_SHOWN = 5
 def remove(
     output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="The folder of a study, with its manifest.")],
     recursive: Annotated[bool, typer.Option("--recursive", "-r", help="All studies below OUTPUT.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Show what would go; remove nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", "-n", help="Only show what would be removed.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print all files as JSON on stdout; do not ask.")] = False,
 ) -> None:
@@ -58,10 +58,10 @@ def _show(removals: tuple[Removal, ...]) -> None:
             typer.echo(f"{shown(each.folder)}: {counted(len(each.files), 'file', 'files')}, {megabytes}")
         typer.echo(shown(removal.files[-1]))
         if removal.gone:
-            typer.echo(f"note: {counted(removal.gone, 'file', 'files')} of the manifest gone already")
+            typer.echo(f"note: {counted(removal.gone, 'file', 'files')} of the manifest no longer there")
         if removal.stays:
             names = listed([shown(path) for path in removal.stays], _STAYS_SHOWN)
-            typer.echo(f"note: stays, in no manifest: {names}")
+            typer.echo(f"note: kept, since no manifest lists it: {names}")
 
 
 def _sum(removals: tuple[Removal, ...]) -> str:

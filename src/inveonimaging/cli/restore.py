@@ -56,7 +56,7 @@ def _show(result: RestoreResult, *, as_json: bool) -> None:
         if pair.is_original:
             near = "byte for byte the files that were converted"
         elif pair.is_original is False:
-            near += "; by the manifest another file was converted: its pixels, or bytes outside its frames, differ"
+            near += "; not the file that the manifest names: the pixels, or bytes outside the frames, differ"
         typer.echo(f"{shown(pair.data)}: {near}{_of_header(pair.missing, is_cut=pair.is_cut)}")
 
 
@@ -95,5 +95,5 @@ def _of_header(missing: tuple[str, ...], *, is_cut: bool) -> str:
     told = "; the header is that of the part, made from the group's" if is_cut else ""
     if missing:
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        told += f"; of the header there is what de-identification left, without {', '.join(missing[:_NAMED])}{more}"
+        told += f"; the header has what de-identification left, without {', '.join(missing[:_NAMED])}{more}"
     return told

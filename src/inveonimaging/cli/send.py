@@ -43,13 +43,15 @@ def send(
     tls_ca: Annotated[
         Path | None, typer.Option(metavar="FILE", help="PEM file of the authorities to trust, instead of the system's.")
     ] = None,
-    tls_cert: Annotated[Path | None, typer.Option(metavar="FILE", help="PEM file of this side's certificate.")] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="PEM file of this computer's certificate.")
+    ] = None,
     tls_key: Annotated[Path | None, typer.Option(metavar="FILE", help="PEM file of its key.")] = None,
     tls_name: Annotated[
         str | None, typer.Option(metavar="NAME", help="Name in the server's certificate, if it is not the host.")
     ] = None,
     commit: Annotated[
-        bool, typer.Option("--commit", help="Ask the server to commit to keep what it has; dicom:// only.")
+        bool, typer.Option("--commit", help="Ask the server for storage commitment; dicom:// only.")
     ] = False,
     commit_port: Annotated[
         int | None, typer.Option(metavar="PORT", min=1, max=65535, help="Where to listen for its answer.")
@@ -58,7 +60,7 @@ def send(
         int, typer.Option(metavar="MIB", min=1, max=4095, help="Size of an https:// request, in MiB.")
     ] = 32,
     retries: Annotated[
-        int, typer.Option(metavar="N", min=0, max=20, help="How often a lost connection is made anew.")
+        int, typer.Option(metavar="N", min=0, max=20, help="How often a lost connection is tried again.")
     ] = 4,
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", min=1, help="How long the server may be silent.")
@@ -66,7 +68,7 @@ def send(
     plain_credentials: Annotated[
         bool, typer.Option("--plain-credentials", help="Send credentials unencrypted, to http:// of another computer.")
     ] = False,
-    no_config: Annotated[bool, typer.Option("--no-config", help="Take no settings of inveon.toml.")] = False,
+    no_config: Annotated[bool, typer.Option("--no-config", help="Ignore the settings of inveon.toml.")] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", "-n", help="Show what would be sent; connect to nothing.")
     ] = False,
@@ -79,7 +81,7 @@ def send(
         from inveonimaging.sending.options import SendOptions
 
         if any(str(path).startswith(("dicom:", "http:", "https:")) for path in paths):
-            raise OptionError("a target stands before the files", hint="type: inveon send DICOM... TARGET")
+            raise OptionError("the target is before the files", hint="type: inveon send DICOM... TARGET")
         options = SendOptions(
             tls=tls,
             tls_ca=tls_ca,
@@ -156,8 +158,8 @@ def sent(planned: Sending) -> SendResult:
             return send_planned(planned, step)
         except BaseException as error:
             if not isinstance(error, Exception):
-                again = "the same command goes on" if planned.options.journal else "--resume FILE goes on next time"
-                say("note", f"{so_far[0]} of {so_far[1]} instances were answered for; {again}")
+                again = "the same command" if planned.options.journal else "with --resume FILE the next run"
+                say("note", f"{so_far[0]} of {so_far[1]} instances are confirmed or refused; {again} sends the rest")
             raise
 
 
@@ -190,7 +192,7 @@ def _summary(result: SendResult) -> str:
     if result.skipped:
         parts.append(f"{result.skipped} were there before")
     if result.committed is not None:
-        parts.append(f"{result.committed} committed to be kept")
+        parts.append(f"{result.committed} committed to storage")
     parts.append(f"{result.bytes / 1e6:.1f} MB in {duration(result.seconds)} ({rate:.0f} a second)")
     return f"{result.target}: {', '.join(parts)}"
 

@@ -225,7 +225,7 @@ def _read(path: Path, whose: str) -> Settings:
     except OSError as error:
         raise OptionError(f"the settings cannot be read: {error.strerror}", path=path) from error
     except UnicodeDecodeError as error:
-        raise OptionError("the settings are no UTF-8", path=path) from error
+        raise OptionError("the settings are not in UTF-8", path=path) from error
     except (ValueError, RecursionError) as error:
         line = re.search(r"\(at line (\d+)", str(error))
         number = int(line[1]) if line else None
@@ -267,19 +267,19 @@ def _values(document: Mapping[str, Any], path: Path, text: str) -> Iterator[tupl
                 raise OptionError(f"the target's name is '{printable(own)}'", path=path, line=line, expected=expected)
             if key == _TARGETS:
                 expected = 'a line [targets], and below it lines as pacs = "dicom://CALLING@CALLED:host:port"'
-                raise OptionError(f"{_TARGETS} is no table", path=path, line=line, expected=expected)
+                raise OptionError(f"{_TARGETS} is not a table", path=path, line=line, expected=expected)
             if not key.startswith(f"{_TARGETS}.") and _plain(key) not in _BY_NAME:
                 raise _unknown(key, path, line)
             if not isinstance(each, str):
                 what = "an address" if key.startswith(_TARGETS) else "a text"
-                raise OptionError(f"{printable(own)} is no text", path=path, line=line, expected=f'{what} in "..."')
+                raise OptionError(f"{printable(own)} is not text", path=path, line=line, expected=f'{what} in "..."')
             yield key, each
 
 
 def _unknown(name: str, path: Path, line: int | None) -> OptionError:
     if _SECRET.search(name):
         hint = "set INVEON_USER and INVEON_PASSWORD, INVEON_TOKEN, or INVEON_DEIDENTIFY_KEY, or use a netrc file"
-        return OptionError(f"{printable(name, 30)}: secrets do not stand in settings", path=path, line=line, hint=hint)
+        return OptionError(f"{printable(name, 30)}: secrets do not belong here", path=path, line=line, hint=hint)
     names = [*(each.name for each in SETTINGS), f"[{_TARGETS}]"]
     near = difflib.get_close_matches(_plain(name)[:100], names, n=1)
     hint_text = f"did you mean {near[0]}?" if near else None

@@ -54,11 +54,11 @@ def xnat(
     ] = None,
     patient_sex: Annotated[Text, typer.Option(envvar="INVEON_PATIENT_SEX", metavar="M|F|O", help="Sex.")] = None,
     ignore_all_extra_files: Annotated[
-        bool, typer.Option("--ignore-all-extra-files", help="Skip strays instead of refusing them.")
+        bool, typer.Option("--ignore-all-extra-files", help="Skip other files instead of refusing them.")
     ] = False,
     ignore_file_with_ext: Annotated[
         str,
-        typer.Option(envvar="INVEON_IGNORE_FILE_WITH_EXT", metavar="EXT...", help="Extensions of strays to skip."),
+        typer.Option(envvar="INVEON_IGNORE_FILE_WITH_EXT", metavar="EXT...", help="Extensions of other files to skip."),
     ] = ".xml",
     xnat_route: Annotated[
         Text,
@@ -68,7 +68,7 @@ def xnat(
         Text, typer.Option(envvar="INVEON_SUBJECTS", metavar="FILE", help="Sheet of animals, as seen from INPUT.")
     ] = None,
     mask_others: Annotated[
-        bool, typer.Option("--mask-others", help="As of split, if the sheet has positions.")
+        bool, typer.Option("--mask-others", help="As for split, if the sheet has positions.")
     ] = False,
     frame_of_reference: Annotated[
         Literal["shared", "auto", "separate"], typer.Option(help="Which series lie in one space, for fusion.")

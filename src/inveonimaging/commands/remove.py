@@ -78,7 +78,7 @@ def plan_removal(
     """
     top = Path(output)
     if not os.path.isdir(top):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
-        raise InputError("is no folder" if os.path.lexists(top) else "no such folder", path=top)
+        raise InputError("is not a folder" if os.path.lexists(top) else "no such folder", path=top)
     try:
         folders = [each for each in _below(top) if os.path.lexists(each / MANIFEST)] if recursive else [top]
         studies = [(each, _study(each)) for each in folders]
@@ -115,8 +115,8 @@ def remove_planned(removals: tuple[Removal, ...], progress: Progress = no_progre
 def _study(folder: Path) -> ExistingStudy:
     """Return the study in a folder; InputError, OutputError."""
     if is_unfinished(folder):
-        hint = "wait for its end, or convert again if it was killed"
-        raise OutputError("a conversion is only half-way in its place here", path=folder, hint=hint)
+        hint = "wait until it has ended, or convert again if it was killed"
+        raise OutputError("a conversion here is not finished", path=folder, hint=hint)
     study = stated_study(folder)
     if study is None:
         below = next((each for each in _below(folder) if each != folder and os.path.lexists(each / MANIFEST)), None)

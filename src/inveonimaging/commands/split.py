@@ -205,7 +205,7 @@ def see_animals(source: Path, number: int | None = None, progress: Progress = no
     pairs, folder, _ = _found(source, Options())
     study = read_pairs(pairs, folder, Corrections())
     if not study.series:
-        raise next(iter(study.errors.values()), InputError("holds no CT, PET or SPECT", path=source))
+        raise next(iter(study.errors.values()), InputError("has no CT, PET or SPECT", path=source))
     refuse_several_sessions(study)
     try:
         found = find_animals(study, number=number, progress=progress)
@@ -289,7 +289,7 @@ def _left_behind(studies: Sequence[StudyPlan], output: Path) -> Iterator[Finding
         is_of_these = earlier and not headers.isdisjoint(content for _, content in earlier.sources.values())
         if earlier and is_of_these and _is_cut(earlier, wholes):
             shown = printable(folder, 300)
-            message = f'holds an animal of these scans that the sheet has not, and stays; inveon remove "{shown}"'
+            message = f'has an animal that is not in the sheet, and is kept; to remove it: inveon remove "{shown}"'
             yield Finding("animal-left-behind", message, path=str(folder))
 
 

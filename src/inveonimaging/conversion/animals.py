@@ -69,4 +69,4 @@ def refuse_one_route(options: Options) -> None:
     """
     if options.xnat_route:
         hint = "give each its own in the sheet's columns project, xnat_subject and xnat_session"
-        raise OptionError("--xnat-route is of one animal", hint=hint)
+        raise OptionError("--xnat-route is for one animal", hint=hint)

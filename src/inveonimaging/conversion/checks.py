@@ -94,7 +94,7 @@ def animal_findings(animal: Animal, *, unlimited: bool = False) -> Iterator[Find
     _refuse_uncoded(animal)
     given = [name for name in _OF_SPECIES if name in animal.sources and animal.sources[name].source is Source.SHEET]
     if given and not is_non_human(animal):
-        message = f"no species of an animal is known; left out what the sheet says of it: {', '.join(given)}"
+        message = f"the species is not known; left out, since DICOM allows them only with a species: {', '.join(given)}"
         yield Finding("species-needed", message, key="subject_genus")
     if is_non_human(animal) and not unlimited:
         yield from _unreadable(animal)

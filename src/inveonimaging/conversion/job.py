@@ -164,11 +164,11 @@ def _refuse_taken(study: StudyPlan) -> tuple[str, ...]:
     names = [str(planned.number) for planned in study.series]
     free = free_names(study.output, names)
     if os.path.lexists(study.output) and not study.output.is_dir():
-        raise OutputError("the output is no folder", path=study.output, hint="name a new folder")
+        raise OutputError("the output is not a folder", path=study.output, hint="name a new folder")
     for name in names:
         if name not in free and os.path.lexists(study.output / name):
             hint = "nothing is overwritten; name another output folder"
-            raise OutputError("is there already, and not empty", path=study.output / name, hint=hint)
+            raise OutputError("exists already and is not empty", path=study.output / name, hint=hint)
     return free
 
 
@@ -182,7 +182,7 @@ def _refuse_kept(study: StudyPlan, replaced: Sequence[str]) -> None:
         path = study.output / str(planned.number)
         if os.path.lexists(path) and path.name not in replaced:
             hint = "only what the manifest of an earlier conversion lists is replaced; move it elsewhere"
-            raise OutputError("is there already", path=path, hint=hint)
+            raise OutputError("exists already", path=path, hint=hint)
 
 
 def _result(done: SeriesJob) -> SeriesResult:

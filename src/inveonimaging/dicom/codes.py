@@ -85,9 +85,9 @@ def read_code_table(path: Path) -> CodeTable:
     except OSError as error:
         raise OptionError(f"the code table cannot be read: {error.strerror}", path=path) from error
     except (ValueError, RecursionError) as error:
-        raise OptionError(f"the code table is no JSON: {printable(error)}", path=path) from error
+        raise OptionError(f"the code table is not JSON: {printable(error)}", path=path) from error
     if not isinstance(rows, list):
-        raise OptionError("the code table is no list", path=path, expected='[{"key": "F-18", "code": ...}, ...]')
+        raise OptionError("the code table is not a list", path=path, expected='[{"key": "F-18", "code": ...}, ...]')
     coded = [_row(row, number, path) for number, row in enumerate(rows, 1)]
     again = [key for key, times in Counter(key for key, _ in coded).items() if times > 1]
     if again:

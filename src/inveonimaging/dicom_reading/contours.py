@@ -53,7 +53,7 @@ def read_contours(path: Path) -> tuple[Contoured, ...]:
     with opened(path) as file:
         header = file.header
         if header.get("SOPClassUID") != STRUCTURES:
-            raise InputError("is no DICOM RT Structure Set", path=path)
+            raise InputError("is not a DICOM RT Structure Set", path=path)
         drawn = {_number(item.get("ReferencedROINumber")): item for item in _items(header, "ROIContourSequence")}
         found = tuple(_region(item, drawn, path) for item in _items(header, "StructureSetROISequence"))
     points = sum(len(each) for region in found for each in region.contours)
@@ -86,7 +86,7 @@ def _points(contour: Dataset, path: Path) -> npt.NDArray[np.float64]:
             numbers = np.array([float(each) for each in value or ()])
         points = numbers.reshape(-1, 3)
     except (ValueError, TypeError) as error:
-        raise InputError(f"a contour is no list of points: {printable(error, 80)}", path=path) from error
+        raise InputError(f"a contour is not a list of points: {printable(error, 80)}", path=path) from error
     if len(points) < _FEWEST or not np.all(np.abs(points) < _FARTHEST_MM):
         expected = f"at least {_FEWEST} points in mm"
         raise InputError(f"a closed contour has {len(points)} points, or some far away", path=path, expected=expected)

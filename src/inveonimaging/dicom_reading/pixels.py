@@ -208,7 +208,7 @@ def _lost_frames(file: Opened, planes: int) -> str:
     stream, found = file.stream, -1  # the first item is the table of offsets
     while len(head := stream.read(_HEAD)) == _HEAD and head[:4] != _END:
         if head[:4] != _ITEM:
-            raise ValueError("its compressed frames are no items")
+            raise ValueError("its compressed frames are not items")
         at = stream.tell() + int.from_bytes(head[4:], "little")
         if at > file.size:
             break

@@ -112,7 +112,7 @@ def original_header(path: Path) -> OriginalHeader:
             block = dataset.private_block(*_HEADER_BLOCK)
             length = _unsigned(dataset, block.get_tag(_LENGTH))
         except KeyError as error:
-            raise InputError("carries no Inveon header", path=path) from error
+            raise InputError("has no Inveon header", path=path) from error
         charset = convert_encodings(dataset.get("SpecificCharacterSet") or "ISO_IR 6")
         texts = {n: _decoded(dataset, block, n, charset) for n in (_TEXT, _NAME, _ENCODING, _FRAMES, _READ)}
         data = _bytes(dataset, block.get_tag(_BYTES)) if _BYTES in block else _spelled(texts, path)

@@ -119,7 +119,7 @@ def _described(path: Path) -> tuple[dict[int, str], str, float]:
     with opened(path) as file:
         header = file.header
         if header.get("SOPClassUID") not in (SEGMENTATION, LABEL_MAP):
-            raise InputError("is no DICOM segmentation", path=path)
+            raise InputError("is not a DICOM segmentation", path=path)
         kind = str(header.get("SegmentationType") or "").strip().upper()
         if kind not in {"BINARY", "FRACTIONAL", "LABELMAP"}:
             expected = "BINARY, FRACTIONAL or LABELMAP"
@@ -159,7 +159,7 @@ def _stack(planes: tuple[Plane, ...], path: Path) -> tuple[Float, list[int], int
     affine[:3, :3] = np.transpose([cosines[0] * spacing[1], cosines[1] * spacing[0], normal * step])
     affine[:3, 3] = places[int(np.argmin(along))]
     if abs(np.linalg.det(affine)) < _SAME_MM**3:
-        raise InputError("its place makes no sense", path=path)
+        raise InputError("its position or spacing is not possible", path=path)
     return affine, numbers, max(numbers) + 1
 
 
@@ -178,7 +178,7 @@ def _steps(first: Plane, along: Float, path: Path) -> tuple[float, list[int]]:
         nearest = np.rint(numbers)
         if np.abs(numbers - nearest).max() <= _SAME_STEP and nearest.max() < _MOST_SLICES:
             return step, nearest.astype(int).tolist()
-    raise InputError("its frames do not lie at even distances", path=path, expected="slices of one volume")
+    raise InputError("its frames are not evenly spaced", path=path, expected="slices of one volume")
 
 
 def _of_map(whole: npt.NDArray[np.uint16], labels: dict[int, str]) -> Iterator[Segment]:

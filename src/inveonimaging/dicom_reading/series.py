@@ -94,7 +94,7 @@ def dicom_files(paths: Iterable[str | os.PathLike[str]]) -> tuple[Path, ...]:
         if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for names that no file can have
             raise InputError("no such file or folder", path=path)
         if not path.is_dir() and not path.is_file():
-            raise InputError("is no regular file", path=path)
+            raise InputError("is not a regular file", path=path)
         _refuse_within_unfinished(path)
         found += sorted(_below(path)) if path.is_dir() else [path]
     if not found:
@@ -116,8 +116,8 @@ def _refuse_within_unfinished(path: Path) -> None:
 
 def _refuse_unfinished(folder: Path) -> None:
     if is_unfinished(folder):
-        hint = "wait for its end, or convert again if it was killed"
-        raise InputError("a conversion is only half-way in its place here", path=folder, hint=hint)
+        hint = "wait until it has ended, or convert again if it was killed"
+        raise InputError("a conversion here is not finished", path=folder, hint=hint)
 
 
 def _below(folder: Path) -> Iterator[Path]:

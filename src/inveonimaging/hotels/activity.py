@@ -87,7 +87,7 @@ def _disagreeing(found: Found, image: Image, values: Values, grid: Grid) -> Iter
         return
     shown = find_in_emission(image)
     if shown.is_certain and len(shown.bodies) != len(found.bodies):
-        message = f"the CT shows {len(found.bodies)} animals, and {image.kind} {len(shown.bodies)}; the CT counts"
+        message = f"the CT shows {len(found.bodies)} animals, and {image.kind} {len(shown.bodies)}; the CT is used"
         yield Finding("animals-disagree", message, path=str(image.pair.data))
 
 
@@ -161,5 +161,5 @@ def _beside(regions: _Regions, outside: Mask, path: str) -> list[Finding]:
     share = regions.values[outside].sum() / regions.values.sum()
     i, j, k = np.average(regions.places[outside], axis=0)
     where = f"around ({i:.0f}, {j:.0f}, {k:.0f}) mm along i, j and k"
-    message = f"{volume_mm3 / 1000:.2g} mL with {share:.1%} of what is active lie {where} in no animal's box"
+    message = f"{volume_mm3 / 1000:.2g} mL with {share:.1%} of the activity lies {where} in no animal's box"
     return [Finding("activity-beside-animals", message, path=path)]

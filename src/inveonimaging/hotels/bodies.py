@@ -107,7 +107,7 @@ def find_in_ct(
     """
     _need_scipy()
     if image.modality is not Modality.CT or image.scaling.unit is not Unit.HU:
-        raise InputError(f"is no CT, but a {image.kind}", path=image.pair.header, expected="a CT in Hounsfield units")
+        raise InputError(f"is not a CT but a {image.kind}", path=image.pair.header, expected="a CT in Hounsfield units")
     values, grid = reduced(image, (0,), BLOCK_MM, AIR_HU, progress)
     if not _has_air(values):
         return _without(values, grid, _not_hounsfield(image))
@@ -222,7 +222,7 @@ def find_animals(
             return found
         notes = found.findings
     if not others:
-        raise InputError("holds no CT, PET or SPECT to find animals in", path=study.source)
+        raise InputError("has no CT, PET or SPECT to find animals in", path=study.source)
     chosen = max(others, key=lambda each: (each.modality is Modality.PET, _size_mm3(each)))
     found = _of_one_bed(find_in_emission(chosen, number=number, progress=progress), chosen, images)
     softer = (replace(each, severity=Severity.WARNING) for each in notes)
@@ -319,7 +319,7 @@ def _nothing(image: Image, why: str) -> Finding:
 
 
 def _not_hounsfield(image: Image) -> Finding:
-    message = "no animals are looked for: hardly a value is near -1000 HU, that of air, so the CT is not in HU"
+    message = "no animals are looked for: hardly any value is near -1000 HU, that of air, so the CT is not in HU"
     return Finding("ct-not-hounsfield", message, Severity.ERROR, path=str(image.pair.data))
 
 

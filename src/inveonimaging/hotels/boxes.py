@@ -94,24 +94,24 @@ def boxes_of(path: Path, data: bytes) -> tuple[AnimalBox, ...]:
     try:
         document = json_of(data)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"is no JSON: {printable(error, 100)}", path=path, expected=_EXPECTED) from error
+        raise InputError(f"is not JSON: {printable(error, 100)}", path=path, expected=_EXPECTED) from error
     animals = _animals(document, path)
     boxes = tuple(_box(entry, number, path) for number, entry in enumerate(animals, 1))
     slots = [box.slot for box in boxes]
     again = next((slot for n, slot in enumerate(slots) if slot in slots[:n]), None)
     if again:
-        raise InputError(f"the position '{again}' is there twice", path=path, expected="one box for each position")
+        raise InputError(f"the position '{again}' occurs twice", path=path, expected="one box for each position")
     return boxes
 
 
 def _animals(document: Any, path: Path) -> list[Any]:
     """Return the entries of a file of boxes."""
     if not fits(document, _SHAPE) or (document["schema"], document["program"]) != (SCHEMA, PROGRAM):
-        raise InputError("is no file of boxes", path=path, expected=_EXPECTED)
+        raise InputError("is not a file of boxes", path=path, expected=_EXPECTED)
     stray = next((name for name in document if name not in _SHAPE), None)
     if stray is not None:
         got = f"'{printable(stray, 40)}'"
-        raise InputError(f"{got} is no part of a file of boxes", path=path, expected=", ".join(_SHAPE))
+        raise InputError(f"{got} does not belong in a file of boxes", path=path, expected=", ".join(_SHAPE))
     animals: list[Any] = document["animals"]
     if not 1 <= len(animals) <= _MOST:
         raise InputError(f"has boxes of {len(animals)} animals", path=path, expected=f"1 to {_MOST}")

@@ -60,7 +60,7 @@ def refuse_boxes(boxes: Path | None) -> None:
         OptionError: boxes are given: they say from where to where an animal reaches, not which voxels are its own.
     """
     if boxes:
-        message = "--mask-others needs the animals to be found, and --boxes tells only from where to where each reaches"
+        message = "--mask-others needs the outline of each animal, and --boxes gives only a box"
         raise OptionError(message, hint="leave out one of them")
 
 

@@ -69,8 +69,8 @@ def assigned(bodies: Sequence[Placed], hotel: Hotel) -> tuple[int, ...]:
     line = hotel.animals[0].rows[0]
     told = f"found {_where(bodies)}; the sheet has {shown(hotel.animals)}"
     if fits:
-        message = f"two ways of lying fit the positions: {told}"
-        raise InputError(message, path=hotel.path, line=line, hint="say more of the positions, such as top left")
+        message = f"two arrangements fit the positions: {told}"
+        raise InputError(message, path=hotel.path, line=line, hint="give more exact positions, such as top left")
     message = f"the animals do not lie as the positions say: {told}"
     other = Side.FRONT if hotel.side is Side.BACK else Side.BACK
     turned = len(list(islice(_fits(bodies, hotel, other), 2))) == 1
@@ -121,7 +121,7 @@ def slots_of(bodies: Sequence[Placed]) -> tuple[Slot, ...]:
         slots = number((across, *map(tuple, levels)), rows)
         if slots and len(bodies) <= MOST_ANIMALS and _tell_apart(bodies, slots):
             return slots
-    message = f"positions do not tell {len(bodies)} animals apart: found {_where(bodies)}"
+    message = f"positions do not distinguish {len(bodies)} animals: found {_where(bodies)}"
     raise InputError(message, hint="write the sheet by hand, and say with --boxes where each lies")
 
 
@@ -168,7 +168,7 @@ def _refuse_other_number(bodies: Sequence[Placed], hotel: Hotel) -> None:
         return
     line = hotel.animals[0].rows[0]
     if found == expected:
-        message = f"{found} animals are too many to tell apart"
+        message = f"{found} animals are too many to distinguish"
         raise InputError(message, path=hotel.path, line=line, expected=f"at most {MOST_ANIMALS}")
     where = f" {_where(bodies)}" if bodies else ""
     message = f"{found} animals were found{where}, and the sheet has {expected}: {shown(hotel.animals)}"

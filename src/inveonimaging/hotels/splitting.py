@@ -95,7 +95,7 @@ def refuse_values_of_one(corrections: Corrections) -> None:
     typed = [names for name, names in _OF_ONE.items() if getattr(corrections, name) is not None]
     typed += [names for name, names in _OF_ONE_SUBJECT.items() if getattr(corrections.subject, name) is not None]
     for option, column in typed:
-        raise OptionError(f"{option} is of one animal", hint=f"give each its own in the sheet's column {column}")
+        raise OptionError(f"{option} is for one animal", hint=f"give each its own in the sheet's column {column}")
 
 
 def studies_of(
@@ -141,7 +141,7 @@ def _deidentified(group: Group, deidentify: Deidentify) -> Study:
 def _study_of(group: Group, animal: Position, part: Part, deidentify: Deidentify | None) -> Study:
     study = read_pairs(group.pairs, group.study.source, corrections_of(animal, group.corrections), deidentify, part)
     if not study.series and not study.errors:
-        message = f"the box of {animal} lies beside all images"
+        message = f"the box of {animal} lies outside all images"
         raise InputError(message, path=group.study.source, expected="mm in the gantry along i, j and k")
     return replace(study, findings=(*study.findings, *_unknown(group, animal, study)))
 
@@ -168,9 +168,7 @@ def _unknown(group: Group, animal: Position, study: Study) -> tuple[Finding, ...
             missing.append(column)
     if not missing:
         return ()
-    message = (
-        f"the sheet does not say {', '.join(missing)} of {animal}, and what the headers say is of the group: left empty"
-    )
+    message = f"the sheet does not say {', '.join(missing)} of {animal}, and the headers give the group's: left empty"
     sheet = study.corrections.sheet  # of which a redaction hides the name
     path = sheet.path if sheet else group.hotel.path
     return (Finding("animal-values-unknown", message, path=str(path), line=animal.rows[0]),)

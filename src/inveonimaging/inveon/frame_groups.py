@@ -142,7 +142,7 @@ def _in_time(header: Header, indices: list[int]) -> list[int]:
             raise HeaderError(
                 f"frames {starts[frame.start_s]} and {index} have the same frame_start, gate, bed and energy_window",
                 line=frame.line_of("frame_start"),
-                expected="keys that tell the frames apart",
+                expected="keys that distinguish the frames",
                 hint=SEPARATE_HINT,
             )
         starts[frame.start_s] = index

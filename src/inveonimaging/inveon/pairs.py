@@ -218,7 +218,7 @@ def pair_of(path: Path) -> Pair:
     if is_dicom(path):
         hint = f'type: inveon check "{printable(path, 300)}"'
         raise InputError("is DICOM", path=path, expected="an Inveon file, NAME.img or NAME.img.hdr", hint=hint)
-    raise InputError("is no Inveon file", path=path, expected="NAME.img or NAME.img.hdr")
+    raise InputError("is not an Inveon file", path=path, expected="NAME.img or NAME.img.hdr")
 
 
 def is_dicom(path: Path) -> bool:

@@ -56,7 +56,7 @@ def sidecar_of(series: Series, volume: Volume) -> dict[str, Any]:
 def frame_times(frames: Sequence[Frame]) -> dict[str, list[float]]:
     """Return `FrameTimesStart` and `FrameDuration`, in seconds after the start of the scan.
 
-    What is not known of a frame, or is no number, is left out for all.
+    What is not known of a frame, or is not a number, is left out for all.
     """
     keys = {"FrameTimesStart": "start_s", "FrameDuration": "duration_s"}
     found = {name: [getattr(frame, key) for frame in frames] for name, key in keys.items()}

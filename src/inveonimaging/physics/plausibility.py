@@ -97,7 +97,7 @@ def data_type_findings(header: Header, sample: Stored, is_air: IsAir | None = No
             "which is likelier: correct it in a copy of the header"
         )
     elif read.is_float and not _BEYOND_REASON[0] < read.usual < _BEYOND_REASON[1]:
-        message = f"{now}, which is beyond reason, and no other type or byte order gives better ones"
+        message = f"{now}, which is not plausible, and no other type or byte order gives plausible ones"
     else:
         return ()
     return (Finding("data-type-implausible", message, key="data_type"),)
@@ -133,7 +133,7 @@ class _Reading:
 
     @cached_property
     def nonzero(self) -> Float:
-        """The sizes of the values that are not 0; what is no number stays."""
+        """The sizes of the values that are not 0; what is not a number stays."""
         return np.asarray(np.abs(self.values[self.values != 0]))
 
     @cached_property
@@ -165,7 +165,7 @@ class _Reading:
     @property
     def outcome(self) -> str:
         """What it gives, in words."""
-        return f"values up to {self.usual:.3g}" if np.isfinite(self.usual) else "values that are no numbers"
+        return f"values up to {self.usual:.3g}" if np.isfinite(self.usual) else "values that are not numbers"
 
 
 def _is_likelier(other: _Reading, read: _Reading, is_air: IsAir | None) -> bool:

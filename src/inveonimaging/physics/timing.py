@@ -167,6 +167,6 @@ def utc_offset(header: Header) -> tuple[timedelta | None, tuple[Finding, ...]]:
     offset = round((local - gmt) / _QUARTER) * _QUARTER
     if not _WEST <= offset <= _EAST or abs(local - gmt - offset) > _CLOCK_READ_TWICE:
         offset = local - gmt
-        message = f"scan_time and gmt_scan_time are {offset} apart, which is no time zone; left out"
+        message = f"scan_time and gmt_scan_time are {offset} apart, which is not a time zone; left out"
         return None, (Finding("time-zone-odd", message, key="gmt_scan_time"),)
     return offset, ()

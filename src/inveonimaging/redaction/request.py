@@ -125,7 +125,7 @@ def request_of(
     if not wanted:
         for name, value in given.items():
             if value is not None:
-                raise OptionError(f"{name} is of no use without --deidentify")
+                raise OptionError(f"{name} has no effect without --deidentify")
         return None
     key = _key_in(key_file) if key_file else os.environ.get(KEY_VARIABLE, "").strip().encode("utf-8", "surrogateescape")
     return Deidentify(dates=Dates(dates or Dates.SHIFT.value), key=key or None, shift_days=shift_days)
@@ -146,5 +146,5 @@ def _key_in(path: Path) -> bytes:
     except OSError as error:
         raise OptionError(f"the key cannot be read: {error.strerror}", path=path) from error
     if not key:
-        raise OptionError("is no key", path=path, expected=f"{_SHORTEST_KEY} to {_LONGEST_KEY} characters")
+        raise OptionError("is not a key", path=path, expected=f"{_SHORTEST_KEY} to {_LONGEST_KEY} characters")
     return key

@@ -103,7 +103,7 @@ def refuse_report(output: Path) -> None:
     """
     path = output / REPORT
     if os.path.lexists(path) and not is_our_report(path):
-        raise OutputError("is there already, and is no report of this program", path=path, hint="move it elsewhere")
+        raise OutputError("exists already and is not a report of this program", path=path, hint="move it elsewhere")
 
 
 def write_beside(

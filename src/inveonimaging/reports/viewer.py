@@ -231,7 +231,7 @@ def _slabs(volume: Volume, index: int) -> Iterator[npt.NDArray[Any]]:
 def _mean(block: Floats, steps: tuple[int, int, int]) -> Floats:
     """Return (1, rows, columns) means over all slices of a block, and over `steps` columns and rows; fewer at the end.
 
-    What is no number counts as 0, as in a conversion.
+    What is not a number counts as 0, as in a conversion.
     """
     plane = np.nan_to_num(block, nan=0.0, posinf=0.0, neginf=0.0).mean(axis=0)
     for axis, step in ((0, steps[1]), (1, steps[0])):

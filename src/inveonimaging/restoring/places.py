@@ -36,7 +36,7 @@ def place_of(plane: Plane, frames: Sequence[Frame], slices: int, written: Grid) 
         written: the grid of the series as its pixels lie.
 
     Raises:
-        InputError: it does not say, or is no image that Inveon files are converted to.
+        InputError: it does not say, or is not an image that Inveon files are converted to.
     """
     sop_class = plane.get("SOPClassUID")
     if sop_class in _NUMBERED:
@@ -49,7 +49,7 @@ def place_of(plane: Plane, frames: Sequence[Frame], slices: int, written: Grid) 
         frame = _frame_of_nm(plane, frames)
         along = _whole(plane, "SliceVector", plane.vector("SliceVector"), slices)
     else:
-        raise InputError(f"is no image of a scan: {uid_name(sop_class)}", path=plane.file.path)
+        raise InputError(f"is not an image of a scan: {uid_name(sop_class)}", path=plane.file.path)
     return frame - 1, slices - along if written.runs_against_normal else along - 1
 
 

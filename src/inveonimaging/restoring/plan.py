@@ -273,7 +273,7 @@ def _refuse_incomplete(held: Held, pieces: Sequence[Piece], frames: int, slices:
     places = [place for piece in pieces for place in piece.places]
     expected, number = frames * slices, printable(held.series.first.get("SeriesNumber"), 20)
     if len(set(places)) < len(places):
-        raise InputError(f"slices of series {number} are there twice", path=held.path.parent, expected=f"{expected}")
+        raise InputError(f"slices of series {number} occur twice", path=held.path.parent, expected=f"{expected}")
     if len(places) != expected:
         hint = "give the folder with all of its files"
         message = f"series {number} has {len(places)} slices"

@@ -90,7 +90,7 @@ def _grouped(own: Iterable[Held]) -> Iterable[Source]:
 def _without_header(series: Series) -> InputError:
     number = series.first.get("SeriesNumber")
     return InputError(
-        f"no file of series {printable(number, 20)} carries its Inveon header",
+        f"no file of series {printable(number, 20)} has its Inveon header",
         path=series.files[0].path,
         expected="the file with Instance Number 1, and its private elements",
         hint="they were left out or removed by another program",
@@ -99,7 +99,7 @@ def _without_header(series: Series) -> InputError:
 
 def _of_others(others: Iterable[Series]) -> InputError:
     first = next(iter(others))
-    message = f"was not made by inveonimaging ({_maker(first)}): it carries no Inveon header"
+    message = f"was not made by inveonimaging ({_maker(first)}): it has no Inveon header"
     return InputError(message, path=first.files[0].path, expected="DICOM that inveon convert or inveon split wrote")
 
 

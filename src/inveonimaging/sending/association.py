@@ -187,7 +187,7 @@ def _connection(server: Server) -> socket.socket:
 
 
 def _no_answer(server: Server) -> str:
-    missing = "a certificate of this side (--tls-cert, --tls-key)" if server.tls else "TLS (--tls)"
+    missing = "a client certificate (--tls-cert, --tls-key)" if server.tls else "TLS (--tls)"
     return f"ended the connection without an answer; is it a DICOM port, and does it want {missing}?"
 
 

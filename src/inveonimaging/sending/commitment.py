@@ -85,7 +85,7 @@ def _read_report(message: Message) -> tuple[str, dict[str, str]]:
     reasons = {str(_whole(each).ReferencedSOPInstanceUID): "" for each in kept}
     for each in report.get("FailedSOPSequence") or ():
         code = coded("reason", int(each.get("FailureReason") or 0))
-        reasons[str(_whole(each).ReferencedSOPInstanceUID)] = f"the server does not commit to keep it: {code}"
+        reasons[str(_whole(each).ReferencedSOPInstanceUID)] = f"the server refuses storage commitment for it: {code}"
     return str(report.TransactionUID), reasons
 
 
@@ -132,7 +132,7 @@ def _ask(server: Server, items: Sequence[Item], answers: _Answers, *, is_listeni
         association.drop()
         raise
     association.end()
-    unknown = "the server did not say whether it commits to keep it"
+    unknown = "the server did not answer whether it commits to storage"
     found = [(item, reasons.get(item.uid, unknown)) for item in items]
     return [Verdict(item, Fate.FAILED if reason else Fate.ACCEPTED, reason) for item, reason in found]
 
@@ -157,7 +157,7 @@ def _request(target: DicomTarget, association: Association, items: Sequence[Item
         Tag.REQUESTED_INSTANCE: _INSTANCE,
         Tag.ACTION_TYPE: _PUSH,
     }
-    hint = "does it know this side's AE title?"
+    hint = "does it know the calling AE title?"
     try:
         answer = association.ask(context, Field.N_ACTION, what, io.BytesIO(content), len(content))
     except LostError as lost:
@@ -168,7 +168,11 @@ def _request(target: DicomTarget, association: Association, items: Sequence[Item
 
 def _wait(association: Association, answers: _Answers, timeout_s: float, *, is_listening: bool) -> dict[str, str]:
     """Return what the server answers; LostError if it says nothing in time, or cannot any more."""
-    hint = "does it know where we listen?" if is_listening else "does it answer to a --commit-port?"
+    hint = (
+        "does it know this computer's address and --commit-port?"
+        if is_listening
+        else "does it answer to a --commit-port?"
+    )
     deadline = Deadline(timeout_s, f"did not commit within {timeout_s:g} s; {hint}")
     is_over = False
     while (found := answers.wait(min(_TICK_S, deadline.left_s()))) is None:

@@ -61,7 +61,7 @@ def _of_environment(environment: Mapping[str, str]) -> str:
     if bool(user) != bool(password):
         raise OptionError(f"one of {USER} and {PASSWORD} is set", hint="set both")
     if token and not (token.isascii() and token.isprintable() and " " not in token):
-        raise OptionError(f"{TOKEN} has characters that no token has", hint="set it anew, without line breaks")
+        raise OptionError(f"{TOKEN} has characters that no token has", hint="set it again, without line breaks")
     return f"Bearer {token}" if token else _basic(user, password) if user else ""
 
 
@@ -71,7 +71,7 @@ def _basic(user: str, password: str) -> str:
         raise OptionError("the user name has a colon, which HTTP does not allow")
     text = f"{user}:{password}"
     if any("\ud800" <= each <= "\udfff" for each in text):  # bytes that are no text; encoding them would repeat it
-        raise OptionError("the user name or the password is not in UTF-8", hint="set it anew in UTF-8")
+        raise OptionError("the user name or the password is not in UTF-8", hint="set it again in UTF-8")
     return "Basic " + b64encode(text.encode()).decode()
 
 

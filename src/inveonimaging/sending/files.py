@@ -28,7 +28,7 @@ def survey(
         progress: called with how many files were looked at, and how many there are.
 
     Returns:
-        what can be sent, in its order; what cannot, and why; how many files are there twice.
+        what can be sent, in its order; what cannot, and why; how many files occur twice.
 
     Raises:
         InputError: as `dicom_files`.

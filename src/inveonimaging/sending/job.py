@@ -54,7 +54,7 @@ class Sending:
         options: how.
         items: the files.
         failures: files that cannot be sent.
-        again: number of files that are there twice, and are sent once.
+        again: number of files that occur twice, and are sent once.
     """
 
     target: Target

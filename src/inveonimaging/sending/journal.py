@@ -32,7 +32,7 @@ class State(str, Enum):
 
     SENT = "sent"
     COMMITTED = "committed"
-    LOST = "lost"  # the server does not commit to keep it: to be sent again
+    LOST = "lost"  # the server refuses storage commitment for it: to be sent again
 
 
 _START = b'{"sop_instance_uid": '
@@ -71,7 +71,7 @@ def opened(path: Path, target: str) -> Iterator[Journal]:
     Raises:
         OutputError: it cannot be written, is something else, is of another target, or another run writes it.
     """
-    busy = OutputError("another inveon send writes this journal", path=path, hint="wait for its end")
+    busy = OutputError("another inveon send writes this journal", path=path, hint="wait until it has ended")
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(locked(path.with_name(path.name + ".lock"), busy))
@@ -109,7 +109,7 @@ def _begun(file: BinaryIO, path: Path, target: str) -> dict[str, tuple[str, Stat
                 known[document["sop_instance_uid"]] = (document["sha256"], State(document["state"]))
             elif line.strip():
                 hint = "remove that line: what it is about is sent again"
-                raise OutputError("is no line of a journal of inveon send", path=path, line=number, hint=hint)
+                raise OutputError("is not a line of a journal of inveon send", path=path, line=number, hint=hint)
     except ValueError as error:
         raise _other(path) from error
     if not file.seek(0, os.SEEK_END):

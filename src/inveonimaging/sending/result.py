@@ -67,7 +67,7 @@ class SendResult:
         target: where they were sent.
         files: number of DICOM files that were found.
         accepted: number that the server accepted now.
-        skipped: number that it accepted before, as the journal says, or that are there twice.
+        skipped: number that it accepted before, as the journal says, or that occur twice.
         bytes: of the files that were accepted now.
         seconds: from the first to the last of them.
         committed: number that the server committed to keep; None if it was not asked.

@@ -131,7 +131,7 @@ class Stower:
         if status in _PASSING:
             raise LostError(f"answered with {_named(status)}", while_connecting=True)
         if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-            raise self._error(f"sends us elsewhere ({_named(status)})", "give the final address")
+            raise self._error(f"redirects to another address ({_named(status)})", "give that address")
         if status in hints or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             raise self._error(f"answered with {_named(status)}", hints.get(status, "see its log"))
 
@@ -144,7 +144,7 @@ class Stower:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 wrong = "the server's certificate is not trusted, or is of another name"
                 return self._error(wrong, "--tls-ca names the file of the authority that signed it")
-            return self._error("does not answer in TLS, or wants a certificate of this side", "is it http://?")
+            return self._error("does not answer in TLS, or wants a client certificate", "is it http://?")
         if isinstance(error, requests.exceptions.ProxyError):
             return self._error("cannot be reached through the proxy", "see HTTPS_PROXY and NO_PROXY")
         if isinstance(error, requests.Timeout):

@@ -80,7 +80,7 @@ def _dicom_target(text: str) -> DicomTarget:
     match = _DIMSE.fullmatch("dicom" + text[5:])
     if match is None:
         hint = "an AE title has 1 to 16 characters"
-        raise OptionError("the target is no DICOM address", expected="dicom://CALLING@CALLED:host:port", hint=hint)
+        raise OptionError("the target is not a DICOM address", expected="dicom://CALLING@CALLED:host:port", hint=hint)
     port = int(match["port"][:9])
     if not 0 < port <= _HIGHEST_PORT:
         raise OptionError(f"the port is {printable(match['port'])}", expected=f"1 to {_HIGHEST_PORT}")

@@ -19,13 +19,13 @@ def context_of(options: SendOptions) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=options.tls_ca)
     except (ssl.SSLError, OSError) as error:
-        raise OptionError("is no certificate in PEM", path=options.tls_ca, hint="--tls-ca names one") from error
+        raise OptionError("is not a certificate in PEM", path=options.tls_ca, hint="--tls-ca names one") from error
     if options.tls_cert:
         try:
             context.load_cert_chain(options.tls_cert, options.tls_key, _no_passphrase)
         except (ssl.SSLError, OSError) as error:
             hint = "--tls-cert and --tls-key name PEM files that belong to each other"
-            raise OptionError("is no certificate with its key", path=options.tls_cert, hint=hint) from error
+            raise OptionError("is not a certificate with its key", path=options.tls_cert, hint=hint) from error
     return context
 
 

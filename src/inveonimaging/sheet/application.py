@@ -99,7 +99,7 @@ def _tracer(tracer: Tracer, sheet_values: SheetValues) -> Tracer:
         tracer = replace(tracer, compound=sheet_values.get("tracer"))
     for part, whole in (("dose_time", "dose_mbq"), ("residual_time", "residual_mbq")):
         if sheet_values.get(part) and sheet_values.get(whole) is None:
-            raise _error(sheet_values, part, f"{whole.removesuffix('_mbq')}_MBq beside it")
+            raise _error(sheet_values, part, f"{whole.removesuffix('_mbq')}_MBq in the same row")
     if "dose_mbq" in sheet_values.cells:
         tracer = _activities(tracer, dose=sheet_values.get("dose_mbq"), dose_units=ActivityUnits.MBQ)
     tracer = replace(tracer, **{key: None for name, key in _ACTIVITY.items() if name in sheet_values.cells})
@@ -126,13 +126,13 @@ def _measured(tracer: Tracer, sheet_values: SheetValues) -> Tracer:
         factor = _BQ.get(tracer.activity_units or ActivityUnits.UNKNOWN)
         at = tracer.activity_before_injection_time
         if not tracer.activity_before_injection or factor is None or at is None:
-            raise _error(sheet_values, name, "dose_MBq beside it")
+            raise _error(sheet_values, name, "dose_MBq in the same row")
         before = units.convert(tracer.activity_before_injection, factor)
     residual = sheet_values.get("residual_mbq") or 0.0
     if residual and not sheet_values.get("residual_time"):
-        raise _error(sheet_values, name, "residual_time beside it")
+        raise _error(sheet_values, name, "residual_time in the same row")
     if tracer.injected_at is None or not tracer.half_life_s:
-        raise _error(sheet_values, name, "injection_time, and a half-life in the header, to reckon the decay")
+        raise _error(sheet_values, name, "injection_time, and a half-life in the header, to compute the decay")
     measured = _activities(
         tracer,
         activity_units=ActivityUnits.MBQ,

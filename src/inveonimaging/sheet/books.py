@@ -58,7 +58,7 @@ def read_book(path: Path, data: bytes) -> Iterator[tuple[int, list[str]]]:
     except OptionError:
         raise
     except Exception as error:  # openpyxl raises whatever a damaged part leads to
-        raise OptionError(f"is no Excel workbook: {printable(error)}", path=path, expected=".xlsx") from error
+        raise OptionError(f"is not an Excel workbook: {printable(error)}", path=path, expected=".xlsx") from error
 
 
 def _rows(path: Path, data: bytes) -> Iterator[tuple[int, list[str]]]:

@@ -120,7 +120,7 @@ def _side(sheet: Sheet, rows: Sequence[Row], *, is_hotel: bool) -> Side:
         return Side.FRONT
     first, *others = cells
     if not is_hotel:
-        raise _error(sheet, first.row, "seen_from is given, and no row has a position", "position beside it")
+        raise _error(sheet, first.row, "seen_from is given, and no row has a position", "position in the same row")
     for each in others:
         if each.value is not first.value:
             message = f"seen_from is '{each.value.value}', but row {first.row} says '{first.value.value}'"
@@ -154,7 +154,7 @@ def _position(sheet: Sheet, slot: Slot, rows: Sequence[Row], scans: Sequence[tup
         stray = next(_own(rows), None)
         if stray:
             message = f"{stray.title} is given for the position '{slot}', and no animal lies there"
-            raise _error(sheet, stray.row, message, "patient_id beside it, or nothing but the position")
+            raise _error(sheet, stray.row, message, "patient_id in the same row, or the position alone")
     return Position(slot, tuple(row.number for row in rows), named, of_scans, of_study)
 
 

@@ -351,7 +351,7 @@ def _refuse_incomplete(path: Path, sheet_values: SheetValues, headers: Sequence[
         given = [name for name in names if sheet_values.get(name)]
         missing = [name for name in names if not sheet_values.get(name)]
         if given and missing:
-            raise _needs(path, sheet_values, given[0], f"{_TITLES.get(missing[0], missing[0])} beside it")
+            raise _needs(path, sheet_values, given[0], f"{_TITLES.get(missing[0], missing[0])} in the same row")
     codes, modifications = sheet_values.get("modifications_codes") or (), sheet_values.get("modifications") or ()
     if codes and len(codes) != len(modifications):
         raise _needs(
@@ -359,7 +359,7 @@ def _refuse_incomplete(path: Path, sheet_values: SheetValues, headers: Sequence[
         )
     known = sheet_values.get("investigator") or any(header.acquisition.investigator for header in headers)
     if sheet_values.get("responsible_role") and not known:
-        raise _needs(path, sheet_values, "responsible_role", "responsible_person beside it")
+        raise _needs(path, sheet_values, "responsible_role", "responsible_person in the same row")
 
 
 def _needs(path: Path, sheet_values: SheetValues, name: str, what: str) -> InputError:

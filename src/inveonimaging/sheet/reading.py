@@ -30,7 +30,7 @@ from inveonimaging.storage.bounded import read_bounded
 
 TAKEN_AWAY = "unknown"
 _DECIMAL_COMMA = re.compile(r"(\d+),(\d+(?:\s*[^\W\d]+)?)")
-_EMPTY = "an empty cell, which leaves it to the header, or unknown, which takes the header's value away"
+_EMPTY = "an empty cell, which leaves it to the header, or unknown, which removes the header's value"
 LARGEST = 32 * 1024 * 1024
 _SEPARATORS = (",", ";", "\t")
 _MOST_LINES = 1_048_576  # of Excel
@@ -93,7 +93,7 @@ def _row(path: Path, number: int, texts: Texts, table: _Table) -> Row:
             cells[column.name] = Cell(value, number, table.calls.get(column.title, column.title), content)
     if not matched and "position" not in cells and not table.days:
         hint = "fill one of file, folder and subject"
-        raise OptionError("the row does not say what scans it is about", path=path, line=number, hint=hint)
+        raise OptionError("the row does not say which scans it is for", path=path, line=number, hint=hint)
     file, folder, subject = (matched.get(name, "") for name in ("file", "folder", "subject"))
     return Row(number, file, folder, subject, cells)
 
@@ -281,14 +281,16 @@ def _decoded(path: Path, data: bytes) -> tuple[str, tuple[Finding, ...]]:
             raise OptionError(message, path=path, expected="UTF-8", hint=_SAVE) from error
     else:
         if "\0" in text:
-            raise OptionError("has zero bytes, as UTF-16 without its mark", path=path, expected="UTF-8", hint=_SAVE)
+            raise OptionError(
+                "has zero bytes, as UTF-16 without a byte order mark", path=path, expected="UTF-8", hint=_SAVE
+            )
         return text, ()
     try:
         text = data.decode("cp1252")
     except UnicodeDecodeError as error:
-        message = f"byte {error.start} is in no encoding that is known"
+        message = f"byte {error.start} belongs to no known encoding"
         raise OptionError(message, path=path, expected="UTF-8", hint=_SAVE) from error
-    message = "is not UTF-8; read as Windows-1252: look at the letters beyond a to z"
+    message = "is not UTF-8; read as Windows-1252: check all letters other than a to z"
     return text, (Finding("sheet-encoding", message, Severity.INFO, path=str(path)),)
 
 

@@ -102,7 +102,7 @@ def pixi_rows(path: Path, data: bytes) -> Rows:
     side = _text(path, None, "technicianPerspective", record.get("technicianPerspective"))
     subjects = record["hotelSubjects"]
     if not isinstance(subjects, list) or not 1 <= len(subjects) <= MOST_ANIMALS:
-        raise OptionError("hotelSubjects is no list of animals", path=path, expected=f"1 to {MOST_ANIMALS} of them")
+        raise OptionError("hotelSubjects is not a list of animals", path=path, expected=f"1 to {MOST_ANIMALS} of them")
     rows, left = [], dict[str, None]()
     for number, subject in enumerate(subjects, 1):
         if not isinstance(subject, dict):
@@ -121,7 +121,7 @@ def _record(path: Path, data: bytes) -> dict[str, Any]:
     try:
         found = json_of(data, texts=True)
     except (ValueError, RecursionError) as error:
-        raise OptionError(f"is no JSON: {printable(error)}", path=path, expected=what, hint=hint) from error
+        raise OptionError(f"is not JSON: {printable(error)}", path=path, expected=what, hint=hint) from error
     if not isinstance(found, dict) or "hotelSubjects" not in found:
         raise OptionError("is another kind of JSON", path=path, expected=what, hint=hint)
     return found
@@ -130,7 +130,7 @@ def _record(path: Path, data: bytes) -> dict[str, Any]:
 def _text(path: Path, number: int | None, name: str, value: object) -> str:
     """Return a field's text; empty for none."""
     if value is not None and not isinstance(value, str):
-        raise OptionError(f"{name} is no text and no number", path=path, line=number)
+        raise OptionError(f"{name} is neither text nor a number", path=path, line=number)
     return (value or "").strip()
 
 
@@ -263,7 +263,7 @@ def _with_times(path: Path, number: int, cells: dict[str, str], day: date | None
         return cells
     name = CCDB_CALLS["injection_time"]
     if day is None:
-        raise OptionError(f"{name} is a time of day", path=path, line=number, expected="Study Date beside it")
+        raise OptionError(f"{name} is a time of day", path=path, line=number, expected="Study Date in the same row")
     clocks = [_moment(path, number, name, part, _CLOCKS_OF_CCDB, "10:05") for part in _parts(cells["injection_time"])]
     return {**cells, "injection_time": ",".join(_joined(day, clock.time()) for clock in clocks)}
 

@@ -18,7 +18,7 @@ def read_bounded(path: Path, most: int) -> bytes:
         most: how many bytes it may have.
 
     Raises:
-        OSError: it cannot be read, is no regular file (a folder, a device, a pipe), or is larger; see `strerror`.
+        OSError: it cannot be read, is not a regular file (a folder, a device, a pipe), or is larger; see `strerror`.
     """
     with open(path, "rb", opener=_opened) as file:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

@@ -24,7 +24,7 @@ def refuse_taken_names(folder: Path, names: Sequence[str], *, overwrite: bool) -
     """
     parent = next((each for each in (folder, *folder.parents) if each.exists() or each.is_symlink()), folder)
     if not parent.is_dir():
-        raise OutputError("is no folder", path=parent, hint="name a new folder")
+        raise OutputError("is not a folder", path=parent, hint="name a new folder")
     if parent == folder:
         for name in {*names} - names_begun(folder):
             refuse_taken(folder / name, overwrite=overwrite)

@@ -53,7 +53,7 @@ def whole_lines(file: BinaryIO, start: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def lines(path: Path) -> Iterator[bytes]:
-    """Yield the lines of a file, which is not changed; ValueError and OSError as `whole_lines`, or if it is no file."""
+    """Yield the lines of a file, which is not changed; ValueError and OSError as `whole_lines`, or if it is none."""
     if not stat.S_ISREG(path.stat().st_mode):
         raise ValueError("no regular file")
     with path.open("rb") as file:
@@ -112,4 +112,4 @@ def _refuse_other(path: Path) -> None:
         status = path.lstat()
         if not stat.S_ISREG(status.st_mode) or status.st_size:
             hint = "move it elsewhere: a lock is made by this name"
-            raise OutputError("is there already, and is no lock of this program", path=path, hint=hint)
+            raise OutputError("exists already and is not a lock of this program", path=path, hint=hint)

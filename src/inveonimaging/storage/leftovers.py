@@ -199,7 +199,7 @@ def _read(partial: Path) -> Journal | None:
     path = partial / _JOURNAL
     if not os.path.lexists(path):
         return None
-    foreign = OutputError("is no journal of a conversion", path=path, hint=_HINT)
+    foreign = OutputError("is not a journal of a conversion", path=path, hint=_HINT)
     if not _is_file(path) or path.stat().st_size > _LONGEST:
         raise foreign
     text = path.read_bytes()

@@ -67,14 +67,14 @@ def refuse_used(folder: Path) -> None:
 
     Raises:
         UsedError: there is something.
-        OutputError: it is no folder, or cannot be read.
+        OutputError: it is not a folder, or cannot be read.
     """
     try:
         if folder.is_dir() and _used_names(folder):
             hint = "nothing is overwritten; name a new folder"
             raise UsedError("the output folder is not empty", path=folder, hint=hint)
         if os.path.lexists(folder) and not folder.is_dir():
-            raise OutputError("the output is no folder", path=folder, hint="name a new folder")
+            raise OutputError("the output is not a folder", path=folder, hint="name a new folder")
     except OSError as error:
         raise _failed(folder, error) from error
 
@@ -146,7 +146,7 @@ class Stage:
         journal = Journal({**files, **self._beside}, frozenset(old))
         for name in journal.names:
             if name not in replaced and os.path.lexists(self._output / name):
-                raise OutputError("is there already", path=self._output / name, hint="nothing is overwritten unasked")
+                raise OutputError("exists already", path=self._output / name, hint="nothing is overwritten unasked")
         journal.write(self._partial)  # from here on, `staged` undoes
         for name in old:
             (self._output / name).rename(self._old / name)
@@ -260,7 +260,7 @@ def _held(output: Path, interruptions: Interruptions) -> Iterator[Path]:
     """
     partial = output / PARTIAL
     if os.path.lexists(partial) and (partial.is_symlink() or not partial.is_dir()):
-        what = "is a link" if partial.is_symlink() else "is no folder"
+        what = "is a link" if partial.is_symlink() else "is not a folder"
         raise OutputError(what, path=partial, hint="remove it: a conversion works there")
     lock = FileLock(partial / LOCK, thread_local=False)
     try:
@@ -285,7 +285,7 @@ def _acquire(lock: BaseFileLock, partial: Path) -> None:
             refuse_foreign_lock(partial)
             lock.acquire(timeout=0)
         except Timeout as error:
-            hint = "wait for its end"
+            hint = "wait until it has ended"
             raise BusyError("another conversion is writing here", path=partial.parent, hint=hint) from error
         except (FileExistsError, FileNotFoundError):  # another run may just be taking its folder away
             if tries == _TRIES - 1:

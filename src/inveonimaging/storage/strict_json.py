@@ -47,4 +47,4 @@ def _whole(text: str) -> int:
 
 
 def _refuse_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no number")
+    raise ValueError(f"{word} is not a number")

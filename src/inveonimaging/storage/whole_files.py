@@ -44,8 +44,8 @@ def refuse_taken(path: Path, *, overwrite: bool) -> None:
         OutputError: there is something, or no such folder.
     """
     if os.path.lexists(path) and not (overwrite and path.is_file()):
-        hint = "is no file" if overwrite else "nothing is overwritten; name a new file, or replace with --overwrite"
-        raise OutputError("is there already", path=path, hint=hint)
+        hint = "is not a file" if overwrite else "nothing is overwritten; name a new file, or replace with --overwrite"
+        raise OutputError("exists already", path=path, hint=hint)
     if not path.parent.is_dir():
         raise OutputError("there is no such folder", path=path.parent)
 

@@ -33,7 +33,7 @@ def lost_values(image: Image, extents: Sequence[Extent], slopes: Slopes, way_out
     steps = worst.steps[k]
     others = sum(len(each.steps) for each in lost) - 1
     more = f", and so in {others} more slice{'s' if others > 1 else ''}" if others else ""
-    levels = f"only {steps:.0f} grey levels" if steps >= 2 else "hardly a grey level"  # noqa: PLR2004 - the plural
+    levels = f"only {steps:.0f} grey levels" if steps >= 2 else "hardly any grey level"  # noqa: PLR2004 - the plural
     cause = _culprit(image, frame, k, extents[frame])
     is_shared = any(len(set(slopes[each.frame])) == 1 and _differ(extents[each.frame]) for each in lost)
     helps = f" ({way_out})" if way_out and is_shared else ""

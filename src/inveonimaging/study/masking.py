@@ -75,7 +75,7 @@ def _stored(image: Image, factor: float) -> int | float:
         return value
     limits = np.iinfo(dtype.str)
     if not limits.min <= round(value) <= limits.max:
-        message = f"stored values of type {dtype.name} cannot be {shown_value(image)}, which would stand for neighbours"
+        message = f"stored values of type {dtype.name} cannot be {shown_value(image)}, the value for masked neighbours"
         raise InputError(message, path=image.pair.header, hint="leave out --mask-others")
     return round(value)
 
@@ -169,7 +169,7 @@ def mask_findings(parts: Sequence[Image], mask: Mask, position: str) -> Iterator
     yield locate(Finding("others-masked", message, Severity.INFO), first.pair.header, first.header)
     if any(_goes_on(each, mask) for each in parts):
         message = (
-            f"a neighbour in the box of '{position}' goes on beyond the image in which animals were found, "
+            f"a neighbour in the box of '{position}' reaches beyond the image in which animals were found, "
             "and is not masked there"
         )
         yield locate(Finding("others-not-masked", message), first.pair.header, first.header)

@@ -303,7 +303,7 @@ def _cut(study: Study, part: Part, extent: Extent) -> Study:
             image = cut_like(scan.image, groups, part.mask)
             scans[scan.pair] = replace(scan, groups=groups, image=image, findings=(*scan.findings, *told))
         elif not scan.refusal:
-            message = f"the animal at '{part.position}' does not lie in this image; it becomes no series"
+            message = f"the animal at '{part.position}' is not in this image; no series is written of it"
             beside.append(Finding("animal-beside-image", message, path=str(scan.image.pair.header)))
     cuts = ((each, cut_out(each.image, extent, part.mask)) for each in study.series if each.scan.pair in scans)
     series = tuple(replace(each, image=image, scan=scans[each.scan.pair]) for each, image in cuts if image)

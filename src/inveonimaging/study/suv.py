@@ -55,7 +55,7 @@ def suv_factor(image: Image) -> float:
     decayed_bq = float((header.tracer.dose_bq or 0.0) * 2.0**-decay)
     factor = (header.subject.weight_kg or 0.0) * G_PER_KG / decayed_bq if decayed_bq else math.inf
     if not 0 < factor < math.inf:
-        raise InputError("SUV cannot be computed: dose and weight are beyond all reason", path=image.pair.header)
+        raise InputError("SUV cannot be computed: dose and weight are not plausible", path=image.pair.header)
     return factor
 
 

@@ -112,7 +112,7 @@ def _refuse_several_injections(typed: Mapping[str, Cell], scans: Sequence[tuple[
         if len(each) > 1:
             (_, one), (pair, other), *_ = each.values()
             message = (
-                f"{option} is of one injection, and the headers tell of several: '{printable(one)}' and "
+                f"{option} is for one injection, and the headers have several: '{printable(one)}' and "
                 f"'{printable(other)}'"
             )
             hint = "convert file by file, or with a sheet of scans: inveon subjects FOLDER -o subjects.csv"

@@ -97,7 +97,7 @@ def _mean_planes(image: Image, counter: StepCounter) -> Iterator[Float]:
         for frame, weight in zip(frames, weights, strict=True):
             values = image.physical(image.source.slices(frame, first, stop), frame)
             with np.errstate(invalid="ignore"):
-                known = np.where(np.abs(values) < _LARGEST, values, 0.0)  # what is no number is not below it
+                known = np.where(np.abs(values) < _LARGEST, values, 0.0)  # what is not a number is not below it
             mean += known * weight
             counter.step(stop - first)
         yield from mean

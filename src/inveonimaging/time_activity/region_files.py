@@ -64,7 +64,7 @@ def read_regions(path: Path) -> RegionFile:
         return RegionFile(path, regions, findings=findings)
     if not path.is_file():
         raise InputError("is a folder" if path.is_dir() else "there is no such file", path=path, expected=_KINDS)
-    raise InputError("is no file of regions", path=path, expected=_KINDS)
+    raise InputError("is not a file of regions", path=path, expected=_KINDS)
 
 
 def _text(path: Path) -> str:
@@ -73,7 +73,7 @@ def _text(path: Path) -> str:
     except OSError as error:
         raise InputError(f"the regions cannot be read: {error.strerror or error}", path=path) from error
     except UnicodeDecodeError as error:
-        raise InputError("is no text in UTF-8", path=path, hint='save it as "CSV UTF-8"') from error
+        raise InputError("is not text in UTF-8", path=path, hint='save it as "CSV UTF-8"') from error
 
 
 def _spheres_of_csv(path: Path) -> tuple[Sphere, ...]:
@@ -109,7 +109,7 @@ def _sphere(texts: list[str], path: Path, line: int | None, entry: str = "") -> 
     except ValueError as error:
         shown = printable(", ".join(texts), 80)
         expected = "x, y, z and a diameter in mm, with a point as decimal mark, as 1.5, -3, 20, 4"
-        raise InputError(f"{entry}'{shown}' is no sphere", path=path, line=line, expected=expected) from error
+        raise InputError(f"{entry}'{shown}' is not a sphere", path=path, line=line, expected=expected) from error
 
 
 def _checked(spheres: list[Sphere], path: Path, expected: str) -> tuple[Sphere, ...]:
@@ -123,11 +123,11 @@ def _spheres_of_json(path: Path) -> tuple[Sphere, ...]:
     try:
         document = json.loads(_text(path))
     except (ValueError, RecursionError) as error:
-        raise InputError(f"is no JSON: {printable(error, 100)}", path=path, expected=_JSON) from error
+        raise InputError(f"is not JSON: {printable(error, 100)}", path=path, expected=_JSON) from error
     is_known = isinstance(document, dict) and document.get("schema") == 1 and document.get("program") == "inveonimaging"
     entries = document.get("spheres") if is_known else None
     if not isinstance(entries, list):
-        raise InputError("is no list of spheres", path=path, expected=_JSON)
+        raise InputError("is not a list of spheres", path=path, expected=_JSON)
     found = [_entry(entry, path, f"entry {number} of spheres: ") for number, entry in enumerate(entries, 1)]
     return _checked(found, path, _JSON)
 

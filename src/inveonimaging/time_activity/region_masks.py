@@ -51,7 +51,7 @@ def _affine_of(image: Any, path: Path) -> npt.NDArray[np.float64]:
         raise InputError(f"the mask's unit of length is {printable(unit)}", path=path, expected="mm")
     affine = np.diag([-1.0, -1.0, 1.0, 1.0]) @ np.asarray(image.affine, dtype=float)
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < _SMALLEST_MM3:
-        raise InputError("the mask's place makes no sense", path=path, expected="an affine of true mm")
+        raise InputError("the mask's position is not possible", path=path, expected="an affine of true mm")
     return np.asarray(affine)
 
 

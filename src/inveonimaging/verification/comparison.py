@@ -43,7 +43,7 @@ class Comparison(NamedTuple):
     """How what is found is compared with what is true.
 
     Attributes:
-        away: how far the one is from the other; infinite for what is no number and not the same.
+        away: how far the one is from the other; infinite for what is not a number and not the same.
         allowed: how far it may be.
     """
 
@@ -206,7 +206,7 @@ def _report_unfounded(fact: Fact, planes: Sequence[Plane], results: FactResults)
     stating = [plane for plane in planes if fact.stated(plane) is not None]
     if stating:
         many = f" in {len(stating)} planes" if len(stating) > 1 else ""
-        message = f"{fact.label} is {_shown(fact.stated(stating[0]), fact)}{many}, and no header or option tells it"
+        message = f"{fact.label} is {_shown(fact.stated(stating[0]), fact)}{many}, and no header or option gives it"
         results.differences.append(_difference(fact, message, stating[0], len(stating)))
 
 

@@ -310,7 +310,7 @@ def _damaged(errors: Iterable[InputError]) -> Iterator[Difference]:
 def _left_aside(others: Sequence[Path]) -> Iterator[str]:
     if others:
         names = ", ".join(printable(path.name, 40) for path in others[:_NAMED])
-        yield f"left aside, without an image: {counted(len(others), 'DICOM file')}: {names}"
+        yield f"skipped, without an image: {counted(len(others), 'DICOM file')}: {names}"
 
 
 def _of_study(series: Sequence[Sequence[Plane]]) -> Iterator[Difference]:

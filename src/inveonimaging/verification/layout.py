@@ -15,7 +15,7 @@ class Layout:
     """How a DICOM plane is made from a slice of the source, (rows, columns) = (j, i).
 
     Attributes:
-        is_turned: rows and columns have changed places.
+        is_turned: rows and columns are swapped.
         flips_rows, flips_columns: the order of the DICOM plane's rows, or columns, is then turned about.
     """
 

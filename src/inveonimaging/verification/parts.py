@@ -242,12 +242,12 @@ def _fitting(
     path = str(planes[0].file.path)
     if chosen is None:
         if beside and not boxes:
-            message = f"the planes do not lie in {beside[0].name}: some of their voxels are beside it"
+            message = f"the planes do not lie in {beside[0].name}: some of their voxels are outside it"
             animal.differences.append(Difference("box-outside", Kind.POSITIONS, message, path, len(planes)))
         return None, None
     box, away = boxes[numbers[chosen]]
     if away > ALLOWED_MM:
-        message = f"voxels lie {away:.3g} mm beside those of {scans[numbers[chosen]].name}, expected on its grid"
+        message = f"voxels lie {away:.3g} mm off those of {scans[numbers[chosen]].name}, expected on its grid"
         animal.differences.append(Difference("box-off-grid", Kind.POSITIONS, message, path, len(planes)))
     return numbers[chosen], box
 

@@ -81,7 +81,7 @@ def compare_positions(planes: Sequence[Plane], scan: SourceScan, placing: Placin
     in_order = sorted(wrong.items(), key=lambda pair: pair[0].endswith("-missing"))
     result.differences += [_difference(code, each) for code, each in in_order]
     if not scan.image.grid.orientation:
-        result.notes.append("the header does not tell the animal's posture; placed like feet first, supine")
+        result.notes.append("the header does not give the animal's posture; placed like feet first, supine")
     return result
 
 
@@ -161,7 +161,7 @@ def _difference(code: str, wrong: _Wrong) -> Difference:
         message += f"; up to {wrong.largest:.4g} mm away{_common_shift(wrong)}"
     if code == "pixel-spacing" and isinstance(wrong.found, np.ndarray) and isinstance(wrong.true, np.ndarray):
         is_turned = np.allclose(wrong.found[::-1], wrong.true, rtol=_SAME)
-        message += "; rows and columns have changed places" if is_turned else ""
+        message += "; rows and columns are swapped" if is_turned else ""
     if code == "orientation" and isinstance(wrong.found, np.ndarray) and isinstance(wrong.true, np.ndarray):
         message += _turned(wrong.found, wrong.true)
     return Difference(code, Kind.POSITIONS, message, str(wrong.plane.file.path), wrong.planes)

@@ -270,7 +270,7 @@ def read_source(path: Path, corrections: Corrections) -> SourceStudy:
     for error in study.errors.values():
         if not is_folder or not isinstance(error, UnsupportedError):
             raise error
-        notes.append(f"left aside: {error}")
+        notes.append(f"skipped: {error}")
     if not study.scans:
         raise InputError("no Inveon images here", path=path, expected="pairs of NAME.img and NAME.img.hdr")
     return SourceStudy(study, tuple(notes), is_folder)

@@ -97,15 +97,15 @@ def _refuse_taken(folder: Path, names: Sequence[str], *, overwrite: bool) -> Non
     """
     parent = next((each for each in (folder, *folder.parents) if os.path.lexists(each)), folder)
     if not parent.is_dir():
-        raise OutputError("is no folder", path=parent, hint="name a new folder")
+        raise OutputError("is not a folder", path=parent, hint="name a new folder")
     for path in (folder / name for name in names):
         if not os.path.lexists(path):
             continue
         if not overwrite:
             hint = "nothing is overwritten; name another output, or replace with --overwrite"
-            raise OutputError("is there already", path=path, hint=hint)
+            raise OutputError("exists already", path=path, hint=hint)
         if not _is_ours(path):
-            raise OutputError("is no store that this program wrote", path=path, hint="move it elsewhere")
+            raise OutputError("is not a store that this program wrote", path=path, hint="move it elsewhere")
 
 
 def _is_ours(path: Path) -> bool:

@@ -20,7 +20,7 @@ class Roots:
     """The folders that may be opened, with all below them."""
 
     def __init__(self, folders: Iterable[Path]) -> None:
-        """Take folders; what is no folder is left out, and each counts once."""
+        """Take folders; what is not a folder is left out, and each counts once."""
         kept = {Path(os.path.abspath(each)): None for each in folders if _is_folder(each)}  # noqa: PTH100 - links stay
         self.folders = tuple(kept)
         self._real = tuple(dict.fromkeys(Path(os.path.realpath(each)) for each in self.folders))
@@ -40,7 +40,7 @@ class Roots:
         A path elsewhere is refused before the disk, or a server that it names, is asked for it.
 
         Raises:
-            InputError: it is in no root; it is no whole path; it goes upwards.
+            InputError: it is in no root; it is not a full path; it goes upwards.
         """
         if not text:
             raise InputError("no folder is given", expected="the path of a folder or of an .img file")
@@ -48,7 +48,7 @@ class Roots:
             raise InputError("a path holds no NUL character", path=printable(text))
         path = Path(text)
         if not path.is_absolute():
-            raise InputError("is no whole path", path=text, expected=f"one that begins as {self._example()}")
+            raise InputError("is not a full path", path=text, expected=f"one that begins as {self._example()}")
         if ".." in path.parts:
             raise InputError("goes upwards with ..", path=text, expected="the folder's own path")
         is_named = _is_below(path, (*self.folders, *self._real))
@@ -56,7 +56,7 @@ class Roots:
             wanted = self._resolved(path) if is_named else path  # where a link leads
             folder = printable(wanted.parent if wanted.suffix else wanted, 300)
             hint = f'end the app, and type: inveon app --root "{folder}"'
-            raise InputError("lies in no folder that the app may open", path=text, hint=hint)
+            raise InputError("is not in a folder that the app may open", path=text, hint=hint)
         return path
 
     def holds(self, path: Path) -> bool:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from inveonimaging.app.access.secrets import Access
 
 START = "/start"
-OPEN = "Start inveon app again: it opens the one that runs. An address that it printed counts once."
+OPEN = "Start inveon app again: it opens the one that runs. The address that it prints works once."
 CHANGE_HEADER = "x-inveon-token"
 MOST_BYTES = 1024 * 1024  # of a request's body
 _HOSTS = ("127.0.0.1", "localhost")
@@ -109,7 +109,7 @@ def _of_method(head: Head) -> Refusal | None:
     if head.method not in {"GET", "POST"}:
         return Refusal(405, "There is no such request.")
     if head.path == START and (head.method != "GET" or head.one("sec-purpose") or head.one("purpose")):
-        return Refusal(403, "The address is opened by a person, not fetched ahead.")
+        return Refusal(403, "Open this address yourself; it cannot be loaded in advance.")
     length = head.one("content-length")
     if length is not None and not (length.isascii() and length.isdecimal() and int(length[:20]) <= MOST_BYTES):
         return Refusal(413, "The request is too large.")
@@ -123,7 +123,7 @@ def _of_session(head: Head, port: int, access: Access) -> Refusal | None:
     given = [value for name, _, value in pairs if name == cookie_name(port)]
     if not (access.is_at_base(head.path) and any(map(access.has_session, given))):  # another server may set one, too
         return Refusal(
-            403, "Start inveon app again: it opens the one that runs. An address that it printed counts once."
+            403, "Start inveon app again: it opens the one that runs. The address that it prints works once."
         )
     return None
 

@@ -77,8 +77,8 @@ def _refuse_of_dicom(texts: Mapping[str, str], product: Product) -> None:
         if each in (*OF_DICOM, OVERWRITE) and each.name not in {"strict", "ignore"} and texts[each.name] != each.first:
             kind = dict(FORM_OF_ANIMALS.choices)[INVEON]
             raise OptionError(
-                f"{each.option} is of DICOM, and none is written",
-                hint=f"leave it, or choose another {FORM.label} than “{kind}”",
+                f"{each.option} is for DICOM, and no DICOM is written",
+                hint=f"leave it empty, or choose another {FORM.label} than “{kind}”",
             )
 
 

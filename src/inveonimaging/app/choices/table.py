@@ -168,7 +168,7 @@ _CORRECTIONS = (  # for experts
     Field(
         "allow_long_data",
         "--allow-long-data",
-        "Take files that are longer than the header says",
+        "Accept .img files that are longer than the header says",
         choices=(("", "No"), ("yes", "Yes"), ("no", "No, whatever the sheet says")),
         flags=(("yes", "--allow-long-data"), ("no", "--no-allow-long-data")),
     ),
@@ -212,7 +212,7 @@ OF_DICOM = (  # for experts
         "rescale",
         "--rescale",
         "One scale for each",
-        choices=(("auto", "As fits"), ("series", "Series"), ("frame", "Frame"), ("slice", "Slice")),
+        choices=(("auto", "Automatic"), ("series", "Series"), ("frame", "Frame"), ("slice", "Slice")),
     ),
     Field(
         "uids",
@@ -267,7 +267,7 @@ _NIFTI = (
         "scale_voxels",
         "--scale-voxels",
         "Make voxels this many times as large",
-        "For programs made for humans.",
+        "For programs made for human images.",
         example="10",
     ),
 )
@@ -275,10 +275,10 @@ _ADMINISTRATION = Field(
     "administration",
     "--administration",
     "How the tracer was given",
-    "BIDS requires it, and the scanner's files do not say it.",
+    "BIDS requires it, and the scanner's files do not have it.",
     choices=(("", "As the sheet says"), ("bolus", "Bolus"), ("infusion", "Infusion"), ("bolus-infusion", "Both")),
 )
-_INCOMPLETE = Field("incomplete", "--incomplete", "Write also what lacks values that BIDS requires", ticked=False)
+_INCOMPLETE = Field("incomplete", "--incomplete", "Write also without values that BIDS requires", ticked=False)
 _BIDS = (
     Field("dataset_name", "--name", "Name of a new data set"),
     Field(
@@ -419,7 +419,7 @@ PRODUCTS = (
         ),
         (*_CORRECTIONS, *OF_DICOM, _PREVIEW),
         "-animals",
-        left_out={**_NOT_HERE, **_IN_SHEET, "--send": _SENT, _ROUTE.option: "it is of one animal"},
+        left_out={**_NOT_HERE, **_IN_SHEET, "--send": _SENT, _ROUTE.option: "it is for one animal"},
     ),
     Product(
         "nifti",

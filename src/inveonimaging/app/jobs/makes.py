@@ -132,7 +132,7 @@ def _refuse_others(studies: Sequence[StudyPlan], options: Options) -> None:
 
     for output in changed_studies(studies, options):
         hint = "choose another place, or tick Replace what an earlier run wrote there"
-        raise OutputError("holds something else than this has written", path=output, hint=hint)
+        raise OutputError("has files that an earlier run did not write", path=output, hint=hint)
 
 
 def _notes(checks: Sequence[StudyCheck]) -> Iterator[str]:

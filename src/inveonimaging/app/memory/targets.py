@@ -92,7 +92,7 @@ class Kept:
 
 
 _LABELS = {
-    "a certificate of this side (--tls-cert, --tls-key)": "a certificate of this computer",
+    "a client certificate (--tls-cert, --tls-key)": "a certificate of this computer",
     "--tls-key without --tls-cert": "a key without its certificate",
     "--tls-cert and --tls-key name PEM files that": "the files of certificate and key must be in PEM, and",
     "--tls-cert and --tls-key": "the files of certificate and key",

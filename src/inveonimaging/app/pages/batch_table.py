@@ -178,7 +178,7 @@ def _row(line: dict[str, Any]) -> Row:
 def _reason(error: dict[str, Any], source: str) -> str:
     message = message_of(error)
     if message == NOT_KEPT:
-        return "why is not written here, since it may name somebody; the page of the batch says it"
+        return "the reason is not written here, since it may contain a name; the page of the batch has it"
     return printable(message.removeprefix(source + os.sep), _LONGEST)
 
 

@@ -65,12 +65,12 @@ def _asides(front: Front, source: Path, listing: table.Listing, kept: Kept) -> l
     gone = [printable(key, 120) for key in scans if key not in listing.pairs]
     used, said = front.drafts.of(source).get("subjects", ""), []
     if gone:
-        said.append(f"What was typed of scans that are not here any more counts no more: {listed(gone, 3)}.")
+        said.append(f"What was typed for scans that are no longer here is not used: {listed(gone, 3)}.")
     if used and used == kept.saved and not kept.is_unchanged:
-        words = "was changed or removed since it was saved here, and Make takes it as it is: take it in, or save again."
+        words = "was changed or removed after it was saved here, and Make uses it as it is: import it, or save again."
         said.append(f"{printable(used, 300)} {words}")
     if used not in {"", kept.saved}:
-        said.append(f"Make uses {printable(used, 300)}, which is not in this table: take it in, or saving replaces it.")
+        said.append(f"Make uses {printable(used, 300)}, which is not in this table: import it, or saving replaces it.")
     return said
 
 
@@ -114,7 +114,7 @@ def take(front: Front, _request: Request, form: dict[str, str]) -> Response:
         filling = _taken(front, source, listing, form, path)
     except InveonError as error:
         return _part(front, source, listing, form, problem=printable(error, _LONGEST))
-    said = f"{len(filling.changes)} cells of {printable(path.name, 100)} were taken"
+    said = f"{len(filling.changes)} cells of {printable(path.name, 100)} were imported"
     return _changed(front, source, listing, form, filling.changes, (said, *filling.notes))
 
 
@@ -149,10 +149,10 @@ def _show_columns(front: Front, source: Path, titles: Iterable[str]) -> None:
 
 
 def clear(front: Front, _request: Request, form: dict[str, str]) -> Response:
-    """Take back all that was typed; what was saved stays."""
+    """Clear everything that was typed; what was saved stays."""
     source, listing = _asked_for(front, form)
     front.sheets.change(source, lambda kept: Kept(saved=kept.saved, digest=kept.digest))
-    return _part(front, source, listing, form, ("all that was typed is taken back",))
+    return _part(front, source, listing, form, ("everything that was typed is cleared",))
 
 
 def save(front: Front, _request: Request, form: dict[str, str]) -> Response:
@@ -167,7 +167,7 @@ def save(front: Front, _request: Request, form: dict[str, str]) -> Response:
     try:
         saved = table.save(path, listing, kept.typed, animals=hotel.animals_of(front, source), overwrite=is_asked)
     except OutputError as error:
-        is_there = error.message == "is there already" and os.path.isfile(error.path or "")  # noqa: PTH113 - likewise
+        is_there = error.message == "exists already" and os.path.isfile(error.path or "")  # noqa: PTH113 - likewise
         words = printable(f"{error.path} {error.message}" if is_there else error, _LONGEST)
         return front.page("correct_saved.html", problem=words, is_there=is_there, path=path, boxes=None, source=source)
     digest = hashlib.sha256(saved.content + saved.held).hexdigest()
@@ -190,7 +190,7 @@ def _asked_for(front: Front, form: dict[str, str]) -> tuple[Path, table.Listing]
 def _cell(front: Front, source: Path, listing: table.Listing, form: dict[str, str]) -> tuple[str, str]:
     key = unquote(form.get("row", ""), errors="surrogateescape")
     if key not in _keys(front, source, listing, form.get("part", "")):
-        raise InputError("what this row is about is not there any more", hint="load the page again")
+        raise InputError("the scans of this row are no longer there", hint="load the page again")
     return key, form.get("title", "")
 
 

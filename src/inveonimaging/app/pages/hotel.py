@@ -85,7 +85,7 @@ def number(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Take how many animals someone sees, and from which side: boxes are laid anew."""
     source, text = source_of(front, form.get("source", "")), form.get("number", "").strip()
     if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS and 1 <= int(text) <= MOST_ANIMALS):
-        raise InputError("the number of animals makes no sense", expected=f"1 to {MOST_ANIMALS}")
+        raise InputError("the number of animals is not possible", expected=f"1 to {MOST_ANIMALS}")
     front.sheets.change(source, lambda kept: _anew(kept, int(text)))
     return redirected(link("/correct/hotel", source=source))
 
@@ -112,11 +112,11 @@ def box(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Take where a box was moved to."""
     source, key = source_of(front, form.get("source", "")), unquote(form.get("row", ""))
     if key not in boxes_of(front, source):
-        raise InputError("this animal is not there any more", hint="load the page again")
+        raise InputError("this animal is no longer in the table", hint="load the page again")
     ends = [_mm(form.get(name, ""), words) for name, words in _EDGES]
     low, high = ends[::2], ends[1::2]
     if any(b - a < _SMALLEST_MM for a, b in zip(low, high, strict=True)):
-        raise InputError("a box has no inside", expected="each edge before the one that is opposite")
+        raise InputError("a box has no size", expected="each edge before the one that is opposite")
     settle(front, source)
     front.sheets.change(source, lambda kept: replace(kept, boxes={**kept.boxes, key: (*low, *high)}, is_saved=False))
     return part(front, source, table.listing_of(source))
@@ -128,7 +128,7 @@ def check(front: Front, request: Request) -> Response:
     kept = front.drafts.of(source)
     options = options_kept(front, source, product_of("split"))
     if options is None or not kept.get("boxes"):
-        raise InputError("nothing of several animals is saved")
+        raise InputError("no sheet of several animals is saved")
     boxes = front.roots.pasted(kept["boxes"])
     held = sha256(read_bounded(boxes, LARGEST)).digest()
     output = output_kept(front, source)

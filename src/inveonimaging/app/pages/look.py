@@ -105,7 +105,7 @@ def only(front: Front, _request: Request, form: dict[str, str]) -> Response:
         ticked.add(form.get("name", ""))
     names = [each.name for each in pairs if each.name in ticked]
     if len(text := "\n".join(names)) > LONGEST:
-        raise InputError("so many scans cannot be ticked", path=source, hint="put them into a folder of their own")
+        raise InputError("this many scans cannot be ticked", path=source, hint="put them into a folder of their own")
     front.drafts.keep(source, {ONLY.name: text})
     return front.page("chosen.html", source=source, count=len(pairs), only=names)
 

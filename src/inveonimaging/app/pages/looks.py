@@ -92,7 +92,7 @@ class Looks:
             except MemoryError:
                 look.error = "the scan is too large for the memory of this computer"
             finally:
-                look.error = look.error or ("" if look.result is not None else "this failed, and should not")
+                look.error = look.error or ("" if look.result is not None else "an internal error; please report it")
                 look.is_over = True
 
 

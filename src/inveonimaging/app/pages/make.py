@@ -284,8 +284,8 @@ class _Asked:
         if os.path.isdir(self.source):  # noqa: PTH112 - Path.is_dir raises for names that no file can have
             for path in (output, *map(Path, written)):
                 if _is_in(path, self.source):
-                    expected = "a place beside it: nothing is written there"
-                    raise InputError("lies in the folder that is read", path=path, expected=expected)
+                    expected = "a folder next to it: nothing is written there"
+                    raise InputError("is inside the folder that is read", path=path, expected=expected)
         return output
 
     def _outputs(self, output: Path) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def try_it(front: Front, _request: Request, form: dict[str, str]) -> Response:
         try_target(target.address, target.options(timeout_s=_TRY_S, retries=0), environment)
     except (TargetError, OptionError) as error:
         return front.page("tried.html", words=in_words(printable(error, _LONGEST)), is_there=False)
-    return front.page("tried.html", words=f"{target.name} answers, and lets this computer in.", is_there=True)
+    return front.page("tried.html", words=f"{target.name} answers and accepts this computer.", is_there=True)
 
 
 def start(front: Front, _request: Request, form: dict[str, str]) -> Response:
@@ -147,14 +147,14 @@ def _target_and_secrets(front: Front, form: dict[str, str]) -> Kept:
 def _dicom(given: dict[str, str]) -> DicomTarget:
     port = given["port"]
     if not (port.isascii() and port.isdecimal() and len(port) <= 5):  # noqa: PLR2004 - as 65535 has
-        raise OptionError("the port is no number", got=port, expected="1 to 65535")
+        raise OptionError("the port is not a number", got=port, expected="1 to 65535")
     for name in ("host", "called", "calling"):
         if not given[name]:
-            raise OptionError(f"{_WORDS[name]} is missing", hint="ask who runs the server")
+            raise OptionError(f"{_WORDS[name]} is missing", hint="ask the server's administrator")
     return DicomTarget(given["calling"], given["called"], given["host"].strip("[]"), int(port))
 
 
-_WORDS = {"host": "the server's host", "called": "the server's AE title", "calling": "the AE title of this side"}
+_WORDS = {"host": "the server's host", "called": "the server's AE title", "calling": "the AE title of this computer"}
 
 
 def _journal(front: Front, folder: Path, target: Kept) -> Path:

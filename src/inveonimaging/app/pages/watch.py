@@ -47,7 +47,7 @@ def report(front: Front, request: Request) -> Response:
     if path and not front.jobs.is_page(Path(path)):
         front.roots.inside(path)  # a link may lie there meanwhile
     if not path or not os.path.isfile(path):  # noqa: PTH113 - beside other calls of os
-        raise InputError("the report is not there any more")
+        raise InputError("the report no longer exists")
     return FileResponse(path, media_type="text/html", headers={"content-security-policy": REPORT_POLICY})
 
 

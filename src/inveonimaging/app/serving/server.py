@@ -26,7 +26,7 @@ from inveonimaging.errors import OutputError
 
 LOOPBACK = "127.0.0.1"
 _LOOKING = 3  # cards, and folders that are counted, at a time
-_FAILED = "Something failed that should not. The window in which inveon app was started says more."
+_FAILED = "An error in the program. The window in which inveon app was started shows details."
 _OF_OTHERS = "Another user of this computer started inveon app. Start it yourself, or use the browser of that user."
 _STARTED = (
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={base}/">'

@@ -98,7 +98,7 @@ def desktop_entry(words: Sequence[str], icon: Path | None) -> str:
     """
     for each in (*words, str(icon or "")):
         if any("\ud800" <= letter <= "\udfff" for letter in each):
-            raise InputError("its name is no UTF-8, which an entry of the menu must be", path=each)
+            raise InputError("its name is not UTF-8, which an entry of the menu must be", path=each)
     if "=" in words[0]:
         raise InputError("a program with = in its path cannot be in an entry of the menu", path=words[0])
     if "%" in words[0]:  # GLib looks for the program by its name before it reads %%

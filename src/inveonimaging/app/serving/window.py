@@ -74,5 +74,5 @@ def _start(start: Callable[..., None], *also: Callable[[], None]) -> None:
         start(*also, private_mode=True)
     except webview.errors.WebViewException as error:
         words = printable(error, _LONGEST).rstrip(".")
-        hint = 'pip install "pywebview[qt]" brings what draws it; or leave out --window'
+        hint = 'pip install "pywebview[qt]" installs what draws the window; or leave out --window'
         raise OptionError(f"--window: {words}", hint=hint) from error

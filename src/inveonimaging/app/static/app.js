@@ -68,7 +68,7 @@ document.addEventListener("htmx:afterSettle", (event) => {
 
 // What no page can say of itself.
 const NO_ANSWER = "The app does not answer. Start inveon app again; what was done is kept.";
-const FAILED = "Something failed that should not. The terminal window says more.";
+const FAILED = "An error in the program. The window in which inveon app was started shows details.";
 function trouble(words) {
   const notice = document.getElementById("trouble");
   if (!notice) return; // it was quit on this page, which says so

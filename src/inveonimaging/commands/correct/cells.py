@@ -53,7 +53,7 @@ IN_SHORT = {
     "weight-unknown": "missing, and SUV needs it",
     "dose-unknown": "missing, and SUV needs it",
     "injection-time-unknown": "missing, and SUV needs it",
-    "subject-unknown": "missing; without it the file's name counts",
+    "subject-unknown": "missing; the file's name is used instead",
     "several-subjects": "several animals in one folder",
 }
 """What is wrong with a cell, where the finding says more than fits."""

@@ -72,7 +72,11 @@ def pasted(
     wider = max((len(row) for row in block.rows), default=0) - len(columns)
     notes = [f"not read: {listed([printable(each, 40) for each in block.unread], NAMED)}"] if block.unread else []
     notes += (
-        [f"{counted(beyond, 'row')} for no scan of the table" if names_scans else f"{counted(beyond, 'row')} too many"]
+        [
+            f"{counted(beyond, 'row')} without a scan in the table"
+            if names_scans
+            else f"{counted(beyond, 'row')} too many"
+        ]
         if beyond
         else []
     )
@@ -90,7 +94,7 @@ def _refuse_twice(changes: Iterable[tuple[str, str, str]]) -> None:
     for key, title, text in changes:
         if (other := known.setdefault((key, title), text)) != text:
             shown = printable(key.removeprefix(SUBJECT), 120)
-            message = f"two rows say of {shown}, {title}: '{printable(other, 40)}' and '{printable(text, 40)}'"
+            message = f"two rows differ for {shown}, {title}: '{printable(other, 40)}' and '{printable(text, 40)}'"
             raise InputError(message, hint="leave one of them out")
 
 
@@ -148,7 +152,7 @@ def taken_subjects(sheet: Sheet, keys: Iterable[str]) -> Filling:
         spelled = (_spelled(name, cell) for name, cell in row.cells.items())
         changes += [(key, *each) for each in spelled if key and each and each[0] in OF_A_SUBJECT]
     notes = [printable(each.message, LONGEST) for each in sheet.findings]
-    notes += [f"{counted(left, 'row')} not taken: of no animal here, or of some scans alone"] if left else []
+    notes += [f"{counted(left, 'row')} not imported: of no animal here, or of only some of its scans"] if left else []
     return Filling(tuple(changes), tuple(notes))
 
 

@@ -35,7 +35,7 @@ def files_of(listing: Listing, typed: Typed) -> dict[str, str]:
         }
     if unclear := [key for key in listing.pairs if key in typed and key not in found]:
         others = [printable(below(each.data, listing.root), 120) for each in matched[unclear[0]]]
-        raise InputError(f"a sheet cannot tell these apart: {listed(others, NAMED)}", hint="rename one of them")
+        raise InputError(f"a sheet cannot distinguish these files: {listed(others, NAMED)}", hint="rename one of them")
     return {key: found[key] for key in listing.pairs if key in found}
 
 

@@ -156,7 +156,7 @@ def _cell_of_animal(
     if is_traced and name in NEEDED and not typed.get(title):
         doubts.append((title, IN_SHORT["dose-unknown"]))
     if name == "id" and not typed.get(title) and not typed.get("patient_name"):
-        doubts.append((title, "missing: nobody lies here"))
+        doubts.append((title, "missing: no animal at this position"))
     return cell_of(title, known, typed.get(title), tuple(dict.fromkeys(doubts)))
 
 

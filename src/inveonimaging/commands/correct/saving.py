@@ -81,7 +81,7 @@ def save(
         shown = listed([printable(each, 120) for each in wrong], NAMED)
         raise InputError(f"cells cannot be read yet: {shown}", hint="correct or empty them")
     if not any(each.cells for each in rows):
-        raise InputError("nothing is typed, so there is nothing to save: what the headers say counts")
+        raise InputError("nothing is typed, so there is nothing to save: the headers' values are used")
     content, keys = _content(path, rows), frozenset(each.key for each in rows)
     if not (animals and is_hotel):
         write_whole(path, content, overwrite=overwrite)
@@ -176,4 +176,4 @@ def refuse_among(path: Path, listing: Listing) -> None:
     for folder in map(real_path, folders):
         for above in (real_path(path.parent), *real_path(path.parent).parents):
             if is_same_folder(above, folder):
-                raise OutputError("lies among the scanner's files, which are left as they are", path=path)
+                raise OutputError("is in a folder of the scanner's files, where nothing is written", path=path)
