@@ -81,10 +81,11 @@ def test_a_folder_elsewhere_is_refused(client: TestClient, front: Front, tmp_pat
     write_ledger(tmp_path / "secret", [{"output": "a"}])
     for page in ("/batch", "/batch/offer", "/studies", "/studies.csv"):
         answer = client.get(link(page, source=tmp_path / "secret", folder=tmp_path / "secret"))
-        assert (answer.status_code, "lies in no folder" in answer.text) == (400, True)
+        assert (answer.status_code, "is not in a folder" in answer.text) == (400, True)
     for path in ("/batch", "/batch/command", "/batch/preview"):
         assert (
-            "lies in no folder" in change(client, front, path, form(tmp_path / "data", output=str(tmp_path / "x"))).text
+            "is not in a folder"
+            in change(client, front, path, form(tmp_path / "data", output=str(tmp_path / "x"))).text
         )
     assert front.jobs.all == []
 
@@ -231,7 +232,7 @@ def test_why_a_study_failed_is_told_also_if_the_ledger_may_not(client: TestClien
     assert (done.result["converted"], done.result["failed"]) == (1, 1), done
     assert "m1.ct.img.hdr: the file is empty" in client.get(f"/jobs/{done.id}").text
     html = client.get(link("/studies", folder=root / "dicom", show="failed")).text
-    assert "it may name somebody" in html
+    assert "it may contain a name" in html
     assert "archive" not in html.partition("<tbody>")[2]
 
 

@@ -56,7 +56,7 @@ def test_a_folder_is_shown_with_its_folders_and_their_scans(root: Path) -> None:
         ("one", "is not a full path"),
         ("~root", "is not a full path"),
         ("file:///etc", "is not a full path"),
-        ("\\\\server\\share", "is not a full path" if os.name != "nt" else "lies in no folder"),
+        ("\\\\server\\share", "is not a full path" if os.name != "nt" else "is not in a folder"),
         ("", "no folder is given"),
         ("{root}\0", "NUL"),
         ("{root}/nothing", "cannot be read: No such file or directory"),

@@ -375,7 +375,7 @@ def test_titles_of_a_block_say_which_columns_and_which_scans(page: Page) -> None
     assert "typed" not in cells(page.post("clear"), 1)
     said = page.paste(CT, "patient_id", "file\tWeight, g\nm1.pet*\t30\nnothing.img\t5\n")
     assert page.typed == {PET: {"weight_g": "30"}}
-    assert "1 row that match no scan of the table" in said
+    assert "1 row without a scan in the table" in said
 
 
 def test_the_tables_own_titles_say_which_scans_and_titles_that_are_none_are_refused(page: Page) -> None:
@@ -412,7 +412,7 @@ def test_the_text_of_a_file_is_pasted_as_its_cells() -> None:
         ('file,weight_g\n"m1.pet.img,24\n', "cannot be read as text in columns"),
         (
             "file;weight_g\nm1.pet.img;24\nM1.PET.img;24\nm1.*;25\n",
-            "two rows say of m1.pet.img, weight_g: '24' and '25'",
+            "two rows differ for m1.pet.img, weight_g: '24' and '25'",
         ),
     ],
 )
@@ -565,7 +565,7 @@ def test_animals_are_saved_by_their_names_and_taken_again(animals: Page, tmp_pat
     animals.post("clear")
     said = animals.post("take", part="subjects", sheet=str(sheet))
     assert animals.typed == {"//M 7": {"weight_g": "30"}}
-    assert "1 row not taken" in said
+    assert "1 row not imported" in said
 
 
 # Two pages, and what is kept.
@@ -707,21 +707,21 @@ def test_what_the_table_does_not_hold_is_said(page: Page) -> None:
     page.type("gone.img", "weight_g", "25")
     for suffix in (".img", ".img.hdr"):
         (page.source / f"gone{suffix}").unlink()
-    assert "typed of scans that are not here any more counts no more: gone.img." in page.get()
+    assert "typed for scans that are no longer here is not used: gone.img." in page.get()
     page.front.drafts.keep(page.source, {"subjects": str(page.root / "mine.csv")})
     assert "mine.csv, which is not in this table: import it, or saving replaces it." in page.get()
     page.type(PET, "weight_g", "25")
     page.post("save", path=str(page.root / "s.csv"))
     assert "take it in" not in page.get()
     (page.root / "s.csv").write_text("file,weight_g\nm1.pet.img,31\n")
-    assert "s.csv was changed or removed since it was saved here, and Make takes it as it is" in page.get()
+    assert "s.csv was changed or removed after it was saved here, and Make uses it as it is" in page.get()
     page.post("save", path=str(page.root / "s.csv"), overwrite="yes")
     (page.root / "s-boxes.json").write_text("{}")  # of another sheet
     assert "was changed or removed" not in page.get()
 
 
 def test_make_says_that_what_was_typed_is_not_saved(page: Page) -> None:
-    words, sheet = "is not saved, so it does not count here", page.root / "s.csv"
+    words, sheet = "is not saved, so it is not used here", page.root / "s.csv"
 
     def makes() -> list[str]:
         return [page.client.get(link(path, source=page.source)).text for path in ("/make", "/batch")]
@@ -741,8 +741,8 @@ def test_what_is_taken_back_counts_no_more_once_that_is_saved(page: Page, way: s
     page.post("save", path=str(page.root / "s.csv"))
     assert page.front.drafts.of(page.source)["subjects"]
     page.post("clear") if way == "clear" else page.type(PET, "weight_g", "")
-    assert "is not saved, so it does not count here" in page.client.get(link("/make", source=page.source)).text
-    assert "uses the sheet no more" in page.post("save", path=str(page.root / "s.csv"))
+    assert "is not saved, so it is not used here" in page.client.get(link("/make", source=page.source)).text
+    assert "no longer uses the sheet" in page.post("save", path=str(page.root / "s.csv"))
     assert "subjects" not in page.front.drafts.of(page.source)
     made = page.client.get(link("/make", source=page.source)).text
     assert "s.csv" not in made
@@ -795,9 +795,9 @@ def test_a_file_that_is_there_is_replaced_only_if_that_is_asked_for(page: Page) 
 
 
 ELSEWHERE = {
-    "study/s.csv": "lies among the scanner",
-    "study/below/s.csv": "lies among the scanner",
-    "way/s.csv": "lies among the scanner",
+    "study/s.csv": "is in a folder of the scanner",
+    "study/below/s.csv": "is in a folder of the scanner",
+    "way/s.csv": "is in a folder of the scanner",
     "../s.csv": "goes upwards",
     "s.txt": "name ends in",
     "nothing/s.csv": "there is no such folder",
@@ -828,5 +828,5 @@ def test_the_sheet_of_one_scan_is_offered_outside_of_its_folder(page: Page) -> N
     page.source = page.source / PET
     assert f'name="path" value="{page.root / "m1.pet-subjects.csv"}"' in page.get()
     page.type(PET, "weight_g", "30")
-    assert "lies among" in page.post("save", path=str(page.source.parent / "s.csv"))
+    assert "is in a folder of the scanner" in page.post("save", path=str(page.source.parent / "s.csv"))
     assert "Saved" in page.post("save", path=str(page.root / "s.csv"))

@@ -166,7 +166,7 @@ def test_a_report_that_leads_away_is_not_shown(front: Front, tmp_path: Path) -> 
     client = opened(front)
     for job in front.jobs.all:
         answer = client.get(f"/jobs/{job.id}/report")
-        assert (answer.status_code, "lies in no folder" in answer.text) == (400, True)
+        assert (answer.status_code, "is not in a folder" in answer.text) == (400, True)
     front.close()
 
 
@@ -284,7 +284,7 @@ def test_what_a_form_kept_opens_nothing_outside_the_roots(front: Front, tmp_path
     sheet.write_text("file,patient_id\nm1.ct.img,OUTSIDE\nm1.pet.img,OUTSIDE\n")
     client = opened(front)
     said = change(client, front, "/command", {"source": study, "make": "split", "output": "x", "subjects": str(sheet)})
-    assert "lies in no folder" in said.text
+    assert "is not in a folder" in said.text
     assert "outside.csv" not in client.get("/card", params={"scan": f"{study}/m1.ct.img"}).text
     change(client, front, "/command", {"source": study, "make": "split", "output": "x", "boxes": str(sheet)})
     assert "no sheet of several animals is saved" in checked(client, study)

@@ -236,7 +236,7 @@ def test_a_box_that_is_none_is_refused_and_nothing_is_kept(page: Page, ends: Any
     assert expected in said
     assert HOSTILE not in said
     assert page.boxes == {}
-    assert "not there any more" in page.move("@nowhere", *MOVED)
+    assert "no longer in the table" in page.move("@nowhere", *MOVED)
 
 
 def test_a_place_without_a_name_is_empty_and_has_no_box(page: Page, tmp_path: Path) -> None:

@@ -131,7 +131,7 @@ def values_of(field: Field, root: Path) -> list[str]:
     return [texts_of(root)[field.name]] if field.ticked is None else [""] if field.ticked else [choices.YES]
 
 
-WITH = {  # what a field is of no use without
+WITH = {  # what a field has no effect without
     "dates": {"deidentify": "yes"},
     "shift_days": {"deidentify": "yes"},
     "key_file": {"deidentify": "yes"},
@@ -318,7 +318,7 @@ FAULTS = {
     "injected_at": ({"injected_at": "yesterday"}, "“Time of injection” is 'yesterday', expected local time"),
     "birth_date": ({"birth_date": "x"}, "“Birth date” is 'x', expected"),
     "shift_days": ({"deidentify": "yes", "shift_days": "many"}, "“Shift dates by days” is 'many', expected a whole"),
-    "dates": ({"dates": "keep"}, "“Dates” is of no use without “Remove names, places and file names”"),
+    "dates": ({"dates": "keep"}, "“Dates” has no effect without “Remove names, places and file names”"),
     "key_file": ({"deidentify": "yes", "key_file": "{root}/nothing"}, "the key cannot be read"),
     "subjects": ({"subjects": "{root}/nothing.csv"}, "nothing.csv: "),
     "ct_prefix": ({"ct_prefix": "a/b"}, "“Start of names of CT files” is 'a/b', expected a start of a file name"),

@@ -126,9 +126,9 @@ def test_servers_of_the_settings_are_there_and_not_removed(
         ({"port": HOSTILE}, "the port is not a number"),
         ({"host": ""}, "the server&#39;s host is missing"),
         ({"called": "A TITLE THAT IS TOO LONG"}, "an AE title has 1 to 16 characters"),
-        ({"host": "a b"}, "no DICOM address"),
+        ({"host": "a b"}, "not a DICOM address"),
         ({"name": "\x1b[31m"}, "needs a name"),
-        ({"tls_key": "/etc/hostname"}, "lies in no folder"),
+        ({"tls_key": "/etc/hostname"}, "is not in a folder"),
         ({"kind": "web", "url": f"https://me:{SECRET}@pacs.example/"}, "user or password in it"),
         ({"kind": "web", "url": f"https://pacs.example/?key={SECRET}"}, "has a query"),
         ({"kind": "web", "url": "file:///etc/passwd"}, "not an address"),
@@ -166,9 +166,9 @@ def test_what_is_no_server_in_the_file_is_left_out(front: Front) -> None:
 def test_a_folder_elsewhere_is_not_sent(client: TestClient, front: Front, root: Path, tmp_path: Path) -> None:
     (tmp_path / "secret").mkdir()
     given = web(client, front, root, "http://127.0.0.1:9/dicom-web") | {"folder": str(tmp_path / "secret")}
-    assert "lies in no folder" in client.get(link("/send", folder=tmp_path / "secret")).text
+    assert "is not in a folder" in client.get(link("/send", folder=tmp_path / "secret")).text
     for path in ("/send", "/send/add"):
-        assert "lies in no folder" in change(client, front, path, given).text
+        assert "is not in a folder" in change(client, front, path, given).text
     assert front.jobs.all == []
 
 
@@ -188,8 +188,8 @@ def test_files_that_were_put_beside_a_result_are_told_before_they_go(
         place.mkdir(exist_ok=True)
         write_instance(place / "stranger.dcm", number)
     assert "9 files in" in shown()
-    assert "2 of these files are not of what was made here, and go as well" in shown()
-    assert "1 of these files is not of what was made here, and goes as well" in shown(made / "m1")
+    assert "2 of these files were not made here, and are sent as well" in shown()
+    assert "1 of these files was not made here, and is sent as well" in shown(made / "m1")
     (made / "m1" / "inveon-manifest.json").write_text('{"program": "inveonimaging", "series": [1]}')
     assert "9 files in" in shown()
     assert "not of what was made here" not in shown(root / "dicom")  # of which nothing is known

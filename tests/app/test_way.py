@@ -99,7 +99,7 @@ def test_a_folder_of_studies_says_what_is_there_and_leads_on(client: TestClient,
     write_thin_study(root / "mouse 8" / "week 2")
     page = client.get(link("/look", source=root))
     assert page.status_code == 200
-    assert "Below it lie 2 studies" in page.text
+    assert "Below it are 2 studies" in page.text
     assert re.findall(r'<td><a href="([^"]*)">([^<]*)<.*?>(\d)</a></td></tr>', page.text) == [
         (html.escape(link("/look", source=root / "mouse 8" / "week 2")), "mouse 8/week 2", "2"),
         (html.escape(link("/look", source=root / "study")), "study", "2"),

@@ -309,7 +309,7 @@ def test_a_root_that_may_not_be_read_is_one_line(root: Path, out: Path, monkeypa
 def test_the_output_is_not_the_root_nor_above_it(root: Path, place: str) -> None:
     before = tree(root)
     result = inveon("batch", root, root / place)
-    assert "holds it" in assert_one_line_error(result.exit_code, result.stdout, result.stderr, 2)
+    assert "contains it" in assert_one_line_error(result.exit_code, result.stdout, result.stderr, 2)
     assert tree(root) == before
 
 
@@ -932,7 +932,7 @@ def test_one_batch_at_a_time_works_in_an_output(root: Path, out: Path) -> None:
 
     class Second(Watch):
         def record(self, record: Record) -> None:
-            with pytest.raises(OutputError, match="another batch is running here; wait for its end"):
+            with pytest.raises(OutputError, match="another batch is running here; wait until it has ended"):
                 run_batch(root, out, batch=alone())
             found.append(record.output)
 

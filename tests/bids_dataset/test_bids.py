@@ -201,7 +201,7 @@ def test_a_session_of_two_weights_has_the_first_and_says_so(tmp_path: Path) -> N
         pet_header(tmp_path / "in", {"subject_weight": weight, "subject_weight_units": "1"}, name)
     result = bids(tmp_path / "in", tmp_path / "bids", BOLUS)
     (found,) = (each for each in result.findings if each.code == "bids-weight-differs")
-    assert "tell of weights of 0.0246, 0.025 kg; sessions.tsv has 0.0246" in found.message
+    assert "differ in weight: 0.0246, 0.025 kg; sessions.tsv has 0.0246" in found.message
     assert [row["body_weight"] for row in table(next((tmp_path / "bids").rglob("*_sessions.tsv")))] == ["0.0246"]
 
 
@@ -431,7 +431,7 @@ def test_each_animal_of_a_hotel_is_a_subject(study: Path, tmp_path: Path, errors
 def test_what_one_animal_of_a_hotel_lacks_is_refused_by_its_subject(study: Path, tmp_path: Path) -> None:
     sheet, boxes = write_hotel(tmp_path, HOTEL.replace("6.9,2014-06-17 13:50:00", "6.9,"))
     options = replace(BOLUS, sheet=sheet, boxes=boxes)
-    with pytest.raises(InputError, match=r"nothing tells of sub-m13: InjectionStart \(column injection_time\)"):
+    with pytest.raises(InputError, match=r"missing for sub-m13: InjectionStart \(column injection_time\)"):
         bids(study, tmp_path / "bids", options)
 
 
@@ -525,7 +525,7 @@ def test_what_is_there_and_differs_is_refused_and_replaced_if_asked(name: str, s
         changed = before[:-20] + bytes(20)
     (there / name).write_bytes(changed)
     held = digests(there)
-    with pytest.raises(OutputError, match=r"is there already, and holds something else; .*--overwrite"):
+    with pytest.raises(OutputError, match=r"exists already and has other content; .*--overwrite"):
         bids(study, there, BOLUS)
     assert digests(there) == held
     bids(study, there, replace(BOLUS, overwrite=True))
@@ -535,7 +535,7 @@ def test_what_is_there_and_differs_is_refused_and_replaced_if_asked(name: str, s
 def test_a_table_that_says_something_else_is_refused(study: Path, there: Path) -> None:
     path = there / "participants.tsv"
     path.write_text(path.read_text().replace("\tF\t", "\tM\t"))
-    with pytest.raises(OutputError, match=r"sex of sub-M0042 is 'M' there and 'F' in what is read"):
+    with pytest.raises(OutputError, match=r"sex of sub-M0042 is 'M' there and 'F' in the input"):
         bids(study, there, BOLUS)
     bids(study, there, replace(BOLUS, overwrite=True))
     assert table(path)[0]["sex"] == "F"

@@ -130,7 +130,9 @@ def test_it_runs_as_a_module(study: Path, out: Path) -> None:
     assert done.returncode == 0
     assert files_below(out) == CT_FILES + PET_FILES
     refused = run_forked("-m", "inveonimaging.inveonFolder2DICOM", study, out)
-    assert "there already, and not empty" in assert_one_line_error(refused.returncode, refused.stdout, refused.stderr)
+    assert "exists already and is not empty" in assert_one_line_error(
+        refused.returncode, refused.stdout, refused.stderr
+    )
 
 
 def test_without_prefixes_there_are_none(folder_command: Run, study: Path, out: Path) -> None:
@@ -684,7 +686,7 @@ def test_the_output_may_hold_other_things(folder_command: Run, study: Path, out:
     assert files_below(out) == sorted([*CT_FILES, *PET_FILES, "notes.txt"])
     before = digests(out)
     refused = folder_command(study, out)
-    assert (refused.code, "1: is there already, and not empty" in refused.stderr) == (1, True)
+    assert (refused.code, "1: exists already and is not empty" in refused.stderr) == (1, True)
     assert digests(out) == before
 
 

@@ -59,7 +59,7 @@ def test_what_the_manifest_lists_goes_and_nothing_else(out: Path, converted: Pat
         f"{out / '1'}: 6 files, {sum((converted / name).stat().st_size for name in CT_FILES) / 1e6:.1f} MB",
         f"{out / '2'}: 12 files, {sum((converted / name).stat().st_size for name in PET_FILES) / 1e6:.1f} MB",
         f"{out / MANIFEST}",
-        f"note: stays, in no manifest: {out / 'notes.txt'}, {out / 'seg'}, {out / '1' / '.notes'}",
+        f"note: kept, since no manifest lists it: {out / 'notes.txt'}, {out / 'seg'}, {out / '1' / '.notes'}",
         f"removed 19 files, {size:.1f} MB",
     ]
     assert tree(out) == LEFT
@@ -222,7 +222,7 @@ def test_while_a_conversion_writes_nothing_is_removed(out: Path) -> None:
     with FileLock(out / PARTIAL / "lock"):
         before = tree(out)
         result = inveon("remove", out, "--yes")
-        assert "another conversion is writing here; wait for its end" in result.stderr
+        assert "another conversion is writing here; wait until it has ended" in result.stderr
         assert tree(out) == before
 
 

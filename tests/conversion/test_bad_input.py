@@ -95,7 +95,7 @@ FOUND = {
     Defect.NO_ORIENTATION: "subject_orientation is not known",
     Defect.UNKNOWN_ORIENTATION: "subject_orientation is '12', expected 0 to 8",
     Defect.ROTATED: "degrees and is not applied",
-    Defect.IMPOSSIBLE_TIME_ZONE: "no time zone",
+    Defect.IMPOSSIBLE_TIME_ZONE: "not a time zone",
     Defect.NO_WEIGHT: "subject_weight is 0",
 }
 HARMLESS = {Defect.ESCAPE_SEQUENCE, Defect.STALE_EXTREMES, Defect.STALE_FILE_NAME, Defect.SIGNED_LOW_POINTER}

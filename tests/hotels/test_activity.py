@@ -101,7 +101,7 @@ def test_activity_far_from_all_animals_or_between_two_is_told_and_nobodys(
 ) -> None:
     extents, found = wider(ct, alone, tmp_path, [*TRUNKS, ((-33, 34, 0), 4)])
     assert extents == alone
-    assert [(each.code, each.message.partition(" lie ")[2]) for each in found] == [
+    assert [(each.code, each.message.partition(" lies ")[2]) for each in found] == [
         ("activity-beside-animals", "around (-33, 34, 0) mm along i, j and k in no animal's box")
     ]
     extents, found = wider(ct, alone, tmp_path, [*TRUNKS, ((0, 0, 0), 4)])

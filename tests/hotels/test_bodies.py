@@ -131,7 +131,7 @@ def test_without_scipy_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch, 
 
 def test_a_pet_is_no_ct(tmp_path: Path) -> None:
     image = read(write_scan(tmp_path / "m.pet.img", PET_SCAN).data)
-    with pytest.raises(InputError, match="is not a CT, but a PET, expected a CT in Hounsfield units"):
+    with pytest.raises(InputError, match="is not a CT but a PET, expected a CT in Hounsfield units"):
         find_in_ct(image)
 
 

@@ -60,7 +60,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "not finite": (document({**LEFT, "high_mm": [0, 0, float("inf")]}), "is not JSON: Infinity is not a number"),
     "huge": (document({**LEFT, "high_mm": [0, 0, 10**400]}), "is not JSON: a number has very many digits"),
     "turned about": (document({**LEFT, "high_mm": [-12, 8, 18]}), "entry 1 of animals: low_mm is not below high_mm"),
-    "twice": (document(LEFT, {**RIGHT, "position": "l"}), "the position 'left' is there twice"),
+    "twice": (document(LEFT, {**RIGHT, "position": "l"}), "the position 'left' occurs twice"),
     "one too few": (document(LEFT), "no box for row 3 (right, m13)"),
     "an empty position": (
         document(LEFT, RIGHT, {**RIGHT, "position": "middle"}),
@@ -124,10 +124,10 @@ def test_what_is_no_json_of_boxes_is_refused_in_one_line(hotel: Path, tmp_path: 
 
 
 REFUSED = {
-    "--weight 20g": "--weight is of one animal; give each its own in the sheet's column weight_g",
-    "--dose 7MBq": "--dose is of one animal",
-    "--patient-id m1": "--patient-id is of one animal",
-    "--patient-name m1": "--patient-name is of one animal",
+    "--weight 20g": "--weight is for one animal; give each its own in the sheet's column weight_g",
+    "--dose 7MBq": "--dose is for one animal",
+    "--patient-id m1": "--patient-id is for one animal",
+    "--patient-name m1": "--patient-name is for one animal",
     "--xnat-route a/b/c": "--xnat-route is for one animal",
 }
 

@@ -349,7 +349,7 @@ def test_nifti_and_bids_are_masked_and_their_sidecars_say_so(parts: Parts, tmp_p
         inveonimaging.nifti(source, tmp_path / "other", replace(nifti, split=False))
     for either in (replace(nifti, boxes=tmp_path / "b.json"), replace(options, boxes=tmp_path / "b.json")):
         run = inveonimaging.nifti if isinstance(either, inveonimaging.NiftiOptions) else inveonimaging.bids
-        with pytest.raises(OptionError, match="--boxes tells only from where to where"):
+        with pytest.raises(OptionError, match="--boxes gives only a box"):
             run(source, tmp_path / "other", either)  # type: ignore[arg-type]
 
 
@@ -370,7 +370,7 @@ def test_what_cannot_be_masked_is_refused(parts: Parts, tmp_path: Path, monkeypa
         run = inveon(*given, *more)
         return assert_one_line_error(run.exit_code, run.stdout, run.stderr, code)
 
-    assert "--boxes tells only from where to where each reaches" in refused("--boxes", tmp_path / "b.json", code=2)
+    assert "--boxes gives only a box" in refused("--boxes", tmp_path / "b.json", code=2)
     assert "leave out --no-manifest, --verify or" in refused("--verify", "--no-manifest", code=2)
     with pytest.raises(OptionError, match="only where a scan is split; split it, with inveon split"):
         inveonimaging.convert(parts.source, tmp_path / "out", Options(mask_others=True))

@@ -95,7 +95,7 @@ def test_what_was_found_is_cut(hotel: Path, tmp_path: Path, monkeypatch: pytest.
     first = pydicom.dcmread(tmp_path / "out" / "m13" / "1" / "CT-000001.dcm")
     assert (first.Columns, first.Rows) == (4, 7)
     line = assert_one_line_error(*split(hotel, tmp_path / "other", "--preview", tmp_path / "page.html"))
-    assert "page.html: is there already" in line
+    assert "page.html: exists already" in line
     assert not (tmp_path / "other").exists()
 
 

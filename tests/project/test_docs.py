@@ -148,6 +148,20 @@ def anchors(path: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
+def test_messages_that_a_page_quotes_are_printed() -> None:
+    """Quoted messages are cut at `...` and at what the program puts in, such as the key of a header."""
+    nodes = [node for path in SOURCE.rglob("*.py") for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+    texts = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    quoted = re.findall(r"^\| (`.*?`)[^`]*? \| ", page("messages.md"), re.MULTILINE)
+    keys = sorted({*MAIN, *FRAME}, key=len, reverse=True)
+    put_in = "|".join((r"\.\.\.", r"--[\w-]+(?: is)?", r"-?\d+", "expected", "NM Image", *keys))
+    messages = [each for line in quoted for each in line.split("`")[1::2]]
+    pieces = {piece.strip(" ,:") for each in messages for piece in re.split(put_in, each)}
+    known = "\n".join(texts)
+    assert len(pieces) > len(messages) / 2
+    assert [piece for piece in sorted(pieces) if piece not in known] == []
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_resolve(path: Path) -> None:
     links = re.findall(r"\]\(([^)\s]+)\)", path.read_text("utf-8"))

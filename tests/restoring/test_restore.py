@@ -203,7 +203,7 @@ def test_pixels_that_were_changed_are_what_is_written(study: Path, tmp_path: Pat
     before, after = (np.fromfile(path, "<i2").reshape(6, 7, 8) for path in (study / "in" / "m1.ct.img", pair.data))
     assert np.array_equal(np.delete(after, 3, 0), np.delete(before, 3, 0))
     assert np.all(after[3] == 7)
-    assert "by the manifest another file was converted" in inveon("restore", tmp_path / "dicom", tmp_path / "x").stdout
+    assert "not the file that the manifest names" in inveon("restore", tmp_path / "dicom", tmp_path / "x").stdout
 
 
 def test_another_slope_is_taken_into_account(dicom: Path, tmp_path: Path) -> None:
@@ -505,7 +505,7 @@ def test_nothing_is_overwritten_unasked_and_a_dry_run_writes_nothing(study: Path
     for flag in ((), ("--dry-run",)):
         refused = inveon("restore", study / "dicom", tmp_path / "back", *flag)
         assert refused.exit_code == 1
-        assert "is there already; nothing is overwritten; name a new file, or replace with" in refused.stderr
+        assert "exists already; nothing is overwritten; name a new file, or replace with" in refused.stderr
     assert len(list((tmp_path / "back").iterdir())) == 2
     assert inveon("restore", study / "dicom", tmp_path / "back", "--overwrite").exit_code == 0
     assert (tmp_path / "back" / "m1.pet.img").stat().st_size == 8 * 7 * 6 * 2 * 4

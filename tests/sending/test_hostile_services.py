@@ -449,7 +449,7 @@ def test_credentials_and_files_go_to_no_other_host(
             assert {each["Authorization"] for each in server.headers} == {f"Bearer {SECRET}"}
         assert other.headers == []
     assert done.exit_code == 1
-    assert "sends us elsewhere" in done.stderr
+    assert "redirects to another address" in done.stderr
     assert SECRET not in done.output
 
 

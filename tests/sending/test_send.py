@@ -365,7 +365,7 @@ def test_a_pipe_is_refused_and_passed_over_in_folders(files: list[Path], tmp_pat
     os.mkfifo(pipe)
     done = inveon("send", pipe, "dicom://A@B:127.0.0.1:9")
     line = assert_one_line_error(done.exit_code, done.stdout, done.stderr)
-    assert line == f"error: {pipe}: is no regular file\n"
+    assert line == f"error: {pipe}: is not a regular file\n"
     with store() as server:
         result = send([tmp_path / "dicom"], server.target, QUICK)
     assert (result.is_complete, result.accepted) == (True, len(files))

@@ -258,7 +258,7 @@ def test_a_commitment_that_does_not_come_is_one_line(files: list[Path], monkeypa
     with store(more=[(evt.EVT_N_ACTION, lambda _event: (0x0000, None))]) as server:
         done = inveon("send", *files, server.target, "--commit")
     assert done.exit_code == 1
-    assert "5 of 5 files accepted, 0 committed to be kept" in done.stdout
+    assert "5 of 5 files accepted, 0 committed to storage" in done.stdout
     assert done.stderr.count("\n") == 1
     assert "no commitment: did not commit within 120 s; does it answer to a --commit-port?" in done.stderr
 

@@ -176,7 +176,7 @@ def test_a_service_that_stays_busy_is_left(files: list[Path]) -> None:
         (401, "401 Unauthorized; set INVEON_TOKEN"),
         (403, "403 Forbidden; these credentials may not do that"),
         (404, "404 Not Found; is the path right?"),
-        (302, "elsewhere"),
+        (302, "redirects"),
         (500, "500 Internal Server Error"),
         (418, "418"),
     ],

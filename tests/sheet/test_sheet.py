@@ -269,7 +269,7 @@ def test_codes_and_several_values(sheet: Make) -> None:
         ("strain", "ä" * 65, "at most 64 characters, and not 65"),
         ("strain", "a\\b", "text without backslash and control characters"),
         ("strain", "a\x1b[31m", "text without backslash and control characters"),
-        ("strain", "none", "an empty cell, which leaves it to the header, or unknown, which takes the header's value"),
+        ("strain", "none", "an empty cell, which leaves it to the header, or unknown, which removes the header's"),
         ("patient_id", "-", "an empty cell"),
         ("patient_id", "N/A", "an empty cell"),
         ("file", "/data/a.img", "the end of a path"),
@@ -306,7 +306,7 @@ def test_a_cell_that_makes_no_sense_is_refused_with_its_place(
         ('subject,sex\n"a"b,F\n', ":2: cannot be read as text in columns"),
         (
             b"subject,sex\n\x81\x8d,F\n",
-            "in no encoding that is known, expected UTF-8; save it in the",
+            "belongs to no known encoding, expected UTF-8; save it in the",
         ),
     ],
 )
@@ -677,10 +677,10 @@ def test_of_several_contradictions_the_first_columns_is_told(sheet: Make) -> Non
 @pytest.mark.parametrize(
     ("titles", "cells", "said"),
     [
-        ("breed_registration", "123", "breed_registration is given, expected breed_registry beside it"),
-        ("breed_registry", "ILCR", "breed_registry is given, expected breed_registration beside it"),
-        ("genetic_modifications", "a", "expected genetic_modifications_nomenclature beside it"),
-        ("strain_stock,strain_source", "1,JAX", "strain_stock is given, expected strain_registry beside it"),
+        ("breed_registration", "123", "breed_registration is given, expected breed_registry in the same row"),
+        ("breed_registry", "ILCR", "breed_registry is given, expected breed_registration in the same row"),
+        ("genetic_modifications", "a", "expected genetic_modifications_nomenclature in the same row"),
+        ("strain_stock,strain_source", "1,JAX", "strain_stock is given, expected strain_registry in the same row"),
         (
             "genetic_modifications,genetic_modifications_nomenclature,genetic_modifications_codes",
             "a | b,MGI_2013,1^MGI^a",

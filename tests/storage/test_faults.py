@@ -362,7 +362,7 @@ class TestTwoAtOnce:
             before = tree(out)
             result = inveon("convert", *options, study, out)
             line = assert_one_line_error(result.exit_code, result.stdout, result.stderr)
-            assert line == f"error: {out}: another conversion is writing here; wait for its end\n"
+            assert line == f"error: {out}: another conversion is writing here; wait until it has ended\n"
             assert tree(out) == before
         assert inveon("convert", *options, study, out).exit_code == 0  # it was killed
         assert {path.name for path in out.iterdir()} == {"1", "2", MANIFEST}
@@ -411,7 +411,7 @@ def test_a_file_that_appears_meanwhile_is_not_overwritten(study: Path, out: Path
     def progress(_done: int, _total: int) -> None:
         (out / MANIFEST).write_bytes(b"precious")
 
-    with pytest.raises(OutputError, match=r"inveon-manifest\.json: is there already"):
+    with pytest.raises(OutputError, match=r"inveon-manifest\.json: exists already"):
         convert(study, out, progress=progress)
     assert tree(out) == {MANIFEST: b"precious"}
 

@@ -359,12 +359,12 @@ def refused(study: Path, out: Path) -> str:
 def test_what_no_conversion_wrote_is_refused(study: Path, out: Path, name: str, make: Callable[[Path], None]) -> None:
     out.mkdir()
     make(out / name)
-    assert f"{out / name}: is there already; only what the manifest" in refused(study, out)
+    assert f"{out / name}: exists already; only what the manifest" in refused(study, out)
 
 
 def test_a_conversion_without_a_manifest_is_not_overwritten(study: Path, out: Path) -> None:
     convert(study, out, Options(manifest=False))
-    assert f"{out / '1'}: is there already" in refused(study, out)
+    assert f"{out / '1'}: exists already" in refused(study, out)
 
 
 def test_a_foreign_file_in_a_series_folder_is_refused(study: Path, out: Path) -> None:
@@ -393,7 +393,7 @@ def test_a_series_folder_that_has_become_a_link_is_refused(study: Path, out: Pat
     convert(study, out)
     (out / "1").rename(tmp_path / "archive")
     (out / "1").symlink_to(tmp_path / "archive")
-    assert f"{out / '1'}: is there already" in refused(study, out)
+    assert f"{out / '1'}: exists already" in refused(study, out)
 
 
 def ours(*folders: Any, files: Any = ()) -> bytes:
@@ -438,7 +438,7 @@ def test_a_hostile_manifest_removes_nothing(study: Path, out: Path, manifest: by
     (out / MANIFEST).write_bytes(manifest)
     refused(study, out)
     shutil.rmtree(out / "1")
-    assert f"{MANIFEST}: is there already" in refused(study, out)
+    assert f"{MANIFEST}: exists already" in refused(study, out)
 
 
 def test_a_manifest_of_terabytes_is_not_read(study: Path, out: Path) -> None:

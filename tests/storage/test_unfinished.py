@@ -91,7 +91,7 @@ def test_a_study_that_is_half_in_its_place_is_not_read(study: Path, out: Path, i
     (out / PARTIAL / "journal").write_text(journal(new, ["1", "2", MANIFEST]))
     shutil.move(new / "1", out / "1")
     for line in refusals(study, out / inside):
-        assert line.startswith(f"error: {out}: a conversion here is not finished; wait for its end, or")
+        assert line.startswith(f"error: {out}: a conversion here is not finished; wait until it has ended, or")
 
 
 def test_a_study_that_is_wholly_in_its_place_is_read(study: Path, out: Path) -> None:

@@ -388,7 +388,7 @@ def test_one_dose_is_not_that_of_several_injections(tmp_path: Path, what: str, o
     write_scan(tmp_path / "in3.pet.img", replace(PET, tracer=tracer, scan_time=later))
     done = inveon("info", tmp_path, *option)
     line = assert_one_line_error(done.exit_code, done.stdout, done.stderr)
-    assert f"{option[0]} is of one injection, and the headers tell of several" in line
+    assert f"{option[0]} is for one injection, and the headers have several" in line
     assert inveon("info", tmp_path, "--weight", "30g").exit_code == 0
 
 

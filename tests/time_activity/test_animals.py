@@ -142,4 +142,4 @@ def test_animals_need_a_sheet_with_positions(hotel: Path, tmp_path: Path) -> Non
     typed = ("--subjects", tmp_path / "hotel.csv", "--animals", "--weight", "20g", "-o", tmp_path / "t.csv")
     done = inveon("curves", hotel, *typed)
     assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2)
-    assert "--weight is of one animal" in done.stderr
+    assert "--weight is for one animal" in done.stderr

@@ -280,7 +280,7 @@ def test_verify_knows_what_the_vendor_writes_otherwise(export: Export) -> None:
         "are the file's name 'mpet3967b_em1_v1.pet'",
         "Frame Reference Time is the middle of each frame",
         "up to 395 ms earlier",
-        "Corrected Image does not name RAN",
+        "Corrected Image never names RAN",
         "Instance Number counts from 0",
     ):
         assert done.stderr.count(told) == 1, told
@@ -411,7 +411,7 @@ def test_check_says_what_the_vendor_writes_otherwise(export: Export) -> None:
         "injection_decay_correction 9.78347E-1, isotope F-18, rebinning_type 1 (full 3D), rebinning_version 2.6",
         "zoom 9.7045E-1",
         "vendor-known: Frame Reference Time is the middle of the frame",
-        "vendor-known: Corrected Image does not name RAN",
+        "vendor-known: Corrected Image never names RAN",
     ):
         assert expected in pet
 

@@ -430,7 +430,7 @@ FAULTS: dict[str, tuple[Callable[[Study], object], set[str], str]] = {
         {"mirrored"},
         "the order of columns reversed",
     ),
-    "pixel spacing transposed": (lambda study: study.each(exchanged_spacing), {"pixel-spacing"}, "changed places"),
+    "pixel spacing transposed": (lambda study: study.each(exchanged_spacing), {"pixel-spacing"}, "columns are swapped"),
     "slice thickness": (lambda study: study.each(put(SliceThickness="1")), {"slice-thickness"}, "expected 13.5"),
     "spacing between slices": (lambda study: study.each(put(SpacingBetweenSlices="1")), {"slice-spacing"}, "13.5"),
     "posture": (lambda study: study.each(put(PatientPosition="HFS"), 1), {"patient-position"}, "'HFP'"),
@@ -1649,4 +1649,4 @@ def test_what_nothing_tells_is_a_difference(tmp_path: Path) -> None:
     }
     (dose,) = (each for each in found.differences if each.code == "dose")
     assert "Radionuclide Total Dose is 7030000 Bq" in dose.message
-    assert "no header or option tells it" in dose.message
+    assert "no header or option gives it" in dose.message

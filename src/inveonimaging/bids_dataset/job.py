@@ -84,7 +84,7 @@ def _written(
     """Write all drafts; return what becomes of each file.
 
     Raises:
-        OutputError: a file is there already, and holds something else.
+        OutputError: a file exists already and has other content.
     """
     output = planned.output
     volumes = [Volume(image=each.series.image, gating=each.series.gating) for each in planned.images]

@@ -146,7 +146,7 @@ class Stage:
         journal = Journal({**files, **self._beside}, frozenset(old))
         for name in journal.names:
             if name not in replaced and os.path.lexists(self._output / name):
-                raise OutputError("exists already", path=self._output / name, hint="nothing is overwritten unasked")
+                raise OutputError("exists already", path=self._output / name, hint="existing files are not overwritten")
         journal.write(self._partial)  # from here on, `staged` undoes
         for name in old:
             (self._output / name).rename(self._old / name)

@@ -92,7 +92,7 @@ def randoms_not_named(_scan: SourceScan, _frame: int, found: Any, true: Any) -> 
     if true is None or true - found != {"RAN"}:
         return None
     return (
-        "Corrected Image does not name RAN, which the vendor's workstation never writes; the header says that the "
+        "Corrected Image never names RAN, which the vendor's workstation never writes; the header says that the "
         "events are trues, from which randoms are subtracted"
     )
 

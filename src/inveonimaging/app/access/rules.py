@@ -122,9 +122,7 @@ def _of_session(head: Head, port: int, access: Access) -> Refusal | None:
     pairs = [each.strip().partition("=") for value in head.all("cookie") for each in value.split(";")]
     given = [value for name, _, value in pairs if name == cookie_name(port)]
     if not (access.is_at_base(head.path) and any(map(access.has_session, given))):  # another server may set one, too
-        return Refusal(
-            403, "Start inveon app again: it opens the one that runs. The address that it prints works once."
-        )
+        return Refusal(403, OPEN)
     return None
 
 
