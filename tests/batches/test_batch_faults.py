@@ -347,7 +347,7 @@ def test_a_study_that_ends_its_process_fails_alone(
     assert set(failed) == {"g0/s2", "g1/s3"}
     for error in failed.values():
         assert error["kind"] == "ProcessEnded"
-        assert f"the process that converted it {said}, twice; is there memory for it?" in error["message"]
+        assert f"the process that converted it {said}, twice; is there enough memory?" in error["message"]
     assert sorted(done.stderr.splitlines()) == sorted(
         f"error: {root / name}: {error['message']}" for name, error in failed.items()
     )

@@ -680,7 +680,7 @@ def test_what_a_server_does_not_commit_to_is_listed_and_sent_again(
     assert (result.accepted, result.skipped, result.committed, result.is_complete) == (0, 3, 2, False)
     (failure,) = result.failures
     assert failure.sop_instance_uid == uid
-    assert "does not commit to keep it: reason 0112, no such sop instance" in failure.reason
+    assert "refuses storage commitment for it: reason 0112, no such sop instance" in failure.reason
     again = send(files, server.target, replace(options, journal=journal))
     assert (again.accepted, again.skipped, again.committed, again.is_complete) == (1, 2, 3, True)
 
