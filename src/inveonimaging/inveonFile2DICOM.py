@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from inveonimaging.cli.published import add_multiframe, convert_and_tell, exit_code_of, form_of
+from inveonimaging.cli.published import add_multiframe, convert_and_print, exit_code_of, form_of
 from inveonimaging.conversion import Options
 from inveonimaging.errors import InputError
 from inveonimaging.inveon.hdr.enums import Modality
@@ -44,7 +44,7 @@ def _convert(given: argparse.Namespace) -> None:
         form=form_of(legacy=given.legacyconverted, multiframe=given.multiframe, named="-l and -m"),
         file_name=given.file or None,
     )
-    convert_and_tell(given.InveonImage, given.OutputFolder, options)
+    convert_and_print(given.InveonImage, given.OutputFolder, options)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from inveonimaging.animal import given_subject
-from inveonimaging.cli.published import add_multiframe, convert_and_tell, exit_code_of, form_of
+from inveonimaging.cli.published import add_multiframe, convert_and_print, exit_code_of, form_of
 from inveonimaging.conversion import Options
 from inveonimaging.conversion.options import suffixes
 from inveonimaging.dicom.codes import CodeTable, read_code_table
@@ -69,7 +69,7 @@ def _convert(given: argparse.Namespace) -> None:
         refuse_strays=True,
         ignored_suffixes=None if given.ignoreAllExtraFiles else suffixes(given.ignoreFileWithExt),
     )
-    convert_and_tell(given.InveonFolder, given.OutputFolder, options)
+    convert_and_print(given.InveonFolder, given.OutputFolder, options)
 
 
 if __name__ == "__main__":

@@ -38,7 +38,7 @@ def reader_of(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], list
 
 
 def layers_of(path: str | Sequence[str]) -> list[Layer]:
-    """Return a layer of each series: data, what napari is told of it, and the kind of layer.
+    """Return a layer of each series: data, the properties for napari, and the kind of layer.
 
     What cannot be read is a warning, which napari shows; what was found in a scan is in the metadata of its layers.
 

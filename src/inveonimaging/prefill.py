@@ -202,7 +202,7 @@ def cells_of(root: Path, study: Study) -> dict[Pair, Cells]:
 def own_cells_of(study: Study) -> dict[Pair, Cells]:
     """Return what each scan's own header says of the animal, with what a sheet says of that scan, by title.
 
-    A conversion takes most of it from the first header that says it; this tells where headers differ.
+    A conversion takes most of it from the first header that says it; this reports where headers differ.
     """
     given = study.corrections.subject
     owns = ((each, animal_of([each.image.header], given, each.sheet_values)[0]) for each in study.scans)

@@ -14,7 +14,7 @@ from inveonimaging.app.access.rules import CHANGE_HEADER
 from inveonimaging.app.access.secrets import Access
 from inveonimaging.app.jobs.kinds import KINDS
 from inveonimaging.app.jobs.queue import Job, Jobs
-from inveonimaging.app.jobs.telling import Tell
+from inveonimaging.app.jobs.status import JobStatus
 from inveonimaging.app.memory.state import State
 from inveonimaging.app.pages.front import Front
 from inveonimaging.app.serving.server import application
@@ -90,9 +90,9 @@ def jobs_in_this_process(patch: pytest.MonkeyPatch) -> None:
     """Let jobs be done in the thread that would start a process for each; other tests have the processes."""
 
     def done(jobs: Jobs, job: Job, task: dict[str, Any]) -> None:
-        tell = Tell(lambda name, value: jobs._hear(job, name, value))
+        status = JobStatus(lambda name, value: jobs._hear(job, name, value))
         try:
-            jobs._hear(job, "result", KINDS[job.kind](task, tell))
+            jobs._hear(job, "result", KINDS[job.kind](task, status))
         except InveonError as error:
             jobs._hear(job, "error", printable(error, 1000))
 

@@ -24,7 +24,7 @@ from inveonimaging.app.pages.front import link
 from inveonimaging.app.pages.grid import heading
 from inveonimaging.commands import correct
 from inveonimaging.commands.correct import rows
-from inveonimaging.commands.correct.contradictions import Said, add_differing, words_of
+from inveonimaging.commands.correct.contradictions import ScanTexts, add_differing, words_of
 from inveonimaging.conversion.plan import plan
 from inveonimaging.errors import InputError
 from inveonimaging.inveon.hdr import Header
@@ -423,7 +423,7 @@ def test_a_block_that_may_mean_another_number_is_refused(page: Page, text: str, 
 
 def test_each_of_thousands_of_scans_may_say_something_else_without_filling_the_memory() -> None:
     found = dict[tuple[str, str], dict[str, str]]()
-    add_differing([Said(f"{n}.img", "f", None, {"strain": f"s{n}"}) for n in range(600)], found)
+    add_differing([ScanTexts(f"{n}.img", "f", None, {"strain": f"s{n}"}) for n in range(600)], found)
     assert sum(map(len, found.values())) < 40_000  # not the square
     assert words_of(found["0.img", "strain"]).endswith("2.img says s2, 3.img says s3 and many more")
 

@@ -276,7 +276,7 @@ def test_pages_that_are_not_there_and_those_that_fail_lead_back(
     told: list[str] = []
     guard = client.app
     assert isinstance(guard, Guard)
-    monkeypatch.setattr(guard, "_tell", told.append)
+    monkeypatch.setattr(guard, "_log", told.append)
     monkeypatch.setattr(State, "recent", property(lambda _: 1 / 0))
     failed = client.get("/", params={"folder": "secret folder"})
     assert (failed.status_code, failed.text.count('href="/"') > 0) == (500, True)

@@ -33,7 +33,7 @@ from inveonimaging.app.choices.table import DICOM, FIELDS, PRODUCTS, STUDIES, Fi
 from inveonimaging.app.jobs import makes
 from inveonimaging.app.jobs.kinds import KINDS
 from inveonimaging.app.jobs.queue import Job
-from inveonimaging.app.jobs.telling import Tell
+from inveonimaging.app.jobs.status import JobStatus
 from inveonimaging.app.pages.front import Front, link
 from inveonimaging.app.pages.make import _Asked, options_kept
 from inveonimaging.cli import app as app_command
@@ -590,7 +590,7 @@ def run(front: Front, form: dict[str, str]) -> dict[str, Any]:
     assert all(len(row) == len(shown.titles) for row in shown.rows)
     assert shown.rows
     assert not os.path.lexists(asked.output)
-    found = KINDS[asked.product.name](task, Tell(lambda *_: None))
+    found = KINDS[asked.product.name](task, JobStatus(lambda *_: None))
     assert json.loads(json.dumps(found)) == found  # as the job's file has it
     return found
 

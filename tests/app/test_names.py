@@ -22,7 +22,7 @@ from helpers import LAST_RESORT_S, write_thin_study
 from inveonimaging.app.access import roots as roots_
 from inveonimaging.app.choices.shell import line_of
 from inveonimaging.app.jobs.kinds import KINDS
-from inveonimaging.app.jobs.telling import Tell
+from inveonimaging.app.jobs.status import JobStatus
 from inveonimaging.app.pages.carried import brought, carried
 from inveonimaging.app.pages.front import link, values_of
 from inveonimaging.errors import InputError
@@ -84,7 +84,7 @@ def test_a_folder_whose_name_is_no_text_goes_the_whole_way(tmp_path: Path) -> No
     assert change(client, front, "/convert", {**fields, "verify": "yes"}).headers["hx-redirect"] == "/jobs/1"
     task = started["task"]
     assert isinstance(task, dict)
-    KINDS[str(started["kind"])](task, Tell(lambda *_: None))
+    KINDS[str(started["kind"])](task, JobStatus(lambda *_: None))
     assert inveonimaging.verify(folder, Path(brought(fields["output"]))).same
 
 

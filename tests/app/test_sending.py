@@ -28,7 +28,7 @@ from helpers import LAST_RESORT_S, write_thin_study
 from inveonimaging import convert
 from inveonimaging.app.jobs.queue import Job, Jobs
 from inveonimaging.app.jobs.send import run_send
-from inveonimaging.app.jobs.telling import Tell
+from inveonimaging.app.jobs.status import JobStatus
 from inveonimaging.app.memory.targets import Kept, in_words
 from inveonimaging.app.pages import sending
 from inveonimaging.app.pages.front import Front, link
@@ -277,7 +277,7 @@ def test_a_job_that_waits_for_a_server_is_stopped_at_once(root: Path) -> None:
         threading.Thread(target=interrupt, daemon=True).start()
         start = time.monotonic()
         with pytest.raises(KeyboardInterrupt):
-            run_send(task, Tell(lambda *_: None))
+            run_send(task, JobStatus(lambda *_: None))
         assert time.monotonic() - start < LAST_RESORT_S
         is_over.set()
 

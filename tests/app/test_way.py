@@ -22,7 +22,7 @@ from inveonimaging.app.choices.faults import in_words
 from inveonimaging.app.choices.forms import defaults
 from inveonimaging.app.jobs.makes import run_convert, run_report, run_split
 from inveonimaging.app.jobs.queue import Job, Jobs
-from inveonimaging.app.jobs.telling import COMPARING, DRAWING, WRITING, Tell
+from inveonimaging.app.jobs.status import COMPARING, DRAWING, WRITING, JobStatus
 from inveonimaging.app.memory.sheets import Kept, Sheets, digest_of
 from inveonimaging.app.memory.state import State
 from inveonimaging.app.pages import look, watch
@@ -175,7 +175,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, object], li
     source, said = write_thin_study(folder / "in"), list[tuple[str, object]]()
     options = Options(manifest=True)
     task = {"source": source, "output": folder / "out", "options": options, "verify": True, "report": False}
-    return run_convert(task, Tell(lambda name, value: said.append((name, value)))), said, folder
+    return run_convert(task, JobStatus(lambda name, value: said.append((name, value)))), said, folder
 
 
 def test_a_conversion_writes_what_the_command_writes(
@@ -203,7 +203,7 @@ def test_a_report_brings_its_own_policy_and_belongs_to_no_site(
     client: TestClient, front: Front, root: Path, blank: None
 ) -> None:
     task = {"source": root / "study", "page": root / "r.html", "viewer": False, "corrections": None}
-    found = run_report(task, Tell(lambda *_: None))
+    found = run_report(task, JobStatus(lambda *_: None))
     job = Job("1" * 32, "x", "report", "r", str(root), state="done", result=found)
     front.jobs._jobs[job.id] = job
     answer = client.get(f"/jobs/{job.id}/report")
@@ -254,7 +254,7 @@ def test_a_job_that_was_killed_once_its_output_was_there_is_repeated_by_one_clic
     jobs_in_this_process(monkeypatch)
     output = root / "dicom"
     task = {"source": root / "study", "output": output, "options": Options(), "verify": False, "report": False}
-    run_convert(task, Tell(lambda *_: None))
+    run_convert(task, JobStatus(lambda *_: None))
     before = (output / "inveon-manifest.json").stat().st_mtime_ns
     (output / "mine.txt").write_text("of someone")
     fields = {**defaults(), "form": "classic", "verify": "yes", "report": ""}
@@ -302,7 +302,7 @@ def test_what_another_run_wrote_in_the_place_of_a_killed_job_or_somebody_changed
     assert ended(front, job_of(change(client, front, "/jobs/1/again"))).state == "done"
     task = {"source": root, "output": root / "o", "options": Options(), "verify": False, "preview": root / "s.csv"}
     with pytest.raises(OutputError, match="exists already"):  # and no picture of boxes
-        run_split({**task, "replaces": True}, Tell(lambda *_: None))
+        run_split({**task, "replaces": True}, JobStatus(lambda *_: None))
 
 
 def _instead(kept: Kept, _before: Kept) -> Kept:

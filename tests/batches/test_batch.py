@@ -42,7 +42,7 @@ from inveonimaging.batches.ledger import kept as ledger_kept
 from inveonimaging.batches.names import name_of, names_below
 from inveonimaging.batches.study import Job, failed, fingerprint
 from inveonimaging.batches.summary import Pace
-from inveonimaging.cli.batch_progress import _Lines, telling
+from inveonimaging.cli.batch_progress import _Lines, progress_watch
 from inveonimaging.conversion.job import convert_planned
 from inveonimaging.dicom.iods import Form
 from inveonimaging.inveon.hdr import Header
@@ -1069,7 +1069,7 @@ def test_a_terminal_shows_a_bar_and_failures_as_they_are(monkeypatch: pytest.Mon
     monkeypatch.setattr(sys, "stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "200")
-    with telling() as watch:
+    with progress_watch() as watch:
         watch.progress(BatchProgress(1, 1, 4, True, 24.0, 7.0))
         error = {"kind": "X", "message": "[red]is \x1b[31mno markup[/red]", "path": "/a", "line": None}
         watch.record(Record(source="/a", output="a", result=Outcome.FAILED, error=error))

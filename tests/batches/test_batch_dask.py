@@ -306,7 +306,7 @@ class Ended:
         return self._result
 
 
-class Telling:
+class FakeClient:
     """A client whose scheduler gives one future."""
 
     status = "running"
@@ -328,7 +328,7 @@ class Telling:
 )
 def test_a_scheduler_that_is_gone_with_a_record_is_one_line(future: Ended) -> None:
     job = Job(output=Path("out"), options=Options(), asked="", version=__version__)
-    engine = OnDask(job, cast("Client", Telling(future)))
+    engine = OnDask(job, cast("Client", FakeClient(future)))
     record = engine.submit(Study("a", "a"), None)
     with pytest.raises(InveonError, match="the Dask scheduler cannot be reached any more"):
         record.result(0)
@@ -344,7 +344,7 @@ def test_a_record_of_a_client_that_is_closed_meanwhile_is_not_awaited() -> None:
         asked = 0
 
     future = Waiting(None, None)
-    client = Telling(future)
+    client = FakeClient(future)
     record = OnDask(Job(output=Path("out"), options=Options(), asked="", version=__version__), cast("Client", client))
     with pytest.raises(InveonError, match="the Dask scheduler cannot be reached any more"):
         record.submit(Study("a", "a"), None).result(0)
@@ -363,7 +363,7 @@ def test_a_sheet_is_packed_once_and_unpacked_once_by_a_worker(tmp_path: Path, mo
     monkeypatch.setattr(Sheet, "__getstate__", counting)
     sheet = read_sheet(tmp_path / "subjects.csv")
     job = Job(output=tmp_path, options=Options(sheet=sheet), asked="", version=__version__)
-    client = Telling(Ended(None, None))
+    client = FakeClient(Ended(None, None))
     engine = OnDask(job, cast("Client", client))
     names = ["a", "b", "c"]
     for name in names:

@@ -15,7 +15,7 @@ _AGE = re.compile(r"(\d{1,4}(?:\.\d+)?)\s*(d|w|wk|m|mo|y|yr|day|week|month|year)
 _DAYS_PER_WEEK = 7
 _LARGEST_MONTH = 12
 _EPOCH_YEAR = 1970  # what a console writes for no date at all
-_FIRST_YEAR, _LAST_YEAR = 1900, 2200  # two digits tell no century
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200  # two digits give no century
 
 
 def text_of(text: str | None) -> str | None:

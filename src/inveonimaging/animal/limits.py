@@ -1,4 +1,4 @@
-"""What animals weigh and are given, in round limits far outside what is usual, to tell slips of unit and of typing."""
+"""What animals weigh and are given, in round limits far outside what is usual, to find slips of unit and of typing."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _STRAINS_OF_RATS = (
 def limits_of(species: str | None, strain: str | None = None) -> Limits:
     """Return the limits of a species as typed, in English or Latin; wide ones for one that is not known.
 
-    A strain that only rats have tells a rat: consoles keep the species of the animal before.
+    A strain that only rats have means a rat: consoles keep the species of the animal before.
     """
     if re.sub(r"[\W_]+", "", (strain or "").lower()).startswith(_STRAINS_OF_RATS):
         return _RAT

@@ -38,7 +38,7 @@ _SEVERAL = re.compile(
     rf"(?<![\w.-])(?:[2-9]|1\d|two|three|four|five|six|seven|eight|both|several)[- ]?(?:x[- ]?)?(?:\w+ )?{_MICE}\b"
     rf"|\b{_MICE}\s*#?\d+\s*(?:-|to|&|\+|,|;|/|and|\s)\s*#?\d+"
 )
-_FEW = re.compile(  # in free text, which may tell of a whole cohort
+_FEW = re.compile(  # in free text, which may be about a whole cohort
     rf"(?<![\w.-])(?:[234]|two|three|four|both|dual|double)[- ]?(?:{_MICE}\b(?!\s*(?:/|per)\s*group)|(?:mouse|rat)\b)"
 )
 _ANIMALS = {"m", "mouse", "r", "rat", "animal", "a", "id"}
@@ -86,7 +86,7 @@ def several_in(names: Iterable[str | None], texts: Iterable[str | None]) -> Iter
 
     Args:
         names: of the subject.
-        texts: that tell of the study or the scan.
+        texts: about the study or the scan.
     """
     found = next((name for name in names if names_several(name)), None)
     found = found or next((text for text in texts if tells_of_several(text)), None)
@@ -104,5 +104,5 @@ def names_of(header: Header, file: str) -> tuple[str | None, ...]:
 
 
 def texts_of(header: Header) -> tuple[str | None, ...]:
-    """Return the texts of a header that may tell of several animals."""
+    """Return the texts of a header that may name several animals."""
     return header.study, header.acquisition.notes

@@ -120,7 +120,7 @@ def rows_of(sheet: Sheet, study: Study) -> tuple[int, ...]:
 
 
 def hotel_in(sheet: Sheet, study: Study) -> Hotel | None:
-    """Return the hotel that a sheet tells of in the scans of a study, None if it tells of none.
+    """Return the hotel that a sheet describes in the scans of a study, None if it describes none.
 
     Raises:
         InputError: what it says cannot be.

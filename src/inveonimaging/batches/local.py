@@ -1,4 +1,4 @@
-"""Processes of this computer, each with one study at a time, so that the end of one tells which study it had.
+"""Processes of this computer, each with one study at a time, so that the end of one shows which study it had.
 
 A thread hands a study to a process and waits for its record. The processes are started afresh on every system, receive
 no Ctrl-C, and end with this process however it ends.

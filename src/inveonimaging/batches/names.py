@@ -75,11 +75,11 @@ def _folded(name: str) -> str:
 
 
 def name_of(label: str, identity: str) -> str:
-    """Return a folder's name for any system: what can be read of a label, and what tells it from all others.
+    """Return a folder's name for any system: what can be read of a label, and what distinguishes it from all others.
 
     Args:
         label: any text.
-        identity: all that tells one group of files from another.
+        identity: all that distinguishes one group of files from another.
     """
     plain = _NOT_PLAIN.sub("_", label).strip("_")[:_LONGEST].strip("_-") or "study"
     digest = sha256(identity.encode("utf-8", "surrogateescape")).hexdigest()

@@ -159,7 +159,7 @@ def fingerprint(options: Options) -> str:
 
 
 def has_hidden(options: Options) -> bool:
-    """Return whether anything is given, beside the secret, that no line of a de-identified batch may tell."""
+    """Return whether anything is given, beside the secret, that no line of a de-identified batch may reveal."""
     if options.deidentify is None:
         return False
     given = (

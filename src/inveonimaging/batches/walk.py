@@ -112,8 +112,8 @@ def _entered(folder: Folder, output: Path, passed: SkippedCounts) -> list[Path]:
 
 def _is_junction(path: Path) -> bool:
     """Return whether a folder of Windows is elsewhere; Python before 3.12 does not know."""
-    tells = getattr(os.path, "isjunction", None)
-    return bool(tells and tells(path))
+    is_junction = getattr(os.path, "isjunction", None)
+    return bool(is_junction and is_junction(path))
 
 
 def left_aside(passed: SkippedCounts, gone: int = 0) -> list[str]:

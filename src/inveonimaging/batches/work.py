@@ -175,7 +175,7 @@ class _Work:
         return is_asked or (is_decidable and is_the_same(existing, planned, options))
 
     def _shows_all(self, before: Record) -> bool:
-        """Return whether equal sums of options are equal options: those of a de-identification do not tell all.
+        """Return whether equal sums of options are equal options: those of a de-identification do not cover all.
 
         That the secret is the same is seen from the name that the ledger has for the source.
         """

@@ -23,8 +23,8 @@ class BidsOptions(StudyOptions):
     """Options of a BIDS data set, and which studies are read, with what instead of their headers.
 
     Attributes:
-        administration: how a tracer was given of which no sheet tells: `bolus`, `infusion` or `bolus-infusion`.
-        incomplete: write sidecars without what BIDS requires and nothing tells.
+        administration: how a tracer was given, where no sheet says it: `bolus`, `infusion` or `bolus-infusion`.
+        incomplete: write sidecars even without values that BIDS requires.
         overwrite: replace files, and values of tables, that are others.
         dataset_name: of a new data set; None takes the name of its folder.
         source_datasets: DOIs or URLs of what a new data set is made from.

@@ -15,7 +15,7 @@ from inveonimaging.bids_dataset.dataset import PARTICIPANTS, SESSIONS
 from inveonimaging.bids_dataset.names import Place, label_of, session_label, subject_label
 from inveonimaging.bids_dataset.options import BidsOptions
 from inveonimaging.bids_dataset.rows import participant_of, session_of
-from inveonimaging.bids_dataset.sidecar import Sidecar, plain_sidecar_of, sidecar_of, told
+from inveonimaging.bids_dataset.sidecar import Sidecar, plain_sidecar_of, sidecar_of, with_origins
 from inveonimaging.bids_dataset.tables import rows_of
 from inveonimaging.errors import InputError, OutputError, listed, printable
 from inveonimaging.findings import Finding, Severity
@@ -49,9 +49,9 @@ class ImagePlan:
 
     Attributes:
         series: whose frames they are.
-        place: where it goes; `run` tells it from others of the same names.
+        place: where it goes; `run` distinguishes it from others of the same names.
         sidecar: what is in the JSON file beside it.
-        findings: on what BIDS requires and nothing tells.
+        findings: on values that BIDS requires and that are missing.
     """
 
     series: Series
@@ -72,7 +72,7 @@ class ImagePlan:
 
     @property
     def source(self) -> tuple[str, str]:
-        """What tells it from all other images: of which header it was made, and of what part."""
+        """What distinguishes it from all other images: of which header it was made, and of what part."""
         return self.sidecar[SOURCE], self.sidecar.get(PART, "")
 
 
@@ -308,11 +308,11 @@ def _findings(series: Series, made: Sidecar, place: Place) -> Iterator[Finding]:
         message = f"BIDS has no form for this {kind}: it goes to {place.folder}"
         yield Finding("bids-no-form", message, Severity.INFO, path=path)
     if made.missing:
-        names = listed(list(told(made.missing)), _NAMED)
+        names = listed(list(with_origins(made.missing)), _NAMED)
         message = f"BIDS requires values that are missing for sub-{place.subject}: {names}"
         yield Finding("bids-value-missing", message, path=path)
     if made.not_known:
-        names = listed(list(told(made.not_known)), _NAMED)
+        names = listed(list(with_origins(made.not_known)), _NAMED)
         yield Finding("bids-value-unknown", f"not known, written as n/a: {names}", Severity.INFO, path=path)
 
 
@@ -323,7 +323,7 @@ def _species(study: Study) -> Iterator[Finding]:
 
 
 def _weights(firsts: Mapping[str, Sequence[Scan]]) -> Iterator[Finding]:
-    """Yield sessions of which scans tell of several weights; a table has one for each session."""
+    """Yield sessions whose scans have several weights; a table has one for each session."""
     for session, scans in firsts.items():
         weights = dict.fromkeys(plain(each.animal.weight_kg) for each in scans if each.animal.weight_kg)
         if len(weights) > 1:
@@ -333,7 +333,7 @@ def _weights(firsts: Mapping[str, Sequence[Scan]]) -> Iterator[Finding]:
 
 
 def refuse_missing(images: Sequence[ImagePlan], options: BidsOptions) -> None:
-    """Refuse images of which nothing tells what BIDS requires, unless that may be.
+    """Refuse images that lack values that BIDS requires, unless that is allowed.
 
     Raises:
         InputError: with all that the first one lacks.
@@ -351,7 +351,7 @@ def refuse_missing(images: Sequence[ImagePlan], options: BidsOptions) -> None:
 
 
 def _numbered(images: Sequence[ImagePlan], output: Path) -> Iterator[ImagePlan]:
-    """Yield images with numbers where names alone do not tell them apart, also from those in the data set.
+    """Yield images with numbers where names alone do not distinguish them, also from those in the data set.
 
     What is there keeps its name: an image made from the same header has that one's number, a new one the next.
 

@@ -1,4 +1,4 @@
-"""Reconstruction as the sidecar of a PET tells it: name, parameters with values and units, and the last filter."""
+"""Reconstruction as the sidecar of a PET has it: name, parameters with values and units, and the last filter."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class _Parameter(NamedTuple):
 
 
 def reconstruction_of(header: Header) -> dict[str, Any]:
-    """Return what BIDS says of a reconstruction; None where the header does not tell.
+    """Return what BIDS says of a reconstruction; None where the header does not say.
 
     Windows of x, y and z filters are parameters of the reconstruction. What was filtered after it is the workstation's
     smoothing, whose kernels have no size in mm.

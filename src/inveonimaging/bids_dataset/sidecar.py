@@ -1,4 +1,4 @@
-"""The sidecar of a PET, as BIDS has it: what the header and a sheet tell, and what they do not.
+"""The sidecar of a PET, as BIDS has it: what header and sheet give, and what they do not.
 
 All times are in seconds from TimeZero, which is the start of the scan: an injection before it is negative, also where
 midnight lies between them. Units: MBq, ug, MBq/ug, GBq/umol.
@@ -69,7 +69,7 @@ class Sidecar:
 
     Attributes:
         values: by the names of BIDS, in their order.
-        missing: names that BIDS requires, and that nothing tells.
+        missing: names of values that BIDS requires and that are missing.
         not_known: names that BIDS requires, and that are `n/a`.
     """
 
@@ -83,7 +83,7 @@ def sidecar_of(series: Series, administration: str | None = None) -> Sidecar:
 
     Args:
         series: with the sheet's values in its header.
-        administration: how the tracer was given, of all that no sheet tells of.
+        administration: how the tracer was given, where no sheet says it.
     """
     header = series.image.header
     mode = series.sheet_values.get("administration") or administration
@@ -116,7 +116,7 @@ def _is_required(name: str, known: Mapping[str, Any]) -> bool:
 
 
 def plain_sidecar_of(series: Series) -> Sidecar:
-    """Return what is told of an image that BIDS has no form for: scanner, unit, and how it was made."""
+    """Return what is written of an image that BIDS has no form for: scanner, unit, and how it was made."""
     header, image = series.image.header, series.image
     ct = header.ct
     values = {
@@ -143,7 +143,7 @@ def _known(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def equipment_of(series: Series) -> dict[str, Any]:
-    """Return who made the scanner, its model, and where it stands."""
+    """Return the scanner's manufacturer, model and institution."""
     header = series.image.header
     named = header.model or header.modality_configuration
     return {
@@ -265,11 +265,11 @@ def _corrections(header: Header) -> dict[str, Any]:
 
 
 def _named(correction: Labelled | None) -> str | None:
-    """Return how a correction was made; None if the header does not tell."""
+    """Return how a correction was made; None if the header does not say."""
     return None if correction is None else correction.label
 
 
-def told(missing: Sequence[str]) -> Iterator[str]:
+def with_origins(missing: Sequence[str]) -> Iterator[str]:
     """Yield names of BIDS, each with what gives its value."""
     for name in missing:
         yield f"{name} ({REQUIRED.get(name) or MAY_BE_UNKNOWN[name]})"

@@ -53,7 +53,7 @@ def check_scan(scan: Scan, known: Sequence[Finding], now: datetime, side: Side |
     Args:
         scan: what was read.
         known: what planning a conversion found beyond what reading found.
-        now: local time, to tell times in the future.
+        now: local time, to recognize times in the future.
         side: of the animal on which a marker should lie; None looks for none.
     """
     image, path = scan.image, str(scan.pair.header)
@@ -134,7 +134,7 @@ def check_image(
         image: the whole file.
         known: what reading and planning a conversion found; it is not repeated. An error among it is why a conversion
             refuses the image, and so it is not ready for SUV.
-        now: local time, to tell times in the future.
+        now: local time, to recognize times in the future.
         header_alone: the data file is not read.
 
     Raises:

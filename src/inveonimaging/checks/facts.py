@@ -36,9 +36,9 @@ class Facts:
         is_zone_known: whether the zones of injection and scan are stated, so that a change of clocks does no harm.
         dose_bq, half_life_s, weight_kg, positrons: positrons are those per decay.
         isotope, species, strain: as they are written.
-        names, texts: what names the subject, and what tells of the study.
+        names, texts: what names the subject, and what describes the study.
         is_enhanced: an Enhanced PET has other attributes for the same.
-        animals: how many are said to lie in it, of which weight and dose are then the sums.
+        animals: how many lie in it, as the DICOM says; weight and dose are then their sums.
     """
 
     units: str | None = None

@@ -170,7 +170,7 @@ def _meaning(code: Any) -> str | None:
 
 
 def _units(plane: Plane) -> tuple[str | None, str | None]:
-    """Return the units, and the SUV type that a code for them tells."""
+    """Return the units, and the SUV type that a code for them gives."""
     units = _text(plane.get("Units"))
     if units is not None:
         return units, None
@@ -283,7 +283,7 @@ def is_wrong(plane: Timed, start: datetime, half_life_s: float | None) -> bool:
 
 
 def expected_factor(plane: Timed, start: datetime, half_life_s: float | None) -> float | None:
-    """Return what the Decay Factor should be; None if there is none, or nothing to tell it by."""
+    """Return what the Decay Factor should be; None if there is none, or too little is known."""
     if plane.factor is None or plane.begun is None or not plane.duration_s or not half_life_s or half_life_s < 0:
         return None
     after = (plane.begun - start).total_seconds()

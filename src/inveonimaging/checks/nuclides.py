@@ -1,4 +1,4 @@
-"""What physics says of isotopes: half-life and positron fraction, to tell what does not fit.
+"""What physics says of isotopes: half-life and positron fraction, to find what does not fit.
 
 Half-lives agree with ICRP Publication 107 within 0.4 %, but for Sc-44 (1.8 % longer) and Rb-82 (1.2 % shorter), where
 evaluations differ. Positron fractions are customary values; evaluations differ by some per cent. Both serve to find

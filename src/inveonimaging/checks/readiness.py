@@ -91,7 +91,7 @@ def readiness_of(
 
 
 def _is_about(issue: SuvIssue, item: Item, facts: Facts) -> bool:
-    """Return whether an issue is that of an attribute; the time of an injection stands in two of them."""
+    """Return whether an issue is that of an attribute; two of them have the time of an injection."""
     is_in_both = item is Item.INJECTED_TIME and issue.item is Item.INJECTED and facts.injected and facts.injected_time
     return issue.item is item or bool(is_in_both)
 

@@ -85,9 +85,9 @@ def batch(
 
 def _run(root: Path, output: Path, options: Options, how: Any, *, as_json: bool) -> None:
     from inveonimaging.batches import run_batch
-    from inveonimaging.cli.batch_progress import telling
+    from inveonimaging.cli.batch_progress import progress_watch
 
-    with telling() as watch:
+    with progress_watch() as watch:
         result = run_batch(root, output, options, how, watch)
     say_findings(result.sheet)
     if as_json:

@@ -1,4 +1,4 @@
-"""What a batch tells while it runs: a bar on a terminal, else a line now and then; failures at once."""
+"""What a batch prints while it runs: a bar on a terminal, else a line now and then; failures at once."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from inveonimaging.cli.messages import coloured, say
 from inveonimaging.errors import InputError
 
 _EVERY_S = 60.0
-Say = Callable[[str, object], None]
+Print = Callable[[str, object], None]
 
 
-class Telling(Watch):
-    """Tells of failures as they happen, and how far the batch is."""
+class ProgressWatch(Watch):
+    """Prints failures as they happen, and how far the batch is."""
 
-    def __init__(self, say: Say, show: Callable[[BatchProgress], None]) -> None:
+    def __init__(self, say: Print, show: Callable[[BatchProgress], None]) -> None:
         self._say, self._show = say, show
 
     def record(self, record: Record) -> None:
-        """Tell of a study that failed."""
+        """Print a study that failed."""
         if record.result is Outcome.FAILED:
             self._say("error", message_of(record.error))
 
     def unread(self, error: InputError) -> None:
-        """Tell of a folder that cannot be read."""
+        """Print a folder that cannot be read."""
         self._say("error", error)
 
     def progress(self, progress: BatchProgress) -> None:
-        """Tell how far the batch is."""
+        """Print how far the batch is."""
         self._show(progress)
 
 
 @contextlib.contextmanager
-def telling() -> Iterator[Telling]:
-    """Give what tells on stderr."""
+def progress_watch() -> Iterator[ProgressWatch]:
+    """Give what prints on stderr."""
     if not sys.stderr.isatty():
-        yield Telling(say, _Lines(time.monotonic))
+        yield ProgressWatch(say, _Lines(time.monotonic))
         return
     from rich.console import Console
     from rich.progress import BarColumn, TextColumn
@@ -55,7 +55,7 @@ def telling() -> Iterator[Telling]:
             total = progress.found if progress.is_found else None
             bars.update(task, completed=progress.done, total=total, description=str(progress))
 
-        yield Telling(lambda kind, what: console.print(coloured(kind, what), soft_wrap=True), show)
+        yield ProgressWatch(lambda kind, what: console.print(coloured(kind, what), soft_wrap=True), show)
 
 
 class _Lines:

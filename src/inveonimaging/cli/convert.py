@@ -86,9 +86,9 @@ def run(
     as_json: bool = False,
     more: Mapping[str, object] | None = None,
 ) -> None:
-    """Convert what is planned and tell: a progress bar on a terminal, findings on stderr, the result on stdout.
+    """Convert what is planned and print: a progress bar on a terminal, findings on stderr, the result on stdout.
 
-    `more` is what else a program is told as JSON.
+    `more` is what is added to the JSON.
     """
     from inveonimaging.cli.progress import bar
     from inveonimaging.conversion.job import convert_planned, refuse_planned

@@ -29,7 +29,7 @@ def form_of(*, legacy: bool, multiframe: bool, named: str) -> Form:
     return Form.LEGACY if legacy else Form.ENHANCED if multiframe else Form.CLASSIC
 
 
-def convert_and_tell(source: str, output: str, options: Options) -> None:
+def convert_and_print(source: str, output: str, options: Options) -> None:
     """Convert, and print what was written and the findings, as the published commands do."""
     for study in convert(source, output, options):
         say_findings(study.all_findings)

@@ -91,9 +91,9 @@ def _near(max_error: float, unit: str, *, is_whole: bool) -> str:
 
 
 def _of_header(missing: tuple[str, ...], *, is_cut: bool) -> str:
-    """Return what is to be said of a header that is not the original."""
-    told = "; the header is that of the part, made from the group's" if is_cut else ""
+    """Return what to print about a header that is not the original."""
+    words = "; the header is that of the part, made from the group's" if is_cut else ""
     if missing:
         more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
-        told += f"; the header has what de-identification left, without {', '.join(missing[:_NAMED])}{more}"
-    return told
+        words += f"; the header has what de-identification left, without {', '.join(missing[:_NAMED])}{more}"
+    return words

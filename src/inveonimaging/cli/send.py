@@ -169,7 +169,7 @@ def document(result: SendResult) -> dict[str, Any]:
 
 
 def show_sent(result: SendResult, *, as_json: bool = False) -> None:
-    """Tell of each file that was refused on stderr, one a line, and what was sent on stdout.
+    """Print each file that was refused on stderr, one a line, and what was sent on stdout.
 
     It ends the command with exit code 1 if the server does not have everything.
     """

@@ -94,7 +94,7 @@ _BY_NAME = {each.name: each for each in SETTINGS} | {"orientation": SETTINGS[0]}
 
 @dataclass(frozen=True)
 class Value:
-    """A value of a file: as it is taken and as it stands there; the file, its line, and whose it is."""
+    """A value of a file: as it is taken and as the file has it; the file, its line, and whose it is."""
 
     taken: Any
     text: str
@@ -303,7 +303,7 @@ def _line_of(text: str, name: str) -> int | None:
 
 
 def _at(error: InveonError, path: Path, line: int | None, name: str | None = None) -> OptionError:
-    """Return an error with its place in a file, about a value of this name as it stands there."""
+    """Return an error with its place in a file, about a value of this name as the file has it."""
     if error.path is not None:  # of a file that the settings name
         return OptionError(f"{printable(name)}: {error}", path=path, line=line)
     message, key = error.message, name and printable(name)

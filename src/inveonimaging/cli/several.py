@@ -1,4 +1,4 @@
-"""What commands that take several studies tell of them: a table at the end, and what was not taken."""
+"""What commands that take several studies print: a table at the end, and what was not taken."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def show_written(result: Written[Any], paths: Mapping[str, Sequence[Path]], *, r
 
     Args:
         result: of the command.
-        paths: by the names that programs are told: those of the studies' attributes.
+        paths: by their names in the JSON document: those of the studies' attributes.
         recursive: whether they were searched for.
         as_json: print it for programs.
     """
@@ -71,7 +71,7 @@ def show_written(result: Written[Any], paths: Mapping[str, Sequence[Path]], *, r
 
 
 def series_row(series: Series, volume: Volume, **more: object) -> dict[str, Any]:
-    """Return what programs are told of a series that would be written."""
+    """Return a series that would be written, as JSON has it."""
     image = series.image
     what = {"shape": list(volume.shape), "type": volume.dtype.name, "unit": image.scaling.unit.value}
     return {"source": str(image.pair.header), "part": image.part_name, **more, **what}

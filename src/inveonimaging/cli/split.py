@@ -131,7 +131,7 @@ def split(
 
 
 def _write_inveon(planned: SplitPlan, output: Path, *, dry_run: bool, as_json: bool) -> None:
-    """Write pairs of Inveon files, and tell."""
+    """Write pairs of Inveon files, and print which."""
     from inveonimaging.cli.progress import bar
     from inveonimaging.commands.split import inveon_pairs, write_inveon
 
@@ -150,7 +150,7 @@ def _write_inveon(planned: SplitPlan, output: Path, *, dry_run: bool, as_json: b
 
 
 def _more(planned: SplitPlan) -> dict[str, object]:
-    """Return what programs are told beside the result: where each animal lies, and what was measured of it."""
+    """Return what JSON has beside the result: where each animal lies, and what was measured of it."""
     from inveonimaging.hotels.checks import document_of
 
     return {"boxes": _boxes(planned), "measured": document_of(planned.measured)}

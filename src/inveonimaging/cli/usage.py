@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 HELP_OPTIONS = {"help_option_names": ["--help", "-h"], "max_content_width": 100}
 _USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # which typer does not export
 
-# Help. Options by the names of the functions' arguments; what stands in no panel is in the first.
+# Help. Options by the names of the functions' arguments; what has no panel is in the first.
 
 _FIRST = "Options"
 _PANELS = {
@@ -75,7 +75,7 @@ _RARE = {
 }
 """Options that only `--help-all` shows."""
 
-_LONG_CHOICE = 20  # characters; longer ones are told in the text
+_LONG_CHOICE = 20  # characters; longer ones are named in the text
 
 
 class Command(TyperCommand):
@@ -239,9 +239,9 @@ class Commands(TyperGroup):
 def _meant(error: Any) -> OptionError:
     """Return wrong usage as an error that says what to type."""
     usage, text = _usage(error.ctx), error.format_message()
-    told = _OF_KIND.get(type(error).__name__)
-    if told:
-        return told(error, usage)
+    explain = _OF_KIND.get(type(error).__name__)
+    if explain:
+        return explain(error, usage)
     if "unexpected extra argument" in text:
         extra = re.sub(r".*? arguments?(?:\(s\))? \((.*)\)\.?$", r"\1", text, flags=re.DOTALL)
         return OptionError(f"too many arguments: {printable(extra)}", hint=f"{_one_at_a_time(error.ctx)}{usage}")
@@ -293,9 +293,9 @@ def _no_option(error: Any, usage: str) -> OptionError:
 def _for_option(error: Any, usage: str) -> str:
     name = error.option_name
     known = {opt for each in error.ctx.command.get_params(error.ctx) for opt in each.opts}
-    told = _OF_OTHER_TOOLS.get(name)
-    if told and (not told.startswith("--") or told.split()[0] in known):
-        return f"{told}; {usage}" if "argument" in told else told
+    advice = _OF_OTHER_TOOLS.get(name)
+    if advice and (not advice.startswith("--") or advice.split()[0] in known):
+        return f"{advice}; {usage}" if "argument" in advice else advice
     near = difflib.get_close_matches(name, known, n=2, cutoff=0.7) if name.startswith("--") else []
     return f"did you mean {' or '.join(near)}? {usage}" if near else usage
 

@@ -123,7 +123,7 @@ def _words(text: str) -> list[str]:
 
 
 def _run(source: Path, output: Path, options: Options, own: tuple[Path, ...]) -> None:
-    """Convert and tell: findings on stderr, what was written on stdout."""
+    """Convert and print: findings on stderr, what was written on stdout."""
     from inveonimaging.conversion.job import convert_planned
     from inveonimaging.conversion.plan import sheet_findings_of
 

@@ -68,7 +68,7 @@ def check(
         path: a folder of pairs or of DICOM, one pair, or one DICOM file.
         corrections: of Inveon files: what counts instead of the headers.
         orientation_test: side of the animal on which a marker, such as a syringe, lies: `"left"` or `"right"`.
-        now: local time, to tell times in the future; None takes the clock's.
+        now: local time, to recognize times in the future; None takes the clock's.
         progress: called with how many files or series are done, and how many there are.
 
     Raises:
@@ -127,7 +127,7 @@ def check_folder(path: Path, corrections: Corrections | None = None) -> tuple[Fi
 
 
 class _Headers(NamedTuple):
-    """What the headers of scans tell.
+    """What the headers of scans say.
 
     Attributes:
         study: of them.

@@ -13,9 +13,9 @@ from inveonimaging.errors import InputError, OutputError
 from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.storage.folders import is_folder
 from inveonimaging.storage.leftovers import PARTIAL, is_unfinished
-from inveonimaging.storage.litter import is_litter
 from inveonimaging.storage.manifests import MANIFEST
 from inveonimaging.storage.staging import held
+from inveonimaging.storage.system_files import is_system_file
 
 _NOTHING = "nothing was removed"
 
@@ -137,7 +137,7 @@ def _below(top: Path) -> Iterator[Path]:
 
 
 def _is_shown(entry: os.DirEntry[str]) -> bool:
-    return not entry.name.startswith(".") and not is_litter(entry.name)
+    return not entry.name.startswith(".") and not is_system_file(entry.name)
 
 
 def _removal(folder: Path, within: Path, study: ExistingStudy, counter: StepCounter, *, by_digest: bool) -> Removal:
@@ -178,11 +178,11 @@ def _seen(path: Path) -> tuple[int, ...]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    return sorted(each for each in folder.iterdir() if not is_litter(each.name)) if folder.is_dir() else []
+    return sorted(each for each in folder.iterdir() if not is_system_file(each.name)) if folder.is_dir() else []
 
 
 def _refuse_changed(removal: Removal) -> None:
-    """Refuse what is not as it was shown. Times tell, since what was read was as listed; Windows has none of change."""
+    """Refuse what is not as it was shown. Times show it, since what was read was as listed (not on Windows)."""
     study = stated_study(removal.output)
     again = study and _removal(removal.output, removal.within, study, StepCounter(no_progress, 0), by_digest=False)
     if again != removal:

@@ -53,7 +53,7 @@ def report(
         viewer: put the volumes and a viewer into the page; it is some tens of megabytes large then.
         overwrite: replace files of the same names.
         corrections: what counts instead of the headers.
-        now: local time, to tell times in the future; None takes the clock's.
+        now: local time, to recognize times in the future; None takes the clock's.
         progress: called with how many series are read or drawn, and how many of both there are; after an exception of
             it nothing half is left.
 

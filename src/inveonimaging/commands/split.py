@@ -179,8 +179,8 @@ class Seen:
 
     Attributes:
         views: projections of the scan.
-        boxes: where each may lie, with the position that tells it from the others, from low to high i.
-        findings: what speaks against it, and other notes.
+        boxes: where each may lie, with the position that distinguishes it from the others, from low to high i.
+        findings: what contradicts it, and other notes.
     """
 
     views: tuple[View, ...]
@@ -224,7 +224,7 @@ def see_animals(source: Path, number: int | None = None, progress: Progress = no
 
 
 def _positions(extents: Sequence[Extent]) -> tuple[str, ...]:
-    """Return a position for each box by which it is told from the others; numbers from the left if there is none."""
+    """Return a position that distinguishes each box from the others; numbers from the left if there is none."""
     try:
         return tuple(map(str, slots_of(extents)))
     except InputError:
@@ -232,7 +232,7 @@ def _positions(extents: Sequence[Extent]) -> tuple[str, ...]:
 
 
 def check_boxes(source: Path, sheet: Sheet, boxes: Sequence[AnimalBox], path: Path) -> Group:
-    """Return the group that a sheet tells of, if boxes are those of its animals; no voxel is read.
+    """Return the group that a sheet describes, if boxes are those of its animals; no voxel is read.
 
     Args:
         source: as for `split`.
@@ -250,7 +250,7 @@ def check_boxes(source: Path, sheet: Sheet, boxes: Sequence[AnimalBox], path: Pa
 
 
 def refuse_unverifiable(options: Options, *, verify: bool) -> None:
-    """Refuse to compare afterwards what nothing would tell how to compare.
+    """Refuse to compare afterwards if it would not be known how to compare.
 
     Raises:
         OptionError: neighbours are masked, and no manifest says where.

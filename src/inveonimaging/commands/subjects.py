@@ -64,7 +64,7 @@ def subjects(
 
     Raises:
         InputError: there is no pair; no animal is found, or how many there are is in doubt.
-        OptionError: what was typed is of one animal, or a sheet; the name tells no kind of sheet, or what is needed
+        OptionError: what was typed is of one animal, or a sheet; the name has no ending of a sheet, or what is needed
             is not installed.
         OutputError: the file is there already, or cannot be written.
     """

@@ -47,7 +47,7 @@ def plan_found(
         pairs: the scans of one session.
         source: the folder below which they lie.
         options: of the conversion, with the sheet.
-        outputs_of: tells where the study of each animal goes.
+        outputs_of: returns where the study of each animal goes.
         skipped: what was found beside the pairs.
 
     Raises:

@@ -64,7 +64,7 @@ def checked(
         UnsupportedError: the file holds no image, or one whose SOP class is not written.
         HeaderError: the header lacks, or has beyond reason, what DICOM must have (type 1 and 1C).
     """
-    _refuse_odd_times(image.header, start)
+    _refuse_impossible_times(image.header, start)
     _, zone = utc_offset(image.header)
     if start is None and (image.modality is Modality.PET or form is not Form.CLASSIC):
         raise missing(image.header, "scan_time", "the start of the scan").at(image.pair.header, _SCAN_TIME_HINT)
@@ -130,7 +130,7 @@ def _refuse_uncoded(animal: Animal) -> None:
             raise InputError(path=file, line=line, key=name, got=given, expected=expected)
 
 
-def _refuse_odd_times(header: Header, start: datetime | None) -> None:
+def _refuse_impossible_times(header: Header, start: datetime | None) -> None:
     if start is not None and start.year > LAST_YEAR:
         raise missing(header, "scan_time", f"a year up to {LAST_YEAR}")
     for index, frame in enumerate(header.frames):

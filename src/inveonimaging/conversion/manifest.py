@@ -39,7 +39,7 @@ _NOT_OF_THE_CONTENT = {
     "sheet",
     "codes",
     "settings",
-    "only",  # sources are listed; of a redacted study their names are not told
+    "only",  # sources are listed; of a redacted study their names are not written
 }
 
 
@@ -90,7 +90,7 @@ def recorded_sheet(options: Options) -> dict[str, Any] | None:
     sheet = options.corrections.sheet
     if sheet is None:
         return None
-    if options.deidentify:  # its name may be somebody's, and its digest tells who has it
+    if options.deidentify:  # its name may name somebody, and its digest shows who has it
         return {"name": "sheet", "sha256": None}
     return {"name": sheet.name, "sha256": sheet.sha256}
 

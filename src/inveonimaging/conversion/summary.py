@@ -1,4 +1,4 @@
-"""What one reading of a data file tells before anything is written."""
+"""What one reading of a data file shows before anything is written."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class Study:
 
     `group_id` is the Patient ID of the group from whose images it was cut, empty for what is not cut;
     `start` is the earliest start of a scan, if any is known; `comments` are those on the patient, which route it;
-    `deidentified` tells what became of the dates of a study that is de-identified; `unlimited_text` allows elements of
+    `deidentified` says what became of the dates of a study that is de-identified; `unlimited_text` allows elements of
     VR UC, which several programs cannot read; `specified` asks for the published specification's words for the scanner.
     """
 
@@ -143,7 +143,7 @@ class Series:
 
 
 class Instance(NamedTuple):
-    """One slice of one frame: what tells it from the others of its series, without its pixels.
+    """One slice of one frame: what distinguishes it from the others of its series, without its pixels.
 
     It is a single-frame SOP instance, or a frame of a multi-frame one.
     """

@@ -39,7 +39,7 @@ _SHOWN = 200
 
 
 class Opened(NamedTuple):
-    """A file that is open: its elements up to the pixels, and a stream that stands at these.
+    """A file that is open: its elements up to the pixels, and a stream at their start.
 
     Attributes:
         header: file meta information is its `file_meta`.
@@ -154,7 +154,7 @@ def _at_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
 
 
 def _read_meta(file: BinaryIO) -> tuple[Dataset, int]:
-    """Return File Meta Information, and where it ends; the file stands at its beginning."""
+    """Return File Meta Information, and where it ends; the file is at its beginning."""
     read_preamble(file, force=False)
     meta = read_dataset(file, is_implicit_VR=False, is_little_endian=True, stop_when=_after_meta)
     return meta, file.tell()

@@ -62,7 +62,7 @@ DERIVATION = "DerivationCodeSequence"
 """What became of an image, step by step."""
 _ITEM_BY_ITEM = ("DimensionIndexSequence", GROUP, DERIVATION)
 _OF_INSTANCE = ("DetectorInformationSequence", "RadiopharmaceuticalInformationSequence")
-"""Sequences whose first item tells of the whole instance: its values count as the instance's own."""
+"""Sequences whose first item is about the whole instance: its values count as the instance's own."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -278,7 +278,7 @@ def _size(values: Values) -> tuple[int, int] | None:
 
 
 def _with_nested(values: dict[str, Any]) -> dict[str, Any]:
-    """Return values with those of sequences that tell of the whole instance."""
+    """Return values with those of sequences that are about the whole instance."""
     for keyword in _OF_INSTANCE:
         values = {**(values.get(keyword) or {}), **values}
     return values

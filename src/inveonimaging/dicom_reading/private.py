@@ -100,7 +100,7 @@ def _text(dataset: Dataset, tag: BaseTag) -> str:
 def original_header(path: Path) -> OriginalHeader:
     """Return the header that a file carries, byte for byte.
 
-    An odd length is padded: the stated length tells. Programs that do not know the elements may have stored them
+    An odd length is padded: the stated length shows it. Programs that do not know the elements may have stored them
     without their VR.
 
     Raises:

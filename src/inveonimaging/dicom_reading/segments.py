@@ -115,7 +115,7 @@ def _joined(number: int, pieces: list[_Piece], labels: dict[int, str]) -> Segmen
 
 
 def _described(path: Path) -> tuple[dict[int, str], str, float]:
-    """Return the label of each segment, the kind of segmentation, and the value that stands for all of a voxel."""
+    """Return the label of each segment, the kind of segmentation, and the value that means all of a voxel."""
     with opened(path) as file:
         header = file.header
         if header.get("SOPClassUID") not in (SEGMENTATION, LABEL_MAP):

@@ -13,7 +13,7 @@ from inveonimaging.errors import InputError, printable
 from inveonimaging.inveon.pairs import scan_folder
 from inveonimaging.storage.folders import is_folder, real_path
 from inveonimaging.storage.leftovers import PARTIAL, is_unfinished
-from inveonimaging.storage.litter import is_litter
+from inveonimaging.storage.system_files import is_system_file
 
 _MAGIC = b"DICM"
 _PREAMBLE = 128
@@ -82,7 +82,7 @@ def read_files(
 def dicom_files(paths: Iterable[str | os.PathLike[str]]) -> tuple[Path, ...]:
     """Return files as they are given, and all DICOM files below folders, sorted by name.
 
-    What cannot be looked into, a file or a folder, is among them, so that none is lost: reading it tells why not.
+    What cannot be looked into, a file or a folder, is among them, so that none is lost: reading it gives the reason.
 
     Raises:
         InputError: there is none, or no such file or folder, or what is given is neither; a conversion has not come to
@@ -131,7 +131,7 @@ def _below(folder: Path) -> Iterator[Path]:
         _refuse_unfinished(place)
         try:
             with os.scandir(place) as listed:
-                entries = [entry for entry in listed if not is_litter(entry.name) and entry.name != PARTIAL]
+                entries = [entry for entry in listed if not is_system_file(entry.name) and entry.name != PARTIAL]
         except OSError:
             yield place
             continue
@@ -140,7 +140,7 @@ def _below(folder: Path) -> Iterator[Path]:
 
 
 def _may_be_dicom(path: Path) -> bool:
-    """Tell a DICOM file by its first bytes (PS3.10 7.1), without reading the rest; what cannot be read may be one."""
+    """Recognize a DICOM file by its first bytes (PS3.10 7.1), not the rest; what cannot be read may be one."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             return False

@@ -52,7 +52,7 @@ def moment_of(day: Any, clock: Any) -> datetime | None:
 
 
 def clock_of(value: Any) -> time | None:
-    """Return a Time; colons are those of ACR-NEMA. An hour alone tells no time."""
+    """Return a Time; colons are those of ACR-NEMA. An hour alone is no time."""
     return None if value is None else date_time(_SOME_DAY + str(value).replace(":", "")).clock
 
 
@@ -93,7 +93,7 @@ def number_of(value: Any) -> float | None:
 
 @lru_cache(_MOST)
 def _read(text: str) -> DateTime:
-    """Return what is written; pydicom fills up what is cut off, so the digits tell how far the text goes."""
+    """Return what is written; pydicom fills up what is cut off, so the digits show how far the text goes."""
     digits = len(_DIGITS.match(text)[0])  # type: ignore[index]
     try:
         with warnings.catch_warnings():

@@ -13,7 +13,7 @@ def own_class(plane: Plane) -> str | None:
 
     Its Implementation Class UID is lost when another program stores the file; Contributing Equipment stays.
     """
-    told = plane.file.top
-    contributor = told.get("ContributingEquipmentSequence") or {}
-    is_own = told.get("ImplementationClassUID") == _IMPLEMENTATION or contributor.get("Manufacturer") == _NAME
-    return str(told.get("SOPClassUID")) if is_own else None
+    elements = plane.file.top
+    contributor = elements.get("ContributingEquipmentSequence") or {}
+    is_own = elements.get("ImplementationClassUID") == _IMPLEMENTATION or contributor.get("Manufacturer") == _NAME
+    return str(elements.get("SOPClassUID")) if is_own else None

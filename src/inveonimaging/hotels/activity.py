@@ -1,7 +1,7 @@
 """Where PET or SPECT shows an animal beyond what the CT shows of it: bladder, tail, a head that the CT does not reach.
 
 How many animals there are, and which is which, comes of the CT alone. Activity only widens the extent of the animal
-that it belongs to: it touches one, or lies near one and far from all others. What belongs to none is told.
+that it belongs to: it touches one, or lies near one and far from all others. What belongs to none is reported.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class _Regions:
 def widened(
     found: Found, extents: Sequence[Extent], image: Image, margin_mm: float
 ) -> tuple[tuple[Extent, ...], tuple[Finding, ...]]:
-    """Return the extents of animals that a CT shows, with what PET or SPECT shows of each, and what speaks against it.
+    """Return the extents of animals that a CT shows, with what PET or SPECT shows of each, and what contradicts it.
 
     Args:
         found: in the CT, without doubt.
@@ -92,7 +92,7 @@ def _disagreeing(found: Found, image: Image, values: Values, grid: Grid) -> Iter
 
 
 def _regions(values: Values, grid: Grid) -> _Regions:
-    """Return what stands out of the late frames, without specks."""
+    """Return what is bright in the late frames, without specks."""
     from scipy import ndimage
 
     spacing = grid.spacing_mm

@@ -45,7 +45,7 @@ class Body:
     Attributes:
         low_mm: of its extent along i, j, k: lower faces of the voxels.
         high_mm: upper faces.
-        centre_mm: of the trunk; positions are told apart by it.
+        centre_mm: of the trunk; positions are distinguished by it.
         volume_ml: of its tissue; None of what emission alone shows.
     """
 
@@ -135,7 +135,7 @@ def _volume(image: Image, scale: float) -> trunks.Volume:
 
 
 def _in_tissue(image: Image, volume: trunks.Volume, tissue: trunks.Tissue, number: int | None = None) -> Found:
-    """Return what several ways of counting find, and what speaks against it."""
+    """Return what several ways of counting find, and what contradicts it."""
     grid, values = volume.grid, volume.hounsfield
     ways = {way: trunks.trunks(volume, tissue, *way) for way in trunks.DEPTHS_MM}
     counts = {way: int(labels.max()) for way, labels in ways.items()}
@@ -146,7 +146,7 @@ def _in_tissue(image: Image, volume: trunks.Volume, tissue: trunks.Tissue, numbe
     seeds = next(labels for way, labels in ways.items() if counts[way] == shown)
     labels = trunks.extents(volume, tissue, seeds)
     bodies, order = _bodies(labels, seeds, grid, image.grid, volume.voxel_mm3 / 1000)
-    against = [] if votes >= _AGREE else [_told(counts, tissue.scale)]
+    against = [] if votes >= _AGREE else [_all_counts(counts, tissue.scale)]
     against += [
         *_contradictions(bodies),
         *_parts_in_line(bodies, tissue.scale),
@@ -157,7 +157,7 @@ def _in_tissue(image: Image, volume: trunks.Volume, tissue: trunks.Tissue, numbe
     return Found(() if doubts else bodies, numbered, values, grid, doubts, bodies, is_ct=True)
 
 
-def _told(counts: Mapping[tuple[float, float], int], scale: float) -> str:
+def _all_counts(counts: Mapping[tuple[float, float], int], scale: float) -> str:
     """Return what each way of counting gave."""
     parts = (f"{count} where tissue is deeper than {way[0] * scale:.2g} mm" for way, count in counts.items())
     return ", ".join(parts)
@@ -188,8 +188,10 @@ def find_in_emission(image: Image, *, number: int | None = None, progress: Progr
     bodies, order = _bodies(labels, labels, grid, image.grid, None)
     doubts = []
     if votes < emission.ENOUGH or len(bodies) != likeliest:
-        told = ", ".join(f"{count} above {share:.0%} of the highest activity" for share, count in counted.items())
-        doubts.append(_doubt(image, told))
+        counts_shown = ", ".join(
+            f"{count} above {share:.0%} of the highest activity" for share, count in counted.items()
+        )
+        doubts.append(_doubt(image, counts_shown))
     against = [*emission.contradictions(bodies), *emission.joined(values, labels, grid.spacing_mm[::-1])]
     doubts += [_doubt(image, each) for each in against]
     return Found(() if doubts else bodies, order[labels].astype(np.uint8), values, grid, tuple(doubts), bodies)
@@ -309,8 +311,8 @@ def _parts_in_line(bodies: Sequence[Body], scale: float) -> list[str]:
     return []
 
 
-def _doubt(image: Image, told: str) -> Finding:
-    message = f"the number of animals is in doubt: {told}"
+def _doubt(image: Image, counts_shown: str) -> Finding:
+    message = f"the number of animals is in doubt: {counts_shown}"
     return Finding("animals-in-doubt", message, Severity.ERROR, path=str(image.pair.data))
 
 

@@ -2,7 +2,7 @@
 
 The volume of a body goes with its weight, and the activity in its box with its dose. Both are rough: organs differ in
 density, tracer leaves with the urine, a box holds some of the neighbour. So only an order that contradicts by clear
-margins is told, and of each two animals that one measure at least can tell apart.
+margins is reported, and of each two animals that one measure at least can distinguish.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Tracer:
 
 @dataclass(frozen=True)
 class MeasuredAnimal:
-    """An animal of a group, as it was measured and as the sheet tells it.
+    """An animal of a group, as it was measured and as the sheet has it.
 
     Attributes:
         id: Patient ID.
@@ -126,7 +126,7 @@ class Measured:
 
     @property
     def findings(self) -> tuple[tuple[Finding, ...], ...]:
-        """Of each animal, the orders that contradict and name it, each told once however many scans show it."""
+        """Of each animal, the orders that contradict and name it, each reported once however many scans show it."""
         found: list[list[Finding]] = [[] for _ in self.animals]
         for one, other in combinations(range(len(self.animals)), 2):
             for finding in swap_findings(self.animals[one], self.animals[other], self.sheet):
@@ -138,21 +138,21 @@ class Measured:
 def swap_findings(one: MeasuredAnimal, other: MeasuredAnimal, sheet: str | None = None) -> Iterator[Finding]:
     """Yield that the order of two animals by weight, or by dose, contradicts what was measured.
 
-    Doses and activities are compared at one time. Of several scans the first that contradicts is told.
+    Doses and activities are compared at one time. Of several scans the first that contradicts is reported.
     """
     weights = Two(one.weight_kg, other.weight_kg).times(_G_PER_KG)
     volumes = Two(one.volume_ml, other.volume_ml)
     if weights.contradicts(volumes, _CLEAR_WEIGHT, _CLEAR_VOLUME):
-        told = _swapped(one, other, weights, volumes, "weighs {:.3g} g and has {:.3g} mL")
-        yield Finding("swapped-by-weight", told, path=sheet)
+        message = _swapped(one, other, weights, volumes, "weighs {:.3g} g and has {:.3g} mL")
+        yield Finding("swapped-by-weight", message, path=sheet)
     for mine, its in zip(one.tracers, other.tracers, strict=True):
         at = mine.injected_at
         doses = Two(mine.dose_bq, its.at(its.dose_bq, at)).times(1 / _BQ_PER_MBQ)
         activities = Two(mine.activity_bq, its.at(its.activity_bq, at)).times(1 / _BQ_PER_MBQ)
         if doses.contradicts(activities, _CLEAR_DOSE, _CLEAR_ACTIVITY):
             when = "" if at == its.injected_at else f" at {at}"
-            told = _swapped(one, other, doses, activities, f"was given {{:.3g}} MBq and has {{:.3g}} MBq{when}")
-            yield Finding("swapped-by-dose", told, path=mine.header)
+            message = _swapped(one, other, doses, activities, f"was given {{:.3g}} MBq and has {{:.3g}} MBq{when}")
+            yield Finding("swapped-by-dose", message, path=mine.header)
             return
 
 
@@ -255,13 +255,13 @@ class Two(NamedTuple):
             if not one or not other or min(one, other) <= 0:
                 return False
             ratios.append(one / other)
-        told, found = ratios
-        is_reversed = (told > 1) != (found > 1)
-        return is_reversed and max(told, 1 / told) - 1 > clear and max(found, 1 / found) - 1 > clear_seen
+        stated, found = ratios
+        is_reversed = (stated > 1) != (found > 1)
+        return is_reversed and max(stated, 1 / stated) - 1 > clear and max(found, 1 / found) - 1 > clear_seen
 
 
-def _swapped(one: MeasuredAnimal, other: MeasuredAnimal, told: Two, seen: Two, words: str) -> str:
-    first, second = (words.format(*values) for values in zip(told, seen, strict=True))
+def _swapped(one: MeasuredAnimal, other: MeasuredAnimal, stated: Two, seen: Two, words: str) -> str:
+    first, second = (words.format(*values) for values in zip(stated, seen, strict=True))
     return f"{one} {first}, {other} {second}: are they swapped, in the hotel or in the sheet?"
 
 

@@ -1,4 +1,4 @@
-"""A group that was scanned together -> where each animal lies, and its study, with what speaks against both."""
+"""A group that was scanned together -> where each animal lies, and its study, with what contradicts both."""
 
 from __future__ import annotations
 
@@ -70,9 +70,11 @@ def masks_of(located: Located) -> tuple[Mask, ...]:
     Raises:
         InputError: the CT is not in HU, so that nobody knows what its air is.
     """
-    odd = next((each for each in located.findings if each.code == "ct-not-hounsfield"), None)
-    if odd:
-        raise InputError(f"nothing is masked: {odd.message}", path=odd.path, hint="leave out --mask-others")
+    not_hounsfield = next((each for each in located.findings if each.code == "ct-not-hounsfield"), None)
+    if not_hounsfield:
+        raise InputError(
+            f"nothing is masked: {not_hounsfield.message}", path=not_hounsfield.path, hint="leave out --mask-others"
+        )
     return located.masks() if located.masks else ()
 
 
@@ -85,7 +87,7 @@ class Animals:
 
 
 def animals_of(group: Group, places: Places, deidentify: Deidentify | None = None) -> Animals:
-    """Return the study of each animal of a group, with what speaks against the order of the animals.
+    """Return the study of each animal of a group, with what contradicts the order of the animals.
 
     Args:
         group: what was read.

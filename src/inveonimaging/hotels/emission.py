@@ -1,4 +1,4 @@
-"""Animals in PET or SPECT: what stands out of the mean of the late frames, at any threshold."""
+"""Animals in PET or SPECT: what is bright in the mean of the late frames, at any threshold."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _regions(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
 
 
 def contradictions(bodies: Sequence[Placed]) -> list[str]:
-    """Return what speaks against these being all animals, each one whole."""
+    """Return what contradicts these being all animals, each one whole."""
     for number, one in enumerate(bodies):
         for other in bodies[:number]:
             if are_in_line(one, other):

@@ -110,8 +110,8 @@ def _files(scan: Scan, identifier: str) -> Iterator[CutFile]:
             itemsize = whole.source.dtype.itemsize
             made = cut_header(original, whole.header, images[0].grid, places, itemsize, identifier)
             if voxels := images[0].source.hidden_voxels:
-                told = f"{voxels} voxels of each frame, of other animals, were replaced by {shown_value(images[0])}"
-                made = with_comment(made, told)
+                comment = f"{voxels} voxels of each frame, of other animals, were replaced by {shown_value(images[0])}"
+                made = with_comment(made, comment)
             header = write(made)
         except InveonError as error:
             raise error.at(scan.pair.header) from error
@@ -175,7 +175,7 @@ def with_comment(header: Header, text: str) -> Header:
 
 
 def _geometry(geometry: Geometry, grid: Grid) -> Geometry:
-    """Return what says where the voxels are; a bed position's place is in its shift, since it stands alone."""
+    """Return what says where the voxels are; the shift has the place of a bed position, which becomes a file."""
     x, y, z = (round(each, _DIGITS) for each in (*grid.shift_mm[:2], grid.shift_mm[2] + grid.bed_mm))
     origins: dict[str, Any] = {
         f"volume_origin_{axis}": max(n // 2 - 1, 0)  # the central voxel, as the scanner counts it

@@ -1,4 +1,4 @@
-"""Where each animal of a group lies: found in its images, and told apart by the sheet's positions."""
+"""Where each animal of a group lies: found in its images, and identified by the sheet's positions."""
 
 from __future__ import annotations
 
@@ -68,8 +68,10 @@ def locate(group: Group) -> Located:
     except InputError as error:
         return Located(None, error, candidates, findings=softer)
     bodies = tuple(found.bodies[number] for number in order)
-    extents, told = with_activity(found, tuple(_whole(each, found.grid, grids) for each in found.bodies), group.study)
-    findings, masks = (*softer, *told), partial(masks_of, found, order)
+    extents, contradictions = with_activity(
+        found, tuple(_whole(each, found.grid, grids) for each in found.bodies), group.study
+    )
+    findings, masks = (*softer, *contradictions), partial(masks_of, found, order)
     return Located(tuple(extents[number] for number in order), None, extents, bodies, findings, masks)
 
 
@@ -91,8 +93,8 @@ def reach_of(study: Study) -> Extent:
 def with_activity(
     found: Found, extents: tuple[Extent, ...], study: Study
 ) -> tuple[tuple[Extent, ...], tuple[Finding, ...]]:
-    """Return extents with what PET and SPECT show of animals that were found in a CT, and what speaks against it."""
-    told: list[Finding] = []
+    """Return extents with what PET and SPECT show of animals that were found in a CT, and what contradicts it."""
+    contradictions: list[Finding] = []
     if any(each.volume_ml is None for each in found.bodies):
         return extents, ()
     images = [each.image for each in study.series]
@@ -100,12 +102,12 @@ def with_activity(
         beds = {each.grid.bed_mm for each in images if each.pair == image.pair}
         if image.scaling.unit in (Unit.BQML, Unit.PROPCNTS) and not is_transmission(image.header) and len(beds) == 1:
             extents, of_image = widened(found, extents, image, MARGIN_MM)
-            told += of_image
-    return extents, tuple(told)
+            contradictions += of_image
+    return extents, tuple(contradictions)
 
 
 def seen(study: Study) -> tuple[tuple[Slot, Body], ...]:
-    """Return the animals that a study shows, each with a position that tells it from the others, in their order.
+    """Return the animals that a study shows, each with a position that only it has, in their order.
 
     Raises:
         InputError: none is found, or how many there are is in doubt; errors as `locate`.

@@ -67,11 +67,11 @@ def assigned(bodies: Sequence[Placed], hotel: Hotel) -> tuple[int, ...]:
     if len(fits) == 1:
         return fits[0]
     line = hotel.animals[0].rows[0]
-    told = f"found {_where(bodies)}; the sheet has {shown(hotel.animals)}"
+    both = f"found {_where(bodies)}; the sheet has {shown(hotel.animals)}"
     if fits:
-        message = f"two arrangements fit the positions: {told}"
+        message = f"two arrangements fit the positions: {both}"
         raise InputError(message, path=hotel.path, line=line, hint="give more exact positions, such as top left")
-    message = f"the animals do not lie as the positions say: {told}"
+    message = f"the animals do not lie as the positions say: {both}"
     other = Side.FRONT if hotel.side is Side.BACK else Side.BACK
     turned = len(list(islice(_fits(bodies, hotel, other), 2))) == 1
     hint = f"they do with seen_from {other.value}: a marked scan settles it" if turned else "correct the positions"
@@ -101,12 +101,12 @@ def _are_in_order(animals: tuple[Position, Position], pair: tuple[Placed, Placed
 
 
 def slots_of(bodies: Sequence[Placed]) -> tuple[Slot, ...]:
-    """Return the position of each body, as seen from the front, by which `assigned` tells it from all others.
+    """Return the position of each body, as seen from the front, by which `assigned` distinguishes it from all others.
 
     They are named if names suffice, else numbered from the left, the top and the front.
 
     Raises:
-        InputError: no positions would tell them apart.
+        InputError: no positions would distinguish them.
     """
     if not bodies:
         return ()
@@ -119,7 +119,7 @@ def slots_of(bodies: Sequence[Placed]) -> tuple[Slot, ...]:
     )
     for number in (_named, _numbered):
         slots = number((across, *map(tuple, levels)), rows)
-        if slots and len(bodies) <= MOST_ANIMALS and _tell_apart(bodies, slots):
+        if slots and len(bodies) <= MOST_ANIMALS and _are_unambiguous(bodies, slots):
             return slots
     message = f"positions do not distinguish {len(bodies)} animals: found {_where(bodies)}"
     raise InputError(message, hint="write the sheet by hand, and say with --boxes where each lies")
@@ -154,7 +154,7 @@ def _numbered(places: _Rows, _rows: _Rows) -> tuple[Slot, ...]:
     return tuple(Slot(z + 1, y + 1, x + 1) for x, y, z in zip(*places, strict=True))
 
 
-def _tell_apart(bodies: Sequence[Placed], slots: Sequence[Slot]) -> bool:
+def _are_unambiguous(bodies: Sequence[Placed], slots: Sequence[Slot]) -> bool:
     """Return whether a sheet with these positions would find each body in its own, and in no other way."""
     nothing = SheetValues()
     positions = tuple(Position(slot, (), "?", (), nothing) for slot in slots)

@@ -32,7 +32,7 @@ def reduced(
         image: read a slab at a time.
         frames: which of its frames.
         block_mm: how large a block may be; larger where an image is larger than any animal.
-        empty: what stands where no value is finite.
+        empty: the value where none is finite.
         progress: called with how many slices were read, and how many there are.
     """
     blocks = Blocks(image.grid.shape, image.grid.spacing_mm, block_mm, _MOST_VOXELS)

@@ -39,7 +39,7 @@ class Group:
     Attributes:
         study: of all its images, by true names and headers.
         pairs: its files.
-        hotel: its animals, as the sheet tells of them.
+        hotel: its animals, as the sheet describes them.
         corrections: by which it was read.
     """
 
@@ -53,7 +53,7 @@ def read_group(pairs: Sequence[Pair], source: Path, corrections: Corrections) ->
     """Read the scans of a group, and which animals lie in them.
 
     Raises:
-        InputError: the sheet tells of no positions; the scans are of several sessions.
+        InputError: the sheet has no positions; the scans are of several sessions.
         OptionError: there is no sheet; what was typed is of one animal.
     """
     if corrections.sheet is None:

@@ -216,17 +216,17 @@ def extents(volume: Volume, tissue: Tissue, seeds: Labels) -> Labels:
 
 
 def contradictions(volume: Volume, tissue: Tissue, seeds: Labels, owners: Labels) -> list[str]:
-    """Return what speaks against the number of trunks: an animal that is two, or two that are one."""
+    """Return what contradicts the number of trunks: an animal that is two, or two that are one."""
     count = int(seeds.max())
     spans = [_span(seeds == number) for number in range(1, count + 1)]
-    told = []
+    doubts = []
     for one, other in sorted(_in_touch(volume, tissue, owners) | _at_the_neck(volume, tissue, owners)):
         if _shared(spans[one - 1], spans[other - 1]) < _IN_LINE:
-            told.append(f"{count}, but two lie in line along the bed and are joined: they may be one animal")
+            doubts.append(f"{count}, but two lie in line along the bed and are joined: they may be one animal")
     parts = tissue.depth_mm, owners, volume.voxel_mm3, tissue.scale
-    told += [f"{count}, but one of them has two trunks side by side" for _ in doubles(*parts)]
-    told += [f"{count}, but something else has bones, too" for _ in _left_out(volume, tissue, owners)]
-    return list(dict.fromkeys(told))
+    doubts += [f"{count}, but one of them has two trunks side by side" for _ in doubles(*parts)]
+    doubts += [f"{count}, but something else has bones, too" for _ in _left_out(volume, tissue, owners)]
+    return list(dict.fromkeys(doubts))
 
 
 def _left_out(volume: Volume, tissue: Tissue, owners: Labels) -> Iterator[int]:

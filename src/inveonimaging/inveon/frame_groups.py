@@ -53,7 +53,7 @@ class FrameGroup:
 
     @property
     def name(self) -> str:
-        """What tells the part from the others of its file, `bed 1`; empty for a whole file."""
+        """What distinguishes the part from the others of its file, `bed 1`; empty for a whole file."""
         words = {"bed": self.place.bed, "energy window": self.place.energy_window}
         words |= {"gate": self.place.gate, "time frame": self.place.time, "frame": self.place.block}
         return ", ".join(f"{word} {number}" for word, number in words.items() if number is not None)
@@ -128,7 +128,7 @@ def _given(header: Header, name: str) -> list[int | None]:
 
 
 def _in_time(header: Header, indices: list[int]) -> list[int]:
-    """Return blocks that only time can tell apart, in the order of `frame_start`."""
+    """Return blocks that only time can distinguish, in the order of `frame_start`."""
     if len(indices) == 1:
         return indices
     starts: dict[float, int] = {}

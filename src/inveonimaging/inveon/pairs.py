@@ -11,7 +11,7 @@ from pathlib import Path
 from inveonimaging.errors import InputError, OptionError, listed, printable
 from inveonimaging.inveon.foreign import foreign_kind
 from inveonimaging.storage.folders import is_folder
-from inveonimaging.storage.litter import is_litter
+from inveonimaging.storage.system_files import is_system_file
 
 HEADER_SUFFIX = ".hdr"
 DATA_SUFFIX = ".img"
@@ -156,7 +156,7 @@ def scan_folder(path: Path) -> Folder:
     """
     try:
         with os.scandir(path) as entries:
-            kept = (each for each in entries if each.name != SETTINGS_FILE and not is_litter(each.name))
+            kept = (each for each in entries if each.name != SETTINGS_FILE and not is_system_file(each.name))
             found = sorted(kept, key=lambda entry: entry.name)
             folders = tuple(Path(entry) for entry in found if is_folder(entry))
             files = [Path(entry) for entry in found if not is_folder(entry)]
@@ -183,7 +183,7 @@ def count_pairs(path: Path) -> int:
     """
     try:
         with os.scandir(path) as entries:
-            files = [Path(each.name) for each in entries if not is_litter(each.name)]
+            files = [Path(each.name) for each in entries if not is_system_file(each.name)]
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror}", path=path) from error
     headers = [file for file in files if _has(file, HEADER_SUFFIX)]
@@ -233,7 +233,7 @@ def is_dicom(path: Path) -> bool:
 
 
 def _has(path: Path, *suffixes: str) -> bool:
-    return path.name.lower().endswith(suffixes) and not is_litter(path.name)
+    return path.name.lower().endswith(suffixes) and not is_system_file(path.name)
 
 
 def _by_stem(headers: list[Path]) -> dict[str, Path]:

@@ -41,7 +41,7 @@ class Hidden:
     Attributes:
         blocks: (bz, by, bx) which blocks of voxels are hidden; the last ones along each axis, -1, are not.
         places: the block that a voxel of a whole frame lies in, along k, j and i: (nz,), (ny,) and (nx,); -1 for none.
-        values: the stored value that stands there, of each frame.
+        values: the stored value that is read there, of each frame.
     """
 
     blocks: npt.NDArray[np.bool_]
@@ -178,7 +178,7 @@ class Voxels:
     def inside(self, slices: npt.NDArray[np.generic], index: int, first: int) -> npt.NDArray[np.generic]:
         """Return what of whole slices of a frame, from the box's slice `first` on, lies in the box.
 
-        It is a view, or a copy with the value that stands for what is hidden.
+        It is a view, or a copy with the value in the place of what is hidden.
         """
         (_, ny, nx), (k, j, i) = self.shape, self.first
         held = slices[:, j : j + ny, i : i + nx]

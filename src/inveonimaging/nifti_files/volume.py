@@ -89,7 +89,7 @@ class Volume:
 
     @cached_property
     def frames(self) -> tuple[int, ...]:
-        """The frames in the order of their gates or of their times; in the file's order if it does not tell."""
+        """The frames in the order of their gates or of their times; in the file's order if it does not say."""
         frames = self.image.frames
         keys = [each.gate if self.gating else each.start_s for each in frames]
         known = [each for each in keys if each is not None]

@@ -92,7 +92,7 @@ class Distribution:
 
     @property
     def zeros(self) -> int:
-        """How many values are 0, or smaller than any that a 32-bit float tells from it."""
+        """How many values are 0, or smaller than any that a 32-bit float distinguishes from it."""
         return int(self.counts[0] + self.counts[_SIGNS])
 
     def values(self) -> tuple[Float, Counts]:

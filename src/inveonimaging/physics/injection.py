@@ -33,7 +33,7 @@ class ScanTimes(NamedTuple):
 
 
 def injection_findings(injected: datetime, scan: ScanTimes, *, is_zone_known: bool = False) -> Iterator[Finding]:
-    """Yield what is odd in the time of an injection, by itself and beside the scan.
+    """Yield what is doubtful in the time of an injection, by itself and beside the scan.
 
     Args:
         injected: local time.
@@ -77,7 +77,7 @@ def _late(injected: datetime, scan: ScanTimes, start: datetime) -> Iterator[Find
 
 
 def _clocks(injected: datetime, scan: ScanTimes, start: datetime) -> Iterator[Finding]:
-    """Yield that clocks may have been changed in a night between injection and scan: local times do not tell."""
+    """Yield that clocks may have been changed in a night between injection and scan: local times do not show it."""
     if not scan.half_life_s or scan.half_life_s < 0:
         return
     change = 2.0 ** min(_S_PER_HOUR / scan.half_life_s, 1.0) - 1

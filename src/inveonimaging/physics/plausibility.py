@@ -25,7 +25,7 @@ from inveonimaging.inveon.voxels import DTYPES
 from inveonimaging.physics.distribution import Counts, Distribution, Float, physical, quantile
 from inveonimaging.physics.quantification import AIR_HU, Scaling, Unit
 
-_FEWEST = 16  # values other than 0; fewer tell nothing
+_FEWEST = 16  # values other than 0; fewer show nothing
 _SMALLEST, _LARGEST = 1e-20, 1e20  # of a float; dust of a reconstruction may be less, but not most of it
 _BEYOND_REASON = 1e-30, 1e30  # of nearly all values, where no other type makes sense either
 _NEARLY_ALL = 0.99
@@ -33,7 +33,7 @@ _MOST = 0.9
 _WHOLE = 2.0**24  # of an integer; counts and HU are less
 _BYTE = 256
 _MANY = 16  # different values
-_PICTURE = 256  # values, enough to tell a picture from noise
+_PICTURE = 256  # values, enough to distinguish a picture from noise
 _ALIKE, _CLEARLY_ALIKE = 0.75, 0.5  # of the differences that neighbours have in the other reading
 _NO_WORSE = 1.05
 _NEAR_HU = 150.0  # of a scanner that is calibrated badly, and of noise
@@ -212,7 +212,7 @@ def hounsfield_findings(header: Header, scaling: Scaling, frames: Sequence[Distr
     values, counts = physical(frames, scaling.factors, scaling.intercept)
     zeros = sum(each.zeros for each in frames) if not scaling.intercept else 0
     has_water = zeros > _SOME_AIR * counts.sum()  # or padding: stored zeros are either
-    if len(values) < 2 or (judged := _judged(values, counts, has_water=has_water)) is None:  # noqa: PLR2004 - one tells nothing
+    if len(values) < 2 or (judged := _judged(values, counts, has_water=has_water)) is None:  # noqa: PLR2004 - one shows nothing
         return ()
     plain = (values - scaling.intercept) / _applied(header, scaling)
     for reading in _readings(header):

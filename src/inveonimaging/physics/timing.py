@@ -47,7 +47,7 @@ def decay_factor(start: float, duration: float, half_life: float) -> float:
 
 
 def expected_decay_factor(frame: Frame, half_life: float | None) -> float | None:
-    """Return what the frame's `decay_correction` should be, None if the header does not tell."""
+    """Return what the frame's `decay_correction` should be, None if the header does not say."""
     if not half_life or half_life <= 0 or frame.start_s is None or not frame.duration_s:
         return None
     try:
@@ -80,7 +80,7 @@ def factor_to_injection(header: Header) -> float | None:
 
 
 def decay_findings(header: Header) -> tuple[Finding, ...]:
-    """Return what a frame's decay factor tells: that values are those at the injection; or that it fits nothing."""
+    """Return what a frame's decay factor shows: that values are those at the injection; or that it fits nothing."""
     if not header.corrections.decay or is_mu_map(header):
         return ()
     if since := factor_to_injection(header):
@@ -157,7 +157,7 @@ def dose_findings(header: Header) -> Iterator[Finding]:
 
 
 def utc_offset(header: Header) -> tuple[timedelta | None, tuple[Finding, ...]]:
-    """Return local time minus GMT, to the quarter of an hour, None when the header does not tell, or tells nonsense.
+    """Return local time minus GMT, to the quarter of an hour, None when the header does not say, or says nonsense.
 
     The console reads its clock twice, so that the two times may be seconds apart.
     """

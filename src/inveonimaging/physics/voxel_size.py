@@ -107,15 +107,15 @@ _STILL = {None, BedMotion.STATIC}
 def _between(detector: _Detector, source: str, shape: tuple[int, int, int], sizes: Sizes) -> str | None:
     """Hold the distance of slices against that of the detector."""
     spacing = sizes[2]
-    says = f"{source} says {spacing:g} mm between slices"
+    stated = f"{source} says {spacing:g} mm between slices"
     for name, expected in detector.slices.items():
         ratio = spacing / expected
         if source in detector.slices and abs(ratio - 1) > _SAME:
-            return f"{says}, {name} says {expected:g} mm; {source} is taken"
+            return f"{stated}, {name} says {expected:g} mm; {source} is taken"
         if abs(ratio / _TEN - 1) < _NEARLY:
-            return f"{says}, ten times the {expected:g} mm of {name}: cm and mm mixed up?"
+            return f"{stated}, ten times the {expected:g} mm of {name}: cm and mm mixed up?"
         if abs(ratio * _TEN - 1) < _NEARLY and _fits(detector, shape, sizes):
-            return f"{says}, a tenth of the {expected:g} mm of {name}: cm in a key of mm?"
+            return f"{stated}, a tenth of the {expected:g} mm of {name}: cm in a key of mm?"
     return None
 
 

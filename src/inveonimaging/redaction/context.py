@@ -36,7 +36,7 @@ class RedactionContext:
         spaces: the neutral name of each `spatial_identifier`.
         computed: the new name of the CT that an `attenuation_filename` names, by its stem.
         names: finds what must not be in text that is kept, as that is compared; None if the headers name nobody.
-        scanned: the day of the earliest scan, to tell the age.
+        scanned: the day of the earliest scan, to give the age.
     """
 
     request: Deidentify

@@ -1,4 +1,4 @@
-"""A header's text without what tells who someone is.
+"""A header's text without what identifies someone.
 
 The lines that stay keep their numbers, so that a finding's line is that of the file; the others become empty lines.
 """
@@ -23,7 +23,7 @@ from inveonimaging.redaction.free_text import folded, is_dated_number, is_nuclid
 UNREADABLE = "removed"
 """Replaces a value that is not what its key should hold, so that reading the header finds the same fault."""
 
-_EPOCH_YEAR = 1970  # what a console writes for no time at all: shifted, it would tell by how much
+_EPOCH_YEAR = 1970  # what a console writes for no time at all: shifted, it would show by how much
 _LONGEST_CODE = 5
 _LONGEST_WORDS = 64
 _LARGEST_INPUT = 99  # of a gate

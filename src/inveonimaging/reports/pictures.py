@@ -114,7 +114,7 @@ def _planes(image: Image, survey: VoxelSurvey) -> Iterator[Picture]:
 
 
 def card_picture(image: Image) -> Picture:
-    """Return one picture that tells a scan from others: projections of a tracer, planes of a CT.
+    """Return one picture that distinguishes a scan from others: projections of a tracer, planes of a CT.
 
     Raises:
         DataError: the data file cannot be read.

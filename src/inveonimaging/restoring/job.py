@@ -29,7 +29,7 @@ class RestoredPair:
         unit: of it: Bq/mL, HU, 1/cm, or proportional to counts.
         is_whole: whether the file holds integers.
         is_original: whether both files are byte for byte those that were converted, by the digests in the manifest
-            beside the DICOM; None if that does not tell.
+            beside the DICOM; None if that does not say.
         is_cut: whether it is a part of a group's image, which has a header of its own.
         missing: keys of the header that de-identification took away.
     """

@@ -1,4 +1,4 @@
-"""Names of restored files: those that the DICOM tells, where every system can have them; they are never a path."""
+"""Names of restored files: those that the DICOM gives, where every system can have them; they are never a path."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from inveonimaging.errors import InputError, printable
 from inveonimaging.inveon.pairs import DATA_SUFFIX, HEADER_SUFFIX
-from inveonimaging.storage.litter import is_litter
+from inveonimaging.storage.system_files import is_system_file
 from inveonimaging.storage.whole_files import RESERVED, file_name
 
 _LONGEST = 200  # bytes
@@ -29,12 +29,12 @@ def _is_safe(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     is_plain = name.isprintable() and not _NOWHERE & set(name) and name[:1] not in ("", ".", "-", " ")
-    is_header = name.lower().endswith(HEADER_SUFFIX) and not is_litter(name)
+    is_header = name.lower().endswith(HEADER_SUFFIX) and not is_system_file(name)
     return is_plain and is_header and size <= _LONGEST and not RESERVED.fullmatch(name)
 
 
 def refuse_alike(names: Iterable[str], source: Path) -> None:
-    """Refuse names of which two are the same file, on systems that do not tell case apart, too.
+    """Refuse names of which two are the same file, also on systems that ignore case.
 
     Args:
         names: of all files.

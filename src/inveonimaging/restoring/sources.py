@@ -108,5 +108,5 @@ def _named(series: Series) -> str:
 
 
 def _maker(series: Series) -> str:
-    told = (series.first.get(keyword) for keyword in ("Manufacturer", "SoftwareVersions"))
-    return printable(", ".join(str(each) for each in told if each) or "no manufacturer is named")
+    stated = (series.first.get(keyword) for keyword in ("Manufacturer", "SoftwareVersions"))
+    return printable(", ".join(str(each) for each in stated if each) or "no manufacturer is named")

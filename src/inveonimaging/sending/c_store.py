@@ -185,7 +185,7 @@ def _groups(items: Sequence[Item]) -> list[list[Pair]]:
 def _contexts(pairs: Sequence[Pair]) -> list[PresentationContext]:
     """Return a context for each pair, and one in Implicit VR Little Endian for each class.
 
-    Every server that takes a class takes it in that one (PS3.5 10.1): it tells a class from a syntax that is refused.
+    Every server that takes a class takes it in that one (PS3.5 10.1): it shows whether class or syntax is refused.
     """
     fallback = [(sop_class, str(ImplicitVRLittleEndian)) for sop_class, _ in pairs]
     return [build_context(UID(each), UID(syntax)) for each, syntax in dict.fromkeys([*pairs, *fallback])]

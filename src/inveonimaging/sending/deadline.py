@@ -14,7 +14,7 @@ class Deadline:
 
     Args:
         seconds: from now.
-        reason: what is said of the server then.
+        reason: what the message then says of the server.
         is_final: whether nothing more is sent then.
     """
 

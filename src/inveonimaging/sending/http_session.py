@@ -49,7 +49,7 @@ class Reply:
 
     @property
     def media_type(self) -> str:
-        """What the content is said to be, in lower case and without parameters."""
+        """The content type that the answer states, in lower case and without parameters."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
@@ -172,7 +172,7 @@ class _Meter(io.RawIOBase):
     def __init__(self, sock: socket.socket, raw: io.RawIOBase, timeout_s: float) -> None:
         self._socket, self._raw, self._timeout_s = sock, raw, timeout_s
         self._deadline = of_answer(timeout_s, is_final=True)
-        self._left = 2 * LONGEST_ANSWER  # with headers, and what stands around chunks
+        self._left = 2 * LONGEST_ANSWER  # with headers, and what surrounds chunks
 
     def readable(self) -> bool:
         """It is."""

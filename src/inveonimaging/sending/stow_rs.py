@@ -1,6 +1,6 @@
 """STOW-RS: items -> a DICOMweb service, several in a request under a size limit.
 
-A search for one study tells whether the service is there. Files are sent as they are, and only instances that the
+A search for one study shows whether the service is there. Files are sent as they are, and only instances that the
 answer names as stored are.
 """
 
@@ -102,9 +102,9 @@ class Stower:
             raise LostError(f"answered with {_named(reply.status)}", wait_s=_wait_s(reply))
         if reply.status not in _STORED | _WHOLE:
             self._refuse(reply.status)
-        told = _told(reply)
-        unnamed = _fate_of_unnamed(reply.status, told, is_alone=len(batch) == 1)
-        return [Verdict(item, *told.get(item.uid, unnamed)) for item in batch]
+        fates = _fates_in(reply)
+        unnamed = _fate_of_unnamed(reply.status, fates, is_alone=len(batch) == 1)
+        return [Verdict(item, *fates.get(item.uid, unnamed)) for item in batch]
 
     def close(self) -> None:
         """End all connections."""
@@ -119,7 +119,7 @@ class Stower:
             raise self._failure(error) from None
 
     def _refuse(self, status: int) -> None:
-        """Raise for a status that tells of the service, not of an instance."""
+        """Raise for a status that is about the service, not about an instance."""
         hints = {
             401: f"set {TOKEN}, or {USER} and {PASSWORD}, or a netrc file; what is set there is not accepted",
             403: "these credentials may not do that; ask its administrator",
@@ -152,19 +152,19 @@ class Stower:
         return LostError(_no_connection(error), while_connecting=True)
 
 
-def _told(reply: Reply) -> Answer:
+def _fates_in(reply: Reply) -> Answer:
     """Return what an answer says of instances; only with a status of success it says that they are stored."""
-    told = answer_of(reply.content, reply.media_type)
-    return {uid: fate for uid, fate in told.items() if reply.status in _STORED or fate[0] is Fate.FAILED}
+    fates = answer_of(reply.content, reply.media_type)
+    return {uid: fate for uid, fate in fates.items() if reply.status in _STORED or fate[0] is Fate.FAILED}
 
 
-def _fate_of_unnamed(status: int, told: Answer, *, is_alone: bool) -> tuple[Fate, str]:
+def _fate_of_unnamed(status: int, fates: Answer, *, is_alone: bool) -> tuple[Fate, str]:
     """Return what became of an item that an answer does not name.
 
     An answer that names none means nothing, whatever its status: any web page has 200.
     """
     unconfirmed = Fate.FAILED, "the server did not confirm it"
-    if status == _OK and not told:
+    if status == _OK and not fates:
         return unconfirmed
     if not is_alone:
         return Fate.UNDECIDED, ""

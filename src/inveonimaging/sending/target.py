@@ -24,7 +24,7 @@ _DIMSE = re.compile(
 
 @dataclass(frozen=True)
 class DicomTarget:
-    """A server that speaks DIMSE: the AE titles of this side and of the server, and where it listens."""
+    """A server that speaks DIMSE: the AE titles of this computer and of the server, and where it listens."""
 
     calling: str
     called: str

@@ -41,7 +41,7 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "dose_mbq": _DOSE,
     **{name: (key,) for name, key in _ACTIVITY.items()},
 }
-"""The keys of a header that a value of a sheet stands for."""
+"""The keys of a header that a value of a sheet replaces."""
 _OF_DOSE = ("dose_mbq", "residual_mbq")
 _BQ = {ActivityUnits.MCI: units.MBQ_PER_MCI, ActivityUnits.MBQ: units.ONE}
 

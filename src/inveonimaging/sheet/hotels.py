@@ -1,4 +1,4 @@
-"""Which animals a sheet tells of in one scan: rows that match it and have a position."""
+"""Which animals a sheet describes in one scan: rows that match it and have a position."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Position:
 
 @dataclass(frozen=True)
 class Hotel:
-    """Several animals in one scan, as a sheet tells it.
+    """Several animals in one scan, as a sheet describes them.
 
     Attributes:
         path: the sheet.
@@ -70,7 +70,7 @@ class Hotel:
 
 
 def hotel_of(sheet: Sheet | None, scans: Sequence[tuple[Pair, Header]]) -> Hotel | None:
-    """Return the hotel that a sheet tells of in the scans of a study, None if no row that matches has a position.
+    """Return the hotel that a sheet describes in the scans of a study, None if no row that matches has a position.
 
     Raises:
         InputError: what it says cannot be; with the row.

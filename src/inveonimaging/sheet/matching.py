@@ -95,12 +95,12 @@ def pattern_of(path: str) -> str:
     """
     ends = {0, len(path) - 1}
 
-    def said(at: int, character: str) -> str:
+    def escaped(at: int, character: str) -> str:
         if not character.isprintable() or character == "\\" or (character == ":" and at < len("C:")):
             return "?"
         return f"[{character}]" if character in _WILD or (character == " " and at in ends) else character
 
-    return "".join(said(at, character) for at, character in enumerate(path))
+    return "".join(escaped(at, character) for at, character in enumerate(path))
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ class Sheet:
 
 
 def _stripped(row: Row) -> Row:
-    """Return a row as it stands in the sheet of one animal."""
+    """Return a row as the sheet of one animal has it."""
     left_out = HOTEL_NAMES if row.slot else HOTEL_NAMES | OF_ONE_ANIMAL
     return row._replace(cells={name: cell for name, cell in row.cells.items() if name not in left_out})
 

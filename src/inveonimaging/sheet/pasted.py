@@ -44,7 +44,7 @@ def block_of(text: str) -> Block:
 
     Raises:
         InputError: there are more rows or columns than a sheet has; a title lacks its unit, or is there twice; the
-            first one, which may tell whose the rows are, is not known, and no other tells it; a row has more cells than
+            first one, which may say whose the rows are, is not known, and no other says it; a row has more cells than
             there are titles; or a file's quotation marks do not match.
     """
     rows = [tuple(cell.strip() for cell in row) for row in _cells(text.replace("\0", ""))]

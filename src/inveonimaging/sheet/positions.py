@@ -63,7 +63,7 @@ class Slot:
         return " ".join(first if side < 0 else last for side, first, last in named if side) or "middle"
 
     def seen_from(self, side: Side) -> tuple[int, int, int]:
-        """Return (x, y, z) that grow to the right, down and away, as one sees them who stands at the front.
+        """Return (x, y, z) that grow to the right, down and away, as seen from the front.
 
         They compare with those of the same hotel; only a named position's, and those from the front, are its numbers.
         """

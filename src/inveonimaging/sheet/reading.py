@@ -301,7 +301,7 @@ def _likely(text: str) -> str:
     def titles(separator: str) -> tuple[int, int]:
         try:
             cells = [cell for row in csv.reader([line], delimiter=separator) for cell in row[:MOST_COLUMNS]]
-        except csv.Error:  # told with its line when the sheet is read
+        except csv.Error:  # reported with its line when the sheet is read
             return 0, 0
         return sum(column_of(cell) is not None for cell in cells), len(cells)
 

@@ -19,7 +19,6 @@ from pathlib import Path
 
 from inveonimaging.errors import OutputError
 from inveonimaging.storage.digest import sha256_of
-from inveonimaging.storage.litter import is_litter
 from inveonimaging.storage.manifests import (
     MANIFEST,
     PROGRAM,
@@ -28,6 +27,7 @@ from inveonimaging.storage.manifests import (
     is_series_folder,
     read_manifest,
 )
+from inveonimaging.storage.system_files import is_system_file
 
 PARTIAL = ".inveon-partial"
 REPORT = "report.html"
@@ -159,7 +159,7 @@ def refuse_foreign_lock(partial: Path) -> None:
 
 
 def refuse_unlisted(folder: Path, files: Collection[str]) -> None:
-    """Refuse a folder of a series that holds something else than the files that a manifest lists in it, and litter.
+    """Refuse a folder of a series that has other files than those that a manifest lists and those of systems.
 
     Anybody can write a name into a manifest: one that no conversion gives is somebody's, also if it is listed.
 
@@ -351,7 +351,7 @@ def _foreign(path: Path) -> OutputError:
 
 def _entries(folder: Path) -> list[Path]:
     """Return what is in a folder, sorted, but for what systems leave there."""
-    return sorted(path for path in folder.iterdir() if not is_litter(path.name))
+    return sorted(path for path in folder.iterdir() if not is_system_file(path.name))
 
 
 def _names(folder: Path) -> list[str]:

@@ -31,7 +31,7 @@ from inveonimaging.storage.whole_files import is_draft
 
 _OF_A_RUN = re.compile(r"(\.inveon-[0-9a-f]{32})\.(?:set|new|lock)")
 _LONGEST = 2**24
-_NUMBERS = 3  # that tell a file from all others
+_NUMBERS = 3  # that distinguish a file from all others
 
 Identity = tuple[int, int, int]
 
@@ -210,7 +210,7 @@ def _lock_of(path: Path) -> Path:
 
 
 def _identity(path: Path) -> Identity | None:
-    """Return what tells a file from all others, whatever it is called; None if there is none."""
+    """Return what distinguishes a file from all others, whatever it is called; None if there is none."""
     try:
         status = path.lstat()
     except OSError:

@@ -39,8 +39,8 @@ from inveonimaging.storage.leftovers import (
     refuse_unlisted,
     settle,
 )
-from inveonimaging.storage.litter import is_litter
 from inveonimaging.storage.manifests import MANIFEST
+from inveonimaging.storage.system_files import is_system_file
 
 _TRIES = 5
 
@@ -326,7 +326,7 @@ def _removed(partial: Path) -> bool:
 
 
 def _entries(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir() if path.name != PARTIAL and not is_litter(path.name)]
+    return [path.name for path in folder.iterdir() if path.name != PARTIAL and not is_system_file(path.name)]
 
 
 def _failed(folder: Path, error: OSError) -> OutputError:

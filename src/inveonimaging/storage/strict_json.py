@@ -1,4 +1,4 @@
-"""JSON that people edit, or servers answer, read strictly: nothing in it may be said twice or be read in two ways."""
+"""JSON that people edit, or servers answer, read strictly: nothing in it may be given twice or be read in two ways."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from inveonimaging.errors import OutputError
 from inveonimaging.storage.folders import make_folder
 
 _DRAFT = re.compile(r"\.inveon-[0-9a-f]{32}\.part")
-_ODD = re.compile(r"[^A-Za-z0-9._-]+")
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 _LONGEST_NAME = 60
 RESERVED = re.compile(r"(?:CON|PRN|AUX|NUL|COM\d|LPT\d) *(?:\..*)?", re.IGNORECASE)
 """Names that Windows keeps to itself, with any suffix."""
@@ -89,4 +89,4 @@ def write_all(folder: Path, contents: Iterable[tuple[str, bytes]], *, overwrite:
 
 def file_name(*words: str) -> str:
     """Return words as a file's name that every system takes: letters, digits and `._-`."""
-    return "-".join(_ODD.sub("_", word)[:_LONGEST_NAME] for word in words if word).strip(".")
+    return "-".join(_UNSAFE.sub("_", word)[:_LONGEST_NAME] for word in words if word).strip(".")

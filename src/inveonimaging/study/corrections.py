@@ -85,7 +85,7 @@ class Corrections:
         flip: stored axes, letters of `xyz`, whose patient direction is reversed.
         bed_direction: which way along the slice axis a larger `bed_offset` looks; None takes FORWARD, with a finding.
         cycle_ms: nominal length of a cycle of gated scans, ms, instead of the middle of the limits in `gate_bins`.
-        separate_frames: make each frame block a series of its own, for files whose blocks nothing tells apart.
+        separate_frames: make each frame block a series of its own, for files whose blocks are not distinguished.
         scan_time: start of the scan, local time without a zone, for headers that have none.
         apply_hounsfield: apply `ct_hounsfield_scale` and `ct_hounsfield_offset` of a CT.
         allow_long_data: take a data file that is longer than its header says.

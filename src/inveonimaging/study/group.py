@@ -50,7 +50,7 @@ def members_of(hotel: Hotel | None, number: int, header: Header, posture: Orient
     """Return the animals in a scan, in the order of the sheet; none unless they are several.
 
     Args:
-        hotel: as a sheet tells it.
+        hotel: as a sheet describes it.
         number: of the scan among those that the hotel was made for, from 0.
         header: of the scan.
         posture: that counts for it.

@@ -79,12 +79,12 @@ class Image:
 
     @property
     def part_name(self) -> str:
-        """What tells it from other images of the same file, `bed 1`; empty for a whole file."""
+        """What distinguishes it from other images of the same file, `bed 1`; empty for a whole file."""
         return self.part.name if self.part else ""
 
     @property
     def title(self) -> str:
-        """The file's name, and what tells it from other images of the file: `m1.pet.img, bed 2`."""
+        """The file's name, and what distinguishes it from other images of the file: `m1.pet.img, bed 2`."""
         return ", ".join(filter(None, (self.pair.name, self.part_name)))
 
     @property
@@ -130,7 +130,7 @@ class Image:
         Args:
             bed_direction: `"reverse"` if a larger `bed_offset` shows what lies less far along the stored slice axis.
             cycle_ms: length of a cycle of gated scans, instead of the middle of the limits in `gate_bins`.
-            separate_frames: make each frame block a series of its own, for files whose blocks nothing tells apart.
+            separate_frames: make each frame block a series of its own, for files whose blocks are not distinguished.
 
         Raises:
             InveonError: the frames make no series.

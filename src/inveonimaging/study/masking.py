@@ -81,7 +81,7 @@ def _stored(image: Image, factor: float) -> int | float:
 
 
 def shown_value(image: Image) -> str:
-    """Return the value that stands for nothing, with its unit: `-1000 HU`; a 0 is one in any unit."""
+    """Return the value of masked voxels, with its unit: `-1000 HU`; a 0 is one in any unit."""
     return f"{image.scaling.nothing:g} HU" if image.scaling.nothing else "0"
 
 

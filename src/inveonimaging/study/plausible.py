@@ -33,18 +33,18 @@ def given_findings(image: Image, given: SheetValues, scan_time: datetime | None)
     header, animals = image.header, len(image.group) or 1
     species, strain = header.subject.genus, header.subject.phenotype
     if origin := _origin(given, _OF_WEIGHT):
-        yield from _told(weight_finding(header.subject.weight_kg, species, animals, strain=strain), origin)
+        yield from _with_origin(weight_finding(header.subject.weight_kg, species, animals, strain=strain), origin)
     if not has_tracer(header):
         return
     if origin := _origin(given, _OF_DOSE):
         is_spect = image.modality is Modality.SPECT
         found = dose_finding(header.tracer.dose_bq, species, animals, strain=strain, is_spect=is_spect)
-        yield from _told(found, origin)
+        yield from _with_origin(found, origin)
     injected, start = header.tracer.injected_at, header.acquisition.started_at
     origin = _origin(given, _OF_INJECTION) or ("--scan-time" if start and start == scan_time else None)
     if injected is not None and origin:
         for finding in injection_findings(injected, _scan_times(image, start)):
-            yield from _told(finding, origin)
+            yield from _with_origin(finding, origin)
 
 
 def animal_findings(image: Image, hotel: Hotel | None, number: int, scan_time: datetime | None) -> tuple[Finding, ...]:
@@ -73,6 +73,6 @@ def _origin(given: SheetValues, names: tuple[str, ...]) -> str | None:
     return cell.title if cell.row is None else f"{cell.title} of row {cell.row}"
 
 
-def _told(finding: Finding | None, origin: str) -> Iterator[Finding]:
+def _with_origin(finding: Finding | None, origin: str) -> Iterator[Finding]:
     if finding is not None:
         yield replace(finding, message=f"{finding.message} ({origin})")

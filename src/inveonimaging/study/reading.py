@@ -299,9 +299,9 @@ def _cut(study: Study, part: Part, extent: Extent) -> Study:
     for scan in study.scans:
         groups = tuple(each for image in scan.groups if (each := cut_out(image, extent, part.mask)))
         if groups:
-            told = mask_findings(groups, part.mask, part.position) if part.mask else ()
+            of_mask = mask_findings(groups, part.mask, part.position) if part.mask else ()
             image = cut_like(scan.image, groups, part.mask)
-            scans[scan.pair] = replace(scan, groups=groups, image=image, findings=(*scan.findings, *told))
+            scans[scan.pair] = replace(scan, groups=groups, image=image, findings=(*scan.findings, *of_mask))
         elif not scan.refusal:
             message = f"the animal at '{part.position}' is not in this image; no series is written of it"
             beside.append(Finding("animal-beside-image", message, path=str(scan.image.pair.header)))

@@ -47,7 +47,7 @@ def values_of_scans(corrections: Corrections, scans: Sequence[tuple[Pair, Header
     What was typed is for all scans, and wins over the sheet's rows. If a hotel has one animal, it is the study's.
 
     Raises:
-        InputError: rows contradict each other; a dose or an injection was typed, and the headers tell of several.
+        InputError: rows contradict each other; a dose or an injection was typed, and the headers have several.
     """
     hotel = hotel_of(corrections.sheet, scans)
     if hotel and len(hotel.animals) == 1:

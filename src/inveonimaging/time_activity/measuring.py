@@ -131,7 +131,7 @@ class _Sums:
 
 
 def frames_in_order(image: Image) -> tuple[int, ...]:
-    """Return the indices of an image's frames in the order of gates, or of times; the file's if it does not tell."""
+    """Return the indices of an image's frames in the order of gates, or of times; the file's if it does not say."""
     keys = [each.gate if is_gated(image) else each.start_s for each in image.frames]
     known = [each for each in keys if each is not None]
     order = range(len(keys))

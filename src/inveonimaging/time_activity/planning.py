@@ -239,7 +239,7 @@ def _spaces(files: Sequence[RegionFile], study: Study, options: CurvesOptions) -
     """Return the Frame of Reference UID of each series, if a region needs it.
 
     Raises:
-        InputError: a region was drawn in another one, or it is not said in which conversion.
+        InputError: a region was drawn in another one, or it is not known in which conversion.
     """
     drawn = [(each, file.path) for file in files for each in file.regions if each.space]
     spaces: Mapping[int, str] = {}

@@ -36,7 +36,7 @@ class Region(Protocol):
 
     Attributes:
         name: of it.
-        space: UID of the frame of reference that it was drawn in; None if that is not said, and it is in all.
+        space: UID of the frame of reference that it was drawn in; None if that is not stated, and it is in all.
     """
 
     @property

@@ -32,7 +32,7 @@ _MM3_PER_ML = 1e3
 _MISSING = "."
 _LONGEST_SERIES = 200
 _LONGEST = 20  # characters of a region's name in .dft; TPCCLIB takes more for a second name
-_ODD = re.compile(r"[^A-Za-z0-9.-]+", re.ASCII)
+_NOT_PLAIN = re.compile(r"[^A-Za-z0-9.-]+", re.ASCII)
 _TAKEN = {"weight"}  # a column of this name is not taken for a region
 
 
@@ -44,7 +44,7 @@ class Zero(str, Enum):
 
 
 class Notes(NamedTuple):
-    """What is told of a series beside its curves; None is not known."""
+    """What is written of a series beside its curves; None is not known."""
 
     isotope: str | None = None
     tracer: str | None = None
@@ -117,13 +117,13 @@ def dft_of(curves: Sequence[Curve], zero: Zero, notes: Notes) -> str:
     blank = [_MISSING] * len(curves)
     volumes = [f"{float(each.volumes_ml.max()) * _MM3_PER_ML:.6g}" for each in curves]
     lines = [["DFT1", *_names(curves)], [_MISSING, *blank], [unit, *blank], ["Times (sec)", *volumes]]
-    told = "".join(f"# {name} := {value}\n" for name, value in _told(zero, notes))
-    return _text([*lines, *_frames(curves, starts, ends)]) + told
+    comments = "".join(f"# {name} := {value}\n" for name, value in _comments(zero, notes))
+    return _text([*lines, *_frames(curves, starts, ends)]) + comments
 
 
-def _told(zero: Zero, notes: Notes) -> Iterable[tuple[str, str]]:
+def _comments(zero: Zero, notes: Notes) -> Iterable[tuple[str, str]]:
     corrected = None if notes.is_decay_corrected is None else "Yes" if notes.is_decay_corrected else "No"
-    told = {
+    comments = {
         "time_zero": "injection" if zero is Zero.INJECTION else "start of the scan",
         "radiopharmaceutical": notes.tracer,
         "isotope": notes.isotope,
@@ -131,7 +131,7 @@ def _told(zero: Zero, notes: Notes) -> Iterable[tuple[str, str]]:
         "scan_start_time": notes.started_at and f"{notes.started_at:%Y-%m-%d %H:%M:%S}",
         "injection_time": notes.injected_at and f"{notes.injected_at:%Y-%m-%d %H:%M:%S}",
     }
-    for name, value in told.items():
+    for name, value in comments.items():
         text = printable(value or "", 60).encode("ascii", "replace").decode().replace("#", "?")
         if text:
             yield name, text
@@ -171,7 +171,7 @@ def _names(curves: Sequence[Curve]) -> list[str]:
     """Return names of ASCII letters without blanks, each once."""
     found: list[str] = []
     for each in curves:
-        name = stem = _ODD.sub("-", each.region).strip("-")[:_LONGEST] or "region"
+        name = stem = _NOT_PLAIN.sub("-", each.region).strip("-")[:_LONGEST] or "region"
         number = 2
         while name.casefold() in {*map(str.casefold, found), *_TAKEN}:
             name, number = f"{stem[: _LONGEST - 3]}-{number}", number + 1

@@ -53,7 +53,7 @@ class Comparison(NamedTuple):
 
 @dataclass(frozen=True)
 class Fact:
-    """Something that planes state and the header tells.
+    """Something that planes state and the header gives.
 
     Attributes:
         kind: of comparison.
@@ -64,11 +64,11 @@ class Fact:
         found: what a plane states; None if it does not. By default the value of the attribute.
         how: they are compared; by default as the attribute's VR asks for.
         unit: of both.
-        needed: whether a plane must state it if the header tells it.
-        own: SOP classes of which the files of this program state it whenever the header tells it.
+        needed: whether a plane must state it if the header gives it.
+        own: SOP classes of which the files of this program state it whenever the header gives it.
         is_own: whether it is compared in these files alone, since other programs may say something else.
-        only_known: whether files of this program state it only if the header, or what is given instead, tells it.
-        is_noted: whether it is worth a note if only one of both tells it.
+        only_known: whether files of this program state it only if the header, or what is given instead, has it.
+        is_noted: whether it is worth a note if only one of both has it.
         excuse: what the vendor's workstation, which is known to write something else, is excused for.
     """
 
@@ -202,7 +202,7 @@ def _compare(fact: Fact, placed: Sequence[_Placed], scan: SourceScan, results: F
 
 
 def _report_unfounded(fact: Fact, planes: Sequence[Plane], results: FactResults) -> None:
-    """Report what files of this program state although nothing tells it."""
+    """Report what files of this program state although neither header nor options give it."""
     stating = [plane for plane in planes if fact.stated(plane) is not None]
     if stating:
         many = f" in {len(stating)} planes" if len(stating) > 1 else ""

@@ -66,22 +66,22 @@ _IN_BOTH = ("PixelPresentation", "VolumetricProperties", "VolumeBasedCalculation
 _ELSEWHERE = frozenset(("InstanceNumber", "SOPClassUID"))  # of the object, and of its frames, with another meaning
 
 
-def inconsistent(planes: Sequence[Plane], told: Collection[str]) -> Iterator[Difference]:
+def inconsistent(planes: Sequence[Plane], reported: Collection[str]) -> Iterator[Difference]:
     """Yield what the files of one series say differently, and functional groups otherwise than their file.
 
-    Of all programs that is compared which tells of patient, study and series; of this one all but what is of a file.
+    Of all programs what describes patient, study and series is compared; of this one all but what is of a file.
 
     Args:
         planes: of the series.
-        told: keywords of what is known to differ from the source.
+        reported: keywords of what is known to differ from the source.
     """
     files = list({id(plane.file): plane.file for plane in planes}.values())
     is_own = any(own_class(file.planes[0]) for file in files)
     is_vendors = planes[0].get(WORKSTATION) is not None
     differing: dict[str, File] = {}
     for file in files[1:]:
-        for keyword in _unlike(files[0].top, file.top) if is_own else _told(files[0], file):
-            if keyword not in told:
+        for keyword in _unlike(files[0].top, file.top) if is_own else _differing(files[0], file):
+            if keyword not in reported:
                 differing.setdefault(keyword, file)
     if differing and not is_vendors:
         keywords = list(differing)
@@ -98,7 +98,7 @@ def _unlike(one: Any, other: Any) -> Iterator[str]:
             yield keyword
 
 
-def _told(one: File, other: File) -> Iterator[str]:
+def _differing(one: File, other: File) -> Iterator[str]:
     yield from (keyword for keyword in _OF_SERIES if one.top.get(keyword) != other.top.get(keyword))
 
 
@@ -111,19 +111,19 @@ def _moved(file: File) -> Iterator[str]:
                 yield keyword
 
 
-def study_inconsistent(series: Sequence[Sequence[Plane]], told: Collection[str]) -> Iterator[Difference]:
+def study_inconsistent(series: Sequence[Sequence[Plane]], reported: Collection[str]) -> Iterator[Difference]:
     """Yield what series of one study that this program wrote say differently of patient and study, or number alike.
 
     Args:
         series: planes of each.
-        told: keywords of what is known to differ from the source.
+        reported: keywords of what is known to differ from the source.
     """
     files = [planes[0].file for planes in series if own_class(planes[0])]
     differing = {
         keyword: file
         for file in files[1:]
         for keyword in _OF_PATIENT_AND_STUDY
-        if keyword not in told and file.top.get(keyword) != files[0].top.get(keyword)
+        if keyword not in reported and file.top.get(keyword) != files[0].top.get(keyword)
     }
     if differing:
         yield _difference("study-inconsistent", list(differing), "not the same in all series of the study", differing)

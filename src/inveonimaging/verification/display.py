@@ -1,6 +1,6 @@
 """What changes what viewers show, sort and count, besides pixels, their scale and place.
 
-Pixel values of CT, PET and NM are grey levels, the larger the brighter, and nothing but the rescaling stands between
+Pixel values of CT, PET and NM are grey levels, the larger the brighter, and nothing but the rescaling is between
 them and the window (PS3.3 C.7.6.3, C.8.2.1, C.8.9.4, C.8.4.8).
 """
 

@@ -255,8 +255,8 @@ def _strain(plane: Plane) -> Any:
     """Return the strain: what Strain Description has, and what begins the history in a file of this program."""
     if plane.get("PatientIdentityRemoved") == "YES":
         return None  # of a header's words only what is known to be no name is kept
-    told = _STRAIN.match(str(plane.get("AdditionalPatientHistory"))) if own_class(plane) else None
-    return _different(plane.get("StrainDescription"), told and told[1])
+    matched = _STRAIN.match(str(plane.get("AdditionalPatientHistory"))) if own_class(plane) else None
+    return _different(plane.get("StrainDescription"), matched and matched[1])
 
 
 def _same_words(found: str, true: str) -> bool:

@@ -86,9 +86,9 @@ def _one_of_several(
     try:
         return compare(source, [output], corrections, counter, others, name=output, required=False)
     except InveonError as error:
-        told = Difference("source-unreadable", Kind.INSTANCES, error.sentence, error.path or str(source))
+        reported = Difference("source-unreadable", Kind.INSTANCES, error.sentence, error.path or str(source))
         nothing: dict[str, Any] = {"series": (), "notes": (), "assumed": corrections.shown}
-        return (StudyCheck(source=str(source), dicom=str(output), differences=(told,), **nothing),)
+        return (StudyCheck(source=str(source), dicom=str(output), differences=(reported,), **nothing),)
 
 
 def verify_written(
@@ -172,13 +172,13 @@ def compare(
     counter.expect(sum(len(found.series[n]) for n in pairs.made))
     checks = {n: check_series(found.series[n], scans[m], counter.step) for n, m in pairs.made.items()}
     made = [found.series[n] for n in pairs.made]
-    told = keywords_of(difference for check in checks.values() for difference in check.differences)
+    reported = keywords_of(difference for check in checks.values() for difference in check.differences)
     differences = [
         *(_missing(scans[m]) for m in pairs.missing),
         *(_extra(found.series[n]) for n in pairs.extra),
         *_damaged(found.damaged),
         *_doubled_uids(found.series),
-        *((*_of_study(made), *study_inconsistent(made, told)) if study.is_whole else ()),
+        *((*_of_study(made), *study_inconsistent(made, reported)) if study.is_whole else ()),
         *_shared_uids(made),
         *_spaces(made, [scans[m].space for m in pairs.made.values()]),
         *_study_time(made, [scan.start for scan in scans if scan.start is not None], is_whole=study.is_whole),
@@ -233,14 +233,14 @@ def _check_parts(animal: AnimalParts, source: SourceStudy, counter: StepCounter)
     hidden = hidden_of(scans, made) if scans and is_deidentified(made) else None
     scans = [hidden.scan(scan) for scan in scans] if hidden else scans
     checks = tuple(check_series(planes, scan, counter.step) for planes, scan in zip(made, scans, strict=True))
-    told = keywords_of(difference for check in checks for difference in check.differences)
+    reported = keywords_of(difference for check in checks for difference in check.differences)
     starts = [scan.start for scan in scans if scan.start is not None]
     differences = [
         *animal.differences,
         *map(_missing, animal.missing),
         *(_extra(planes) for planes, scan in zip(animal.series, animal.scans, strict=True) if scan is None),
         *_of_study(made),
-        *study_inconsistent(made, told),
+        *study_inconsistent(made, reported),
         *_shared_uids(made),
         *_study_time(made, starts, is_whole=source.is_whole),
         *(hidden.left(made) if hidden else ()),

@@ -31,7 +31,7 @@ _TAKEN = (
 class Manifest:
     """What a conversion left beside its series: its options, the source of each series by UID, the sheet it used.
 
-    `mask` is where neighbours were masked in the images of one animal; None if nothing tells.
+    `mask` is where neighbours were masked in the images of one animal; None if it is not known.
     """
 
     corrections: Corrections = field(default_factory=Corrections)

@@ -200,7 +200,7 @@ def _number(code: str, path: str, true: Callable[[SourceScan, int], Any], classe
 
 
 def _origin(scan: SourceScan) -> str:
-    """Return value 1 of Image Type of what its header tells all of."""
+    """Return value 1 of Image Type where the header gives all that it needs."""
     return "DERIVED" if scan.image.whole else "ORIGINAL"
 
 
@@ -363,9 +363,9 @@ def _of_methods() -> Iterator[Fact]:
     for keyword in ("GantryMotionCorrected", "PatientMotionCorrected", "CountLossNormalizationCorrected"):
         yield method(keyword, _constant("NO"), ENHANCED_PET)
     yield method(
-        "NonUniformRadialSamplingCorrected", _said(lambda scan: bool(scan.header.corrections.arc)), ENHANCED_PET
+        "NonUniformRadialSamplingCorrected", _yes_or_no(lambda scan: bool(scan.header.corrections.arc)), ENHANCED_PET
     )
-    yield method("SensitivityCalibrated", _said(lambda scan: scan.image.scaling.unit is Unit.BQML), ENHANCED_PET)
+    yield method("SensitivityCalibrated", _yes_or_no(lambda scan: scan.image.scaling.unit is Unit.BQML), ENHANCED_PET)
     yield method("RandomsCorrectionMethod", lambda scan, _: "DLYD" if _is_done(scan, "RAN") else None, ENHANCED_PET)
     scatter = _named(lambda scan: scan.header.corrections.scatter if _is_done(scan, "SCAT") else None)
     yield method("ScatterCorrectionMethod", scatter, ENHANCED_PET)
@@ -384,11 +384,11 @@ def _is_done(scan: SourceScan, term: str) -> bool:
 
 
 def has_factors(scan: SourceScan) -> bool:
-    """Return whether the header tells all that the correction factors of an Enhanced PET frame need."""
+    """Return whether the header gives all that the correction factors of an Enhanced PET frame need."""
     return all(frame.prompts is not None and frame.deadtime_correction for frame in scan.frames)
 
 
-def _said(is_done: Callable[[SourceScan], bool]) -> Callable[[SourceScan, int], str]:
+def _yes_or_no(is_done: Callable[[SourceScan], bool]) -> Callable[[SourceScan, int], str]:
     return lambda scan, _frame: "YES" if is_done(scan) and not scan.is_mu_map else "NO"
 
 

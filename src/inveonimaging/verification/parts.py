@@ -135,7 +135,7 @@ def of_all(animals: Iterable[AnimalParts], source: SourceStudy) -> Iterator[Diff
     places = [_Place(each.low_mm, each.high_mm) for each in extents if each]
     if len(places) < len(extents) or len(places) == 1:
         return
-    told = ""
+    swapped = ""
     try:
         order = assigned(places, hotel)
         if order != tuple(range(len(places))):
@@ -143,11 +143,11 @@ def of_all(animals: Iterable[AnimalParts], source: SourceStudy) -> Iterator[Diff
                 f"'{printable(hotel.animals[n].id, 30)}' at {each.slot}"
                 for n, each in zip(order, hotel.animals, strict=True)
             )
-            told = f"the animals do not lie where the sheet says: {listed(list(lying), _NAMED)}"
+            swapped = f"the animals do not lie where the sheet says: {listed(list(lying), _NAMED)}"
     except InputError as error:
-        told = error.message or str(error)
-    if told:
-        yield Difference("animals-swapped", Kind.IDENTITY, told, str(study.source))
+        swapped = error.message or str(error)
+    if swapped:
+        yield Difference("animals-swapped", Kind.IDENTITY, swapped, str(study.source))
 
 
 def shared_uids(animals: Sequence[AnimalParts]) -> Iterator[Difference]:
@@ -294,7 +294,7 @@ def _masked(scan: SourceScan, planes: SeriesOfPlanes, manifest: Manifest, animal
     """Return a scan whose neighbours are nothing where the manifest says that they are masked.
 
     Where that is comes from nothing else: what finds animals may find others another time, while each voxel that the
-    manifest does not name must still be the source's. What it names is told with its volume.
+    manifest does not name must still be the source's. What it names is reported with its volume.
     """
     path, is_stated = str(planes[0].file.path), _MASKED in derivations(planes[0])
     image = masked(scan.image, manifest.mask) if manifest.mask else scan.image

@@ -64,7 +64,7 @@ class _Placer:
         frames, by_time = self._frames()
         slices, by_position = self._by_position(), True
         if not _is_complete(frames, slices, self.frames, self.slices):
-            slices, by_position, layout = self._by_likeness(frames, slices, layout)
+            slices, by_position, layout = self._by_values(frames, slices, layout)
         slots = self._filled(frames, slices, layout)
         return Placing(tuple(slots), layout, by_position, by_time, frozenset(self._doubles(slots)))
 
@@ -91,7 +91,7 @@ class _Placer:
         return found
 
     def _frames(self) -> tuple[list[int | None], bool]:
-        """Return the frame of each plane, by what tells most of them apart, and whether anything did."""
+        """Return the frame of each plane, by what distinguishes most of them, and whether anything did."""
         if self.frames == 1:
             return [0] * len(self.planes), True
         ways = [way for way in self._ways() if any(each is not None for each in way)]
@@ -111,7 +111,7 @@ class _Placer:
         return [(plane.number("InstanceNumber") or 0.0, index) for index, plane in enumerate(self.planes)]
 
     def _ways(self) -> Iterator[list[int | None]]:
-        """Yield what each attribute that can tell frames apart says of each plane; the most telling ones first."""
+        """Yield the value for each plane of each attribute that can distinguish frames, the most specific first."""
         scan, start = self.scan, self.scan.start
         by_step = {step: frame for frame, step in enumerate(scan.steps)}
         if not scan.is_gated:
@@ -130,7 +130,7 @@ class _Placer:
         numbers = [plane.number("AcquisitionNumber") for plane in self.planes]
         yield _nearest(numbers, [frame + 1.0 for frame in range(self.frames)])
 
-    def _by_likeness(
+    def _by_values(
         self, frames: list[int | None], stated: list[int | None], layout: Layout
     ) -> tuple[list[int | None], bool, Layout]:
         """Return the slices by position, or by the planes' order, whichever the values agree with more."""

@@ -257,7 +257,7 @@ def _wrong(
 
 
 def _alike(placed: Sequence[_Placed]) -> list[Plane]:
-    """Return planes whose Dimension Index Values, which are to tell slices apart, another one of their frame has."""
+    """Return planes whose Dimension Index Values, which are to distinguish slices, another one of their frame has."""
     seen: dict[tuple[int, Any], list[Plane]] = defaultdict(list)
     for plane, (frame, _k) in placed:
         if plane.get("DimensionIndexValues") is not None:

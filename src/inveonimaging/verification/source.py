@@ -52,8 +52,8 @@ class SourceScan:
         cycle_ms: of a gated scan, length of a cycle, if it is known.
         number: Series Number that it gets; None if not all files of the study are known.
         space: number of the first series whose frame of reference it shares; None if it is not known.
-        may_be_masked: whether neighbours were masked, and nothing tells where.
-        is_animal_known: whether anything tells who it is; nothing does of an animal of a group without its sheet.
+        may_be_masked: whether neighbours were masked, and it is not known where.
+        is_animal_known: whether it is known who it is; it is not for an animal of a group without its sheet.
     """
 
     image: Image
@@ -149,7 +149,7 @@ class SourceScan:
 
     @property
     def time_zone(self) -> str | None:
-        """Local time less UTC (0008,0201), `+0930`; None if the header does not tell, or tells no zone."""
+        """Local time less UTC (0008,0201), `+0930`; None if the header does not say, or gives no zone."""
         local, utc = self.header.acquisition.scan_time, self.header.acquisition.gmt_scan_time
         if local is None or utc is None or min(local.year, utc.year) <= _NO_YEAR:
             return None
@@ -191,7 +191,7 @@ class SourceScan:
 
     @property
     def corrected(self) -> dict[str, bool | None]:
-        """Terms of Corrected Image (0028,0051), and whether the header says so; None if it does not tell."""
+        """Terms of Corrected Image (0028,0051), and whether the header says so; None if it does not say."""
         done = self.header.corrections
         kinds = {frame.event_type for frame in self.frames}
         delayed = {EventType.TRUES: True, EventType.PROMPTS: False}

@@ -47,7 +47,7 @@ class Compared:
         is_whole: whether all slices of all frames are there.
         coarsest: largest rescale slope.
         unmapped: planes with pixels that their Real World Value Mapping leaves out.
-        guessed: voxels that are nothing here, and not in the source, of scans of which nothing tells what is masked.
+        guessed: voxels that are nothing here, and not in the source, of scans of which it is not known what is masked.
         cut_off: step of planes whose values the vendor's workstation stretched and cut off, and how far that is.
         differences: what differs.
         notes: what is worth knowing.

@@ -1,7 +1,7 @@
 """The resolutions of a store: how large each is, and where its voxels lie.
 
-A coarser voxel is the mean of two along each axis that is halved, and lies in their middle; what is odd at the end of
-an axis is left out of it.
+A coarser voxel is the mean of two along each axis that is halved, and lies in their middle; an odd voxel at the end
+of an axis is left out of it.
 """
 
 from __future__ import annotations

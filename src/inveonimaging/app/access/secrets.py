@@ -68,5 +68,5 @@ class Access:
 
 
 def _is_same(one: str, other: str) -> bool:
-    """Compare in a time that tells nothing."""
+    """Compare in a time that does not depend on the content."""
     return secrets.compare_digest(one.encode("utf-8", "surrogateescape"), other.encode("utf-8"))

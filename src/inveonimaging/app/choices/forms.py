@@ -170,5 +170,5 @@ def free_beside(path: Path, *, is_file: bool) -> Path:
 
 
 def called(source: Path) -> str:
-    """Return what a source is called in titles: its name, with that of the folder above, which tells studies apart."""
+    """Return what a source is called in titles: its name, after that of the folder above, to distinguish studies."""
     return printable("/".join(filter(None, (source.parent.name, source.name))) or source, 100)

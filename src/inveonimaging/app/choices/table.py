@@ -1,6 +1,6 @@
 """Page 4 as a table: what can be chosen, in plain words, with the option of the command for it.
 
-A kind more is a row of `PRODUCTS`; a field that several kinds have stands once.
+A kind more is a row of `PRODUCTS`; a field that several kinds have is defined once.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""The job that converts many studies: what `inveon batch` does, told to the app."""
+"""The job that converts many studies: what `inveon batch` does, reported to the app."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inveonimaging.app.jobs.telling import Tell, rows
+from inveonimaging.app.jobs.status import JobStatus, rows
 from inveonimaging.errors import printable
 
 if TYPE_CHECKING:
@@ -14,25 +14,25 @@ _LONGEST = 500
 _MOST = 20
 
 
-def run_batch(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+def run_batch(task: dict[str, Any], status: JobStatus) -> dict[str, Any]:
     """Convert every study below a folder.
 
     Args:
         task: `root`, `output`, `options`, and `batch`: how.
-        tell: hears of it.
+        status: is called as it goes on.
 
     Raises:
         InveonError: as `inveon batch`.
     """
     from inveonimaging import batches
 
-    class Telling(batches.Watch):
+    class StatusWatch(batches.Watch):
         def progress(self, progress: batches.BatchProgress) -> None:
-            tell.words(str(progress))
-            tell.progress(progress.done, progress.found if progress.is_found else 0)
+            status.words(str(progress))
+            status.progress(progress.done, progress.found if progress.is_found else 0)
 
-    tell.phase("Converting studies")
-    done = batches.run_batch(task["root"], task["output"], task["options"], task["batch"], Telling())
+    status.phase("Converting studies")
+    done = batches.run_batch(task["root"], task["output"], task["options"], task["batch"], StatusWatch())
     counts = {name: getattr(done, name) for name in ("found", "converted", "skipped", "failed", "unread", "instances")}
     found = {**counts, "output": str(task["output"]), "findings": rows(done.sheet), "notes": _notes(done)}
     return found if task["options"].deidentify is None else {**found, "reasons": _reasons(done)}

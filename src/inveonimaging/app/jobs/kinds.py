@@ -8,10 +8,10 @@ from typing import Any
 from inveonimaging.app.jobs import batch as batch_run
 from inveonimaging.app.jobs import makes
 from inveonimaging.app.jobs import send as send_run
-from inveonimaging.app.jobs.telling import Tell
+from inveonimaging.app.jobs.status import JobStatus
 
-Run = Callable[[dict[str, Any], Tell], dict[str, Any]]
-"""Does a job: it takes the task that `Jobs.start` was given, tells how far it is, and returns the result.
+Run = Callable[[dict[str, Any], JobStatus], dict[str, Any]]
+"""Does a job: it takes the task that `Jobs.start` was given, reports how far it is, and returns the result.
 
 It raises InveonError for what it refuses; KeyboardInterrupt is that it was stopped.
 """

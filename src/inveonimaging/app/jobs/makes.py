@@ -1,4 +1,4 @@
-"""Jobs that make something of scans: each does what its command does, and tells how far it is.
+"""Jobs that make something of scans: each does what its command does, and reports how far it is.
 
 A job is given plain values and options that can be pickled, and returns plain values, which the pages show: `output`,
 `findings`, `report`; of DICOM `series`, `verified`, `differences`, `planes`; of all others `made`, a table with its
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from inveonimaging.app.choices.faults import in_words
-from inveonimaging.app.jobs.telling import COMPARING, DRAWING, MOST_LISTED, WRITING, Tell, rows
+from inveonimaging.app.jobs.status import COMPARING, DRAWING, MOST_LISTED, WRITING, JobStatus, rows
 from inveonimaging.errors import OutputError, printable
 from inveonimaging.findings import Finding
 from inveonimaging.study.folder import below
@@ -28,28 +28,28 @@ if TYPE_CHECKING:
 _LONGEST = 1000
 
 
-def run_convert(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+def run_convert(task: dict[str, Any], status: JobStatus) -> dict[str, Any]:
     """Convert, and do what is asked for afterwards.
 
     Args:
         task: `source`, `output`, `options`, `verify`, `report`; `replaces`, if what the same wrote before gives way.
-        tell: hears of it.
+        status: is called as it goes on.
 
     Raises:
         InveonError: as `inveon convert`.
     """
     from inveonimaging.conversion.plan import plan
 
-    tell.phase("Reading headers")
-    return _converted(plan(task["source"], task["output"], task["options"]), task, tell)
+    status.phase("Reading headers")
+    return _converted(plan(task["source"], task["output"], task["options"]), task, status)
 
 
-def run_split(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+def run_split(task: dict[str, Any], status: JobStatus) -> dict[str, Any]:
     """Convert a scan of several animals to a study each, or cut it into pairs of files.
 
     Args:
         task: as of `run_convert`; `boxes` and `preview`, which may be None; `inveon`: pairs of files, and no DICOM.
-        tell: hears of it.
+        status: is called as it goes on.
 
     Raises:
         InveonError: as `inveon split`.
@@ -61,21 +61,21 @@ def run_split(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     if task.get("replaces"):
         if task["preview"]:
             refuse_taken(task["preview"], overwrite=False)
-        options = replace(options, overwrite=True)  # so that animals are told of that stay behind
+        options = replace(options, overwrite=True)  # so that animals that stay behind are reported
     refuse_unverifiable(options, verify=task["verify"])
-    tell.phase("Looking for the animals")
+    status.phase("Looking for the animals")
     planned = plan_split(task["source"], output, options, task["boxes"], preview=task["preview"])
     if not task["inveon"]:
-        return _converted(planned.studies, task, tell, planned.left_behind)
-    tell.phase("Writing files")
-    pairs = write_inveon(planned, output, tell.progress)
+        return _converted(planned.studies, task, status, planned.left_behind)
+    status.phase("Writing files")
+    pairs = write_inveon(planned, output, status.progress)
     found = (*planned.left_behind, *(each for study in planned.studies for each in study.all_findings))
     titles, files = ("File", "Folder"), [(each.name, str(each.data.parent)) for each in pairs]
     return {"output": str(output), "findings": rows(found), "made": _table(titles, files)}
 
 
 def _converted(
-    studies: tuple[StudyPlan, ...], task: dict[str, Any], tell: Tell, more: Iterable[Finding] = ()
+    studies: tuple[StudyPlan, ...], task: dict[str, Any], status: JobStatus, more: Iterable[Finding] = ()
 ) -> dict[str, Any]:
     """Convert what is planned, and do what is asked for afterwards."""
     from inveonimaging.commands import convert
@@ -86,13 +86,13 @@ def _converted(
     if task["report"]:
         convert.refuse_reports(studies)
     if task.get("replaces"):
-        tell.phase("Looking at what is there")
+        status.phase("Looking at what is there")
         _refuse_others(studies, options)
         options = replace(options, overwrite=True)
-    tell.steps((_name(each.image), each.slices) for study in studies for each in study.series)
-    tell.phase(WRITING)
-    results = convert_planned(studies, task["output"], options, tell.progress)
-    tell.steps([])
+    status.steps((_name(each.image), each.slices) for study in studies for each in study.series)
+    status.phase(WRITING)
+    results = convert_planned(studies, task["output"], options, status.progress)
+    status.steps([])
     findings = (
         *sheet_findings_of(studies, options),
         *(each for study in results for each in study.all_findings),
@@ -108,16 +108,16 @@ def _converted(
         "report": None,
     }
     if task["verify"]:
-        tell.phase(COMPARING)
-        checks = convert.verify_converted(results, options, tell.progress)
+        status.phase(COMPARING)
+        checks = convert.verify_converted(results, options, status.progress)
         different = [_difference(each, task["output"]) for check in checks for each in check.all_differences]
         found |= {"verified": not different, "differences": different[:MOST_LISTED]}
         found["more_differences"] = len(different[MOST_LISTED:])
         found["compared"] = [in_words(printable(each, _LONGEST)) for each in _notes(checks)][:MOST_LISTED]
         found["planes"] = sum(each.planes for check in checks for each in check.series)
     if task["report"]:
-        tell.phase(DRAWING)
-        pages = convert.write_reports(studies, results, options, tell.progress)
+        status.phase(DRAWING)
+        pages = convert.write_reports(studies, results, options, status.progress)
         found["report"] = str(pages[0]) if pages else None
     return found
 
@@ -137,15 +137,15 @@ def _refuse_others(studies: Sequence[StudyPlan], options: Options) -> None:
 
 def _notes(checks: Sequence[StudyCheck]) -> Iterator[str]:
     """Yield what is worth knowing of a comparison, each once: what was left aside, too."""
-    told = []
+    lines = []
     for each in checks:
         if each.assumed:
-            told.append(f"compared with these corrections: {', '.join(map(' '.join, each.assumed.items()))}")
+            lines.append(f"compared with these corrections: {', '.join(map(' '.join, each.assumed.items()))}")
         for one in each.series:
             name = ", ".join(filter(None, (Path(one.source).name, one.part)))
-            told += [f"{name}: {note}" for note in one.notes]
-        told += each.notes
-    yield from dict.fromkeys(told)
+            lines += [f"{name}: {note}" for note in one.notes]
+        lines += each.notes
+    yield from dict.fromkeys(lines)
 
 
 def _difference(found: Difference, output: Path) -> str:
@@ -167,58 +167,58 @@ def _series(results: Sequence[StudyResult]) -> list[dict[str, Any]]:
     ]
 
 
-def run_nifti(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+def run_nifti(task: dict[str, Any], status: JobStatus) -> dict[str, Any]:
     """Write NIfTI files.
 
     Args:
         task: `source`, `output`, `options`.
-        tell: hears of it.
+        status: is called as it goes on.
 
     Raises:
         InveonError: as `inveon nifti`.
     """
     from inveonimaging.commands.nifti import nifti
 
-    tell.phase("Writing NIfTI")
-    done = nifti(task["source"], task["output"], task["options"], progress=tell.progress)
+    status.phase("Writing NIfTI")
+    done = nifti(task["source"], task["output"], task["options"], progress=status.progress)
     files = [(path.name, str(path.parent)) for path in (*done.files, *done.beside)]
     return _several(task, done.findings, done.failures) | {"made": _table(("File", "Folder"), files)}
 
 
-def run_zarr(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+def run_zarr(task: dict[str, Any], status: JobStatus) -> dict[str, Any]:
     """Write OME-Zarr stores; as `run_nifti`."""
     from inveonimaging.commands.zarr import zarr
 
-    tell.phase("Writing OME-Zarr")
-    done = zarr(task["source"], task["output"], task["options"], progress=tell.progress)
+    status.phase("Writing OME-Zarr")
+    done = zarr(task["source"], task["output"], task["options"], progress=status.progress)
     stores = [(path.name, str(path.parent)) for path in done.stores]
     return _several(task, done.findings, done.failures) | {"made": _table(("Store", "Folder"), stores)}
 
 
-def run_bids(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+def run_bids(task: dict[str, Any], status: JobStatus) -> dict[str, Any]:
     """Make a BIDS data set, or add to one; as `run_nifti`."""
     from inveonimaging.commands.bids import bids
 
-    tell.phase("Writing the data set")
-    done = bids(task["source"], task["output"], task["options"], tell.progress)
+    status.phase("Writing the data set")
+    done = bids(task["source"], task["output"], task["options"], status.progress)
     files = [(str(each.path), each.change.value) for each in done.files]
     return _several(task, done.findings, done.failures) | {"made": _table(("File", "Written"), files)}
 
 
-def run_page(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+def run_page(task: dict[str, Any], status: JobStatus) -> dict[str, Any]:
     """Write a report that is kept, and its single pictures.
 
     Args:
         task: `source`, `output`: the page, `options`: the corrections, `pictures`: a folder or None, `viewer`,
             `overwrite`.
-        tell: hears of it.
+        status: is called as it goes on.
 
     Raises:
         InveonError: as `inveon report`.
     """
     from inveonimaging.commands.report import report
 
-    tell.phase(DRAWING)
+    status.phase(DRAWING)
     done = report(
         task["source"],
         task["output"],
@@ -226,7 +226,7 @@ def run_page(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
         viewer=task["viewer"],
         overwrite=task["overwrite"],
         corrections=task["options"],
-        progress=tell.progress,
+        progress=status.progress,
     )
     files = [(path.name, str(path.parent)) for path in (Path(task["output"]), *done.pictures)]
     return {
@@ -238,20 +238,20 @@ def run_page(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     }
 
 
-def run_curves(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+def run_curves(task: dict[str, Any], status: JobStatus) -> dict[str, Any]:
     """Measure curves.
 
     Args:
         task: `source`, `outputs`: files in one folder, `options`.
-        tell: hears of it.
+        status: is called as it goes on.
 
     Raises:
         InveonError: as `inveon curves`.
     """
     from inveonimaging.commands.curves import curves
 
-    tell.phase("Measuring")
-    done = curves(task["source"], task["outputs"], task["options"], progress=tell.progress)
+    status.phase("Measuring")
+    done = curves(task["source"], task["outputs"], task["options"], progress=status.progress)
     regions = [
         (printable(each.region), printable(Path(each.source).name), str(len(each.frames)), each.unit.value)
         for each in done.curves
@@ -264,27 +264,27 @@ def run_curves(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
     }
 
 
-def run_report(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+def run_report(task: dict[str, Any], status: JobStatus) -> dict[str, Any]:
     """Write the report of scans that is looked at, and not kept.
 
     Args:
         task: `source`, `page`, `viewer`, `corrections`.
-        tell: hears of it.
+        status: is called as it goes on.
 
     Raises:
         InveonError: as `inveon report`.
     """
     shown = {"output": task["page"], "options": task["corrections"], "pictures": None, "overwrite": True}
-    done = run_page(task | shown, tell)
+    done = run_page(task | shown, status)
     return {"report": done["report"], "findings": done["findings"]}
 
 
 def _several(task: dict[str, Any], findings: Iterable[Finding], failures: Sequence[Failure]) -> dict[str, Any]:
-    """Return what is told of several studies: those that could not be written, too."""
-    told = [
+    """Return what is reported of several studies, also those that could not be written."""
+    lines = [
         {"source": printable(each.source, 300), "error": in_words(printable(each.error, _LONGEST))} for each in failures
     ]
-    return {"output": str(task["output"]), "findings": rows(findings), "failures": told[:MOST_LISTED]}
+    return {"output": str(task["output"]), "findings": rows(findings), "failures": lines[:MOST_LISTED]}
 
 
 def _table(titles: Sequence[str], cells: Sequence[Sequence[str]]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Jobs: each in a process of its own, one after the other; what they come to is kept, whatever ends the app.
 
-A job belongs to the app, not to a page: closing a tab changes nothing. Its file tells the next app what was left.
+A job belongs to the app, not to a page: closing a tab changes nothing. The next app reads from its file what was left.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from uuid import uuid4
 from filelock import FileLock
 
 from inveonimaging.app.jobs import worker
-from inveonimaging.app.jobs.telling import COMPARING, DRAWING, WRITING
+from inveonimaging.app.jobs.status import COMPARING, DRAWING, WRITING
 from inveonimaging.app.memory.kept_jobs import job_kept
 from inveonimaging.app.memory.state import State, is_held
 from inveonimaging.units import duration
@@ -347,7 +347,7 @@ class Jobs:
 
 
 def _end_of(code: int) -> str:
-    """Return how a process ended that told nothing."""
+    """Return how a process ended that reported nothing."""
     return f"its process ended with code {code}" + (": killed, as when memory runs out" if code == _KILLED else "")
 
 

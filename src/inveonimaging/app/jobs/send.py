@@ -1,4 +1,4 @@
-"""The job that sends DICOM: what `inveon send` does, told to the app."""
+"""The job that sends DICOM: what `inveon send` does, reported to the app."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from inveonimaging.app.jobs.telling import Tell
+from inveonimaging.app.jobs.status import JobStatus
 from inveonimaging.app.memory.targets import in_words
 from inveonimaging.errors import OptionError, TargetError, printable
 
@@ -24,20 +24,20 @@ _LOOK_S = 0.2
 _MOST = 100
 
 
-def run_send(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
+def run_send(task: dict[str, Any], status: JobStatus) -> dict[str, Any]:
     """Send all DICOM below a folder to a server.
 
     Args:
         task: `source`, `target`, `options`; `credentials`, variables that stand before those of the system; `anew`,
             whether what the server confirmed before is sent again.
-        tell: hears of it.
+        status: is called as it goes on.
 
     Raises:
         InveonError: as `inveon send`.
     """
     from inveonimaging.sending.job import plan_sending, send_planned
 
-    tell.phase("Looking for DICOM")
+    status.phase("Looking for DICOM")
     options = task["options"]
     if options.journal:
         options.journal.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -46,9 +46,9 @@ def run_send(task: dict[str, Any], tell: Tell) -> dict[str, Any]:
                 options.journal.unlink()
     environment = {**os.environ, **task["credentials"]}
     try:
-        planned = plan_sending([task["source"]], task["target"], options, environment, tell.progress)
-        tell.phase("Sending")
-        sent = _stoppable(lambda: send_planned(planned, tell.progress))
+        planned = plan_sending([task["source"]], task["target"], options, environment, status.progress)
+        status.phase("Sending")
+        sent = _stoppable(lambda: send_planned(planned, status.progress))
     except (TargetError, OptionError) as error:
         raise TargetError(in_words(str(error))) from error
     return {

@@ -1,4 +1,4 @@
-"""The process of a job: it does what a command does, tells how far it has come, and stops as at Ctrl-C.
+"""The process of a job: it does what a command does, reports how far it has come, and stops as at Ctrl-C.
 
 It is stopped by a word from the app, or by the app's end, however that came: what it wrote half is taken away, as the
 commands do.
@@ -17,7 +17,7 @@ from typing import Any
 
 from inveonimaging.app.choices.faults import fault_of
 from inveonimaging.app.jobs.kinds import KINDS
-from inveonimaging.app.jobs.telling import Tell
+from inveonimaging.app.jobs.status import JobStatus
 from inveonimaging.errors import InveonError
 from inveonimaging.storage.interruptions import interrupt_main
 
@@ -28,8 +28,8 @@ def serve(kind: str, task: dict[str, Any], events: Connection, control: Connecti
     Args:
         kind: of `kinds.KINDS`.
         task: of that kind.
-        events: hears of it: pairs of what is told and its value.
-        control: tells when to stop: at any word, or when it is closed.
+        events: receives pairs of what is reported and its value.
+        control: means to stop, at any word, or when it is closed.
     """
     _go_apart()
 
@@ -39,7 +39,7 @@ def serve(kind: str, task: dict[str, Any], events: Connection, control: Connecti
 
     try:
         threading.Thread(target=_stop_at_a_word, args=[control], daemon=True).start()
-        say("result", KINDS[kind](task, Tell(say)))
+        say("result", KINDS[kind](task, JobStatus(say)))
     except InveonError as error:
         say("error", fault_of(error).words)
     except KeyboardInterrupt:

@@ -60,7 +60,7 @@ def job_kept(document: Any) -> dict[str, Any] | None:
 
 
 def _harmless(name: str, value: Any) -> Any:
-    """Return a value whose texts are harmless lines, as those are that a job was told of."""
+    """Return a value whose texts are harmless lines, as those that a job was given."""
     if name in _PATHS:
         return value
     if isinstance(value, dict):

@@ -100,7 +100,7 @@ class Sheets:
             return kept
 
     def forget(self, sources: Iterable[str]) -> None:
-        """Remove what is kept of sources, if all of it stands in the sheet that was saved.
+        """Remove what is kept of sources, if the sheet that was saved has all of it.
 
         What lies on the disk counts, which another app may have changed.
         """

@@ -198,7 +198,7 @@ def _can_be_name(text: str) -> bool:
 
 
 def _kept(document: object) -> Kept | None:
-    """Return a server as it stands in the file; None if it is none."""
+    """Return a server as the file has it; None if it is none."""
     if not isinstance(document, dict):
         return None
     kinds = {each.name: bool if each.type == "bool" else str for each in fields(Kept)}

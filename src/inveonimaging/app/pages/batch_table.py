@@ -40,7 +40,7 @@ class Row:
     Attributes:
         study: its folder inside the output.
         source: its folder, as it was then.
-        path: the same, to be opened; empty if the ledger does not tell it.
+        path: the same, to be opened; empty if the ledger does not have it.
         animal: Patient ID.
         date: Study Date.
         scans: how many of which modality.
@@ -128,7 +128,7 @@ def table_of(folder: Path, show: str = "", text: str = "") -> Table:
 
 
 def root_of(table: Table) -> str:
-    """Return the folder below which the studies were found, as their names tell; empty if they do not."""
+    """Return the folder below which the studies were found, by their names; empty if they do not show it."""
     for each in table.rows:
         if Path(each.path).as_posix().endswith(f"/{each.study}"):
             return each.path[: -len(each.study) - 1]

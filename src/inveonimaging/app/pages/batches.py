@@ -20,7 +20,7 @@ from inveonimaging.app.choices.table import STUDIES, YES
 from inveonimaging.app.jobs.queue import Job
 from inveonimaging.app.pages import batch_table
 from inveonimaging.app.pages.front import Front, asked, link, number, redirected
-from inveonimaging.app.pages.make import options_in, output_in, shown_line, source_of, tells_faults
+from inveonimaging.app.pages.make import options_in, output_in, shown_line, shows_faults, source_of
 from inveonimaging.app.pages.site import NO_CONFIG, site_of
 from inveonimaging.batches import Batch, Check, Grouping, SkippedCounts, Study, plan_batch
 from inveonimaging.batches.plan import refuse_batch
@@ -104,7 +104,7 @@ def command(front: Front, _request: Request, form: dict[str, str]) -> Response:
     return front.page("command.html", **_command(front, asked_for), problem=fault.words, field=fault.field)
 
 
-@tells_faults
+@shows_faults
 def preview(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Return which studies there are, the first of them, each with what became of it last time."""
     asked_for = _asked_for(front, form)
@@ -120,7 +120,7 @@ def preview(front: Front, _request: Request, form: dict[str, str]) -> Response:
     return front.page("batch_preview.html", rows=listed, count=count, output=task["output"])
 
 
-@tells_faults
+@shows_faults
 def convert(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Start the batch."""
     return redirected(_started(front, _asked_for(front, form)))

@@ -49,7 +49,7 @@ def count(front: Front, request: Request) -> Response:
 
 
 def _path(front: Front, typed: str) -> Path:
-    """Return a path as it stands in a link, or as it was pasted."""
+    """Return a path as a link has it, or as it was pasted."""
     try:
         path = front.roots.inside(typed)
     except InveonError:

@@ -63,15 +63,17 @@ def _asides(front: Front, source: Path, listing: table.Listing, kept: Kept) -> l
     """Return what the table does not show: cells of scans that are gone, and a sheet that Make uses instead."""
     scans = (key for key in kept.typed if key.lower().endswith(".img") and not key.startswith(table.SUBJECT))
     gone = [printable(key, 120) for key in scans if key not in listing.pairs]
-    used, said = front.drafts.of(source).get("subjects", ""), []
+    used, notes_shown = front.drafts.of(source).get("subjects", ""), []
     if gone:
-        said.append(f"What was typed for scans that are no longer here is not used: {listed(gone, 3)}.")
+        notes_shown.append(f"What was typed for scans that are no longer here is not used: {listed(gone, 3)}.")
     if used and used == kept.saved and not kept.is_unchanged:
         words = "was changed or removed after it was saved here, and Make uses it as it is: import it, or save again."
-        said.append(f"{printable(used, 300)} {words}")
+        notes_shown.append(f"{printable(used, 300)} {words}")
     if used not in {"", kept.saved}:
-        said.append(f"Make uses {printable(used, 300)}, which is not in this table: import it, or saving replaces it.")
-    return said
+        notes_shown.append(
+            f"Make uses {printable(used, 300)}, which is not in this table: import it, or saving replaces it."
+        )
+    return notes_shown
 
 
 def cell(front: Front, _request: Request, form: dict[str, str]) -> Response:
@@ -102,8 +104,8 @@ def paste(front: Front, _request: Request, form: dict[str, str]) -> Response:
         filling = table.pasted(block, keys, titles, at, matched)
     except InputError as error:
         return _part(front, source, listing, form, problem=printable(error, _LONGEST))
-    said = f"{len(filling.changes)} cells were pasted" if filling.changes else "nothing could be pasted"
-    return _changed(front, source, listing, form, filling.changes, (said, *filling.notes))
+    notes_shown = f"{len(filling.changes)} cells were pasted" if filling.changes else "nothing could be pasted"
+    return _changed(front, source, listing, form, filling.changes, (notes_shown, *filling.notes))
 
 
 def take(front: Front, _request: Request, form: dict[str, str]) -> Response:
@@ -114,8 +116,8 @@ def take(front: Front, _request: Request, form: dict[str, str]) -> Response:
         filling = _taken(front, source, listing, form, path)
     except InveonError as error:
         return _part(front, source, listing, form, problem=printable(error, _LONGEST))
-    said = f"{len(filling.changes)} cells of {printable(path.name, 100)} were imported"
-    return _changed(front, source, listing, form, filling.changes, (said, *filling.notes))
+    notes_shown = f"{len(filling.changes)} cells of {printable(path.name, 100)} were imported"
+    return _changed(front, source, listing, form, filling.changes, (notes_shown, *filling.notes))
 
 
 def _taken(front: Front, source: Path, listing: table.Listing, form: dict[str, str], path: Path) -> table.Filling:
@@ -178,8 +180,8 @@ def save(front: Front, _request: Request, form: dict[str, str]) -> Response:
     )
     files = {"subjects": str(path), **({"boxes": str(saved.boxes), "make": "split"} if saved.boxes else {})}
     front.drafts.keep(source, files, without=() if saved.boxes else ("boxes",))
-    told: dict[str, Any] = {"at": f"{datetime.now():%H:%M:%S}", "path": path, "boxes": saved.boxes}
-    return front.page("correct_saved.html", problem="", is_there=False, source=source, **told)
+    saved_as: dict[str, Any] = {"at": f"{datetime.now():%H:%M:%S}", "path": path, "boxes": saved.boxes}
+    return front.page("correct_saved.html", problem="", is_there=False, source=source, **saved_as)
 
 
 def _asked_for(front: Front, form: dict[str, str]) -> tuple[Path, table.Listing]:
@@ -223,8 +225,8 @@ def _part(
     if form.get("part") == hotel.PART:
         return hotel.part(front, source, listing, notes, problem)
     shown = _shown(front, source, listing, _page_of(form), form.get("part", ""))
-    said = [printable(each, _LONGEST) for each in notes]
-    return front.page("correct_table.html", notes=said, problem=problem, **shown)
+    notes_shown = [printable(each, _LONGEST) for each in notes]
+    return front.page("correct_table.html", notes=notes_shown, problem=problem, **shown)
 
 
 def _page_of(form: dict[str, str]) -> int:

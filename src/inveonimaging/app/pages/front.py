@@ -182,7 +182,7 @@ def changes(front: Front, path: str, change: Change) -> Route:
         try:
             fields = values_of(await request.body(), _MOST_FIELDS)
         except ValueError:
-            return said(front, request, BAD, "The form has too many fields.")
+            return message_page(front, request, BAD, "The form has too many fields.")
         try:
             return await run_in_threadpool(change, front, request, fields)
         except (InveonError, OSError) as error:
@@ -208,14 +208,14 @@ def redirected(address: str) -> Response:
 
 
 def refused(front: Front, request: Request, error: InveonError | OSError) -> Response:
-    """Return what is wrong, as `said`; of the system's errors, with what they are about."""
+    """Return what is wrong, as `message_page`; of the system's errors, with what they are about."""
     if isinstance(error, OSError):
         place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
-        return said(front, request, BAD, f"{place}{error.strerror or error}")
-    return said(front, request, BAD, fault_of(error).words)
+        return message_page(front, request, BAD, f"{place}{error.strerror or error}")
+    return message_page(front, request, BAD, fault_of(error).words)
 
 
-def said(front: Front, request: Request, status: int, what: object) -> Response:
+def message_page(front: Front, request: Request, status: int, what: object) -> Response:
     """Return words: as a part of a page where one was asked for, else as a page that leads back."""
     words = printable(what, _LONGEST)
     if request.headers.get("hx-request"):

@@ -143,14 +143,14 @@ def check(front: Front, request: Request) -> Response:
     is_over = look.is_over  # before its result is looked at, which may come meanwhile
     titles, rows = look.result[0] if look.result else ((), ())
     findings = list(map(finding_row, look.result[1])) if look.result else []
-    told: dict[str, Any] = {
+    checked: dict[str, Any] = {
         "is_over": is_over,
         "error": look.error,
         "titles": titles,
         "rows": rows,
         "findings": findings,
     }
-    return front.page("hotel_check.html", source=source, **told)
+    return front.page("hotel_check.html", source=source, **checked)
 
 
 # What is known of a source.
@@ -190,9 +190,9 @@ def part(
     front: Front, source: Path, listing: table.Listing, notes: tuple[str, ...] = (), problem: str = ""
 ) -> Response:
     """Return the table of animals as a part of the page."""
-    said = [printable(each, _LONGEST) for each in notes]
+    lines_shown = [printable(each, _LONGEST) for each in notes]
     now = shown(front, source, listing)
-    return front.page("correct_table.html", **{**now, "notes": said, "problem": problem or now["problem"]})
+    return front.page("correct_table.html", **{**now, "notes": lines_shown, "problem": problem or now["problem"]})
 
 
 def shown(front: Front, source: Path, listing: table.Listing) -> dict[str, Any]:

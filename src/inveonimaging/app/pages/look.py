@@ -78,14 +78,14 @@ def whole(front: Front, request: Request) -> Response:
 
 
 def _of_whole(front: Front, folder: Path) -> list[dict[str, str]]:
-    """Return what is found in a folder as a whole, the worst first; why it cannot be told is among it."""
+    """Return what is found in a folder as a whole, the worst first; if it cannot be checked, the reason is among it."""
     options = options_kept(front, folder)
     try:
         found = check_folder(folder, options and replace(options, only=()))
     except InveonError as error:
         found = (Finding("not-convertible", error.sentence, Severity.ERROR, path=error.path),)
-    told = (each for each in found if each.code != "skipped")  # which the page names
-    return _by_severity(finding_row(each, folder) for each in in_few_lines(told))
+    shown = (each for each in found if each.code != "skipped")  # which the page names
+    return _by_severity(finding_row(each, folder) for each in in_few_lines(shown))
 
 
 def _by_severity(rows: Iterable[dict[str, str]]) -> list[dict[str, str]]:

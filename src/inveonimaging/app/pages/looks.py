@@ -54,7 +54,7 @@ class Looks:
 
         Args:
             key: what it is about, with all that its result hangs on.
-            work: gives the result, and tells how many steps are done.
+            work: gives the result, and reports how many steps are done.
         """
         with self._lock:
             found = self._known.get(key)

@@ -38,7 +38,7 @@ from inveonimaging.app.choices.table import (
     product_of,
 )
 from inveonimaging.app.jobs.queue import Job
-from inveonimaging.app.jobs.telling import rows
+from inveonimaging.app.jobs.status import rows
 from inveonimaging.app.pages.front import Change, Front, asked, redirected
 from inveonimaging.app.pages.site import NO_CONFIG, site_of
 from inveonimaging.errors import InputError, InveonError, OutputError
@@ -137,11 +137,11 @@ def make(front: Front, request: Request) -> Response:
     )
 
 
-def tells_faults(change: Change) -> Change:
-    """Return what a form changes; what is wrong is told beside the form, with its field."""
+def shows_faults(change: Change) -> Change:
+    """Return what a form changes; an error is shown beside the form, with its field."""
 
     @wraps(change)
-    def told(front: Front, request: Request, form: dict[str, str]) -> Response:
+    def answered(front: Front, request: Request, form: dict[str, str]) -> Response:
         try:
             return change(front, request, form)
         except InveonError as error:
@@ -150,10 +150,10 @@ def tells_faults(change: Change) -> Change:
             answer.headers["hx-retarget"] = "#refusal"  # which stays in sight
             return answer
 
-    return told
+    return answered
 
 
-@tells_faults
+@shows_faults
 def switch(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Return the form of another kind; what was chosen in the one that is left is kept."""
     asked_for = _Asked(front, {**form, "make": form.get("shown", "")})
@@ -162,7 +162,7 @@ def switch(front: Front, _request: Request, form: dict[str, str]) -> Response:
     return front.page("making.html", **_shown(front, asked_for.source, product))
 
 
-@tells_faults
+@shows_faults
 def reset(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Return the form with its defaults; the sheet, the boxes and the scans of other pages stay."""
     asked_for = _Asked(front, form)
@@ -182,7 +182,7 @@ def command(front: Front, _request: Request, form: dict[str, str]) -> Response:
     return front.page("command.html", **_command(asked_for), problem=fault.words, field=fault.field)
 
 
-@tells_faults
+@shows_faults
 def preview(front: Front, _request: Request, form: dict[str, str]) -> Response:
     """Return what would be written."""
     asked_for = _Asked(front, form)
@@ -190,9 +190,9 @@ def preview(front: Front, _request: Request, form: dict[str, str]) -> Response:
     return front.page("preview.html", found=found, findings=rows(found.findings), output=asked_for.output)
 
 
-@tells_faults
+@shows_faults
 def convert(front: Front, _request: Request, form: dict[str, str]) -> Response:
-    """Start what was chosen; what its plan refuses is told at once, if that takes no time."""
+    """Start what was chosen; what its plan refuses is shown at once, if that takes no time."""
     asked_for = _Asked(front, form)
     task = asked_for.task()
     asked_for.refuse_used_output()

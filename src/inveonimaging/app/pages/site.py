@@ -35,7 +35,7 @@ class Site(NamedTuple):
 
     @property
     def is_without(self) -> bool:
-        """Whether the command is told to leave them aside: the form holds what they say, or they are not wanted."""
+        """Whether the command is to ignore them: the form has their values, or they are not wanted."""
         return bool(self.values) or self.is_left
 
     def refuse(self) -> None:
@@ -56,6 +56,6 @@ def site_of(front: Front, source: Path, form: Mapping[str, str] | None = None) -
         if form is not None:
             front.drafts.keep(source, {NO_CONFIG: form.get(NO_CONFIG, "")})
         return Site({}, error, front.drafts.of(source).get(NO_CONFIG) == YES)
-    if form is not None and front.drafts.of(source).get(NO_CONFIG):  # what is broken another time is told again
+    if form is not None and front.drafts.of(source).get(NO_CONFIG):  # what is broken another time is reported again
         front.drafts.keep(source, {}, without={NO_CONFIG})
     return found

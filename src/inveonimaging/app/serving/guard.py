@@ -1,4 +1,4 @@
-"""What stands before every page: it refuses by `rules`, and puts its headers on every answer, errors too."""
+"""The check before every page: it refuses by `rules`, and puts its headers on every answer, errors too."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Guard:
     """Passes on the requests that keep the rules."""
 
     def __init__(
-        self, app: ASGIApp, *, access: Access, port: int, tell: Callable[[str], object] = lambda _: None
+        self, app: ASGIApp, *, access: Access, port: int, log: Callable[[str], object] = lambda _: None
     ) -> None:
         """Stand before an app.
 
@@ -44,9 +44,9 @@ class Guard:
             app: gets what passes.
             access: the secrets.
             port: on which the app listens.
-            tell: hears of faults of the program, in several lines.
+            log: is called with faults of the program, in several lines.
         """
-        self._app, self._access, self._port, self._tell = app, access, port, tell
+        self._app, self._access, self._port, self._log = app, access, port, log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Refuse a request or pass it on."""
@@ -66,11 +66,11 @@ class Guard:
             scope, answer = {**scope, "root_path": self._access.base}, _at(self._access.base, answer)
         try:
             await self._app(scope, _bounded(receive), answer)
-        except ClientDisconnect:  # it went before it had said all
+        except ClientDisconnect:  # it went before it had sent all
             pass
         except Exception as error:  # noqa: BLE001 - a fault of the program; there is an answer already
             path = head.path.removeprefix(self._access.base)
-            self._tell(f"{head.method} {path}: " + "".join(traceback.format_exception(error)))
+            self._log(f"{head.method} {path}: " + "".join(traceback.format_exception(error)))
 
 
 def head_of(scope: Scope) -> Head:
@@ -101,7 +101,7 @@ def _part(refusal: Refusal) -> HTMLResponse:
 
 
 def _bounded(receive: Receive) -> Receive:
-    """Return what gives a body that is no longer than any form; one in pieces tells no length before."""
+    """Return what gives a body that is no longer than any form; one in pieces gives no length before."""
     seen = 0
 
     async def given() -> Message:

@@ -1,6 +1,6 @@
 """Whose program a connection comes from, as the system knows it: an address that someone else read opens nothing.
 
-The address that is opened stands on the browser's command line, which on Linux every user of the computer reads.
+The address that is opened is on the browser's command line, which on Linux every user of the computer reads.
 
 Source: proc(5), `/proc/net/tcp` and `/proc/net/tcp6`; of each socket its two ends, in hexadecimal, and its user.
 """
@@ -19,7 +19,7 @@ _OWN_END, _OTHER_END, _USER = 1, 2, 7  # columns
 
 
 def is_of_others(port: int, to: int, tables: Iterable[Path] = _TABLES) -> bool:
-    """Return whether a connection of this computer is one of another user; False where the system does not tell.
+    """Return whether a connection of this computer is one of another user; False where the system does not say.
 
     Args:
         port: of the other end of the connection.

@@ -18,7 +18,7 @@ from starlette.types import ASGIApp
 from inveonimaging.app.access.rules import OPEN, START, Refusal, cookie_name
 from inveonimaging.app.pages import batches, correct, ending, hotel, look, make, sending, watch
 from inveonimaging.app.pages.choose import choose, count
-from inveonimaging.app.pages.front import Front, asked, changes, said, shows, static
+from inveonimaging.app.pages.front import Front, asked, changes, message_page, shows, static
 from inveonimaging.app.serving.connections import MOST_HEAD_BYTES, Patience
 from inveonimaging.app.serving.guard import Guard, TooLargeError, alone
 from inveonimaging.app.serving.peers import is_of_others
@@ -36,8 +36,8 @@ _STARTED = (
 """Leads on by itself: a redirection would be of the site that the address was opened from, and get no cookie."""
 
 
-def application(front: Front, tell: Callable[[str], object] = lambda _: None) -> ASGIApp:
-    """Return the app behind its guard; `tell` hears of faults of the program, in several lines."""
+def application(front: Front, log: Callable[[str], object] = lambda _: None) -> ASGIApp:
+    """Return the app behind its guard; `log` is called with faults of the program, in several lines."""
     drawing, looking = asyncio.Semaphore(1), asyncio.Semaphore(_LOOKING)
     routes = [
         shows(front, START, _start),
@@ -96,13 +96,13 @@ def application(front: Front, tell: Callable[[str], object] = lambda _: None) ->
         changes(front, "/quit", ending.end),
     ]
     handlers: dict[Any, Any] = {
-        TooLargeError: lambda request, _: said(front, request, 413, "The form is too large."),
-        404: lambda request, _: said(front, request, 404, "There is no such page."),
-        405: lambda request, _: said(front, request, 405, "There is no such page."),
-        500: lambda request, _: said(front, request, 500, _FAILED),
+        TooLargeError: lambda request, _: message_page(front, request, 413, "The form is too large."),
+        404: lambda request, _: message_page(front, request, 404, "There is no such page."),
+        405: lambda request, _: message_page(front, request, 405, "There is no such page."),
+        500: lambda request, _: message_page(front, request, 500, _FAILED),
     }
     app = Starlette(routes=routes, exception_handlers=handlers)
-    return Guard(app, access=front.access, port=front.port, tell=tell)
+    return Guard(app, access=front.access, port=front.port, log=log)
 
 
 def new_address(front: Front) -> str:
@@ -136,17 +136,17 @@ def listening(port: int = 0) -> socket.socket:
 
 @contextlib.contextmanager
 def serving(
-    front: Front, on: socket.socket, tell: Callable[[str], object] = lambda _: None
+    front: Front, on: socket.socket, log: Callable[[str], object] = lambda _: None
 ) -> Iterator[threading.Thread]:
-    """Serve in a thread until the context ends; nothing of requests is logged, and `tell` hears of faults."""
+    """Serve in a thread until the context ends; nothing of requests is logged, and `log` is called with faults."""
     import uvicorn
 
     config = uvicorn.Config(
-        application(front, tell),
+        application(front, log),
         http=Patience,
         h11_max_incomplete_event_size=MOST_HEAD_BYTES,
         access_log=False,
-        log_config=None,  # faults are told by the guard, and nothing else is worth a word
+        log_config=None,  # the guard logs faults, and nothing else needs logging
         log_level="critical",
         server_header=False,
         proxy_headers=False,

@@ -69,7 +69,7 @@ def show(address: str, front: Front | None = None) -> None:
 def _start(start: Callable[..., None], *also: Callable[[], None]) -> None:
     import webview
 
-    logging.getLogger("pywebview").setLevel(logging.CRITICAL)  # tells of each thing that is not there, in many lines
+    logging.getLogger("pywebview").setLevel(logging.CRITICAL)  # logs each thing that is missing, in many lines
     try:
         start(*also, private_mode=True)
     except webview.errors.WebViewException as error:

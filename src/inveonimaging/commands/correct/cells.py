@@ -72,7 +72,7 @@ class Cell(NamedTuple):
         is_typed: whether it was typed here.
         wrong: why it cannot be read; empty if it can.
         doubts: what is missing, or contradicts.
-        instead: what an empty cell stands for.
+        instead: the value that an empty cell means.
     """
 
     title: str
@@ -85,7 +85,7 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True)
 class Line:
-    """A row of the table: one scan, with what tells it from others.
+    """A row of the table: one scan, with what distinguishes it from others.
 
     Attributes:
         number: from 1, as messages name it.

@@ -26,7 +26,7 @@ Differing = Mapping[tuple[str, str], Mapping[str, str]]
 """Of a cell, by key and title, a scan for each other value: the scan's key, and what it says."""
 
 
-class Said(NamedTuple):
+class ScanTexts(NamedTuple):
     """What one scan says of its animal: its key, its folder, when it was, and its texts by title."""
 
     key: str
@@ -48,12 +48,12 @@ def of_a_study(typed: Mapping[str, str]) -> dict[str, str]:
     return {title: text for title, text in overlaid({}, typed).items() if title not in _OF_A_DAY}
 
 
-def add_differing(scans: Sequence[Said], found: dict[tuple[str, str], dict[str, str]]) -> None:
+def add_differing(scans: Sequence[ScanTexts], found: dict[tuple[str, str], dict[str, str]]) -> None:
     """Add what scans say of one animal that others of its scans do not, as `Differing`.
 
     Scans of one folder are of one animal, and so are those of one patient ID in several.
     """
-    folders, animals = dict[str, list[Said]](), dict[str, list[Said]]()
+    folders, animals = dict[str, list[ScanTexts]](), dict[str, list[ScanTexts]]()
     for each in scans:
         folders.setdefault(each.folder, []).append(each)
         if name := _plain(each.texts.get("patient_id", "")):
@@ -66,7 +66,7 @@ def add_differing(scans: Sequence[Said], found: dict[tuple[str, str], dict[str, 
             _compare(group, OF_A_SUBJECT - _OF_A_DAY - _OF_A_STUDY - _OF_PEOPLE, found)
 
 
-def _compare(group: Sequence[Said], titles: Iterable[str], found: dict[tuple[str, str], dict[str, str]]) -> None:
+def _compare(group: Sequence[ScanTexts], titles: Iterable[str], found: dict[tuple[str, str], dict[str, str]]) -> None:
     """Add what scans of one animal say that others do not; one without a time may be of any session."""
     numbers = sessions_in([each.span for each in group])
     sessions = [
@@ -75,7 +75,7 @@ def _compare(group: Sequence[Said], titles: Iterable[str], found: dict[tuple[str
     ]
     for title in titles:
         for together in (sessions or [list(group)]) if title in _OF_A_DAY else [group]:
-            firsts: dict[str, Said] = {}
+            firsts: dict[str, ScanTexts] = {}
             for each in together:
                 if text := each.texts.get(title):
                     firsts.setdefault(_plain(text), each)
@@ -86,7 +86,7 @@ def _compare(group: Sequence[Said], titles: Iterable[str], found: dict[tuple[str
                     found.setdefault((each.key, title), {}).update(islice(others, _MOST_OTHERS))
 
 
-def of_another_day(scans: Sequence[Said], typed: Typed) -> dict[tuple[str, str], str]:
+def of_another_day(scans: Sequence[ScanTexts], typed: Typed) -> dict[tuple[str, str], str]:
     """Return the scan whose weight counts for one of another session, by key and title of that cell.
 
     A sheet that gives one weight for a scan gives it to all of the folder whose rows give none.

@@ -13,12 +13,12 @@ from inveonimaging.study.folder import below
 
 
 def files_of(listing: Listing, typed: Typed) -> dict[str, str]:
-    """Return what names each scan, and matches no other one; the folder's own name stands before it where it must.
+    """Return what names each scan, and matches no other one; the folder's own name is put before it where needed.
 
     A scan of which nothing was typed is among them, for one without a row is warned of.
 
     Raises:
-        InputError: something was typed of a scan that no sheet can tell from another.
+        InputError: something was typed of a scan that no sheet can distinguish from another.
     """
     known, found = _beside(listing), dict[str, str]()
     matched: dict[str, list[Pair]] = {}

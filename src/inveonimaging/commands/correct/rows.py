@@ -25,7 +25,7 @@ from inveonimaging.commands.correct.cells import (
 from inveonimaging.commands.correct.contradictions import (
     NAME,
     Differing,
-    Said,
+    ScanTexts,
     add_differing,
     of_another_day,
     overlaid,
@@ -58,7 +58,7 @@ def lines_of(listing: Listing, typed: Typed, titles: Sequence[str], shown: slice
     """
     numbers = {key: number for number, key in enumerate(listing.pairs, 1)}
     lines: list[tuple[_Looked, str]] = []
-    apart, carried, beside = dict[tuple[str, str], dict[str, str]](), dict[tuple[str, str], str](), list[Said]()
+    apart, carried, beside = dict[tuple[str, str], dict[str, str]](), dict[tuple[str, str], str](), list[ScanTexts]()
     fellows: dict[Path, dict[str, Pair]] = {}
     for key, pair in listing.pairs.items():
         fellows.setdefault(pair.data.parent, {})[key] = pair
@@ -68,11 +68,11 @@ def lines_of(listing: Listing, typed: Typed, titles: Sequence[str], shown: slice
         rows = [_row(numbers[key], key, cells) for key, cells in typed.items() if key in together]
         rows += _subject_rows(typed, len(numbers))
         looked = _looked_at(listing.root, tuple(together.values()), rows)
-        said = _said(looked, together, typed)
+        all_texts = _scan_texts(looked, together, typed)
         lines += [(looked, key) for key in asked]
-        beside += [each for each in said if each.key in asked]
-        add_differing(said, apart)
-        carried |= of_another_day(said, typed)
+        beside += [each for each in all_texts if each.key in asked]
+        add_differing(all_texts, apart)
+        carried |= of_another_day(all_texts, typed)
     add_differing(beside, apart)
     owns = {each.key: each.texts for each in beside}
     return tuple(
@@ -104,11 +104,11 @@ def _apart(
             yield title, f"that of {printable(other, NAME)}, of another day: type this day's here"
 
 
-def _said(looked: _Looked, together: Mapping[str, Pair], typed: Typed) -> list[Said]:
+def _scan_texts(looked: _Looked, together: Mapping[str, Pair], typed: Typed) -> list[ScanTexts]:
     """Return what scans of a folder say of their animal, each by itself."""
     owns, spans = own_cells_of(looked.study), {scan.pair: span_of(scan.image.header) for scan in looked.study.scans}
     return [
-        Said(key, str(pair.data.parent), spans[pair], overlaid(owns[pair], typed.get(key, {})))
+        ScanTexts(key, str(pair.data.parent), spans[pair], overlaid(owns[pair], typed.get(key, {})))
         for key, pair in together.items()
         if pair in owns
     ]

@@ -48,7 +48,7 @@ class Saved(NamedTuple):
 
 
 def boxes_beside(path: Path) -> Path:
-    """Return where the boxes of animals lie that a sheet tells of."""
+    """Return the path of the boxes of the animals in a sheet."""
     return path.with_name(f"{path.stem}-boxes.json")
 
 
@@ -68,7 +68,7 @@ def save(
 
     Raises:
         InputError: nothing was typed, what was typed cannot be read, or boxes do not fit it.
-        OptionError: the name tells no kind of sheet, or what is needed is not installed.
+        OptionError: the name has no ending of a sheet, or what is needed is not installed.
         OutputError: a file is there already, lies among the scans, or cannot be written.
     """
     refuse_kind(path)

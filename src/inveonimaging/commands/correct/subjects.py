@@ -23,7 +23,7 @@ from inveonimaging.commands.correct.cells import (
     cell_of,
     titles_of,
 )
-from inveonimaging.commands.correct.contradictions import Said, add_differing, of_a_study, overlaid, words_of
+from inveonimaging.commands.correct.contradictions import ScanTexts, add_differing, of_a_study, overlaid, words_of
 from inveonimaging.errors import listed, one_line
 from inveonimaging.prefill import own_cells_of
 from inveonimaging.progress import Progress, StepCounter, no_progress
@@ -44,7 +44,7 @@ class Subject(NamedTuple):
     """
 
     name: str
-    scans: tuple[Said, ...]
+    scans: tuple[ScanTexts, ...]
 
     @property
     def key(self) -> str:
@@ -66,7 +66,7 @@ def subjects_of(listing: Listing, progress: Progress = no_progress) -> Subjects:
         listing: the scans.
         progress: called with how many headers are read, and how many there are.
     """
-    found: dict[str, list[tuple[str, Said]]] = {}
+    found: dict[str, list[tuple[str, ScanTexts]]] = {}
     nameless, unread = list[str](), list[str]()
     counter = StepCounter(progress, len(listing.pairs))
     for parent, group in groupby(listing.pairs.items(), key=lambda each: each[1].data.parent):
@@ -80,14 +80,14 @@ def subjects_of(listing: Listing, progress: Progress = no_progress) -> Subjects:
                 name = one_line(scan.image.header.subject.identifier or "")
                 if name:
                     span, texts = span_of(scan.image.header), overlaid(owns[scan.pair])
-                    said = Said(pairs[scan.pair], str(parent), span, texts)
-                    found.setdefault(plain_subject(name), []).append((name, said))
+                    texts_of_scan = ScanTexts(pairs[scan.pair], str(parent), span, texts)
+                    found.setdefault(plain_subject(name), []).append((name, texts_of_scan))
                 else:
                     nameless.append(pairs[scan.pair])
             counter.step(len(pairs))
     told = [f"no header names an animal: {listed(nameless, NAMED)}"] if nameless else []
     told += [f"cannot be read: {listed(unread, NAMED)}"] if unread else []
-    subjects = (Subject(scans[0][0], tuple(said for _, said in scans)) for scans in found.values())
+    subjects = (Subject(scans[0][0], tuple(texts_of_scan for _, texts_of_scan in scans)) for scans in found.values())
     return Subjects(tuple(subjects), tuple(told))
 
 

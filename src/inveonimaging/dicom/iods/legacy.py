@@ -109,7 +109,7 @@ class _Unassigned:
 
 
 def _unknown_region(series: Series) -> Dataset:
-    """Body Part Examined and Laterality of the General Series Module, where no Frame Anatomy tells of them."""
+    """Body Part Examined and Laterality of the General Series Module, where there is no Frame Anatomy."""
     return Dataset() if region_of(series) else body_part(series)
 
 

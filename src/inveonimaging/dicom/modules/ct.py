@@ -34,7 +34,7 @@ _SMOOTHED = {
     Smoothing.TRIANGULAR: "3 PT TRIANGULAR",
 }
 _FULL_TURN_DEG = 360
-_UNKNOWN_SIZE = "0"  # of the focal spot, which no header tells; see docs/reference/conformance.md
+_UNKNOWN_SIZE = "0"  # of the focal spot, which no header has; see docs/reference/conformance.md
 
 
 def ct_image(series: Series) -> Dataset:

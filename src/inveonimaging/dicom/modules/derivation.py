@@ -32,8 +32,8 @@ def derivation(series: Series) -> Dataset:
     if not series.image.source.hidden_voxels:
         return dataset(DerivationCodeSequence=[codes.item(_EXTRACTED)])
     module = dataset(DerivationCodeSequence=[codes.item(_EXTRACTED), codes.item(_MASKED)])
-    told = f"Voxels of other animals of the group were replaced by {shown_value(series.image)}"
-    return put(module, DerivationDescription=None if series.study.deidentified else told)
+    text = f"Voxels of other animals of the group were replaced by {shown_value(series.image)}"
+    return put(module, DerivationDescription=None if series.study.deidentified else text)
 
 
 def derivation_of_frame(series: Series) -> Dataset:

@@ -34,7 +34,7 @@ _MOTION = {
     GantryRotation.STEPS: "STEP AND SHOOT",
     GantryRotation.CONTINUOUS: "CONTINUOUS",
 }
-_FLAGS = {  # attribute: term of Corrected Image; None is what no Inveon header tells of, and no Inveon program does
+_FLAGS = {  # attribute: term of Corrected Image; None is what no Inveon header mentions, and no Inveon program does
     "DecayCorrected": "DECY",
     "AttenuationCorrected": "ATTN",
     "ScatterCorrected": "SCAT",
@@ -227,9 +227,9 @@ def pet_frame_correction_factors(series: Series, frame: int) -> Dataset:
 
 
 def _origin(series: Series) -> str:
-    """Return ORIGINAL if all that an original must tell is known, else DERIVED.
+    """Return ORIGINAL if all that an original must state is known, else DERIVED.
 
-    Of detectors that move it would have to tell more than any header does.
+    Of detectors that move it would have to state more than any header does.
     """
     header = series.image.header
     groups = [macro(series) for macro in (pet_frame_acquisition, pet_position, pet_reconstruction)]
@@ -242,7 +242,7 @@ def _origin(series: Series) -> str:
 
 
 def _counts(header: Header) -> tuple[int | None, int | None]:
-    """Return the number of iterations and subsets of the last algorithm that was run, as 16 bits can tell them."""
+    """Return the number of iterations and subsets of the last algorithm that was run, as 16 bits can hold them."""
     made = header.reconstruction
     counts: tuple[int | None, int | None] = made.map_iterations, made.map_subsets
     if made.algorithm is ReconAlgorithm.OSEM2D:

@@ -79,7 +79,7 @@ def body_part(series: Series) -> Dataset:
 
 
 def body_part_examined(series: Series) -> Dataset:
-    """Body Part Examined of the General Series Module; multi-frame objects tell the side by frame."""
+    """Body Part Examined of the General Series Module; multi-frame objects state the side by frame."""
     return put(Dataset(), BodyPartExamined=region_of(series))
 
 
@@ -124,7 +124,7 @@ def general_equipment(series: Series) -> Dataset:
 
 
 def enhanced_general_equipment(series: Series) -> Dataset:
-    """Enhanced General Equipment Module (PS3.3 C.7.5.2): type 1 attributes that the header may not tell are UNKNOWN."""
+    """Enhanced General Equipment Module (PS3.3 C.7.5.2): type 1 attributes that the header may not give are UNKNOWN."""
     known = general_equipment(series)
     module = Dataset()
     for keyword in ("Manufacturer", "ManufacturerModelName", "DeviceSerialNumber", "SoftwareVersions"):

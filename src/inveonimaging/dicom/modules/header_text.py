@@ -74,8 +74,8 @@ def _orientation(header: bytes) -> Orientation:
     """Return what a header says: in its main block, which ends where the first frame begins, in lines that name it."""
     *lines, last = _FRAME.split(header, maxsplit=1)[0].split(b"\n")
     with suppress(HeaderError):
-        told, _ = parse(b"\n".join([*filter(_OF_ORIENTATION.search, lines), last]))
-        return told.geometry.orientation or Orientation.UNKNOWN
+        parsed, _ = parse(b"\n".join([*filter(_OF_ORIENTATION.search, lines), last]))
+        return parsed.geometry.orientation or Orientation.UNKNOWN
     return Orientation.UNKNOWN
 
 

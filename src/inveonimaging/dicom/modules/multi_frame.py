@@ -91,7 +91,7 @@ def acquisition_context(series: Series) -> Dataset:
 def enhanced_image(series: Series, origin: str | None = None) -> Dataset:
     """Enhanced CT and PET Image Modules (PS3.3 C.8.15.2, C.8.22.3), but for Image Pixel.
 
-    An image is ORIGINAL if its header tells all that the standard asks of an acquisition, and it is not cut from
+    An image is ORIGINAL if its header gives all that the standard asks of an acquisition, and it is not cut from
     another, else DERIVED. An object that is converted from single-frame instances is what they are.
     """
     module = dataset(
@@ -117,9 +117,9 @@ def origin_of(series: Series) -> str:
 
 
 def times_are_known(series: Series) -> bool:
-    """Return whether what every ORIGINAL must tell of its times is known.
+    """Return whether what every ORIGINAL must state of its times is known.
 
-    A gate of a breath never is: it would have to tell the threshold of its trigger.
+    A gate of a breath never is: it would have to state the threshold of its trigger.
     """
     is_breath = series.gating is not None and series.gating.trigger is Trigger.RESPIRATORY
     return not is_breath and all(frame.duration_s for frame in series.image.frames)
@@ -170,7 +170,7 @@ def frame_voi_lut(series: Series) -> Dataset:
 
 
 def frame_anatomy(series: Series) -> Dataset:
-    """Frame Anatomy Macro (PS3.3 C.7.6.16.2.8): a region that the header does not tell has the code for unknown."""
+    """Frame Anatomy Macro (PS3.3 C.7.6.16.2.8): a region that the header does not give has the code for unknown."""
     region = region_of(series)
     code = codes.anatomic_region(region or "") if is_unpaired(region) else codes.local(region)
     item = dataset(FrameLaterality="U", AnatomicRegionSequence=[codes.item(code)])

@@ -107,7 +107,7 @@ def nm_detector(series: Series) -> Dataset:
 
 
 def nm_tomo_acquisition(series: Series) -> Dataset:
-    """NM Tomo Acquisition Module (PS3.3 C.8.4.12): the rotation, if the header tells all of it."""
+    """NM Tomo Acquisition Module (PS3.3 C.8.4.12): the rotation, if the header gives all of it."""
     gantry = series.image.header.gantry
     direction, step = rotation_direction(series.image.header), _angular_step_deg(gantry)
     durations, projections = {each.value for each in gantry.projection_durations}, us(gantry.projections)

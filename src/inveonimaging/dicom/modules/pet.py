@@ -212,7 +212,7 @@ def randoms(header: Header) -> str | None:
 
 
 def named(correction: Labelled | None) -> str | None:
-    """Return how a correction was made, NONE if it was not, None if the header does not tell."""
+    """Return how a correction was made, NONE if it was not, None if the header does not say."""
     if correction is None:
         return None
     return lo(correction.label) if correction else "NONE"

@@ -1,4 +1,4 @@
-"""Reconstruction as the CT Image and the PET Series Module tell it."""
+"""Reconstruction as the CT Image and the PET Series Module state it."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ _DELAYS = {
 
 
 def delay_keywords(series: Series) -> tuple[str, str] | None:
-    """Return keyword and functional group of the trigger delay that tells gates apart, if the trigger is known."""
+    """Return keyword and functional group of the trigger delay that distinguishes gates, if the trigger is known."""
     return _DELAYS.get(series.gating.trigger) if series.gating else None
 
 

@@ -15,11 +15,11 @@ _LINUX_AND_SERVERS = {
     *(".directory", ".thumbnails", ".snapshot", ".snapshots", "lost+found"),
     *("@eadir", "#recycle", "@recycle", "#snapshot", "@tmp"),
 }
-_LITTER_NAMES = frozenset(_MACOS | _WINDOWS | _LINUX_AND_SERVERS)
-_LITTER_STARTS = ("._", ".trash-", ".nfs", ".fuse_hidden", "thumbs.db:", ".smbdelete")
+_NAMES = frozenset(_MACOS | _WINDOWS | _LINUX_AND_SERVERS)
+_STARTS = ("._", ".trash-", ".nfs", ".fuse_hidden", "thumbs.db:", ".smbdelete")
 
 
-def is_litter(name: str) -> bool:
+def is_system_file(name: str) -> bool:
     """Return whether an operating system, a file browser or a file server gives a file or folder this name."""
     folded = name.lower()
-    return folded in _LITTER_NAMES or folded.startswith(_LITTER_STARTS)
+    return folded in _NAMES or folded.startswith(_STARTS)

@@ -1,4 +1,4 @@
-"""What a job tells the app while it runs, and in what form its result names findings."""
+"""What a job reports to the app while it runs, and in what form its result names findings."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ WRITING, COMPARING, DRAWING = "Writing DICOM", "Comparing with the scanner's fil
 _EVERY_S = 0.2
 
 
-class Tell:
-    """What a job tells the app; an app that is gone hears nothing, and the stop that its end means comes by itself."""
+class JobStatus:
+    """What a job reports to the app; if the app has ended, nothing is reported, and the job is stopped."""
 
     def __init__(self, say: Callable[[str, object], None]) -> None:
-        """Tell through a function of kind and value."""
+        """Report through a function of kind and value."""
         self._say, self._next = say, 0.0
 
     def steps(self, steps: Iterable[tuple[str, int]]) -> None:
@@ -30,7 +30,7 @@ class Tell:
         self._next = 0.0
 
     def words(self, words: str) -> None:
-        """Say in words how far it is, at most as often as the progress that follows is said."""
+        """Report in words how far it is, at most as often as the progress that follows."""
         if monotonic() >= self._next:
             self._say("words", words)
 
