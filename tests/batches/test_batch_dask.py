@@ -252,8 +252,8 @@ def test_a_scheduler_that_is_killed_is_one_line_and_the_next_run_goes_on(
         made.scheduler.kill()
         _, stderr = process.communicate(timeout=LAST_RESORT_S)
     assert process.returncode == 1
-    said = "error: the Dask scheduler cannot be reached any more; run the same command again: it goes on where it stopped\n"
-    assert stderr == said
+    hint = "run the same command again: it goes on where it stopped"
+    assert stderr == f"error: the Dask scheduler cannot be reached any more; {hint}\n"
     made.end()
     goes_on(root, out)
     assert tree(out) == expected
