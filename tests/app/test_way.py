@@ -10,13 +10,14 @@ import time
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 import inveonimaging
 from app.driving import change, ended, job_of, jobs_in_this_process
-from helpers import CT, digests, header_text, write_thin_study
+from helpers import CT, THIN_PET, digests, header_text, write_thin_study
 from inveonimaging.app.access.rules import REPORT_POLICY
 from inveonimaging.app.choices.faults import in_words
 from inveonimaging.app.choices.forms import defaults
@@ -30,9 +31,13 @@ from inveonimaging.app.pages.front import Front, link
 from inveonimaging.commands.check import check
 from inveonimaging.conversion.options import Options
 from inveonimaging.errors import OutputError
+from inveonimaging.findings import in_few_lines
+from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.phantom import write_scan
+from inveonimaging.reports.pictures import card_picture
 from inveonimaging.storage.leftovers import _OF_OUR_REPORT
+from inveonimaging.study.corrections import Corrections
 from inveonimaging.study.image import Image, read_pair
 
 HOSTILE = "<script>alert(1)</script>"
@@ -67,6 +72,55 @@ def test_what_is_found_and_whether_suv_can_be_computed_is_on_the_card(client: Te
     picture = client.get(link("/picture", scan=root / "study" / "m1.pet.img"))
     assert picture.headers["content-type"] == "image/png"
     assert picture.content[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def without_weight(header: Header) -> Header:
+    return replace(header, subject=replace(header.subject, weight=None))
+
+
+def test_a_card_has_what_the_check_of_the_folder_has_of_the_scan(client: TestClient, front: Front, root: Path) -> None:
+    """The weight is in the CT's header alone: a conversion of both takes it, one of the PET has none."""
+    scan = root / "study" / "m1.pet.img"
+    for path in scan.parent.glob(f"{scan.name}*"):
+        path.unlink()
+    write_scan(scan, THIN_PET, change=without_weight)
+    (sheet := root / "s.csv").write_text("file,dose_mbq\nm1.pet.img,7\nm9.img,7\n")
+    front.drafts.keep(scan.parent, {"subjects": str(sheet)})
+    _, of_folder = check(scan.parent, Corrections(sheet=sheet)).files
+    (alone,) = check(scan).files
+    verdicts = []
+    for source, checked in ((scan.parent, of_folder), (scan, alone)):
+        assert checked.suv is not None
+        verdicts.append(checked.suv.verdict.value)
+        page = client.get(link("/look", source=source)).text
+        address = link("/card", scan=scan, source=source)
+        assert html.escape(address) in page
+        card = client.get(address).text
+        assert f"SUV: {verdicts[-1]}<" in card
+        assert card.count("<li>") == len(in_few_lines(checked.findings))
+        assert all(html.escape(in_words(each.message)) in card for each in checked.findings)
+        assert ("rows match no scan" in page) == (source == scan.parent)
+    assert verdicts == ["ready", "not ready"]
+
+
+def test_a_scan_that_is_opened_alone_is_shown_as_its_own_form_says(
+    client: TestClient, front: Front, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scan = root / "study" / "m1.ct.img"
+    postures = {scan.parent: "FFP", scan: "HFS"}
+    for source, posture in postures.items():
+        front.drafts.keep(source, {"orientation": posture})
+        shown = client.get(link("/picture", scan=scan, source=source)).content
+        assert shown == card_picture(inveonimaging.read(scan, orientation=posture)).png
+    started: list[Corrections] = []
+
+    def start(_kind: str, task: dict[str, Any], **_about: object) -> Job:
+        started.append(task["corrections"])
+        raise OutputError("enough")
+
+    monkeypatch.setattr(front.jobs, "start", start)
+    change(client, front, "/report", {"source": str(scan)})
+    assert [each.shown for each in started] == [Corrections(orientation="HFS").shown]
 
 
 def test_what_is_found_of_a_folder_as_a_whole_stands_above_the_cards(

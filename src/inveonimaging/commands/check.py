@@ -19,7 +19,7 @@ from inveonimaging.conversion.plan import plan_study, scan_findings
 from inveonimaging.dicom_reading.series import read_series
 from inveonimaging.errors import InputError, InveonError, OptionError
 from inveonimaging.findings import Finding, Severity
-from inveonimaging.inveon.pairs import Folder, scan_folder
+from inveonimaging.inveon.pairs import Folder, pair_of, scan_folder
 from inveonimaging.progress import Progress, no_progress
 from inveonimaging.study.corrections import Corrections
 from inveonimaging.study.reading import Scan, Study, read_study
@@ -124,6 +124,27 @@ def check_folder(path: Path, corrections: Corrections | None = None) -> tuple[Fi
         InputError: there is nothing to check.
     """
     return _headers_of(path, corrections or Corrections()).whole
+
+
+def check_in_folder(path: Path, corrections: Corrections | None = None) -> Checked:
+    """Return what a check of a folder finds in one of its pairs, without what is found in the folder as a whole.
+
+    So it has what other headers of the folder say of the animal. The data file of this pair alone is read.
+
+    Args:
+        path: the data file, or the header.
+        corrections: what counts instead of the headers.
+
+    Raises:
+        InputError: there is no such pair.
+    """
+    pair = pair_of(path)
+    study, whole, _, found = _headers_of(path.parent, corrections or Corrections())
+    scan = next((each for each in study.scans if each.pair.name == pair.name), None)
+    if scan is None:
+        return unreadable(pair, next(error for other, error in study.errors.items() if other.name == pair.name))
+    own = [each for each in found[str(scan.pair.header)] if each not in whole]
+    return check_scan(scan, own, datetime.now())
 
 
 class _Headers(NamedTuple):

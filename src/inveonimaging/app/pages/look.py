@@ -18,11 +18,12 @@ from inveonimaging.app.pages.batches import studies_below
 from inveonimaging.app.pages.front import Front, asked, number, redirected
 from inveonimaging.app.pages.make import options_kept, source_of
 from inveonimaging.app.pages.site import site_of
-from inveonimaging.commands.check import check, check_folder
+from inveonimaging.commands.check import check, check_folder, check_in_folder
 from inveonimaging.errors import InputError, InveonError, printable
 from inveonimaging.findings import Finding, Severity, in_few_lines
 from inveonimaging.inveon.pairs import Pair, pair_of, scan_folder
 from inveonimaging.reports.viewer import refuse_without_viewer
+from inveonimaging.study.corrections import Corrections
 from inveonimaging.study.image import read_pair
 
 PER_PAGE = 24
@@ -65,7 +66,7 @@ def look(front: Front, request: Request) -> Response:
         cards=[_card(each) for each in pairs[(page - 1) * PER_PAGE : page * PER_PAGE]],
         others=[each.name for each in others[:PER_PAGE]],
         more=max(0, len(others) - PER_PAGE),
-        whole=_of_whole(front, source) if 1 < len(pairs) <= PER_PAGE else None,
+        whole=_of_whole(front, source) if _is_folder(source) and len(pairs) <= PER_PAGE else None,
         page=page,
         pages=pages,
         site=site_of(front, source),
@@ -141,23 +142,37 @@ def _card(pair: Pair) -> Card:
 
 
 def card(front: Front, request: Request) -> Response:
-    """Return what is found in a scan: findings with what to do, and whether SUV can be computed."""
-    scan = source_of(front, asked(request, "scan"))
-    options = options_kept(front, scan.parent)
-    found = check(scan, options and replace(options, only=()))
-    suv = next((each.suv for each in found.files if each.suv), None)
-    rows = _by_severity(finding_row(each, scan) for each in in_few_lines(found.all_findings))
+    """Return what is found in a scan: findings with what to do, and whether SUV can be computed.
+
+    It is checked as one of its folder's, unless it alone is looked at, or they are so many that all headers take long.
+    """
+    scan, folder, options = _asked_scan(front, request)
+    if folder and len(scan_folder(folder).pairs) <= PER_PAGE:
+        checked = check_in_folder(scan, options)
+        findings, suv = checked.findings, checked.suv
+    else:
+        found = check(scan, options)
+        findings, suv = found.all_findings, next((each.suv for each in found.files if each.suv), None)
+    rows = _by_severity(finding_row(each, scan) for each in in_few_lines(findings))
     verdict = suv.verdict.value if suv else ""
     return front.page("found.html", findings=rows, suv=verdict, light=_LIGHTS.get(verdict, ""))
 
 
 def picture(front: Front, request: Request) -> Response:
     """Return the picture of a scan; there is none of what cannot be read."""
-    scan = source_of(front, asked(request, "scan"))
+    scan, _, options = _asked_scan(front, request)
     try:
-        return Response(front.pictures.of(scan), media_type="image/png")
+        return Response(front.pictures.of(scan, options), media_type="image/png")
     except (InveonError, OSError):
         return Response(status_code=404)
+
+
+def _asked_scan(front: Front, request: Request) -> tuple[Path, Path | None, Corrections]:
+    """Return a scan, its folder unless it alone is looked at, and what was chosen for what is looked at."""
+    scan = source_of(front, asked(request, "scan"))
+    alone = asked(request, "source") == str(scan)
+    options = options_kept(front, scan if alone else scan.parent) or Corrections()
+    return scan, None if alone else scan.parent, replace(options, only=())
 
 
 def start_report(front: Front, _request: Request, form: dict[str, str]) -> Response:
@@ -173,13 +188,12 @@ def again(front: Front, job: Job, _form: dict[str, str]) -> str:
 def _report(front: Front, source: Path, viewer: str) -> str:
     if viewer == "yes":
         refuse_without_viewer()
-    folder = source if _is_folder(source) else source.parent
-    site_of(front, folder).refuse()
+    site_of(front, source).refuse()
     task = {
         "source": source,
         "page": front.jobs.new_page(),
         "viewer": viewer == "yes",
-        "corrections": options_kept(front, folder),
+        "corrections": options_kept(front, source),
     }
     title = f"{'Viewer' if task['viewer'] else 'Report'} of {called(source)}"
     return f"/jobs/{front.jobs.start('report', task, title=title, source=source, given={'viewer': viewer}).id}"
