@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from inveonimaging.commands.bids import BidsResult, bids
     from inveonimaging.commands.check import CheckResult, check
     from inveonimaging.commands.curves import CurvesResult, curves
+    from inveonimaging.commands.demo import demo
+    from inveonimaging.commands.explain import Explanation, explain
     from inveonimaging.commands.nifti import NiftiResult, nifti
+    from inveonimaging.commands.remove import Removal, remove
     from inveonimaging.commands.report import ReportResult, report
     from inveonimaging.commands.split import split
     from inveonimaging.commands.subjects import SheetResult, subjects
@@ -64,7 +67,10 @@ _HOMES = {
     "commands.bids": ("BidsResult", "bids"),
     "commands.check": ("CheckResult", "check"),
     "commands.curves": ("CurvesResult", "curves"),
+    "commands.demo": ("demo",),
+    "commands.explain": ("Explanation", "explain"),
     "commands.nifti": ("NiftiResult", "nifti"),
+    "commands.remove": ("Removal", "remove"),
     "commands.report": ("ReportResult", "report"),
     "commands.split": ("split",),
     "commands.subjects": ("SheetResult", "subjects"),
@@ -112,6 +118,7 @@ __all__ = [
     "CurvesResult",
     "DataError",
     "Deidentify",
+    "Explanation",
     "Finding",
     "Frame",
     "GivenSubject",
@@ -127,6 +134,7 @@ __all__ = [
     "Options",
     "Orientation",
     "OutputError",
+    "Removal",
     "ReportResult",
     "RestoreResult",
     "RestoredPair",
@@ -147,10 +155,13 @@ __all__ = [
     "check",
     "convert",
     "curves",
+    "demo",
+    "explain",
     "nifti",
     "read",
     "read_sheet",
     "read_study",
+    "remove",
     "report",
     "restore",
     "send",

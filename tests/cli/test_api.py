@@ -15,7 +15,7 @@ import pytest
 import SimpleITK as sitk
 
 import inveonimaging
-from helpers import CT, PET, ROOT, header_text, instances, write_thin_study
+from helpers import CT, PET, ROOT, THIN_CT, header_text, instances, write_thin_study
 from inveonimaging import Corrections, GivenSubject, OptionError, Options
 from inveonimaging.animal.xnat_route import Route
 from inveonimaging.conversion.options import Uids
@@ -23,7 +23,7 @@ from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.pixels import Compression
 from inveonimaging.inveon.hdr.enums import Modality, Orientation
 from inveonimaging.inveon.hdr.values import GateBins
-from inveonimaging.phantom import PET_SCAN, SPECT_SCAN, PhantomScan, frames_of, write_scan
+from inveonimaging.phantom import PET_SCAN, SPECT_SCAN, PhantomScan, files, frames_of, write_scan
 from inveonimaging.physics.quantification import Policy
 from inveonimaging.redaction.request import Dates, Deidentify
 from inveonimaging.study.corrections import BedDirection
@@ -381,3 +381,26 @@ def test_the_code_of_the_page_runs_in_its_order(
     assert (tmp_path / "report.html").exists()
     assert capsys.readouterr().out
     assert "from `inveonimaging." not in text
+
+
+# What other commands do.
+
+
+def test_a_demo_is_written_and_removed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "STUDY", {"m.ct.img": THIN_CT})
+    steps: list[tuple[int, int]] = []
+    (study,) = inveonimaging.demo(tmp_path / "demo", progress=lambda *step: steps.append(step))
+    assert steps[-1] == (3, 3)
+    assert inveonimaging.verify(tmp_path / "demo" / "inveon", tmp_path / "demo" / "dicom").same
+    (removal,) = inveonimaging.remove(study.output)
+    assert [path.name for path in removal.files] == [*(f"CT-00000{n}.dcm" for n in (1, 2, 3)), "inveon-manifest.json"]
+    left = sorted(path.name for path in (tmp_path / "demo").rglob("*"))
+    assert left == ["dicom", "inveon", "m.ct.img", "m.ct.img.hdr"]  # the folder that was named stays
+
+
+def test_a_code_is_explained() -> None:
+    known = inveonimaging.explain("[Dose-Unknown]")
+    assert (known.code, known.severity) == ("dose-unknown", inveonimaging.Severity.WARNING)
+    assert known.remedy
+    with pytest.raises(OptionError, match="did you mean dose-unknown"):
+        inveonimaging.explain("dose-unknwon")

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import ast
 import functools
+import inspect
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import typer.main
 
 import inveonimaging
 from helpers import CT, write_small_study
+from inveonimaging.cli import main
 from inveonimaging.phantom import write_scan
 
 ROOT = Path(inveonimaging.__file__).parent
@@ -258,15 +262,46 @@ def stop(_done: int, _total: int) -> None:
 
 
 def test_progress_can_end_the_work_and_nothing_is_left(tmp_path: Path) -> None:
-    study = write_small_study(tmp_path / "in")
-    for work in (
-        lambda: inveonimaging.convert(study, tmp_path / "out", progress=stop),
+    study, made = write_small_study(tmp_path / "in"), tmp_path / "made"
+    inveonimaging.convert(study, made)
+    never, hottest = tmp_path / "out", inveonimaging.CurvesOptions(hottest_mm=3)
+    several: list[Callable[[], object]] = [
+        lambda: inveonimaging.convert(study, never, progress=stop),
         lambda: inveonimaging.check(study, progress=stop),
         lambda: inveonimaging.report(study, tmp_path / "report.html", progress=stop),
-    ):
+        lambda: inveonimaging.nifti(study, never, progress=stop),
+        lambda: inveonimaging.zarr(study, never, progress=stop),
+        lambda: inveonimaging.bids(study, never, inveonimaging.BidsOptions(incomplete=True), progress=stop),
+        lambda: inveonimaging.curves(study, tmp_path / "tac.csv", hottest, progress=stop),
+        lambda: inveonimaging.restore(made, never, progress=stop),
+        lambda: inveonimaging.verify(study, made, progress=stop),
+        lambda: inveonimaging.subjects(study, tmp_path / "s.csv", progress=stop),
+        lambda: inveonimaging.remove(made, progress=stop),
+    ]
+    before = sorted(tmp_path.rglob("*"))
+    for work in several:
         with pytest.raises(StoppedError):
             work()
-    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+PAGE = ROOT.parent.parent / "docs" / "reference" / "api.md"
+WITHOUT_PROGRESS = {"batch", "explain", "read_study"}  # it has a watch; they read no voxel
+
+
+def test_each_command_is_a_typed_function_that_tells_how_far_it_is() -> None:
+    """Or the page says why it is none."""
+    text = PAGE.read_text("utf-8")
+    rows = re.findall(
+        r"^\| `inveon ([a-z]+)` \| (?:`([a-z_]+)|none)(.*) \|$", text[text.index("\n## Commands\n") :], re.MULTILINE
+    )
+    assert [command for command, *_ in rows] == sorted(typer.main.get_command(main.app).commands)  # type: ignore[attr-defined]
+    assert all(function or reason.startswith(": ") or command == "help" for command, function, reason in rows)
+    for function in filter(None, (function for _, function, _ in rows)):
+        assert function in inveonimaging.__all__
+        called = inspect.signature(getattr(inveonimaging, function))
+        assert called.return_annotation is not called.empty
+        assert ("progress" in called.parameters) == (function not in WITHOUT_PROGRESS)
 
 
 def test_every_public_name_is_there() -> None:

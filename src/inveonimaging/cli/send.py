@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from inveonimaging.units import counted, duration
 
 if TYPE_CHECKING:
     from inveonimaging.conversion.job import StudyResult
+    from inveonimaging.progress import Progress
     from inveonimaging.sending import SendOptions, SendResult
     from inveonimaging.sending.job import Sending
 
@@ -128,26 +130,26 @@ def refuse_target(target: str, options: SendOptions | None = None) -> None:
 
 def send_converted(studies: Sequence[StudyResult], target: str) -> SendResult:
     """Send what was just converted; the result says if a server cannot be reached."""
-    from inveonimaging.errors import TargetError
-    from inveonimaging.sending.job import plan_sending
-    from inveonimaging.sending.result import SendResult
+    from inveonimaging.commands import convert
 
-    folders = [Path(study.output, series.folder) for study in studies for series in study.series]
-    planned = plan_sending(folders, target)
-    try:
-        return sent(planned)
-    except TargetError as error:
-        unsent = tuple(str(item.path) for item in planned.items)
-        reason = ", ".join(filter(None, (error.message, error.hint)))
-        return SendResult(str(planned.target), len(unsent), unsent=unsent, stopped=reason)
+    with _sending() as advance:
+        return convert.send_converted(studies, target, advance)
 
 
 def sent(planned: Sending) -> SendResult:
-    """Send, with a progress bar; an interruption says how far it came."""
-    from inveonimaging.cli.progress import bar
+    """Send, with a progress bar."""
     from inveonimaging.sending.job import send_planned
 
-    so_far = [0, len(planned.items)]
+    with _sending(has_journal=planned.options.journal is not None) as advance:
+        return send_planned(planned, advance)
+
+
+@contextlib.contextmanager
+def _sending(*, has_journal: bool = False) -> Iterator[Progress]:
+    """Show a progress bar; an interruption says how far it came."""
+    from inveonimaging.cli.progress import bar
+
+    so_far = [0, 0]
     with bar("Sending") as advance:
 
         def step(done: int, total: int) -> None:
@@ -155,10 +157,10 @@ def sent(planned: Sending) -> SendResult:
             advance(done, total)
 
         try:
-            return send_planned(planned, step)
+            yield step
         except BaseException as error:
             if not isinstance(error, Exception):
-                again = "the same command" if planned.options.journal else "with --resume FILE the next run"
+                again = "the same command" if has_journal else "with --resume FILE the next run"
                 say("note", f"{so_far[0]} of {so_far[1]} instances are confirmed or refused; {again} sends the rest")
             raise
 

@@ -20,7 +20,6 @@ from inveonimaging.units import counted
 
 if TYPE_CHECKING:
     from inveonimaging.conversion.options import Options
-    from inveonimaging.conversion.plan import StudyPlan
 
 EXAMPLES = """\b
 Example:
@@ -124,10 +123,11 @@ def _words(text: str) -> list[str]:
 
 def _run(source: Path, output: Path, options: Options, own: tuple[Path, ...]) -> None:
     """Convert and print: findings on stderr, what was written on stdout."""
+    from inveonimaging.commands.xnat import plan_session
     from inveonimaging.conversion.job import convert_planned
     from inveonimaging.conversion.plan import sheet_findings_of
 
-    planned = _planned(source, output, options, own)
+    planned = plan_session(source, output, options, own)
     say_findings(sheet_findings_of(planned, options))
     for plan, study in zip(planned, convert_planned(planned, output, options), strict=True):
         say_findings(study.all_findings)
@@ -136,16 +136,3 @@ def _run(source: Path, output: Path, options: Options, own: tuple[Path, ...]) ->
             where = Path(study.output, series.folder)
             files = counted(series.instances, f"{series.sop_class} file")
             typer.echo(f"{shown(where)}: {files} from {shown(origin)}")
-
-
-def _planned(source: Path, output: Path, options: Options, own: tuple[Path, ...]) -> tuple[StudyPlan, ...]:
-    """Return the one study, or one of each animal if the sheet has positions, in a folder of its patient ID."""
-    from inveonimaging.batches.names import animal_names
-    from inveonimaging.conversion.animals import plan_found
-    from inveonimaging.conversion.archive import archived, plan_archive
-
-    sheet = options.corrections.sheet
-    if sheet is None or not any(row.slot for row in sheet.rows):
-        return (plan_archive(source, output, options, own),)
-    pairs, skipped = archived(source, options, own)
-    return plan_found(pairs, source, options, lambda hotel: [output / name for name in animal_names(hotel)], skipped)

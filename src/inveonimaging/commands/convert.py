@@ -7,16 +7,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from inveonimaging.batches.existing import existing_study, is_made_from, is_whole
 from inveonimaging.conversion.job import StudyResult
 from inveonimaging.conversion.manifest import recorded_options, recorded_sheet
 from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import StudyPlan
+from inveonimaging.errors import TargetError
 from inveonimaging.progress import Progress, no_progress
 from inveonimaging.storage.leftovers import REPORT
 from inveonimaging.verification.job import verify_written
 from inveonimaging.verification.result import StudyCheck
+
+if TYPE_CHECKING:
+    from inveonimaging.sending import SendResult
 
 
 def verify_converted(
@@ -86,3 +91,22 @@ def write_reports(
     return tuple(
         write_beside(study, result, options, now, progress) for study, result in zip(studies, results, strict=True)
     )
+
+
+def send_converted(studies: Sequence[StudyResult], target: str, progress: Progress = no_progress) -> SendResult:
+    """Send what was just converted; the result says if the server cannot be reached, since the files are there.
+
+    Raises:
+        OptionError: the address, or the credentials in the environment, make no sense.
+    """
+    from inveonimaging.sending.job import plan_sending, send_planned
+    from inveonimaging.sending.result import SendResult
+
+    folders = [Path(study.output, series.folder) for study in studies for series in study.series]
+    planned = plan_sending(folders, target)
+    try:
+        return send_planned(planned, progress)
+    except TargetError as error:
+        unsent = tuple(str(item.path) for item in planned.items)
+        reason = ", ".join(filter(None, (error.message, error.hint)))
+        return SendResult(str(planned.target), len(unsent), unsent=unsent, stopped=reason)

@@ -62,6 +62,26 @@ class Removal:
         return sum(each.size for each in self.series)
 
 
+def remove(
+    output: str | os.PathLike[str], *, recursive: bool = False, progress: Progress = no_progress
+) -> tuple[Removal, ...]:
+    """Remove what the manifest of a conversion lists, and nothing else; return what it was, a study each.
+
+    Args:
+        output: the folder of the study.
+        recursive: those below it, too; hidden folders and links are not entered.
+        progress: called with how many files were compared with the manifests, then with how many are gone, and with how
+            many there are.
+
+    Raises:
+        InputError: there is no study whose manifest can be read.
+        OutputError: a file is not as the manifest lists it, cannot be removed, or a conversion writes there.
+    """
+    removals = plan_removal(output, recursive=recursive, progress=progress)
+    remove_planned(removals, progress)
+    return removals
+
+
 def plan_removal(
     output: str | os.PathLike[str], *, recursive: bool = False, progress: Progress = no_progress
 ) -> tuple[Removal, ...]:

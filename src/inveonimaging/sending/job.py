@@ -205,6 +205,7 @@ def _send(planned: Sending, left: Sequence[Item], ledger: Ledger, progress: Prog
     carrier = planned.way[0](left)
     try:
         _check(carrier, planned.target)
+        progress(0, len(left))
         try:
             for verdict in _deliver(carrier, left, planned.options, ledger.prepare):
                 ledger.add(verdict)
