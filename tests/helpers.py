@@ -250,8 +250,8 @@ def running_python(
 
 def assert_harmless(text: str) -> None:
     """Show that nothing in it steers a terminal: no control or format character but the ends of lines."""
-    odd = {c for c in text if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}} - {"\n"}
-    assert not odd, f"raw characters: {odd!r}"
+    doubtful = {c for c in text if unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}} - {"\n"}
+    assert not doubtful, f"raw characters: {doubtful!r}"
 
 
 def assert_one_line_error(code: int | None, stdout: str, stderr: str, expected_code: int = 1) -> str:

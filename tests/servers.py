@@ -151,7 +151,7 @@ def _serving(server: BaseServer) -> Iterator[None]:
         thread.join()
 
 
-def told(status: int, stored: Sequence[str], failed: dict[str, int] | None = None, warning: int = 0) -> Answer:
+def stow_reply(status: int, stored: Sequence[str], failed: dict[str, int] | None = None, warning: int = 0) -> Answer:
     """Return an answer of PS3.18 10.5.3, in DICOM JSON (PS3.18 F)."""
 
     def item(uid: str, **codes: int) -> dict[str, Any]:
@@ -167,7 +167,7 @@ def told(status: int, stored: Sequence[str], failed: dict[str, int] | None = Non
 
 
 def all_stored(found: list[str]) -> Answer:
-    return told(200, found)
+    return stow_reply(200, found)
 
 
 class Store:

@@ -300,7 +300,7 @@ def test_a_name_of_one_animal(name: str) -> None:
         (None, False),
     ],
 )
-def test_a_text_that_tells_of_several_animals(text: str | None, several: bool) -> None:
+def test_a_text_that_names_several_animals(text: str | None, several: bool) -> None:
     assert tells_of_several(text) is several
 
 

@@ -70,9 +70,9 @@ def test_the_header_says_who_the_animal_is() -> None:
 
 
 def test_the_command_line_wins_over_the_header() -> None:
-    said = header(subject_identifier="M 12", subject_date_of_birth="Mar 4 2014", subject_sex="male")
+    shown = header(subject_identifier="M 12", subject_date_of_birth="Mar 4 2014", subject_sex="male")
     given = given_subject("Minnie", "M 13", "2013-12-25", "f")
-    found, findings = animal_of([said], given)
+    found, findings = animal_of([shown], given)
     assert not findings
     assert (found.name, found.id, found.birth_date, found.sex) == ("Minnie", "M 13", date(2013, 12, 25), "F")
     assert {found.sources[name].source for name in ("name", "id", "birth_date", "sex")} == {Source.COMMAND_LINE}
@@ -256,11 +256,11 @@ def test_without_an_age_the_birth_date_gives_it_at_the_scan() -> None:
     assert found.sources["age"].source is Source.DERIVED
 
 
-@pytest.mark.parametrize(("birth", "odd"), [("Jun 18 2014", ["birth-after-scan"]), ("Mar 4 2004", [])])
-def test_no_age_is_made_of_a_birth_after_the_scan_or_beyond_three_digits(birth: str, odd: list[str]) -> None:
+@pytest.mark.parametrize(("birth", "doubtful"), [("Jun 18 2014", ["birth-after-scan"]), ("Mar 4 2004", [])])
+def test_no_age_is_made_of_a_birth_after_the_scan_or_beyond_three_digits(birth: str, doubtful: list[str]) -> None:
     odd_header = header(subject_date_of_birth=birth, scan_time="Tue Jun 17 13:52:07 2014")
     found, findings = animal_of([odd_header], GivenSubject())
-    assert (found.age, [each.code for each in findings]) == (None, odd)
+    assert (found.age, [each.code for each in findings]) == (None, doubtful)
 
 
 def test_drugs_and_food_become_the_history() -> None:
@@ -287,7 +287,7 @@ def test_drugs_and_food_become_the_history() -> None:
         ({"subject_length_units": "0", "subject_length": "75"}, "subject_length"),
     ],
 )
-def test_what_cannot_be_used_is_left_out_and_said(keys: Mapping[str, str], named: str) -> None:
+def test_what_cannot_be_used_is_left_out_and_reported(keys: Mapping[str, str], named: str) -> None:
     found, findings = animal_of([header(**keys)], GivenSubject())
     [finding] = findings
     assert named in finding.message
@@ -392,7 +392,7 @@ def dicom_of(
 
 
 @pytest.mark.parametrize("scan", [CT, PET], ids=["CT", "PET"])
-def test_every_kind_of_image_tells_of_the_animal(tmp_path: Path, scan: PhantomScan) -> None:
+def test_every_kind_of_image_names_the_animal(tmp_path: Path, scan: PhantomScan) -> None:
     ds = dicom_of(tmp_path, scan)
     assert (str(ds.PatientName), ds.PatientID, ds.PatientBirthDate, ds.PatientSex) == (
         "M0042",

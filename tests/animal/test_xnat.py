@@ -91,7 +91,7 @@ def test_another_route_gives_other_uids_and_the_same_route_the_same(study: Path,
     assert not uids["one"] & uids["other"]
 
 
-def test_the_manifest_tells_the_route(study: Path, tmp_path: Path) -> None:
+def test_the_manifest_shows_the_route(study: Path, tmp_path: Path) -> None:
     convert(study, tmp_path / "out", Options(xnat_route=route_of(ROUTE)))
     assert json.loads((tmp_path / "out" / "inveon-manifest.json").read_bytes())["options"]["xnat_route"] == ROUTE
 

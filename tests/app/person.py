@@ -108,12 +108,12 @@ class Person:
 
 def heard(chrome: Chrome, port: int) -> list[str]:
     """Return what a page did that none may: a request elsewhere, a dialog, words in the console."""
-    said = [each["message"] for each in console(chrome)]
+    messages = [each["message"] for each in console(chrome)]
     for event in events(chrome):
         if event["method"] == "Page.javascriptDialogOpening":
-            said.append(f"dialog: {event['params']['message']}")
+            messages.append(f"dialog: {event['params']['message']}")
         if event["method"] == "Network.requestWillBeSent":
             address = event["params"]["request"]["url"]
             if not address.startswith((f"http://127.0.0.1:{port}/", "data:", "blob:", "about:")):
-                said.append(f"request: {address}")
-    return said
+                messages.append(f"request: {address}")
+    return messages

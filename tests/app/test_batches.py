@@ -123,14 +123,14 @@ def test_the_command_does_what_the_form_does(front: Front, root: Path, monkeypat
             assert field.name in secret or both(changed) != without, (field.name, value)
 
 
-def test_what_makes_no_sense_is_said_and_not_started(client: TestClient, front: Front, root: Path) -> None:
+def test_what_makes_no_sense_is_reported_and_not_started(client: TestClient, front: Front, root: Path) -> None:
     for given in ({"jobs": "many"}, {"jobs": "257"}, {"group": "header", "verify": "yes"}, {"deidentify": "yes"}):
         html = change(client, front, "/batch/preview", form(root, **given)).text
         assert 'class="problem"' in change(client, front, "/batch/command", form(root, **given)).text
         assert 'class="problem"' in change(client, front, "/batch", form(root, **given)).text
         assert 'class="problem"' in html, given
-    odd = form(root, group=HOSTILE, check=HOSTILE)
-    assert "&lt;script" not in change(client, front, "/batch/command", odd).text
+    doubtful = form(root, group=HOSTILE, check=HOSTILE)
+    assert "&lt;script" not in change(client, front, "/batch/command", doubtful).text
 
 
 def test_what_was_chosen_is_there_after_a_reload(client: TestClient, front: Front, root: Path) -> None:
@@ -225,7 +225,9 @@ def test_a_job_of_any_kind_that_was_left_is_gone_on_with(
     assert started == [*KINDS]
 
 
-def test_why_a_study_failed_is_told_also_if_the_ledger_may_not(client: TestClient, front: Front, root: Path) -> None:
+def test_why_a_study_failed_is_reported_also_if_the_ledger_may_not(
+    client: TestClient, front: Front, root: Path
+) -> None:
     (root / "key.txt").write_text("0123456789abcdef", "ascii")
     given = form(root, deidentify="yes", key_file=str(root / "key.txt"))
     done = ended(front, job_of(change(client, front, "/batch", given)))

@@ -245,8 +245,8 @@ def test_every_page_keeps_no_one_out_stays_where_it_is_and_fits(
             found[f"{page} wider than 800"] = chrome.execute_script(WIDE)
             assert chrome.title != "owned"
         chrome.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", added)
-        said = [each for each in heard(chrome, front.port) if "Failed to load resource" not in each]
-        assert said == []
+        messages = [each for each in heard(chrome, front.port) if "Failed to load resource" not in each]
+        assert messages == []
     assert {what: each for what, each in found.items() if each} == {}
 
 

@@ -134,8 +134,8 @@ def test_many_scans_and_many_folders_are_quick_and_paged(tmp_path: Path, monkeyp
     assert html.count('<td class="number">') == folders.PER_PAGE
     last = client.get("/", params={"folder": str(root), "page": "3"}).text
     assert last.count('<td class="number">') == 20
-    for odd in ("0", "-1", "99999999999999999999999", "x", "²"):
-        assert client.get("/", params={"folder": str(root), "page": odd}).status_code == 200
+    for doubtful in ("0", "-1", "99999999999999999999999", "x", "²"):
+        assert client.get("/", params={"folder": str(root), "page": doubtful}).status_code == 200
 
 
 def test_what_takes_long_is_counted_when_it_is_on_the_screen(root: Path) -> None:

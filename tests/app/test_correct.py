@@ -354,38 +354,38 @@ def test_a_name_that_is_no_text_has_its_row(page: Page) -> None:
 
 def test_a_block_fills_from_its_cell_to_the_right_and_downwards(page: Page) -> None:
     add(page.source, "m2.pet.img")
-    said = page.paste(CT, "weight_g", '24,6\t7,03\r\n"25,1"\t\r\n26\t8,5\r\n27\t1\r\n')
+    shown = page.paste(CT, "weight_g", '24,6\t7,03\r\n"25,1"\t\r\n26\t8,5\r\n27\t1\r\n')
     assert page.typed == {
         CT: {"weight_g": "24.6", "dose_MBq": "7.03"},
         PET: {"weight_g": "25.1"},
         "m2.pet.img": {"weight_g": "26", "dose_MBq": "8.5"},
     }
-    assert "1 row too many" in said
+    assert "1 row too many" in shown
 
 
 def test_titles_of_a_block_say_which_columns_and_which_scans(page: Page) -> None:
     block = 'Strain\tDose (mCi)\tComment\nC57BL/6J\t0.19\tx\n"BALB/c\nbyJ"\t=1+1\ty\n'
-    said = page.paste(CT, "birth_date", block)
+    shown = page.paste(CT, "birth_date", block)
     assert page.typed == {
         CT: {"strain": "C57BL/6J", "dose_MBq": "7.03"},
         PET: {"strain": "BALB/c byJ", "dose_MBq": "=1+1"},
     }
-    assert "not read: Comment" in said
-    assert "4 typed, not saved yet" in said
+    assert "not read: Comment" in shown
+    assert "4 typed, not saved yet" in shown
     assert "typed" not in cells(page.post("clear"), 1)
-    said = page.paste(CT, "patient_id", "file\tWeight, g\nm1.pet*\t30\nnothing.img\t5\n")
+    shown = page.paste(CT, "patient_id", "file\tWeight, g\nm1.pet*\t30\nnothing.img\t5\n")
     assert page.typed == {PET: {"weight_g": "30"}}
-    assert "1 row without a scan in the table" in said
+    assert "1 row without a scan in the table" in shown
 
 
 def test_the_tables_own_titles_say_which_scans_and_titles_that_are_none_are_refused(page: Page) -> None:
     page.paste(CT, "patient_id", "Scan\tWeight, g\tDose, MBq\nm1.pet.img\t30\t7\n")
     assert page.typed == {PET: {"weight_g": "30", "dose_MBq": "7"}}
-    for titles, said in {
+    for titles, message in {
         "file\tweight": "&#39;weight&#39; is none of a sheet; did you mean weight_g or weight_kg?",
         "Mouse\tWeight, g": "&#39;Mouse&#39; is none of a sheet",
     }.items():
-        assert said in page.paste(CT, "patient_id", f"{titles}\nm1.pet.img\t31\n")
+        assert message in page.paste(CT, "patient_id", f"{titles}\nm1.pet.img\t31\n")
     assert page.typed == {PET: {"weight_g": "30", "dose_MBq": "7"}}
 
 
@@ -404,7 +404,7 @@ def test_the_text_of_a_file_is_pasted_as_its_cells() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("file,weight_g\nm1.pet.img,24,7\n", "row 2 has more cells than there are titles: '7'"),
         ("file\tweight_g\nm1.pet.img\t24\t7\n", "row 2 has more cells than there are titles: '7'"),
@@ -416,8 +416,8 @@ def test_the_text_of_a_file_is_pasted_as_its_cells() -> None:
         ),
     ],
 )
-def test_a_block_that_may_mean_another_number_is_refused(page: Page, text: str, told: str) -> None:
-    assert told in html.unescape(page.paste(PET, "weight_g", text))
+def test_a_block_that_may_mean_another_number_is_refused(page: Page, text: str, message: str) -> None:
+    assert message in html.unescape(page.paste(PET, "weight_g", text))
     assert page.typed == {}
 
 
@@ -436,8 +436,8 @@ def test_a_sheet_with_other_titles_is_refused_by_its_first_title(page: Page) -> 
 
 def test_whatever_is_pasted_leaves_a_table(page: Page) -> None:
     for text in ("", "\t\t\n\t", 'a"b\tc', "\0\0", "\t" * 300, '"' * 99, "x\n" * 5000, HOSTILE + "\t"):
-        said = page.paste(CT, "patient_id", text)
-        assert "<script>alert" not in said
+        shown = page.paste(CT, "patient_id", text)
+        assert "<script>alert" not in shown
     assert cells(page.get(), 2)["weight_g"] == "24.6"
 
 
@@ -452,20 +452,20 @@ def test_numbers_of_a_block_have_one_decimal_mark() -> None:
 def test_a_sheet_of_someone_elses_encoding_is_taken_in(page: Page) -> None:
     sheet = page.root / "mäuse.csv"
     sheet.write_bytes("file;weight_g;strain;dose_mCi\nm1.pet*;24,6 g;Jäger;0,19\nm9*;20;;\n".encode("cp1252"))
-    said = page.post("take", sheet=str(sheet))
+    shown = page.post("take", sheet=str(sheet))
     assert page.typed == {PET: {"weight_g": "24.6", "strain": "Jäger", "dose_MBq": "7.03"}}
-    assert "Windows-1252" in said
-    assert "rows that match no scan here: 3" in said
+    assert "Windows-1252" in shown
+    assert "rows that match no scan here: 3" in shown
 
 
 def test_what_is_no_sheet_is_refused_and_the_table_stays(page: Page) -> None:
     (page.root.parent / "secret.csv").write_text("file,weight_g\n*,25\n", "utf-8")
     (page.source / "bad.csv").write_text("file,weight_g\n*,heavy\n", "utf-8")
     for name in ("../secret.csv", "/etc/passwd", "nothing.csv", "m1.ct.img", "bad.csv"):
-        said = page.post("take", sheet=name if name.startswith("/") else f"{page.source}/{name}")
-        assert 'class="problem"' in said
+        shown = page.post("take", sheet=name if name.startswith("/") else f"{page.source}/{name}")
+        assert 'class="problem"' in shown
         assert page.typed == {}
-        assert cells(said, 2)["weight_g"] == "24.6"
+        assert cells(shown, 2)["weight_g"] == "24.6"
 
 
 def test_a_sheet_beside_the_scans_is_offered(page: Page) -> None:
@@ -563,9 +563,9 @@ def test_animals_are_saved_by_their_names_and_taken_again(animals: Page, tmp_pat
     assert (titles, rows[0]) == ("file,subject,weight_g", ",M 7,30")
     assert [each for each in rows if not each.endswith(",,")] == [",M 7,30", "study/m1.pet.img,,31"]
     animals.post("clear")
-    said = animals.post("take", part="subjects", sheet=str(sheet))
+    shown = animals.post("take", part="subjects", sheet=str(sheet))
     assert animals.typed == {"//M 7": {"weight_g": "30"}}
-    assert "1 row not imported" in said
+    assert "1 row not imported" in shown
 
 
 # Two pages, and what is kept.
@@ -648,12 +648,12 @@ def saved(page: Page, key: str, name: str) -> tuple[str, list[str]]:
     page.post("clear")
     page.type(key, "protocol", "of one")
     sheet = page.root / name
-    said = page.post("save", path=str(sheet))
+    shown = page.post("save", path=str(sheet))
     if not sheet.exists():
-        return html.unescape(said), []
+        return html.unescape(shown), []
     read = read_sheet(sheet)
     got = [each for each in page.source.rglob("*.img") if "protocol" in read.of_scan(pair_of(each), Header()).cells]
-    return html.unescape(said), [each.relative_to(page.source).as_posix() for each in got]
+    return html.unescape(shown), [each.relative_to(page.source).as_posix() for each in got]
 
 
 ODD = ["a[1].img", "a1.img", "b*.img", "bb.img", "[!x].img", "=x.img", "-3.img", "#h.img"]
@@ -666,13 +666,13 @@ def test_what_was_typed_of_a_scan_is_of_no_other_whatever_their_names(tmp_path: 
     for name in [*ODD, *(each for each in ("F.img", "f.img") if os.name != "nt")]:
         add(page.source, name)
     for number, name in enumerate(ODD):
-        said, got = saved(page, name, f"{number}.csv")
-        assert "Saved" in said
+        shown, got = saved(page, name, f"{number}.csv")
+        assert "Saved" in shown
         assert got == [name]
         assert page.get().count('value="of one"') == 1
     if os.name != "nt":
-        said, got = saved(page, "f.img", "case.csv")
-        assert "a sheet cannot distinguish these files: F.img, f.img; rename one of them" in said
+        shown, got = saved(page, "f.img", "case.csv")
+        assert "a sheet cannot distinguish these files: F.img, f.img; rename one of them" in shown
         assert got == []
 
 
@@ -687,8 +687,8 @@ def test_what_was_typed_of_a_scan_is_not_of_one_of_the_same_name_further_down(
     for name in names:
         (page.source / name).parent.mkdir(parents=True, exist_ok=True)
         add((page.source / name).parent, Path(name).name)
-    said, got = saved(page, key, "s.csv")
-    assert "Saved" in said
+    shown, got = saved(page, key, "s.csv")
+    assert "Saved" in shown
     assert got == [key]
     rows = (page.root / "s.csv").read_text("utf-8-sig").splitlines()
     assert f"study/{key},of one" in rows
@@ -702,7 +702,7 @@ def test_scans_of_which_nothing_was_typed_are_not_warned_of(page: Page) -> None:
     assert "scan-not-in-sheet" not in {each.code for scan in read.scans for each in scan.all_findings}
 
 
-def test_what_the_table_does_not_hold_is_said(page: Page) -> None:
+def test_what_the_table_does_not_hold_is_reported(page: Page) -> None:
     add(page.source, "gone.img")
     page.type("gone.img", "weight_g", "25")
     for suffix in (".img", ".img.hdr"):
@@ -771,7 +771,7 @@ def test_a_sheet_without_a_scan_that_is_gone_is_not_all_that_was_typed(page: Pag
         (page.source / "m2.pet.img.hdr").unlink(missing_ok=True)
 
 
-def test_each_saving_says_when_and_what_is_typed_after_it_is_told_from_it(page: Page, tmp_path: Path) -> None:
+def test_each_saving_says_when_and_what_is_typed_after_it_is_distinguished_from_it(page: Page, tmp_path: Path) -> None:
     page.front.roots = type(page.front.roots)([tmp_path])
     assert "data-unsaved" in page.type(PET, "weight_g", "24.7")
     assert re.search(r">Saved at \d\d:\d\d:\d\d<", page.post("save", path=str(tmp_path / "s.csv")))
@@ -782,9 +782,9 @@ def test_a_file_that_is_there_is_replaced_only_if_that_is_asked_for(page: Page) 
     page.type(PET, "weight_g", "30")
     sheet = page.root / "mine.csv"
     sheet.write_text("mine", "utf-8")
-    said = page.post("save", path=str(sheet))
-    assert "exists already" in said
-    assert 'name="overwrite"' in said
+    shown = page.post("save", path=str(sheet))
+    assert "exists already" in shown
+    assert 'name="overwrite"' in shown
     assert sheet.read_text("utf-8") == "mine"
     assert "Saved" in page.post("save", path=str(sheet), overwrite="yes")
     page.type(PET, "weight_g", "31")

@@ -77,8 +77,8 @@ def test_ctrl_c_says_first_what_runs_and_stops_it_the_second_time(capsys: pytest
     command._wait(waited(1, []))
     assert capsys.readouterr().err == ""
     command._wait(waited(1, ["mouse 3", "mouse 2"]))
-    said = "note: not done yet: mouse 2 and 1 more; Ctrl-C again within 10 s stops it\n"
-    assert capsys.readouterr().err == said
+    message = "note: not done yet: mouse 2 and 1 more; Ctrl-C again within 10 s stops it\n"
+    assert capsys.readouterr().err == message
     with pytest.raises(KeyboardInterrupt):
         command._wait(waited(2, ["mouse 3"]))
 
@@ -175,12 +175,12 @@ def test_an_answer_is_for_this_user_alone(tmp_path: Path, roots: Roots) -> None:
 @pytest.mark.skipif(not hasattr(os, "getpgid"), reason="groups of processes are POSIX's")
 def test_ctrl_c_of_the_terminal_reaches_no_job() -> None:
     """It goes to all processes of the terminal's group, and the app asks first."""
-    said = "import os, signal, sys; from inveonimaging.app.jobs import worker\n"
-    said += "sys.stdin.readline(); worker._go_apart()\n"
-    said += "print(os.getpgid(0) == os.getpid(), signal.pthread_sigmask(signal.SIG_BLOCK, []), flush=True)"
+    message = "import os, signal, sys; from inveonimaging.app.jobs import worker\n"
+    message += "sys.stdin.readline(); worker._go_apart()\n"
+    message += "print(os.getpgid(0) == os.getpid(), signal.pthread_sigmask(signal.SIG_BLOCK, []), flush=True)"
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     with worker.apart():
-        process = subprocess.Popen([sys.executable, "-c", said], **pipes)
+        process = subprocess.Popen([sys.executable, "-c", message], **pipes)
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
     process.send_signal(signal.SIGINT)  # before it has gone apart
     assert process.communicate("\n")[0] == "True set()\n"

@@ -136,14 +136,14 @@ def test_the_other_commands_are_there_and_say_what_is_not(program: Path, tmp_pat
     batch = run("batch", "all", "out", "--jobs", "2")  # its processes are of the program, too
     assert batch.returncode == 0, batch.stderr
     assert inveonimaging.verify(tmp_path / "all" / "one", tmp_path / "out" / "one").same
-    told = run("zarr", "all/one", "zarr")
-    said = (
+    reported = run("zarr", "all/one", "zarr")
+    message = (
         'error: inveon zarr needs zarr; this program comes without; where Python is: pip install "inveonimaging[zarr]"'
     )
-    assert told.stderr.splitlines()[-1] == said
+    assert reported.stderr.splitlines()[-1] == message
 
 
-def test_nothing_in_the_folder_tells_of_the_computer_that_built_it(program: Path) -> None:
+def test_nothing_in_the_folder_names_the_computer_that_built_it(program: Path) -> None:
     here = {str(Path(inveonimaging.__file__).parents[1]), str(SPECIFICATION.parent), sys.prefix}
     texts = [each for each in program.parent.rglob("*") if each.is_file() and not each.name.endswith((".so", ".pyd"))]
     assert {"base.html", "page.js", "htmx.min.js", "niivue.umd.js"} < {each.name for each in texts}

@@ -251,7 +251,7 @@ def test_the_policy_lets_nothing_run_but_files_of_the_app() -> None:
     assert "unsafe" not in POLICY
 
 
-def test_who_gets_no_page_is_told_why_in_the_looks_of_the_app(front: Front) -> None:
+def test_who_gets_no_page_is_shown_why_in_the_looks_of_the_app(front: Front) -> None:
     client = stranger(front)
     for path, words in (("/", "it opens the one that runs"), ("/start?token=x", "it opens the one that runs")):
         answer = client.get(path)
@@ -273,22 +273,22 @@ def test_pages_that_are_not_there_and_those_that_fail_lead_back(
     answer = client.get("/nothing")
     assert (answer.status_code, answer.text.count('href="/"') > 0) == (404, True)
     assert client.get("/convert").status_code == 405
-    told: list[str] = []
+    values: list[str] = []
     guard = client.app
     assert isinstance(guard, Guard)
-    monkeypatch.setattr(guard, "_log", told.append)
+    monkeypatch.setattr(guard, "_log", values.append)
     monkeypatch.setattr(State, "recent", property(lambda _: 1 / 0))
     failed = client.get("/", params={"folder": "secret folder"})
     assert (failed.status_code, failed.text.count('href="/"') > 0) == (500, True)
     assert "ZeroDivision" not in failed.text
-    (said,) = told
-    assert said.startswith("GET /: Traceback")
-    assert "ZeroDivisionError" in said
-    assert front.access.base not in said
+    (shown,) = values
+    assert shown.startswith("GET /: Traceback")
+    assert "ZeroDivisionError" in shown
+    assert front.access.base not in shown
     monkeypatch.setattr(State, "recent", property(lambda _: open(client.base_url.path)))  # noqa: SIM115, PTH123 - there is none
     answer = client.get("/")
     assert (answer.status_code, "No such file or directory" in answer.text) == (400, True)
-    assert len(told) == 1
+    assert len(values) == 1
     assert capfd.readouterr() == ("", "")
 
 
@@ -313,17 +313,17 @@ def test_an_answer_longer_than_any_form_is_refused(front: Front, client: TestCli
 
 
 def test_what_is_no_request_for_a_page_is_closed(front: Front) -> None:
-    said: list[str] = []
+    values: list[str] = []
 
     async def send(message: object) -> None:
-        said.append(json.dumps(message))
+        values.append(json.dumps(message))
 
     async def nothing() -> dict[str, object]:
         return {}
 
     guard = Guard(server.application(front), access=front.access, port=PORT)
     asyncio.run(guard({"type": "websocket", "path": "/", "headers": []}, nothing, send))
-    assert said == ['{"type": "websocket.close", "code": 1008}']
+    assert values == ['{"type": "websocket.close", "code": 1008}']
 
 
 # A server.

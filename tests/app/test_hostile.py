@@ -129,11 +129,11 @@ def test_a_job_that_was_edited_or_torn_hides_no_other_and_breaks_no_page(
     folder = front.state.folder / "jobs"
     folder.mkdir(parents=True)
     names = sorted(set(re.findall(r'(?:found|result)\.get\("(\w+)"', templates())))
-    documents: list[Any] = [*ODD, *({**GOOD, name: odd} for name in GOOD for odd in ODD)]
+    documents: list[Any] = [*ODD, *({**GOOD, name: doubtful} for name in GOOD for doubtful in ODD)]
     documents += [
-        {**GOOD, "kind": kind, "result": dict.fromkeys(names, odd)}
+        {**GOOD, "kind": kind, "result": dict.fromkeys(names, doubtful)}
         for kind in ("batch", "send", "curves")
-        for odd in ODD
+        for doubtful in ODD
     ]
     documents += [{**GOOD, "result": {**RESULT, name: ODD[n % len(ODD)]}} for n, name in enumerate(names)]
     for number, document in enumerate(documents):
@@ -271,8 +271,8 @@ def test_a_link_that_leads_away_says_which_folder_to_open(front: Front, tmp_path
     (tmp_path / "away").mkdir()
     link = front.roots.folders[0] / "link"
     link.symlink_to(tmp_path / "away")
-    said = opened(front).get("/look", params={"source": str(link)}).text
-    assert f"inveon app --root &#34;{tmp_path / 'away'}&#34;" in said
+    shown = opened(front).get("/look", params={"source": str(link)}).text
+    assert f"inveon app --root &#34;{tmp_path / 'away'}&#34;" in shown
 
 
 # Paths that are kept before they are refused.
@@ -283,8 +283,8 @@ def test_what_a_form_kept_opens_nothing_outside_the_roots(front: Front, tmp_path
     sheet = tmp_path / "outside.csv"
     sheet.write_text("file,patient_id\nm1.ct.img,OUTSIDE\nm1.pet.img,OUTSIDE\n")
     client = opened(front)
-    said = change(client, front, "/command", {"source": study, "make": "split", "output": "x", "subjects": str(sheet)})
-    assert "is not in a folder" in said.text
+    shown = change(client, front, "/command", {"source": study, "make": "split", "output": "x", "subjects": str(sheet)})
+    assert "is not in a folder" in shown.text
     assert "outside.csv" not in client.get("/card", params={"scan": f"{study}/m1.ct.img"}).text
     change(client, front, "/command", {"source": study, "make": "split", "output": "x", "boxes": str(sheet)})
     assert "no sheet of several animals is saved" in checked(client, study)
@@ -311,5 +311,5 @@ def test_boxes_that_are_a_pipe_or_endless_are_refused(front: Front) -> None:
 def test_a_number_of_animals_is_read_as_a_whole(front: Front) -> None:
     client = opened(front)
     for text in ("00019999", "0001" + "9" * 5000):
-        said = change(client, front, "/correct/number", {"source": study_of(front), "number": text})
-        assert "the number of animals is not possible" in said.text
+        shown = change(client, front, "/correct/number", {"source": study_of(front), "number": text})
+        assert "the number of animals is not possible" in shown.text

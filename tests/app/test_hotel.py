@@ -138,11 +138,11 @@ def test_the_pictures_show_the_animals_under_their_boxes(page: Page) -> None:
 
 
 def test_while_it_is_looked_for_the_page_says_so_and_then_leads_on(page: Page) -> None:
-    def told(progress: Progress) -> str:
+    def reported(progress: Progress) -> str:
         progress(1, 4)
         return "done"
 
-    look = page.front.looks.of(("another",), told)
+    look = page.front.looks.of(("another",), reported)
     assert (
         page.client.get(link("/correct/hotel", source=page.source, wait="yes"))
         .headers["hx-redirect"]
@@ -180,8 +180,8 @@ def test_what_was_moved_is_what_split_cuts_to_the_voxel(page: Page, tmp_path: Pa
     assert 'class="problem"' not in page.move(LEFT, *MOVED)
     page.move(RIGHT, *OTHER)
     sheet = page.root / f"{tmp_path.name}.csv"
-    said = page.post("save", path=str(sheet))
-    assert "Saved" in said
+    shown = page.post("save", path=str(sheet))
+    assert "Saved" in shown
     boxes = sheet.with_name(f"{tmp_path.name}-boxes.json")
     assert json.loads(boxes.read_text("utf-8"))["animals"] == [
         {"position": "left", "low_mm": [-33.0, -18.0, -21.0], "high_mm": [-9.0, 6.5, 27.25]},
@@ -205,11 +205,11 @@ def test_what_was_moved_is_what_split_cuts_to_the_voxel(page: Page, tmp_path: Pa
     assert image.source.first == tuple(first[::-1])
 
 
-def test_boxes_in_the_other_order_than_their_positions_are_told_at_once(page: Page, tmp_path: Path) -> None:
+def test_boxes_in_the_other_order_than_their_positions_are_reported_at_once(page: Page, tmp_path: Path) -> None:
     named(page)
     page.move(LEFT, *MOVED)
-    said = page.move(RIGHT, -60.0, -50.0, *OTHER[2:])
-    assert "do not lie as the positions say" in said
+    shown = page.move(RIGHT, -60.0, -50.0, *OTHER[2:])
+    assert "do not lie as the positions say" in shown
     assert "do not lie as the positions say" in page.get()
     sheet = page.root / f"{tmp_path.name}.csv"
     assert "do not lie as the positions say" in page.post("save", path=str(sheet))
@@ -232,9 +232,9 @@ def test_boxes_in_the_other_order_than_their_positions_are_told_at_once(page: Pa
     ],
 )
 def test_a_box_that_is_none_is_refused_and_nothing_is_kept(page: Page, ends: Any, expected: str) -> None:
-    said = page.move(LEFT, *ends)
-    assert expected in said
-    assert HOSTILE not in said
+    shown = page.move(LEFT, *ends)
+    assert expected in shown
+    assert HOSTILE not in shown
     assert page.boxes == {}
     assert "no longer in the table" in page.move("@nowhere", *MOVED)
 
@@ -249,18 +249,18 @@ def test_a_place_without_a_name_is_empty_and_has_no_box(page: Page, tmp_path: Pa
 
 
 def test_rows_of_animals_are_pasted_and_checked_by_the_rules_of_the_sheet(page: Page) -> None:
-    said = page.post("paste", row=LEFT, title="position", text="left\tm12\t18,4 g\n right \tm12\theavy\n")
+    shown = page.post("paste", row=LEFT, title="position", text="left\tm12\t18,4 g\n right \tm12\theavy\n")
     assert page.front.sheets.of(page.source).typed == {
         LEFT: {"position": "left", "patient_id": "m12", "weight_g": "18.4"},
         RIGHT: {"position": "right", "patient_id": "m12", "weight_g": "heavy"},
     }
-    assert "expected a number like 24.6" in said
-    assert "is at &#39;right&#39; and, in row 1, at &#39;left&#39;" in said  # one ID in two places
-    said = page.type(RIGHT, "patient_id", HOSTILE)
-    assert HOSTILE not in said
-    assert html.escape(HOSTILE) in said
-    said = page.type(RIGHT, "position", "upstairs")
-    assert "expected a position such as left" in said
+    assert "expected a number like 24.6" in shown
+    assert "is at &#39;right&#39; and, in row 1, at &#39;left&#39;" in shown  # one ID in two places
+    shown = page.type(RIGHT, "patient_id", HOSTILE)
+    assert HOSTILE not in shown
+    assert html.escape(HOSTILE) in shown
+    shown = page.type(RIGHT, "position", "upstairs")
+    assert "expected a position such as left" in shown
 
 
 def test_a_sheet_with_positions_fills_the_rows_of_its_animals(page: Page, tmp_path: Path) -> None:
@@ -295,10 +295,10 @@ def test_what_split_would_do_is_checked_after_saving(page: Page, tmp_path: Path)
     page.type(LEFT, "weight_g", "2000")
     assert address.partition("?")[0] in page.post("save", path=str(page.root / f"{tmp_path.name}.csv"))
     end = time.monotonic() + WAIT_S
-    while "Checking what" in (said := page.client.get(address).text) and time.monotonic() < end:
+    while "Checking what" in (shown := page.client.get(address).text) and time.monotonic() < end:
         time.sleep(0.05)
-    assert "the weight is 2000 g" in said
-    assert "<td>m12</td>" in said
+    assert "the weight is 2000 g" in shown
+    assert "<td>m12</td>" in shown
 
 
 def test_a_check_that_ends_while_its_page_is_made_is_not_shown_without_its_result(

@@ -342,14 +342,14 @@ def test_what_is_wrong_names_the_field_and_the_value_and_leads_there(
     assert f'data-field="{field}" data-goes' in html
     assert "--" not in html
     assert front.jobs.all == []
-    told = change(client, front, "/command", form).text
-    assert (f'data-field="{field}"' in told) is (
+    reported = change(client, front, "/command", form).text
+    assert (f'data-field="{field}"' in reported) is (
         field not in {"overwrite", "only", "recursive"}
     )  # for which files are looked at
-    assert "data-goes" not in told
+    assert "data-goes" not in reported
 
 
-def test_an_error_of_a_field_that_the_kind_has_not_is_told_all_the_same() -> None:
+def test_an_error_of_a_field_that_the_kind_has_not_is_reported_all_the_same() -> None:
     fault = fault_of(OptionError("--boxes and --hottest"), product_of("page"))
     assert (fault.words, fault.field) == ("“File of boxes” and “The hottest sphere, its diameter in mm”", "")
     assert fault_of(InputError("is bad", path="/x"), DICOM).words == "/x: is bad"
@@ -482,7 +482,7 @@ def test_settings_of_the_folder_are_in_the_form_and_count_once(source: Path, tmp
 
 
 @pytest.mark.parametrize("page", ["make", "batch"])
-def test_settings_that_cannot_be_read_are_said_on_the_page_and_left_aside_as_by_the_command(
+def test_settings_that_cannot_be_read_are_reported_on_the_page_and_left_aside_as_by_the_command(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, page: str
 ) -> None:
     study = tmp_path / "data" / "study"
@@ -688,7 +688,7 @@ def test_what_cannot_be_masked_and_compared_is_refused(front: Front, source: Pat
         preview_of("split", _Asked(front, form).task())
 
 
-def test_sub_folders_become_a_study_each_and_a_bad_one_is_told(front: Front, source: Path, tmp_path: Path) -> None:
+def test_sub_folders_become_a_study_each_and_a_bad_one_is_reported(front: Front, source: Path, tmp_path: Path) -> None:
     root = source.parent / "archive"
     shutil.copytree(source, root / "good")
     (root / "bad").mkdir()
@@ -721,7 +721,7 @@ def test_the_result_of_each_kind_says_what_lies_where(client: TestClient, front:
         assert words in html
 
 
-def test_a_bit_that_changes_before_the_comparison_is_told_and_nothing_is_verified(
+def test_a_bit_that_changes_before_the_comparison_is_reported_and_nothing_is_verified(
     client: TestClient, front: Front, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     true = afterwards.verify_converted
@@ -740,8 +740,8 @@ def test_a_bit_that_changes_before_the_comparison_is_told_and_nothing_is_verifie
     assert (found["verified"], found["planes"], found["more_series"]) == (False, 3 + 2 * 2, 1)
     ((difference,), more) = found["differences"], found["more_differences"]
     assert difference.startswith("1/CT-000002.dcm: voxels of 1 plane differ; up to 256 HU away")
-    told = json.loads(inveon("verify", source, output, "--json").stdout)
-    series = [each for study in told["studies"] for each in study["series"]]
+    reported = json.loads(inveon("verify", source, output, "--json").stdout)
+    series = [each for study in reported["studies"] for each in study["series"]]
     assert sum(each["planes"] for each in series) == found["planes"]
     assert sum(len(each["differences"]) for each in series) == 1 + more
     front.jobs._jobs["4" * 32] = Job(
@@ -754,7 +754,7 @@ def test_a_bit_that_changes_before_the_comparison_is_told_and_nothing_is_verifie
     assert "And 1 more." in html
 
 
-def test_what_was_not_compared_is_told_beside_what_was(client: TestClient, front: Front, source: Path) -> None:
+def test_what_was_not_compared_is_reported_beside_what_was(client: TestClient, front: Front, source: Path) -> None:
     output = source.parent / "made with its sheet"
     sheet = source.parent / "weights.csv"
     sheet.write_text("file,weight_g\n*,25\n", "utf-8")

@@ -34,7 +34,7 @@ from inveonimaging.app.pages import sending
 from inveonimaging.app.pages.front import Front, link
 from inveonimaging.cli import app as command_line
 from inveonimaging.errors import OptionError
-from servers import SECRET, all_stored, basic, service, stage, store, told, uid, write_instance
+from servers import SECRET, all_stored, basic, service, stage, store, stow_reply, uid, write_instance
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")  # of pynetdicom
 HOSTILE = "<script>alert(1)</script>"
@@ -146,7 +146,7 @@ def test_what_is_no_server_is_refused_and_not_repeated(
 
 
 def test_what_is_no_server_in_the_file_is_left_out(front: Front) -> None:
-    odd = [
+    doubtful = [
         None,
         3,
         {},
@@ -156,7 +156,7 @@ def test_what_is_no_server_in_the_file_is_left_out(front: Front) -> None:
         {"name": "y", "address": "nowhere"},
     ]
     good = {"name": "z", "address": "dicom://A@B:h:1", "tls": "yes", "password": SECRET}
-    front.state.write("targets.json", [*odd, good])
+    front.state.write("targets.json", [*doubtful, good])
     assert front.targets.all == [Kept("z", "dicom://A@B:h:1")]
     front.state.write("targets.json", [{**good, "name": f"n{number}"} for number in range(50)])
     with pytest.raises(OptionError, match="servers are kept already"):
@@ -172,7 +172,7 @@ def test_a_folder_elsewhere_is_not_sent(client: TestClient, front: Front, root: 
     assert front.jobs.all == []
 
 
-def test_files_that_were_put_beside_a_result_are_told_before_they_go(
+def test_files_that_were_put_beside_a_result_are_reported_before_they_go(
     client: TestClient, front: Front, root: Path
 ) -> None:
     pacs(client, front, root, 11112)
@@ -335,7 +335,7 @@ def test_a_secret_is_held_in_memory_and_nowhere_else(
         pages.append(answer.text + str(answer.headers))
         return str(answer.text)
 
-    with service(told(200, [uid(1)], {uid(2): 0xA700, uid(3): 0xC000})) as server:
+    with service(stow_reply(200, [uid(1)], {uid(2): 0xA700, uid(3): 0xC000})) as server:
         given = web(client, front, root, server.url)
         secret = {"user": "keeper", "password": SECRET}
         server.search = (401, {}, SECRET.encode())

@@ -87,15 +87,15 @@ def test_desktops_take_the_entry() -> None:
 
 def test_a_file_of_a_mac_runs_what_it_was_made_for(home: Path, tmp_path: Path) -> None:
     """By the shell that is here."""
-    said = tmp_path / "said"
+    shown = tmp_path / "said"
     names = [*NAMES, "\udcff"]
-    words = ["sh", "-c", f'cd /; for each; do printf "%s\\0" "$each"; done > {said}', "sh", *names]
+    words = ["sh", "-c", f'cd /; for each; do printf "%s\\0" "$each"; done > {shown}', "sh", *names]
     place = shortcut.make_shortcut(words, "darwin")
     assert place == home / "Desktop" / "inveon.command"
     if sys.platform != "win32":
         assert place.stat().st_mode & 0o111
         subprocess.run([place], check=True)
-        assert said.read_text("utf-8", "surrogateescape") == "".join(f"{each}\0" for each in names)
+        assert shown.read_text("utf-8", "surrogateescape") == "".join(f"{each}\0" for each in names)
 
 
 def test_a_link_of_windows_gets_its_names_as_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

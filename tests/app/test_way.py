@@ -123,7 +123,7 @@ def test_a_scan_that_is_opened_alone_is_shown_as_its_own_form_says(
     assert [each.shown for each in started] == [Corrections(orientation="HFS").shown]
 
 
-def test_what_is_found_of_a_folder_as_a_whole_stands_above_the_cards(
+def test_what_is_found_of_a_folder_as_a_whole_is_shown_above_the_cards(
     client: TestClient, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = root / "study"
@@ -226,26 +226,26 @@ def test_two_thousand_scans_are_quick_and_paged(
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, object], list[tuple[str, object]], Path]:
     """Return what a conversion in this process comes to, and what it tells."""
     folder = tmp_path_factory.mktemp("run")
-    source, said = write_thin_study(folder / "in"), list[tuple[str, object]]()
+    source, shown = write_thin_study(folder / "in"), list[tuple[str, object]]()
     options = Options(manifest=True)
     task = {"source": source, "output": folder / "out", "options": options, "verify": True, "report": False}
-    return run_convert(task, JobStatus(lambda name, value: said.append((name, value)))), said, folder
+    return run_convert(task, JobStatus(lambda name, value: shown.append((name, value)))), shown, folder
 
 
 def test_a_conversion_writes_what_the_command_writes(
     run: tuple[dict[str, object], list[tuple[str, object]], Path],
 ) -> None:
-    found, said, folder = run
+    found, shown, folder = run
     inveonimaging.convert(folder / "in", folder / "other")
     assert digests(folder / "out") == digests(folder / "other")
     assert (found["verified"], found["differences"], found["planes"]) == (True, [], 7)
-    assert [value for name, value in said if name == "phase"] == [
+    assert [value for name, value in shown if name == "phase"] == [
         "Reading headers",
         "Writing DICOM",
         "Comparing with the scanner's files",
     ]
-    assert ("steps", [("CT m1.ct.img", 3), ("PET m1.pet.img", 4)]) in said
-    assert ("progress", (7, 7)) in said
+    assert ("steps", [("CT m1.ct.img", 3), ("PET m1.pet.img", 4)]) in shown
+    assert ("progress", (7, 7)) in shown
 
 
 def test_how_far_each_scan_is_follows_from_the_whole() -> None:
@@ -462,19 +462,19 @@ def test_a_folder_that_no_file_manager_shows_is_named_with_its_path_to_copy(
     client: TestClient, front: Front, root: Path, monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:
     """There is none, it fails as where there is no screen, or it opens."""
-    tools, odd = root / "tools", root / "a&b"
-    for each in (tools, odd):
+    tools, doubtful = root / "tools", root / "a&b"
+    for each in (tools, doubtful):
         each.mkdir()
     for name in ("xdg-open", "open") if script else ():
         (tools / name).write_text(script)
         (tools / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tools))
-    front.jobs._jobs["1"] = Job("1", "x", "convert", "t", "s", str(odd), state="done")
-    said = change(client, front, "/jobs/1/folder").text
+    front.jobs._jobs["1"] = Job("1", "x", "convert", "t", "s", str(doubtful), state="done")
+    shown = change(client, front, "/jobs/1/folder").text
     is_shown = script.endswith("exit 0\n")
-    assert ("The folder is open in the file manager" in said) is is_shown
-    assert ("No file manager was found" in said) is not is_shown
-    assert (f'id="folder-path" tabindex="0">{html.escape(str(odd))}</pre>' in said) is not is_shown
-    assert ('data-copies="folder-path"' in said) is not is_shown
+    assert ("The folder is open in the file manager" in shown) is is_shown
+    assert ("No file manager was found" in shown) is not is_shown
+    assert (f'id="folder-path" tabindex="0">{html.escape(str(doubtful))}</pre>' in shown) is not is_shown
+    assert ('data-copies="folder-path"' in shown) is not is_shown
     page = client.get("/jobs/1").text
     assert page.count('hx-post="/jobs/1/folder" hx-target="#refusal"') == page.count("Open folder")

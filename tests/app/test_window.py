@@ -111,6 +111,6 @@ def test_where_nothing_draws_a_page_it_is_one_line(played: Callable[[Player], No
     played(Player(fail))
     with pytest.raises(OptionError) as caught:
         window.show(ADDRESS)
-    said = '--window: You must have either QT or GTK installed; pip install "pywebview[qt]" installs what draws the'
-    assert str(caught.value).replace("\\n", "").startswith(said)
+    message = '--window: You must have either QT or GTK installed; pip install "pywebview[qt]" installs what draws the'
+    assert str(caught.value).replace("\\n", "").startswith(message)
     assert "\n" not in str(caught.value)

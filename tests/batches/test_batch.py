@@ -282,13 +282,13 @@ def test_no_study_goes_into_a_series_when_the_scans_above_it_are_gone(root: Path
     assert results(out)["a/1_"] == "skipped"
 
 
-def test_who_has_no_study_is_told(tmp_path: Path, out: Path) -> None:
+def test_who_has_no_study_is_reported(tmp_path: Path, out: Path) -> None:
     (tmp_path / "empty").mkdir()
     expected = {"empty": "no Inveon files below it", "missing": "no such folder", "file": "is not a folder"}
-    for name, said in expected.items():
+    for name, message in expected.items():
         (tmp_path / "file").touch()
         result = inveon("batch", tmp_path / name, out)
-        assert said in assert_one_line_error(result.exit_code, result.stdout, result.stderr)
+        assert message in assert_one_line_error(result.exit_code, result.stdout, result.stderr)
         assert not out.exists()
 
 
@@ -377,8 +377,8 @@ def test_pairs_without_subject_or_day_stay_with_their_folder(
     lacking = [[f"{folder}/{name}.img" for name in "txy"] for folder in "ab"]
     assert groups(tmp_path / "root", out) == sorted([*lacking, ["a/z.img", "b/z.img"], ["c/odd.img"]])
     assert planned(tmp_path / "root", out, Grouping.HEADER)[2].not_grouped == 7
-    told = Options(scan_time=datetime(2020, 1, 1))  # gives those without a day theirs
-    assert ["a/t.img", "b/t.img"] in groups(tmp_path / "root", out, told)
+    reported = Options(scan_time=datetime(2020, 1, 1))  # gives those without a day theirs
+    assert ["a/t.img", "b/t.img"] in groups(tmp_path / "root", out, reported)
 
 
 def test_the_blocks_of_frames_are_not_read(scans: Callable[..., None], tmp_path: Path, out: Path) -> None:
@@ -405,7 +405,7 @@ def test_a_study_keeps_its_folder_however_a_new_header_spells_its_subject(
     assert {path.name for path in out.iterdir()} == {name, LEDGER}
 
 
-def test_the_folder_of_pairs_without_a_subject_does_not_tell_where_the_root_lies(
+def test_the_folder_of_pairs_without_a_subject_does_not_show_where_the_root_lies(
     scans: Callable[..., None], tmp_path: Path, out: Path
 ) -> None:
     scans("x.img", subject__identifier=None)
@@ -492,7 +492,7 @@ def test_it_writes_what_a_recursive_conversion_writes(root: Path, out: Path, tmp
     assert tree(out) == tree(tmp_path / "expected")
 
 
-def test_a_line_tells_result_findings_time_and_uids(root: Path, out: Path) -> None:
+def test_a_line_shows_result_findings_time_and_uids(root: Path, out: Path) -> None:
     run_batch(root, out, batch=alone())
     line = ledger(out)["a/deep/er"]
     assert (line["schema"], line["source"], line["result"]) == (1, str(root / "a" / "deep" / "er"), "converted")
@@ -601,7 +601,7 @@ def test_what_is_complete_and_unchanged_is_skipped(root: Path, out: Path) -> Non
             assert line["result"] == "skipped"
 
 
-def test_without_the_ledger_manifest_and_files_tell(root: Path, out: Path) -> None:
+def test_without_the_ledger_manifest_and_files_show(root: Path, out: Path) -> None:
     run_batch(root, out, Options(study_description="x"), alone())
     before = tree(out)
     (out / LEDGER).unlink()
@@ -764,18 +764,18 @@ def test_what_failed_alone_is_tried_again_and_nothing_else_is_looked_at(root: Pa
 
 
 def test_the_ledger_says_whose_a_study_is_and_whether_it_was_verified(root: Path, out: Path) -> None:
-    def told() -> set[tuple[str, str, bool]]:
+    def reported() -> set[tuple[str, str, bool]]:
         return {(each["patient_id"], each["study_date"], each["verified"]) for each in ledger(out).values()}
 
     run_batch(root, out, batch=alone())
     first = pydicom.dcmread(out / "b" / "1" / "CT-000001.dcm")
     assert (first.PatientID, first.StudyDate) == ("M0042", "20140617")
-    assert told() == {("M0042", "2014-06-17", False)}
+    assert reported() == {("M0042", "2014-06-17", False)}
     given = Options(subject={"id": "M 7"})
     run_batch(root, out, given, alone(verify=True))
-    assert told() == {("M 7", "2014-06-17", True)}
+    assert reported() == {("M 7", "2014-06-17", True)}
     run_batch(root, out, given, alone())
-    assert told() == {("M 7", "2014-06-17", True)}
+    assert reported() == {("M 7", "2014-06-17", True)}
     (root / "b" / "m1.ct.img.hdr").write_bytes(b"")
     run_batch(root, out, given, alone())
     assert (ledger(out)["b"]["patient_id"], ledger(out)["b"]["result"]) == ("M 7", "failed")
@@ -966,7 +966,7 @@ def test_an_error_that_an_interruption_brings_about_is_the_interruption(out: Pat
 # The command.
 
 
-def test_the_summary_tells_numbers_findings_and_failures(root: Path, out: Path) -> None:
+def test_the_summary_shows_numbers_findings_and_failures(root: Path, out: Path) -> None:
     (root / "a" / "m1.ct.img.hdr").write_bytes(b"")
     (root / "b" / "notes.txt").touch()
     result = inveon("batch", root, out, "-j", 1)
@@ -984,10 +984,10 @@ def test_json_is_one_document(root: Path, out: Path) -> None:
     result = inveon("batch", root, out, "-j", 1, "--json")
     document = json.loads(result.stdout)
     assert (document["schema"], document["dry_run"]) == (1, False)
-    told = document["batch"]
-    assert (told["found"], told["converted"], told["failed"], told["instances"]) == (3, 2, 1, 14)
-    assert told["failures"][0]["output"] == "a"
-    assert {"code": "space-shared", "severity": "note", "studies": 2} in told["finding_counts"]
+    reported = document["batch"]
+    assert (reported["found"], reported["converted"], reported["failed"], reported["instances"]) == (3, 2, 1, 14)
+    assert reported["failures"][0]["output"] == "a"
+    assert {"code": "space-shared", "severity": "note", "studies": 2} in reported["finding_counts"]
 
 
 @pytest.mark.parametrize("group", ["folder", "header"])
@@ -1019,7 +1019,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize("options", WRONG, ids=" ".join)
-def test_wrong_usage_is_told(root: Path, out: Path, options: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_usage_is_reported(root: Path, out: Path, options: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("INVEON_DEIDENTIFY_KEY", raising=False)
     result = inveon("batch", root, out, *options)
     assert result.exit_code == 2
@@ -1045,14 +1045,14 @@ def test_pace_is_that_of_late() -> None:
 
 
 def test_progress_reaches_the_end(root: Path, out: Path) -> None:
-    told: list[BatchProgress] = []
+    values: list[BatchProgress] = []
 
     class Listening(Watch):
         def progress(self, progress: BatchProgress) -> None:
-            told.append(progress)
+            values.append(progress)
 
     run_batch(root, out, batch=alone(), watch=Listening())
-    last = told[-1]
+    last = values[-1]
     assert (last.done, last.found, last.is_found, last.failed, last.left_s) == (3, 3, True, 0, 0.0)
     assert str(last).startswith("3 of 3 studies, ")
     assert str(BatchProgress(12, 1, 30, False, 24.04, None)) == "12 of 30 or more studies, 1 failed, 24.0 a minute"
@@ -1086,10 +1086,10 @@ def test_without_a_terminal_there_is_a_line_a_minute(capsys: pytest.CaptureFixtu
     lines = _Lines(lambda: float(next(seconds)))
     for done in range(8):
         lines(BatchProgress(done, 0, 30, True, 24.0, 45.0))
-    said = capsys.readouterr().err.splitlines()
-    assert 2 <= len(said) <= 4
-    assert said[0].startswith("progress: ")
-    assert said[0].endswith(" of 30 studies, 24.0 a minute, 45 s left")
+    shown = capsys.readouterr().err.splitlines()
+    assert 2 <= len(shown) <= 4
+    assert shown[0].startswith("progress: ")
+    assert shown[0].endswith(" of 30 studies, 24.0 a minute, 45 s left")
 
 
 # The subjects' sheet, and de-identification.
@@ -1104,9 +1104,9 @@ def test_rows_of_a_sheet_reach_their_studies_and_unused_ones_are_named(root: Pat
         result = inveon("batch", root, out, *options)
         assert result.exit_code == 0, result.stderr
         found.append(results(out))
-        said = [line for line in result.stderr.splitlines() if "match no scan" in line]
-        assert len(said) == 1
-        assert "1 of 3 rows match no scan: 3" in said[0]
+        messages = [line for line in result.stderr.splitlines() if "match no scan" in line]
+        assert len(messages) == 1
+        assert "1 of 3 rows match no scan: 3" in messages[0]
     assert [set(each.values()) for each in found] == [{"converted"}, {"skipped"}]
     ids = {name: pydicom.dcmread(out / name / "1" / "CT-000001.dcm").PatientID for name in ("a", "b")}
     assert ids == {"a": "FROM SHEET", "b": "FROM SHEET TOO"}
@@ -1130,7 +1130,7 @@ def no_scale(header: Header) -> Header:
 
 
 @pytest.mark.parametrize("spoil", SPOILED.values(), ids=SPOILED)
-def test_rows_of_a_study_that_fails_are_not_said_to_match_no_scan(
+def test_rows_of_a_study_that_fails_are_not_reported_to_match_no_scan(
     root: Path, out: Path, tmp_path: Path, spoil: Callable[[Path], object]
 ) -> None:
     spoil(root / "a")
@@ -1144,7 +1144,9 @@ def test_rows_of_a_study_that_fails_are_not_said_to_match_no_scan(
         assert "1 of 3 rows match no scan: 4" in result.stderr
 
 
-def test_rows_that_contradict_each_other_are_not_said_to_match_no_scan(root: Path, out: Path, tmp_path: Path) -> None:
+def test_rows_that_contradict_each_other_are_not_reported_to_match_no_scan(
+    root: Path, out: Path, tmp_path: Path
+) -> None:
     (tmp_path / "subjects.csv").write_text("folder,sex\nb,F\nb,M\n")
     result = inveon("batch", root, out, "--subjects", tmp_path / "subjects.csv", "-j", 1)
     assert results(out) == {"a": "converted", "a/deep/er": "converted", "b": "failed"}
@@ -1206,7 +1208,7 @@ def test_de_identified_output_and_ledger_name_no_folder_and_no_file(
     assert all(name.startswith("study-") for name in ledger(tmp_path / "other")), other.stdout
 
 
-def test_no_sum_in_the_ledger_tells_the_secret_or_the_dates() -> None:
+def test_no_sum_in_the_ledger_shows_the_secret_or_the_dates() -> None:
     """Whoever guesses them has nothing to compare the guesses with."""
     keys = (b"a secret of many letters", b"another secret of many letters")
     sums = {fingerprint(Options(deidentify=Deidentify(key=key))) for key in keys}

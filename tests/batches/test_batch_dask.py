@@ -423,7 +423,7 @@ def test_a_study_that_another_one_writes_is_waited_for(root: Path, out: Path, mo
 
 
 @pytest.mark.parametrize(
-    ("address", "code", "said"),
+    ("address", "code", "message"),
     [
         ("tcp://127.0.0.1:1", 1, "the Dask scheduler does not answer"),
         ("xyz://127.0.0.1:1", 2, "is not a Dask scheduler"),
@@ -432,7 +432,7 @@ def test_a_study_that_another_one_writes_is_waited_for(root: Path, out: Path, mo
     ],
 )
 def test_a_scheduler_that_is_none_is_one_line(
-    root: Path, out: Path, address: str, code: int, said: str, monkeypatch: pytest.MonkeyPatch
+    root: Path, out: Path, address: str, code: int, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "_CONNECT_S", 1)
     script = f"""if True:
@@ -442,7 +442,7 @@ def test_a_scheduler_that_is_none_is_one_line(
         app(["batch", {str(root)!r}, {str(out)!r}, "--dask", {address!r}], prog_name="inveon")
     """
     done = run_forked("-c", script)
-    assert said in assert_one_line_error(done.returncode, done.stdout, done.stderr, code)
+    assert message in assert_one_line_error(done.returncode, done.stdout, done.stderr, code)
     assert not out.exists()
 
 
@@ -504,25 +504,25 @@ WRONG_FILES: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize(("text", "said"), WRONG_FILES.values(), ids=WRONG_FILES)
-def test_a_file_that_describes_no_cluster_is_refused(tmp_path: Path, text: str, said: str) -> None:
+@pytest.mark.parametrize(("text", "message"), WRONG_FILES.values(), ids=WRONG_FILES)
+def test_a_file_that_describes_no_cluster_is_refused(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "cluster.yaml"
     path.write_text(text)
     with pytest.raises(OptionError) as caught:
         cluster_of(path)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert str(caught.value).isprintable()
 
 
 def test_a_cluster_that_cannot_be_made_is_one_line(root: Path, out: Path, tmp_path: Path) -> None:
     path = tmp_path / "cluster.yaml"
-    for arguments, code, said in (
+    for arguments, code, message in (
         ({}, 2, "LocalCluster cannot be made"),
         ({"cores": 1, "memory": "x"}, 2, "LocalCluster"),
     ):
         path.write_text(json.dumps({"class": "LocalCluster", "arguments": arguments}))
         done = run_forked(*batch(root, out, "--dask-cluster", path))
-        assert said in assert_one_line_error(done.returncode, done.stdout, done.stderr, code)
+        assert message in assert_one_line_error(done.returncode, done.stdout, done.stderr, code)
     done = run_forked(*batch(root, out, "--dask-cluster", tmp_path / "missing.yaml"))
     assert "cannot be read" in assert_one_line_error(done.returncode, done.stdout, done.stderr, 2)
     assert not out.exists()

@@ -334,9 +334,9 @@ DEATHS = {
 
 
 @posix
-@pytest.mark.parametrize(("how", "said"), DEATHS.values(), ids=DEATHS)
+@pytest.mark.parametrize(("how", "wording"), DEATHS.values(), ids=DEATHS)
 def test_a_study_that_ends_its_process_fails_alone(
-    root: Path, out: Path, expected: Tree, tmp_path: Path, how: str, said: str
+    root: Path, out: Path, expected: Tree, tmp_path: Path, how: str, wording: str
 ) -> None:
     script = tmp_path / "script.py"
     script.write_text(SCRIPT.format(how=how))
@@ -347,7 +347,7 @@ def test_a_study_that_ends_its_process_fails_alone(
     assert set(failed) == {"g0/s2", "g1/s3"}
     for error in failed.values():
         assert error["kind"] == "ProcessEnded"
-        assert f"the process that converted it {said}, twice; is there enough memory?" in error["message"]
+        assert f"the process that converted it {wording}, twice; is there enough memory?" in error["message"]
     assert sorted(done.stderr.splitlines()) == sorted(
         f"error: {root / name}: {error['message']}" for name, error in failed.items()
     )
@@ -434,7 +434,7 @@ def workers_of(group: int) -> list[int]:
     return [int(pid) for pid, of, *_ in rows if int(of) == group != int(pid)]
 
 
-def test_a_script_without_the_guard_is_told(root: Path, out: Path, tmp_path: Path) -> None:
+def test_a_script_without_the_guard_is_reported(root: Path, out: Path, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
         "from inveonimaging.batches import Batch, local, run_batch\nlocal._STARTS = 2\n"
@@ -520,12 +520,12 @@ def test_the_first_study_is_converted_before_the_search_ends(
         (tmp_path / "root" / f"{number:02}").mkdir(parents=True)
         for name in ("x.img", "x.img.hdr"):
             (tmp_path / "root" / f"{number:02}" / name).touch()
-    told: list[int] = []
+    values: list[int] = []
 
     class Adding(Watch):
         def record(self, record: Record) -> None:
-            told.append(len(told))
-            if len(told) == 1:
+            values.append(len(values))
+            if len(values) == 1:
                 write_small_study(tmp_path / "root" / "49" / "late")
             assert record.output
 

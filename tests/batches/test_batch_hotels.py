@@ -131,7 +131,7 @@ def test_a_dry_run_lists_the_animals(archive: Path, tmp_path: Path) -> None:
     assert outputs == ["alone [new]", "doubt/m1 [new]", "doubt/m2 [new]", "pair/m12 [new]", "pair/m13 [new]"]
 
 
-def test_de_identified_no_folder_tells_the_animal(archive: Path, tmp_path: Path) -> None:
+def test_de_identified_no_folder_shows_the_animal(archive: Path, tmp_path: Path) -> None:
     options = Options(sheet=read_sheet(tmp_path / "hotel.csv"), deidentify=Deidentify(key=b"x" * 32))
     run_batch(archive, tmp_path / "out", options)
     assert {name[:6] for name in lines(tmp_path / "out")} == {"study-"}

@@ -138,7 +138,7 @@ def test_the_sidecar_says_what_the_phantom_is(made: Path) -> None:
     }
 
 
-def test_tables_tell_the_animal_and_its_weight_at_the_session(made: Path) -> None:
+def test_tables_show_the_animal_and_its_weight_at_the_session(made: Path) -> None:
     # Born on 2014-03-04, scanned on 2014-06-17: 105 days are 105 / 365.25 = 0.287 years; 24.6 g.
     assert table(made / "participants.tsv") == [
         {
@@ -310,14 +310,16 @@ def test_reconstruction_has_its_parameters(
         ({"smooth_types": "2"}, "ReconFilterSize (no key of a header, and no column)"),
     ],
 )
-def test_what_nothing_tells_is_refused_by_its_column(main: Mapping[str, str | None], name: str, tmp_path: Path) -> None:
+def test_what_is_stated_nowhere_is_refused_by_its_column(
+    main: Mapping[str, str | None], name: str, tmp_path: Path
+) -> None:
     with pytest.raises(InputError, match=r"--incomplete writes without what is missing") as caught:
         bids(pet_header(tmp_path / "one", main), tmp_path / "bids", BOLUS)
     assert name in str(caught.value)
     assert not (tmp_path / "bids").exists()
 
 
-def test_an_unknown_species_is_told(tmp_path: Path) -> None:
+def test_an_unknown_species_is_reported(tmp_path: Path) -> None:
     result = bids(pet_header(tmp_path / "one", {"subject_genus": None}), tmp_path / "bids", BOLUS)
     assert "bids-no-species" in {each.code for each in result.findings}
 
@@ -460,11 +462,17 @@ def test_a_tree_becomes_one_data_set_and_a_bad_folder_stops_no_other(tmp_path: P
     document = json.loads(done.stdout)
     assert done.exit_code == 1
     assert document["subjects"] == ["sub-M1", "sub-M2"]
-    told = {Path(each["source"]).name: each["message"] for each in document["failures"]}
-    assert sorted(told) == ["c", "d", "e", "f", "g"]
-    said = {"c": "would both be sub-M1", "d": "dose_MBq", "e": "has 5 bytes", "f": "sex of sub-M1", "g": "is the same"}
-    for name, words in said.items():
-        assert words in told[name]
+    reported = {Path(each["source"]).name: each["message"] for each in document["failures"]}
+    assert sorted(reported) == ["c", "d", "e", "f", "g"]
+    values = {
+        "c": "would both be sub-M1",
+        "d": "dose_MBq",
+        "e": "has 5 bytes",
+        "f": "sex of sub-M1",
+        "g": "is the same",
+    }
+    for name, words in values.items():
+        assert words in reported[name]
     assert done.stderr.count("error: ") == 5
     assert errors_of(output) == []
     again = inveon("bids", root, output, "--recursive", "--administration", "bolus")

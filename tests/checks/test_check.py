@@ -156,7 +156,7 @@ HEADERS: dict[str, tuple[Change, str, str]] = {
 
 
 @pytest.mark.parametrize("case", HEADERS)
-def test_odd_headers_are_told(tmp_path: Path, case: str) -> None:
+def test_doubtful_headers_are_reported(tmp_path: Path, case: str) -> None:
     change, code, says = HEADERS[case]
     checked = looked_at(tmp_path, change=change)
     messages = [finding.message for finding in checked.findings if finding.code == code]
@@ -169,7 +169,7 @@ def _fresh(folder: Path) -> Path:
     return folder / "sound"
 
 
-def test_a_sound_scan_is_not_odd(tmp_path: Path) -> None:
+def test_a_sound_scan_is_not_doubtful(tmp_path: Path) -> None:
     for number, scan in enumerate((PET, STATIC, CT, SPECT)):
         folder = tmp_path / str(number)
         folder.mkdir()
@@ -316,7 +316,7 @@ def test_a_dose_beyond_all_reason_is_not_ready(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("before", "is_odd"), [(12.0, False), (16.0, True)])
-def test_a_dose_with_its_residual_is_told(tmp_path: Path, before: float, is_odd: bool) -> None:
+def test_a_dose_with_its_residual_is_reported(tmp_path: Path, before: float, is_odd: bool) -> None:
     # 12 / 2 - 2 * 0.5 is 5 mCi, and 190 / 37 mCi is 5.135: 2.7 % more
     assert ("dose-disagrees" in codes(looked_at(tmp_path, change=drawn_up(before, 0.5)))) is is_odd
 
@@ -365,7 +365,7 @@ VOXELS: dict[str, tuple[PhantomScan, Callable[[Any], Any], str, str]] = {
 
 
 @pytest.mark.parametrize("case", VOXELS)
-def test_odd_voxels_are_told(tmp_path: Path, case: str) -> None:
+def test_doubtful_voxels_are_reported(tmp_path: Path, case: str) -> None:
     scan, change, code, says = VOXELS[case]
     checked = with_voxels(tmp_path, change, scan)
     messages = [finding.message for finding in checked.findings if finding.code == code]
@@ -451,9 +451,9 @@ DEFECTS = [
 def test_every_defect_is_a_finding_once(tmp_path: Path, defects: list[Defect], code: str, severity: str) -> None:
     write_scan(tmp_path / "m.pet.img", PET, defects=defects)
     exit_code, found = document(tmp_path)
-    told = [finding for finding in all_findings(found) if finding["code"] == code]
-    assert [finding["severity"] for finding in told] == [severity]
-    assert told[0]["remedy"]
+    messages = [finding for finding in all_findings(found) if finding["code"] == code]
+    assert [finding["severity"] for finding in messages] == [severity]
+    assert messages[0]["remedy"]
     assert exit_code == (1 if severity == "error" else 0)
 
 
@@ -470,7 +470,7 @@ def test_what_convert_refuses_is_never_ready(tmp_path: Path, defect: Defect) -> 
     assert suv is None or (suv["verdict"], suv["suv_per_bqml"]) == ("not ready", None)
 
 
-def test_what_is_told_in_other_words_is_not_told_again(tmp_path: Path) -> None:
+def test_what_is_reported_in_other_words_is_not_reported_again(tmp_path: Path) -> None:
     write_scan(tmp_path / "m.pet.img", PET, defects=[Defect.NO_WEIGHT])
     _, found = document(tmp_path)
     assert "weight-unknown" not in {finding["code"] for finding in all_findings(found)}
@@ -515,7 +515,7 @@ def test_exit_codes(tmp_path: Path) -> None:
 # The terminal.
 
 
-def test_the_terminal_tells_what_is_odd_and_what_to_do(tmp_path: Path) -> None:
+def test_the_terminal_shows_what_is_doubtful_and_what_to_do(tmp_path: Path) -> None:
     write_scan(tmp_path / "m.pet.img", PET, change=subject(weight=24.6, weight_units=WeightUnits.KILOGRAM))
     result = inveon("check", tmp_path)
     assert "weight-implausible" in result.stdout
@@ -597,8 +597,8 @@ def put(**values: Any) -> Callable[[Any, int], None]:
 
 def without_a_day(dataset: Any, _number: int) -> None:
     mode = pydicom.config.IGNORE
-    odd = DataElement("RadiopharmaceuticalStartDateTime", "DT", "20149917135137", validation_mode=mode)
-    dataset.RadiopharmaceuticalInformationSequence[0].add(odd)
+    doubtful = DataElement("RadiopharmaceuticalStartDateTime", "DT", "20149917135137", validation_mode=mode)
+    dataset.RadiopharmaceuticalInformationSequence[0].add(doubtful)
 
 
 def of_copper(dataset: Any, _number: int) -> None:
@@ -778,7 +778,7 @@ DICOM: dict[str, tuple[Callable[[Any, int], None], str, str, State, SuvVerdict]]
 
 
 @pytest.mark.parametrize("case", DICOM)
-def test_odd_dicom_is_told(tmp_path: Path, case: str) -> None:
+def test_doubtful_dicom_is_reported(tmp_path: Path, case: str) -> None:
     change, code, attribute, state, verdict = DICOM[case]
     checked = altered(written(tmp_path), change)
     assert code in codes(checked)
@@ -802,7 +802,7 @@ def test_an_empty_start_time_is_not_called_present(tmp_path: Path) -> None:
     assert checked.suv.verdict is SuvVerdict.READY
 
 
-def test_what_is_missing_is_told_once(tmp_path: Path) -> None:
+def test_what_is_missing_is_reported_once(tmp_path: Path) -> None:
     study = write_thin_study(tmp_path / "in")
     for path in study.glob("*.hdr"):
         path.write_bytes(re.sub(rb"\nsubject_weight .*", b"", path.read_bytes()))
@@ -886,10 +886,10 @@ def test_clocks_may_have_been_changed_in_a_night(
 ) -> None:
     change = tracer(isotope=isotope, half_life_s=half_life_s, injection_time=START - before)
     checked = looked_at(tmp_path, STATIC, change=change)
-    told = [finding for finding in checked.findings if finding.code == "clock-change-possible"]
-    assert [percent in each.message for each in told if percent] == ([True] if percent else [])
-    assert bool(told) is (percent is not None)
-    assert all(each.severity.value == "info" for each in told)
+    messages = [finding for finding in checked.findings if finding.code == "clock-change-possible"]
+    assert [percent in each.message for each in messages if percent] == ([True] if percent else [])
+    assert bool(messages) is (percent is not None)
+    assert all(each.severity.value == "info" for each in messages)
 
 
 # Times that were altered or cut. All these scans were injected 30 s before 13:52:07, and 2 ** (-30 / 6586.2) is
@@ -989,9 +989,13 @@ def test_enhanced_that_is_corrected_to_another_time_is_not_ready(tmp_path: Path)
 def test_values_that_are_none_count_as_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for setting in ("writing_validation_mode", "reading_validation_mode"):
         monkeypatch.setattr(pydicom.config.settings, setting, pydicom.config.IGNORE)
-    odd = {"RadiopharmaceuticalStartDateTime": "yesterday", "RadiopharmaceuticalStartTime": "9", "SeriesTime": "9999"}
+    doubtful = {
+        "RadiopharmaceuticalStartDateTime": "yesterday",
+        "RadiopharmaceuticalStartTime": "9",
+        "SeriesTime": "9999",
+    }
     files = written(tmp_path)
-    altered(files, put(**odd))
+    altered(files, put(**doubtful))
     for mode in (pydicom.config.WARN, pydicom.config.RAISE):
         monkeypatch.setattr(pydicom.config.settings, "reading_validation_mode", mode)
         assert {"scan-time-unknown", "injection-time-unknown"} <= codes(check_dicom(read_series(files).series[0]))
@@ -1057,7 +1061,7 @@ ICRP_107_S = {
 
 
 @pytest.mark.parametrize("isotope", ICRP_107_S)
-def test_headers_with_another_evaluation_are_not_odd(tmp_path: Path, isotope: str) -> None:
+def test_headers_with_another_evaluation_are_not_doubtful(tmp_path: Path, isotope: str) -> None:
     change = tracer(isotope=isotope, half_life_s=ICRP_107_S[isotope])
     assert "half-life-disagrees" not in codes(looked_at(tmp_path, change=change))
     wrong = tracer(isotope=isotope, half_life_s=1.03 * ICRP_107_S[isotope])
@@ -1067,8 +1071,8 @@ def test_headers_with_another_evaluation_are_not_odd(tmp_path: Path, isotope: st
 def test_the_isotopes_are_those_of_the_code_tables() -> None:
     for nuclide in NUCLIDES:
         assert isotope_of(nuclide.name) in (nuclide.name, None)
-    for odd in ("", None, "water", "18", "Xx-99", "F-18-FDG"):
-        assert nuclide_of(odd) is None
+    for doubtful in ("", None, "water", "18", "Xx-99", "F-18-FDG"):
+        assert nuclide_of(doubtful) is None
 
 
 # The catalogue: page, data, source and tests say the same.
@@ -1175,18 +1179,18 @@ WRITING = {
 
 
 @pytest.mark.parametrize("code", COMMAND)
-def test_the_command_tells_every_code(tmp_path: Path, code: str) -> None:
+def test_the_command_prints_every_code(tmp_path: Path, code: str) -> None:
     COMMAND[code](tmp_path)
     side = ("--orientation-test", "right") if code.startswith("left-right") else ()
     exit_code, found = document(tmp_path, *side)
-    told = [finding for finding in all_findings(found) if finding["code"] == code]
-    assert told, all_findings(found)
-    assert {finding["severity"] for finding in told} == {remedies()[code].severity.value}
+    messages = [finding for finding in all_findings(found) if finding["code"] == code]
+    assert messages, all_findings(found)
+    assert {finding["severity"] for finding in messages} == {remedies()[code].severity.value}
     assert exit_code == int(any(each["severity"] == "error" for each in all_findings(found)))
 
 
 @pytest.mark.parametrize("code", WRITING)
-def test_codes_that_only_writing_tells(tmp_path: Path, code: str) -> None:
+def test_codes_that_only_writing_reports(tmp_path: Path, code: str) -> None:
     pair = write_scan(tmp_path / "m.img", WRITING[code])
     options = Options(form=Form.ENHANCED, rescale=Policy.FRAME)
     found = {finding.code for study in convert(pair.data, tmp_path / "d", options) for finding in study.all_findings}
@@ -1255,12 +1259,12 @@ def test_every_finding_of_the_source_has_the_severity_of_the_catalogue() -> None
     }
     assert len(made) > 50
     for code, call in made:
-        said = [*call.args[2:3], *(keyword.value for keyword in call.keywords if keyword.arg == "severity")]
-        severity = said[0].attr if said and isinstance(said[0], ast.Attribute) else "WARNING"
+        values = [*call.args[2:3], *(keyword.value for keyword in call.keywords if keyword.arg == "severity")]
+        severity = values[0].attr if values and isinstance(values[0], ast.Attribute) else "WARNING"
         assert severity == remedies()[code].severity.name, code
 
 
-def test_rows_of_a_sheet_that_match_no_scan_are_told(tmp_path: Path) -> None:
+def test_rows_of_a_sheet_that_match_no_scan_are_reported(tmp_path: Path) -> None:
     study = write_thin_study(tmp_path / "in")
     sheet = tmp_path / "s.csv"
     sheet.write_text("subject,weight_g\nmouse 7,24\nM0043,25\n")

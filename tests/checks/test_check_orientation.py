@@ -129,7 +129,7 @@ def test_dicom_is_tested_by_its_own_coordinates(tmp_path: Path, form: Form) -> N
             assert abs(test.marker.offset_mm[0]) == pytest.approx(16.33, abs=1.0)
 
 
-def test_the_command_tells_and_ends_with_1_if_sides_are_wrong(tmp_path: Path) -> None:
+def test_the_command_says_so_and_ends_with_1_if_sides_are_wrong(tmp_path: Path) -> None:
     write_scan(tmp_path / "m.pet.img", PET)
     right = inveon("check", tmp_path, "--orientation-test", "left")
     assert right.exit_code == 0

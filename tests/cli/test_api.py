@@ -209,11 +209,11 @@ def test_texts_do_what_they_say(tmp_path: Path) -> None:
 def test_corrections_take_the_same(tmp_path: Path) -> None:
     study = write_thin_study(tmp_path / "in")
     inveonimaging.convert(study, tmp_path / "out", Options(orientation="HFS", flip="x", manifest=False))
-    told = Corrections(orientation=Orientation.HFS, flip=["x"], bed_direction=BedDirection.FORWARD)
-    assert (told.orientation, told.flip, told.bed_direction) == (Orientation.HFS, "x", BedDirection.FORWARD)
-    assert inveonimaging.verify(study, tmp_path / "out", replace(told, bed_direction=None)).same
+    reported = Corrections(orientation=Orientation.HFS, flip=["x"], bed_direction=BedDirection.FORWARD)
+    assert (reported.orientation, reported.flip, reported.bed_direction) == (Orientation.HFS, "x", BedDirection.FORWARD)
+    assert inveonimaging.verify(study, tmp_path / "out", replace(reported, bed_direction=None)).same
     with pytest.raises(OptionError, match="bed_direction has no effect"):
-        inveonimaging.verify(study, tmp_path / "out", told)
+        inveonimaging.verify(study, tmp_path / "out", reported)
     assert not inveonimaging.verify(study, tmp_path / "out", Corrections(orientation="hfp", flip="x")).same
     wrong: dict[str, Any] = {"orientation": "up", "bed_direction": "up", "flip": "a", "scan_time": "now"}
     for name, value in wrong.items():

@@ -680,8 +680,10 @@ def test_a_dry_run_shows_objects(study: Path, out: Path, form: str) -> None:
     for row, source, first, name in zip(rows, ("ct", "pet"), "12", OBJECTS[form], strict=True):
         assert {f"m1.{source}.img", f"{first}/mouse.dcm", "1", name} <= set(row)
     document = json.loads(inveon("convert", study, out, "-n", "--as", form, "-f", "mouse.dcm", "--json").stdout)
-    told = [(each["sop_class"], each["instances"], each["first_file"], each["frames"]) for each in document["series"]]
-    assert told == [(OBJECTS[form][0], 1, "mouse.dcm", 1), (OBJECTS[form][1], 1, "mouse.dcm", 2)]
+    messages = [
+        (each["sop_class"], each["instances"], each["first_file"], each["frames"]) for each in document["series"]
+    ]
+    assert messages == [(OBJECTS[form][0], 1, "mouse.dcm", 1), (OBJECTS[form][1], 1, "mouse.dcm", 2)]
     assert not out.parent.exists()
 
 
@@ -693,7 +695,7 @@ def test_a_dry_run_shows_how_many_objects_a_large_one_becomes(long_pet: Path, ou
     assert planned["first_file"] == "mouse-000001.dcm"
 
 
-def test_a_dry_run_reports_what_is_odd(tmp_path: Path, out: Path) -> None:
+def test_a_dry_run_reports_what_is_doubtful(tmp_path: Path, out: Path) -> None:
     write_scan(tmp_path / "a.img", PET, defects=(Defect.NO_WEIGHT,))
     assert "subject_weight" in inveon("convert", tmp_path / "a.img", out, "-n").stderr
 
@@ -714,7 +716,7 @@ def test_a_strict_dry_run_fails_on_warnings(tmp_path: Path, out: Path) -> None:
 # JSON.
 
 
-def test_json_tells_everything_that_was_written(study: Path, out: Path) -> None:
+def test_json_shows_everything_that_was_written(study: Path, out: Path) -> None:
     stray(study)
     result = inveon("convert", study, out, "--json")
     assert result.exit_code == 0
@@ -742,7 +744,7 @@ def test_json_tells_everything_that_was_written(study: Path, out: Path) -> None:
 
 
 @pytest.mark.parametrize("form", OBJECTS)
-def test_json_tells_of_objects(study: Path, out: Path, form: str) -> None:
+def test_json_has_objects(study: Path, out: Path, form: str) -> None:
     [found] = json.loads(inveon("convert", study, out, "--as", form, "--json").stdout)["studies"]
     for series, name, expected in zip(found["series"], OBJECTS[form], instances(out), strict=True):
         assert (series["sop_class"], series["instances"]) == (name, 1)
@@ -761,7 +763,7 @@ def test_json_names_findings_by_code_key_and_line(tmp_path: Path, out: Path) -> 
 
 
 @pytest.mark.parametrize("command", ["convert", "info"])
-def test_json_tells_errors_too(tmp_path: Path, out: Path, command: str) -> None:
+def test_json_shows_errors_too(tmp_path: Path, out: Path, command: str) -> None:
     source = tmp_path / "none"
     result = inveon(command, source, *([out] if command == "convert" else []), "--json")
     assert result.exit_code == 1
@@ -1184,13 +1186,13 @@ def test_errors_in_files_with_hostile_names_are_one_harmless_line(tmp_path: Path
 @posix
 def test_a_name_that_is_no_text_is_shown_escaped(study: Path, tmp_path: Path) -> None:
     """A file name of bytes that are no UTF-8, as old systems left them."""
-    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/m\xe4use"))
-    shutil.copytree(study, odd)
-    for arguments in (("info", odd), ("convert", odd, odd / "out", "--json")):
+    doubtful = Path(os.fsdecode(os.fsencode(tmp_path) + b"/m\xe4use"))
+    shutil.copytree(study, doubtful)
+    for arguments in (("info", doubtful), ("convert", doubtful, doubtful / "out", "--json")):
         done = run_forked("-m", "inveonimaging", *arguments)
         assert done.returncode == 0, done.stderr
         assert "Traceback" not in done.stderr
-    assert "\\udce4" in run_forked("-m", "inveonimaging", "convert", study, odd / "new").stdout
+    assert "\\udce4" in run_forked("-m", "inveonimaging", "convert", study, doubtful / "new").stdout
 
 
 def test_every_posture_of_the_header_can_be_asked_for() -> None:

@@ -44,7 +44,7 @@ def test_a_code_is_explained_in_the_words_of_the_page() -> None:
     assert result.stderr == ""
 
 
-def test_how_to_copy_a_header_is_said_where_it_is_asked_for_only() -> None:
+def test_how_to_copy_a_header_is_explained_where_it_is_asked_for_only() -> None:
     assert COPY not in words(inveon("explain", "frames-overlap").stdout)
     assert "Remark" not in inveon("explain", "beds-joined").stdout
 

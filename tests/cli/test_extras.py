@@ -43,8 +43,8 @@ def test_what_is_missing_is_named_with_what_to_type() -> None:
     packages = {"json": "json", "no_such_module": "no-such-package", "nor_this": "Nor-This"}
     with pytest.raises(OptionError) as caught:
         extras.refuse_without_extra("counting", "numbers", packages)
-    said = 'counting needs no-such-package and Nor-This; pip install "inveonimaging[numbers]"'
-    assert str(caught.value) == said
+    message = 'counting needs no-such-package and Nor-This; pip install "inveonimaging[numbers]"'
+    assert str(caught.value) == message
 
 
 def test_under_pipx_the_packages_are_injected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -65,8 +65,8 @@ def test_under_pipx_the_packages_are_injected(monkeypatch: pytest.MonkeyPatch, t
 
 def test_nothing_is_put_into_a_frozen_program(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "frozen", True, raising=False)
-    said = 'this program comes without; where Python is: pip install "inveonimaging[send]"'
-    assert extras.how_to_install("send") == said
+    message = 'this program comes without; where Python is: pip install "inveonimaging[send]"'
+    assert extras.how_to_install("send") == message
 
 
 @pytest.mark.parametrize("is_pipx", [False, True])

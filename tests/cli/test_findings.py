@@ -31,19 +31,19 @@ def lines_of(path: Path, word: str) -> list[int]:
 @pytest.mark.parametrize("command", ["info", "check"])
 def test_an_unknown_code_of_all_frames_is_one_line(many_frames: Path, command: str) -> None:
     result = inveon(command, many_frames)
-    told = [line for line in (result.stdout + result.stderr).splitlines() if "event_type is '8'" in line]
+    messages = [line for line in (result.stdout + result.stderr).splitlines() if "event_type is '8'" in line]
     first, second, third, *rest = lines_of(many_frames / "a.img.hdr", "event_type ")
     assert len(rest) == 37
-    assert len(told) == 1
-    assert f"({FRAMES} times: lines {first}, {second}, {third} and 37 more)" in told[0]
-    assert str(first) in told[0]
+    assert len(messages) == 1
+    assert f"({FRAMES} times: lines {first}, {second}, {third} and 37 more)" in messages[0]
+    assert str(first) in messages[0]
 
 
 def finding(line: int | None, message: str, path: str = "a.hdr", code: str = "c") -> Finding:
     return Finding(code, message, line=line, path=path)
 
 
-def test_what_is_said_of_other_lines_with_other_numbers_is_one_line() -> None:
+def test_what_is_reported_of_other_lines_with_other_numbers_is_one_line() -> None:
     found = in_few_lines([finding(3, "frame 0 is 1.5"), finding(9, "frame 1 is -2"), finding(5, "another")])
     assert [str(each) for each in found] == [
         "a.hdr:3: frame 0 is 1.5 (and 1 more like this: lines 3, 9)",
@@ -74,9 +74,11 @@ def test_a_folder_of_strays_is_one_line_in_every_command(tmp_path: Path) -> None
     for command in (("info",), ("check",), ("convert", tmp_path / "out"), ("report", "--png", tmp_path / "png")):
         name, *rest = command
         result = inveon(name, study, *rest[:-1], *rest[-1:]) if name != "convert" else inveon(name, study, *rest, "-n")
-        told = [line for line in (result.stdout + result.stderr).splitlines() if "neither .img nor .img.hdr" in line]
-        assert len(told) == 1, command
-        assert "(and in 76 more: 01.txt, 02.txt, 03.txt and 73 more)" in told[0]
+        messages = [
+            line for line in (result.stdout + result.stderr).splitlines() if "neither .img nor .img.hdr" in line
+        ]
+        assert len(messages) == 1, command
+        assert "(and in 76 more: 01.txt, 02.txt, 03.txt and 73 more)" in messages[0]
 
 
 @pytest.mark.parametrize("columns", [60, 80])

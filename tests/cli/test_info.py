@@ -43,57 +43,57 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def facts(output: str) -> dict[str, dict[str, str]]:
     """Return names and values, by the headings that they stand under; lines that go on are joined."""
-    told: dict[str, dict[str, str]] = {}
+    values: dict[str, dict[str, str]] = {}
     name = ""
     for line in output.splitlines():
         left, bar, right = line.partition("│")
         if not bar:
-            group = told.setdefault(line.strip(), {})
+            group = values.setdefault(line.strip(), {})
             continue
         name = left.strip() or name
         group[name] = f"{group.get(name, '')} {right.strip()}".strip()
-    return told
+    return values
 
 
 # On the terminal.
 
 
-def test_what_is_told_stands_in_groups(study: Path) -> None:
-    told = facts(inveon("info", study / "m1.pet.img").stdout)
-    assert list(told) == ["m1.pet.img", "Animal", "Tracer", "Scan", "Image", "Findings"]
-    assert told["Animal"]["Subject"] == "M0042"
-    assert told["Animal"]["Strain"] == "C57BL/6J"
-    assert told["Animal"]["Weight"] == "24.6 g"
-    assert told["Tracer"]["Dose"] == "7.03 MBq"
-    assert told["Tracer"]["Injected"] == "2014-06-17 13:51:37"
-    assert told["Tracer"]["Half-life"] == "6586.2 s"
-    assert told["Scan"]["Frames"] == "2, 0 to 60 s"
-    assert told["Image"]["Size"] == "28 x 28 x 54 mm"  # 8 x 3.5, 7 x 4, 6 x 9
-    assert told["Findings"] == {"Found": "nothing"}
+def test_what_is_reported_is_grouped(study: Path) -> None:
+    reported = facts(inveon("info", study / "m1.pet.img").stdout)
+    assert list(reported) == ["m1.pet.img", "Animal", "Tracer", "Scan", "Image", "Findings"]
+    assert reported["Animal"]["Subject"] == "M0042"
+    assert reported["Animal"]["Strain"] == "C57BL/6J"
+    assert reported["Animal"]["Weight"] == "24.6 g"
+    assert reported["Tracer"]["Dose"] == "7.03 MBq"
+    assert reported["Tracer"]["Injected"] == "2014-06-17 13:51:37"
+    assert reported["Tracer"]["Half-life"] == "6586.2 s"
+    assert reported["Scan"]["Frames"] == "2, 0 to 60 s"
+    assert reported["Image"]["Size"] == "28 x 28 x 54 mm"  # 8 x 3.5, 7 x 4, 6 x 9
+    assert reported["Findings"] == {"Found": "nothing"}
 
 
-def test_what_suv_needs_and_is_not_given_is_told(tmp_path: Path) -> None:
+def test_what_suv_needs_and_is_not_given_is_reported(tmp_path: Path) -> None:
     """The scanner's console lets dose, injection time and weight empty; a CT needs none of them."""
     nothing = replace(PET, tracer=replace(PET.tracer, dose=None), subject=replace(PET.subject, weight=None))
     write_scan(tmp_path / "a.pet.img", nothing)
     header = tmp_path / "a.pet.img.hdr"
     header.write_bytes(re.sub(rb"injection_time .*", b"", header.read_bytes()))
-    told = facts(inveon("info", tmp_path / "a.pet.img").stdout)
+    reported = facts(inveon("info", tmp_path / "a.pet.img").stdout)
     missing = "not given: no SUV"
-    assert (told["Animal"]["Weight"], told["Tracer"]["Dose"], told["Tracer"]["Injected"]) == (missing,) * 3
+    assert (reported["Animal"]["Weight"], reported["Tracer"]["Dose"], reported["Tracer"]["Injected"]) == (missing,) * 3
     write_scan(tmp_path / "b.ct.img", replace(CT, subject=nothing.subject))
     write_scan(tmp_path / "c.pet.img", replace(PET, subject=nothing.subject))
-    told = facts(inveon("info", tmp_path, columns=60).stdout)
-    assert told["a.pet.img"]["Dose, weight"] == "no dose and no weight and no injection time: no SUV"
-    assert told["c.pet.img"]["Dose, weight"] == "7.03 MBq, no weight: no SUV"
-    assert "Dose, weight" not in told["b.ct.img"]
+    reported = facts(inveon("info", tmp_path, columns=60).stdout)
+    assert reported["a.pet.img"]["Dose, weight"] == "no dose and no weight and no injection time: no SUV"
+    assert reported["c.pet.img"]["Dose, weight"] == "7.03 MBq, no weight: no SUV"
+    assert "Dose, weight" not in reported["b.ct.img"]
     assert "Weight" not in facts(inveon("info", tmp_path / "b.ct.img").stdout)["Animal"]
 
 
 def test_a_posture_that_is_only_assumed_has_question_marks(tmp_path: Path) -> None:
     write_scan(tmp_path / "a.img", SCANS["unknown posture"])
-    told = facts(inveon("info", tmp_path / "a.img").stdout)["Image"]["Orientation"]
-    assert told == "not known, placed as feet first, supine (+x R?, +y P?, +z H?)"
+    reported = facts(inveon("info", tmp_path / "a.img").stdout)["Image"]["Orientation"]
+    assert reported == "not known, placed as feet first, supine (+x R?, +y P?, +z H?)"
 
 
 def test_a_mu_map_is_called_so(tmp_path: Path) -> None:
@@ -102,10 +102,10 @@ def test_a_mu_map_is_called_so(tmp_path: Path) -> None:
 
 
 def test_a_ct_has_x_rays_and_no_tracer(study: Path) -> None:
-    told = facts(inveon("info", study / "m1.ct.img").stdout)
-    assert told["X-rays"] == {"Voltage": "80 kV", "Current": "500 uA", "Exposure": "180 ms"}
-    assert "Tracer" not in told
-    assert told["Image"]["Unit"] == "HU"
+    reported = facts(inveon("info", study / "m1.ct.img").stdout)
+    assert reported["X-rays"] == {"Voltage": "80 kV", "Current": "500 uA", "Exposure": "180 ms"}
+    assert "Tracer" not in reported
+    assert reported["Image"]["Unit"] == "HU"
 
 
 def test_findings_are_counted_by_severity(tmp_path: Path) -> None:
@@ -127,9 +127,9 @@ def test_no_line_is_wider_than_the_terminal_and_nothing_is_lost(study: Path, col
 
 
 def test_forty_columns_are_read_line_by_line(study: Path) -> None:
-    told = facts(inveon("info", study, columns=40).stdout)
-    assert list(told) == ["2 Inveon images", "m1.ct.img", "m1.pet.img"]
-    assert told["m1.ct.img"] == {
+    reported = facts(inveon("info", study, columns=40).stdout)
+    assert list(reported) == ["2 Inveon images", "m1.ct.img", "m1.pet.img"]
+    assert reported["m1.ct.img"] == {
         "Kind": "CT",
         "Subject": "M0042",
         "Scan time": "2014-06-17 13:31:44",
@@ -139,8 +139,8 @@ def test_forty_columns_are_read_line_by_line(study: Path) -> None:
         "Unit": "HU",
         "Findings": "1 note",
     }
-    assert told["m1.pet.img"]["Frames"] == "2"
-    assert "Findings" not in told["m1.pet.img"]
+    assert reported["m1.pet.img"]["Frames"] == "2"
+    assert "Findings" not in reported["m1.pet.img"]
 
 
 def test_a_long_name_is_folded_and_not_cut(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_a_document_of_failure_keeps_the_schema(tmp_path: Path) -> None:
     assert files_below(tmp_path) == []
 
 
-def test_the_schema_tells_good_from_bad(study: Path) -> None:
+def test_the_schema_distinguishes_good_from_bad(study: Path) -> None:
     good = document(study)
     VALIDATOR.validate(good)
     bad: list[tuple[Any, ...]] = [

@@ -201,8 +201,8 @@ def test_the_code_table_says_the_radionuclide(
     for ds in converted(folder_command, option, tmp_path / "codes.json", tmp_path / "in", out):
         [radiopharmaceutical] = ds[0x0054, 0x0016].value
         [code] = radiopharmaceutical[0x0054, 0x0300].value
-        said = [code[0x0008, element].value for element in (0x0100, 0x0102, 0x0104)]
-        assert said == ["C-111A1", "SNM3", "^18^Fluorine"]
+        messages = [code[0x0008, element].value for element in (0x0100, 0x0102, 0x0104)]
+        assert messages == ["C-111A1", "SNM3", "^18^Fluorine"]
 
 
 def test_without_a_code_table_the_code_is_current(folder_command: Run, study: Path, out: Path) -> None:
@@ -302,7 +302,7 @@ def test_one_pair_becomes_one_object(
     assert done.stdout.splitlines() == [f"{found.SOPClassUID.name.removesuffix(' Storage')}: 1 file in {out / '1'}"]
 
 
-def test_what_an_enhanced_pet_must_tell_and_the_header_does_not_is_one_line(
+def test_what_an_enhanced_pet_must_state_and_the_header_does_not_is_one_line(
     folder_command: Run, tmp_path: Path, out: Path
 ) -> None:
     write_scan(tmp_path / "a.img", PET, defects=(Defect.NO_BRANCHING_FRACTION,))
@@ -868,9 +868,9 @@ def test_the_page_says_what_is_written(specified_study: dict[str, list[Any]], ro
         for each in row.modalities
         for key in keywords
     }
-    said = row.written.removeprefix("*published commands*: ")
-    assert said.startswith(("same", "otherwise")), said
-    assert all(verdicts.values()) == said.startswith("same"), verdicts
+    shown = row.written.removeprefix("*published commands*: ")
+    assert shown.startswith(("same", "otherwise")), shown
+    assert all(verdicts.values()) == shown.startswith("same"), verdicts
 
 
 def test_words_for_codes_of_ct_reconstructions_are_those_of_the_specification() -> None:

@@ -253,6 +253,6 @@ def test_all_studies_below_a_folder_go_after_all_were_looked_at(converted: Path,
 
 def test_what_is_no_study_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    for path, told in (("missing", "no such folder"), ("file", "is not a folder"), (".", f"no {MANIFEST}")):
-        assert told in refused(tmp_path / path, "-y")
-        assert told in refused(tmp_path / path, "-r", "-y")
+    for path, message in (("missing", "no such folder"), ("file", "is not a folder"), (".", f"no {MANIFEST}")):
+        assert message in refused(tmp_path / path, "-y")
+        assert message in refused(tmp_path / path, "-r", "-y")

@@ -56,7 +56,7 @@ def test_an_interruption_that_falls_into_a_destructor_counts(sent: str, code: in
     assert (done.returncode, done.stderr) == (code, "error: interrupted; nothing half-written is left behind\n")
 
 
-def test_other_errors_of_destructors_are_told_as_ever() -> None:
+def test_other_errors_of_destructors_are_reported_as_ever() -> None:
     done = python("-c", OTHER)
     assert done.returncode == 0
     assert "ValueError: odd" in done.stderr

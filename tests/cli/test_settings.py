@@ -166,7 +166,7 @@ def test_files_from_elsewhere_bring_no_target(site: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "said"),
+    ("text", "line", "message"),
     [
         ('\nposture = "prone"', 2, "expected one of FFP, HFP"),
         ('postur = "HFP"', 1, "did you mean posture?"),
@@ -200,11 +200,11 @@ def test_files_from_elsewhere_bring_no_target(site: Path, tmp_path: Path) -> Non
         ("a." * 10_000 + 'a = "b"', None, "cannot be read: is larger than 16384 bytes"),
     ],
 )
-def test_what_makes_no_sense_is_one_line_with_its_place(text: str, line: int | None, said: str) -> None:
+def test_what_makes_no_sense_is_one_line_with_its_place(text: str, line: int | None, message: str) -> None:
     Path("inveon.toml").write_text(text)
     done = inveon("config")
     shown = assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2)
-    assert said in shown
+    assert message in shown
     assert f"inveon.toml:{line}: " in shown or line is None
     assert "hunter2" not in shown
 

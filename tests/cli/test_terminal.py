@@ -64,7 +64,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     return dict(zip(commands, typed(*commands.values()), strict=True))
 
 
-def test_errors_warnings_and_notes_are_told_apart_by_colour(seen: dict[str, str]) -> None:
+def test_errors_warnings_and_notes_are_distinguished_by_colour(seen: dict[str, str]) -> None:
     assert f"{YELLOW}warning:{RESET} " in seen["convert"]
     assert f"{CYAN}note:{RESET} " in seen["convert"]
     assert f"{DIM} [orientation-unknown]{RESET}" in seen["convert"]
@@ -74,7 +74,7 @@ def test_errors_warnings_and_notes_are_told_apart_by_colour(seen: dict[str, str]
 
 
 @pytest.mark.parametrize(
-    ("command", "told"),
+    ("command", "message"),
     [
         ("convert", "Writing"),
         ("report", "Drawing"),
@@ -84,9 +84,9 @@ def test_errors_warnings_and_notes_are_told_apart_by_colour(seen: dict[str, str]
     ],
 )
 def test_whatever_takes_long_shows_how_far_it_is_and_leaves_no_trace(
-    seen: dict[str, str], command: str, told: str
+    seen: dict[str, str], command: str, message: str
 ) -> None:
-    bars = [line for line in re.split(r"[\r\n]", seen[command]) if told in line]
+    bars = [line for line in re.split(r"[\r\n]", seen[command]) if message in line]
     assert bars
     assert command == "send" or any("100%" in line for line in bars)
     assert "\x1b[?25l" in seen[command]  # the cursor is away
@@ -107,6 +107,6 @@ def test_nothing_but_the_colours_steers_the_terminal(seen: dict[str, str]) -> No
 
 
 def test_who_wants_no_colours_gets_none(tmp_path: Path) -> None:
-    (told,) = typed(("info", tmp_path / "none"), NO_COLOR="1")
-    assert "error: " in re.sub(r"\x1b\[[01]m", "", told)
-    assert not re.search(r"\x1b\[[0-9;]*3[0-7]", told)
+    (reported,) = typed(("info", tmp_path / "none"), NO_COLOR="1")
+    assert "error: " in re.sub(r"\x1b\[[01]m", "", reported)
+    assert not re.search(r"\x1b\[[0-9;]*3[0-7]", reported)

@@ -107,7 +107,9 @@ def test_a_posture_may_be_typed_in_any_case(here: Path, typed: str) -> None:
         ("batch", "empty", "archive"),
     ],
 )
-def test_swapped_arguments_are_told_and_nothing_is_written(here: Path, command: str, first: str, second: str) -> None:
+def test_swapped_arguments_are_reported_and_nothing_is_written(
+    here: Path, command: str, first: str, second: str
+) -> None:
     before = sorted(here.rglob("*"))
     result = inveon(command, first, second)
     assert result.exit_code == 1

@@ -149,33 +149,33 @@ def test_every_defect_of_the_phantom_has_its_place_here() -> None:
 
 
 def defects_and_scans(defects: dict[Defect, str]) -> list[Any]:
-    pet = [pytest.param(THIN_PET, defect, said, id=f"PET-{defect.name}") for defect, said in defects.items()]
+    pet = [pytest.param(THIN_PET, defect, message, id=f"PET-{defect.name}") for defect, message in defects.items()]
     not_in_ct = NOT_IN_A_CT | set(PET_ONLY)
     ct = [
-        pytest.param(THIN_CT, each, said, id=f"CT-{each.name}")
-        for each, said in defects.items()
+        pytest.param(THIN_CT, each, message, id=f"CT-{each.name}")
+        for each, message in defects.items()
         if each not in not_in_ct
     ]
     return pet + ct
 
 
-@pytest.mark.parametrize(("scan", "defect", "said"), defects_and_scans({**REFUSED, **PET_ONLY}))
-def test_what_stands_in_the_way_is_one_line(
-    source: Path, out: Path, scan: PhantomScan, defect: Defect, said: str
+@pytest.mark.parametrize(("scan", "defect", "message"), defects_and_scans({**REFUSED, **PET_ONLY}))
+def test_what_is_in_the_way_is_one_line(
+    source: Path, out: Path, scan: PhantomScan, defect: Defect, message: str
 ) -> None:
     write_scan(source / "a.img", scan, defects=(defect,))
-    assert re.search(said, refused(source, out))
+    assert re.search(message, refused(source, out))
 
 
-@pytest.mark.parametrize(("scan", "defect", "said"), defects_and_scans(FOUND))
-def test_what_is_odd_is_converted_and_said(
-    source: Path, out: Path, scan: PhantomScan, defect: Defect, said: str
+@pytest.mark.parametrize(("scan", "defect", "message"), defects_and_scans(FOUND))
+def test_what_is_doubtful_is_converted_and_reported(
+    source: Path, out: Path, scan: PhantomScan, defect: Defect, message: str
 ) -> None:
     write_scan(source / "a.img", scan, defects=(defect,))
     before = digests(source)
     result = inveon("convert", source, out)
     assert result.exit_code == 0
-    assert re.search(rf"^(warning|note): .*{re.escape(said)}", result.stderr, re.MULTILINE), result.stderr
+    assert re.search(rf"^(warning|note): .*{re.escape(message)}", result.stderr, re.MULTILINE), result.stderr
     assert len(files_below(out)) == scan.shape[2] * len(scan.frames)
     assert digests(source) == before
 
@@ -218,10 +218,10 @@ def test_a_ct_without_a_time_has_empty_dates(source: Path, out: Path, defect: De
         assert "SeriesDate" not in ds
 
 
-@pytest.mark.parametrize(("scan", "defect", "said"), defects_and_scans(REFUSED))
-def test_the_api_raises_the_same_line(source: Path, out: Path, scan: PhantomScan, defect: Defect, said: str) -> None:
+@pytest.mark.parametrize(("scan", "defect", "message"), defects_and_scans(REFUSED))
+def test_the_api_raises_the_same_line(source: Path, out: Path, scan: PhantomScan, defect: Defect, message: str) -> None:
     write_scan(source / "a.img", scan, defects=(defect,))
-    with pytest.raises(InveonError, match=said) as caught:
+    with pytest.raises(InveonError, match=message) as caught:
         convert(source, out)
     assert str(caught.value).isprintable()
     assert not out.parent.parent.exists()
@@ -314,7 +314,7 @@ def test_a_spect_is_refused_by_name(source: Path, out: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_a_pet_without_a_single_finite_voxel_is_zero_and_said(source: Path, out: Path, value: float) -> None:
+def test_a_pet_without_a_single_finite_voxel_is_zero_and_reported(source: Path, out: Path, value: float) -> None:
     pair = write_scan(source / "a.img", PET)
     pair.data.write_bytes(np.full(8 * 7 * 6 * 2, value, "<f4").tobytes())
     result = inveon("convert", source, out)

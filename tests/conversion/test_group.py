@@ -112,7 +112,7 @@ def test_verify_compares_the_group(folder: Path, converted: Mapping[Form, list[F
     for form in Form:
         done = inveon("verify", folder / "scans", folder / form.value, "--subjects", folder / "hotel.csv")
         assert done.exit_code == 0, done.stdout + done.stderr
-    for wrong, said in (
+    for wrong, message in (
         (("right", "bottom"), "m13 at 3, 1, 1 HFS, expected"),
         (("HFS", "FFS"), "m12 at 1, 1, 1 HFP; m13 at 3, 1, 1 HFS, expected m12 at 1, 1, 1 HFP; m13 at 3, 1, 1 FFS"),
         (("m13", "m14"), "m13 at 3, 1, 1 HFS, expected m12 at 1, 1, 1 HFP; m14 at 3, 1, 1 HFS"),
@@ -121,7 +121,7 @@ def test_verify_compares_the_group(folder: Path, converted: Mapping[Form, list[F
         done = inveon("verify", folder / "scans", folder / "classic", "--subjects", path)
         assert done.exit_code == 1
         assert "patient-group" in done.stdout
-        assert said in " ".join(done.stdout.split())
+        assert message in " ".join(done.stdout.split())
     done = inveon("verify", folder / "scans", folder / "classic")
     assert "Group of Patients Identification Sequence is stated, but missing in the header" in done.stderr
 
@@ -196,7 +196,7 @@ def test_sums_that_agree_raise_nothing_whenever_each_was_injected(folder: Path, 
     assert codes(tmp_path, ROWS[0], late) == {}
 
 
-def test_sums_that_disagree_are_told_with_their_parts(folder: Path, tmp_path: Path) -> None:
+def test_sums_that_disagree_are_reported_with_their_parts(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "scans").symlink_to(folder / "scans")
     heavy, strong = ROWS[2].replace("12.5", "13.5"), ROWS[2].replace(",3.53,", ",3.0,")
     assert codes(tmp_path, ROWS[0], heavy) == {
@@ -214,7 +214,7 @@ def test_sums_that_disagree_are_told_with_their_parts(folder: Path, tmp_path: Pa
     assert codes(tmp_path, ROWS[0], ROWS[2].replace("12.5,3.53", ",")) == {}  # one is not known: no sum
 
 
-def test_values_of_an_animal_that_make_no_sense_are_told_with_their_row(folder: Path, tmp_path: Path) -> None:
+def test_values_of_an_animal_that_make_no_sense_are_reported_with_their_row(folder: Path, tmp_path: Path) -> None:
     study = read(folder, sheet(tmp_path, ROWS[0], ROWS[2].replace("12.5,3.53", "1250,353")))
     scan = next(each for each in study.scans if each.pair.name == "m1.pet.img")
     assert [each.message for each in scan.all_findings if "implausible" in each.code] == [

@@ -269,11 +269,11 @@ needs_measure = pytest.mark.skipif(sys.platform == "win32", reason="Windows does
 @pytest.mark.parametrize("name", TOO_MUCH)
 def test_what_claims_too_much_is_refused_at_once(tmp_path: Path, measured: Measured, name: str) -> None:
     header, message = TOO_MUCH[name]
-    code, said = measured(tmp_path, header())
+    code, shown = measured(tmp_path, header())
     assert code == 1
-    assert said.startswith("error: ")
-    assert said.count("\n") == 0
-    assert re.search(message, said), said
+    assert shown.startswith("error: ")
+    assert shown.count("\n") == 0
+    assert re.search(message, shown), shown
     assert not (tmp_path / "out").exists()
 
 
@@ -289,18 +289,18 @@ COUNTS = {
 @pytest.mark.parametrize("name", COUNTS)
 def test_counts_that_claim_too_much_are_findings(tmp_path: Path, measured: Measured, name: str) -> None:
     key = next(iter(COUNTS[name]))
-    code, said = measured(tmp_path, header_text(COUNTS[name]))
-    assert code == 0, said
-    assert re.search(rf": {key} is 1000000000[, ]", said)
+    code, shown = measured(tmp_path, header_text(COUNTS[name]))
+    assert code == 0, shown
+    assert re.search(rf": {key} is 1000000000[, ]", shown)
 
 
 @needs_measure
 @pytest.mark.parametrize("name", LONG)
 def test_what_is_long_and_harmless_is_converted(tmp_path: Path, measured: Measured, name: str) -> None:
     header, findings = LONG[name]
-    code, said = measured(tmp_path, header())
-    assert code == 0, said
-    assert 0 < len(said.splitlines()) < findings
+    code, shown = measured(tmp_path, header())
+    assert code == 0, shown
+    assert 0 < len(shown.splitlines()) < findings
     assert len(list((tmp_path / "out" / "1").iterdir())) == 2
 
 
@@ -370,10 +370,10 @@ def test_text_becomes_no_path_and_steers_no_terminal(
 
     number = list(TEXTS).index(name)
     form = list(Form)[number % len(Form)]  # each text in one form, in turn
-    said = [inveon("info", source), inveon("info", source, "--json")]
-    said += [inveon("convert", source, work / "out", "-n", *([] if number % 2 else ["--json"]))]
-    said += [inveon("convert", source, work / "out" / form.value, "--as", form.value, "--json")]
-    for result in said:
+    entries = [inveon("info", source), inveon("info", source, "--json")]
+    entries += [inveon("convert", source, work / "out", "-n", *([] if number % 2 else ["--json"]))]
+    entries += [inveon("convert", source, work / "out" / form.value, "--as", form.value, "--json")]
+    for result in entries:
         assert result.exit_code == 0
         assert_harmless(result.stdout)
         assert_harmless(result.stderr)
@@ -407,8 +407,8 @@ def spoil(header: Path, text: str) -> bytes:
     keys = {key.split(" ")[0] for key in KEYS}
     lines = [line for line in header.read_text("utf-8").split("\n") if line.split(" ")[0] not in keys]
     end = lines.index("end_of_header")
-    odd = [*(f"{key} {text}" for key in KEYS), text, text.replace(" ", "_") + " 1"]
-    header.write_bytes("\n".join([*lines[:end], *odd, *lines[end:]]).encode())
+    doubtful = [*(f"{key} {text}" for key in KEYS), text, text.replace(" ", "_") + " 1"]
+    header.write_bytes("\n".join([*lines[:end], *doubtful, *lines[end:]]).encode())
     return header.read_bytes()
 
 

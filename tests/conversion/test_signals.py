@@ -51,18 +51,18 @@ def long_study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_progress_reaches_the_total(study: Path, out: Path) -> None:
-    told: list[tuple[int, int]] = []
-    convert(study, out, progress=lambda done, total: told.append((done, total)))
-    assert {total for _, total in told} == {18}
-    assert [done for done, _ in told] == sorted(done for done, _ in told)
-    assert told[-1] == (18, 18)
+    values: list[tuple[int, int]] = []
+    convert(study, out, progress=lambda done, total: values.append((done, total)))
+    assert {total for _, total in values} == {18}
+    assert [done for done, _ in values] == sorted(done for done, _ in values)
+    assert values[-1] == (18, 18)
 
 
-def test_progress_is_told_meanwhile(long_study: Path, out: Path) -> None:
-    told: list[int] = []
-    convert(long_study, out, progress=lambda done, _: told.append(done))
-    assert told[-1] == 2 * SLICES
-    assert len({done for done in told if 0 < done < 2 * SLICES}) > 2
+def test_progress_is_reported_meanwhile(long_study: Path, out: Path) -> None:
+    values: list[int] = []
+    convert(long_study, out, progress=lambda done, _: values.append(done))
+    assert values[-1] == 2 * SLICES
+    assert len({done for done in values if 0 < done < 2 * SLICES}) > 2
 
 
 # Signals.

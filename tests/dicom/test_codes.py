@@ -275,7 +275,7 @@ def test_the_published_table_wins_over_the_built_in_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("typed", ["F-18", "F18", "18F", "18-F", "^18^Fluorine", "fluorine-18", "[18F]", "f 18"])
-def test_a_key_stands_for_all_spellings_of_its_isotope(tmp_path: Path, typed: str) -> None:
+def test_a_key_replaces_all_spellings_of_its_isotope(tmp_path: Path, typed: str) -> None:
     assert table_of(tmp_path, PUBLISHED).radionuclide(typed) == Code("C-111A1", "SNM3", "^18^Fluorine")
 
 

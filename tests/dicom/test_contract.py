@@ -126,7 +126,7 @@ class PetContract(SingleFrameContract):
 class TestPetImage(PetContract):
     cases = PET_CASES
 
-    def test_the_series_tells_its_kind(self, case: Case) -> None:
+    def test_the_series_shows_its_kind(self, case: Case) -> None:
         frames = len(case.truth.frames)
         for ds in case.instances:
             assert list(ds.SeriesType) == ["DYNAMIC" if frames > 1 else "STATIC", "IMAGE"]
@@ -139,7 +139,7 @@ class TestGatedPetImage(PetContract):
     cases = GATES
     warnings = (FREE_TRIGGER,)
 
-    def test_the_series_tells_its_gates(self, case: Case) -> None:
+    def test_the_series_shows_its_gates(self, case: Case) -> None:
         gates = len(case.truth.frames)
         for ds, (frame, _) in zip(case.instances, self.sources(case.truth), strict=True):
             assert list(ds.SeriesType) == ["GATED", "IMAGE"]

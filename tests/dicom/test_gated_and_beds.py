@@ -395,9 +395,9 @@ def test_blocks_decide_and_counts_that_differ_are_findings(tmp_path: Path, name:
     (study,) = plan(pair.data, tmp_path / "out", options)
     assert sorted(each.image.part.frames for each in study.series if each.image.part) == sorted(series)
     stale = [each for each in study.all_findings if each.code in ("count-stale", "beds-joined")]
-    told = [each.message for each in stale if each.key != "w_dimension"]  # which counts the blocks, too
-    assert len(told) == bool(message)
-    assert message in "".join(told)
+    messages = [each.message for each in stale if each.key != "w_dimension"]  # which counts the blocks, too
+    assert len(messages) == bool(message)
+    assert message in "".join(messages)
     convert(pair.data, tmp_path / "out", options)
     assert verify(pair.data, tmp_path / "out").same
 
@@ -410,7 +410,7 @@ ALIKE: dict[str, tuple[PhantomScan, Change]] = {
 
 
 @pytest.mark.parametrize("name", ALIKE)
-def test_blocks_that_nothing_tells_apart_are_refused(tmp_path: Path, name: str) -> None:
+def test_blocks_that_nothing_distinguishes_are_refused(tmp_path: Path, name: str) -> None:
     scan, change = ALIKE[name]
     pair = write_scan(tmp_path / "a.img", scan, change=change)
     with pytest.raises(HeaderError) as refused:

@@ -76,7 +76,7 @@ OTHER_OPTIONS = {
 
 
 @pytest.mark.parametrize("options", OTHER_OPTIONS.values(), ids=OTHER_OPTIONS)
-def test_an_option_that_changes_what_is_said_gives_other_uids(source: Path, tmp_path: Path, options: Options) -> None:
+def test_an_option_that_changes_the_content_gives_other_uids(source: Path, tmp_path: Path, options: Options) -> None:
     assert not all_uids(source, tmp_path / "one") & all_uids(source, tmp_path / "two", options)
 
 

@@ -127,17 +127,17 @@ POSTURES: dict[str, tuple[str, str | None]] = {  # what is in the header, and Pa
 
 
 @pytest.mark.parametrize("name", POSTURES)
-def test_a_posture_of_the_header_is_not_said_to_count_instead_of_it(tmp_path: Path, name: str) -> None:
+def test_a_posture_of_the_header_is_not_reported_to_count_instead_of_it(tmp_path: Path, name: str) -> None:
     text, position = POSTURES[name]
-    for options, told in ((Options(), None), (Options(orientation=Orientation.HFDL), ["orientation HFDL"])):
-        output = tmp_path / str(told)
+    for options, message in ((Options(), None), (Options(orientation=Orientation.HFDL), ["orientation HFDL"])):
+        output = tmp_path / str(message)
         (tmp_path / "a.img.hdr").write_bytes(text.encode())
         (tmp_path / "a.img").write_bytes(bytes(range(48)))
         convert(tmp_path / "a.img", output, options)
         ds = pydicom.dcmread(files_of(output)[0])
-        assert (ds.PatientPosition or None) == ("HFDL" if told else position)
+        assert (ds.PatientPosition or None) == ("HFDL" if message else position)
         block = ds.private_block(GROUP, CREATOR)
-        assert ([block[READ].value] if READ in block else None) == told
+        assert ([block[READ].value] if READ in block else None) == message
 
 
 OF_THE_ANIMAL = b"subject_", b"study"

@@ -225,7 +225,7 @@ class LegacyContract(MultiFrameContract):
     options: ClassVar = {"form": Form.LEGACY}
     classic_class: ClassVar[str]
 
-    def test_each_frame_names_the_instance_that_it_stands_for(self, case: Case) -> None:
+    def test_each_frame_names_the_instance_that_it_replaces(self, case: Case) -> None:
         frames = zip(case.groups, self.classic(case), strict=True)
         for groups, classic in frames:
             source = groups["ConversionSourceAttributesSequence"]
@@ -340,9 +340,9 @@ class TestLegacyMuMap(LegacyContract):
 
     def test_values_are_attenuation_that_does_not_decay(self, case: Case) -> None:
         for groups in case.groups:
-            said = groups["UnassignedSharedConvertedAttributesSequence"]
-            assert (said.Units, said.CountsSource, said.DecayCorrection) == ("1CM", "TRANSMISSION", "NONE")
-            assert "DecayFactor" not in said
+            shown = groups["UnassignedSharedConvertedAttributesSequence"]
+            assert (shown.Units, shown.CountsSource, shown.DecayCorrection) == ("1CM", "TRANSMISSION", "NONE")
+            assert "DecayFactor" not in shown
 
 
 RANDOM = {"CT": (CT, pydicom.uid.CTImageStorage), "PET": (PET, pydicom.uid.PositronEmissionTomographyImageStorage)}

@@ -245,7 +245,7 @@ ROTATIONS: dict[str, tuple[dict[str, object], dict[str, object] | None]] = {
 
 
 @pytest.mark.parametrize("case", ROTATIONS)
-def test_a_rotation_is_told_whole_or_not_at_all(tmp_path: Path, case: str, dciodvfy: str) -> None:
+def test_a_rotation_is_reported_whole_or_not_at_all(tmp_path: Path, case: str, dciodvfy: str) -> None:
     changes, expected = ROTATIONS[case]
     scan = replace(SPECT, shape=(2, 2, 2))
     write_scan(tmp_path / "a.img", scan, change=lambda header: rotated(header, **changes))

@@ -73,11 +73,11 @@ def test_every_kernel_fits_and_no_other_number_is_taken_for_a_cutoff() -> None:
     for windows, three in itertools.product(itertools.product(FilterWindow, repeat=3), cutoffs):
         filters = tuple(zip(windows, three, strict=True))
         found = kernel(*filters)
-        told = {cutoff for window, cutoff in filters if window}
+        messages = {cutoff for window, cutoff in filters if window}
         assert len(found) <= LONGEST
         assert "\\" not in found
         size = size_of(found)
-        assert size is None or any(size == pytest.approx(cutoff, rel=1e-5) for cutoff in told)  # of six digits
+        assert size is None or any(size == pytest.approx(cutoff, rel=1e-5) for cutoff in messages)  # of six digits
 
 
 @pytest.mark.parametrize(

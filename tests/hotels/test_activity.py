@@ -96,7 +96,7 @@ def test_a_spot_near_one_animal_is_its_own(ct: Found, tmp_path: Path, alone: tup
     assert found == ()
 
 
-def test_activity_far_from_all_animals_or_between_two_is_told_and_nobodys(
+def test_activity_far_from_all_animals_or_between_two_is_reported_and_nobodys(
     ct: Found, tmp_path: Path, alone: tuple[Extent, Extent]
 ) -> None:
     extents, found = wider(ct, alone, tmp_path, [*TRUNKS, ((-33, 34, 0), 4)])
@@ -109,7 +109,7 @@ def test_activity_far_from_all_animals_or_between_two_is_told_and_nobodys(
     assert [each.code for each in found] == ["activity-beside-animals"]
 
 
-def test_another_number_in_the_pet_is_told_and_the_ct_counts(
+def test_another_number_in_the_pet_is_reported_and_the_ct_counts(
     ct: Found, tmp_path: Path, alone: tuple[Extent, Extent]
 ) -> None:
     extents, found = wider(ct, alone, tmp_path, TRUNKS[:1])

@@ -84,7 +84,7 @@ def mixed(places: Sequence[tuple[float, ...]], seed: int) -> tuple[list[Found], 
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_animals_are_told_apart_by_their_order(scene: str) -> None:
+def test_animals_are_distinguished_by_their_order(scene: str) -> None:
     positions, empty, places = SCENES[scene]
     for seed in range(3):
         bodies, expected = mixed(places, seed)
@@ -120,7 +120,7 @@ def test_what_does_not_lie_as_the_sheet_says_is_refused(scene: str) -> None:
     assert str(caught.value).startswith("hotel.csv:2: the animals do not lie as the positions say: found at (")
 
 
-def test_a_view_from_the_other_side_is_told() -> None:
+def test_a_view_from_the_other_side_is_reported() -> None:
     with pytest.raises(InputError) as caught:
         assigned([body(16, -11), body(-15, 12)], hotel("lt", "rb"))
     assert str(caught.value) == (
@@ -141,7 +141,7 @@ def test_other_numbers_are_refused_with_both(count: int) -> None:
     assert "the sheet has 2: row 2 (left, m2), row 4 (right, m4); give each animal a row" in line
 
 
-def test_many_animals_are_told_apart_in_no_time_and_more_are_refused() -> None:
+def test_many_animals_are_distinguished_in_no_time_and_more_are_refused() -> None:
     places = [(30.0 * number, 0.0) for number in range(12)]
     bodies, expected = mixed(places, 1)
     assert list(assigned(bodies, hotel(*(str(number) for number in range(1, 13))))) == expected

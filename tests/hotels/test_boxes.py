@@ -99,7 +99,7 @@ def test_wrong_boxes_are_refused_in_one_line(hotel: Path, tmp_path: Path, name: 
     assert not (tmp_path / "out").exists()
 
 
-def test_what_is_said_twice_is_refused(hotel: Path, tmp_path: Path) -> None:
+def test_what_is_given_twice_is_refused(hotel: Path, tmp_path: Path) -> None:
     boxes = tmp_path / "boxes.json"
     good = json.dumps(document(LEFT, RIGHT))
     for text, name in (

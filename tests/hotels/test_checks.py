@@ -42,19 +42,19 @@ def animal(
     return MeasuredAnimal(name, "left", volume_ml, weight_g and weight_g / 1000, scans)
 
 
-def told(*animals: MeasuredAnimal) -> list[tuple[str, str]]:
+def found_in(*animals: MeasuredAnimal) -> list[tuple[str, str]]:
     found = dict.fromkeys(each for own in Measured(animals).findings for each in own)
     return [(each.code, each.message) for each in found]
 
 
-def test_a_heavier_animal_with_a_smaller_body_is_told_with_both() -> None:
-    assert told(animal("m1", 25.0, 16.0), animal("m2", 20.0, 21.0)) == [
+def test_a_heavier_animal_with_a_smaller_body_is_reported_with_both() -> None:
+    assert found_in(animal("m1", 25.0, 16.0), animal("m2", 20.0, 21.0)) == [
         ("swapped-by-weight", f"m1 (left) weighs 25 g and has 16 mL, m2 (left) weighs 20 g and has 21 mL{ASKED}"),
     ]
 
 
-def test_more_activity_where_less_was_given_is_told_with_both() -> None:
-    assert told(animal("m1", None, None, (7.0, 5.0)), animal("m2", None, None, (5.0, 6.6))) == [
+def test_more_activity_where_less_was_given_is_reported_with_both() -> None:
+    assert found_in(animal("m1", None, None, (7.0, 5.0)), animal("m2", None, None, (5.0, 6.6))) == [
         (
             "swapped-by-dose",
             f"m1 (left) was given 7 MBq and has 5 MBq, m2 (left) was given 5 MBq and has 6.6 MBq{ASKED}",
@@ -62,7 +62,7 @@ def test_more_activity_where_less_was_given_is_told_with_both() -> None:
     ]
 
 
-def test_what_several_scans_show_is_told_once_of_each_animal() -> None:
+def test_what_several_scans_show_is_reported_once_of_each_animal() -> None:
     scans = ((7.0, 5.2), (7.0, 5.0), (7.0, 4.8))
     one, other = animal("m1", 25.0, 16.0, *scans), animal("m2", 20.0, 21.0, *((5.0, 6.6),) * 3)
     found = Measured((one, other), sheet="hotel.csv").findings
@@ -77,8 +77,8 @@ def test_doses_and_activities_are_compared_at_one_time() -> None:
     """5 MBq 6586.2 s later are 10 MBq at 10:00, and 2.5 MBq in the box then are 5 MBq."""
     late = datetime(2015, 3, 5, 11, 49, 46, 200_000)
     early = animal("m1", None, None, (7.0, 8.0))
-    assert told(early, animal("m2", None, None, (5.0, 4.5), at=late)) == []
-    ((code, message),) = told(early, animal("m2", None, None, (5.0, 2.5), at=late))
+    assert found_in(early, animal("m2", None, None, (5.0, 4.5), at=late)) == []
+    ((code, message),) = found_in(early, animal("m2", None, None, (5.0, 2.5), at=late))
     assert code == "swapped-by-dose"
     assert message.startswith("m1 (left) was given 7 MBq and has 8 MBq at 2015-03-05 10:00:00, m2 (left) was given 10 ")
 
@@ -99,11 +99,11 @@ def test_doses_and_activities_are_compared_at_one_time() -> None:
 def test_noise_and_what_is_not_known_warn_of_nothing(
     weights: tuple[float | None, float], volumes: tuple[float | None, float]
 ) -> None:
-    assert told(*(animal("m", w, v) for w, v in zip(weights, volumes, strict=True))) == []
+    assert found_in(*(animal("m", w, v) for w, v in zip(weights, volumes, strict=True))) == []
 
 
 def test_of_three_the_pair_that_contradicts_is_named() -> None:
-    found = told(animal("m1", 30.0, 20.0), animal("m2", 25.0, 24.0), animal("m3", 20.0, 16.0))
+    found = found_in(animal("m1", 30.0, 20.0), animal("m2", 25.0, 24.0), animal("m3", 20.0, 16.0))
     assert [(code, message.count("m1"), message.count("m2")) for code, message in found] == [
         ("swapped-by-weight", 1, 1)
     ]

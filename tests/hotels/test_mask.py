@@ -204,8 +204,8 @@ def test_without_a_manifest_one_line_says_that_the_mask_is_not_known(parts: Part
     (line,) = verify(parts.source / "a.ct.img", copy, parts.corrections).differences
     assert line.code == "mask-unknown"
     whole = inveonimaging.read(parts.source / "a.ct.img")
-    told = np.count_nonzero(hidden_in(whole)[:6, :7, :5] & (whole.values()[:6, :7, :5] != -1000))
-    assert told == 8  # of 12; four were air
+    reported = np.count_nonzero(hidden_in(whole)[:6, :7, :5] & (whole.values()[:6, :7, :5] != -1000))
+    assert reported == 8  # of 12; four were air
     assert line.message.startswith("8 voxels are -1000 HU, and not so in the source: neighbours were masked, and no ")
     copy = changed(parts, tmp_path / "wrong", 2, 3, 1777)
     (copy / "inveon-manifest.json").unlink()
@@ -223,7 +223,7 @@ def test_without_a_manifest_one_line_says_that_the_mask_is_not_known(parts: Part
     assert mask_of({**manifest["mask"], "shape": [65535, 65535, 65535]}) is None
 
 
-def test_a_mask_that_the_dicom_does_not_tell_is_a_difference(parts: Parts, tmp_path: Path) -> None:
+def test_a_mask_that_the_dicom_does_not_show_is_a_difference(parts: Parts, tmp_path: Path) -> None:
     for path in (changed(parts, tmp_path, 3, 4, -1000) / "1").iterdir():
         ds = pydicom.dcmread(path)
         ds.DerivationCodeSequence = ds.DerivationCodeSequence[:1]
@@ -374,8 +374,8 @@ def test_what_cannot_be_masked_is_refused(parts: Parts, tmp_path: Path, monkeypa
     assert "leave out --no-manifest, --verify or" in refused("--verify", "--no-manifest", code=2)
     with pytest.raises(OptionError, match="only where a scan is split; split it, with inveon split"):
         inveonimaging.convert(parts.source, tmp_path / "out", Options(mask_others=True))
-    odd = Finding("ct-not-hounsfield", "hardly a value is near -1000 HU", path="a.ct.img")
-    monkeypatch.setattr(command, "locate", lambda _group: located(found_of(LABELS), odd))
+    doubtful = Finding("ct-not-hounsfield", "hardly a value is near -1000 HU", path="a.ct.img")
+    monkeypatch.setattr(command, "locate", lambda _group: located(found_of(LABELS), doubtful))
     assert "a.ct.img: nothing is masked: hardly a value is near -1000 HU; leave out --mask-others" in refused()
     write_scan(tmp_path / "bytes.img", replace(CT, data_type=DataType.INT8))
     image = inveonimaging.read(tmp_path / "bytes.img")
@@ -385,7 +385,7 @@ def test_what_cannot_be_masked_is_refused(parts: Parts, tmp_path: Path, monkeypa
     assert not (tmp_path / "out").exists()
 
 
-def test_a_neighbour_that_goes_on_beyond_what_was_looked_at_is_told(parts: Parts, tmp_path: Path) -> None:
+def test_a_neighbour_that_goes_on_beyond_what_was_looked_at_is_reported(parts: Parts, tmp_path: Path) -> None:
     scan = replace(PET, shape=(8, 7, 12))  # from -55.31 to 52.69 mm
     (tmp_path / "in").mkdir()
     write_scan(tmp_path / "in" / "b.pet.img", scan)

@@ -289,12 +289,14 @@ def test_the_folder_of_an_id_that_was_corrected_is_named(scans: Path, tmp_path: 
     shutil.copytree(scans / "in", out / "raw")
     assert split(scans, out, "--overwrite").exit_code == 0
     sheet.write_text(SHEET.replace("m13", "m31"), "ascii")
-    told = f'warning: {out / "m13"}: has an animal that is not in the sheet, and is kept; to remove it: inveon remove "'
+    message = (
+        f'warning: {out / "m13"}: has an animal that is not in the sheet, and is kept; to remove it: inveon remove "'
+    )
     for options in (("--dry-run",), ()):
         run = split(scans, out, "--overwrite", "--json", *options, sheet=sheet)
         assert run.exit_code == 0, run.stderr
         assert [line for line in run.stderr.splitlines() if "animal-left-behind" in line] == [
-            f'{told}{out / "m13"}" [animal-left-behind]'
+            f'{message}{out / "m13"}" [animal-left-behind]'
         ]
         (left,) = json.loads(run.stdout)["left_behind"]
         assert left["path"] == str(out / "m13")
@@ -350,7 +352,7 @@ def half_and_half(folder: Path, left: int, right: int, *names: str) -> Path:
 
 
 @pytest.mark.parametrize(("left", "right", "is_told"), [(100, 300, True), (300, 100, False), (100, 104, False)])
-def test_animals_whose_doses_contradict_their_activities_are_told(
+def test_animals_whose_doses_contradict_their_activities_are_reported(
     tmp_path: Path, left: int, right: int, *, is_told: bool
 ) -> None:
     source = half_and_half(tmp_path, left, right)
@@ -408,7 +410,7 @@ def test_the_table_of_what_was_measured_is_shown_everywhere(tmp_path: Path) -> N
         assert f"<td>{shown}</td>" in report
 
 
-def test_a_contradiction_is_told_once_however_many_scans_show_it(tmp_path: Path) -> None:
+def test_a_contradiction_is_reported_once_however_many_scans_show_it(tmp_path: Path) -> None:
     source = half_and_half(tmp_path, 100, 300, "a.pet.img", "b.pet.img", "c.pet.img")
     sheet = (tmp_path / "hotel.csv").read_text().replace("6.9", "5.1")
     (tmp_path / "hotel.csv").write_text(sheet)

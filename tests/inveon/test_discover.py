@@ -175,8 +175,8 @@ def test_half_a_pair_or_none(tmp_path: Path, name: str, message: str) -> None:
     made(tmp_path, name, "other.img", "other.img.hdr")
     with pytest.raises(InputError) as caught:
         pair_of(tmp_path / name)
-    said = str(caught.value).replace(f'"{tmp_path}{os.sep}a', "a").rstrip('"')  # where it is expected
-    assert said == f"{tmp_path / name}: {message}"
+    shown = str(caught.value).replace(f'"{tmp_path}{os.sep}a', "a").rstrip('"')  # where it is expected
+    assert shown == f"{tmp_path / name}: {message}"
 
 
 @pytest.mark.parametrize("name", ["nothing.img", "no/folder/a.img", "x" * 5000 + ".img", "a.img/a.img"])
@@ -301,7 +301,7 @@ def test_hidden_files_of_people_are_strays(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("blank")
 @pytest.mark.usefixtures("batches_here")
-def test_every_command_passes_over_another_format_and_litter(tmp_path: Path) -> None:
+def test_every_command_passes_over_another_format_and_files_of_systems(tmp_path: Path) -> None:
     study = write_small_study(tmp_path / "in")
     (made(study, "spm.img", *LITTER) / "spm.hdr").write_bytes(FOREIGN["analyze-big"][0])
     out = made(tmp_path / "out", ".DS_Store")
@@ -382,7 +382,7 @@ def test_the_search_below_a_folder_ends(tmp_path: Path, monkeypatch: pytest.Monk
     assert scan_folder(tmp_path).without_pairs().hint is None
 
 
-def test_a_half_beside_a_pair_is_told_without_its_name(tmp_path: Path) -> None:
+def test_a_half_beside_a_pair_is_reported_without_its_name(tmp_path: Path) -> None:
     """The message goes into manifests of de-identified studies; the place before it has the name."""
     study = write_small_study(tmp_path / "in")
     (study / "m1.pet.img.hdr").unlink()

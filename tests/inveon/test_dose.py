@@ -100,7 +100,7 @@ def test_a_header_without_a_dose_has_the_net_dose(unit: ActivityUnits, factor: f
     assert f"{6.9944174 * factor / 1e6:.4g} MBq" in finding.message
 
 
-def test_what_was_measured_counts_and_another_dose_that_was_entered_is_told() -> None:
+def test_what_was_measured_counts_and_another_dose_that_was_entered_is_reported() -> None:
     tracer = replace(TRACER, dose=8.0, dose_units=ActivityUnits.MBQ)
     assert tracer.dose_bq == pytest.approx(6994417.4, rel=1e-7)
     [finding] = dose_findings(Header(tracer=tracer))
@@ -118,7 +118,7 @@ def test_a_dose_within_a_twentieth_of_the_net_dose_does_not_disagree() -> None:
 
 
 @pytest.mark.parametrize("entered", [None, 8.0])
-def test_more_left_than_there_was_is_told_and_not_used(entered: float | None) -> None:
+def test_more_left_than_there_was_is_reported_and_not_used(entered: float | None) -> None:
     tracer = replace(TRACER, residual_activity=9.0, dose=entered, dose_units=ActivityUnits.MBQ)
     assert tracer.dose_bq == (entered and 8e6)
     [finding] = dose_findings(Header(tracer=tracer))

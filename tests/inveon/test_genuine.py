@@ -161,7 +161,7 @@ def test_a_ct_of_joined_beds_converts_with_a_note_and_no_warning_about_its_block
         assert inveon(*command).exit_code == 0
 
 
-def test_enhanced_ct_tells_the_geometry_of_the_detector_at_the_centre_of_rotation(tmp_path: Path) -> None:
+def test_enhanced_ct_shows_the_geometry_of_the_detector_at_the_centre_of_rotation(tmp_path: Path) -> None:
     # 1024 x 97.891 um = 100.240 mm, 800 x 97.891 um = 78.313 mm; 6:40 min are two bed positions of 200 s
     source = pair(tmp_path / "in", text_of(MAIN, FRAME))
     convert(source, tmp_path / "out", Options(form=Form.ENHANCED))
@@ -209,8 +209,8 @@ def test_the_genuine_header_converts(tmp_path: Path, form: Form) -> None:
         text = text.replace(old, new)
     source = pair(tmp_path / "in", text)
     (study,) = convert(source, tmp_path / "out", Options(form=form))
-    told = {finding.code for finding in study.all_findings if finding.severity.value != "info"}
-    assert told == {"orientation-unknown", "subject-unknown"}
+    messages = {finding.code for finding in study.all_findings if finding.severity.value != "info"}
+    assert messages == {"orientation-unknown", "subject-unknown"}
     assert inveon("verify", source, tmp_path / "out").exit_code == 0
 
 
@@ -240,7 +240,7 @@ def blocks(*changes: dict[str, Any]) -> str:
     return text_of({**MAIN, "total_frames": len(frames), "number_of_bed_positions": 1}, *frames)
 
 
-def test_blocks_that_nothing_tells_apart_are_refused_and_the_hint_converts_them(tmp_path: Path) -> None:
+def test_blocks_that_nothing_distinguishes_are_refused_and_the_hint_converts_them(tmp_path: Path) -> None:
     source = pair(tmp_path / "in", blocks({}, {}), 2)
     refused = inveon("convert", source, tmp_path / "out")
     assert refused.exit_code == 1
@@ -274,7 +274,7 @@ def test_beds_with_other_numbers_of_time_frames_are_series_of_their_own() -> Non
     assert [part.frames for part in frame_groups_of(header)] == [(0, 1), (2,)]
 
 
-def test_missing_blocks_are_told_from_a_foreign_header(tmp_path: Path) -> None:
+def test_missing_blocks_are_distinguished_from_a_foreign_header(tmp_path: Path) -> None:
     text = blocks({}, {"frame_start": 200}, {"frame_start": 400})
     source = pair(tmp_path / "in", text[: text.index("frame 2")], 3)
     refused = inveon("convert", source, tmp_path / "out")
@@ -435,7 +435,7 @@ def test_a_clock_of_1970_is_shown_nowhere(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", ["frame_duration", "data_file_pointer", "scale_factor"])
-def test_a_header_cut_between_lines_is_told(key: str) -> None:
+def test_a_header_cut_between_lines_is_reported(key: str) -> None:
     whole = text_of(MAIN, FRAME)
     end = whole.index("\n", whole.index(f"\n{key} ") + 1) + 1
     header, findings = parse(whole[:end].encode())

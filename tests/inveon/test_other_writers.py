@@ -114,7 +114,7 @@ def test_an_r4_is_placed_by_its_sizes_in_cm(r4: list[FileDataset]) -> None:
     assert [float(c) for c in r4[0].ImagePositionPatient] == pytest.approx([1.5 * 0.845, 0.845, 1.2125 / 2])
 
 
-def test_an_r4_tells_animal_tracer_and_reconstruction(r4: list[FileDataset]) -> None:
+def test_an_r4_shows_animal_tracer_and_reconstruction(r4: list[FileDataset]) -> None:
     ds = r4[0]
     item = ds.RadiopharmaceuticalInformationSequence[0]
     assert float(item.RadionuclideTotalDose) == pytest.approx(0.35 * 37e6)

@@ -42,7 +42,7 @@ def test_a_study_is_a_layer_of_each_series_and_what_is_no_inveon_file_is_left(st
         assert reader_of(str(path)) is layers_of
     assert reader_of([str(study / "m1.ct.img"), str(study / "m1.pet.img")]) is layers_of
     layers = layers_of(str(study))
-    assert [(told["name"], data.shape, kind) for data, told, kind in layers] == [
+    assert [(message["name"], data.shape, kind) for data, message, kind in layers] == [
         ("CT m1.ct.img", (6, 7, 8), "image"),
         ("PET m1.pet.img", (2, 6, 7, 8), "image"),
     ]
@@ -57,9 +57,9 @@ def test_each_voxel_lies_where_its_header_says(study: Path, posture: str, flip: 
     """PET on CT: world coordinates are LPS mm, whatever the posture."""
     for name in ("m1.ct.img", "m1.pet.img"):
         image = inveonimaging.read(study / name, orientation=posture, flip=flip)
-        data, told, _ = layer_of(image)
+        data, reported, _ = layer_of(image)
         frame = np.asarray(data)[-1] if data.ndim == 4 else np.asarray(data)
-        scale, translate = (np.array(told[each][-3:]) for each in ("scale", "translate"))
+        scale, translate = (np.array(reported[each][-3:]) for each in ("scale", "translate"))
         stored = image.values(len(image.frames) - 1)
         for k, j, i in itertools.product((0, 2, 5), (0, 4, 6), (0, 3, 7)):
             lps = (image.grid.affine @ [i, j, k, 1])[:3]

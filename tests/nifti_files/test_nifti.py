@@ -395,12 +395,12 @@ def test_an_animal_that_lies_the_other_way_has_its_own_axes(study: Path, written
 
 def test_a_hotel_is_refused_before_anything_is_written(study: Path, tmp_path: Path) -> None:
     options = hotel_options(tmp_path / "sheet")
-    for wrong, said in (
+    for wrong, message in (
         ({"sheet": None}, "a sheet that says which animal lies where is missing"),
         ({"boxes": None}, "inveon split of these scans shows what was found"),  # no animal, in this phantom
         ({"recursive": True}, "boxes are of one scan"),
     ):
-        with pytest.raises(inveonimaging.InveonError, match=said):
+        with pytest.raises(inveonimaging.InveonError, match=message):
             inveonimaging.nifti(study, tmp_path / "out", replace(options, **wrong))
     with pytest.raises(OptionError, match="the output names one file"):
         inveonimaging.nifti(study, tmp_path / "out.nii", options)
@@ -452,7 +452,7 @@ def test_a_bad_folder_stops_no_other(tmp_path: Path) -> None:
 
 
 def test_what_makes_no_sense_is_one_line(study: Path, tmp_path: Path) -> None:
-    for arguments, said in (
+    for arguments, message in (
         (("--reorient", "RAX"), "three letters, one each of LR, PA and SI"),
         (("--reorient", "RLA"), "three letters"),
         (("--scale-voxels", "0"), "above 0"),
@@ -461,7 +461,7 @@ def test_what_makes_no_sense_is_one_line(study: Path, tmp_path: Path) -> None:
     ):
         done = inveon("nifti", study, tmp_path / "out", *arguments)
         assert (done.exit_code, done.stderr.count("\n")) == (2, 1)
-        assert said in done.stderr
+        assert message in done.stderr
     done = inveon("nifti", study, tmp_path / "one.nii.gz")
     assert "there are 2 series, and one file is named" in done.stderr
     with pytest.raises(OptionError):

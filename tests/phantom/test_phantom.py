@@ -118,9 +118,7 @@ def assert_holds_truth(image: Image, scan: PhantomScan) -> None:
 
 @pytest.mark.parametrize("orientation", Orientation)
 @pytest.mark.parametrize("scan", [PET, CT], ids=["PET", "CT"])
-def test_truth_stands_at_the_voxels_in_every_posture(
-    tmp_path: Path, scan: PhantomScan, orientation: Orientation
-) -> None:
+def test_truth_is_at_the_voxels_in_every_posture(tmp_path: Path, scan: PhantomScan, orientation: Orientation) -> None:
     turned = replace(scan, orientation=orientation)
     image = read(write_scan(tmp_path / "a.img", turned).data)
     assert_holds_truth(image, turned)

@@ -102,7 +102,7 @@ def test_anything_else_is_the_start_of_the_scan(tmp_path: Path, case: str) -> No
     assert "decay-from-injection" not in found
 
 
-def test_verify_tells_start_from_admin(tmp_path: Path) -> None:
+def test_verify_shows_start_from_admin(tmp_path: Path) -> None:
     written(tmp_path, SCANS["static"], injected_an_hour_before(HOUR_LATER, 1.46064))
     for path in (tmp_path / "dicom").rglob("*.dcm"):
         dataset = pydicom.dcmread(path)

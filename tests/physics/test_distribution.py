@@ -166,7 +166,7 @@ def test_auto_has_a_slope_for_each_slice_of_a_frame_with_an_artefact(artefact: f
 
 
 @pytest.mark.parametrize("policy", [Policy.SERIES, Policy.FRAME, Policy.AUTO])
-def test_slices_that_must_share_a_slope_lose_their_values_and_it_is_told(policy: Policy) -> None:
+def test_slices_that_must_share_a_slope_lose_their_values_and_it_is_reported(policy: Policy) -> None:
     extents = [extent_with(frame()), extent_with(frame(1e6))]
     slopes = slopes_of(extents, [1.0, 1.0], policy, slices_share=True)
     lost = {each.frame: sorted(each.steps) for each in lost_steps(extents, [1.0, 1.0], slopes)}
@@ -240,10 +240,10 @@ def test_an_artefact_costs_its_own_slice_only_and_is_named(tmp_path: Path, form:
     stored = np.stack([frame(), frame(1e6)])[: 1 if main else 2]
     stored[-1, 1, 5, 7] = 1e6
     source = pair(tmp_path / "in", stored, {**main, "injection_time": "Thu Mar  5 10:00:30 2015"})
-    (said,) = messages(source, tmp_path / "out", "values-lost", form=form)
+    (shown,) = messages(source, tmp_path / "out", "values-lost", form=form)
     unit, steps = ("HU", "3") if main else ("Bq/mL", "3")
     value = 1e6 if main else 1e6 / 0.967
-    assert said == (
+    assert shown == (
         f"slice 1 of frame {len(stored) - 1}: nearly all values keep only {steps} grey levels; "
         f"voxel (7, 5, 1) is {value:.4g} {unit}, 1e+04 times as large as they are"
     )
@@ -263,17 +263,17 @@ def test_other_slices_keep_their_values_within_half_a_step(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("policy", Policy)
-def test_an_artefact_in_nuclear_medicine_is_told_whatever_the_slopes(tmp_path: Path, policy: Policy) -> None:
+def test_an_artefact_in_nuclear_medicine_is_reported_whatever_the_slopes(tmp_path: Path, policy: Policy) -> None:
     source = pair(tmp_path / "in", frame(1e6)[np.newaxis], SPECT)
-    (said,) = messages(source, tmp_path / "out", "values-lost", rescale=policy)
-    assert "and so in 2 more slices" in said
-    assert "--rescale" not in said
+    (shown,) = messages(source, tmp_path / "out", "values-lost", rescale=policy)
+    assert "and so in 2 more slices" in shown
+    assert "--rescale" not in shown
 
 
-def test_who_asks_for_one_slope_is_told_of_the_other_one(tmp_path: Path) -> None:
+def test_who_asks_for_one_slope_sees_the_other_one(tmp_path: Path) -> None:
     source = pair(tmp_path / "in", frame(1e6)[np.newaxis])
-    (said,) = messages(source, tmp_path / "out", "values-lost", rescale=Policy.SERIES)
-    assert said.endswith("(--rescale slice keeps those of other slices)")
+    (shown,) = messages(source, tmp_path / "out", "values-lost", rescale=Policy.SERIES)
+    assert shown.endswith("(--rescale slice keeps those of other slices)")
 
 
 @pytest.mark.parametrize("case", ["syringe", "mostly zero", "nothing"])
@@ -367,25 +367,25 @@ NOT_HU: dict[str, tuple[Float, str, dict[str, str], str]] = {
 
 
 @pytest.mark.parametrize("case", NOT_HU)
-def test_values_that_are_no_hounsfield_units_are_told_with_what_helps(case: str) -> None:
+def test_values_that_are_no_hounsfield_units_are_reported_with_what_helps(case: str) -> None:
     stored, dtype, main, helps = NOT_HU[case]
-    (said,) = hounsfield(stored, dtype, main)
-    assert said.startswith("air is not near -1000 HU: ")
-    assert said.endswith(helps)
-    assert ("; with " in said) is bool(helps)
+    (shown,) = hounsfield(stored, dtype, main)
+    assert shown.startswith("air is not near -1000 HU: ")
+    assert shown.endswith(helps)
+    assert ("; with " in shown) is bool(helps)
 
 
-def test_scale_and_offset_that_are_applied_twice_are_told() -> None:
+def test_scale_and_offset_that_are_applied_twice_are_reported() -> None:
     assert hounsfield((animal() + 1000) / 4719, "<f4", SCALED, apply=True) == []
-    (said,) = hounsfield(animal(), "<f4", SCALED, apply=True)
-    assert said.endswith("with the stored values it is (without --apply-hounsfield)")
+    (shown,) = hounsfield(animal(), "<f4", SCALED, apply=True)
+    assert shown.endswith("with the stored values it is (without --apply-hounsfield)")
 
 
 def test_convert_says_of_air_what_check_says(tmp_path: Path) -> None:
     stored = np.rint(animal() / 2.7205).astype("<i2")[np.newaxis]
     source = pair(tmp_path / "in", stored, {**CT, **GENUINE}, code="2")
-    for said in (inveon("convert", source, tmp_path / "out").output, inveon("check", source).output):
-        assert " ".join(said.split()).count("air is not near -1000 HU") == 1
+    for message in (inveon("convert", source, tmp_path / "out").output, inveon("check", source).output):
+        assert " ".join(message.split()).count("air is not near -1000 HU") == 1
     assert inveon("convert", source, tmp_path / "no", "--strict").exit_code != 0
 
 
@@ -439,15 +439,15 @@ WRONG = [(true, read) for true in CODES for read in CODES if true != read and tr
 
 @pytest.mark.parametrize(("true", "read"), WRONG)
 def test_another_type_or_byte_order_is_named(true: str, read: str) -> None:
-    (said,) = likelier(picture(30), true, read)
-    assert f"; data_type {CODES[true]} (" in said
-    assert "which is likelier" in said
+    (shown,) = likelier(picture(30), true, read)
+    assert f"; data_type {CODES[true]} (" in shown
+    assert "which is likelier" in shown
 
 
 @pytest.mark.parametrize(("true", "read"), WRONG)
 def test_small_integers_are_named_too(true: str, read: str) -> None:
-    (said,) = likelier(np.arange(1200) % 97, true, read)  # as floats whole numbers, as integers one byte
-    assert f"; data_type {CODES[true]} (" in said
+    (shown,) = likelier(np.arange(1200) % 97, true, read)  # as floats whole numbers, as integers one byte
+    assert f"; data_type {CODES[true]} (" in shown
 
 
 @pytest.mark.parametrize("dtype", CODES)
@@ -486,17 +486,17 @@ def test_floats_of_any_calibration_are_let_be(values: Float, dtype: str) -> None
     assert likelier(values, dtype, dtype) == []
 
 
-def test_floats_beyond_reason_are_told_even_if_no_type_helps() -> None:
-    (said,) = likelier(picture(1e-36), "<f4", "<f4")
-    assert said.endswith("which is not plausible, and no other type or byte order gives plausible ones")
+def test_floats_beyond_reason_are_reported_even_if_no_type_helps() -> None:
+    (shown,) = likelier(picture(1e-36), "<f4", "<f4")
+    assert shown.endswith("which is not plausible, and no other type or byte order gives plausible ones")
 
 
 @pytest.mark.parametrize(("true", "read"), [("<i2", ">i2"), (">i2", "<i2"), ("<i4", ">i4"), (">i4", "<i4")])
-def test_the_air_of_a_ct_tells_its_byte_order(tmp_path: Path, true: str, read: str) -> None:
+def test_the_air_of_a_ct_shows_its_byte_order(tmp_path: Path, true: str, read: str) -> None:
     stored = np.rint(animal()).astype(true)[np.newaxis]
     source = pair(tmp_path / "in", stored, CT, code=CODES[read])
-    (said,) = messages(source, tmp_path / "out", "data-type-implausible")
-    assert f"; data_type {CODES[true]} (" in said
+    (shown,) = messages(source, tmp_path / "out", "data-type-implausible")
+    assert f"; data_type {CODES[true]} (" in shown
     assert messages(source, tmp_path / "again", "hounsfield-odd") == []
 
 

@@ -73,7 +73,7 @@ def test_nanocurie_by_hand() -> None:
 
 
 @pytest.mark.parametrize("fraction", ["0", "-0.5", "1.0000001", "96.7", None, "", "all"])
-def test_an_odd_branching_fraction_counts_as_1(fraction: str | None) -> None:
+def test_a_doubtful_branching_fraction_counts_as_1(fraction: str | None) -> None:
     scaling, codes = pet(calibrated("2", "30000", fraction), ["0.002"])
     assert scaling.factors == pytest.approx((60.0,), rel=EXACT)
     assert codes == ["branching-fraction-odd"]

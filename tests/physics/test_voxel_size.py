@@ -56,7 +56,7 @@ def cubes(size: str, *shape: str) -> dict[str, str | None]:
     return sizes | {f"{axis}_dimension": count for axis, count in zip("xyz", shape, strict=False)}
 
 
-def said(base: Mapping[str, str], changes: Mapping[str, str | None]) -> list[str]:
+def messages_of(base: Mapping[str, str], changes: Mapping[str, str | None]) -> list[str]:
     """Return what is said of voxel sizes."""
     header, _ = parse(header_text({**base, **changes}).encode())
     return [finding.message for finding in grid_of(header)[1] if finding.code == "voxel-size-implausible"]
@@ -89,8 +89,8 @@ SOUND: dict[str, tuple[dict[str, str], dict[str, str | None]]] = {
 
 
 @pytest.mark.parametrize("case", SOUND)
-def test_what_is_sound_is_not_told(case: str) -> None:
-    assert said(*SOUND[case]) == []
+def test_what_is_sound_is_not_reported(case: str) -> None:
+    assert messages_of(*SOUND[case]) == []
 
 
 TENTH, TEN_TIMES = (
@@ -151,9 +151,9 @@ SLIPS: dict[str, tuple[dict[str, str], dict[str, str | None], str]] = {
 
 
 @pytest.mark.parametrize("case", SLIPS)
-def test_slips_are_told(case: str) -> None:
+def test_slips_are_reported(case: str) -> None:
     base, changes, says = SLIPS[case]
-    (message,) = said(base, changes)
+    (message,) = messages_of(base, changes)
     assert says in message
 
 

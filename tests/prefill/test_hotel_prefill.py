@@ -75,12 +75,12 @@ def test_where_no_animal_is_found_there_is_no_sheet(source: Path, tmp_path: Path
     assert "a.ct.img: " in line
     assert "animal" in line
     assert not (tmp_path / "hotel.csv").exists()
-    for options, told in (
+    for options, message in (
         (("--by", "subject"), "--hotel and --by are given"),
         (("--weight", "20 g"), "--weight is for one animal"),
         (("--patient-id", "m1"), "--patient-id is for one animal"),
     ):
-        assert told in refused(source, tmp_path / "h.csv", *options, code=2)
+        assert message in refused(source, tmp_path / "h.csv", *options, code=2)
     assert not (tmp_path / "h.csv").exists()
 
 
@@ -105,6 +105,6 @@ def test_positions_are_as_seen_from_the_front(places: tuple[tuple[float, float, 
     assert "; ".join(map(str, slots_of(bodies(*places)))) == expected
 
 
-def test_animals_that_no_positions_tell_apart_are_refused() -> None:
+def test_animals_that_no_positions_distinguish_are_refused() -> None:
     with pytest.raises(InputError, match="do not distinguish 2 animals"):
         slots_of(bodies((0, 0, 0), (2, 3, 5)))

@@ -68,7 +68,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a tree of studies: an ordinary one, one of odd headers, and one of another subject."""
     root = tmp_path_factory.mktemp("archive")
     write_small_study(root / "a" / "monday")
-    odd = replace(PET.subject, weight=1.0, weight_units=WeightUnits.OUNCE, length_units=LengthUnits.INCH, age="9 weeks")
+    doubtful = replace(
+        PET.subject, weight=1.0, weight_units=WeightUnits.OUNCE, length_units=LengthUnits.INCH, age="9 weeks"
+    )
     measured = replace(
         FDG,
         dose=0.0,
@@ -79,9 +81,9 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
         residual_activity_time=INJECTED + timedelta(seconds=300),
     )
     (root / "b").mkdir()
-    write_scan(root / "b" / "m2.pet.img", replace(PET, subject=odd, tracer=measured))
-    write_scan(root / "b" / "m2.ct.img", replace(CT, subject=replace(odd, weight=2.0, sex="unknown")))
-    write_scan(root / "b" / "m2.spect.img", replace(SPECT, subject=replace(odd, identifier=None)))
+    write_scan(root / "b" / "m2.pet.img", replace(PET, subject=doubtful, tracer=measured))
+    write_scan(root / "b" / "m2.ct.img", replace(CT, subject=replace(doubtful, weight=2.0, sex="unknown")))
+    write_scan(root / "b" / "m2.spect.img", replace(SPECT, subject=replace(doubtful, identifier=None)))
     (root / "c").mkdir()
     write_scan(root / "c" / "m3.img", replace(CT, subject=replace(CT.subject, identifier="Other 7", genus=None)))
     return root
@@ -307,7 +309,7 @@ def test_nothing_is_overwritten_unasked(archive: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "code", "said"),
+    ("arguments", "code", "message"),
     [
         (("{empty}", "-o", "{out}/s.csv"), 1, "no Inveon images here"),
         (("{archive}", "-o", "{out}/s.txt"), 2, "expected one of .csv, .tsv, .xlsx"),
@@ -316,12 +318,12 @@ def test_nothing_is_overwritten_unasked(archive: Path, tmp_path: Path) -> None:
     ],
 )
 def test_what_makes_no_sense_is_one_line(
-    archive: Path, tmp_path: Path, arguments: tuple[str, ...], code: int, said: str
+    archive: Path, tmp_path: Path, arguments: tuple[str, ...], code: int, message: str
 ) -> None:
     (tmp_path / "empty").mkdir()
     names = {"empty": tmp_path / "empty", "out": tmp_path, "archive": archive}
     done = inveon("subjects", *(each.format(**names) for each in arguments))
-    assert said in assert_one_line_error(done.exit_code, done.stdout, done.stderr, code)
+    assert message in assert_one_line_error(done.exit_code, done.stdout, done.stderr, code)
 
 
 def test_a_header_that_cannot_be_read_is_an_error_and_the_others_have_rows(tmp_path: Path) -> None:

@@ -289,7 +289,7 @@ PAGE = ROOT.parent.parent / "docs" / "reference" / "api.md"
 WITHOUT_PROGRESS = {"batch", "explain", "read_study"}  # it has a watch; they read no voxel
 
 
-def test_each_command_is_a_typed_function_that_tells_how_far_it_is() -> None:
+def test_each_command_is_a_typed_function_that_shows_how_far_it_is() -> None:
     """Or the page says why it is none."""
     text = PAGE.read_text("utf-8")
     rows = re.findall(

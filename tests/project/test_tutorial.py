@@ -134,7 +134,7 @@ def test_the_readme_names_every_way_to_work() -> None:
 
 
 @pytest.mark.usefixtures("batches_here")
-def test_every_command_of_the_readme_runs_as_it_stands(
+def test_every_command_of_the_readme_runs_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One after the other, after the demo that the first block makes, each into an output of its own."""

@@ -250,16 +250,16 @@ def test_the_published_command_runs(image: Image, resource: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("python3", "-c", "import sys; print(sys.argv[1:])", "a b", "$HOME", "", "*"), "['a b', '$HOME', '', '*']\n"),
         (("inveon", "--version"), f"inveon {__version__}\n"),
         (("--version",), f"inveon {__version__}\n"),
     ],
 )
-def test_other_programs_run_with_their_words_as_given(image: Image, words: tuple[str, ...], said: str) -> None:
+def test_other_programs_run_with_their_words_as_given(image: Image, words: tuple[str, ...], message: str) -> None:
     done = image.run(*words)
-    assert (done.returncode, done.stdout) == (0, said), done.stderr
+    assert (done.returncode, done.stdout) == (0, message), done.stderr
 
 
 def test_a_command_goes_before_a_program_of_its_name(image: Image, tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_a_command_goes_before_a_program_of_its_name(image: Image, tmp_path: Pat
 
 
 @pytest.mark.parametrize("word", ["convrt", ""])
-def test_what_is_neither_a_command_nor_a_program_is_told_by_inveon(image: Image, word: str) -> None:
+def test_what_is_neither_a_command_nor_a_program_is_reported_by_inveon(image: Image, word: str) -> None:
     done = image.run(word)
     assert (done.returncode, done.stdout) == (2, "")
     assert f"there is no command '{word}'" in done.stderr

@@ -411,21 +411,21 @@ def everything_in(dataset: Dataset) -> Iterator[tuple[str, Any]]:
 def said_of_frame(image: Dataset, number: int) -> list[tuple[str, Any]]:
     """Return what an object says of one frame: at the top, in the shared groups, and in the frame's own."""
     elsewhere = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "PixelData")
-    said = [(element.keyword, element.value) for element in image if element.keyword not in elsewhere]
+    messages = [(element.keyword, element.value) for element in image if element.keyword not in elsewhere]
     for groups in (image.SharedFunctionalGroupsSequence[0], image.PerFrameFunctionalGroupsSequence[number]):
-        said += everything_in(groups)
-    return said
+        messages += everything_in(groups)
+    return messages
 
 
 def test_nothing_that_the_single_frame_instances_say_is_lost(both: Converted) -> None:
     for number, classic in enumerate(both.classic):
-        said = said_of_frame(both.ours, number)
+        shown = said_of_frame(both.ours, number)
         lost = {
             element.keyword: element.value
             for element in classic
             if element.keyword != "PixelData"
             and not element.tag.is_private
-            and (element.keyword, element.value) not in said
+            and (element.keyword, element.value) not in shown
         }
         content, source = (
             of_frame(both.ours, number, name) for name in ("FrameContentSequence", "ConversionSourceAttributesSequence")
@@ -552,7 +552,7 @@ def test_gdcm_knows_the_sop_class_and_the_size(
     all_files: dict[tuple[str, Form], list[Path]], tool: Tool, form: Form, scan: str
 ) -> None:
     [file] = all_files[scan, form]
-    said = subprocess.run([tool("gdcminfo"), file], capture_output=True, check=True, text=True).stdout
+    shown = subprocess.run([tool("gdcminfo"), file], capture_output=True, check=True, text=True).stdout
     found = dcmread(file, stop_before_pixels=True)
-    assert f"MediaStorage is {found.SOPClassUID}" in said
-    assert f"Dimensions: ({found.Columns},{found.Rows},{found.NumberOfFrames})" in said
+    assert f"MediaStorage is {found.SOPClassUID}" in shown
+    assert f"Dimensions: ({found.Columns},{found.Rows},{found.NumberOfFrames})" in shown

@@ -271,8 +271,8 @@ def opened(made: Made, tool: Tool, tmp_path_factory: pytest.TempPathFactory) -> 
     (folder / "files").write_text("\n".join(str(made(*each).files[0]) for each in OPENED))
     java = [tool("java"), "-cp", "/usr/share/java/ij.jar", "ij.ImageJ"]
     macro = folder / "tell.ijm", folder / "files"
-    said = run(tool("xvfb-run"), "-a", *java, "-batch", *macro, HOME=str(folder))
-    return dict(zip(OPENED, (part.splitlines() for part in said.split("file ")[1:]), strict=True))
+    shown = run(tool("xvfb-run"), "-a", *java, "-batch", *macro, HOME=str(folder))
+    return dict(zip(OPENED, (part.splitlines() for part in shown.split("file ")[1:]), strict=True))
 
 
 @pytest.mark.debian

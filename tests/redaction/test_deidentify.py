@@ -374,7 +374,7 @@ def test_dates_move_together_and_the_epoch_does_not() -> None:
     assert header.subject.glucose_level_time == "Sun Mar  2 13:00:00 2014"
 
 
-def test_with_dates_that_are_kept_the_age_stands_for_the_birth_date() -> None:
+def test_with_dates_that_are_kept_the_age_replaces_the_birth_date() -> None:
     changes = {"subject_date_of_birth": "Mar 4 2014", "scan_time": "Tue Jun 17 13:52:07 2014"}
     header, _ = parse(text_of(header_text(changes).encode(), asked(dates=Dates.KEEP)).encode())
     assert (header.subject.date_of_birth, header.subject.age) == (None, "105 d")  # 27 + 30 + 31 + 17
@@ -528,12 +528,12 @@ def assert_nowhere(texts: set[str], converted: Converted) -> None:
 
 def test_the_search_finds_what_is_not_removed(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     draw_one_pixel(monkeypatch)
-    said = inveon("convert", study, tmp_path / "out", "--compress", "deflated", "--report")
+    shown = inveon("convert", study, tmp_path / "out", "--compress", "deflated", "--report")
     for what in ("operator", "folder", "pet.pet", "comment", "userkey", "unknown", "frame", "acquisition_notes"):
         with pytest.raises(AssertionError):
-            assert_nowhere({marker(what)}, Converted(tmp_path / "out", said))
+            assert_nowhere({marker(what)}, Converted(tmp_path / "out", shown))
     with pytest.raises(AssertionError):
-        assert_nowhere(spellings(TRUE_DATES[0]), Converted(tmp_path / "out", said))
+        assert_nowhere(spellings(TRUE_DATES[0]), Converted(tmp_path / "out", shown))
 
 
 def test_nothing_that_is_removed_is_in_any_byte(made: dict[tuple[str, str, str], Converted], study: Path) -> None:
@@ -721,9 +721,9 @@ def test_studies_of_one_subject_are_shifted_alike_in_all_folders(
 def test_what_the_user_gives_is_the_pseudonym(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("INVEON_DEIDENTIFY_KEY", raising=False)
     options = ["--deidentify", "--patient-id", "S01", "-s", "Pilot", "--shift-days", "-400", "--patient-birth-date"]
-    said = inveon("convert", study, tmp_path / "out", *options, "20140305", "--json")
-    assert said.exit_code == 0, said.stderr
-    assert_nowhere({MARK, *spellings(datetime(2014, 3, 5))}, Converted(tmp_path / "out", said))
+    shown = inveon("convert", study, tmp_path / "out", *options, "20140305", "--json")
+    assert shown.exit_code == 0, shown.stderr
+    assert_nowhere({MARK, *spellings(datetime(2014, 3, 5))}, Converted(tmp_path / "out", shown))
     assert "400" not in (tmp_path / "out" / "inveon-manifest.json").read_text().split('"sources"')[0]
     ds = pydicom.dcmread(tmp_path / "out" / "1" / "CT-000001.dcm")
     found = (ds.PatientID, ds.PatientName, ds.StudyDescription, ds.StudyDate, ds.PatientBirthDate)
@@ -743,10 +743,10 @@ def test_what_a_sheet_gives_is_the_pseudonym_and_its_dates_are_shifted(
     ]
     sheet.write_text("\n".join(rows), "utf-8")
     options = ["--deidentify", "--subjects", sheet, "--verify", "--report", "--json"]
-    said = inveon("convert", study, tmp_path / "out", *options)
-    assert said.exit_code == 0, said.stdout
+    shown = inveon("convert", study, tmp_path / "out", *options)
+    assert shown.exit_code == 0, shown.stdout
     days = {*spellings(TRUE_DATES[0]), *spellings(datetime(2014, 3, 5))}
-    assert_nowhere({MARK, *days}, Converted(tmp_path / "out", said))
+    assert_nowhere({MARK, *days}, Converted(tmp_path / "out", shown))
     pet = pydicom.dcmread(tmp_path / "out" / "2" / "PET-000001.dcm")
     shift = timedelta(days=asked().days_for("S02"))
     (tracer,) = pet.RadiopharmaceuticalInformationSequence
@@ -767,9 +767,9 @@ def test_a_start_that_the_user_gives_is_shifted_too(tmp_path: Path) -> None:
     source.mkdir()
     write_scan(source / "a.img", CT, change=without_start)
     options = ["--deidentify", "--patient-id", "S01", "--shift-days", "-400", "--scan-time", "2014-06-17T10:00:00"]
-    said = inveon("convert", source, tmp_path / "out", *options, "--verify")
-    assert said.exit_code == 0, said.output
-    assert_nowhere(spellings(TRUE_DATES[0]), Converted(tmp_path / "out", said))
+    shown = inveon("convert", source, tmp_path / "out", *options, "--verify")
+    assert shown.exit_code == 0, shown.output
+    assert_nowhere(spellings(TRUE_DATES[0]), Converted(tmp_path / "out", shown))
     assert pydicom.dcmread(tmp_path / "out" / "1" / "CT-000001.dcm").StudyDate == "20130513"
 
 
@@ -790,8 +790,8 @@ def test_what_makes_no_sense_is_refused(
     options: list[str], hint: str, study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("INVEON_DEIDENTIFY_KEY", raising=False)
-    said = inveon("convert", study, tmp_path / "out", *options)
-    line = assert_one_line_error(said.exit_code, said.stdout, said.stderr, 2)
+    shown = inveon("convert", study, tmp_path / "out", *options)
+    line = assert_one_line_error(shown.exit_code, shown.stdout, shown.stderr, 2)
     assert hint in line
     assert MARK not in line
     assert not (tmp_path / "out").exists()
@@ -800,13 +800,13 @@ def test_what_makes_no_sense_is_refused(
 def test_a_key_may_stand_in_a_file(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INVEON_DEIDENTIFY_KEY", "the file wins over this")
     (tmp_path / "key").write_text(f"{KEY}\n")
-    said = inveon("convert", study, tmp_path / "out", "--deidentify", "--key-file", tmp_path / "key")
-    assert said.exit_code == 0, said.stderr
+    shown = inveon("convert", study, tmp_path / "out", "--deidentify", "--key-file", tmp_path / "key")
+    assert shown.exit_code == 0, shown.stderr
     ds = pydicom.dcmread(tmp_path / "out" / "1" / "CT-000001.dcm")
     assert ds.PatientID == asked().pseudonym(marker("subject"))
     (tmp_path / "key").write_text("short")
-    said = inveon("convert", study, tmp_path / "out2", "--deidentify", "--key-file", tmp_path / "key")
-    assert "at least 16" in assert_one_line_error(said.exit_code, said.stdout, said.stderr, 2)
+    shown = inveon("convert", study, tmp_path / "out2", "--deidentify", "--key-file", tmp_path / "key")
+    assert "at least 16" in assert_one_line_error(shown.exit_code, shown.stdout, shown.stderr, 2)
 
 
 def test_uids_repeat_and_do_not_depend_on_names(study: Path, tmp_path: Path) -> None:
@@ -829,10 +829,10 @@ def test_uids_repeat_and_do_not_depend_on_names(study: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_later_comparison_knows_it(form: str, made: dict[tuple[str, str, str], Converted], study: Path) -> None:
     for dates in ("shift", "keep"):
-        said = inveon("verify", study, made[form, "none", dates].output)
-        assert said.exit_code == 0, said.output
-        assert {line.partition(":")[0] for line in said.stderr.splitlines()} <= {"note"}
-        assert said.stdout.startswith("no difference: 3 series, ")
+        shown = inveon("verify", study, made[form, "none", dates].output)
+        assert shown.exit_code == 0, shown.output
+        assert {line.partition(":")[0] for line in shown.stderr.splitlines()} <= {"note"}
+        assert shown.stdout.startswith("no difference: 3 series, ")
 
 
 def changed(converted: Converted, output: Path, change: Any) -> Path:

@@ -77,10 +77,10 @@ def test_the_page_opens_with_all_its_pictures_and_says_nothing(browser: Chrome, 
 def test_the_page_asks_for_nothing(shown: Chrome) -> None:
     loaded = shown.execute_script("return performance.getEntriesByType('resource').map((each) => each.name)")
     assert [name for name in loaded if not name.startswith("data:")] == []
-    said = shown.execute_async_script(
+    printed = shown.execute_async_script(
         "const done = arguments[0]; fetch('http://127.0.0.1:9/').then(() => done('asked'), (e) => done(e.message))"
     )
-    assert "fetch" in said.lower()
+    assert "fetch" in printed.lower()
     blocked = [line["message"] for line in console(shown)]
     assert any("Content Security Policy" in line for line in blocked)
 
@@ -113,8 +113,8 @@ def test_the_page_gives_its_curves_as_a_file(shown: Chrome, study: Path, tmp_pat
 
 def test_the_page_says_what_to_judge(shown: Chrome) -> None:
     text = shown.find_element(By.TAG_NAME, "main").text
-    for told in ("M0042", "24.6 g", "F-18 FDG", "7.03 MBq", "30 s before the start", "Head first, prone", "Bq/mL"):
-        assert told in text, told
+    for message in ("M0042", "24.6 g", "F-18 FDG", "7.03 MBq", "30 s before the start", "Head first, prone", "Bq/mL"):
+        assert message in text, message
     drawing = shown.find_element(By.CSS_SELECTOR, "svg.posture")
     assert drawing.size["width"] > 200
     rows = shown.find_elements(By.CSS_SELECTOR, "#series-2 table.numbers tbody tr")
@@ -289,7 +289,7 @@ def test_printed_numbers_are_whole_and_pages_are_full(shown: Chrome) -> None:
     assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 3  # one more if each series began a page
 
 
-def test_where_a_value_stands_in_the_file_is_a_tooltip(shown: Chrome, study: Path) -> None:
+def test_where_a_value_is_in_the_file_is_a_tooltip(shown: Chrome, study: Path) -> None:
     weight = shown.find_element(By.XPATH, "//dt[.='Weight']/following-sibling::dd/span")
     lines = (study / "m1.ct.img.hdr").read_text("utf-8").splitlines()
     number = next(number for number, line in enumerate(lines, 1) if line.startswith("subject_weight "))
@@ -329,7 +329,7 @@ def test_findings_show_the_most_severe_first_with_their_remedy(tmp_path: Path) -
 
 
 @blank_pictures
-def test_what_matters_and_is_missing_is_said(tmp_path: Path) -> None:
+def test_what_matters_and_is_missing_is_reported(tmp_path: Path) -> None:
     def without(header: Header) -> Header:
         tracer = replace(header.tracer, dose=None, injection_time=None)
         return replace(header, tracer=tracer, subject=replace(header.subject, weight=None))
@@ -367,7 +367,7 @@ def test_the_same_input_gives_the_same_page(study: Path, page: Path) -> None:
 
 
 @blank_pictures
-def test_a_pair_that_cannot_be_read_is_said_and_the_others_are_shown(tmp_path: Path) -> None:
+def test_a_pair_that_cannot_be_read_is_reported_and_the_others_are_shown(tmp_path: Path) -> None:
     write_small_study(tmp_path)
     (tmp_path / "m1.pet.img").write_bytes(b"short")
     done = inveon("report", tmp_path, "-o", tmp_path / "report.html")
@@ -382,7 +382,7 @@ def test_a_pair_that_cannot_be_read_is_said_and_the_others_are_shown(tmp_path: P
 
 
 @blank_pictures
-def test_report_writes_the_page_and_tells_its_name(study: Path, tmp_path: Path) -> None:
+def test_report_writes_the_page_and_shows_its_name(study: Path, tmp_path: Path) -> None:
     done = inveon("report", study, "-o", tmp_path / "a.html")
     assert (done.exit_code, done.stdout) == (0, f"{tmp_path / 'a.html'}\n")
     assert [path.name for path in tmp_path.iterdir()] == ["a.html"]

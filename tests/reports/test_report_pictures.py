@@ -158,7 +158,7 @@ def words(unsaved: None, monkeypatch: pytest.MonkeyPatch) -> list[str]:  # noqa:
     return written_words
 
 
-def test_an_unknown_posture_is_said_in_every_picture(tmp_path: Path, words: list[str]) -> None:
+def test_an_unknown_posture_is_reported_in_every_picture(tmp_path: Path, words: list[str]) -> None:
     for name, scan in {"a.ct.img": CT, "a.pet.img": replace(PET, frames=frames_of(60, 60))}.items():
         write_scan(tmp_path / name, replace(scan, orientation=Orientation.UNKNOWN))
     ct, pet = drawn(contents_of(read_study(tmp_path), datetime(2026, 1, 2)))
@@ -200,16 +200,16 @@ def test_a_mu_map_is_called_so(tmp_path: Path) -> None:
     write_scan(tmp_path / "a.ct.img", replace(CT, shape=(9, 8, 7)))
     write_scan(tmp_path / "a.mu.img", replace(PET, frames=frames_of(60), mu_map=True))
     write_scan(tmp_path / "a.pet.img", replace(PET, frames=frames_of(60)))
-    told = {
+    reported = {
         each.series.image.pair.name: [picture.alt for picture in each.pictures]
         for each in drawn(contents_of(read_study(tmp_path), datetime(2026, 1, 2)))
     }
     highest = "maximum intensity projections"
-    assert told["a.mu.img"] == [
+    assert reported["a.mu.img"] == [
         "mu map: the planes through the middle of what is denser than air",
         f"mu map: {highest}",
     ]
-    assert told["a.pet.img"] == [
+    assert reported["a.pet.img"] == [
         "PET: the planes through the hottest region",
         f"PET: {highest}",
         "PET on CT: the planes of the CT nearest to the hottest region of the PET",
@@ -384,8 +384,8 @@ def test_values_that_are_no_hounsfield_units_are_seen_all_the_same(tmp_path: Pat
     assert (scale.low, scale.high) == (-500, 1000)  # -1 to 2 HU lie in the usual window; nothing to choose
     shifted = survey_of(image)
     far = {plane: replace(view, values=view.values * 0 + 30000) for plane, view in shifted.planes.items()}
-    odd = scale_of(Unit.HU, replace(shifted, planes=far))
-    assert odd.low <= 30000 < odd.high
+    doubtful = scale_of(Unit.HU, replace(shifted, planes=far))
+    assert doubtful.low <= 30000 < doubtful.high
 
 
 @pytest.mark.parametrize(("value", "expected"), [(1.0, 1.0), (1.01, 1.2), (0.0073, 0.008), (8.1e5, 1e6), (2.5, 2.5)])

@@ -203,8 +203,8 @@ class Screen:
 
     def complaints(self) -> list[str]:
         """Return what the console said, but for the driver, which tells that a canvas it drew by software was read."""
-        said = [str(entry["message"]) for entry in console(self.browser)]
-        return [each for each in said if "GPU stall due to ReadPixels" not in each]
+        messages = [str(entry["message"]) for entry in console(self.browser)]
+        return [each for each in messages if "GPU stall due to ReadPixels" not in each]
 
 
 @pytest.fixture(scope="module")
@@ -556,7 +556,7 @@ def test_a_reduced_volume_that_is_alone_says_so_and_is_in_its_place(
     assert screen.complaints() == []
 
 
-def test_a_browser_without_webgl2_is_told(screen: Screen, study: Path) -> None:
+def test_a_browser_without_webgl2_is_reported(screen: Screen, study: Path) -> None:
     source = "HTMLCanvasElement.prototype.getContext = () => null"
     script: Any = screen.browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": source})
     try:
@@ -568,7 +568,7 @@ def test_a_browser_without_webgl2_is_told(screen: Screen, study: Path) -> None:
         screen.browser.execute_cdp_cmd("Page.removeScriptToEvaluateOnNewDocument", script)
 
 
-def test_no_volume_is_said(screen: Screen, tmp_path: Path) -> None:
+def test_no_volume_is_reported(screen: Screen, tmp_path: Path) -> None:
     screen.open(page(tmp_path / "none.html", []))
     assert screen.one(".viewer-message").text == "There is no volume to show."
 

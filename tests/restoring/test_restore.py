@@ -496,8 +496,8 @@ def test_medcon_reads_what_is_restored(study: Path, tmp_path: Path, tool: Callab
 def test_nothing_is_overwritten_unasked_and_a_dry_run_writes_nothing(study: Path, tmp_path: Path) -> None:
     tried = inveon("restore", study / "dicom", tmp_path / "back", "--dry-run")
     assert tried.exit_code == 0
-    told = "m1.ct.img: would have 672 bytes, voxels bit for bit as they were converted"
-    assert tried.stdout.splitlines()[0].endswith(told)
+    message = "m1.ct.img: would have 672 bytes, voxels bit for bit as they were converted"
+    assert tried.stdout.splitlines()[0].endswith(message)
     assert not (tmp_path / "back").exists()
     (tmp_path / "back").mkdir()
     (tmp_path / "back" / "m1.pet.img").write_text("mine")

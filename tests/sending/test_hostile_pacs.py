@@ -324,9 +324,9 @@ def test_an_association_that_does_not_come_about_is_one_line(
     files: list[Path], kind: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     accept, expected = ASSOCIATIONS[kind]
-    result, said = sent_in_time(files, pacs(accept=accept), expected)
+    result, shown = sent_in_time(files, pacs(accept=accept), expected)
     assert (result.accepted, len(result.unsent) + len(result.failures)) == (0, 2)
-    assert said in (result.stopped or result.failures[0].reason)
+    assert shown in (result.stopped or result.failures[0].reason)
     assert capfd.readouterr() == ("", "")
 
     def act(held: socket.socket) -> None:  # the association of C-ECHO
@@ -497,11 +497,11 @@ def test_only_the_answer_to_what_was_asked_counts(
 ) -> None:
     answer, expected = ANSWERS[kind]
     journal = tmp_path / "sent.jsonl"
-    result, said = sent_in_time(files[:1], pacs(answer), expected, journal=journal)
+    result, shown = sent_in_time(files[:1], pacs(answer), expected, journal=journal)
     assert result.accepted == 0
     (failure,) = result.failures
     hint = "; does it know the calling AE title US?" if expected == GONE else ""
-    assert failure.reason == f"{said}{hint}"
+    assert failure.reason == f"{shown}{hint}"
     assert capfd.readouterr() == ("", "")  # no traceback of a thread
     assert len(journal.read_text().splitlines()) == 1  # the target
 

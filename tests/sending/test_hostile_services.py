@@ -38,7 +38,7 @@ from servers import (
     service,
     soonest,
     stage,
-    told,
+    stow_reply,
     uid,
     write_instance,
 )
@@ -211,7 +211,7 @@ def test_a_slow_answer_leaves_its_whole_time_to_the_next_request() -> None:
 
 def test_garbled_answers_are_no_tracebacks(files: list[Path], capfd: pytest.CaptureFixture[str]) -> None:
     """Whatever a few bytes are changed to, it is a result or an error of one line."""
-    document = told(200, [uid(1)])[2]
+    document = stow_reply(200, [uid(1)])[2]
     chunk = b"%x\r\n%b\r\n0\r\n\r\n" % (len(document), document)
     plain = head(f"Content-Length: {len(document)}") + document
     kinds = [
@@ -231,11 +231,11 @@ def test_garbled_answers_are_no_tracebacks(files: list[Path], capfd: pytest.Capt
 
         with stage(answering(act if seed % 2 else None, act)) as server:
             try:
-                said = str(send(files[:1], server.url, HASTY, environment=NOBODY))
+                shown = str(send(files[:1], server.url, HASTY, environment=NOBODY))
             except TargetError as error:
-                said = str(error)
-        assert_harmless(said)
-        assert "\n" not in said
+                shown = str(error)
+        assert_harmless(shown)
+        assert "\n" not in shown
     assert capfd.readouterr() == ("", "")
 
 
@@ -280,7 +280,7 @@ def test_a_warning_of_the_service_reaches_no_terminal_and_no_log(
 
 
 def test_an_answer_in_gzip_that_was_not_asked_for_is_read(files: list[Path]) -> None:
-    status, headers, content = told(200, [uid(1), uid(2)])
+    status, headers, content = stow_reply(200, [uid(1), uid(2)])
     packed = [("gzip", gzip.compress(content)), ("deflate", zlib.compress(content))]
     for encoding, body in packed:
         with service((status, {**headers, "Content-Encoding": encoding}, body)) as server:
@@ -391,7 +391,7 @@ def test_a_failure_whose_reason_cannot_be_read_is_a_failure(reason: object) -> N
 
 
 def test_failures_that_cannot_be_read_are_in_no_journal(files: list[Path], tmp_path: Path) -> None:
-    status, headers, content = told(200, [uid(1), uid(2)])
+    status, headers, content = stow_reply(200, [uid(1), uid(2)])
     document = json.loads(content)
     document["00081198"] = {"vr": "SQ", "Value": [{"00081155": {"vr": "UI", "Value": 3}}]}
     options = replace(QUICK, journal=tmp_path / "sent.jsonl")
@@ -405,7 +405,7 @@ def test_failures_that_cannot_be_read_are_in_no_journal(files: list[Path], tmp_p
 
 @pytest.mark.parametrize("status", [201, 204, 206, 301, 302, 404, 409, 500])
 def test_only_a_status_of_success_confirms(files: list[Path], status: int) -> None:
-    with service(lambda found: told(status, found)) as server:
+    with service(lambda found: stow_reply(status, found)) as server:
         result = send(files, server.url, QUICK, environment=NOBODY)
     assert result.accepted == 0
     assert not result.is_complete
@@ -414,13 +414,13 @@ def test_only_a_status_of_success_confirms(files: list[Path], status: int) -> No
 
 
 def test_an_answer_on_another_instance_confirms_nothing(files: list[Path]) -> None:
-    with service(told(200, [uid(3)])) as server:
+    with service(stow_reply(200, [uid(3)])) as server:
         result = send(files, server.url, QUICK, environment=NOBODY)
     assert [failure.reason for failure in result.failures] == ["the server did not confirm it"] * 2
 
 
 def test_half_an_answer_confirms_nothing(files: list[Path]) -> None:
-    _, _, content = told(200, [uid(1), uid(2)])
+    _, _, content = stow_reply(200, [uid(1), uid(2)])
 
     def half(held: socket.socket) -> None:
         held.sendall(head(f"Content-Length: {len(content) + 9}") + content)

@@ -92,8 +92,8 @@ def failed(path: Path, target: str, options: SendOptions) -> str:
 def test_an_encrypted_answer_is_bounded(path: Path, certificates: Certificates, act: Act, expected: str) -> None:
     options = replace(HASTY if expected == LATE else PATIENT, tls_ca=certificates.authority)
     with stage(encrypted(certificates, act)) as server:
-        said = failed(path, server.url.replace("http:", "https:"), options)
-    assert expected in said
+        shown = failed(path, server.url.replace("http:", "https:"), options)
+    assert expected in shown
 
 
 @pytest.mark.parametrize(
@@ -107,13 +107,13 @@ def test_an_encrypted_answer_is_bounded(path: Path, certificates: Certificates, 
 def test_an_encrypted_association_is_bounded(path: Path, certificates: Certificates, act: Act, expected: str) -> None:
     options = replace(HASTY if expected == LATE else PATIENT, tls_ca=certificates.authority)
     with stage(encrypted(certificates, act)) as server:
-        said = failed(path, f"dicom://US@THEM:127.0.0.1:{server.port}", options)
-    assert expected in said
+        shown = failed(path, f"dicom://US@THEM:127.0.0.1:{server.port}", options)
+    assert expected in shown
 
 
 @pytest.mark.parametrize("act", [half_a_handshake, silent])
 @pytest.mark.parametrize("form", ["dicom://US@THEM:127.0.0.1:{}", "https://127.0.0.1:{}/dicom-web"])
 def test_a_handshake_that_does_not_end_is_left(path: Path, act: Callable[[socket.socket], None], form: str) -> None:
     with stage(act) as server:
-        said = failed(path, form.format(server.port), replace(HASTY, tls=True))
-    assert LATE.removeprefix("gave ") in said
+        shown = failed(path, form.format(server.port), replace(HASTY, tls=True))
+    assert LATE.removeprefix("gave ") in shown

@@ -36,7 +36,7 @@ from servers import (
     basic,
     service,
     store,
-    told,
+    stow_reply,
     uid,
     write_instance,
 )
@@ -192,7 +192,7 @@ def lines(path: Path) -> list[dict[str, str]]:
 
 def test_the_journal_has_what_is_confirmed_and_no_more(files: list[Path], tmp_path: Path) -> None:
     journal = tmp_path / "sent.jsonl"
-    with service(told(202, [uid(1), uid(3)], {uid(2): 0xA700})) as server:
+    with service(stow_reply(202, [uid(1), uid(3)], {uid(2): 0xA700})) as server:
         assert not send(files[:3], server.url, replace(QUICK, journal=journal), environment=NOBODY).is_complete
         assert lines(journal)[0] == {"program": "inveon send", "schema": 1, "target": server.url}
         assert [(each["sop_instance_uid"], each["state"]) for each in lines(journal)[1:]] == [

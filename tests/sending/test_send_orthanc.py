@@ -287,7 +287,7 @@ def test_sending_again_changes_nothing(way: Way, many: Path) -> None:
 # The command.
 
 
-def test_the_command_tells_what_it_did(way: Way, many: Path) -> None:
+def test_the_command_prints_what_it_did(way: Way, many: Path) -> None:
     some = sorted(many.rglob("*.dcm"))[:3]
     done = inveon("send", *some, way.target, *way.arguments)
     assert (done.exit_code, done.stderr) == (0, "")
@@ -295,7 +295,7 @@ def test_the_command_tells_what_it_did(way: Way, many: Path) -> None:
     assert done.stdout.count("\n") == 1
 
 
-def test_the_command_tells_programs_what_it_did(way: Way, many: Path) -> None:
+def test_the_command_prints_json_of_what_it_did(way: Way, many: Path) -> None:
     some = sorted(many.rglob("*.dcm"))[:3]
     done = inveon("send", *some, way.target, *way.arguments, "--json")
     document = json.loads(done.stdout)
@@ -489,7 +489,7 @@ def test_a_wrong_ae_title_is_one_line(plain: Orthanc, many: Path) -> None:
     assert "is not called NOBODY; give the AE title" in failing(one(many), target)
 
 
-def test_a_calling_title_that_may_not_store_is_told(program: tuple[str, str], tmp_path: Path) -> None:
+def test_a_calling_title_that_may_not_store_is_reported(program: tuple[str, str], tmp_path: Path) -> None:
     sizes = (32, 2**25)  # it is over when all is sent, and in the middle of it
     files = [write_instance(tmp_path / f"{n}.dcm", n, pixels=size) for n, size in enumerate(sizes)]
     with orthanc.running(tmp_path / "server", program, {"DicomAlwaysAllowStore": False}) as server:

@@ -25,7 +25,7 @@ from servers import (
     all_stored,
     basic,
     service,
-    told,
+    stow_reply,
     uid,
     write_instance,
 )
@@ -43,7 +43,7 @@ def test_instances_are_sent_in_requests_under_the_limit(files: list[Path], tmp_p
     big = write_instance(tmp_path / "dicom" / "0.dcm", 5_000, pixels=100_000)
     one = files[0].stat().st_size
     with service(all_stored) as server:
-        server.answers = [lambda _: told(200, [uid(5_000)]), all_stored]
+        server.answers = [lambda _: stow_reply(200, [uid(5_000)]), all_stored]
         result = send([tmp_path / "dicom"], server.url, replace(QUICK, chunk_size=2 * one), environment=NOBODY)
         assert result.is_complete, result
         assert server.posted == [[], [uid(1), uid(2)], [uid(3), uid(4)], [uid(5)]]  # the large one alone
@@ -52,7 +52,7 @@ def test_instances_are_sent_in_requests_under_the_limit(files: list[Path], tmp_p
 
 
 def test_what_the_service_lists_as_failed_is_listed(files: list[Path]) -> None:
-    with service(told(202, [uid(1), uid(2), uid(4)], {uid(3): 0xA700, uid(5): 0x0122})) as server:
+    with service(stow_reply(202, [uid(1), uid(2), uid(4)], {uid(3): 0xA700, uid(5): 0x0122})) as server:
         done = inveon("send", *files, server.url)
     assert done.exit_code == 1
     assert "3 of 5 files accepted" in done.stdout
@@ -63,7 +63,7 @@ def test_what_the_service_lists_as_failed_is_listed(files: list[Path]) -> None:
 
 
 def test_all_failed_is_listed(files: list[Path]) -> None:
-    with service(told(409, [], {uid(1): 0xC000, uid(2): 0x0110})) as server:
+    with service(stow_reply(409, [], {uid(1): 0xC000, uid(2): 0x0110})) as server:
         result = send(files[:2], server.url, QUICK, environment=NOBODY)
         assert len(server.posted) == 1
     assert [failure.reason for failure in result.failures] == [
@@ -72,8 +72,8 @@ def test_all_failed_is_listed(files: list[Path]) -> None:
     ]
 
 
-def test_a_warning_is_told_and_counts_as_accepted(files: list[Path]) -> None:
-    with service(lambda found: told(200, found, warning=0xB000)) as server:
+def test_a_warning_is_reported_and_counts_as_accepted(files: list[Path]) -> None:
+    with service(lambda found: stow_reply(200, found, warning=0xB000)) as server:
         done = inveon("send", files[0], server.url)
     assert done.exit_code == 0
     assert "1 of 1 file accepted" in done.stdout
@@ -98,7 +98,7 @@ def test_a_request_that_fails_as_a_whole_is_sent_one_by_one(files: list[Path], s
 
 def test_an_instance_that_is_not_mentioned_is_sent_alone_and_then_not_confirmed(files: list[Path]) -> None:
     def answer(found: list[str]) -> Answer:
-        return told(200, [each for each in found if each != uid(2)] or [uid(1)])
+        return stow_reply(200, [each for each in found if each != uid(2)] or [uid(1)])
 
     with service(answer) as server:
         result = send(files[:3], server.url, QUICK, environment=NOBODY)
@@ -315,7 +315,7 @@ def test_a_service_that_is_silent_is_one_line(files: list[Path]) -> None:
 
     def silent(_found: list[str]) -> Answer:
         wait.wait(600)
-        return told(200, [])
+        return stow_reply(200, [])
 
     with service(silent) as server:
         for silence_s in SILENCES_S:

@@ -40,7 +40,7 @@ def scan(name: str) -> tuple[Pair, Header]:
 CT, PET = scan("m.ct.img"), scan("m.pet.img")
 
 
-def told(path: Path) -> Hotel:
+def hotel_in(path: Path) -> Hotel:
     found = hotel_of(read_sheet(path), [CT, PET])
     assert found
     return found
@@ -48,7 +48,7 @@ def told(path: Path) -> Hotel:
 
 def test_rows_with_other_positions_are_animals_and_no_contradiction(sheet: Make) -> None:
     path = sheet("position,patient_id,weight_g,dose_MBq", "left,m12,18.4,7.2", "middle,,,", "right,m13,19.5,7.5")
-    hotel = told(path)
+    hotel = hotel_in(path)
     assert [(each.id, str(each.slot), each.rows) for each in hotel.animals] == [
         ("m12", "left", (2,)),
         ("m13", "right", (4,)),
@@ -68,7 +68,7 @@ def test_an_animal_may_have_a_row_for_each_scan_and_none_names_files(sheet: Make
         "*.pet.img,left,,,7.2,Back",
         "*.pet.img,right,m13,,7.5,",
     )
-    hotel = told(path)
+    hotel = hotel_in(path)
     assert [(each.id, each.rows) for each in hotel.animals] == [("m12", (2, 4)), ("m13", (3, 5))]
     assert [each.of_scans[1].get("dose_mbq") for each in hotel.animals] == [7.2, 7.5]
     assert [each.of_scans[0].get("dose_mbq") for each in hotel.animals] == [None, None]
@@ -83,7 +83,7 @@ def test_rows_without_a_position_say_what_is_of_all_but_not_whose_it_is(sheet: M
         ",left,m12,,18.4,",
         ",right,m13,rat,,7.5",
     )
-    first, second = told(path).animals
+    first, second = hotel_in(path).animals
     assert (first.of_study.get("species"), second.of_study.get("species")) == ("mouse", "mouse")  # a file is closer
     assert (first.id, first.of_scans[1].get("dose_mbq"), second.of_study.get("weight_kg")) == ("m12", None, None)
     of_group, whole = sheet_values_of(read_sheet(path), [CT, PET])
@@ -160,14 +160,14 @@ WRONG = {
 def test_wrong_sheets_are_refused_in_one_line_with_their_row(sheet: Make, case: str) -> None:
     lines, expected = WRONG[case]
     with pytest.raises((InputError, OptionError)) as caught:
-        told(sheet(*lines))
+        hotel_in(sheet(*lines))
     assert_harmless(str(caught.value))
     assert re.search(r"hotel\.csv" + expected, str(caught.value))
 
 
 def test_an_empty_position_may_say_what_is_of_all(sheet: Make) -> None:
     path = sheet("position,patient_id,species,protocol", "left,m12,mouse,FDG", "right,,mouse,FDG")
-    assert [each.id for each in told(path).animals] == ["m12"]
+    assert [each.id for each in hotel_in(path).animals] == ["m12"]
 
 
 def test_rows_of_other_sessions_are_not_looked_at_twice(sheet: Make) -> None:
@@ -176,4 +176,4 @@ def test_rows_of_other_sessions_are_not_looked_at_twice(sheet: Make) -> None:
     about, numbers = found.about([CT, PET])
     assert [row.number for row in about.rows] == [4, 5]
     assert numbers == ((4, 5), (4, 5))
-    assert [each.id for each in (hotel_of(found, [CT, PET]) or told(Path())).animals] == ["m1left", "m1right"]
+    assert [each.id for each in (hotel_of(found, [CT, PET]) or hotel_in(Path())).animals] == ["m1left", "m1right"]

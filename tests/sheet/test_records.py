@@ -27,9 +27,9 @@ def scan(name: str, day: str = "Tue Mar  5 14:00:00 2019") -> tuple[Pair, Header
 
 
 def hotel(found: Sheet, *names: str, day: str = "Tue Mar  5 14:00:00 2019") -> Hotel:
-    told = hotel_of(found, [scan(name, day) for name in names])
-    assert told
-    return told
+    reported = hotel_of(found, [scan(name, day) for name in names])
+    assert reported
+    return reported
 
 
 # PIXI.
@@ -75,20 +75,20 @@ def record(tmp_path: Path) -> Callable[[object], Path]:
 
 def test_a_record_is_a_hotel_with_empty_positions(record: Callable[[object], Path]) -> None:
     found = read_sheet(record(RECORD))
-    told = hotel(found, "m.ct.img", "m.pet.img")
-    assert told.side is Side.BACK
-    assert [(each.id, str(each.slot), each.rows) for each in told.positions] == [
+    reported = hotel(found, "m.ct.img", "m.pet.img")
+    assert reported.side is Side.BACK
+    assert [(each.id, str(each.slot), each.rows) for each in reported.positions] == [
         ("m12", "1,1", (1,)),
         ("", "2,1", (2,)),
         ("m13", "3,1", (3,)),
     ]
-    first, second = (each.of_scans[1] for each in told.animals)
+    first, second = (each.of_scans[1] for each in reported.animals)
     assert (first.get("weight_kg"), first.get("dose_mbq")) == (0.0184, 7.03)  # 0.19 mCi x 37, to the last digit
     assert (second.get("weight_kg"), second.get("dose_mbq")) == (0.0195, 7.5295)
     assert first.get("injection_time") == datetime(2019, 3, 5, 13, 51, 37)
     assert first.get("posture") is Orientation.HFP
     assert "posture" not in second.cells
-    assert list(told.relative_positions.values()) == [(3, 1, 1), (2, 1, 1), (1, 1, 1)]  # told from the back
+    assert list(reported.relative_positions.values()) == [(3, 1, 1), (2, 1, 1), (1, 1, 1)]  # told from the back
     assert [each.message for each in found.findings] == ["not read: notes"]
 
 
@@ -96,9 +96,9 @@ def test_blanks_of_all_kinds_are_nothing_and_positions_may_be_names(record: Call
     one = {"subjectId": "S1", "position": {"name": "Bottom Left", "x": None}}
     other = {"subjectLabel": " m2 ", "position": "Top", "weight": "", "activity": None, "injectionDate": "20190305"}
     found = read_sheet(record({"hotelSubjects": [one, other]}))
-    told = hotel(found, "m.pet.img")
-    assert [(each.id, str(each.slot)) for each in told.animals] == [("S1", "bottom left"), ("m2", "top")]
-    assert told.side is Side.FRONT
+    reported = hotel(found, "m.pet.img")
+    assert [(each.id, str(each.slot)) for each in reported.animals] == [("S1", "bottom left"), ("m2", "top")]
+    assert reported.side is Side.FRONT
     assert [each.message for each in found.findings] == ["not read: injectionDate without injectionTime"]
 
 
@@ -167,19 +167,19 @@ def ccdb(tmp_path: Path, *rows: str, titles: str = TITLES) -> Path:
     return path
 
 
-def test_a_sheet_of_the_ccdb_tells_of_several_sessions_by_the_names_of_scans(tmp_path: Path) -> None:
+def test_a_sheet_of_the_ccdb_describes_several_sessions_by_the_names_of_scans(tmp_path: Path) -> None:
     found = read_sheet(ccdb(tmp_path, *CCDB))
-    told = hotel(found, "mp1_ct1_v1.ct.img", "mp1_em1_v1.pet.img")
-    assert [(each.id, str(each.slot), each.rows) for each in told.animals] == [
+    reported = hotel(found, "mp1_ct1_v1.ct.img", "mp1_em1_v1.pet.img")
+    assert [(each.id, str(each.slot), each.rows) for each in reported.animals] == [
         ("10", "1,1", (2, 3)),
         ("2", "2,1", (2, 4)),
     ]
-    first, second = (each.of_scans[1] for each in told.animals)
+    first, second = (each.of_scans[1] for each in reported.animals)
     assert [first.get(name) for name in ("weight_kg", "dose_mbq", "sex", "species")] == [0.0184, 7.03, "F", "mouse"]
     assert first.get("injection_time") == datetime(2019, 3, 5, 13, 51, 37)
     assert second.get("injection_time") == datetime(2019, 3, 5, 13, 52)
     assert str(first.get("birth_date")) == "2019-01-02"  # month first
-    assert told.animals[0].of_scans[0].get("dose_mbq") is None  # of the CT
+    assert reported.animals[0].of_scans[0].get("dose_mbq") is None  # of the CT
     other = hotel(found, "MP2_em1.img")
     assert [(each.id, str(each.slot)) for each in other.positions] == [("11", "1,1"), ("", "2,1")]
     assert hotel_of(found, [scan("mp3.img")]) is None
@@ -191,8 +191,8 @@ def test_a_list_of_animals_is_in_the_order_of_positions_unless_other_rows_say_wh
     alone = read_sheet(ccdb(tmp_path, CCDB[0]))
     assert [(each.id, str(each.slot)) for each in hotel(alone, "mp1_ct1.img").animals] == [("10", "1,1"), ("2", "2,1")]
     named = read_sheet(ccdb(tmp_path, CCDB[0], CCDB[1].replace(",1,10,", ",r,10,"), CCDB[2].replace(",2,2,", ",l,2,")))
-    told = hotel(named, "mp1_ct1.img", "mp1_em1.img")
-    assert [(each.id, str(each.slot)) for each in told.animals] == [("10", "right"), ("2", "left")]
+    reported = hotel(named, "mp1_ct1.img", "mp1_em1.img")
+    assert [(each.id, str(each.slot)) for each in reported.animals] == [("10", "right"), ("2", "left")]
     weights = read_sheet(ccdb(tmp_path, CCDB[0].replace('"10,2",,', '"10,2","18.4, 19.5",')))
     assert [each.of_study.get("weight_kg") for each in hotel(weights, "mp1_ct1.img").animals] == [0.0184, 0.0195]
 

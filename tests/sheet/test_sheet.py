@@ -61,7 +61,7 @@ def pair(path: str) -> Pair:
     return Pair(Path(path + ".hdr"), Path(path))
 
 
-def told(found: Sheet, path: str = "/data/study/m1.pet.img", identifier: str | None = None) -> SheetValues:
+def values_for(found: Sheet, path: str = "/data/study/m1.pet.img", identifier: str | None = None) -> SheetValues:
     return found.of_scan(pair(path), header(identifier))
 
 
@@ -291,7 +291,7 @@ def test_a_cell_that_makes_no_sense_is_refused_with_its_place(
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("subject,wieght_g\na,3\n", ":1: there is no column 'wieght_g'; did you mean weight_g? "),
         ("subject,weight\na,3\n", ":1: there is no column 'weight'; did you mean weight_g or weight_kg? "),
@@ -310,12 +310,12 @@ def test_a_cell_that_makes_no_sense_is_refused_with_its_place(
         ),
     ],
 )
-def test_a_sheet_that_makes_no_sense_is_refused(sheet: Make, content: str | bytes, said: str) -> None:
-    assert said in refused(sheet(content))
+def test_a_sheet_that_makes_no_sense_is_refused(sheet: Make, content: str | bytes, message: str) -> None:
+    assert message in refused(sheet(content))
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("s.txt", "", "the sheet's name ends in '.txt', expected one of .csv, .tsv, .xlsx"),
         ("s.xlsx", "PK", "is not an Excel workbook"),
@@ -329,8 +329,8 @@ def test_a_sheet_that_makes_no_sense_is_refused(sheet: Make, content: str | byte
         ),
     ],
 )
-def test_a_file_that_is_none_is_refused(sheet: Make, name: str, content: str | bytes, said: str) -> None:
-    assert said in refused(sheet(content, name))
+def test_a_file_that_is_none_is_refused(sheet: Make, name: str, content: str | bytes, message: str) -> None:
+    assert message in refused(sheet(content, name))
 
 
 FAR = "XFD1048576"
@@ -544,7 +544,7 @@ def rows(sheet: Make, *lines: str) -> Sheet:
 )
 def test_a_file_is_matched_by_the_end_of_its_path(sheet: Make, pattern: str, matches: bool) -> None:
     found = rows(sheet, "file,sex", f"{pattern},F")
-    assert bool(told(found).rows) is matches
+    assert bool(values_for(found).rows) is matches
 
 
 @pytest.mark.parametrize(
@@ -552,7 +552,7 @@ def test_a_file_is_matched_by_the_end_of_its_path(sheet: Make, pattern: str, mat
     [("study", True), ("STUDY", True), ("data/study", True), ("*/study", True), ("data", False), ("st?dy/", True)],
 )
 def test_a_folder_is_that_of_the_files(sheet: Make, pattern: str, matches: bool) -> None:
-    assert bool(told(rows(sheet, "folder,sex", f"{pattern},F")).rows) is matches
+    assert bool(values_for(rows(sheet, "folder,sex", f"{pattern},F")).rows) is matches
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a backslash parts folders there")
@@ -560,25 +560,25 @@ def test_a_folder_is_that_of_the_files(sheet: Make, pattern: str, matches: bool)
     ("pattern", "matches"), [("b?m1.img", True), ("a?b/b?m1.img", True), ("*/*m1.img", True), ("m1.img", False)]
 )
 def test_a_backslash_in_a_name_parts_no_folders(sheet: Make, pattern: str, matches: bool) -> None:
-    assert bool(told(rows(sheet, "file,sex", f"{pattern},F"), r"/data/a\b/b\m1.img").rows) is matches
+    assert bool(values_for(rows(sheet, "file,sex", f"{pattern},F"), r"/data/a\b/b\m1.img").rows) is matches
 
 
-@pytest.mark.parametrize(("said", "matches"), [("M 12", True), ("m  12 ", True), ("M 1", False), (None, False)])
-def test_a_subject_is_that_of_the_header(sheet: Make, said: str | None, matches: bool) -> None:
-    assert bool(told(rows(sheet, "subject,sex", "M 12,F"), identifier=said).rows) is matches
+@pytest.mark.parametrize(("message", "matches"), [("M 12", True), ("m  12 ", True), ("M 1", False), (None, False)])
+def test_a_subject_is_that_of_the_header(sheet: Make, message: str | None, matches: bool) -> None:
+    assert bool(values_for(rows(sheet, "subject,sex", "M 12,F"), identifier=message).rows) is matches
 
 
 def test_all_that_a_row_names_must_match(sheet: Make) -> None:
     found = rows(sheet, "file,subject,sex", "*.pet.img,M 12,F")
-    assert told(found, identifier="M 12").rows == (2,)
-    assert told(found, identifier="M 13").rows == ()
-    assert told(found, "/data/study/m1.ct.img", "M 12").rows == ()
+    assert values_for(found, identifier="M 12").rows == (2,)
+    assert values_for(found, identifier="M 13").rows == ()
+    assert values_for(found, "/data/study/m1.ct.img", "M 12").rows == ()
 
 
 def test_a_name_with_brackets_is_found_as_it_is(sheet: Make) -> None:
     found = rows(sheet, "file,sex", "mouse[1].img,F")
-    assert told(found, "/data/mouse[1].img").get("sex") == "F"
-    assert told(found, "/data/mouse1.img").get("sex") == "F"  # as a pattern
+    assert values_for(found, "/data/mouse[1].img").get("sex") == "F"
+    assert values_for(found, "/data/mouse1.img").get("sex") == "F"  # as a pattern
 
 
 def test_the_closest_row_counts_value_by_value(sheet: Make) -> None:
@@ -590,28 +590,28 @@ def test_the_closest_row_counts_value_by_value(sheet: Make) -> None:
         ",,*.pet.img,by pattern,,,p3",
         ",,m1.pet.img,by name,,,",
     )
-    said = told(found, identifier="M 12")
-    assert said.rows == (2, 3, 4, 5)
-    assert {name: (cell.value, cell.row) for name, cell in said.cells.items()} == {
+    shown = values_for(found, identifier="M 12")
+    assert shown.rows == (2, 3, 4, 5)
+    assert {name: (cell.value, cell.row) for name, cell in shown.cells.items()} == {
         "id": ("by name", 5),
         "protocol": ("p3", 4),
         "strain": ("s2", 3),
         "species": ("mouse", 2),
     }
-    assert said.origin("id") == Origin(Source.SHEET, "subjects.csv", 5)
-    assert str(said.origin("id")) == "subjects.csv:5"
+    assert shown.origin("id") == Origin(Source.SHEET, "subjects.csv", 5)
+    assert str(shown.origin("id")) == "subjects.csv:5"
 
 
 def test_rows_that_match_alike_must_not_contradict_each_other(sheet: Make) -> None:
     found = rows(sheet, "file,sex,strain", "m1.pet.img,F,s", "m1.pet.img,F,", "m1.pet.img.hdr,M,")
     with pytest.raises(InputError) as caught:
-        told(found)
+        values_for(found)
     assert str(caught.value).endswith("subjects.csv:4: sex is 'M', but row 2 says 'F'; both match m1.pet.img alike")
-    assert told(rows(sheet, "file,sex,strain", "m1.pet.img,F,s", "m1.pet.img,F,")).rows == (2, 3)
+    assert values_for(rows(sheet, "file,sex,strain", "m1.pet.img,F,s", "m1.pet.img,F,")).rows == (2, 3)
 
 
 @pytest.mark.parametrize(
-    ("titles", "first", "second", "said"),
+    ("titles", "first", "second", "message"),
     [
         ("weight_g", "30", "31", "weight_g is '31', but row 2 says '30'"),
         ("weight_g,weight_kg", "30,", ",0.031", "weight_kg is '0.031', but row 2 says weight_g '30'"),
@@ -621,23 +621,25 @@ def test_rows_that_match_alike_must_not_contradict_each_other(sheet: Make) -> No
         ("birth_date", "4 Mar 2014", "20140305", "birth_date is '20140305', but row 2 says '4 Mar 2014'"),
     ],
 )
-def test_a_contradiction_shows_what_the_cells_say(sheet: Make, titles: str, first: str, second: str, said: str) -> None:
+def test_a_contradiction_shows_what_the_cells_say(
+    sheet: Make, titles: str, first: str, second: str, message: str
+) -> None:
     with pytest.raises(InputError) as caught:
-        told(rows(sheet, f"file,{titles}", f"m1.pet.img,{first}", f"m1.pet.img,{second}"))
-    assert str(caught.value).endswith(f"subjects.csv:3: {said}; both match m1.pet.img alike")
+        values_for(rows(sheet, f"file,{titles}", f"m1.pet.img,{first}", f"m1.pet.img,{second}"))
+    assert str(caught.value).endswith(f"subjects.csv:3: {message}; both match m1.pet.img alike")
 
 
 def test_unknown_takes_the_headers_value_away(sheet: Make) -> None:
-    said = told(rows(sheet, "file,strain,dose_MBq", "m1.pet.img,Unknown,unknown"))
-    assert said.cells["strain"].value is None
-    assert said.get("dose_mbq") is None
+    shown = values_for(rows(sheet, "file,strain,dose_MBq", "m1.pet.img,Unknown,unknown"))
+    assert shown.cells["strain"].value is None
+    assert shown.get("dose_mbq") is None
 
 
 def study(found: Sheet, *paths: str, **keys: str) -> tuple[tuple[SheetValues, ...], SheetValues]:
     return sheet_values_of(found, [(pair(path), header(**keys)) for path in paths])
 
 
-def test_what_is_said_of_one_scan_is_said_of_the_study(sheet: Make) -> None:
+def test_what_is_given_for_one_scan_is_that_of_the_study(sheet: Make) -> None:
     found = rows(sheet, "file,strain,dose_MBq", "*.pet.img,s,7")
     (ct, pet), whole = study(found, "/d/m.ct.img", "/d/m.pet.img")
     assert (ct.get("strain"), pet.get("strain"), whole.get("strain")) == ("s", "s", "s")
@@ -661,7 +663,7 @@ def test_rows_may_give_each_scan_of_a_study_its_weight(sheet: Make) -> None:
     assert "weight_kg" not in whole.cells
 
 
-def test_of_several_contradictions_the_first_columns_is_told(sheet: Make) -> None:
+def test_of_several_contradictions_the_first_columns_is_reported(sheet: Make) -> None:
     titles = [each.title for each in COLUMNS if each.codec.example == "" and each.scope is Scope.STUDY]
     for told_first, *others in (titles, titles[::-1]):
         found = rows(
@@ -675,7 +677,7 @@ def test_of_several_contradictions_the_first_columns_is_told(sheet: Make) -> Non
 
 
 @pytest.mark.parametrize(
-    ("titles", "cells", "said"),
+    ("titles", "cells", "message"),
     [
         ("breed_registration", "123", "breed_registration is given, expected breed_registry in the same row"),
         ("breed_registry", "ILCR", "breed_registry is given, expected breed_registration in the same row"),
@@ -689,11 +691,11 @@ def test_of_several_contradictions_the_first_columns_is_told(sheet: Make) -> Non
         ("responsible_role", "OWNER", "responsible_role is given, expected responsible_person in the same row"),
     ],
 )
-def test_a_part_of_a_whole_is_refused(sheet: Make, titles: str, cells: str, said: str) -> None:
+def test_a_part_of_a_whole_is_refused(sheet: Make, titles: str, cells: str, message: str) -> None:
     found = rows(sheet, f"file,{titles}", f"*,{cells}")
     with pytest.raises(InputError) as caught:
         study(found, "/d/m.ct.img")
-    assert f"subjects.csv:2: {said}" in str(caught.value) or said in str(caught.value)
+    assert f"subjects.csv:2: {message}" in str(caught.value) or message in str(caught.value)
 
 
 def test_rows_that_no_scan_matched_are_named(sheet: Make) -> None:
@@ -708,7 +710,7 @@ def test_a_long_sheet_is_not_searched_row_by_row(sheet: Make) -> None:
     found = rows(sheet, "file,sex", *(f"scan{number}.img,F" for number in range(20_000)), "*.special.img,M")
     place = list(found._likely(_place("/d/scan7.img")))
     assert [row.number for row in place] == [9, 20_002]
-    assert told(found, "/d/scan7.img").rows == (9,)
+    assert values_for(found, "/d/scan7.img").rows == (9,)
 
 
 @given(st.text("ab*?[]!.", max_size=8), st.text("ab[]!.", max_size=8))
@@ -719,10 +721,10 @@ def test_patterns_match_as_those_of_the_shell(pattern: str, name: str) -> None:
 def test_a_sheet_of_patterns_is_matched_in_time(sheet: Make) -> None:
     """100,000 patterns, each compiled once for each name of each scan, took 18 s of two scans."""
     found = rows(sheet, "file,sex", *(f"m?{number}*.pet.img,F" for number in range(20_000)), "m*.pet.img,M")
-    assert told(found, "/d/m1.pet.img").rows == (20_002,)
+    assert values_for(found, "/d/m1.pet.img").rows == (20_002,)
     begun = time_of_cpu()
     for number in range(5):
-        told(found, f"/d/scan{number}.pet.img")
+        values_for(found, f"/d/scan{number}.pet.img")
     assert time_of_cpu() - begun < 3  # 0.3 s; compiled, 10 s
 
 
@@ -734,13 +736,13 @@ def _place(path: str) -> Any:
 
 def test_a_sheet_goes_to_another_process_whole(sheet: Make) -> None:
     found = rows(sheet, "file,sex", "a.img,F")
-    told(found)
+    values_for(found)
     copy = pickle.loads(pickle.dumps(found))  # noqa: S301 - our own
     assert copy == found
     assert "_by_key" not in vars(copy)
 
 
-def test_without_a_sheet_nothing_is_said() -> None:
+def test_without_a_sheet_nothing_is_reported() -> None:
     scans, whole = sheet_values_of(None, [(pair("/d/a.img"), header())])
     assert (scans, whole) == ((SheetValues(),), SheetValues())
 
@@ -766,8 +768,8 @@ def test_the_pages_example_is_read(sheet: Make) -> None:
     example = page.split("## An example")[1].split("\n## ")[0]
     lines = [line.strip() for line in example.splitlines() if line.startswith("    ")]
     found = rows(sheet, *lines)
-    said = told(found, "/archive/mouse_fdg_v1.pet.img", "M0042")
-    assert (said.rows, said.get("id"), said.get("residual_mbq")) == ((2, 3), "LEP-0042", 0.31)
+    shown = values_for(found, "/archive/mouse_fdg_v1.pet.img", "M0042")
+    assert (shown.rows, shown.get("id"), shown.get("residual_mbq")) == ((2, 3), "LEP-0042", 0.31)
 
 
 @pytest.mark.parametrize("above", ["", "\n\n", "sep=,\n"])
@@ -780,7 +782,7 @@ def test_an_unknown_title_is_named_with_its_own_line(tmp_path: Path, above: str)
 
 
 @pytest.mark.parametrize(
-    ("data", "said"),
+    ("data", "message"),
     [
         ("file,weight_g\na,24.6\n".encode("utf-16")[:-1], "is UTF-16 that is broken at byte"),
         (b"\xff\xfef\x00\x00\xd8", "is UTF-16 that is broken at byte 4"),
@@ -789,10 +791,10 @@ def test_an_unknown_title_is_named_with_its_own_line(tmp_path: Path, above: str)
         (b"PK\x03\x04" + b"x" * 50, "is a workbook: give its name the ending .xlsx"),
     ],
 )
-def test_what_is_no_text_says_so(tmp_path: Path, data: bytes, said: str) -> None:
+def test_what_is_no_text_says_so(tmp_path: Path, data: bytes, message: str) -> None:
     path = tmp_path / "s.csv"
     path.write_bytes(data)
     with pytest.raises(OptionError) as caught:
         read_sheet(path)
-    assert str(caught.value).startswith(f"{path}: {said}")
+    assert str(caught.value).startswith(f"{path}: {message}")
     assert 'as "CSV UTF-8"' in str(caught.value)

@@ -299,7 +299,7 @@ def test_a_species_with_a_code_alone(tmp_path: Path) -> None:
     assert ds.AdditionalPatientHistory.startswith("Strain: x")
 
 
-def test_what_needs_a_species_is_left_out_and_told(tmp_path: Path) -> None:
+def test_what_needs_a_species_is_left_out_and_reported(tmp_path: Path) -> None:
     source = one_scan(tmp_path)
     sheet = read_sheet(sheet_of(tmp_path, {"file": "*", **FULL, "species": "unknown"}))
     [study] = convert(source, tmp_path / "out", Options(sheet=sheet))
@@ -398,7 +398,7 @@ def test_the_headers_syringe_less_the_sheets_residual(tmp_path: Path) -> None:
     assert dose_of(tmp_path, row, replace(PET, tracer=tracer)) == pytest.approx(6994417.4, rel=1e-8)
 
 
-def test_a_sheets_dose_stands_for_all_that_the_header_says_of_activity(tmp_path: Path) -> None:
+def test_a_sheets_dose_replaces_all_that_the_header_says_of_activity(tmp_path: Path) -> None:
     tracer = replace(
         FDG,
         activity_units=ActivityUnits.MBQ,
@@ -457,7 +457,7 @@ def test_unknown_takes_away_what_the_header_says_of_the_dose(
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "message"),
     [
         ({"dose_MBq": "unknown", **LEFT}, "residual_MBq is given, expected dose_MBq in the same row"),
         ({"dose_time": "unknown", **LEFT}, "residual_MBq is given, expected dose_MBq in the same row"),
@@ -468,10 +468,10 @@ def test_unknown_takes_away_what_the_header_says_of_the_dose(
         ({"dose_MBq": "8", "dose_time": "unknown"}, "dose_time is unknown, expected a time, or an empty cell if"),
     ],
 )
-def test_what_unknown_makes_a_part_of_a_dose_is_refused(tmp_path: Path, row: dict[str, str], said: str) -> None:
+def test_what_unknown_makes_a_part_of_a_dose_is_refused(tmp_path: Path, row: dict[str, str], message: str) -> None:
     with pytest.raises(InputError) as caught:
         converted(tmp_path, row, replace(PET, tracer=MEASURED))
-    assert str(caught.value).startswith(f"{tmp_path / 'subjects.csv'}:2: {said}")
+    assert str(caught.value).startswith(f"{tmp_path / 'subjects.csv'}:2: {message}")
 
 
 def test_the_place_of_a_dose_is_where_its_values_stand(tmp_path: Path) -> None:
@@ -503,7 +503,7 @@ def test_a_header_dose_that_counts_after_all_is_found_at_its_line(tmp_path: Path
         ({"birth_date": "2015-01-01"}, {"birth_date": date(2014, 1, 2)}, None),
     ],
 )
-def test_a_birth_after_the_scan_is_told(
+def test_a_birth_after_the_scan_is_reported(
     tmp_path: Path, row: dict[str, str], subject: dict[str, Any], born: str | None
 ) -> None:
     study, _ = study_with(tmp_path, {"file": "*", **row}, subject=GivenSubject(**subject))
@@ -511,17 +511,17 @@ def test_a_birth_after_the_scan_is_told(
     assert found == ([] if born is None else [f"the birth date is {born}, after the scan at {CT.scan_time}"])
 
 
-def test_check_tells_a_birth_after_the_scan_once_a_file(tmp_path: Path) -> None:
+def test_check_shows_a_birth_after_the_scan_once_a_file(tmp_path: Path) -> None:
     source = write_thin_study(tmp_path / "in")
     sheet = sheet_of(tmp_path, {"file": "*", "birth_date": "2015-01-01"})
     found = json.loads(inveon("check", source, "--subjects", sheet, "--json").stdout)
-    told = [[f["code"] for f in each["findings"]].count("birth-after-scan") for each in found["files"]]
-    assert told == [1, 1]
+    study_of_sheet = [[f["code"] for f in each["findings"]].count("birth-after-scan") for each in found["files"]]
+    assert study_of_sheet == [1, 1]
     assert "birth-after-scan" not in [each["code"] for each in found["findings"]]
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("row", "message"),
     [
         ({"residual_MBq": "0.5", "residual_time": "2014-06-17 13:56:37"}, "residual_MBq is given, expected dose_MBq"),
         ({"dose_MBq": "8", "residual_MBq": "0.5"}, "residual_MBq is given, expected residual_time in the same row"),
@@ -537,10 +537,10 @@ def test_check_tells_a_birth_after_the_scan_once_a_file(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_part_of_a_dose_is_refused(tmp_path: Path, row: dict[str, str], said: str) -> None:
+def test_a_part_of_a_dose_is_refused(tmp_path: Path, row: dict[str, str], message: str) -> None:
     with pytest.raises(InputError) as caught:
         converted(tmp_path, row)
-    assert str(caught.value).startswith(f"{tmp_path / 'subjects.csv'}:2: {said}")
+    assert str(caught.value).startswith(f"{tmp_path / 'subjects.csv'}:2: {message}")
     assert not (tmp_path / "out").exists()
 
 
@@ -569,7 +569,7 @@ def test_a_row_of_a_subject_and_one_of_a_scan(tmp_path: Path) -> None:
     assert "scan-not-in-sheet" not in {finding.code for finding in study.all_findings}
 
 
-def test_a_scan_without_a_row_is_told_and_shares_what_is_said_of_the_study(tmp_path: Path) -> None:
+def test_a_scan_without_a_row_is_reported_and_shares_what_is_given_of_the_study(tmp_path: Path) -> None:
     study, found = study_with(tmp_path, {"file": "*.pet.img", "patient_id": "M7"})
     assert {ds.PatientID for ds in found} == {"M7"}
     [finding] = [finding for finding in study.all_findings if finding.code == "scan-not-in-sheet"]
@@ -668,16 +668,16 @@ def test_a_study_elsewhere_has_the_same_uids(tmp_path: Path, plain_uids: set[str
 # The manifest, the report, the commands.
 
 
-def test_the_manifest_tells_sources_and_no_values(tmp_path: Path) -> None:
+def test_the_manifest_shows_sources_and_no_values(tmp_path: Path) -> None:
     study_with(tmp_path, {"file": "*.pet.img", **FULL}, subject=GivenSubject(id="Typed 7"))
     text = (tmp_path / "out" / MANIFEST).read_text("utf-8")
     found = json.loads(text)
     assert found["subjects"]["name"] == "subjects.csv"
     assert len(found["subjects"]["sha256"]) == 64
-    said = found["values"]
-    assert (said["id"], said["name"], said["modifications"]) == ("command line", "subjects.csv:2", "subjects.csv:2")
-    assert said["institution"].startswith("m1.ct.img.hdr:")
-    assert said["age"] == "derived from other values"
+    shown = found["values"]
+    assert (shown["id"], shown["name"], shown["modifications"]) == ("command line", "subjects.csv:2", "subjects.csv:2")
+    assert shown["institution"].startswith("m1.ct.img.hdr:")
+    assert shown["age"] == "derived from other values"
     ct, pet = (series["values"] for series in found["series"])
     assert ct == {}
     assert pet == dict.fromkeys(("dose", "injection_time", "protocol", "series_description"), "subjects.csv:2")
@@ -700,7 +700,7 @@ def test_the_manifest_names_the_headers_lines(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def study_of_sheet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with a study, a sheet, and the study converted with it."""
     folder = tmp_path_factory.mktemp("told")
     write_thin_study(folder / "in")
@@ -712,18 +712,18 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_convert_names_rows_that_no_scan_matched(told: Path) -> None:
-    line = f"note: {told / 'subjects.csv'}:4: 1 of 3 rows match no scan: 4 [sheet-row-unused]\n"
-    assert line in (told / "told.txt").read_text("utf-8")
-    [study] = json.loads((told / "told.json").read_text("utf-8"))["studies"]
+def test_convert_names_rows_that_no_scan_matched(study_of_sheet: Path) -> None:
+    line = f"note: {study_of_sheet / 'subjects.csv'}:4: 1 of 3 rows match no scan: 4 [sheet-row-unused]\n"
+    assert line in (study_of_sheet / "told.txt").read_text("utf-8")
+    [study] = json.loads((study_of_sheet / "told.json").read_text("utf-8"))["studies"]
     assert study["rows"] == [2, 3]
 
 
-def test_verify_with_the_sheet_finds_no_difference_and_without_it_does(told: Path) -> None:
-    sheet = ("--subjects", told / "subjects.csv")
-    same = inveon("verify", told / "in", told / "out", *sheet, "--json")
+def test_verify_with_the_sheet_finds_no_difference_and_without_it_does(study_of_sheet: Path) -> None:
+    sheet = ("--subjects", study_of_sheet / "subjects.csv")
+    same = inveon("verify", study_of_sheet / "in", study_of_sheet / "out", *sheet, "--json")
     assert (same.exit_code, json.loads(same.stdout)["same"]) == (0, True)
-    other = inveon("verify", told / "in", told / "out", "--json")
+    other = inveon("verify", study_of_sheet / "in", study_of_sheet / "out", "--json")
     found = json.loads(other.stdout)
     assert other.exit_code == 1
     differs = {each["code"] for study in found["studies"] for part in study["series"] for each in part["differences"]}
@@ -731,37 +731,54 @@ def test_verify_with_the_sheet_finds_no_difference_and_without_it_does(told: Pat
     assert "--subjects takes it into account" in " ".join(found["studies"][0]["notes"])
 
 
-def test_verify_sees_a_dose_that_is_not_the_sheets(told: Path) -> None:
-    text = (told / "subjects.csv").read_text("utf-8").replace("40.5", "40.6")
-    (told / "other.csv").write_text(text, "utf-8")
-    other = inveon("verify", told / "in", told / "out", "--subjects", told / "other.csv", "--json")
+def test_verify_sees_a_dose_that_is_not_the_sheets(study_of_sheet: Path) -> None:
+    text = (study_of_sheet / "subjects.csv").read_text("utf-8").replace("40.5", "40.6")
+    (study_of_sheet / "other.csv").write_text(text, "utf-8")
+    other = inveon(
+        "verify", study_of_sheet / "in", study_of_sheet / "out", "--subjects", study_of_sheet / "other.csv", "--json"
+    )
     assert other.exit_code == 1
     differences = [d for each in json.loads(other.stdout)["studies"][0]["series"] for d in each["differences"]]
     assert {each["code"] for each in differences} == {"dose"}
 
 
-def test_convert_verifies_what_it_was_told(told: Path, tmp_path: Path) -> None:
+def test_convert_verifies_what_it_was_given(study_of_sheet: Path, tmp_path: Path) -> None:
     done = inveon(
-        "convert", told / "in", tmp_path / "out", "--subjects", told / "subjects.csv", "--verify", "--as", "enhanced"
+        "convert",
+        study_of_sheet / "in",
+        tmp_path / "out",
+        "--subjects",
+        study_of_sheet / "subjects.csv",
+        "--verify",
+        "--as",
+        "enhanced",
     )
     assert done.exit_code == 0, done.stderr
     assert "no difference" in done.stdout
 
 
-def test_check_takes_the_sheet(told: Path) -> None:
+def test_check_takes_the_sheet(study_of_sheet: Path) -> None:
     row = {"file": "*.pet.img", "weight_g": "24600", "dose_MBq": "unknown"}
-    sheet = sheet_of(told, row, name="heavy.csv")
-    done = inveon("check", told / "in", "--subjects", sheet, "--json")
+    sheet = sheet_of(study_of_sheet, row, name="heavy.csv")
+    done = inveon("check", study_of_sheet / "in", "--subjects", sheet, "--json")
     codes = {finding["code"] for each in json.loads(done.stdout)["files"] for finding in each["findings"]}
     assert {"weight-implausible", "dose-unknown", "scan-not-in-sheet"} <= codes
 
 
 @pytest.mark.usefixtures("blank")
-def test_reports_tell_where_values_came_from(told: Path, tmp_path: Path) -> None:
+def test_reports_show_where_values_came_from(study_of_sheet: Path, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
-    done = inveon("report", told / "in", "-o", page, "--subjects", told / "subjects.csv")
+    done = inveon("report", study_of_sheet / "in", "-o", page, "--subjects", study_of_sheet / "subjects.csv")
     assert done.exit_code == 0, done.stderr
-    arguments = (told / "in", tmp_path / "out", "--subjects", told / "subjects.csv", "--report", "--patient-id", "X7")
+    arguments = (
+        study_of_sheet / "in",
+        tmp_path / "out",
+        "--subjects",
+        study_of_sheet / "subjects.csv",
+        "--report",
+        "--patient-id",
+        "X7",
+    )
     assert inveon("convert", *arguments).exit_code == 0
     beside = (tmp_path / "out" / "report.html").read_text("utf-8")
     for text in (page.read_text("utf-8"), beside):
@@ -779,10 +796,13 @@ def test_reports_tell_where_values_came_from(told: Path, tmp_path: Path) -> None
     assert '<dt>Subject</dt>\n<dd><span class="from" title="command line">X7</span></dd>' in beside
 
 
-def test_a_bad_sheet_is_wrong_usage(told: Path, tmp_path: Path) -> None:
+def test_a_bad_sheet_is_wrong_usage(study_of_sheet: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "s.csv"
     sheet.write_text("file,weight\n*,3\n", "utf-8")
-    for command in (("convert", told / "in", tmp_path / "out"), ("verify", told / "in", told / "out")):
+    for command in (
+        ("convert", study_of_sheet / "in", tmp_path / "out"),
+        ("verify", study_of_sheet / "in", study_of_sheet / "out"),
+    ):
         done = inveon(*command, "--subjects", sheet)
         line = assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2)
         assert "did you mean weight_g or weight_kg?" in line

@@ -316,8 +316,8 @@ class TestTwoAtOnce:
             target = tmp_path / str(number)
             command = ("convert", long_study, target)
             with running(*command) as one, running(*command) as other:
-                said = [(*each.communicate(timeout=LAST_RESORT_S), each.returncode) for each in (one, other)]
-            loser, winner = sorted(said, key=lambda each: each[2] == 0)
+                messages = [(*each.communicate(timeout=LAST_RESORT_S), each.returncode) for each in (one, other)]
+            loser, winner = sorted(messages, key=lambda each: each[2] == 0)
             assert winner[2] == 0
             line = assert_one_line_error(loser[2], *loser[:2])
             assert "another conversion is writing here" in line or "the output folder is not empty" in line
@@ -330,9 +330,9 @@ class TestTwoAtOnce:
         shutil.copytree(older, tmp_path / "out")
         command = ("convert", "--overwrite", long_study, tmp_path / "out")
         with running(*command) as one, running(*command) as other:
-            said = [(*each.communicate(timeout=LAST_RESORT_S), each.returncode) for each in (one, other)]
-        assert 0 in {code for _, _, code in said}
-        for stdout, stderr, code in said:
+            messages = [(*each.communicate(timeout=LAST_RESORT_S), each.returncode) for each in (one, other)]
+        assert 0 in {code for _, _, code in messages}
+        for stdout, stderr, code in messages:
             assert not code or "another conversion" in assert_one_line_error(code, stdout, stderr)
         assert tree(tmp_path / "out") == reference | {"notes.txt": b"precious"}
 
@@ -763,8 +763,8 @@ def test_input_that_changes_meanwhile_is_refused(
     if os.name == "nt" and change is swap:
         pytest.skip("an open file cannot be replaced there")
     progress = changing(study, monkeypatch, moment, lambda: change(study / name))
-    said = r"has (changed|become shorter) while it was read|cannot be read"
-    with pytest.raises(DataError, match=rf"{name}: ({said})") as caught:
+    message = r"has (changed|become shorter) while it was read|cannot be read"
+    with pytest.raises(DataError, match=rf"{name}: ({message})") as caught:
         convert(study, out, progress=progress)
     assert str(caught.value).isprintable()
     assert not out.parent.exists()

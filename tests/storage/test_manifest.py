@@ -175,8 +175,8 @@ def test_the_manifest_has_no_path_of_this_computer_and_no_time(tmp_path: Path, d
     assert [text for text in found if "very own name" in text or str(tmp_path) in text] == []
     assert [text for text in found if text.startswith(("/", "\\")) or re.match(r"[A-Za-z]:\\", text)] == []
     year = str(datetime.now().year)
-    said = [text for text in found if not text.startswith("2.25.")]  # a UID may hold any digits
-    assert [text for text in said if re.search(rf"{year}-?\d\d-?\d\d|\d\d:\d\d", text)] == []
+    messages = [text for text in found if not text.startswith("2.25.")]  # a UID may hold any digits
+    assert [text for text in messages if re.search(rf"{year}-?\d\d-?\d\d|\d\d:\d\d", text)] == []
     assert any("f.img" in text for text in found)
 
 
@@ -212,19 +212,19 @@ def test_it_lists_what_was_read_and_written(tmp_path: Path, options: dict[str, A
 
     assert [each["folder"] for each in found["series"]] == ["1", "2", "3", "4", "5", "6"]
     spaces = set()
-    for series, told in zip(found["series"], result.series, strict=True):
+    for series, message in zip(found["series"], result.series, strict=True):
         read = [pydicom.dcmread(out / series["folder"] / file["name"]) for file in series["files"]]
         assert {ds.StudyInstanceUID for ds in read} == {found["study_instance_uid"]}
-        assert {ds.SeriesInstanceUID for ds in read} == {series["series_instance_uid"]} == {told.series_instance_uid}
+        assert {ds.SeriesInstanceUID for ds in read} == {series["series_instance_uid"]} == {message.series_instance_uid}
         assert {ds.FrameOfReferenceUID for ds in read} == {series["frame_of_reference_uid"]}
         assert {ds.SOPClassUID for ds in read} == {series["sop_class_uid"]}
-        assert series["sop_class"] == told.sop_class
-        assert series["part"] == told.part
-        assert study / series["source"] == Path(told.source)
-        assert series["unit"] == told.unit
+        assert series["sop_class"] == message.sop_class
+        assert series["part"] == message.part
+        assert study / series["source"] == Path(message.source)
+        assert series["unit"] == message.unit
         assert series["shape"] == [6, 5, 2]
         assert sum(int(ds.get("NumberOfFrames", 1)) for ds in read) == 2 * series["frames"]
-        assert series["modality"] == told.modality
+        assert series["modality"] == message.modality
         spaces.add(series["frame_of_reference_uid"])
     assert found["frames_of_reference"] == sorted(spaces)
     assert [each["frames"] for each in found["series"]] == [1, 3, 3, 2, 2, 1]
@@ -232,7 +232,7 @@ def test_it_lists_what_was_read_and_written(tmp_path: Path, options: dict[str, A
     assert (max(objects[1:]) > 1) == (options.get("form", Form.CLASSIC) is Form.CLASSIC or "largest_object" in options)
 
 
-def test_it_tells_the_range_of_the_values(tmp_path: Path) -> None:
+def test_it_shows_the_range_of_the_values(tmp_path: Path) -> None:
     study = write_all_kinds(tmp_path / "in")
     convert(study, tmp_path / "out")
     found = read_manifest(tmp_path / "out")["series"]
@@ -257,13 +257,15 @@ def test_a_range_without_a_finite_value_is_json(tmp_path: Path, filled: str) -> 
     assert (series["lowest"], series["highest"]) == pytest.approx((0, expected))
 
 
-def test_it_has_the_findings_that_are_told(study: Path, out: Path) -> None:
+def test_it_has_the_findings_that_are_reported(study: Path, out: Path) -> None:
     write_scan(study / "z.img", PET, defects=(Defect.NO_WEIGHT, Defect.NAN_VOXELS, Defect.ROTATED))
     (result,) = convert(study, out, Options(rescale=Policy.FRAME, form=Form.ENHANCED))
     found = read_manifest(out)
-    told = [(each.code, each.severity.label, each.message, each.line) for each in result.all_findings]
+    messages = [(each.code, each.severity.label, each.message, each.line) for each in result.all_findings]
     own = [found["findings"], *(series["findings"] for series in found["series"])]
-    assert [(each["code"], each["severity"], each["message"], each["line"]) for part in own for each in part] == told
+    assert [
+        (each["code"], each["severity"], each["message"], each["line"]) for part in own for each in part
+    ] == messages
     codes = {each["code"] for each in own[3]}
     assert {"not-finite", "several-slopes"} < codes
     assert {each["file"] for part in own[1:] for each in part} <= {path.name for path in study.iterdir()}
@@ -283,7 +285,7 @@ OPTIONS: dict[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("options", "expected"), OPTIONS.values(), ids=OPTIONS)
-def test_it_tells_the_options(study: Path, out: Path, options: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+def test_it_shows_the_options(study: Path, out: Path, options: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
     convert(study, out, Options(**options))
     found = read_manifest(out)["options"]
     assert {name: found[name] for name in expected} == expected

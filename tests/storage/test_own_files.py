@@ -150,7 +150,7 @@ def test_a_ledger_that_was_edited_is_read_but_for_lines_that_are_none(out: Path)
 
 
 @pytest.mark.usefixtures("batches_here")
-def test_lines_that_are_none_are_told_by_their_numbers(study: Path, out: Path) -> None:
+def test_lines_that_are_none_are_reported_by_their_numbers(study: Path, out: Path) -> None:
     line = (out / LEDGER).read_bytes()
     (out / LEDGER).write_bytes(b"no JSON\n\n" + line + b"[1]\n" + line.replace(b'"rows": []', b'"rows": 5'))
     result = inveon("batch", study.parent, out, "--dry-run")

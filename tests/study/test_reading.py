@@ -245,13 +245,13 @@ def test_napari_has_a_layer_of_each_series_and_warns_of_what_it_cannot_show(tmp_
         study = read_study(folder)
         layers = layers_of(str(folder))
         kinds = [" ".join(filter(None, (each.image.kind, *shown([each])[0][1:]))) for each in study.series]
-        assert [told["name"] for _, told, _ in layers] == kinds
+        assert [message["name"] for _, message, _ in layers] == kinds
         found = [[str(each) for each in series.scan.all_findings] for series in study.series]
-        assert [told["metadata"]["findings"] for _, told, _ in layers] == found
+        assert [message["metadata"]["findings"] for _, message, _ in layers] == found
     (folder := tmp_path / "bad").mkdir()
     REFUSED["a header without a size"](folder)
     with pytest.warns(UserWarning, match=r"m\.pet\.img\.hdr: x_dimension is missing"):
-        assert [told["name"] for _, told, _ in layers_of(str(folder))] == ["CT m.ct.img"]
+        assert [message["name"] for _, message, _ in layers_of(str(folder))] == ["CT m.ct.img"]
 
 
 @pytest.mark.usefixtures("batches_here")
@@ -281,8 +281,8 @@ def test_what_a_conversion_refuses_is_refused_or_an_error_everywhere(tmp_path: P
     assert any(words in each.message for each in result.all_findings if each.severity is Severity.ERROR)
     study = read_study(folder)
     of_scans = (one for scan in study.scans for one in scan.all_findings)
-    told = [*map(str, (*study.findings, *of_scans)), *map(str, study.errors.values())]
-    assert any(words in each for each in told)
+    entries = [*map(str, (*study.findings, *of_scans)), *map(str, study.errors.values())]
+    assert any(words in each for each in entries)
     report = contents_of(study, NOW)
     assert any(words in str(each) for each in (*report.findings, *report.errors))
     assert words in inveon("info", folder).stderr
@@ -295,7 +295,7 @@ def test_a_sheet_that_contradicts_itself_is_refused_alike(tmp_path: Path) -> Non
     pair_of_scans(PET)(folder)
     (tmp_path / "s.csv").write_text(SHEET)
     output = str(tmp_path / "out")
-    told = set()
+    reported = set()
     for command in (
         ["convert", str(folder), output, "--dry-run"],
         ["info", str(folder)],
@@ -310,16 +310,16 @@ def test_a_sheet_that_contradicts_itself_is_refused_alike(tmp_path: Path) -> Non
     ):
         done = inveon(*command, "--subjects", str(tmp_path / "s.csv"))
         assert done.exit_code == 1, command
-        told.add(done.stderr.strip())
-    assert len(told) == 1
+        reported.add(done.stderr.strip())
+    assert len(reported) == 1
     done = inveon("check", str(folder), "--subjects", str(tmp_path / "s.csv"), "--json")
     assert done.exit_code == 1
     (error,) = (each for each in json.loads(done.stdout)["findings"] if each["severity"] == "error")
-    assert error["message"] in told.pop()
+    assert error["message"] in reported.pop()
 
 
 @pytest.mark.usefixtures("blank")
-def test_all_tell_which_rows_of_a_sheet_match_no_scan(tmp_path: Path) -> None:
+def test_all_show_which_rows_of_a_sheet_match_no_scan(tmp_path: Path) -> None:
     """The file has rows 2 and 3; the second is about an animal that is not there."""
     (folder := tmp_path / "in").mkdir()
     pair_of_scans(PET)(folder)

@@ -108,7 +108,7 @@ def test_what_makes_no_sense_is_refused(name: str, text: object) -> None:
         Corrections(**{name: text})  # type: ignore[arg-type]
 
 
-def test_a_number_without_its_unit_is_told_what_to_type(bare: Path) -> None:
+def test_a_number_without_its_unit_is_reported_what_to_type(bare: Path) -> None:
     done = inveon("info", bare, "--weight", "24.6")
     line = assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2)
     assert line.startswith("error: --weight is '24.6', expected a number above 0 and its unit (g, kg,")
@@ -116,7 +116,7 @@ def test_a_number_without_its_unit_is_told_what_to_type(bare: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "said"),
+    ("option", "value", "message"),
     [
         *((option, IMPOSSIBLE[0], "of a year from 1971 to 2200") for option in ("--injected-at", "--scan-time")),
         *(("--injected-at", text, f"is '{text}', expected local time") for text in IMPOSSIBLE),
@@ -133,12 +133,12 @@ def test_a_number_without_its_unit_is_told_what_to_type(bare: Path) -> None:
         ("--strain", "a\\b", "expected text without backslash"),
     ],
 )
-def test_what_is_refused_is_named_as_it_was_typed(bare: Path, option: str, value: str, said: str) -> None:
+def test_what_is_refused_is_named_as_it_was_typed(bare: Path, option: str, value: str, message: str) -> None:
     for typed in ([option, value], [f"{option}={value}"]):
         done = inveon("info", bare, *typed)
         line = assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2)
         assert line.startswith(f"error: {option}")
-        assert said in line
+        assert message in line
 
 
 @pytest.mark.parametrize("title", ["injection_time", "dose_time", "residual_time"])
@@ -161,7 +161,7 @@ def test_a_typed_moment_is_not_shifted_to_one_that_counts_as_none(bare: Path, tm
 
 
 @pytest.mark.parametrize(
-    ("typed", "said"),
+    ("typed", "message"),
     [
         (["--ct-prefix", "a/b"], "--ct-prefix is 'a/b', expected a start of a file name"),
         (["-p", "a/b"], "-p is 'a/b', expected a start of a file name"),
@@ -172,10 +172,10 @@ def test_a_typed_moment_is_not_shifted_to_one_that_counts_as_none(bare: Path, tm
     ],
 )
 def test_options_of_a_conversion_are_named_as_they_were_typed(
-    bare: Path, tmp_path: Path, typed: list[str], said: str
+    bare: Path, tmp_path: Path, typed: list[str], message: str
 ) -> None:
     done = inveon("convert", bare, tmp_path / "out", *typed)
-    assert assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2).startswith(f"error: {said}")
+    assert assert_one_line_error(done.exit_code, done.stdout, done.stderr, 2).startswith(f"error: {message}")
 
 
 def test_suv_is_ready_with_what_was_missing(bare: Path) -> None:
@@ -236,9 +236,9 @@ def test_every_command_warns_of_what_makes_no_sense(
         "check": (),
     }
     for command, more in commands.items():
-        told = inveon(command, whole[0], *more, *typed).output
+        reported = inveon(command, whole[0], *more, *typed).output
         for code in ("weight-implausible", "dose-implausible", "injection-after-end"):
-            assert code in told, command
+            assert code in reported, command
 
 
 @pytest.mark.parametrize(

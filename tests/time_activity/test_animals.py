@@ -103,8 +103,8 @@ def test_without_animals_a_group_has_no_suv(hotel: Path) -> None:
     options = CurvesOptions(sheet=hotel.parent / "hotel.csv", spheres="a=-10,0,0,4")
     result = inveonimaging.curves(hotel, options=options)
     assert np.isnan(result.curves[0].suvs).all()
-    (told,) = (each for each in result.findings if each.code == "curve-without-suv")
-    assert "the sums of 2 animals" in told.message
+    (reported,) = (each for each in result.findings if each.code == "curve-without-suv")
+    assert "the sums of 2 animals" in reported.message
 
 
 def test_deidentified_animals_are_their_positions(hotel: Path, tmp_path: Path) -> None:
@@ -119,7 +119,7 @@ def test_deidentified_animals_are_their_positions(hotel: Path, tmp_path: Path) -
     assert "h.pet" not in output.read_text()
 
 
-def test_animals_are_found_or_the_doubt_is_said(hotel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_animals_are_found_or_the_doubt_is_reported(hotel: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     extents = tuple(Extent(tuple(each["low_mm"]), tuple(each["high_mm"])) for each in BOXES["animals"])
     places = "inveonimaging.hotels.cutting.locate"
     monkeypatch.setattr(places, lambda _group: Located(extents, None, extents))

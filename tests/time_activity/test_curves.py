@@ -401,7 +401,7 @@ def test_no_sphere_is_hot_where_none_fits_or_nothing_is_there(scan: Path, tmp_pa
 # What is to be known of regions.
 
 
-def test_what_lies_outside_is_said_and_has_no_row(scan: Path) -> None:
+def test_what_lies_outside_is_reported_and_has_no_row(scan: Path) -> None:
     """The image reaches to 5.25 mm of the left, 2.375 of the back and 15 mm of the head."""
     spheres = {"in": (0, 0, 0, 4), "out": (8, 0, 0, 4), "edge": (5, 0, 0, 2), "tiny": (0.2, 0.1, 0.9, 0.05)}
     options = {"spheres": [f"{name}={','.join(map(str, where))}" for name, where in spheres.items()]}
@@ -428,11 +428,11 @@ def test_values_that_are_no_numbers_are_left_out_and_counted(tmp_path: Path) -> 
     known = [each for each in brute((0, 0, 0), 2) if each != (7, 9, 10)]
     assert curve.voxels.tolist() == [len(known) - 1, len(known)]
     assert curve.means[1] == pytest.approx(4 * np.mean([linear()[each] for each in known], dtype=float), rel=1e-7)
-    (told,) = (each for each in result.findings if each.code == "curve-values-not-finite")
-    assert told.message.startswith("3 values in 'a'")
+    (reported,) = (each for each in result.findings if each.code == "curve-values-not-finite")
+    assert reported.message.startswith("3 values in 'a'")
 
 
-def test_frames_that_leave_gaps_keep_their_times_and_are_told(tmp_path: Path) -> None:
+def test_frames_that_leave_gaps_keep_their_times_and_are_reported(tmp_path: Path) -> None:
     frames = [{**FRAMES[0], "frame_start": "100"}, FRAMES[1]]
     path = write_pair(tmp_path / "m.img", np.stack([linear(), linear()]), frames)
     assert codes_of(path, spheres="a=0,0,0,2") == ["frames-gap"]
@@ -460,8 +460,8 @@ def test_suv_is_empty_with_what_is_missing(tmp_path: Path) -> None:
     path = write_pair(tmp_path / "m.img", np.stack([linear(), linear()]), subject_weight="")
     result = inveonimaging.curves(path, options=CurvesOptions(spheres="a=0,0,0,2"))
     assert np.isnan(result.curves[0].suvs).all()
-    (told,) = (each for each in result.findings if each.code == "curve-without-suv")
-    assert "no weight" in told.message
+    (reported,) = (each for each in result.findings if each.code == "curve-without-suv")
+    assert "no weight" in reported.message
     weighed = CurvesOptions(spheres="a=0,0,0,2", weight_kg="20g")
     assert not [each for each in inveonimaging.curves(path, options=weighed).findings if "suv" in each.code]
 
@@ -529,7 +529,7 @@ def test_spect_is_proportional_to_counts(tmp_path: Path) -> None:
     assert codes_of(tmp_path / "s.img", spheres="a=0,0,0,20") == []
 
 
-def test_scans_that_share_no_space_are_told(tmp_path: Path) -> None:
+def test_scans_that_share_no_space_are_reported(tmp_path: Path) -> None:
     for name in "ab":
         write_pair(tmp_path / f"{name}.img", np.stack([linear(), linear()]))
     options = {"spheres": "a=0,0,0,2", "frame_of_reference": "separate"}

@@ -306,7 +306,7 @@ def test_contours_of_a_finer_image_reach_half_way_to_the_next(drawn: Drawn, tmp_
     assert_means(found["wide"], drawn, apart & (where[..., 2] > z - 22) & (where[..., 2] < z + 14))
 
 
-def test_what_of_contours_is_not_taken_is_told(drawn: Drawn, tmp_path: Path) -> None:
+def test_what_of_contours_is_not_taken_is_reported(drawn: Drawn, tmp_path: Path) -> None:
     where = places(drawn)
     x, y, _ = where[2, 6, 7]
     z = where[:, 0, 0, 2]

@@ -272,7 +272,7 @@ def test_verify_knows_what_the_vendor_writes_otherwise(export: Export) -> None:
     assert "2 of 679 planes are missing: frame 0 slice 43, frame 0 slice 107; " in differences[0]
     assert differences[0].endswith("itself that it has 679 images: 2 were lost since [instances-missing]")
     assert "6181 of 6360 planes are missing" in differences[1]
-    for told in (
+    for message in (
         "Frame of Reference UID of its own",
         "Study Time of each series is that of its own scan",
         "the vendor's workstation stretched the values to 16 bits, in steps of 0.289204 HU",
@@ -283,7 +283,7 @@ def test_verify_knows_what_the_vendor_writes_otherwise(export: Export) -> None:
         "Corrected Image never names RAN",
         "Instance Number counts from 0",
     ):
-        assert done.stderr.count(told) == 1, told
+        assert done.stderr.count(message) == 1, message
 
 
 def test_a_series_of_the_vendor_without_gaps_does_not_differ(session: Session, export: Export, tmp_path: Path) -> None:
@@ -393,9 +393,11 @@ def test_check_says_what_the_vendor_writes_otherwise(export: Export) -> None:
     (space,) = document["findings"]
     assert space["code"] == "vendor-known"
     assert "2 series of the vendor's workstation have 2 Frame of Reference UIDs" in space["message"]
-    told = {each["modality"]: [(one["code"], one["message"]) for one in each["findings"]] for each in document["files"]}
-    ct = "\n".join(f"{code}: {message}" for code, message in told["CT"])
-    pet = "\n".join(f"{code}: {message}" for code, message in told["PT"])
+    reported = {
+        each["modality"]: [(one["code"], one["message"]) for one in each["findings"]] for each in document["files"]
+    }
+    ct = "\n".join(f"{code}: {message}" for code, message in reported["CT"])
+    pet = "\n".join(f"{code}: {message}" for code, message in reported["PT"])
     for expected in (
         "images-missing: the series says that it has 679 images, and 677 are here",
         "vendor-identity: Patient ID is the file's name, 'mpet3967b_ct1_v1.ct'",

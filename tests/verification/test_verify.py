@@ -923,8 +923,8 @@ def test_each_fault_is_caught_and_named(classic: Study, names: tuple[str, ...]) 
     assert codes(result) == set().union(*(FAULTS[name][1] for name in names))
     for name in names:
         _, expected, words = FAULTS[name]
-        told = [difference.message for difference in result.differences if difference.code in expected]
-        assert any(words in message for message in told), (name, told)
+        messages = [difference.message for difference in result.differences if difference.code in expected]
+        assert any(words in message for message in messages), (name, messages)
     assert all("\n" not in difference.message for difference in result.differences)
 
 
@@ -1257,12 +1257,12 @@ def older(ds: FileDataset, _frame: int, k: int) -> None:
     ds.PatientID = "12345"
 
 
-def test_an_older_conversion_is_told_what_is_wrong_with_it(tmp_path: Path) -> None:
+def test_an_older_conversion_is_reported_what_is_wrong_with_it(tmp_path: Path) -> None:
     result = checked(naive(tmp_path / "study", older).folder)
     assert codes(result) - UNSTATED == {"scaled", "position", "orientation", "patient-id"}
-    told = " ".join(difference.message for difference in result.differences)
-    assert "0.967 times the true ones (isotope_branching_fraction)" in told
-    assert "rows and columns run the other way" in told
+    reported = " ".join(difference.message for difference in result.differences)
+    assert "0.967 times the true ones (isotope_branching_fraction)" in reported
+    assert "rows and columns run the other way" in reported
 
 
 def test_dicom_without_anything_but_pixels_is_no_crash(tmp_path: Path) -> None:
@@ -1282,7 +1282,7 @@ def test_dicom_without_anything_but_pixels_is_no_crash(tmp_path: Path) -> None:
 
 
 @pytest.mark.debian
-def test_what_medcon_makes_of_the_scan_is_told(tmp_path: Path, tool: Callable[[str], str]) -> None:
+def test_what_medcon_makes_of_the_scan_is_reported(tmp_path: Path, tool: Callable[[str], str]) -> None:
     """(X)MedCon writes one NM object, with places from 0 and without the unit, dead time or scatter."""
     (tmp_path / "in").mkdir()
     (tmp_path / "out").mkdir()
@@ -1298,13 +1298,13 @@ def test_what_medcon_makes_of_the_scan_is_told(tmp_path: Path, tool: Callable[[s
 # What was said at conversion is no difference.
 
 
-def test_what_was_said_of_the_animal_is_to_be_said_again(tmp_path: Path) -> None:
+def test_what_was_given_of_the_animal_is_to_be_given_again(tmp_path: Path) -> None:
     folder = written(tmp_path, PET, subject=GivenSubject(id="M12", sex="M"))
     assert codes(checked(folder)) == {"patient-id", "patient-sex"}
     assert checked(folder, Corrections(subject=GivenSubject(id="M12", sex="M"))).same
 
 
-def test_the_manifest_tells_what_else_was_said_and_the_user_may_say_otherwise(tmp_path: Path) -> None:
+def test_the_manifest_shows_what_else_was_given_and_the_user_may_give_another(tmp_path: Path) -> None:
     folder = written(tmp_path, PET, orientation=Orientation.HFS, flip="x")
     result = checked(folder)
     assert result.same
@@ -1335,7 +1335,7 @@ def test_scan_time_that_was_given(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "expected"),
+    ("message", "expected"),
     [
         ({"strain": "BALB/c"}, {"strain"}),
         ({"species": "rat"}, {"species", "species-code"}),
@@ -1343,24 +1343,24 @@ def test_scan_time_that_was_given(tmp_path: Path) -> None:
         ({"frame_of_reference": "separate"}, {"frame-of-reference"}),
     ],
 )
-def test_what_is_typed_is_compared(classic: Study, told: dict[str, Any], expected: set[str]) -> None:
-    assert codes(checked(classic.folder, Corrections(**told))) == expected
+def test_what_is_typed_is_compared(classic: Study, message: dict[str, Any], expected: set[str]) -> None:
+    assert codes(checked(classic.folder, Corrections(**message))) == expected
 
 
 @pytest.mark.parametrize(
-    ("told", "why"),
+    ("message", "why"),
     [
         ({"scan_time": datetime(2014, 6, 17, 10)}, "scan_time has no effect: each header has a start"),
         ({"cycle_ms": 100}, "cycle_ms has no effect: no scan is gated"),
         ({"bed_direction": "reverse"}, "bed_direction has no effect: no scan has several bed positions"),
     ],
 )
-def test_what_is_typed_without_effect_is_refused_by_name(classic: Study, told: dict[str, Any], why: str) -> None:
+def test_what_is_typed_without_effect_is_refused_by_name(classic: Study, message: dict[str, Any], why: str) -> None:
     with pytest.raises(OptionError, match=why):
-        checked(classic.folder, Corrections(**told))
+        checked(classic.folder, Corrections(**message))
 
 
-def test_the_manifest_tells_the_frame_of_reference(tmp_path: Path) -> None:
+def test_the_manifest_shows_the_frame_of_reference(tmp_path: Path) -> None:
     folder = written(tmp_path, CT, PET, frame_of_reference="separate")
     assert checked(folder).same
     (folder / "out" / "inveon-manifest.json").unlink()
@@ -1534,11 +1534,11 @@ def test_the_command_gives_json(classic: Study) -> None:
     assert {check["kind"]: check["verdict"] for check in pet["checks"]}["voxels"] == "same"
 
 
-def test_options_of_the_command_say_what_was_said(tmp_path: Path) -> None:
+def test_options_of_the_command_say_what_was_given(tmp_path: Path) -> None:
     folder = written(tmp_path, PET, subject=GivenSubject(id="M12"), orientation=Orientation.HFS, manifest=False)
-    told = ("--patient-id", "M12", "--orientation", "HFS")
+    options = ("--patient-id", "M12", "--orientation", "HFS")
     assert inveon("verify", folder / "in", folder / "out").exit_code == 1
-    assert inveon("verify", folder / "in", folder / "out", *told).exit_code == 0
+    assert inveon("verify", folder / "in", folder / "out", *options).exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -1567,8 +1567,8 @@ def test_hostile_text_stays_text(classic: Study) -> None:
 @pytest.mark.parametrize("form", ["classic", "enhanced"])
 def test_convert_verifies_what_it_wrote(originals: dict[Form, Path], tmp_path: Path, form: str) -> None:
     source = originals[Form.CLASSIC] / "in"
-    told = ("--patient-id", "M12", "--orientation", "HFS", "--no-manifest")
-    done = inveon("convert", source, tmp_path / "out", "--as", form, "--verify", *told)
+    options = ("--patient-id", "M12", "--orientation", "HFS", "--no-manifest")
+    done = inveon("convert", source, tmp_path / "out", "--as", form, "--verify", *options)
     assert done.exit_code == 0, done.stdout
     assert "no difference" in done.stdout
     document = json.loads(inveon("convert", source, tmp_path / "again", "--verify", "--json").stdout)
@@ -1628,7 +1628,7 @@ def without_animal(header: Header) -> Header:
     return replace(header, subject=subject, tracer=replace(header.tracer, dose=None, injection_time=None))
 
 
-def test_what_nothing_tells_is_a_difference(tmp_path: Path) -> None:
+def test_what_is_stated_nowhere_is_a_difference(tmp_path: Path) -> None:
     """Such as a weight that somebody wrote into the files, from which viewers then compute SUV."""
     typed: dict[str, Any] = {"weight_kg": "24.6g", "dose_mbq": 7.03, "injected_at": "2014-06-17T13:51:37"}
     subject = {"sex": "F", "birth_date": "20140304"}

@@ -168,8 +168,8 @@ def test_nothing_is_overwritten_unasked_and_only_what_is_ours_at_all(study: Path
     out = tmp_path / "out"
     (out / "m1.pet.ome.zarr").mkdir(parents=True)
     (out / "m1.pet.ome.zarr" / "mine").write_text("mine")
-    for overwrite, said in ((False, "nothing is overwritten"), (True, "is not a store that this program wrote")):
-        with pytest.raises(OutputError, match=said):
+    for overwrite, message in ((False, "nothing is overwritten"), (True, "is not a store that this program wrote")):
+        with pytest.raises(OutputError, match=message):
             inveonimaging.zarr(study, out, inveonimaging.ZarrOptions(overwrite=overwrite))
     assert [path.name for path in out.rglob("*") if path.is_file()] == ["mine"]
     (out / "m1.pet.ome.zarr").rename(tmp_path / "mine")
