@@ -11,17 +11,22 @@ from pathlib import Path
 from inveonimaging.errors import OptionError
 
 
-def refuse_without_extra(what: str, extra: str, packages: Mapping[str, str]) -> None:
+def refuse_without_extra(
+    what: str, extra: str, packages: Mapping[str, str], *, python: tuple[int, int] = (3, 10)
+) -> None:
     """Refuse what needs the packages of an extra, unless they are installed.
 
     Args:
         what: needs them, as the start of a sentence.
         extra: that brings them.
         packages: by the names of their modules.
+        python: the oldest that they run on; an older one installs the extra without them.
 
     Raises:
         OptionError: which are missing, and what to type.
     """
+    if sys.version_info < python:
+        raise OptionError(f"{what} needs Python {'.'.join(map(str, python))} or newer")
     missing = [package for module, package in packages.items() if find_spec(module) is None]
     if missing:
         raise OptionError(f"{what} needs {' and '.join(missing)}", hint=how_to_install(extra))

@@ -47,6 +47,12 @@ def test_what_is_missing_is_named_with_what_to_type() -> None:
     assert str(caught.value) == message
 
 
+def test_what_needs_a_newer_python_says_so() -> None:
+    """On an older one pip would install the extra without its packages, and say nothing."""
+    with pytest.raises(OptionError, match=r"^inveon zarr needs Python 9\.11 or newer$"):
+        extras.refuse_without_extra("inveon zarr", "zarr", {"json": "json"}, python=(9, 11))
+
+
 def test_under_pipx_the_packages_are_injected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """pip is not in its environments, and what was installed from a folder is on no index, to be installed again."""
     environment = tmp_path / "inveonimaging"

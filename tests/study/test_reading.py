@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -45,6 +46,8 @@ from inveonimaging.phantom import PhantomScan, frames_of, write_scan
 from inveonimaging.reports.contents import contents_of
 from inveonimaging.study.cut import Extent
 from inveonimaging.study.reading import Series
+
+pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="zarr-python 3 needs Python 3.11")
 
 NOW = datetime(2026, 1, 1)
 STATIC = frames_of(600.0)

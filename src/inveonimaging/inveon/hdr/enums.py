@@ -28,6 +28,10 @@ class Labelled(IntEnum):
     def __str__(self) -> str:
         return self.label
 
+    def __format__(self, spec: str) -> str:
+        """Return the words, or the number where its form is asked for (`:d`); Python 3.10 has words alone."""
+        return int.__format__(self, spec) if spec else self.label
+
 
 class Modality(Labelled):
     """hdr `modality`; absent in files of R4, P4 and Focus scanners, -1 in files of (X)MedCon: both hold PET."""
