@@ -186,9 +186,10 @@ def _readings(plain: str) -> Iterator[tuple[str, str, str]]:
         yield mass, metastable, element
 
 
-def _table(name: str) -> list[tuple[Code, dict[str, Any]]]:
+@cache
+def _table(name: str) -> tuple[tuple[Code, Mapping[str, Any]], ...]:
     text = (resources.files("inveonimaging.dicom") / "code_tables" / f"{name}.json").read_text("utf-8")
-    return [(Code(row["value"], row["scheme"], row["meaning"]), row) for row in json.loads(text)["codes"]]
+    return tuple((Code(row["value"], row["scheme"], row["meaning"]), row) for row in json.loads(text)["codes"])
 
 
 @cache

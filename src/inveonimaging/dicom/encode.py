@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from functools import cache
 
 from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import BaseTag, Tag
 from pydicom.valuerep import format_number_as_ds
@@ -108,11 +109,8 @@ def put(dataset: Dataset, **values: object) -> Dataset:
 
 
 def merged(modules: Iterable[Dataset]) -> Dataset:
-    """Return one dataset of several."""
-    whole = Dataset()
-    for module in modules:
-        whole.update(module)
-    return whole
+    """Return one dataset of several, which share their elements with it."""
+    return Dataset({tag: element for module in modules for tag, element in module.items()})
 
 
 def group(keyword: str, item: Dataset, *needed: str) -> Dataset:
@@ -123,10 +121,8 @@ def group(keyword: str, item: Dataset, *needed: str) -> Dataset:
 
 def dataset(**values: object) -> Dataset:
     """Return a dataset of attributes of type 1 and 2 by keyword; None and empty become an empty value."""
-    made = Dataset()
-    for keyword, value in values.items():
-        made.add_new(*_known(keyword), value)
-    return made
+    elements = (DataElement(*_known(keyword), value) for keyword, value in values.items())
+    return Dataset({element.tag: element for element in elements})
 
 
 @cache

@@ -202,8 +202,9 @@ class Reader:
         if size is not None and size[0] * size[1] > _MOST_PIXELS:
             raise InputError(f"says that its image has {size[0]} x {size[1]} pixels", path=path, expected="fewer")
         native, error = _pixels(path, file, values, (planes, *size)) if size else (None, _without_size(path, values))
-        shared = [self._of_groups(groups) for groups in _items(header, _SHARED)][:1]
-        own = [self._of_groups(groups) for groups in _items(header, _PER_FRAME)[:planes]]
+        charset = _charset_of(header)
+        shared = [self._of_groups(groups, charset) for groups in _items(header, _SHARED)[:1]]
+        own = [self._of_groups(groups, charset) for groups in _items(header, _PER_FRAME)[:planes]]
         own += [_NOTHING] * (planes - len(own))
         together = {**values, **shared[0]} if shared else values
         return File(path, native, error, together, tuple(own), values, self._held(header))
@@ -215,7 +216,7 @@ class Reader:
         return kept
 
     def _values(self, dataset: Dataset) -> dict[str, Any]:
-        charset = str(_decoded(dataset, _CHARSET) if _CHARSET in dataset else None)
+        charset = _charset_of(dataset)
         values = {keyword: self._value(dataset, element, charset) for element, keyword in _named(dataset)}
         return {**{keyword: value for keyword, value in values.items() if value is not None}, **private_values(dataset)}
 
@@ -227,11 +228,12 @@ class Reader:
             self._seen[key] = _decoded(dataset, element.tag)
         return self._seen[key]
 
-    def _of_groups(self, groups: Dataset) -> dict[str, Any]:
+    def _of_groups(self, groups: Dataset, charset: str) -> dict[str, Any]:
         """Return the values of functional groups, whatever group they are in (PS3.3 C.7.6.16); equal ones kept once."""
         found: dict[str, Any] = {}
-        for keyword, item in _item(groups).items():
-            found.update(item if isinstance(item, dict) else {}, **({_MAPPING: item} if keyword == _MAPPING else {}))
+        for element, keyword in _named(groups):
+            if isinstance(item := self._value(groups, element, _charset_of(groups, charset)), dict):
+                found.update(item, **({_MAPPING: item} if keyword == _MAPPING else {}))
         known = {k: v if isinstance(v, dict) else self._seen.setdefault((k, v), v) for k, v in found.items()}
         return _with_nested(known)
 
@@ -248,6 +250,11 @@ def _without_size(path: Path, values: Values) -> InputError | None:
     if "Image" not in uid_name(values.get("MediaStorageSOPClassUID")):
         return None
     return InputError("does not say how large its image is", path=path)
+
+
+def _charset_of(dataset: Dataset, around: str = "") -> str:
+    """Return what texts of a dataset are read by; of an item without one what those around it are read by."""
+    return str(_decoded(dataset, _CHARSET)) if _CHARSET in dataset else around
 
 
 _CHARSET = BaseTag(0x00080005)

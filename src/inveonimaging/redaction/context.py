@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path, PureWindowsPath
 
 from inveonimaging.animal.free_text import birth_date_of, text_of
@@ -35,7 +36,7 @@ class RedactionContext:
         pseudonyms: the pseudonym of each `subject_identifier`.
         spaces: the neutral name of each `spatial_identifier`.
         computed: the new name of the CT that an `attenuation_filename` names, by its stem.
-        names: finds what must not be in text that is kept, as that is compared; None if the headers name nobody.
+        named: people, places and subjects that the headers name, as text is compared.
         scanned: the day of the earliest scan, to give the age.
     """
 
@@ -44,8 +45,13 @@ class RedactionContext:
     pseudonyms: Mapping[str, str]
     spaces: Mapping[str, str]
     computed: Mapping[str, str]
-    names: re.Pattern[str] | None
+    named: tuple[str, ...]
     scanned: date | None
+
+    @cached_property
+    def names(self) -> re.Pattern[str] | None:
+        """What finds what must not be in text that is kept, as that is compared; None if the headers name nobody."""
+        return re.compile(pattern_of(*self.named)) if self.named else None
 
     @property
     def dates_are_kept(self) -> bool:
@@ -92,7 +98,7 @@ def redaction_context_of(
         pseudonyms=pseudonyms,
         spaces={text: f"space-{number}" for number, text in enumerate(filter(None, spaces), 1)},
         computed=_computed([pair for pair, _ in sources], headers),
-        names=_names(data for _, data in sources),
+        named=_named(data for _, data in sources),
         scanned=min(scans, default=start),
     )
 
@@ -127,15 +133,15 @@ def _is_ct(header: Header) -> bool:
         return False
 
 
-def _names(texts: Iterator[bytes]) -> re.Pattern[str] | None:
-    """Return what finds the people, places and subjects that headers name."""
+def _named(texts: Iterator[bytes]) -> tuple[str, ...]:
+    """Return the people, places and subjects that headers name, as text is compared."""
     names: dict[str, None] = {}
     for data in texts:
-        for line in lex(data).blocks[0]:
+        for line in lex(data).blocks[0]:  # also one that the header does not count, since it is cut off
             field = MAIN.get(line.key)
             if field is None or field.redacted not in _NAMES or not text_of(line.value):
                 continue
             names |= dict.fromkeys(names_in(line.value))
             if field.redacted is Redaction.PERSON:
                 names |= dict.fromkeys(people_in(line.value))
-    return re.compile(pattern_of(*names)) if names else None
+    return tuple(names)

@@ -87,9 +87,12 @@ class _Text:
             return line.value
         is_numbered = isinstance(parsed, GateDescription) and 0 <= parsed.input <= _LARGEST_INPUT
         text = parsed.text if is_numbered else line.value
-        names = self._context.names
-        is_removed = len(line.value) > _LONGEST_WORDS or tells_more(text) or (names and names.search(folded(text)))
+        is_removed = len(line.value) > _LONGEST_WORDS or tells_more(text) or self._names_somebody(text)
         return None if is_removed else line.value
+
+    def _names_somebody(self, text: str) -> bool:
+        names = self._context.names
+        return names is not None and names.search(folded(text)) is not None
 
     def measure(self, line: Line, _field: fields.Field) -> str | None:
         """Return numbers, with a unit of glucose."""
