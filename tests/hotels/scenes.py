@@ -7,6 +7,7 @@ two overlap, then brought to other voxels, and written as a pair of files.
 from __future__ import annotations
 
 import math
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,10 +17,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from conftest import skip_or_fail
 from helpers import header_text
+from inveonimaging.hotels.bodies import Found, find_in_ct
 from inveonimaging.inveon.pairs import HEADER_SUFFIX
-from inveonimaging.study.image import Image
-from vendor import Session
+from inveonimaging.study.image import Image, read
+from vendor import REAL, Session
 
 Float = npt.NDArray[np.float32]
 Mm = tuple[float, float, float]
@@ -257,6 +260,31 @@ SCENES: dict[str, Scene] = {
     ),
 }
 """How many animals there are in each scene, and what makes it of the two genuine ones."""
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A scene of voxels of 4 x 4 x 4, and what is found in it; `owners` as `compose` has them."""
+
+    values: Float
+    owners: npt.NDArray[np.uint8]
+    image: Image
+    found: Found
+
+
+@cache
+def looked_at(name: str) -> Looked:
+    """Return a scene, in which animals are looked for once."""
+    values, owners = compose(SCENES[name][1](*genuine(binned=2)))
+    with tempfile.TemporaryDirectory() as folder:
+        image = read(write_ct(Path(folder, "hotel.ct.img"), values, (2 * REAL_MM,) * 3))
+        return Looked(values, owners, image, find_in_ct(image))
+
+
+def skip_without_real() -> None:
+    """Skip a test, or fail it, where the facts of the genuine hotel are not there."""
+    if not REAL.is_dir():
+        skip_or_fail(f"{REAL} is not there")
 
 
 def drawn(name: str, draw: np.random.Generator) -> Scene:

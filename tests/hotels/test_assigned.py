@@ -9,18 +9,14 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from conftest import skip_or_fail
 from helpers import assert_harmless
 from hotels import scenes
 from inveonimaging.animal.sheet_values import SheetValues
 from inveonimaging.errors import InputError
-from inveonimaging.hotels.bodies import find_in_ct
 from inveonimaging.hotels.positions import assigned
 from inveonimaging.physics.geometry import Mm
 from inveonimaging.sheet.hotels import Hotel, Position
 from inveonimaging.sheet.positions import Side, slot_of
-from inveonimaging.study.image import read
-from vendor import REAL
 
 
 class Found(NamedTuple):
@@ -152,21 +148,15 @@ def test_many_animals_are_distinguished_in_no_time_and_more_are_refused() -> Non
 @pytest.mark.parametrize(
     ("name", "positions"),
     [
-        ("one above two", ("top", "bottom left", "bottom right")),
+        ("two by two", ("top left", "top right", "bottom left", "bottom right")),
         ("head to tail, close", ("back", "front")),  # composed from low k on, and the front is at high k
     ],
 )
-def test_genuine_animals_put_together_are_named_by_their_places(
-    name: str, positions: tuple[str, ...], tmp_path: Path
-) -> None:
-    if not REAL.is_dir():
-        skip_or_fail(f"{REAL} is not there")
-    puts = scenes.SCENES[name][1](*scenes.genuine(binned=2))
-    values, owners = scenes.compose(puts)
-    path = scenes.write_ct(tmp_path / "hotel.ct.img", values, (2 * scenes.REAL_MM,) * 3)
-    image = read(path)
-    bodies = find_in_ct(image).bodies
+def test_genuine_animals_put_together_are_named_by_their_places(name: str, positions: tuple[str, ...]) -> None:
+    scenes.skip_without_real()
+    scene = scenes.looked_at(name)
+    bodies = scene.found.bodies
     for animal, found in enumerate(assigned(bodies, hotel(*positions)), 1):
-        k, j, i = np.nonzero((owners == animal) & (values > -250))
-        middle = scenes.gantry_mm(image, i, j, k).mean(axis=0)
+        k, j, i = np.nonzero((scene.owners == animal) & (scene.values > -250))
+        middle = scenes.gantry_mm(scene.image, i, j, k).mean(axis=0)
         assert np.linalg.norm(np.array(bodies[found].centre_mm) - middle) < 10

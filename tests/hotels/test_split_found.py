@@ -11,19 +11,19 @@ import pytest
 from PIL import Image as PixelPicture
 
 import inveonimaging
-from conftest import skip_or_fail
 from helpers import CT, assert_one_line_error, inveon
-from hotels import scenes
 from inveonimaging import Corrections, Options
 from inveonimaging.commands import split as command
 from inveonimaging.errors import InputError
+from inveonimaging.hotels import locating
 from inveonimaging.hotels.bodies import Body, Found
 from inveonimaging.hotels.locating import Located, locate
 from inveonimaging.hotels.splitting import Group, read_group
 from inveonimaging.inveon.pairs import scan_folder
 from inveonimaging.phantom import write_scan
 from inveonimaging.study.cut import Extent
-from vendor import REAL, Session
+from inveonimaging.study.image import Image
+from vendor import Session
 
 SHEET = "patient_id,position\nm12,left\nm13,right\n"
 EXTENTS = (Extent((-11.0, -8.0, -18.0), (-4.0, 8.0, 18.0)), Extent((4.0, -8.0, -18.0), (8.0, 8.0, 10.0)))
@@ -55,10 +55,11 @@ def split(hotel: Path, output: Path, *options: object) -> tuple[int, str, str]:
     return run.exit_code, run.stdout, run.stderr
 
 
-def test_the_genuine_hotel_becomes_two_studies_of_the_same_voxels(tmp_path: Path) -> None:
-    if not REAL.is_dir():
-        skip_or_fail(f"{REAL} is not there")
-    source = scenes.write_real(tmp_path / "in" / "hotel.ct.img").parent
+def test_the_genuine_hotel_becomes_two_studies_of_the_same_voxels(
+    genuine: Image, in_genuine: Found, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(locating, "find_animals", lambda *_: in_genuine)  # as `locate` finds them, too
+    source = genuine.pair.data.parent
     sheet = tmp_path / "hotel.csv"
     sheet.write_text(SHEET, "ascii")
     inveonimaging.split(source, tmp_path / "out", Options(sheet=sheet, form="legacy"))
@@ -132,7 +133,6 @@ def group_of(hotel: Path) -> Group:
 
 def test_what_reaches_the_end_of_its_image_goes_on_in_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from helpers import PET
-    from inveonimaging.hotels import locating
 
     source = _made(tmp_path / "in")
     write_scan(source / "a.ct.img", CT)  # along k from -26.45 to 27.55 mm
