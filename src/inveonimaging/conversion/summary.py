@@ -59,7 +59,7 @@ def data_summaries(images: Sequence[Image]) -> tuple[DataSummary, ...]:
     slabs: dict[tuple[int, int], list[Extent]] = {}
     collector = Collector(sum(len(image.frames) * len(image.slab_limits) for image in images))
     digest, size = hashlib.sha256(), 0
-    with ahead(_read(images)) as pieces:
+    with ahead(_read(images), sum(image.source.total_bytes for image in images)) as pieces:
         for place, held, stored in pieces:
             size += held.nbytes
             digest.update(held.reshape(-1).view(np.uint8).data)

@@ -69,7 +69,7 @@ class SeriesJob:
         instances = tuple(map(self._instance, range(self.planned.objects[-1].stop)))
         written = []
         try:
-            with ahead(_slabs(self.series, instances)) as slabs:
+            with ahead(_slabs(self.series, instances), self.series.image.source.total_bytes) as slabs:
                 planes = _counted(chain.from_iterable(slabs), step)
                 for number, (held, name) in enumerate(zip(self.planned.objects, self.planned.files, strict=True)):
                     head = self._head(number, instances[held.start : held.stop])

@@ -99,6 +99,11 @@ class Voxels:
         """Size of one frame in the file."""
         return int(np.prod(self.frame_shape, dtype=object)) * self.dtype.itemsize
 
+    @property
+    def total_bytes(self) -> int:
+        """Size of all its frames in the file."""
+        return len(self.offsets) * self.frame_bytes
+
     def box(self, first: tuple[int, int, int], stop: tuple[int, int, int]) -> Voxels:
         """Return the voxels of a box, from its first (k, j, i) up to `stop`, which is not in it; nothing is read."""
         (k, j, i), own = first, self.first
