@@ -22,7 +22,8 @@ def made_by(count: int) -> Iterator[tuple[int, threading.Thread]]:
 
 @pytest.mark.parametrize("size", [MANY, FEW])
 def test_all_come_in_their_order_and_then_the_error(size: int) -> None:
-    before, taken = threading.active_count(), []
+    before = threading.active_count()
+    taken: list[tuple[int, threading.Thread]] = []
     with pytest.raises(DataError, match="it ends early"), ahead(made_by(7), size) as items:
         taken.extend(items)  # raises after the last of them
     assert [number for number, _ in taken] == list(range(7))
