@@ -6,7 +6,7 @@
 
 Each study is a CT of 60 slices and a PET of 3 frames of 40 slices, 64 x 64. The loop is `inveonimaging.convert` for one
 study after the other, in a process of its own that imports everything first. What counts is the ratio to it, since
-machines are noisy: all run in turn, as whole processes. What it takes to start, that is a batch of one study, is told
+machines are noisy: all run in turn, as whole processes. What it takes to start, a batch of one study, is printed
 apart and taken off. `again` is a second batch, which finds all complete and unchanged.
 """
 
@@ -42,7 +42,7 @@ for study in studies:
 print((time.perf_counter() - start) / len(studies))
 """
 
-# Runs a batch; tells the seconds, and the peak memory of this process in MiB, which Windows hides.
+# Runs a batch; prints the seconds, and the peak memory of this process in MiB, which Windows hides.
 PARENT = """
 import sys, time
 from inveonimaging.cli.main import app

@@ -50,7 +50,7 @@ for file in model.rglob("*.dcm"):
             opened.write(zeros[: min(step, size - done)])
 """
 
-# Runs a command; tells the seconds, until all is on the disk if asked, and the peak memory in KiB, which Windows hides.
+# Runs a command; prints the seconds, until all is on the disk if asked, and the peak memory in KiB (not on Windows).
 # It is small: what starts a process lends it its own peak.
 WATCHED = """
 import os, subprocess, sys, time
@@ -120,7 +120,7 @@ def compare(work: Path, source: Path, name: str, form: str, given: argparse.Name
 
 
 def watched(arguments: Sequence[str], disk: Path | None = None) -> tuple[float, int]:
-    """Return how long Python takes for arguments, in seconds, and its peak memory in MiB, 0 where it is not told.
+    """Return how long Python takes for arguments, in seconds, and its peak memory in MiB, 0 where it is not known.
 
     With a folder `disk`, its files are read from the disk, and time ends when all is written to the disk.
     """

@@ -3,9 +3,9 @@
     python benchmarks/curves.py                      # 40-frame PET: a sphere, a mask of all voxels, the hottest sphere
     python benchmarks/curves.py --runs 3
 
-The loop, of numpy, holds one frame at a time and is told which voxels are in the region. Both run in turn, as whole
+The loop, of numpy, holds one frame at a time and is given the voxels of the region. Both run in turn, as whole
 processes, from the system's cache; what counts is the ratio of their processor seconds, and the peak memory. The first
-ratio is without the start of Python and of what is imported, which a scan of a few voxels tells.
+ratio is without the start of Python and of what is imported, which a scan of a few voxels shows.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ for frame in range(40):
     print(values.mean(), values.std(ddof=1), values.min(), values.max())
 """
 
-# Runs a command; tells the processor's seconds and the peak memory in MiB.
+# Runs a command; prints the processor's seconds and the peak memory in MiB.
 WATCHED = """
 import resource, subprocess, sys
 subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

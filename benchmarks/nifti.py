@@ -3,7 +3,7 @@
     python benchmarks/nifti.py                       # 40-frame PET and 512^3 CT: .nii, .nii.gz, and a BIDS data set
     python benchmarks/nifti.py --scan pet --runs 3
 
-The loop writes `.nii.gz`, beside which BIDS stands as well, by zlib alone, at the same level, from bytes that need no
+The loop writes `.nii.gz`, beside which BIDS is as well, by zlib alone, at the same level, from bytes that need no
 computing. Both run in turn, each in a process of its own, from and to the system's cache; what counts is the ratio of
 their processor seconds, and the peak memory. Seconds are those of the work: a scan of a few voxels was written before,
 so that Python and all that is imported have started; what that takes is in a column of its own.
@@ -62,7 +62,7 @@ print(time.process_time() - start, start, resource.getrusage(resource.RUSAGE_SEL
 """
 
 
-# Runs a command; tells the seconds, the processor's seconds and the peak memory in MiB.
+# Runs a command; prints the seconds, the processor's seconds and the peak memory in MiB.
 WATCHED = """
 import os, resource, subprocess, sys, time
 start = time.perf_counter()

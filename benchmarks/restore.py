@@ -5,7 +5,7 @@
 
 Both run in turn, as whole processes, from and to the system's cache; what counts is the ratio of their processor
 seconds, and the peak memory. The ratio is without the start of Python and of what is imported, which a scan of a few
-voxels tells.
+voxels shows.
 """
 
 from __future__ import annotations

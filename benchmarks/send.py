@@ -46,7 +46,7 @@ KINDS = {
     "large": Kind(replace(SLICES, shape=(512, 512, 512), spacing_mm=(0.1, 0.1, 0.16)), Form.ENHANCED),
 }
 
-# Runs a command; tells the seconds, and the peak memory in KiB, which Windows hides.
+# Runs a command; prints the seconds, and the peak memory in KiB, which Windows hides.
 WATCHED = """
 import subprocess, sys, time
 start = time.perf_counter()
@@ -137,7 +137,7 @@ def compare(name: str, folder: Path, ways: dict[str, tuple[Orthanc, list[str]]],
 
 
 def watched(command: Sequence[str]) -> tuple[float, int]:
-    """Return how long a command takes, in seconds, and its peak memory in KiB, 0 where it is not told."""
+    """Return how long a command takes, in seconds, and its peak memory in KiB, 0 where it is not known."""
     environment = {**os.environ, "INVEON_USER": orthanc.USER, "INVEON_PASSWORD": orthanc.PASSWORD}
     run = [sys.executable, "-c", WATCHED, *command]
     took, peak = subprocess.run(run, check=True, stdout=subprocess.PIPE, text=True, env=environment).stdout.split()

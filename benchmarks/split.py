@@ -76,7 +76,7 @@ def _measured(path: Path) -> None:
 
 
 def _peak_mib() -> float:
-    """Return the most memory that this process has had, as Linux tells; 0 where nobody does."""
+    """Return the most memory that this process has had, on Linux; else 0."""
     try:
         lines = Path("/proc/self/status").read_text("ascii").splitlines()
     except OSError:
@@ -94,7 +94,7 @@ class Made(NamedTuple):
 
 
 def made(seed: int) -> Made:
-    """Return a scene that a number stands for: places, sizes, voxels, noise, scale of HU and margin vary."""
+    """Return a scene that a number gives: places, sizes, voxels, noise, scale of HU and margin vary."""
     draw = np.random.default_rng(seed)
     scale = float(draw.choice([0.6, 0.8, 1.0, 1.0, 1.0, 1.3, 1.6, 2.0]))
     fine = 2 if scale > 1.5 else int(draw.integers(1, 3))  # noqa: PLR2004 - else there are too many voxels

@@ -84,7 +84,7 @@ def drawn(browser: Chrome) -> None:
 
 
 def opened(browser: Chrome, page: Path) -> list[dict[str, Any]]:
-    """Open a page from disk; return what the console said."""
+    """Open a page from disk; return what the console printed."""
     browser.get("about:blank")
     console(browser)
     browser.get(page.resolve().as_uri())
@@ -92,12 +92,12 @@ def opened(browser: Chrome, page: Path) -> list[dict[str, Any]]:
 
 
 def console(browser: Chrome) -> list[dict[str, Any]]:
-    """Return what the console said since it was last asked."""
+    """Return what the console printed since the last call."""
     lines: list[dict[str, Any]] = browser.get_log("browser")  # type: ignore[no-untyped-call]
     return lines
 
 
 def events(browser: Chrome) -> list[dict[str, Any]]:
-    """Return what a browser that tells all did since it was last asked: methods of DevTools, with their parameters."""
+    """Return what a browser that reports all did since the last call: methods of DevTools, with their parameters."""
     lines: list[dict[str, Any]] = browser.get_log("performance")  # type: ignore[no-untyped-call]
     return [json.loads(each["message"])["message"] for each in lines]

@@ -206,7 +206,7 @@ def _filled(template: str, values: Mapping[str, str]) -> str:
 
 
 def shell_split(line: str) -> list[str]:
-    """Return the words of a line, told apart by spaces outside quotes; empty words are lost."""
+    """Return the words of a line, separated by spaces outside quotes; empty words are lost."""
     words: list[str] = []
     word, quote, escaped = "", "", False
     for c in line:

@@ -41,7 +41,7 @@ PET = replace(
 )
 SPECT = replace(SPECT_SCAN, shape=(8, 9, 3), spacing_mm=(3.5, 2.5, 13.5), frames=frames_of(600.0))
 STATIC = frames_of(600.0)
-TWO_FRAMES = frames_of(15.0, 600.0)  # of which there are three in PET; two tell them apart, and take less time
+TWO_FRAMES = frames_of(15.0, 600.0)  # of which there are three in PET; two distinguish them, and take less time
 BEFORE_MIDNIGHT = datetime(2014, 6, 17, 23, 59, 30)
 NOT_CALIBRATED = Calibration(units=CalibrationUnits.UNKNOWN, factor=0.0)
 IN_BQ = Calibration(units=CalibrationUnits.BQ_PER_CC, factor=193510.0)

@@ -1,4 +1,4 @@
-"""Servers on loopback that do as a test tells them, and instances to send to them."""
+"""Servers on loopback that do as a test says, and instances to send to them."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def store(
 
 
 class Gate(ThreadingTCPServer):
-    """Stands before a server on loopback; closed, from a moment on, it lets nothing through one way.
+    """Is before a server on loopback; closed, from a moment on, it lets nothing through one way.
 
     Args:
         port: of the server.
@@ -294,7 +294,7 @@ Act = Callable[[socket.socket], None]
 
 
 class Stage(ThreadingTCPServer):
-    """A server on loopback that does what a test tells it with each connection, until the test is over."""
+    """A server on loopback that does what a test says with each connection, until the test is over."""
 
     daemon_threads = True
 

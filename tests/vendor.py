@@ -238,7 +238,7 @@ def _constant(values: Int16) -> Int16:
 
 @dataclass(frozen=True)
 class Session:
-    """What the vendor's export of one session says, from a folder that stands beside the checkout."""
+    """What the vendor's export of one session says, from a folder that is beside the checkout."""
 
     folder: Path = REAL
 

@@ -4,7 +4,7 @@
     python tools/fuzz.py dicom --count 50000 --seed 1 --jobs 2
     python tools/fuzz.py dicom --seed 1 --case 4711
 
-What is done, and what counts as a failure, is told at the top of `fuzz_headers.py` and `fuzz_dicom.py`; a run may take
+What is done, and what counts as a failure, is at the top of `fuzz_headers.py` and `fuzz_dicom.py`; a run may take
 5 s of the processor, and 64 MB more than those before it.
 
 Prints the number of runs by outcome, and each kind of failure with the case that has it first; `--case` does one case

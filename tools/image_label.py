@@ -1,6 +1,6 @@
 """Write the image's label `org.nrg.commands` in the Dockerfile from `xnat/command.json`.
 
-XNAT's Container Service reads its commands from that label: a list of them as JSON. In a Dockerfile the text stands in
+XNAT's Container Service reads its commands from that label: a list of them as JSON. In a Dockerfile the text is in
 double quotes, in which a backslash, a quote and a dollar sign are escaped.
 
     python tools/image_label.py

@@ -271,7 +271,7 @@ def test_drugs_and_food_become_the_history() -> None:
     assert "none" not in found.history
 
 
-# What is odd.
+# What is doubtful.
 
 
 @pytest.mark.parametrize(

@@ -644,7 +644,7 @@ def test_what_was_typed_alone_is_saved_and_used_by_the_conversion(page: Page) ->
 
 
 def saved(page: Page, key: str, name: str) -> tuple[str, list[str]]:
-    """Save a sheet with something of one scan alone; return what is said, and which scans below get it."""
+    """Save a sheet with something of one scan alone; return what is shown, and which scans below get it."""
     page.post("clear")
     page.type(key, "protocol", "of one")
     sheet = page.root / name

@@ -55,7 +55,7 @@ def test_quit_on_a_page_ends_the_app_and_asks_first_if_something_runs(
 
 
 class Interrupted:
-    """An event that is interrupted as often as is said, and set then."""
+    """An event that is interrupted as often as given, and set then."""
 
     def __init__(self, times: int) -> None:
         self.left = times

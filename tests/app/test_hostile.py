@@ -47,7 +47,7 @@ def study_of(front: Front) -> str:
 
 @pytest.mark.parametrize("address", ["0100007F", "0000000000000000FFFF00000100007F"])
 def test_a_connection_of_another_user_is_known_by_the_systems_tables(tmp_path: Path, address: str) -> None:
-    """The address stands on the browser's command line; the port is 0xC000, and the app's 0xB000."""
+    """The address is on the browser's command line; the port is 0xC000, and the app's 0xB000."""
     table = tmp_path / "tcp"
     for user, is_others in ((os.getuid() + 1, True), (os.getuid(), False), (0, False)):
         table.write_text(OTHERS.format(own=address, to=address, user=user))

@@ -1,4 +1,4 @@
-"""Sending: where to, what is kept and what never is, and what the server said."""
+"""Sending: where to, what is kept and what never is, and what the server answered."""
 
 from __future__ import annotations
 

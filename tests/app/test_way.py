@@ -224,7 +224,7 @@ def test_two_thousand_scans_are_quick_and_paged(
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, object], list[tuple[str, object]], Path]:
-    """Return what a conversion in this process comes to, and what it tells."""
+    """Return what a conversion in this process comes to, and what it reports."""
     folder = tmp_path_factory.mktemp("run")
     source, shown = write_thin_study(folder / "in"), list[tuple[str, object]]()
     options = Options(manifest=True)
@@ -297,7 +297,7 @@ def test_a_job_is_stopped_as_by_ctrl_c_one_that_waits_at_once_and_nothing_is_lef
     change(client, front, f"/jobs/{first}/stop")
     assert (ended(front, first).state, ended(front, second).state) == ("stopped", "stopped")
     assert sorted(path.name for path in root.iterdir()) == ["study"]
-    page = client.get(f"/jobs/{first}").text  # what is refused stands below the buttons, not in their place
+    page = client.get(f"/jobs/{first}").text  # what is refused is below the buttons, not in their place
     assert 'hx-target="#refusal">Convert again' in page
     assert '<div id="refusal">' in page
 

@@ -31,7 +31,7 @@ class Event:
 
 
 class Player:
-    """A window that is closed as often as is said, each time after something was done."""
+    """A window that is closed as often as given, each time after something was done."""
 
     def __init__(self, *before: Callable[[], object]) -> None:
         self.events = SimpleNamespace(closing=Event(), closed=Event())

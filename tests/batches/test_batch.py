@@ -1,4 +1,4 @@
-"""`inveon batch`: which studies there are, what is done and what is not done again, and what is told."""
+"""`inveon batch`: which studies there are, what is done and what is not done again, and what is reported."""
 
 from __future__ import annotations
 
@@ -849,7 +849,7 @@ def test_an_archive_that_has_moved_is_known(root: Path, out: Path) -> None:
 
 
 def test_what_failed_may_come_back_as_something_else(root: Path, out: Path) -> None:
-    """The ledger still says that what stands there came from this folder."""
+    """The ledger still says that what is there came from this folder."""
     run_batch(root, out, batch=alone())
     header = root / "a" / "m1.ct.img.hdr"
     whole = header.read_bytes()
@@ -1187,7 +1187,7 @@ def test_de_identified_output_and_ledger_name_no_folder_and_no_file(
     for again in ("converted", "skipped"):
         result = inveon("batch", root, out, "--deidentify", "-j", 1)
         assert result.exit_code == 1
-        assert str(root / "a") in result.stderr  # who runs it is told
+        assert str(root / "a") in result.stderr  # who runs it sees it
         found = results(out)
         assert sorted(found.values()) == sorted(["failed", again, again])
         assert all(name.startswith("study-") and len(name) == 22 for name in found)

@@ -453,7 +453,7 @@ def test_a_tree_becomes_one_data_set_and_a_bad_folder_stops_no_other(tmp_path: P
     pet_header(root / "a", {"subject_identifier": "M-1", "subject_sex": "F"})
     pet_header(root / "deep" / "b", {"subject_identifier": "M2"})
     pet_header(root / "c", {"subject_identifier": "M1"})  # sub-M1 is another animal
-    pet_header(root / "d", {"subject_identifier": "M4", "dose": None})  # nothing tells the dose
+    pet_header(root / "d", {"subject_identifier": "M4", "dose": None})  # the dose is not given
     pet_header(root / "e", {"subject_identifier": "M5"})
     (root / "e" / "m.img").write_bytes(b"short")
     pet_header(root / "f", {"subject_identifier": "M-1", "subject_sex": "M"}, "later")  # contradicts the first

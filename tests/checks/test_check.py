@@ -1,4 +1,4 @@
-"""`inveon check`: problems in files that are odd on purpose, SUV readiness, remedies, terminal and JSON."""
+"""`inveon check`: problems in files that are wrong on purpose, SUV readiness, remedies, terminal and JSON."""
 
 from __future__ import annotations
 
@@ -931,7 +931,7 @@ def test_what_ge_states_is_the_start_of_the_scan(tmp_path: Path) -> None:
 
     checked = altered(written(tmp_path), of_ge)
     assert checked.suv is not None
-    assert checked.suv.suv_per_bqml == pytest.approx(24.6 / 7.03e6, rel=1e-9)  # said to have begun at the injection
+    assert checked.suv.suv_per_bqml == pytest.approx(24.6 / 7.03e6, rel=1e-9)  # stated to have begun at the injection
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`--orientation-test`: the phantom's syringe lies on the mouse's left; who claims otherwise is told so."""
+"""`--orientation-test`: the phantom's syringe lies on the mouse's left; another claim is refused."""
 
 from __future__ import annotations
 

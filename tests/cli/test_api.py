@@ -1,4 +1,4 @@
-"""The Python interface: what options take, what an image gives to other programs, and the page that tells of it."""
+"""The Python interface: what options take, what an image gives to other programs, and the page about it."""
 
 from __future__ import annotations
 

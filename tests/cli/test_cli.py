@@ -444,7 +444,7 @@ def test_a_second_bed_position_lies_further_along_the_slices_or_before(
     options = [f"--bed-direction={each}" for each in arguments]
     result = inveon("convert", tmp_path / "a.img", tmp_path / "out", *options)
     assert result.exit_code == 0
-    assert ("--bed-direction" in result.stderr) == (not arguments)  # said where it is assumed
+    assert ("--bed-direction" in result.stderr) == (not arguments)  # reported where it is assumed
     places = [[ds.ImagePositionPatient for ds in instances(tmp_path / "out" / folder)] for folder in ("1", "2")]
     moved = np.array(places[1], dtype=float) - np.array(places[0], dtype=float)
     np.testing.assert_allclose(moved, np.broadcast_to([0, 0, distance], moved.shape), atol=1e-9)

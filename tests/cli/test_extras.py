@@ -1,4 +1,4 @@
-"""What is said where the packages of an extra are missing: a command that works where it is read."""
+"""What is printed where the packages of an extra are missing: a command that works where it is read."""
 
 from __future__ import annotations
 

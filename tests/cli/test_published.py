@@ -470,7 +470,7 @@ def test_a_prefix_that_is_no_start_of_a_file_name_is_wrong_usage(
 
 @pytest.mark.parametrize("name", ["m1.pet.img", "m1.pet.img.hdr"])
 def test_one_pair_becomes_one_series(file_command: Run, study: Path, out: Path, name: str) -> None:
-    stray(study)  # what stands beside it does not matter
+    stray(study)  # what is beside it does not matter
     done = file_command("-f", "all.dcm", study / name, out)
     assert done.code == 0
     assert files_below(out) == [f"1/{n:06}.dcm" for n in range(1, 13)]
@@ -833,7 +833,7 @@ def specified_study(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[
 
 
 def as_specified(keyword: str, value: Any, series: list[Any], other: list[Any]) -> bool:
-    """Tell whether a series has what the specification says: its first instance, of Acquisition Time its last."""
+    """Return whether a series has what the specification says: its first instance, of Acquisition Time its last."""
     ds = series[-1 if keyword == "AcquisitionTime" else 0]
     if keyword == "PixelData":  # floats: the largest of each frame's voxels would be this
         count = len(series) if ds.Modality == "CT" else ds.NumberOfSlices

@@ -205,7 +205,7 @@ def test_what_changes_after_it_was_shown_stays(out: Path) -> None:
 
 
 def test_what_is_edited_while_it_is_shown_stays(out: Path) -> None:
-    """Nothing but the time tells it: a weight of 24.6 that becomes 25.1 has as many bytes."""
+    """Only the time shows it: a weight of 24.6 that becomes 25.1 has as many bytes."""
     planned = plan_removal(out)
     path = out / "2" / PET_FILES[0].partition("/")[2]
     held, seen = path.read_bytes(), path.stat()

@@ -1,4 +1,4 @@
-"""`inveon.toml`: what a site has verified counts unless something is typed; where it came from is told; no secrets."""
+"""`inveon.toml`: what a site has verified counts unless something is typed; where it came from is shown; no secrets."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ from inveonimaging.storage import staging as output
 
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 
-# Each defect either stands in the way of a conversion, or is a finding, or is nothing to speak of. What stands in the
+# Each defect either prevents a conversion, or is a finding, or is nothing to speak of. What prevents a
 # way is named with the file, with the line where the header has the key, with what was found and what was expected.
 REFUSED = {
     Defect.NO_DATA: r"a\.img\.hdr: half of a pair: its data file is missing, expected .*a\.img\"$",

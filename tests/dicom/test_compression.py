@@ -195,7 +195,7 @@ def test_dciodvfy_finds_no_error(pairs_of: Pairs, dciodvfy: str, compression: Co
             assert "Error" not in done.stderr + done.stdout
 
 
-# Odd pictures.
+# Unusual pictures.
 
 NOISE = np.random.default_rng(7).integers(-32768, 32768, (3, 65, 67)).astype(np.int16)
 ODD: Mapping[str, npt.NDArray[np.int16]] = {

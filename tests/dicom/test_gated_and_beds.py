@@ -79,7 +79,7 @@ def converted(tmp_path: Path) -> Converted:
 
 
 def gates_of(study: Study) -> list[int]:
-    """Return the gate of each slice of the first series, told from the truth's blocks."""
+    """Return the gate of each slice of the first series, by the truth's blocks."""
     sources = sources_of(study.series[0], study.truth)
     return [int(study.truth.frames[frame]["gate"]) for frame, _ in sources]
 

@@ -207,7 +207,7 @@ def test_a_full_header_that_lacks_a_key_makes_an_object_without_errors(
         return
     assert 5 < refused < 20
     assert len(seen) > 10
-    assert origins["ORIGINAL"] > 30  # most keys tell what no object needs
+    assert origins["ORIGINAL"] > 30  # most keys hold what no object needs
     assert (origins.get("DERIVED", 0) > 10) == (form is Form.ENHANCED)
 
 
@@ -216,7 +216,7 @@ def key_of(line: bytes) -> bytes:
 
 
 def structure_of(ds: Dataset, place: tuple[int, ...] = ()) -> Iterator[tuple[object, ...]]:
-    """Yield where each element stands, whether it is empty, and what it says if it is a code string."""
+    """Yield where each element is, whether it is empty, and what it says if it is a code string."""
     for tag, element in ds.items():  # as they were read: to decode all of them takes longer than a conversion
         here = (*place, int(tag))
         value: Any = ds[element.tag].value if element.VR == "SQ" else element.value

@@ -80,8 +80,8 @@ UCUM = {"HU": "[hnsf'U]", "BQML": "Bq/ml", "PROPCNTS": "{propcounts}", "1CM": "/
 OTHER_TRIGGER = "<UNKNOWN> for value 1 of attribute <Respiratory Signal Source>"  # a pillow, which has no term
 NO_DOSE_INDEX = "CTDIvol is present but it is uninterpretable"  # it must be there, and nobody knows it: empty
 UNKNOWN_TERMS = (
-    "concept for unknown - code value is <261665006>",  # administration route, or region, that no header tells
-    "<UNKNOWN> for value 1 of attribute <Acquisition Start Condition>",  # must be there, and no header tells it
+    "concept for unknown - code value is <261665006>",  # administration route, or region, that no header gives
+    "<UNKNOWN> for value 1 of attribute <Acquisition Start Condition>",  # must be there, and no header gives it
     "<UNKNOWN> for value 1 of attribute <Acquisition Termination Condition>",  # likewise
     "<MAP> for value 1 of attribute <Reconstruction Algorithm>",  # the scanner's own, which has no term
 )
@@ -411,7 +411,7 @@ def unit_of(case: Case) -> str:
 
 
 def is_breath(case: Case) -> bool:
-    """Return whether gates are those of a breath: an original would have to tell the threshold of their trigger."""
+    """Return whether gates are those of a breath: an original would have to state the threshold of their trigger."""
     return "pillow" in case.truth.main.get("gate_description", "")
 
 

@@ -17,7 +17,7 @@ DAY = date(2014, 6, 17)
         ("2014", None, None, None),
         ("201406", None, None, None),
         ("20140617", DAY, None, None),
-        ("2014061713", DAY, None, None),  # an hour alone tells no time
+        ("2014061713", DAY, None, None),  # an hour alone is no time
         ("201406171351", DAY, time(13, 51), None),
         ("20140617135137", DAY, time(13, 51, 37), None),
         ("20140617135137.25 ", DAY, time(13, 51, 37, 250000), None),

@@ -1,4 +1,4 @@
-"""PET beside a CT: what it shows of an animal widens its box; what belongs to none is told. Places are those drawn."""
+"""PET beside a CT: what it shows of an animal widens its box; what belongs to none is a finding. Places as drawn."""
 
 from __future__ import annotations
 

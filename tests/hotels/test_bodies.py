@@ -1,4 +1,4 @@
-"""Animals are found in a CT: their number, their extent and their volume; or it is said that there is a doubt."""
+"""Animals are found in a CT: their number, their extent and their volume; or the doubt is reported."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Animals that may have been swapped: orders by hand, with margins below which nothing is said."""
+"""Animals that may have been swapped: orders by hand, with margins below which nothing is reported."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def hotel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 
 def sources_of(ds: FileDataset) -> Iterator[tuple[str, int]]:
-    """Yield UID and frame, from 0, of the source of each frame, with all that stands beside them."""
+    """Yield UID and frame, from 0, of the source of each frame, with all that is beside them."""
     if "PerFrameFunctionalGroupsSequence" in ds:
         for groups in groups_of(ds):
             derived = groups["DerivationImageSequence"]

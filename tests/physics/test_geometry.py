@@ -1,4 +1,4 @@
-"""Where the voxels are: posture, positions, spacing, and what is said of senseless sizes."""
+"""Where the voxels are: posture, positions, spacing, and what is reported of senseless sizes."""
 
 from __future__ import annotations
 

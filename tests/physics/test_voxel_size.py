@@ -1,4 +1,4 @@
-"""Voxel sizes beside the detector: slips are told, and what scanners and programs do write is not."""
+"""Voxel sizes beside the detector: slips are reported, and what scanners and programs do write is not."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def cubes(size: str, *shape: str) -> dict[str, str | None]:
 
 
 def messages_of(base: Mapping[str, str], changes: Mapping[str, str | None]) -> list[str]:
-    """Return what is said of voxel sizes."""
+    """Return what is reported of voxel sizes."""
     header, _ = parse(header_text({**base, **changes}).encode())
     return [finding.message for finding in grid_of(header)[1] if finding.code == "voxel-size-implausible"]
 

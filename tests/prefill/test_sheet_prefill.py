@@ -65,7 +65,7 @@ def titles_of(path: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a tree of studies: an ordinary one, one of odd headers, and one of another subject."""
+    """Return a tree of studies: an ordinary one, one of doubtful headers, and one of another subject."""
     root = tmp_path_factory.mktemp("archive")
     write_small_study(root / "a" / "monday")
     doubtful = replace(

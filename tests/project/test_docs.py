@@ -105,7 +105,7 @@ def options_of(command: str) -> list[str]:
 
 
 def section(text: str, title: str) -> str:
-    """Return what stands under a heading of the second level."""
+    """Return what is under a heading of the second level."""
     return re.split(rf"^## {re.escape(title)}$", text, flags=re.MULTILINE)[1].split("\n## ")[0]
 
 

@@ -194,7 +194,7 @@ def test_every_combination_of_inputs_reaches_the_program_as_typed(monkeypatch: p
         parsed = command.make_context("xnat", arguments[1:]).params
         assert parsed == expected(values)
         lines.add(tuple(arguments))
-    assert len(lines) == 2**5  # four flags and the frame of reference: no text stands on the command line
+    assert len(lines) == 2**5  # four flags and the frame of reference: no text is on the command line
 
 
 @pytest.mark.parametrize("name", sorted(set(GIVEN) - ON_THE_LINE))

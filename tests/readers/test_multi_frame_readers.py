@@ -124,7 +124,7 @@ def form(request: pytest.FixtureRequest) -> Form:
 
 
 def steps_of(image: Dataset, keyword: str) -> list[int]:
-    """Return the index of each frame along a dimension, as the dimension index tells it."""
+    """Return the index of each frame along a dimension, as the dimension index has it."""
     pointers = [item.DimensionIndexPointer for item in image.DimensionIndexSequence]
     axis = pointers.index(Tag(keyword))
     contents = (groups.FrameContentSequence[0] for groups in image.PerFrameFunctionalGroupsSequence)

@@ -2,7 +2,7 @@
 
 The animal has a strain, the PET filters in all directions, and the reconstruction iterations and subsets: each once
 made some of these programs stop, or read no voxel. Pixels are square, since MRtrix 3.0.3 and MINC 2 take the spacing of
-rows for that of columns. What each of them cannot read is told in docs/how-to/viewers.md, and no part of the tests.
+rows for that of columns. What each of them cannot read is in docs/how-to/viewers.md, and no part of the tests.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def reconstructed(header: Header) -> Header:
 
 @pytest.fixture(scope="module", params=[Orientation.HFP, Orientation.FFS], ids=lambda code: code.name)
 def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """Return a function that converts a scan of a posture into a form, each once, with one slope if not told else."""
+    """Return a function that converts a scan of a posture into a form, each once, with one slope by default."""
     root = tmp_path_factory.mktemp("made")
     known: dict[tuple[str, ...], Series] = {}
 

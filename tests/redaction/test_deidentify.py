@@ -49,7 +49,7 @@ COMPRESSIONS = ("none", "rle", "jpegls", "j2k", "deflated")
 
 
 def marker(what: str) -> str:
-    """Return a text that stands nowhere else: a made-up name."""
+    """Return a text that is nowhere else: a made-up name."""
     return f"{MARK}{what.replace('_', '').replace(':', '').title()}Olsén"
 
 
@@ -161,7 +161,7 @@ def test_what_is_kept_as_typed_is_removed_with_a_name_a_date_or_an_address(key: 
     assert value not in findings[0].message
 
 
-NAMED = [  # who or what is named, and where it stands
+NAMED = [  # who or what is named, and where it is
     ("investigator", "王伟", "王伟 line"),
     ("investigator", "王伟", "王伟的小鼠"),
     ("investigator", "李", "line of 李"),
@@ -446,7 +446,7 @@ def write_marked_study(folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Converted:
-    """What a conversion wrote and said."""
+    """What a conversion wrote and printed."""
 
     output: Path
     result: Result
@@ -465,7 +465,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made(study: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str, str], Converted]:
     """Return conversions by form, compression and what happens to dates; with one report.
 
-    A codec touches pixels alone, whatever the form, and so each has one form; what is deflated packs all that is said.
+    A codec touches pixels alone, whatever the form, and so each has one form; what is deflated packs all text.
     """
     coded = {("rle", "classic"), ("jpegls", "enhanced"), ("j2k", "legacy")}
     found = {}
@@ -515,7 +515,7 @@ def encoded(text: str) -> set[bytes]:
 
 
 def assert_nowhere(texts: set[str], converted: Converted) -> None:
-    """Show that texts stand in no file, in no file's name, and in nothing that was said."""
+    """Show that texts are in no file, in no file's name, and in nothing that was printed."""
     wanted = {way for text in texts for way in encoded(text)}
     searched = [piece for path in converted.output.rglob("*") if path.is_file() for piece in pieces(path)]
     searched += [str(path.relative_to(converted.output)).encode() for path in converted.output.rglob("*")]

@@ -1,4 +1,4 @@
-"""Pictures' truth: what stands where, by the header's text, the stored bytes, and readers of others."""
+"""Pictures' truth: what is where, by the header's text, the stored bytes, and readers of others."""
 
 from __future__ import annotations
 
@@ -258,7 +258,7 @@ def written_only(folder: Path, scan: PhantomScan) -> tuple[Image, None]:
 
 @pytest.mark.parametrize("posture", list(Orientation), ids=lambda code: code.name)
 def test_the_drawing_of_the_posture_has_the_letters_where_they_are(posture: Orientation) -> None:
-    """Who stands before the bore sees the first stored axis go right, the second down, the third come nearer."""
+    """Who is before the bore sees the first stored axis go right, the second down, the third come nearer."""
     names: dict[tuple[int, ...], str] = {
         (1, 0, 0): "L",
         (-1, 0, 0): "R",

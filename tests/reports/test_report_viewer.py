@@ -202,7 +202,7 @@ class Screen:
         return pixels
 
     def complaints(self) -> list[str]:
-        """Return what the console said, but for the driver, which tells that a canvas it drew by software was read."""
+        """Return what the console printed, but for the driver, which warns of reading a canvas drawn by software."""
         messages = [str(entry["message"]) for entry in console(self.browser)]
         return [each for each in messages if "GPU stall due to ReadPixels" not in each]
 
@@ -387,7 +387,7 @@ def test_the_scale_bar_is_as_long_as_it_says(fused: Screen) -> None:
         ends.append(fused.place[0])
     assert bar.text == "10 mm"
     pixel_mm = (ends[1] - ends[0]) / (clicked[1] - clicked[0])
-    assert bar.width * pixel_mm == pytest.approx(10, abs=0.05)  # places are told in steps of 0.01 mm
+    assert bar.width * pixel_mm == pytest.approx(10, abs=0.05)  # places are shown in steps of 0.01 mm
 
 
 def test_place_window_and_colours_can_be_changed(fused: Screen) -> None:
@@ -512,7 +512,7 @@ def test_an_assumed_posture_is_in_doubt(others: tuple[Screen, Path]) -> None:
 def test_names_are_text(others: tuple[Screen, Path]) -> None:
     screen, folder = others
     screen.show_alone(f"CT: {HOSTILE}")
-    assert HOSTILE[:8] not in (folder / "page.html").read_text("utf-8")  # no markup of a file's stands in the page
+    assert HOSTILE[:8] not in (folder / "page.html").read_text("utf-8")  # no markup of a file's is in the page
     chosen = Select(screen.all(".viewer-layer select")[0]).first_selected_option
     assert chosen.text == f"CT: {HOSTILE}"
     assert screen.browser.title == "own"

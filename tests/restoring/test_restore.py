@@ -191,7 +191,7 @@ def test_what_an_archive_stored_anew_comes_back(study: Path, dicom: Path, tmp_pa
 
 
 def test_pixels_that_were_changed_are_what_is_written(study: Path, tmp_path: Path) -> None:
-    """The manifest tells that another file was converted."""
+    """The manifest says that another file was converted."""
     shutil.copytree(study / "dicom", tmp_path / "dicom")
 
     def blacken(ds: pydicom.FileDataset) -> None:

@@ -247,7 +247,7 @@ def sent(files: list[Path], act: Act, **options: Any) -> SendResult:
 
 
 def sent_in_time(files: list[Path], act: Act, expected: str, **options: Any) -> tuple[SendResult, str]:
-    """Return what came of it, and what is expected to be said: of a server that is waited for, after how long."""
+    """Return what came of it, and the expected message: of a server that is waited for, after how long."""
     if LATE not in expected:
         return sent(files, act, **options), expected
     result, silence_s = soonest(lambda silence_s: sent(files, act, timeout_s=silence_s, **options))
@@ -636,7 +636,7 @@ def transaction_of(request: Request) -> str:
 
 
 def committing(make: Callable[[Request, str], bytes]) -> Reply:
-    """Return what stores, and answers an N-ACTION and then tells of the commitment."""
+    """Return what stores, and answers an N-ACTION and then sends the commitment."""
 
     def act(held: socket.socket, request: Request) -> None:
         well(held, request)

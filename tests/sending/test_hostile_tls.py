@@ -76,7 +76,7 @@ def silent(held: socket.socket) -> None:
 
 
 def failed(path: Path, target: str, options: SendOptions) -> str:
-    """Return what is said, without having waited."""
+    """Return what is printed, without having waited."""
     start = time.monotonic()
     with pytest.raises(TargetError) as caught:
         send([path], target, options, environment=NOBODY)

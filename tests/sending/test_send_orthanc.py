@@ -203,7 +203,7 @@ def meta_of(content: bytes) -> FileMetaDataset:
 
 
 def dataset_bytes(content: bytes) -> bytes:
-    """Return what follows the File Meta Information, whose length stands in its first element (PS3.10 7.1)."""
+    """Return what follows the File Meta Information, whose length is in its first element (PS3.10 7.1)."""
     assert content[128:140] == b"DICM\x02\x00\x00\x00UL\x04\x00"
     (length,) = struct.unpack_from("<L", content, 140)
     body = content[144 + length :]

@@ -88,7 +88,7 @@ def test_a_record_is_a_hotel_with_empty_positions(record: Callable[[object], Pat
     assert first.get("injection_time") == datetime(2019, 3, 5, 13, 51, 37)
     assert first.get("posture") is Orientation.HFP
     assert "posture" not in second.cells
-    assert list(reported.relative_positions.values()) == [(3, 1, 1), (2, 1, 1), (1, 1, 1)]  # told from the back
+    assert list(reported.relative_positions.values()) == [(3, 1, 1), (2, 1, 1), (1, 1, 1)]  # as seen from the back
     assert [each.message for each in found.findings] == ["not read: notes"]
 
 

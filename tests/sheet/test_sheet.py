@@ -1,4 +1,4 @@
-"""Sheets of subjects: how files are read, which rows are about a scan, what is refused and how that is said."""
+"""Sheets of subjects: how files are read, which rows are about a scan, what is refused and how that is reported."""
 
 from __future__ import annotations
 

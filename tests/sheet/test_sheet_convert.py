@@ -1,4 +1,4 @@
-"""A sheet in a conversion: what DICOM then says, that reports and verification agree, and what is told of sources."""
+"""A sheet in a conversion: what DICOM then says, that reports and verification agree, and what is shown of sources."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_the_patient_is_as_the_sheet_says(full: Dataset) -> None:
     assert full.PatientAge == "098D"  # from the sheet's birth date: 20 days of March, 30, 31 and 17
     assert (str(full.ResponsiblePerson), full.ResponsiblePersonRole) == ("Vet^Anna", "VETERINARIAN")
     assert full.ResponsibleOrganization == "Tierklinik Süd"
-    assert full.InstitutionName == "Imaging Core Facility"  # where the scanner stands
+    assert full.InstitutionName == "Imaging Core Facility"  # where the scanner is
     assert full.PatientComments == "Project: LEP_01 Subject: M0042 Session: M0042_d1"
 
 

@@ -1,4 +1,4 @@
-"""Kills, full disks, two runs at once, odd names and files, and input that changes: whole studies, or none at all."""
+"""Kills, full disks, two runs at once, unusual names and files, and input that changes: whole studies or none."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def running_held(script: Path, last: str, *arguments: object) -> contextlib.Abst
 
 
 def is_alive(group: int) -> bool:
-    """Tell whether a process of a group still runs."""
+    """Return whether a process of a group still runs."""
     if not Path("/proc/self/stat").exists():
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, 0)
@@ -193,7 +193,7 @@ def moments(study: Path, out: Path) -> tuple[float, float]:
 
 
 def assert_whole(out: Path, *allowed: dict[str, Tree]) -> None:
-    """Show that all that stands in an output is as in one of the allowed ones."""
+    """Show that all that is in an output is as in one of the allowed ones."""
     for name, content in parts(out).items():
         assert name == PARTIAL or any(each.get(name) == content for each in allowed), f"{name} is not whole"
 

@@ -125,7 +125,7 @@ def apart(work: Callable[[], object]) -> Iterator[object]:
 
 @functools.cache
 def is_deaf(file: str, line: int) -> bool:
-    """Tell whether Python looks for no signal in a line."""
+    """Return whether Python looks for no signal in a line."""
     return linecache.getline(file, line).strip().startswith(("with ", "pass", "interruptions.wait"))
 
 

@@ -1,4 +1,4 @@
-"""The manifest tells what was read and written; the same input gives the same bytes; --overwrite replaces only that."""
+"""The manifest says what was read and written; the same input gives the same bytes; --overwrite replaces only that."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def test_the_manifest_has_no_path_of_this_computer_and_no_time(tmp_path: Path, d
     assert any("f.img" in text for text in found)
 
 
-# What it tells.
+# What it says.
 
 
 @pytest.mark.parametrize(

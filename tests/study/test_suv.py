@@ -191,7 +191,7 @@ TEXTS = (
 
 
 def metadata(dataset: Dataset) -> dict[str, Any]:
-    """Return what the library asks for, wherever in the object it stands first."""
+    """Return what the library asks for, wherever in the object it is first."""
     found: dict[str, Any] = {}
     for element in dataset.iterall():
         if element.keyword in NUMBERS:

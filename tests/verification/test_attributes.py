@@ -1,4 +1,4 @@
-"""Every attribute that a conversion writes is compared, or stands in the list of those that may differ, with a reason.
+"""Every attribute that a conversion writes is compared, or is in the list of those that may differ, with a reason.
 
 What verification knows of a file is read once; then each value of it, in sequences too, is taken away, emptied and
 changed in turn.

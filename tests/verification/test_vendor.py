@@ -1,4 +1,4 @@
-"""Pairs rebuilt from the facts of a genuine session say what the vendor's workstation said of it in its own DICOM."""
+"""Pairs rebuilt from the facts of a genuine session say what the vendor's workstation wrote of it in its own DICOM."""
 
 from __future__ import annotations
 

@@ -887,7 +887,7 @@ FAULTS: dict[str, tuple[Callable[[Study], object], set[str], str]] = {
 }
 
 
-ALONE = re.compile(  # what moves, hides or doubles values and planes, so that others could not be told beside it
+ALONE = re.compile(  # what moves, hides or doubles values and planes, so that others could not be seen beside it
     r"offset|scaled|rounding|clipped|voxels|.*(exchanged|unreadable|inconsistent|meta|uid|sign)|mirrored|position"
     r"|instances|series-(missing|extra)|series-time|orientation|frame-of-reference|pixel-spacing|attribute-missing"
 )
@@ -1295,7 +1295,7 @@ def test_what_medcon_makes_of_the_scan_is_reported(tmp_path: Path, tool: Callabl
     assert result.studies[0].series[0].planes == SLICES * FRAMES
 
 
-# What was said at conversion is no difference.
+# What was given at conversion is no difference.
 
 
 def test_what_was_given_of_the_animal_is_to_be_given_again(tmp_path: Path) -> None:

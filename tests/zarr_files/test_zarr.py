@@ -117,7 +117,7 @@ def test_each_voxel_is_where_nibabel_and_ngff_zarr_have_it(tmp_path: Path, postu
 def test_a_coarser_voxel_is_the_mean_of_two_in_their_middle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, slab: int
 ) -> None:
-    """Axes of more than 2 voxels are halved here: 5 x 2 x 3 (z, y, x) to 2 x 2 x 1; what is odd is left out.
+    """Axes of more than 2 voxels are halved here: 5 x 2 x 3 (z, y, x) to 2 x 2 x 1; an odd voxel is left out.
 
     Blocks of z 0 and 1, x 0 and 1: of 0, 1, 6, 7 the mean is 3.5, and even 4; of 2 further rows 3 more: 6.5 and 6;
     from z = 2 on 12 more: 15.5 and 16, 18.5 and 18. Voxels of 2 and 0.5 mm are 4 and 1 mm, and lie 1 and 0.25 mm on.

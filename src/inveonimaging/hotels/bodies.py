@@ -183,7 +183,7 @@ def find_in_emission(image: Image, *, number: int | None = None, progress: Progr
     counted, labels = emission.counted(values, grid.spacing_mm[::-1], number)
     numbers = list(counted.values())
     if not any(numbers):
-        return _without(values, grid, _nothing(image, "no activity that stands out"))
+        return _without(values, grid, _nothing(image, "no bright activity"))
     likeliest, votes = Counter(numbers).most_common(1)[0]
     bodies, order = _bodies(labels, labels, grid, image.grid, None)
     doubts = []

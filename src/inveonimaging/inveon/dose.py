@@ -20,7 +20,10 @@ class Measured(NamedTuple):
 
 
 def at_injection(measured: Measured, injected: datetime | None, half_life_s: float | None) -> float | None:
-    """Return an activity as it was, or will be, at the injection, in its own unit; None if that is not known."""
+    """Return an activity as it was, or will be, at the injection, in its own unit; None if that is not known.
+
+    `activity 2 ** (-(injection - time) / half_life)`.
+    """
     activity, at = measured
     if activity is None or activity < 0 or at is None or injected is None or not half_life_s or half_life_s < 0:
         return None

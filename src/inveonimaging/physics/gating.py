@@ -54,11 +54,11 @@ class Gating:
 
     @property
     def slot_ms(self) -> float:
-        """Nominal length of a gate."""
+        """Nominal length of a gate: `cycle_ms / slots`, as all gates are equal parts of a cycle."""
         return self.cycle_ms / self.slots
 
     def delay_ms(self, slot: int) -> float:
-        """Return when, after the trigger, a gate begins; slots count from 0."""
+        """Return Trigger Time (0018,1060) of a gate, ms: `slot * slot_ms` after the trigger; slots count from 0."""
         return slot * self.slot_ms
 
 

@@ -105,7 +105,11 @@ class Grid:
 
     @property
     def affine(self) -> Float:
-        """(4, 4) array: voxel index (i, j, k, 1) -> LPS mm."""
+        """(4, 4) array: voxel index (i, j, k, 1) -> LPS mm.
+
+        `A ((index - (n - 1) / 2) spacing + shift)`, with the directions of i, j and k as the columns of A; `bed_mm` is
+        added to the shift along k.
+        """
         affine = np.eye(4)
         affine[:3, :3] = self.axes * self.spacing_mm
         affine[:3, 3] = self.axes @ self._gantry(np.zeros(3))

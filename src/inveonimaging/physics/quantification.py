@@ -140,7 +140,11 @@ def _spect_calibration(header: Header) -> tuple[Finding, ...]:
 
 
 def _calibration(header: Header, findings: list[Finding]) -> float | None:
-    """Return Bq/mL per scaled value, None when the image is not calibrated."""
+    """Return Bq/mL per scaled value, None when the image is not calibrated.
+
+    `calibration_factor / isotope_branching_fraction * u`, with u of 37 for nCi/cc (1 nCi = 37 Bq) and 1 for Bq/cc. The
+    calibration counts pairs of photons; the branching fraction is the share of decays that emit a positron.
+    """
     calibration = header.calibration
     becquerel = _BQ_PER_UNIT.get(calibration.units or CalibrationUnits.UNKNOWN)
     if becquerel is None or not calibration.factor or calibration.factor < 0:

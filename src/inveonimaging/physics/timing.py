@@ -24,9 +24,16 @@ _BQ_PER_MBQ = 1e6
 
 
 def frame_reference_time(start: float, duration: float, half_life: float | None) -> float:
-    """Return when, after the series' start, the activity equals its mean over the frame (PS3.3 C.8.9.4.1.5).
+    """Return Frame Reference Time in s: when the activity equals its mean over the frame (PS3.3 C.8.9.4.1.5).
 
-    Without a half-life that is the middle of the frame.
+    Activity falls as `exp(-l t)` with `l = ln 2 / half_life`; its mean over a frame of duration T from `start` on is
+    `exp(-l start) (1 - exp(-l T)) / (l T)`, so the time is `start + ln(l T / (1 - exp(-l T))) / l`. Without a half-life
+    it is the middle of the frame.
+
+    Args:
+        start: of the frame, s after the start of the series.
+        duration: of the frame, s.
+        half_life: s; None if it is not known.
     """
     if not half_life or half_life < 0 or duration <= 0:
         return start + max(duration, 0.0) / 2
@@ -39,7 +46,11 @@ def frame_reference_time(start: float, duration: float, half_life: float | None)
 
 
 def decay_factor(start: float, duration: float, half_life: float) -> float:
-    """Return the factor that brings a frame's mean activity back to the scan's start."""
+    """Return the factor from a frame's mean activity to that at the start of the scan (Decay Factor, PS3.3 C.8.9.4).
+
+    `exp(l start) l T / (1 - exp(-l T))`, with `l = ln 2 / half_life` and T the duration; all in s. For T of 0 that is
+    `exp(l start)`.
+    """
     constant = math.log(2) / half_life
     decay = constant * duration
     at_start = math.exp(constant * start)

@@ -44,7 +44,11 @@ def suv(image: Image, frame: int = 0) -> npt.NDArray[np.float32]:
 
 
 def suv_factor(image: Image) -> float:
-    """Return the SUVbw of 1 Bq/mL, g/Bq: weight over the dose decayed to the start of the scan; errors as `suv`."""
+    """Return the SUVbw of 1 Bq/mL, g/Bq: weight over the dose decayed to the start of the scan; errors as `suv`.
+
+    `weight_g / (dose_bq 2 ** (-(start - injection) / half_life))`; where values are those at the injection already
+    (`factor_to_injection`), `weight_g / dose_bq`.
+    """
     lacks = list(_lacks(image))
     if lacks:
         raise InputError(f"SUV cannot be computed: {'; '.join(lacks)}", path=image.pair.header)
