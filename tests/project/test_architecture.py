@@ -150,6 +150,19 @@ def test_rooms_of_the_app_lie_one_above_the_other(path: Path) -> None:
     assert not above
 
 
+@pytest.mark.parametrize(("room", "other"), [("dimse", "web"), ("web", "dimse")])
+def test_protocols_of_sending_know_nothing_of_each_other(room: str, other: str) -> None:
+    paths = [*(ROOT / "sending" / room).glob("*.py")]
+    assert len(paths) > 1
+    foreign = (f"{PACKAGE}.sending.{other}", f"{PACKAGE}.sending.job")
+    assert not [
+        name
+        for path in paths
+        for name in imported(path)
+        if f"{name}.".startswith(tuple(f"{each}." for each in foreign))
+    ]
+
+
 def import_graph(root: Path) -> dict[str, set[str]]:
     """Return which modules each module of a package imports; with a module also the packages that hold it."""
     paths = {".".join(path.relative_to(root.parent).with_suffix("").parts): path for path in root.rglob("*.py")}

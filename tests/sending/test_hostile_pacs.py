@@ -29,8 +29,9 @@ from forked import import_before, running_forked
 from helpers import LAST_RESORT_S, assert_harmless, assert_one_line_error, inveon
 from inveonimaging import TargetError
 from inveonimaging.dicom_reading import opening
-from inveonimaging.sending import SendResult, c_store, commitment, send
+from inveonimaging.sending import SendResult, send
 from inveonimaging.sending.deadline import Deadline
+from inveonimaging.sending.dimse import c_store, commitment
 from orthanc import free_ports
 from servers import CT, HASTY, PATIENT, QUICK, Act, soonest, stage, store, uid, write_instance
 
@@ -40,7 +41,7 @@ LATE = "gave no answer within 0.3 s"
 ECHO = "1.2.840.10008.1.1"
 ANOTHER_CLASS = "1.2.840.10008.5.1.4.1.1.4"  # MR
 REJECT, DATA, RELEASE, RELEASED, ABORT = 3, 4, 5, 6, 7
-import_before("inveonimaging.sending.c_store", "inveonimaging.sending.job", "inveonimaging.sending.stow_rs")
+import_before("inveonimaging.sending.dimse.c_store", "inveonimaging.sending.job", "inveonimaging.sending.web.stow_rs")
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
 
 

@@ -20,11 +20,11 @@ from requests.adapters import HTTPAdapter
 from helpers import LAST_RESORT_S, assert_harmless, assert_one_line_error, inveon
 from inveonimaging import TargetError
 from inveonimaging.sending import SendOptions, SendResult, deadline, send
-from inveonimaging.sending.credentials import Credentials
-from inveonimaging.sending.http_session import reply_to, session_for
 from inveonimaging.sending.result import Fate
-from inveonimaging.sending.stow_answer import answer_of
 from inveonimaging.sending.target import WebTarget
+from inveonimaging.sending.web.credentials import Credentials
+from inveonimaging.sending.web.http_session import reply_to, session_for
+from inveonimaging.sending.web.stow_answer import answer_of
 from servers import (
     HASTY,
     NOBODY,

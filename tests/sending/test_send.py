@@ -22,9 +22,9 @@ from inveonimaging.cli.verify import verify_converted
 from inveonimaging.conversion.job import StudyResult
 from inveonimaging.conversion.options import Options
 from inveonimaging.sending import send
-from inveonimaging.sending.credentials import credentials_for
 from inveonimaging.sending.journal import State, opened
 from inveonimaging.sending.target import DicomTarget, WebTarget, target_of
+from inveonimaging.sending.web.credentials import credentials_for
 from inveonimaging.verification import StudyCheck
 from orthanc import free_ports
 from servers import (

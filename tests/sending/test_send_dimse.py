@@ -20,8 +20,9 @@ from pynetdicom import _config, evt
 
 from helpers import assert_one_line_error, inveon
 from inveonimaging import TargetError
-from inveonimaging.sending import commitment, send
+from inveonimaging.sending import send
 from inveonimaging.sending.deadline import Deadline
+from inveonimaging.sending.dimse import commitment
 from servers import (
     NOBODY,
     QUICK,

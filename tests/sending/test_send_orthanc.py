@@ -37,7 +37,7 @@ from orthanc import Certificates, Orthanc
 from servers import SILENCES_S, gate, write_instance
 
 # pynetdicom leaves sockets that a server closed to the garbage collector
-import_before("inveonimaging.sending.c_store", "inveonimaging.sending.job", "inveonimaging.sending.stow_rs")
+import_before("inveonimaging.sending.dimse.c_store", "inveonimaging.sending.job", "inveonimaging.sending.web.stow_rs")
 pytestmark = [pytest.mark.faults, pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
 posix = pytest.mark.skipif(os.name == "nt", reason="POSIX only")
 

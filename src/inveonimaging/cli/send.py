@@ -200,7 +200,7 @@ def _summary(result: SendResult) -> str:
 
 
 def _show_plan(planned: Sending, *, as_json: bool) -> None:
-    from inveonimaging.sending.c_store import named
+    from inveonimaging.sending.dimse.c_store import named
 
     kinds: dict[tuple[str, str], list[int]] = {}
     for item in planned.items:

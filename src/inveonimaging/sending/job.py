@@ -149,9 +149,9 @@ def way_to(target: Target, options: SendOptions, environment: Mapping[str, str])
 
 
 def _dimse(target: DicomTarget, options: SendOptions) -> Way:
-    from inveonimaging.sending.association import Server
-    from inveonimaging.sending.c_store import Storer
-    from inveonimaging.sending.commitment import commit
+    from inveonimaging.sending.dimse.association import Server
+    from inveonimaging.sending.dimse.c_store import Storer
+    from inveonimaging.sending.dimse.commitment import commit
     from inveonimaging.sending.tls import context_of, listening_context
 
     tls = (context_of(options), options.tls_name or target.host) if options.is_encrypted else None
@@ -163,9 +163,9 @@ def _dimse(target: DicomTarget, options: SendOptions) -> Way:
 
 
 def _web(target: WebTarget, options: SendOptions, environment: Mapping[str, str]) -> Way:
-    from inveonimaging.sending.credentials import credentials_for
-    from inveonimaging.sending.stow_rs import Stower
     from inveonimaging.sending.tls import context_of
+    from inveonimaging.sending.web.credentials import credentials_for
+    from inveonimaging.sending.web.stow_rs import Stower
 
     if options.is_commitment_asked:
         raise OptionError("DICOMweb has no storage commitment", hint="a dicom:// target has")

@@ -27,11 +27,11 @@ from pynetdicom.presentation import PresentationContext, build_context
 
 from inveonimaging.errors import TargetError
 from inveonimaging.sending.deadline import of_answer
-from inveonimaging.sending.messages import Association, Field, Serve, Tag, refuse
+from inveonimaging.sending.dimse.messages import Association, Field, Serve, Tag, refuse
+from inveonimaging.sending.dimse.wire import LONGEST_PDU, OVER, STRANGE, Kind, Wire
 from inveonimaging.sending.result import LostError
 from inveonimaging.sending.target import DicomTarget
 from inveonimaging.sending.tls import why
-from inveonimaging.sending.wire import LONGEST_PDU, OVER, STRANGE, Kind, Wire
 
 VERIFICATION = UID("1.2.840.10008.1.1")  # PS3.4 A.4
 MOST_CONTEXTS = 128  # PS3.8 9.3.2.2: odd numbers from 1 to 255

@@ -13,14 +13,14 @@ from http import HTTPStatus
 import requests
 
 from inveonimaging.errors import TargetError
-from inveonimaging.sending.credentials import PASSWORD, TOKEN, USER, Credentials
 from inveonimaging.sending.deadline import of_data
-from inveonimaging.sending.http_session import Reply, reply_to, session_for
-from inveonimaging.sending.multipart import Multipart, UnreadableError
 from inveonimaging.sending.options import SendOptions
 from inveonimaging.sending.result import Fate, Item, LostError, Verdict
-from inveonimaging.sending.stow_answer import Answer, answer_of
 from inveonimaging.sending.target import WebTarget
+from inveonimaging.sending.web.credentials import PASSWORD, TOKEN, USER, Credentials
+from inveonimaging.sending.web.http_session import Reply, reply_to, session_for
+from inveonimaging.sending.web.multipart import Multipart, UnreadableError
+from inveonimaging.sending.web.stow_answer import Answer, answer_of
 from inveonimaging.storage.strict_json import json_of
 
 _AT_ONCE = 500  # instances of a request: after a kill they are sent again

@@ -23,12 +23,12 @@ from pynetdicom.status import code_to_category
 
 from inveonimaging.dicom_reading.opening import file_meta_of, inflated, opened
 from inveonimaging.errors import InputError, printable
-from inveonimaging.sending.association import MOST_CONTEXTS, Server, connect, echo
-from inveonimaging.sending.messages import Association, Elements, Field, Tag
+from inveonimaging.sending.dimse.association import MOST_CONTEXTS, Server, connect, echo
+from inveonimaging.sending.dimse.messages import Association, Elements, Field, Tag
+from inveonimaging.sending.dimse.wire import OVER
 from inveonimaging.sending.options import MIB
 from inveonimaging.sending.result import Fate, Item, LostError, Verdict
 from inveonimaging.sending.status import coded
-from inveonimaging.sending.wire import OVER
 
 Pair = tuple[str, str]
 """SOP Class UID and Transfer Syntax UID."""

@@ -21,11 +21,11 @@ from requests.utils import get_environ_proxies
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from inveonimaging.sending.credentials import Credentials
 from inveonimaging.sending.deadline import of_answer
 from inveonimaging.sending.options import SendOptions
 from inveonimaging.sending.result import LostError
 from inveonimaging.sending.target import WebTarget
+from inveonimaging.sending.web.credentials import Credentials
 
 LONGEST_ANSWER = 8 * 2**20  # bytes; one on 500 instances has less than 1 MiB
 _ENDLESS = "answered without an end"

@@ -14,12 +14,12 @@ from pynetdicom.pdu_primitives import A_ASSOCIATE, SCP_SCU_RoleSelectionNegotiat
 from pynetdicom.presentation import PresentationContext, negotiate_as_acceptor
 
 from inveonimaging.errors import OutputError
-from inveonimaging.sending.association import body_of, longest_of, proposed_or_accepted
 from inveonimaging.sending.deadline import Deadline, of_answer
-from inveonimaging.sending.messages import Association, Serve
+from inveonimaging.sending.dimse.association import body_of, longest_of, proposed_or_accepted
+from inveonimaging.sending.dimse.messages import Association, Serve
+from inveonimaging.sending.dimse.wire import STRANGE, Kind, Wire
 from inveonimaging.sending.result import LostError
 from inveonimaging.sending.target import DicomTarget
-from inveonimaging.sending.wire import STRANGE, Kind, Wire
 
 _MOST_AT_ONCE = 64  # connections; more are closed
 _LONGEST_PROPOSAL_S = 10.0

@@ -19,10 +19,10 @@ from pynetdicom.dsutils import decode, encode
 from pynetdicom.presentation import build_context
 
 from inveonimaging.errors import TargetError
-from inveonimaging.sending.association import VERIFICATION, Server, connect
 from inveonimaging.sending.deadline import Deadline
-from inveonimaging.sending.listening import listening
-from inveonimaging.sending.messages import Association, Elements, Field, Message, Tag, refuse
+from inveonimaging.sending.dimse.association import VERIFICATION, Server, connect
+from inveonimaging.sending.dimse.listening import listening
+from inveonimaging.sending.dimse.messages import Association, Elements, Field, Message, Tag, refuse
 from inveonimaging.sending.result import Fate, Item, LostError, Verdict
 from inveonimaging.sending.status import coded
 from inveonimaging.sending.target import DicomTarget

@@ -14,8 +14,8 @@ from itertools import count
 from typing import BinaryIO
 
 from inveonimaging.sending.deadline import Deadline, of_answer, of_data
+from inveonimaging.sending.dimse.wire import OVER, STRANGE, Kind, Wire
 from inveonimaging.sending.result import LostError
-from inveonimaging.sending.wire import OVER, STRANGE, Kind, Wire
 
 _LONGEST_MESSAGE = 2**19  # bytes; a commitment on 1000 instances has less than 200 KB
 _LARGEST_PDU = 2**17

@@ -1,0 +1,1 @@
+"""DICOM by HTTP: STOW-RS, and who is asked there."""
