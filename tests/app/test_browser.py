@@ -118,7 +118,7 @@ def test_from_the_address_to_a_verified_study_by_the_keyboard_alone(
         assert front.jobs.all == [], "Enter in a line of the form starts nothing"
         person.press("Convert")
         person.see("refused.img.hdr")
-        assert front.jobs.all == [], "what is refused is told on the form"
+        assert front.jobs.all == [], "what is refused is shown on the form"
         for each in study.glob("refused*"):
             each.unlink()
         person.press("Convert")

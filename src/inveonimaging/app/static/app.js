@@ -1,5 +1,5 @@
 "use strict";
-// What htmx does not do by itself: copying a command, where the focus goes, what is said to those who do not see, and
+// What htmx does not do by itself: copying a command, where the focus goes, what is announced to those who do not see, and
 // telling that the app has ended.
 
 document.addEventListener("click", async (event) => {
@@ -35,10 +35,10 @@ document.addEventListener("htmx:afterSettle", (event) => {
     (part.querySelector("[data-focus]") || document.getElementById("main")).focus({ preventScroll: true });
   }
   hadFocus = false;
-  if (part.id === "said") part.scrollIntoView({ block: "nearest" });
-  const said = part.querySelector("[data-says]");
+  if (part.id === "answer") part.scrollIntoView({ block: "nearest" });
+  const news = part.querySelector("[data-says]");
   const live = document.getElementById("live");
-  if (said && live.textContent !== said.dataset.says) live.textContent = said.dataset.says;
+  if (news && live.textContent !== news.dataset.says) live.textContent = news.dataset.says;
 });
 
 // The bar that stays below hides nothing that has the focus, however long the command in it is.

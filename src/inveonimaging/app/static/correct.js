@@ -82,7 +82,7 @@
       if (id) document.getElementById(id)?.querySelector("input").focus();
       return;
     }
-    for (const place of ["#told", "#unfit"]) sheet.querySelector(place).innerHTML = made.content.querySelector(place).innerHTML;
+    for (const place of ["#state", "#unfit"]) sheet.querySelector(place).innerHTML = made.content.querySelector(place).innerHTML;
     for (const row of [...table.tBodies[0].rows]) {
       for (const cell of [...row.cells]) {
         const old = document.getElementById(cell.id);

@@ -8,19 +8,19 @@ function marked(part) {
     each.setAttribute("aria-describedby", each.dataset.words || "");
     if (!each.dataset.words) each.removeAttribute("aria-describedby");
   }
-  for (const told of form.querySelectorAll("[data-field]")) {
-    const field = told.dataset.field && form.elements[told.dataset.field];
+  for (const refusal of form.querySelectorAll("[data-field]")) {
+    const field = refusal.dataset.field && form.elements[refusal.dataset.field];
     if (!field || !field.setAttribute) continue;
     field.setAttribute("aria-invalid", "true");
-    field.setAttribute("aria-describedby", [field.dataset.words, told.id].filter(Boolean).join(" "));
-    if (!part.contains(told) || !("goes" in told.dataset)) continue;
+    field.setAttribute("aria-describedby", [field.dataset.words, refusal.id].filter(Boolean).join(" "));
+    if (!part.contains(refusal) || !("goes" in refusal.dataset)) continue;
     const folded = field.closest("details");
     if (folded) folded.open = true;
     field.focus();
   }
 }
 
-document.addEventListener("input", (event) => {  // what was refused before is not what stands there now
+document.addEventListener("input", (event) => {  // what was refused before is not what is there now
   if (event.target.closest("#make")) document.getElementById("refused")?.remove();
 });
 document.addEventListener("htmx:afterSettle", (event) => {
