@@ -26,5 +26,5 @@ def demo(output: Annotated[Path, typer.Argument(metavar="OUTPUT", help="A new or
         inveon, dicom, options = write_demo(output), output / DICOM, Options()
         run(dicom, options, planned(inveon, dicom, options))
     typer.echo(f"\nThe scanner's files are in {shown(inveon)}, the DICOM study is in {shown(dicom)}.")
-    typer.echo("Next: open that folder in a DICOM viewer such as 3D Slicer, Horos or Weasis, or run")
+    typer.echo("Next: open the DICOM study in a viewer such as 3D Slicer, Horos or Weasis, or run")
     typer.echo(f"  inveon info {shown(inveon)}")
