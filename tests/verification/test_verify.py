@@ -31,7 +31,7 @@ from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Modality, Orientation
 from inveonimaging.phantom import PhantomScan, frames_of, write_scan
 from inveonimaging.physics.quantification import Policy, quantise
-from inveonimaging.study.corrections import BedDirection, Corrections
+from inveonimaging.study.corrections import NOT_IN_A_MANIFEST, BedDirection, Corrections
 from inveonimaging.verification import (
     Agreement,
     Kind,
@@ -41,6 +41,7 @@ from inveonimaging.verification import (
     positions,
     series,
 )
+from inveonimaging.verification.manifest import manifest_beside
 from truth import Truth, truth_of
 
 PET = replace(contract.PET, shape=(8, 9, 5), frames=frames_of(60.0, 600.0))
@@ -69,6 +70,33 @@ def checked(folder: Path, overrides: Corrections | None = None) -> Verification:
 
 def codes(result: Verification) -> set[str]:
     return {difference.code for difference in result.differences}
+
+
+# What the manifest says.
+
+CORRECTIONS: dict[str, Any] = {
+    "orientation": "FFP",
+    "flip": "x",
+    "bed_direction": "reverse",
+    "cycle_ms": 250.0,
+    "separate_frames": True,
+    "scan_time": "2014-06-17T13:00:00",
+    "apply_hounsfield": True,
+    "allow_long_data": True,
+    "frame_of_reference": "separate",
+    "weight_kg": 0.03,
+    "dose_mbq": 5.0,
+    "injected_at": "2014-06-17T12:59:00",
+    "species": "rat",
+    "strain": "Wistar",
+}
+
+
+def test_every_correction_of_a_conversion_is_taken_from_its_manifest(tmp_path: Path) -> None:
+    assert CORRECTIONS.keys() == Corrections().values.keys() - NOT_IN_A_MANIFEST
+    written(tmp_path / "one", CT, **CORRECTIONS)
+    found = manifest_beside([tmp_path / "one" / "out"]).corrections
+    assert found == Corrections(**CORRECTIONS)
 
 
 # What is right passes.

@@ -39,7 +39,8 @@ _LARGEST = 1e300  # a Decimal String and a float hold it in any unit; what makes
 _weight = quantity("the weight", KG_PER, "24.6g", largest=_LARGEST)
 _dose = quantity("the dose", MBQ_PER, "7.03MBq", largest=_LARGEST)
 _LONGEST_TEXT = 64  # of a Long String, PS3.5 6.2
-_NOT_IN_A_MANIFEST = {"subject", "sheet", "only"}
+NOT_IN_A_MANIFEST = {"subject", "sheet", "only"}
+"""Corrections that no manifest holds: they are in the instances, or listed as sources."""
 
 
 class BedDirection(str, Enum):
@@ -136,7 +137,7 @@ class Corrections:
     @property
     def shown(self) -> dict[str, str]:
         """Those that are not left to the headers, as text."""
-        values = {name: value for name, value in self.values.items() if name not in _NOT_IN_A_MANIFEST}
+        values = {name: value for name, value in self.values.items() if name not in NOT_IN_A_MANIFEST}
         values["frame_of_reference"] = (
             None if self.frame_of_reference is RegistrationPolicy.AUTO else self.frame_of_reference
         )
@@ -147,7 +148,7 @@ class Corrections:
     def completed(self, other: Corrections) -> Corrections:
         """Return these, and where they leave something to the headers, the other ones."""
         left = (None, RegistrationPolicy.AUTO)
-        names = (name for name, value in self.values.items() if value in left and name not in _NOT_IN_A_MANIFEST)
+        names = (name for name, value in self.values.items() if value in left and name not in NOT_IN_A_MANIFEST)
         return replace(self, **{name: getattr(other, name) for name in names})
 
 

@@ -11,20 +11,8 @@ from typing import Any
 from inveonimaging.errors import InveonError, printable
 from inveonimaging.inveon.hdr.enums import Orientation
 from inveonimaging.storage.manifests import read_manifest
-from inveonimaging.study.corrections import Corrections
+from inveonimaging.study.corrections import NOT_IN_A_MANIFEST, Corrections
 from inveonimaging.study.masking import Mask, mask_of
-
-_TAKEN = (
-    "bed_direction",
-    "cycle_ms",
-    "separate_frames",
-    "apply_hounsfield",
-    "weight_kg",
-    "dose_mbq",
-    "species",
-    "strain",
-    "frame_of_reference",
-)
 
 
 @dataclass(frozen=True)
@@ -65,8 +53,8 @@ def _corrections(options: Any) -> Corrections:
     """Return the corrections that a manifest holds; what cannot be one is left aside."""
     if not isinstance(options, dict):
         return Corrections()
-    found: dict[str, Any] = {"orientation": _posture(options.get("orientation")), "flip": options.get("flip") or None}
-    found |= {name: options.get(name) for name in _TAKEN}
+    found: dict[str, Any] = {name: options.get(name) for name in Corrections().values.keys() - NOT_IN_A_MANIFEST}
+    found |= {"orientation": _posture(options.get("orientation")), "flip": options.get("flip") or None}
     found |= {name: _time(options.get(name)) for name in ("scan_time", "injected_at")}
     return Corrections(**{name: value for name, value in found.items() if _is_taken(name, value)})
 

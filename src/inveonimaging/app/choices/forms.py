@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import fields
+from importlib import import_module
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
@@ -51,7 +52,8 @@ def options_of(values: Mapping[str, str], product: Product = DICOM) -> Any:
     if is_inveon(texts, product):
         _refuse_of_dicom(texts, product)
         texts["form"] = FORM.first
-    made = _class_of(product)
+    module, _, name = product.options.rpartition(".")
+    made = getattr(import_module(module), name)
     known = {each.name for each in fields(made)}
     given: dict[str, Any] = {}
     for each in product.fields:  # those that are no attribute are arguments beside the options
@@ -91,27 +93,6 @@ def _default_prefixes() -> Mapping[Modality, str]:
     from inveonimaging.conversion.options import PREFIXES
 
     return PREFIXES
-
-
-def _class_of(product: Product) -> Any:
-    from inveonimaging.bids_dataset.options import BidsOptions
-    from inveonimaging.conversion.options import Options
-    from inveonimaging.nifti_files.options import NiftiOptions
-    from inveonimaging.study.corrections import Corrections
-    from inveonimaging.time_activity.options import CurvesOptions
-    from inveonimaging.zarr_files.options import ZarrOptions
-
-    known: dict[str, type] = {
-        "convert": Options,
-        "split": Options,
-        "batch": Options,
-        "nifti": NiftiOptions,
-        "bids": BidsOptions,
-        "zarr": ZarrOptions,
-        "page": Corrections,
-        "curves": CurvesOptions,
-    }
-    return known[product.name]
 
 
 def _redaction(values: Mapping[str, str]) -> Deidentify | None:

@@ -364,6 +364,7 @@ class Product(NamedTuple):
         is_file: whether the output is a file.
         left_out: options of the command that are no field, with why.
         of_activity: whether it is of PET and SPECT.
+        options: the class of what its command is asked for, by its name; it is imported when it is needed.
     """
 
     name: str
@@ -379,6 +380,7 @@ class Product(NamedTuple):
     is_file: bool = False
     left_out: Mapping[str, str] = {}
     of_activity: bool = False
+    options: str = "inveonimaging.conversion.options.Options"
 
     @property
     def fields(self) -> tuple[Field, ...]:
@@ -431,6 +433,7 @@ PRODUCTS = (
         "-nifti",
         extra=("nifti", ("nibabel",)),
         left_out=_NOT_HERE,
+        options="inveonimaging.nifti_files.options.NiftiOptions",
     ),
     Product(
         "bids",
@@ -449,6 +452,7 @@ PRODUCTS = (
         extra=("bids", ("nibabel",)),
         left_out=_NOT_HERE,
         of_activity=True,
+        options="inveonimaging.bids_dataset.options.BidsOptions",
     ),
     Product(
         "zarr",
@@ -460,6 +464,7 @@ PRODUCTS = (
         "-zarr",
         extra=("zarr", ("zarr",)),
         left_out=_NOT_HERE,
+        options="inveonimaging.zarr_files.options.ZarrOptions",
     ),
     Product(
         "page",
@@ -473,6 +478,7 @@ PRODUCTS = (
         output_option="--output",
         is_file=True,
         left_out={"--no-config": _NOT_HERE["--no-config"]},
+        options="inveonimaging.study.corrections.Corrections",
     ),
     Product(
         "curves",
@@ -487,6 +493,7 @@ PRODUCTS = (
         is_file=True,
         left_out=_NOT_HERE,
         of_activity=True,
+        options="inveonimaging.time_activity.options.CurvesOptions",
     ),
 )
 _GROUP = Field(
