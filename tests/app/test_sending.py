@@ -214,7 +214,7 @@ def test_messages_name_no_option_of_the_command() -> None:
     """Whatever the room of sending says, but for what the pages do not ask for."""
     texts = [
         node.value
-        for path in Path(inveonimaging.sending.__file__).parent.glob("*.py")
+        for path in Path(inveonimaging.sending.__file__).parent.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and re.search("--[a-z]", node.value)
     ]

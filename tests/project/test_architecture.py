@@ -150,17 +150,20 @@ def test_rooms_of_the_app_lie_one_above_the_other(path: Path) -> None:
     assert not above
 
 
-@pytest.mark.parametrize(("room", "other"), [("dimse", "web"), ("web", "dimse")])
-def test_protocols_of_sending_know_nothing_of_each_other(room: str, other: str) -> None:
-    paths = [*(ROOT / "sending" / room).glob("*.py")]
+@pytest.mark.parametrize(
+    ("room", "foreign"),
+    [
+        ("sending.dimse", ("sending.web", "sending.job")),
+        ("sending.web", ("sending.dimse", "sending.job")),
+        ("verification.attributes", ("verification.planes", "verification.series", "verification.job")),
+        ("verification.planes", ("verification.series", "verification.job")),
+    ],
+)
+def test_rooms_within_a_room_know_nothing_of_what_is_above_or_beside(room: str, foreign: tuple[str, ...]) -> None:
+    paths = [*ROOT.joinpath(*room.split(".")).glob("*.py")]
     assert len(paths) > 1
-    foreign = (f"{PACKAGE}.sending.{other}", f"{PACKAGE}.sending.job")
-    assert not [
-        name
-        for path in paths
-        for name in imported(path)
-        if f"{name}.".startswith(tuple(f"{each}." for each in foreign))
-    ]
+    others = tuple(f"{PACKAGE}.{each}." for each in foreign)
+    assert not [name for path in paths for name in imported(path) if f"{name}.".startswith(others)]
 
 
 def import_graph(root: Path) -> dict[str, set[str]]:

@@ -32,16 +32,10 @@ from inveonimaging.inveon.hdr.enums import Modality, Orientation
 from inveonimaging.phantom import PhantomScan, frames_of, write_scan
 from inveonimaging.physics.quantification import Policy, quantise
 from inveonimaging.study.corrections import NOT_IN_A_MANIFEST, BedDirection, Corrections
-from inveonimaging.verification import (
-    Agreement,
-    Kind,
-    Verification,
-    concepts,
-    facts,
-    positions,
-    series,
-)
+from inveonimaging.verification import Agreement, Kind, Verification, series
+from inveonimaging.verification.attributes import concepts, facts
 from inveonimaging.verification.manifest import manifest_beside
+from inveonimaging.verification.planes import positions
 from truth import Truth, truth_of
 
 PET = replace(contract.PET, shape=(8, 9, 5), frames=frames_of(60.0, 600.0))
@@ -1618,7 +1612,7 @@ def test_convert_says_so_if_what_it_wrote_differs(
 
 def test_every_code_is_documented_and_every_documented_code_exists() -> None:
     package = Path(verification.__file__).parent
-    text = "".join(module.read_text("utf-8") for module in package.glob("*.py"))
+    text = "".join(module.read_text("utf-8") for module in package.rglob("*.py"))
     made = set(re.findall(r'(?:Difference\(\s*|Diagnosis\(\s*|yield _about\(\w+, )"([a-z-]+)"', text)) | {
         fact.code for fact in facts.FACTS
     }

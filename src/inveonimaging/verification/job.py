@@ -19,12 +19,13 @@ from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.storage.folders import is_same_folder, real_path
 from inveonimaging.study.corrections import Corrections
 from inveonimaging.units import counted
+from inveonimaging.verification.attributes.deidentified import DEIDENTIFIED, hidden_of, is_deidentified
+from inveonimaging.verification.attributes.facts import keywords_of
+from inveonimaging.verification.attributes.vendor import has_own_time, study_notes
 from inveonimaging.verification.consistency import study_inconsistent
-from inveonimaging.verification.deidentified import DEIDENTIFIED, hidden_of, is_deidentified
-from inveonimaging.verification.facts import keywords_of
 from inveonimaging.verification.manifest import manifest_beside
-from inveonimaging.verification.pairing import paired
 from inveonimaging.verification.parts import AnimalParts, animals_of, is_part, of_all, shared_uids
+from inveonimaging.verification.planes.pairing import paired
 from inveonimaging.verification.result import Difference, Kind, StudyCheck, Verification
 from inveonimaging.verification.series import check_series, sop_class_of
 from inveonimaging.verification.source import (
@@ -34,7 +35,6 @@ from inveonimaging.verification.source import (
     refuse_without_effect,
     scans_of,
 )
-from inveonimaging.verification.vendor import has_own_time, study_notes
 
 _NAMED = 3
 _SERIES = ("SeriesInstanceUID", "Modality", "Rows", "Columns")

@@ -22,11 +22,11 @@ from inveonimaging.sheet.hotels import Hotel, Position, hotel_of
 from inveonimaging.study.cut import Extent, cut
 from inveonimaging.study.masking import masked, masked_ml, shown_value
 from inveonimaging.study.reading import Part, Study, read_pairs
-from inveonimaging.verification.comparison import plain
-from inveonimaging.verification.facts import FACTS
+from inveonimaging.verification.attributes.comparison import plain
+from inveonimaging.verification.attributes.facts import FACTS
 from inveonimaging.verification.manifest import Manifest
-from inveonimaging.verification.pairing import SeriesOfPlanes, paired
-from inveonimaging.verification.positions import ALLOWED_MM
+from inveonimaging.verification.planes.pairing import SeriesOfPlanes, paired
+from inveonimaging.verification.planes.positions import ALLOWED_MM
 from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import SourceScan, SourceStudy, cycle_ms_of
 

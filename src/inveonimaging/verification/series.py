@@ -12,18 +12,18 @@ from inveonimaging.dicom_reading.planes import Plane, uid_name, values_of
 from inveonimaging.dicom_reading.writer import own_class
 from inveonimaging.errors import listed, printable
 from inveonimaging.units import counted
-from inveonimaging.verification.comparison import FactResults, compare_facts
+from inveonimaging.verification.attributes.comparison import FactResults, compare_facts
+from inveonimaging.verification.attributes.facts import FACTS, keywords_of
+from inveonimaging.verification.attributes.own import NUMBERED
+from inveonimaging.verification.attributes.vendor import series_notes
 from inveonimaging.verification.consistency import inconsistent
-from inveonimaging.verification.facts import FACTS, keywords_of
-from inveonimaging.verification.layout import AS_IT_IS, Layout
-from inveonimaging.verification.own import NUMBERED
-from inveonimaging.verification.plane_matching import Placing, Slot, place
-from inveonimaging.verification.positions import Placed, compare_positions
+from inveonimaging.verification.planes.layout import AS_IT_IS, Layout
+from inveonimaging.verification.planes.plane_matching import Placing, Slot, place
+from inveonimaging.verification.planes.positions import Placed, compare_positions
+from inveonimaging.verification.planes.values import Compared, compare_values
+from inveonimaging.verification.planes.window import compare_window
 from inveonimaging.verification.result import Agreement, Check, Difference, Kind, SeriesCheck
 from inveonimaging.verification.source import SourceScan
-from inveonimaging.verification.values import Compared, compare_values
-from inveonimaging.verification.vendor import series_notes
-from inveonimaging.verification.window import compare_window
 
 _NAMED = 3
 _USUAL_OF_NM = (AS_IT_IS, Layout(flips_columns=True))  # so that slices of a feet first animal go on towards the head

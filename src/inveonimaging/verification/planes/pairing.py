@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from inveonimaging.dicom_reading.planes import Plane
 from inveonimaging.errors import InputError
-from inveonimaging.verification.layout import LAYOUTS, correlation, sample
+from inveonimaging.verification.planes.layout import LAYOUTS, correlation, sample
 from inveonimaging.verification.source import SourceScan
 
 SeriesOfPlanes = tuple[Plane, ...]

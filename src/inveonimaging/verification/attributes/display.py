@@ -13,9 +13,9 @@ from typing import Any
 
 from inveonimaging.dicom_reading.planes import Plane
 from inveonimaging.inveon.hdr.enums import Orientation
-from inveonimaging.verification.comparison import ONE_OF, Comparison, Fact, same_by
-from inveonimaging.verification.concepts import coded
-from inveonimaging.verification.own import ALL, ANY_PET, GROUPED, NEVER, NM_IMAGE, PLAIN_PET, text_at
+from inveonimaging.verification.attributes.comparison import ONE_OF, Comparison, Fact, same_by
+from inveonimaging.verification.attributes.concepts import coded
+from inveonimaging.verification.attributes.own import ALL, ANY_PET, GROUPED, NEVER, NM_IMAGE, PLAIN_PET, text_at
 from inveonimaging.verification.result import Kind
 from inveonimaging.verification.source import SourceScan
 

@@ -9,9 +9,9 @@ from inveonimaging.dicom_reading.planes import Plane
 from inveonimaging.dicom_reading.times import number_of
 from inveonimaging.dicom_reading.writer import own_class
 from inveonimaging.errors import printable
+from inveonimaging.verification.planes.values import Compared
 from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import SourceScan
-from inveonimaging.verification.values import Compared
 
 _HU = (250.0, 1500.0)  # centre and width: soft tissue and bone
 _NOTHING = (0.5, 1.0)  # of a series without any contrast

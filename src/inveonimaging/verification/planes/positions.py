@@ -9,8 +9,8 @@ import numpy as np
 
 from inveonimaging.dicom_reading.planes import Float, Plane
 from inveonimaging.errors import printable
-from inveonimaging.verification.layout import Layout
-from inveonimaging.verification.plane_matching import Placing, corner_of
+from inveonimaging.verification.planes.layout import Layout
+from inveonimaging.verification.planes.plane_matching import Placing, corner_of
 from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import NM, SourceScan
 

@@ -14,8 +14,17 @@ from inveonimaging.dicom_reading.planes import GROUP, Plane, uid_name
 from inveonimaging.dicom_reading.times import clock_of
 from inveonimaging.dicom_reading.writer import own_class
 from inveonimaging.physics.quantification import Unit
-from inveonimaging.verification.comparison import MOMENT, ONE_OF, TERMS, Comparison, Fact, numbers, plain, same_by
-from inveonimaging.verification.concepts import (
+from inveonimaging.verification.attributes.comparison import (
+    MOMENT,
+    ONE_OF,
+    TERMS,
+    Comparison,
+    Fact,
+    numbers,
+    plain,
+    same_by,
+)
+from inveonimaging.verification.attributes.concepts import (
     ISOTOPE_CODES,
     SPECIES_CODES,
     is_known_scheme,
@@ -23,8 +32,8 @@ from inveonimaging.verification.concepts import (
     same_compound,
     same_species,
 )
-from inveonimaging.verification.display import display_facts
-from inveonimaging.verification.own import (
+from inveonimaging.verification.attributes.display import display_facts
+from inveonimaging.verification.attributes.own import (
     ALL,
     ANY_PET,
     CT,
@@ -38,9 +47,7 @@ from inveonimaging.verification.own import (
     has_factors,
     own_facts,
 )
-from inveonimaging.verification.result import Difference, Kind
-from inveonimaging.verification.source import CLASSIC, ENHANCED, LEGACY, NM, OF_MODALITY, SourceScan
-from inveonimaging.verification.vendor import (
+from inveonimaging.verification.attributes.vendor import (
     middle_of_frame,
     mm_as_cm,
     name_of_file,
@@ -49,6 +56,8 @@ from inveonimaging.verification.vendor import (
     sex_not_known,
     six_digits,
 )
+from inveonimaging.verification.result import Difference, Kind
+from inveonimaging.verification.source import CLASSIC, ENHANCED, LEGACY, NM, OF_MODALITY, SourceScan
 
 _TERMS = {Unit.BQML: ("BQML",), Unit.PROPCNTS: ("PROPCNTS", "CNTS"), Unit.PER_CM: ("1CM",), Unit.HU: ("HU",)}
 _UCUM = {

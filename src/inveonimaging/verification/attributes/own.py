@@ -15,8 +15,8 @@ from inveonimaging.inveon.frame_groups import beds_are_joined
 from inveonimaging.inveon.hdr.enums import CalibrationUnits, EventType, Labelled, RotationDirection
 from inveonimaging.physics.quantification import Unit
 from inveonimaging.units import BQ_PER_NCI
-from inveonimaging.verification.comparison import ONE_OF, Comparison, Fact, numbers
-from inveonimaging.verification.concepts import COMPOUND_CODES, coded, codes_of_species, compound_of, isotope
+from inveonimaging.verification.attributes.comparison import ONE_OF, Comparison, Fact, numbers
+from inveonimaging.verification.attributes.concepts import COMPOUND_CODES, coded, codes_of_species, compound_of, isotope
 from inveonimaging.verification.result import Kind
 from inveonimaging.verification.source import SourceScan
 

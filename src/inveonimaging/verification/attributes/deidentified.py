@@ -26,7 +26,7 @@ from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.redaction.context import neutral
 from inveonimaging.redaction.free_text import folded, is_nuclide, names_in, pattern_of, people_in, tells_more
-from inveonimaging.verification.comparison import plain
+from inveonimaging.verification.attributes.comparison import plain
 from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import SourceScan
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from inveonimaging.dicom_reading.planes import Float, Plane
 from inveonimaging.errors import InputError
-from inveonimaging.verification.layout import AS_IT_IS, LAYOUTS, Layout, correlation, sample
+from inveonimaging.verification.planes.layout import AS_IT_IS, LAYOUTS, Layout, correlation, sample
 from inveonimaging.verification.source import SourceScan
 
 Slot = tuple[int, int]

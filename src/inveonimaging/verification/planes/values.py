@@ -17,12 +17,12 @@ from inveonimaging.dicom_reading.planes import Float, Plane
 from inveonimaging.dicom_reading.times import number_of
 from inveonimaging.errors import InputError
 from inveonimaging.study.masking import shown_value
-from inveonimaging.verification.diagnosis import Diagnosis, diagnosed
-from inveonimaging.verification.layout import sample
-from inveonimaging.verification.plane_matching import Placing, Slot
+from inveonimaging.verification.attributes.vendor import is_cut_off
+from inveonimaging.verification.planes.diagnosis import Diagnosis, diagnosed
+from inveonimaging.verification.planes.layout import sample
+from inveonimaging.verification.planes.plane_matching import Placing, Slot
 from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import SourceScan
-from inveonimaging.verification.vendor import is_cut_off
 
 HALF = 0.5 + 1e-6  # of a slope, and the rounding of the comparison itself
 _RELATIVE = 1e-12  # of a value, likewise

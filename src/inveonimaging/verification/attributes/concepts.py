@@ -6,7 +6,7 @@ import re
 
 from inveonimaging.animal.limits import ANY, limits_of
 from inveonimaging.checks.nuclides import NUCLIDES, nuclide_of
-from inveonimaging.verification.comparison import plain
+from inveonimaging.verification.attributes.comparison import plain
 
 ISOTOPE_CODES = {each.code: each.name for each in NUCLIDES if each.code}
 _SCHEMES = ("SCT", "SRT", "SNM3", "99SDM", "DCM", "NCIt", "UMLS", "ITIS_TSN")

@@ -18,7 +18,7 @@ from inveonimaging.dicom_reading.planes import Float, Plane, values_of
 from inveonimaging.dicom_reading.private import KEYS, WORKSTATION
 from inveonimaging.errors import printable
 from inveonimaging.inveon.hdr.fields import MAIN
-from inveonimaging.verification.comparison import Comparison, Fact, number_or_text
+from inveonimaging.verification.attributes.comparison import Comparison, Fact, number_or_text
 from inveonimaging.verification.result import Kind
 from inveonimaging.verification.source import SourceScan
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from inveonimaging.dicom_reading.planes import Float, Plane
 from inveonimaging.errors import InputError
-from inveonimaging.verification.layout import AS_IT_IS, LAYOUTS, Layout
+from inveonimaging.verification.planes.layout import AS_IT_IS, LAYOUTS, Layout
 from inveonimaging.verification.source import SourceScan
 
 _STEP = 1.0 + 1e-6  # of a slope: what cutting off instead of rounding gives at most

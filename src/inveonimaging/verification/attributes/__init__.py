@@ -1,0 +1,1 @@
+"""What DICOM says of a scan beside what its header says."""

@@ -1,0 +1,1 @@
+"""Which planes are the same, where they lie, and which values they have."""
