@@ -81,16 +81,12 @@ def document(studies: Sequence[StudyCheck]) -> dict[str, Any]:
 
 def show_studies(studies: Sequence[StudyCheck], *, details: bool = False) -> None:
     """Show what differs and what is to be noted, with details before it what was compared; equal data are one line."""
-    assumptions = [", ".join(f"{name} {value}" for name, value in study.assumed.items()) for study in studies]
-    for assumed in dict.fromkeys(filter(None, assumptions)):
-        say("note", f"compared with these corrections: {assumed}")
+    for assumption in dict.fromkeys(filter(None, (study.assumption for study in studies))):
+        say("note", assumption)
     for study in studies:
         if details:
             _show_compared(study)
-        for each in study.series:
-            for note in each.notes:
-                say("note", f"{_name(each.source, each.part)}: {note}")
-        for note in study.notes:
+        for note in study.all_notes:
             say("note", note)
     differences = [difference for study in studies for difference in study.all_differences]
     for difference in differences:
@@ -116,8 +112,7 @@ def _show_compared(study: StudyCheck) -> None:
     from inveonimaging.cli.table import show_groups
 
     groups: list[tuple[Cell, list[tuple[str, Cell]]]] = [
-        (_name(each.source, each.part), [(check.kind.value, _compared(check)) for check in each.checks])
-        for each in study.series
+        (each.name, [(check.kind.value, _compared(check)) for check in each.checks]) for each in study.series
     ]
     show_groups(f"{shown(study.source)} and {shown(study.dicom)}", groups)
 
@@ -131,11 +126,6 @@ def _short(compared: str) -> str:
     """Return what was compared in a few words; JSON has all names."""
     names = compared.split(", ")
     return compared if len(names) <= _NAMES_SHOWN else f"{len(names)} attributes"
-
-
-def _name(source: str, part: str) -> str:
-    name = Path(source).name
-    return printable(", ".join(filter(None, (name, part))), 120)
 
 
 def _sentence(difference: Difference) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from inveonimaging.errors import DataError, InputError, InveonError, printable
 from inveonimaging.findings import Severity
+from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.study.reading import Scan, Study
 from inveonimaging.units import counted
@@ -64,7 +65,8 @@ def refuse_several_animals(study: Study) -> None:
 
 def without(study: Study, refused: Pair, command: str) -> str | None:
     """Return how the other pairs of a study are taken without the one that is refused; None if there are none."""
-    others = [scan.pair for scan in study.scans if scan.pair != refused]
+    is_usable = Modality.PET, Modality.SPECT, *(() if command == "curves" else (Modality.CT,))
+    others = [scan.pair for scan in study.scans if scan.pair != refused and scan.image.modality in is_usable]
     if not others:
         return None
     one = f'"{printable(others[0].data, 300)}"'

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
+from inveonimaging.errors import printable
 from inveonimaging.findings import Finding
 
 
@@ -91,6 +93,11 @@ class SeriesCheck:
     differences: tuple[Difference, ...]
     notes: tuple[str, ...]
 
+    @property
+    def name(self) -> str:
+        """The file's name, and the part of it."""
+        return printable(", ".join(filter(None, (Path(self.source).name, self.part))), 120)
+
 
 @dataclass(frozen=True, kw_only=True)
 class StudyCheck:
@@ -118,6 +125,17 @@ class StudyCheck:
     def all_differences(self) -> tuple[Difference, ...]:
         """Those of the study and of its series."""
         return (*self.differences, *(difference for each in self.series for difference in each.differences))
+
+    @property
+    def all_notes(self) -> tuple[str, ...]:
+        """Those of its series, which are named, and of the study."""
+        return (*(f"{each.name}: {note}" for each in self.series for note in each.notes), *self.notes)
+
+    @property
+    def assumption(self) -> str:
+        """With which corrections the comparison was made, in words; empty if there were none."""
+        assumed = ", ".join(f"{name} {value}" for name, value in self.assumed.items())
+        return f"compared with these corrections: {assumed}" if assumed else ""
 
 
 @dataclass(frozen=True, kw_only=True)

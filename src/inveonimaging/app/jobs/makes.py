@@ -7,7 +7,7 @@ titles; of several studies `failures`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from inveonimaging.conversion.job import StudyResult
     from inveonimaging.conversion.options import Options
     from inveonimaging.conversion.plan import StudyPlan
-    from inveonimaging.verification.result import Difference, StudyCheck
+    from inveonimaging.verification.result import Difference
 
 _LONGEST = 1000
 
@@ -113,7 +113,8 @@ def _converted(
         different = [_difference(each, task["output"]) for check in checks for each in check.all_differences]
         found |= {"verified": not different, "differences": different[:MOST_LISTED]}
         found["more_differences"] = len(different[MOST_LISTED:])
-        found["compared"] = [in_words(printable(each, _LONGEST)) for each in _notes(checks)][:MOST_LISTED]
+        notes = dict.fromkeys(note for each in checks for note in (each.assumption, *each.all_notes) if note)
+        found["compared"] = [in_words(printable(each, _LONGEST)) for each in notes][:MOST_LISTED]
         found["planes"] = sum(each.planes for check in checks for each in check.series)
     if task["report"]:
         status.phase(DRAWING)
@@ -133,19 +134,6 @@ def _refuse_others(studies: Sequence[StudyPlan], options: Options) -> None:
     for output in changed_studies(studies, options):
         hint = "choose another place, or tick Replace what an earlier run wrote there"
         raise OutputError("has files that an earlier run did not write", path=output, hint=hint)
-
-
-def _notes(checks: Sequence[StudyCheck]) -> Iterator[str]:
-    """Yield what is worth knowing of a comparison, each once: what was left aside, too."""
-    lines = []
-    for each in checks:
-        if each.assumed:
-            lines.append(f"compared with these corrections: {', '.join(map(' '.join, each.assumed.items()))}")
-        for one in each.series:
-            name = ", ".join(filter(None, (Path(one.source).name, one.part)))
-            lines += [f"{name}: {note}" for note in one.notes]
-        lines += each.notes
-    yield from dict.fromkeys(lines)
 
 
 def _difference(found: Difference, output: Path) -> str:
