@@ -11,10 +11,10 @@ import pytest
 
 from helpers import header_text
 from inveonimaging.hotels.checks import (
-    Measured,
+    AnimalTracer,
     MeasuredAnimal,
+    MeasuredGroup,
     Sums,
-    Tracer,
     activity_at_injection,
     table_of,
 )
@@ -36,14 +36,14 @@ def animal(
 ) -> MeasuredAnimal:
     """Return an animal with dose and activity, MBq, of each scan."""
     scans = tuple(
-        Tracer(f"{n}.img", f"{n}.img.hdr", dose and dose * 1e6, seen and seen * 1e6, at, 6586.2)
+        AnimalTracer(f"{n}.img", f"{n}.img.hdr", dose and dose * 1e6, seen and seen * 1e6, at, 6586.2)
         for n, (dose, seen) in enumerate(tracers, 1)
     )
     return MeasuredAnimal(name, "left", volume_ml, weight_g and weight_g / 1000, scans)
 
 
 def found_in(*animals: MeasuredAnimal) -> list[tuple[str, str]]:
-    found = dict.fromkeys(each for own in Measured(animals).findings for each in own)
+    found = dict.fromkeys(each for own in MeasuredGroup(animals).findings for each in own)
     return [(each.code, each.message) for each in found]
 
 
@@ -65,12 +65,12 @@ def test_more_activity_where_less_was_given_is_reported_with_both() -> None:
 def test_what_several_scans_show_is_reported_once_of_each_animal() -> None:
     scans = ((7.0, 5.2), (7.0, 5.0), (7.0, 4.8))
     one, other = animal("m1", 25.0, 16.0, *scans), animal("m2", 20.0, 21.0, *((5.0, 6.6),) * 3)
-    found = Measured((one, other), sheet="hotel.csv").findings
+    found = MeasuredGroup((one, other), sheet="hotel.csv").findings
     assert [[(each.code, each.path) for each in own] for own in found] == [
         [("swapped-by-weight", "hotel.csv"), ("swapped-by-dose", "1.img.hdr")]
     ] * 2
     agrees = animal("m1", None, None, (7.0, 7.0), (7.0, 5.0)), animal("m2", None, None, (5.0, 5.0), (5.0, 6.6))
-    assert [each.path for each in Measured(agrees).findings[0]] == ["2.img.hdr"]
+    assert [each.path for each in MeasuredGroup(agrees).findings[0]] == ["2.img.hdr"]
 
 
 def test_doses_and_activities_are_compared_at_one_time() -> None:
@@ -112,7 +112,7 @@ def test_of_three_the_pair_that_contradicts_is_named() -> None:
 def test_the_table_has_the_sums_beside_those_of_the_header() -> None:
     animals = animal("m12", 18.4, 14.9, (7.2, 6.0)), animal("m13", 19.5, 16.0, (7.5, None))
     sums = (Sums("1.img", 14.7e6, None, 14.689e6),)
-    titles, rows = table_of(Measured(animals, 0.0379, sums))
+    titles, rows = table_of(MeasuredGroup(animals, 0.0379, sums))
     assert titles[2:] == ("Body, mL", "Weight, g", "Dose, MBq", "In the box at injection, MBq")
     assert rows == [
         ["left", "m12", "14.9", "18.4", "7.2", "6"],
@@ -120,9 +120,9 @@ def test_the_table_has_the_sums_beside_those_of_the_header() -> None:
         ["all", "", "30.9", "37.9", "14.7", ""],
         ["header", "", "", "37.9", "14.69", ""],
     ]
-    assert [row[1] for row in table_of(Measured(animals, 0.0379, sums), ids=False)[1]] == [""] * 4
+    assert [row[1] for row in table_of(MeasuredGroup(animals, 0.0379, sums), ids=False)[1]] == [""] * 4
     two = animal("m12", None, None, (7.2, 6.0), (3.0, 1.0))
-    titles, rows = table_of(Measured((two,), None, (*sums, Sums("2.img", 3e6, 1e6, None))))
+    titles, rows = table_of(MeasuredGroup((two,), None, (*sums, Sums("2.img", 3e6, 1e6, None))))
     assert titles[-1] == "Scan"
     assert [row[-3:] for row in rows] == [
         ["7.2", "6", "1.img"],

@@ -22,7 +22,7 @@ from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.physics.distribution import Collector, Distribution, distribution_of, physical, quantile
 from inveonimaging.physics.geometry import grid_of
 from inveonimaging.physics.plausibility import data_type_findings, hounsfield_findings, value_findings
-from inveonimaging.physics.quantification import Extent, Policy, extent_of, lost_steps, scaling_of, slopes_of
+from inveonimaging.physics.quantification import Policy, ValueRange, extent_of, lost_steps, scaling_of, slopes_of
 from vendor import REAL, Session
 
 Float = npt.NDArray[Any]
@@ -131,11 +131,11 @@ def test_the_usual_size_of_few_values_leaves_an_eighth_out() -> None:
 # Slopes. Values up to 100 with an artefact of 1e6: in its slope, 1e6 / 32767 = 30.52, they have 3.3 steps.
 
 
-def extent_with(stored: Float) -> Extent:
+def extent_with(stored: Float) -> ValueRange:
     """Return the extent of (n, ny, nx), with its usual size."""
     extent = extent_of(stored)
     counts = distribution_of(stored, extent.largest)
-    return Extent(
+    return ValueRange(
         extent.lowest,
         extent.highest,
         extent.not_finite,

@@ -21,11 +21,11 @@ from inveonimaging.inveon.hdr import Header, parse
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.voxels import DTYPES
 from inveonimaging.physics.quantification import (
-    Extent,
     Policy,
     Scaling,
     Slope,
     Unit,
+    ValueRange,
     branching_fraction,
     extent_of,
     quantise,
@@ -386,14 +386,14 @@ def test_auto_of_integers_with_their_own_scale_factors() -> None:
 @pytest.mark.parametrize(
     ("extent", "factor", "text"),
     [
-        (Extent(np.array([0.0]), np.array([32767.0]), 0, whole=False), 1 / 3, "0.33333333333334"),
-        (Extent(np.array([-32768.0]), np.array([0.0]), 0, whole=False), 1 / 3, "0.33333333333334"),
-        (Extent(np.array([0.0]), np.array([32767.0]), 0, whole=True), 1 / 3, "0.33333333333333"),
-        (Extent(np.array([0.0]), np.array([32767.0]), 0, whole=True), 2 / 3, "0.66666666666667"),
-        (Extent(np.array([0.0]), np.array([1.0]), 0, whole=True), 1.2345678901234567e-100, "1.23456789E-100"),
-        (Extent(np.array([0.0]), np.array([0.0]), 7, whole=False), 1 / 3, "1"),
+        (ValueRange(np.array([0.0]), np.array([32767.0]), 0, whole=False), 1 / 3, "0.33333333333334"),
+        (ValueRange(np.array([-32768.0]), np.array([0.0]), 0, whole=False), 1 / 3, "0.33333333333334"),
+        (ValueRange(np.array([0.0]), np.array([32767.0]), 0, whole=True), 1 / 3, "0.33333333333333"),
+        (ValueRange(np.array([0.0]), np.array([32767.0]), 0, whole=True), 2 / 3, "0.66666666666667"),
+        (ValueRange(np.array([0.0]), np.array([1.0]), 0, whole=True), 1.2345678901234567e-100, "1.23456789E-100"),
+        (ValueRange(np.array([0.0]), np.array([0.0]), 7, whole=False), 1 / 3, "1"),
     ],
 )
-def test_slope_text(extent: Extent, factor: float, text: str) -> None:
+def test_slope_text(extent: ValueRange, factor: float, text: str) -> None:
     ((slope,),) = slopes_of([extent], [factor], Policy.FRAME)
     assert slope.text == text

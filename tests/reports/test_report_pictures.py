@@ -37,7 +37,7 @@ from inveonimaging.reports.contents import contents_of
 from inveonimaging.reports.curves import curves_of, decay_checks
 from inveonimaging.reports.draw import Layer, Panel, Picture, contact_sheet, planes_picture
 from inveonimaging.reports.pictures import drawn
-from inveonimaging.reports.planes import Plane, View
+from inveonimaging.reports.planes import AnatomicalPlane, View
 from inveonimaging.reports.scales import Scale, rounded_up, scale_of
 from inveonimaging.reports.voxel_pass import survey_of
 from inveonimaging.study.image import Image
@@ -84,7 +84,7 @@ def balls(tmp_path_factory: pytest.TempPathFactory) -> tuple[Image, Picture]:
 def test_balls_are_where_letters_and_scale_bar_say(tmp_path: Path, posture: Orientation) -> None:
     picture = drawn_balls(written(tmp_path, replace(CT, orientation=posture), BALLS))
     seen = pixels_of(picture)
-    coronal = next(panel for panel in picture.panels if panel.view.plane is Plane.CORONAL)
+    coronal = next(panel for panel in picture.panels if panel.view.plane is AnatomicalPlane.CORONAL)
     assert coronal.view.letters == {"left": "R", "right": "L", "top": "H", "bottom": "F"}
     left, right = (_middle_near(seen, coronal.pixel(centre[0], -centre[2])) for centre in (LEFT_BALL, RIGHT_BALL))
     assert picture.bar is not None
@@ -124,9 +124,9 @@ def test_the_scale_bar_is_as_long_as_it_says_across_and_down(balls: tuple[Image,
         assert panel.width == pytest.approx(width_mm * scale, rel=0.01)
         assert panel.height == pytest.approx(height_mm * scale, rel=0.01)
     sizes = {panel.view.plane: panel.view.size_mm for panel in picture.panels}
-    assert sizes[Plane.CORONAL] == pytest.approx((42.0, 50.0))  # 60 x 0.7 mm across, 100 x 0.5 mm high
-    assert sizes[Plane.SAGITTAL] == pytest.approx((38.4, 50.0))  # 64 x 0.6 mm across
-    assert sizes[Plane.AXIAL] == pytest.approx((42.0, 38.4))
+    assert sizes[AnatomicalPlane.CORONAL] == pytest.approx((42.0, 50.0))  # 60 x 0.7 mm across, 100 x 0.5 mm high
+    assert sizes[AnatomicalPlane.SAGITTAL] == pytest.approx((38.4, 50.0))  # 64 x 0.6 mm across
+    assert sizes[AnatomicalPlane.AXIAL] == pytest.approx((42.0, 38.4))
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (1, 1, 900), (700, 1, 2), (2, 500, 1)])
@@ -173,7 +173,10 @@ def test_an_unknown_posture_is_reported_in_every_picture(tmp_path: Path, words: 
 def test_one_posture_that_is_assumed_is_enough_to_doubt_both(words: list[str], known: list[str]) -> None:
     ones = np.ones((2, 2), np.float32)
     ct, pet = (
-        {plane: View(ones, plane, np.zeros(3), 9 * plane.down, 9 * plane.right, kind not in known) for plane in Plane}
+        {
+            plane: View(ones, plane, np.zeros(3), 9 * plane.down, 9 * plane.right, kind not in known)
+            for plane in AnatomicalPlane
+        }
         for kind in ("CT", "PET")
     )
     planes_picture("on-ct", [Layer(ct, Scale(0, 1, "HU")), Layer(pet, Scale(0, 1, "Bq/mL"), over=True)], "")
@@ -187,7 +190,7 @@ def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make pictures of planes that have their words and views, and no pixels."""
 
     def picture(name: str, layers: list[Layer], alt: str, caption: str = "", **_: bool) -> Picture:
-        panels = tuple(Panel(layers[0].views[plane], 0, 0, 0, 0) for plane in Plane)
+        panels = tuple(Panel(layers[0].views[plane], 0, 0, 0, 0) for plane in AnatomicalPlane)
         return Picture(name, b"", 1, 1, alt, caption, panels)
 
     monkeypatch.setattr(pictures, "planes_picture", picture)
@@ -246,7 +249,7 @@ def covered(picture: Picture) -> float:
 
 def test_short_volumes_fill_their_pictures(tmp_path: Path) -> None:
     short = drawn_balls(written(tmp_path, replace(CT, shape=(60, 64, 8)), BALLS))
-    axial = next(panel for panel in short.panels if panel.view.plane is Plane.AXIAL)
+    axial = next(panel for panel in short.panels if panel.view.plane is AnatomicalPlane.AXIAL)
     assert axial.width > 0.98 * (1200 - 3 * 18) / 2  # two columns, laid out in steps of 2 %; of three it had a third
     assert covered(short) > 0.5  # in three columns it is 0.24
     assert max(short.width / 1200, short.height / 780) <= 1
@@ -260,7 +263,9 @@ def test_short_volumes_fill_their_pictures(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("gates", "columns"), [(2, 2), (3, 3), (8, 4), (48, 10)])
 def test_few_gates_fill_their_sheet(gates: int, columns: int) -> None:
     values = np.ones((5, 4), np.float32)
-    view = View(values, Plane.CORONAL, np.zeros(3), np.array((0, 0, -20.0)), np.array((15.0, 0, 0)))  # 60 x 100 mm
+    view = View(
+        values, AnatomicalPlane.CORONAL, np.zeros(3), np.array((0, 0, -20.0)), np.array((15.0, 0, 0))
+    )  # 60 x 100 mm
     tiles = dict.fromkeys(range(gates), view)
     sheet = contact_sheet("frames", tiles, dict.fromkeys(tiles, ""), Scale(0, 1, "Bq/mL"), "")
     assert len({panel.left for panel in sheet.panels}) == columns

@@ -27,7 +27,7 @@ from inveonimaging.phantom import (
     write_scan,
 )
 from inveonimaging.reports.pictures import on_plane
-from inveonimaging.reports.planes import Plane, View, stored_axis
+from inveonimaging.reports.planes import AnatomicalPlane, View, stored_axis
 from inveonimaging.reports.posture import posture_drawing
 from inveonimaging.reports.voxel_pass import HISTOGRAM_HU, Through, survey_of
 from inveonimaging.study.image import Image, split
@@ -39,13 +39,13 @@ CT = replace(CT_SCAN, shape=(9, 8, 5), spacing_mm=(3.1, 2.9, 13.7), shift_mm=(1.
 PET = replace(PET_SCAN, shape=(8, 9, 6), spacing_mm=(3.5, 2.5, 11.5), frames=frames_of(60, 30, 60, 30, 120))
 POSTURES = [code for code in Orientation if code]
 SIDES = {
-    Plane.CORONAL: {"left": "R", "right": "L", "top": "H", "bottom": "F"},
-    Plane.AXIAL: {"left": "R", "right": "L", "top": "A", "bottom": "P"},
-    Plane.SAGITTAL: {"left": "A", "right": "P", "top": "H", "bottom": "F"},
+    AnatomicalPlane.CORONAL: {"left": "R", "right": "L", "top": "H", "bottom": "F"},
+    AnatomicalPlane.AXIAL: {"left": "R", "right": "L", "top": "A", "bottom": "P"},
+    AnatomicalPlane.SAGITTAL: {"left": "A", "right": "P", "top": "H", "bottom": "F"},
 }
 # Patient axis, and its sense, along which a picture's rows go down and its columns go right.
-DOWN = {Plane.CORONAL: (2, -1), Plane.AXIAL: (1, 1), Plane.SAGITTAL: (2, -1)}
-RIGHT = {Plane.CORONAL: (0, 1), Plane.AXIAL: (0, 1), Plane.SAGITTAL: (1, 1)}
+DOWN = {AnatomicalPlane.CORONAL: (2, -1), AnatomicalPlane.AXIAL: (1, 1), AnatomicalPlane.SAGITTAL: (2, -1)}
+RIGHT = {AnatomicalPlane.CORONAL: (0, 1), AnatomicalPlane.AXIAL: (0, 1), AnatomicalPlane.SAGITTAL: (1, 1)}
 CLOSE_MM = 1e-6
 
 
@@ -60,7 +60,7 @@ def places_of(truth: Truth) -> Float:
     return np.array([[[truth.position(x, y, z) for x in range(i)] for y in range(j)] for z in range(k)])
 
 
-def pictured(truth: Truth, values: Float, plane: Plane) -> tuple[Float, Float]:
+def pictured(truth: Truth, values: Float, plane: AnatomicalPlane) -> tuple[Float, Float]:
     """Return (rows, columns, across) values and places of all voxels as a picture has them, by their places alone."""
     places = places_of(truth).reshape(-1, 3)
     (down, down_sense), (right, right_sense) = DOWN[plane], RIGHT[plane]
@@ -72,9 +72,9 @@ def pictured(truth: Truth, values: Float, plane: Plane) -> tuple[Float, Float]:
 
 
 @pytest.mark.parametrize("posture", POSTURES, ids=lambda code: code.name)
-@pytest.mark.parametrize("plane", list(Plane))
+@pytest.mark.parametrize("plane", list(AnatomicalPlane))
 def test_planes_and_projections_show_each_voxel_at_its_place(
-    tmp_path: Path, posture: Orientation, plane: Plane
+    tmp_path: Path, posture: Orientation, plane: AnatomicalPlane
 ) -> None:
     image, truth = written(tmp_path, replace(CT, orientation=posture))
     survey = survey_of(image)
@@ -110,10 +110,10 @@ def test_planes_go_through_the_hottest_region(tmp_path: Path) -> None:
     image, truth = inveonimaging.read(tmp_path / "a.img"), truth_of(tmp_path / "a.img")
     survey = survey_of(image)
     assert survey.through is Through.HOTTEST
-    assert [survey.planes[plane].at_mm for plane in Plane] == pytest.approx(
-        [ASIDE[plane.normal] for plane in Plane], abs=1.5
+    assert [survey.planes[plane].at_mm for plane in AnatomicalPlane] == pytest.approx(
+        [ASIDE[plane.normal] for plane in AnatomicalPlane], abs=1.5
     )
-    for plane in Plane:
+    for plane in AnatomicalPlane:
         assert survey.planes[plane].values.max() == pytest.approx(truth.values.max(), rel=1e-6)
     across_the_middle = truth.values[0][13], truth.values[0][:, 14], truth.values[0][:, :, 15]
     assert max(each.max() for each in across_the_middle) < truth.values.max() / 5  # there is the warm one only
@@ -127,17 +127,17 @@ def test_planes_of_densities_go_through_what_is_denser_than_air(tmp_path: Path, 
     survey = survey_of(image)
     assert survey.through is Through.BODY
     # of 26 slices every second one is looked at
-    assert [survey.planes[plane].at_mm for plane in Plane] == pytest.approx(
-        [ASIDE[plane.normal] for plane in Plane], abs=3.0
+    assert [survey.planes[plane].at_mm for plane in AnatomicalPlane] == pytest.approx(
+        [ASIDE[plane.normal] for plane in AnatomicalPlane], abs=3.0
     )
-    for plane in Plane:
+    for plane in AnatomicalPlane:
         assert survey.planes[plane].values.max() == pytest.approx(truth.values.max(), rel=1e-6)
 
 
 def test_two_animals_side_by_side_are_no_gap(tmp_path: Path) -> None:
     water = Tissue("water", 0, ())
     write_scan(tmp_path / "a.img", fine(CT), mouse=dense((water, (-9, 0, 0)), (water, (9, 0, 0))))
-    sagittal = survey_of(inveonimaging.read(tmp_path / "a.img")).planes[Plane.SAGITTAL]
+    sagittal = survey_of(inveonimaging.read(tmp_path / "a.img")).planes[AnatomicalPlane.SAGITTAL]
     assert sagittal.values.max() == 0  # HU; in the middle between them is air, -1000
 
 
@@ -148,14 +148,14 @@ def test_planes_of_nothing_go_through_the_middle_of_the_volume(tmp_path: Path) -
         survey = survey_of(image)
         assert (survey.through, survey.hottest) == (Through.MIDDLE, None)
         place = truth.position(*[count // 2 for count in truth.shape])
-        assert [survey.planes[plane].at_mm for plane in Plane] == pytest.approx(
-            [place[plane.normal] for plane in Plane]
+        assert [survey.planes[plane].at_mm for plane in AnatomicalPlane] == pytest.approx(
+            [place[plane.normal] for plane in AnatomicalPlane]
         )
 
 
 def test_letters_come_from_the_steps() -> None:
     steps = np.array([0.0, 0.0, 2.0]), np.array([-1.0, 0.0, 0.0])  # down to the head, right to the right side
-    view = View(np.zeros((2, 2), np.float32), Plane.CORONAL, np.zeros(3), *steps)
+    view = View(np.zeros((2, 2), np.float32), AnatomicalPlane.CORONAL, np.zeros(3), *steps)
     assert view.letters == {"left": "L", "right": "R", "top": "F", "bottom": "H"}
     assert view.size_mm == (2.0, 4.0)
 
@@ -166,7 +166,7 @@ def test_letters_that_rest_on_an_assumed_posture_are_in_doubt(tmp_path: Path) ->
     for view in (*survey.planes.values(), *survey.highest.values(), *survey.tiles.values()):
         assert view.letters == {side: f"{letter}?" for side, letter in SIDES[view.plane].items()}
     known = survey_of(inveonimaging.read(tmp_path / "a.img", orientation="FFS"))
-    assert known.planes[Plane.AXIAL].letters == SIDES[Plane.AXIAL]
+    assert known.planes[AnatomicalPlane.AXIAL].letters == SIDES[AnatomicalPlane.AXIAL]
 
 
 def test_a_still_picture_is_the_mean_of_the_late_frames_by_duration(tmp_path: Path) -> None:
@@ -175,9 +175,9 @@ def test_a_still_picture_is_the_mean_of_the_late_frames_by_duration(tmp_path: Pa
     assert frames == (3, 4)
     assert weights.tolist() == [0.2, 0.8]
     mean = 0.2 * truth.values[3] + 0.8 * truth.values[4]
-    values, _ = pictured(truth, mean, Plane.SAGITTAL)
+    values, _ = pictured(truth, mean, AnatomicalPlane.SAGITTAL)
     survey = survey_of(image)
-    assert np.allclose(survey.highest[Plane.SAGITTAL].values, values.max(axis=2), rtol=1e-6)  # float32
+    assert np.allclose(survey.highest[AnatomicalPlane.SAGITTAL].values, values.max(axis=2), rtol=1e-6)  # float32
     assert survey.not_finite == 0
 
 
@@ -186,10 +186,13 @@ def test_gates_are_shown_together_and_one_by_one(tmp_path: Path) -> None:
     (image,) = split(whole, frame_groups_of(whole.header))
     survey = survey_of(image)
     assert survey.shown == (0, 1, 2)
-    values, places = pictured(truth, truth.values[1], Plane.CORONAL)
+    values, places = pictured(truth, truth.values[1], AnatomicalPlane.CORONAL)
     depth = int(np.argmin(np.abs(places[0, 0, :, 1] - survey.tiles[1].at_mm)))
     assert np.allclose(survey.tiles[1].values, values[:, :, depth], rtol=1e-6)
-    assert np.allclose(survey.highest[Plane.AXIAL].values, pictured(truth, truth.values.mean(0), Plane.AXIAL)[0].max(2))
+    assert np.allclose(
+        survey.highest[AnatomicalPlane.AXIAL].values,
+        pictured(truth, truth.values.mean(0), AnatomicalPlane.AXIAL)[0].max(2),
+    )
 
 
 def test_time_frames_are_shown_one_by_one_as_projections(tmp_path: Path) -> None:
@@ -197,7 +200,7 @@ def test_time_frames_are_shown_one_by_one_as_projections(tmp_path: Path) -> None
     tiles = survey_of(image).tiles
     assert list(tiles) == [0, 1, 2, 3, 4]
     for frame, tile in tiles.items():
-        values, _ = pictured(truth, truth.values[frame], Plane.CORONAL)
+        values, _ = pictured(truth, truth.values[frame], AnatomicalPlane.CORONAL)
         assert np.allclose(tile.values, values.max(axis=2), rtol=1e-6)
 
 
@@ -228,10 +231,12 @@ def test_pet_on_ct_is_sampled_by_position(tmp_path: Path, posture: Orientation) 
     expected = sitk.GetArrayFromImage(resampled)
     under = survey_of(ct_image).planes
     wanted = [
-        (plane, index) for plane in Plane for index in range(image.grid.shape[stored_axis(image.grid, plane.normal)])
+        (plane, index)
+        for plane in AnatomicalPlane
+        for index in range(image.grid.shape[stored_axis(image.grid, plane.normal)])
     ]
     survey = survey_of(image, lambda _: wanted)
-    for plane in Plane:
+    for plane in AnatomicalPlane:
         view = on_plane(image, survey, under[plane])
         values, places = pictured(ct, expected, plane)
         depth = int(np.argmin(np.abs(places[0, 0, :, plane.normal] - under[plane].at_mm)))

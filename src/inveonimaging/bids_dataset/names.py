@@ -40,7 +40,7 @@ def session_label(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Place:
+class BidsPlace:
     """Where a series goes in a data set.
 
     Attributes:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from inveonimaging.bids_dataset.dataset import PARTICIPANTS, SESSIONS
-from inveonimaging.bids_dataset.names import Place, label_of, session_label, subject_label
+from inveonimaging.bids_dataset.names import BidsPlace, label_of, session_label, subject_label
 from inveonimaging.bids_dataset.options import BidsOptions
 from inveonimaging.bids_dataset.rows import participant_of, session_of
 from inveonimaging.bids_dataset.sidecar import Sidecar, plain_sidecar_of, sidecar_of, with_origins
@@ -55,7 +55,7 @@ class ImagePlan:
     """
 
     series: Series
-    place: Place
+    place: BidsPlace
     run: int | None
     sidecar: Mapping[str, Any]
     findings: tuple[Finding, ...]
@@ -279,7 +279,7 @@ def _in_order(series: Series) -> Image:
     )
 
 
-def _place(series: Series, subject: str, session: str) -> Place:
+def _place(series: Series, subject: str, session: str) -> BidsPlace:
     """Return where a series goes; BIDS has no form for what is gated, for SPECT, and for transmission."""
     image = series.image
     is_a_gate = image.part is not None and image.part.place.gate is not None
@@ -291,7 +291,7 @@ def _place(series: Series, subject: str, session: str) -> Place:
     if kind == "pet":
         entities["rec"] = _reconstruction(series, is_gated=is_gated)
     known = tuple((name, label) for name, label in entities.items() if label)
-    return Place(subject, session, "pet" if kind == "mumap" else kind, known, kind, "" if has_form else SOURCEDATA)
+    return BidsPlace(subject, session, "pet" if kind == "mumap" else kind, known, kind, "" if has_form else SOURCEDATA)
 
 
 def _reconstruction(series: Series, *, is_gated: bool) -> str:
@@ -301,7 +301,7 @@ def _reconstruction(series: Series, *, is_gated: bool) -> str:
     return corrected + ("gated" if is_gated else "dyn" if len(series.image.frames) > 1 else "stat")
 
 
-def _findings(series: Series, made: Sidecar, place: Place) -> Iterator[Finding]:
+def _findings(series: Series, made: Sidecar, place: BidsPlace) -> Iterator[Finding]:
     path = str(series.image.pair.header)
     if place.root:
         kind = "gated PET" if place.suffix == "pet" else series.image.kind
@@ -377,7 +377,7 @@ def _numbered(images: Sequence[ImagePlan], output: Path) -> Iterator[ImagePlan]:
         yield given[id(image)]
 
 
-def _existing(place: Place, output: Path) -> dict[tuple[str, str], int | None]:
+def _existing(place: BidsPlace, output: Path) -> dict[tuple[str, str], int | None]:
     """Return the numbers of images that have a place's names in a data set, by what they were made from.
 
     Raises:

@@ -16,7 +16,7 @@ from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.hdr.enums import Modality, ReconAlgorithm
 from inveonimaging.physics.distribution import Collector
 from inveonimaging.physics.plausibility import value_findings as scale_findings
-from inveonimaging.physics.quantification import Extent, Policy, Unit, enough_steps, extent_of, slopes_of
+from inveonimaging.physics.quantification import Policy, Unit, ValueRange, enough_steps, extent_of, slopes_of
 from inveonimaging.study.grey_levels import lost_values
 from inveonimaging.study.image import Image
 from inveonimaging.units import plain
@@ -48,7 +48,7 @@ class Summary:
     lowest: float
     highest: float
     total: float
-    extent: Extent
+    extent: ValueRange
     digest: bytes
 
 
@@ -89,7 +89,7 @@ def summary_of(image: Image, frame: int, collector: Collector) -> Summary:
         totals.append(_total(slab, factor, offset))
         collector.add(frame, slab, extents[-1].largest)
         voxels += slab.size
-    extent, counted = Extent.joined(extents), collector[frame]
+    extent, counted = ValueRange.joined(extents), collector[frame]
     return Summary(
         voxels=voxels,
         not_finite=extent.not_finite,
@@ -111,7 +111,7 @@ def _total(slab: npt.NDArray[np.generic], factor: float, offset: float) -> float
     return float(finite.sum()) * factor + offset * finite.size
 
 
-def _lost(image: Image, extents: Sequence[Extent]) -> tuple[Finding, ...]:
+def _lost(image: Image, extents: Sequence[ValueRange]) -> tuple[Finding, ...]:
     """Return what a conversion with its usual rescale slopes says."""
     slopes = slopes_of(
         extents,

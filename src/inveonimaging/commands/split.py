@@ -21,7 +21,7 @@ from inveonimaging.errors import InputError, InveonError, OptionError, printable
 from inveonimaging.findings import Finding, Severity
 from inveonimaging.hotels.bodies import find_animals
 from inveonimaging.hotels.boxes import AnimalBox, as_many, boxes_json, extents_of, read_boxes
-from inveonimaging.hotels.checks import Measured, table_of
+from inveonimaging.hotels.checks import MeasuredGroup, table_of
 from inveonimaging.hotels.cutting import Animals, Places, animals_of, masks_of, refuse_boxes
 from inveonimaging.hotels.inveon_files import files_of, write_files
 from inveonimaging.hotels.locating import Located, candidates_of, locate, reach_of, with_activity
@@ -56,7 +56,7 @@ class SplitPlan:
 
     group: Group
     extents: tuple[Extent, ...]
-    measured: Measured
+    measured: MeasuredGroup
     studies: tuple[StudyPlan, ...]
     left_behind: tuple[Finding, ...] = ()
 
@@ -339,7 +339,7 @@ def _write_preview(
     boxes: Sequence[tuple[str, Extent]],
     options: Options,
     refusal: str = "",
-    measured: Measured | None = None,
+    measured: MeasuredGroup | None = None,
 ) -> None:
     from inveonimaging.reports.hotel import hotel_page, hotel_picture
 

@@ -16,7 +16,7 @@ from inveonimaging.conversion.options import Options
 from inveonimaging.dicom.iods import Iod
 from inveonimaging.errors import InputError, InveonError, OptionError, listed, printable
 from inveonimaging.findings import Finding
-from inveonimaging.hotels.checks import Measured
+from inveonimaging.hotels.checks import MeasuredGroup
 from inveonimaging.inveon.pairs import TAKES_ALL, Folder, Pair, pair_of, scan_folder
 from inveonimaging.sheet.hotels import refuse_for_several_studies
 from inveonimaging.sheet.matching import sheet_findings
@@ -65,7 +65,7 @@ class StudyPlan:
     series: tuple[SeriesPlan, ...]
     findings: tuple[Finding, ...]
     whole: StudyPlan | None = None
-    measured: Measured | None = None
+    measured: MeasuredGroup | None = None
 
     @property
     def source(self) -> Path:

@@ -14,7 +14,7 @@ from inveonimaging.conversion.plan import SeriesPlan, StudyPlan
 from inveonimaging.conversion.summary import digest_of
 from inveonimaging.conversion.uids import StudyNames
 from inveonimaging.dicom.iods import MultiFrameIod
-from inveonimaging.dicom.series import Source, SourceImage
+from inveonimaging.dicom.series import CutFrom, SourceImage
 from inveonimaging.errors import DataError
 from inveonimaging.storage.digest import sha256_of
 
@@ -51,7 +51,7 @@ class Sources:
         self._series = {each.number: each for each in whole.series}
         self._named = named
 
-    def of_series(self, part: SeriesPlan, steps: Sequence[int]) -> Source | None:
+    def of_series(self, part: SeriesPlan, steps: Sequence[int]) -> CutFrom | None:
         """Return what a series was cut from; None if the group has no such series.
 
         Args:
@@ -66,7 +66,7 @@ class Sources:
         study, series = self._named.study.uid, self._named.series(whole)
         if not isinstance(whole.iod, MultiFrameIod):
             uid_of = self._named.single_frames(whole)
-            return Source(study, series, lambda f, k: SourceImage(sop_class, uid_of(f * slices + first + k + 1)))
+            return CutFrom(study, series, lambda f, k: SourceImage(sop_class, uid_of(f * slices + first + k + 1)))
         objects = self._named.multi_frames(whole, series)
         longest = len(objects[0].slices)
         turns = whole.iod.points_to_head and grid.points_to_feet
@@ -77,7 +77,7 @@ class Sources:
             at, within = divmod(steps[frame] * slices + along, longest)
             return SourceImage(sop_class, objects[at].uid, within + 1)
 
-        return Source(study, series, image_of)
+        return CutFrom(study, series, image_of)
 
 
 def _sha256(path: Path) -> str:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from inveonimaging.findings import Finding
 from inveonimaging.physics.distribution import CLASS, Collector, Distribution, physical, quantile
 from inveonimaging.physics.plausibility import value_findings
-from inveonimaging.physics.quantification import Extent, Unit, extent_of
+from inveonimaging.physics.quantification import Unit, ValueRange, extent_of
 from inveonimaging.storage.ahead import ahead
 from inveonimaging.study.image import Image, locate
 
@@ -37,7 +37,7 @@ class DataSummary:
         findings: problems in the data.
     """
 
-    extents: tuple[Extent, ...]
+    extents: tuple[ValueRange, ...]
     data_size: int
     data_sha256: str
     digest: str
@@ -56,7 +56,7 @@ def data_summaries(images: Sequence[Image]) -> tuple[DataSummary, ...]:
     Raises:
         DataError: the file cannot be read, or ends early.
     """
-    slabs: dict[tuple[int, int], list[Extent]] = {}
+    slabs: dict[tuple[int, int], list[ValueRange]] = {}
     collector = Collector(sum(len(image.frames) * len(image.slab_limits) for image in images))
     digest, size = hashlib.sha256(), 0
     with ahead(_read(images), sum(image.source.total_bytes for image in images)) as pieces:
@@ -70,7 +70,7 @@ def data_summaries(images: Sequence[Image]) -> tuple[DataSummary, ...]:
     data = size, digest.hexdigest()
     places = [[(part, frame) for frame in range(len(image.frames))] for part, image in enumerate(images)]
     frames = [[collector[place] for place in of_image] for of_image in places]
-    extents = [[Extent.joined(slabs[place]) for place in of_image] for of_image in places]
+    extents = [[ValueRange.joined(slabs[place]) for place in of_image] for of_image in places]
     doubts = _value_findings(images, frames, collector)
     return tuple(
         _summary(*each, doubts, first=part == 0, data=data)
@@ -97,7 +97,7 @@ def _value_findings(
 
 def _summary(
     image: Image,
-    extents: Sequence[Extent],
+    extents: Sequence[ValueRange],
     frames: Sequence[Distribution],
     doubts: tuple[Finding, ...],
     *,
@@ -170,7 +170,7 @@ def _window(
     return (lowest + width / 2, width) if 0 < width < _WIDEST else None
 
 
-def _not_finite(image: Image, extents: Sequence[Extent]) -> tuple[Finding, ...]:
+def _not_finite(image: Image, extents: Sequence[ValueRange]) -> tuple[Finding, ...]:
     invalid = {frame: extent.not_finite for frame, extent in enumerate(extents) if extent.not_finite}
     if not invalid:
         return ()

@@ -50,7 +50,7 @@ class SourceImage(NamedTuple):
     frame: int | None = None
 
 
-class Source(NamedTuple):
+class CutFrom(NamedTuple):
     """The series from which another was cut; `image_of` gives what a slice k of a frame of the part was cut from."""
 
     study: UID
@@ -98,7 +98,7 @@ class Series:
     description: str = ""
     protocol: str = ""
     has_columns_reversed: bool = False
-    source: Source | None = None
+    source: CutFrom | None = None
 
     @property
     def is_cut(self) -> bool:

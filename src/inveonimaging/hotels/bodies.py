@@ -134,7 +134,7 @@ def _volume(image: Image, scale: float) -> trunks.Volume:
     return trunks.Volume.of(sharp, sharp if smooth is values else refined(smooth, grid, _COARSE_MM * usual)[0], finer)
 
 
-def _in_tissue(image: Image, volume: trunks.Volume, tissue: trunks.Tissue, number: int | None = None) -> Found:
+def _in_tissue(image: Image, volume: trunks.Volume, tissue: trunks.AnimalTissue, number: int | None = None) -> Found:
     """Return what several ways of counting find, and what contradicts it."""
     grid, values = volume.grid, volume.hounsfield
     ways = {way: trunks.trunks(volume, tissue, *way) for way in trunks.DEPTHS_MM}

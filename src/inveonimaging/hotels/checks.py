@@ -34,7 +34,7 @@ _G_PER_KG, _BQ_PER_MBQ, _MM3_PER_ML = 1e3, 1e6, 1e3
 
 
 @dataclass(frozen=True)
-class Tracer:
+class AnimalTracer:
     """The tracer of an animal in one scan.
 
     Attributes:
@@ -79,7 +79,7 @@ class MeasuredAnimal:
     position: str
     volume_ml: float | None = None
     weight_kg: float | None = None
-    tracers: tuple[Tracer, ...] = ()
+    tracers: tuple[AnimalTracer, ...] = ()
 
     def __str__(self) -> str:
         """Return it as messages name it: `m12 (left)`."""
@@ -99,7 +99,7 @@ class Sums(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredGroup:
     """What was measured of the animals of a group, beside what the sheet says of them.
 
     Attributes:
@@ -184,7 +184,7 @@ def activity_at_injection(image: Image, injected: datetime | None = None) -> flo
     return float(sum(sums) / total * prod(image.grid.spacing_mm) / _MM3_PER_ML * 2.0**passed)
 
 
-def measured_of(parts: Sequence[Study], ids: Sequence[str], volumes_ml: Sequence[float | None] = ()) -> Measured:
+def measured_of(parts: Sequence[Study], ids: Sequence[str], volumes_ml: Sequence[float | None] = ()) -> MeasuredGroup:
     """Return what was measured of the animals of a group, beside what the sheet says of them.
 
     Args:
@@ -208,10 +208,10 @@ def measured_of(parts: Sequence[Study], ids: Sequence[str], volumes_ml: Sequence
     weights = (each.image.header.subject.weight_kg for each in (whole.scans if whole else ()))
     sheet = whole.corrections.sheet if whole else None
     sums = (_sums(animals, number, each) for number, each in enumerate(traced))
-    return Measured(animals, next(filter(None, weights), None), tuple(sums), str(sheet.path) if sheet else None)
+    return MeasuredGroup(animals, next(filter(None, weights), None), tuple(sums), str(sheet.path) if sheet else None)
 
 
-def _tracer(study: Study, of_whole: Scan) -> Tracer:
+def _tracer(study: Study, of_whole: Scan) -> AnimalTracer:
     """Return the tracer of an animal in a scan, of which there may be no part."""
     pair, header = of_whole.image.pair, of_whole.image.header
     scan = next((each for each in study.scans if each.pair == of_whole.pair), None)
@@ -221,7 +221,7 @@ def _tracer(study: Study, of_whole: Scan) -> Tracer:
     # Between bed positions that are not joined, the same tissue may lie in two of them.
     is_one_bed = scan is not None and len({each.grid.bed_mm for each in scan.groups}) == 1
     activity = activity_at_injection(scan.image, injected) if scan and is_one_bed else None
-    return Tracer(pair.data.name, str(pair.header), dose, activity, injected, header.tracer.half_life_s)
+    return AnimalTracer(pair.data.name, str(pair.header), dose, activity, injected, header.tracer.half_life_s)
 
 
 def _sums(animals: Sequence[MeasuredAnimal], number: int, scan: Scan) -> Sums:
@@ -268,7 +268,7 @@ def _swapped(one: MeasuredAnimal, other: MeasuredAnimal, stated: Two, seen: Two,
 # As a table, for people and for programs.
 
 
-def table_of(measured: Measured, *, ids: bool = True) -> tuple[tuple[str, ...], list[list[str]]]:
+def table_of(measured: MeasuredGroup, *, ids: bool = True) -> tuple[tuple[str, ...], list[list[str]]]:
     """Return titles and rows of texts: of each animal and scan of a tracer, then the sums beside the header's.
 
     Args:
@@ -290,7 +290,7 @@ def table_of(measured: Measured, *, ids: bool = True) -> tuple[tuple[str, ...], 
 
 
 def _row(animal: MeasuredAnimal, number: int, *, ids: bool) -> list[str]:
-    tracer = animal.tracers[number] if animal.tracers else Tracer("", "")
+    tracer = animal.tracers[number] if animal.tracers else AnimalTracer("", "")
     known = [animal.position, printable(animal.id, 40) if ids else "", _shown(animal.volume_ml)]
     known += [_grams(animal.weight_kg), _mbq(tracer.dose_bq), _mbq(tracer.activity_bq)]
     return [*known, tracer.scan]
@@ -308,7 +308,7 @@ def _shown(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
-def document_of(measured: Measured) -> dict[str, object]:
+def document_of(measured: MeasuredGroup) -> dict[str, object]:
     """Return the same for programs; None is what is not known."""
     animals = [
         {

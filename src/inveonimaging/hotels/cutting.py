@@ -8,7 +8,7 @@ from pathlib import Path
 from inveonimaging.errors import InputError, OptionError
 from inveonimaging.findings import Finding
 from inveonimaging.hotels.boxes import extents_of, read_boxes
-from inveonimaging.hotels.checks import Measured, measured_of
+from inveonimaging.hotels.checks import MeasuredGroup, measured_of
 from inveonimaging.hotels.locating import Located, locate
 from inveonimaging.hotels.splitting import Group, studies_of
 from inveonimaging.redaction.request import Deidentify
@@ -83,7 +83,7 @@ class Animals:
     """The animals of a group, in the order of `group.hotel.animals`: the study of each, and what was measured."""
 
     studies: tuple[Study, ...]
-    measured: Measured
+    measured: MeasuredGroup
 
 
 def animals_of(group: Group, places: Places, deidentify: Deidentify | None = None) -> Animals:

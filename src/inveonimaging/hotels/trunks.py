@@ -80,7 +80,7 @@ class Volume:
 
 
 @dataclass(frozen=True)
-class Tissue:
+class AnimalTissue:
     """What may be of an animal.
 
     Attributes:
@@ -94,7 +94,7 @@ class Tissue:
     scale: float
 
 
-def tissue_of(volume: Volume, scale: float | None = None) -> Tissue:
+def tissue_of(volume: Volume, scale: float | None = None) -> AnimalTissue:
     """Return what may be of an animal; the scale, if it is not given, follows from the depth of the trunks."""
     assumed = scale or 1.0
     body, bone = volume.hounsfield > TISSUE_HU, volume.bone
@@ -106,7 +106,7 @@ def tissue_of(volume: Volume, scale: float | None = None) -> Tissue:
         depth = _distance(tissue, volume) - min(volume.sampling_mm) / 2
         seen = float(depth.max()) / TRUNK_MM
         if scale or seen < assumed * 1.25 or assumed > _LARGEST:
-            return Tissue(tissue, depth, scale or max(seen, 0.25))
+            return AnimalTissue(tissue, depth, scale or max(seen, 0.25))
         assumed = seen
 
 
@@ -165,7 +165,7 @@ def _lungs(hounsfield: Float, tissue: Mask) -> Mask:
     return lungs
 
 
-def trunks(volume: Volume, tissue: Tissue, depth_mm: float, bone_depth_mm: float) -> Labels:
+def trunks(volume: Volume, tissue: AnimalTissue, depth_mm: float, bone_depth_mm: float) -> Labels:
     """Return (nz, ny, nx) the number of the animal whose trunk a voxel is of, from 1; 0 outside of trunks.
 
     Args:
@@ -194,7 +194,7 @@ def trunks(volume: Volume, tissue: Tissue, depth_mm: float, bone_depth_mm: float
     return np.asarray(numbers[labels])
 
 
-def extents(volume: Volume, tissue: Tissue, seeds: Labels) -> Labels:
+def extents(volume: Volume, tissue: AnimalTissue, seeds: Labels) -> Labels:
     """Return (nz, ny, nx) the number of the animal that a voxel is of, grown from the trunks.
 
     Each voxel of an animal goes to the trunk that is nearest along bone and, five times as dear, through tissue; bones
@@ -215,7 +215,7 @@ def extents(volume: Volume, tissue: Tissue, seeds: Labels) -> Labels:
     return _with_loose_bones(_without_strays(owners, hard, seeds), hard, volume)
 
 
-def contradictions(volume: Volume, tissue: Tissue, seeds: Labels, owners: Labels) -> list[str]:
+def contradictions(volume: Volume, tissue: AnimalTissue, seeds: Labels, owners: Labels) -> list[str]:
     """Return what contradicts the number of trunks: an animal that is two, or two that are one."""
     count = int(seeds.max())
     spans = [_span(seeds == number) for number in range(1, count + 1)]
@@ -229,7 +229,7 @@ def contradictions(volume: Volume, tissue: Tissue, seeds: Labels, owners: Labels
     return list(dict.fromkeys(doubts))
 
 
-def _left_out(volume: Volume, tissue: Tissue, owners: Labels) -> Iterator[int]:
+def _left_out(volume: Volume, tissue: AnimalTissue, owners: Labels) -> Iterator[int]:
     """Yield what is deep and holds bone, and is of no animal, though a good part of the size of one."""
     from scipy import ndimage
 
@@ -254,7 +254,7 @@ def _shared(one: tuple[int, int], other: tuple[int, int]) -> float:
     return shared / (min(one[1] - one[0], other[1] - other[0]) + 1)
 
 
-def _in_touch(volume: Volume, tissue: Tissue, owners: Labels) -> set[tuple[int, int]]:
+def _in_touch(volume: Volume, tissue: AnimalTissue, owners: Labels) -> set[tuple[int, int]]:
     """Return pairs of animals whose bones touch below the skin."""
     bone = (volume.hounsfield > SOFT_BONE_HU) & (tissue.depth_mm > _UNDER_SKIN_MM * tissue.scale)
     of_bone = np.where(bone, owners, 0)
@@ -264,7 +264,7 @@ def _in_touch(volume: Volume, tissue: Tissue, owners: Labels) -> set[tuple[int, 
     return {pair for pair, count in pairs.items() if count >= _TOUCHING}
 
 
-def _at_the_neck(volume: Volume, tissue: Tissue, owners: Labels) -> set[tuple[int, int]]:
+def _at_the_neck(volume: Volume, tissue: AnimalTissue, owners: Labels) -> set[tuple[int, int]]:
     """Return pairs of animals that flesh joins: noise and coarse voxels hide the bones of a neck, not its width."""
     flesh = np.where(tissue.mask & (tissue.depth_mm > _FLESH_MM * tissue.scale), owners, 0)
     area_mm2: dict[tuple[int, int], float] = {}

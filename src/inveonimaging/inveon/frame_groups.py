@@ -19,7 +19,7 @@ from inveonimaging.inveon.hdr.enums import AcquisitionMode, BedMotion
 from inveonimaging.inveon.hdr.need import missing_in_frame
 
 
-class Place(NamedTuple):
+class FrameKey(NamedTuple):
     """The place of a block: hdr `bed`, `energy_window` and `gate`, and the number of its time frame, from 1.
 
     `block` is hdr `frame`, of blocks that nothing else distinguishes.
@@ -33,7 +33,7 @@ class Place(NamedTuple):
 
 
 _MOST_PARTS = 1000  # each carries the whole header
-_ANYWHERE = Place(None, None, None, None)
+_ANYWHERE = FrameKey(None, None, None, None)
 SEPARATE_HINT = "--separate-frames makes each of them a series of its own"
 
 
@@ -48,7 +48,7 @@ class FrameGroup:
     """
 
     frames: tuple[int, ...]
-    place: Place = _ANYWHERE
+    place: FrameKey = _ANYWHERE
     is_gated: bool = False
 
     @property
@@ -74,14 +74,14 @@ def frame_groups_of(header: Header, *, split_gates: bool = False, separate: bool
     """
     if separate:
         is_one = len({frame.bed for frame in header.frames}) == 1
-        blocks = (Place(None if is_one else frame.bed, None, None, None, n) for n, frame in enumerate(header.frames))
+        blocks = (FrameKey(None if is_one else frame.bed, None, None, None, n) for n, frame in enumerate(header.frames))
         return _grouped(header, dict(enumerate(blocks)), gated=False)
     places = _places(header)
     beds, windows, gates, times = (len(set(numbers)) for numbers in zip(*(place[:4] for place in places), strict=True))
     is_split = split_gates or not _gates_are_alike(header, places)
     is_gated = gates > 1 and not is_split
     shared = {
-        index: Place(
+        index: FrameKey(
             bed=place.bed if beds > 1 else None,
             energy_window=place.energy_window if windows > 1 else None,
             gate=place.gate if gates > 1 and is_split else None,
@@ -92,8 +92,8 @@ def frame_groups_of(header: Header, *, split_gates: bool = False, separate: bool
     return _grouped(header, shared, gated=is_gated)
 
 
-def _grouped(header: Header, places: Mapping[int, Place], *, gated: bool) -> tuple[FrameGroup, ...]:
-    groups: dict[Place, list[int]] = {}
+def _grouped(header: Header, places: Mapping[int, FrameKey], *, gated: bool) -> tuple[FrameGroup, ...]:
+    groups: dict[FrameKey, list[int]] = {}
     for index, place in places.items():
         groups.setdefault(place, []).append(index)
     if len(groups) > _MOST_PARTS:
@@ -103,16 +103,16 @@ def _grouped(header: Header, places: Mapping[int, Place], *, gated: bool) -> tup
     return tuple(FrameGroup(tuple(frames), place, gated) for place, frames in ordered)
 
 
-def _places(header: Header) -> tuple[Place, ...]:
+def _places(header: Header) -> tuple[FrameKey, ...]:
     """Return the place of each block."""
     if len({frame.detector_panel for frame in header.frames}) > 1:
         line = header.line_of("total_frames")
         message = "frames differ by detector_panel, which is not converted"
         raise UnsupportedError(message, line=line, hint=SEPARATE_HINT)
-    together: dict[Place, list[int]] = {}
+    together: dict[FrameKey, list[int]] = {}
     beds, windows, gates = (_given(header, name) for name in ("bed", "energy_window", "gate"))
     for index, (bed, window, gate) in enumerate(zip(beds, windows, gates, strict=True)):
-        together.setdefault(Place(bed, window, gate, None), []).append(index)
+        together.setdefault(FrameKey(bed, window, gate, None), []).append(index)
     places = {}
     for place, indices in together.items():
         for time, index in enumerate(_in_time(header, indices), 1):
@@ -149,7 +149,7 @@ def _in_time(header: Header, indices: list[int]) -> list[int]:
     return [starts[start] for start in sorted(starts)]
 
 
-def _gates_are_alike(header: Header, places: Sequence[Place]) -> bool:
+def _gates_are_alike(header: Header, places: Sequence[FrameKey]) -> bool:
     """Return whether all bed positions and energy windows have the same gates, and a bed's gates the same times."""
     is_dynamic = len({place.time for place in places}) > 1
     starts: dict[tuple[int | None, int | None], dict[int | None, set[float | None]]] = {}

@@ -171,7 +171,7 @@ class Policy(str, Enum):
 
 
 @dataclass(frozen=True)
-class Extent:
+class ValueRange:
     """What the stored values of a frame span.
 
     Attributes:
@@ -195,7 +195,7 @@ class Extent:
         return max(float(self.highest.max()), -float(self.lowest.min()))
 
     @classmethod
-    def joined(cls, parts: Sequence[Extent]) -> Extent:
+    def joined(cls, parts: Sequence[ValueRange]) -> ValueRange:
         """Return the extent of a frame of which these are the slabs, in order."""
         return cls(
             np.concatenate([part.lowest for part in parts]),
@@ -205,7 +205,7 @@ class Extent:
         )
 
 
-def extent_of(stored: npt.NDArray[np.generic]) -> Extent:
+def extent_of(stored: npt.NDArray[np.generic]) -> ValueRange:
     """Return the extent of slices (n, ny, nx); one without any finite value spans 0 to 0."""
     with np.errstate(invalid="ignore"):  # a signalling NaN
         lowest = np.array([plane.min() for plane in stored], dtype=np.float64)
@@ -215,7 +215,7 @@ def extent_of(stored: npt.NDArray[np.generic]) -> Extent:
         finite = stored[k][np.isfinite(stored[k])]
         not_finite += stored[k].size - finite.size
         lowest[k], highest[k] = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
-    return Extent(lowest, highest, not_finite, whole=stored.dtype.kind == "i")
+    return ValueRange(lowest, highest, not_finite, whole=stored.dtype.kind == "i")
 
 
 @dataclass(frozen=True)
@@ -243,7 +243,7 @@ def enough_steps(unit: Unit) -> int:
 
 
 def slopes_of(
-    extents: Sequence[Extent],
+    extents: Sequence[ValueRange],
     factors: Sequence[float],
     policy: Policy,
     *,
@@ -280,7 +280,7 @@ class Lost:
 
 
 def lost_steps(
-    extents: Sequence[Extent], factors: Sequence[float], slopes: Slopes, *, enough: int = 30
+    extents: Sequence[ValueRange], factors: Sequence[float], slopes: Slopes, *, enough: int = 30
 ) -> tuple[Lost, ...]:
     """Return the frames and slices in which nearly all values have fewer steps than `enough`.
 
@@ -298,7 +298,7 @@ def lost_steps(
 class _Need:
     """The slopes that one frame can do with."""
 
-    def __init__(self, extent: Extent, factor: float) -> None:
+    def __init__(self, extent: ValueRange, factor: float) -> None:
         self.lowest = extent.lowest * factor
         self.highest = extent.highest * factor
         self._extent, self._factor = extent, factor

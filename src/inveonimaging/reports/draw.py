@@ -22,7 +22,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from inveonimaging.physics.geometry import ASSUMED
-from inveonimaging.reports.planes import Plane, View
+from inveonimaging.reports.planes import AnatomicalPlane, View
 from inveonimaging.reports.scales import Scale
 
 _DPI = 100
@@ -113,7 +113,7 @@ class Picture:
 class Layer:
     """Views of the three planes, and how they are shown; a layer above another one lets it shine through."""
 
-    views: Mapping[Plane, View]
+    views: Mapping[AnatomicalPlane, View]
     scale: Scale
     over: bool = False
     suv_per_value: float | None = None
@@ -201,7 +201,7 @@ def _laid_out(layers: Sequence[Layer]) -> tuple[tuple[Panel, ...], tuple[float, 
     and the sagittal one stand below each other. If one layer's posture is assumed, that of all is.
     """
     assumed = any(view.is_assumed for layer in layers for view in layer.views.values())
-    views = [replace(layers[0].views[plane], is_assumed=assumed) for plane in Plane]
+    views = [replace(layers[0].views[plane], is_assumed=assumed) for plane in AnatomicalPlane]
     keys = 10 + sum(156 if layer.suv_per_value is not None else 110 for layer in layers) + 40 * assumed
     scale = _MOST_PX_PER_MM
     while True:

@@ -19,7 +19,16 @@ from inveonimaging.progress import Progress, StepCounter, no_progress
 from inveonimaging.reports.contents import Contents
 from inveonimaging.reports.curves import curves_of, curves_picture, curves_table, histogram_picture
 from inveonimaging.reports.draw import Layer, Picture, contact_sheet, planes_picture
-from inveonimaging.reports.planes import HALF_A_VOXEL, Plane, View, between, index_at, place_at, resampled, stored_axis
+from inveonimaging.reports.planes import (
+    HALF_A_VOXEL,
+    AnatomicalPlane,
+    View,
+    between,
+    index_at,
+    place_at,
+    resampled,
+    stored_axis,
+)
 from inveonimaging.reports.scales import scale_of
 from inveonimaging.reports.voxel_pass import Cut, VoxelSurvey, survey_of
 from inveonimaging.storage.whole_files import file_name, write_all
@@ -80,10 +89,14 @@ def _fusion(image: Image, base: Series) -> _Fusion:
     onto = base.image.grid
     cuts: list[Cut] = []
 
-    def beside(cut: Cut) -> list[tuple[Plane, int]]:
-        cuts.append({plane: _nearest(onto, plane, place_at(image.grid, plane, cut[plane])) for plane in Plane})
+    def beside(cut: Cut) -> list[tuple[AnatomicalPlane, int]]:
+        cuts.append(
+            {plane: _nearest(onto, plane, place_at(image.grid, plane, cut[plane])) for plane in AnatomicalPlane}
+        )
         places = {plane: place_at(onto, plane, index) for plane, index in cuts[0].items()}
-        return [(plane, index) for plane in Plane for index in {*_between(image.grid, plane, places[plane])[:2]}]
+        return [
+            (plane, index) for plane in AnatomicalPlane for index in {*_between(image.grid, plane, places[plane])[:2]}
+        ]
 
     survey = survey_of(image, beside)
     return _Fusion(base, survey, cuts[0])
@@ -95,7 +108,7 @@ def _under(series: Series, fusions: Iterable[_Fusion]) -> VoxelSurvey:
     return survey_of(series.image, lambda _: planes)
 
 
-def _nearest(grid: Grid, plane: Plane, at_mm: float) -> int:
+def _nearest(grid: Grid, plane: AnatomicalPlane, at_mm: float) -> int:
     """Return the index of the plane nearest to a place, LPS mm."""
     count = grid.shape[stored_axis(grid, plane.normal)]
     return min(max(round(index_at(grid, plane, at_mm)), 0), count - 1)
@@ -157,7 +170,7 @@ def _label(image: Image, index: int) -> str:
     return f"frame {index}" if frame.start_s is None else duration(frame.start_s)
 
 
-def _between(grid: Grid, plane: Plane, at_mm: float) -> tuple[int, int, float]:
+def _between(grid: Grid, plane: AnatomicalPlane, at_mm: float) -> tuple[int, int, float]:
     """Return the two planes of a volume beside a place, LPS mm, and how far it is from the first; NaN outside."""
     count = grid.shape[stored_axis(grid, plane.normal)]
     place = index_at(grid, plane, at_mm)
@@ -173,7 +186,7 @@ def _fused(image: Image, fusion: _Fusion, under: VoxelSurvey) -> Iterator[Pictur
     survey = fusion.survey
     below = {plane: under.wanted[plane, index] for plane, index in fusion.cut.items()}
     planes = {plane: on_plane(image, survey, view) for plane, view in below.items()}
-    highest = {plane: resampled(survey.highest[plane], under.highest[plane]) for plane in Plane}
+    highest = {plane: resampled(survey.highest[plane], under.highest[plane]) for plane in AnatomicalPlane}
     if not any(np.isfinite(view.values).any() for view in planes.values()):
         return
     kind, words, suv = image.kind, frames_in_words(image, survey.shown), suv_per_value(image)

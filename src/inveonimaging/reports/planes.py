@@ -21,7 +21,7 @@ Values = npt.NDArray[np.float32]
 HALF_A_VOXEL = 0.5  # a volume ends that far beyond the centres of its outermost voxels
 
 
-class Plane(str, Enum):
+class AnatomicalPlane(str, Enum):
     """An anatomical plane."""
 
     CORONAL = "coronal"
@@ -31,17 +31,17 @@ class Plane(str, Enum):
     @property
     def normal(self) -> int:
         """The patient axis across it: 0 for x, 1 for y, 2 for z."""
-        return {Plane.SAGITTAL: 0, Plane.CORONAL: 1, Plane.AXIAL: 2}[self]
+        return {AnatomicalPlane.SAGITTAL: 0, AnatomicalPlane.CORONAL: 1, AnatomicalPlane.AXIAL: 2}[self]
 
     @property
     def right(self) -> Float:
         """Where the picture's right lies, LPS: the animal's left; in a sagittal plane its back."""
-        return np.array((0.0, 1.0, 0.0) if self is Plane.SAGITTAL else (1.0, 0.0, 0.0))
+        return np.array((0.0, 1.0, 0.0) if self is AnatomicalPlane.SAGITTAL else (1.0, 0.0, 0.0))
 
     @property
     def down(self) -> Float:
         """Where the picture's bottom lies, LPS: the feet; in an axial plane the back."""
-        return np.array((0.0, 1.0, 0.0) if self is Plane.AXIAL else (0.0, 0.0, -1.0))
+        return np.array((0.0, 1.0, 0.0) if self is AnatomicalPlane.AXIAL else (0.0, 0.0, -1.0))
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class View:
     """
 
     values: Values
-    plane: Plane
+    plane: AnatomicalPlane
     first_mm: Float
     step_down_mm: Float
     step_right_mm: Float
@@ -106,21 +106,21 @@ def stored_axis(grid: Grid, patient_axis: int) -> int:
     return int(np.argmax(np.abs(grid.axes[patient_axis])))
 
 
-def index_at(grid: Grid, plane: Plane, at_mm: float) -> float:
+def index_at(grid: Grid, plane: AnatomicalPlane, at_mm: float) -> float:
     """Return the index, with its fraction, at which a plane at an LPS coordinate cuts its stored axis."""
     axis = stored_axis(grid, plane.normal)
     affine = grid.affine
     return float((at_mm - affine[plane.normal, 3]) / affine[plane.normal, axis])
 
 
-def place_at(grid: Grid, plane: Plane, index: int) -> float:
+def place_at(grid: Grid, plane: AnatomicalPlane, index: int) -> float:
     """Return where a plane of a volume lies along its normal, LPS mm, by its index along the stored axis across it."""
     axis = stored_axis(grid, plane.normal)
     affine = grid.affine
     return float(affine[plane.normal, 3] + index * affine[plane.normal, axis])
 
 
-def view_of(stored: Values, grid: Grid, plane: Plane, index: float) -> View:
+def view_of(stored: Values, grid: Grid, plane: AnatomicalPlane, index: float) -> View:
     """Return a plane as it is shown.
 
     Args:

@@ -30,7 +30,7 @@ from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.modality import is_mu_map
 from inveonimaging.physics.geometry import ASSUMED
 from inveonimaging.physics.quantification import Unit
-from inveonimaging.reports.planes import Plane
+from inveonimaging.reports.planes import AnatomicalPlane
 from inveonimaging.reports.scales import scale_of
 from inveonimaging.reports.voxel_pass import VoxelSurvey
 from inveonimaging.study.image import Image
@@ -279,7 +279,10 @@ def _description(volume: Volume, factors: list[float], bright: float) -> dict[st
 def _as_in_stills(image: Image, survey: VoxelSurvey) -> dict[str, Any]:
     """Return the window of the still pictures, and where their planes meet, LPS mm."""
     scale = scale_of(image.scaling.unit, survey)
-    meeting = [survey.planes[plane].at_mm for plane in (Plane.SAGITTAL, Plane.CORONAL, Plane.AXIAL)]
+    meeting = [
+        survey.planes[plane].at_mm
+        for plane in (AnatomicalPlane.SAGITTAL, AnatomicalPlane.CORONAL, AnatomicalPlane.AXIAL)
+    ]
     return {"shown": [scale.low, scale.high], "at": meeting}
 
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from inveonimaging.physics.geometry import Grid
 from inveonimaging.physics.quantification import Unit
-from inveonimaging.reports.planes import Float, Plane, Values, View, stored_axis, view_of
+from inveonimaging.reports.planes import AnatomicalPlane, Float, Values, View, stored_axis, view_of
 from inveonimaging.study.image import Image
 from inveonimaging.study.late_frames import is_gated, shown_frames
 
@@ -29,10 +29,10 @@ _NOT_AIR = {Unit.HU: -300.0, Unit.PER_CM: 0.05}  # water is 0 HU and 0.096/cm
 _LOOKED_AT = 24  # slices in which the animal is looked for
 _FULL = 0.5  # of what the fullest plane shows
 
-Cut = Mapping[Plane, int]
+Cut = Mapping[AnatomicalPlane, int]
 """A plane of each direction, by its index along the stored axis across it."""
 
-Wanted = Callable[[Cut], Iterable[tuple[Plane, int]]]
+Wanted = Callable[[Cut], Iterable[tuple[AnatomicalPlane, int]]]
 """Planes to keep besides those of a cut, by their index along the stored axis across them."""
 
 
@@ -44,7 +44,7 @@ class Through(str, Enum):
     MIDDLE = "the middle of the volume"
 
 
-class Region(NamedTuple):
+class HotRegion(NamedTuple):
     """A box of voxels: where it is in an array (k, j, i); its middle, LPS mm; its size along i, j and k, mm."""
 
     box: tuple[slice, ...]
@@ -74,12 +74,12 @@ class VoxelSurvey:
     shown: tuple[int, ...]
     through: Through
     cut: Cut
-    planes: Mapping[Plane, View]
-    highest: Mapping[Plane, View]
-    wanted: Mapping[tuple[Plane, int], View]
+    planes: Mapping[AnatomicalPlane, View]
+    highest: Mapping[AnatomicalPlane, View]
+    wanted: Mapping[tuple[AnatomicalPlane, int], View]
     tiles: Mapping[int, View]
     sums: Float
-    hottest: Region | None
+    hottest: HotRegion | None
     hot: Float
     histogram: npt.NDArray[np.int64]
     not_finite: int
@@ -181,8 +181,10 @@ class _Whole:
     def __init__(self, image: Image) -> None:
         counts = len(image.frames)
         self.shown, _ = shown_frames(image)
-        self.highest = {plane: _Highest(image.grid, plane) for plane in Plane}
-        self.tiles = {} if is_gated(image) else {frame: _Highest(image.grid, Plane.CORONAL) for frame in _tiles(image)}
+        self.highest = {plane: _Highest(image.grid, plane) for plane in AnatomicalPlane}
+        self.tiles = (
+            {} if is_gated(image) else {frame: _Highest(image.grid, AnatomicalPlane.CORONAL) for frame in _tiles(image)}
+        )
         self.sums = np.zeros(counts)
         self.hottest = _Hottest(image.grid)
         self._is_emission, self._is_ct = is_emission(image), image.scaling.unit is Unit.HU
@@ -210,11 +212,13 @@ class _Whole:
 class _Planes:
     """The planes of the mean that are shown or wanted, and the coronal one of each gate."""
 
-    def __init__(self, image: Image, cut: Cut, wanted: Iterable[tuple[Plane, int]]) -> None:
+    def __init__(self, image: Image, cut: Cut, wanted: Iterable[tuple[AnatomicalPlane, int]]) -> None:
         self.cut = {plane: _OnePlane(image.grid, plane, index) for plane, index in cut.items()}
         self.wanted = {each: _OnePlane(image.grid, *each) for each in wanted}
         gates = _tiles(image) if is_gated(image) else ()
-        self.tiles = {frame: _OnePlane(image.grid, Plane.CORONAL, cut[Plane.CORONAL]) for frame in gates}
+        self.tiles = {
+            frame: _OnePlane(image.grid, AnatomicalPlane.CORONAL, cut[AnatomicalPlane.CORONAL]) for frame in gates
+        }
 
     def frame(self, first: int, frame: int, values: Values) -> None:
         if frame in self.tiles:
@@ -237,7 +241,7 @@ def _tiles(image: Image) -> range:
 class _Stack:
     """A picture of a volume along one direction, as slabs come in."""
 
-    def __init__(self, grid: Grid, plane: Plane, index: int, fill: float) -> None:
+    def __init__(self, grid: Grid, plane: AnatomicalPlane, index: int, fill: float) -> None:
         self._grid, self._plane, self._index = grid, plane, index
         self._axis = 2 - stored_axis(grid, plane.normal)  # of an array (k, j, i)
         left = tuple(size for axis, size in enumerate(grid.shape[::-1]) if axis != self._axis)
@@ -251,7 +255,7 @@ class _Stack:
 class _OnePlane(_Stack):
     """One plane of a volume."""
 
-    def __init__(self, grid: Grid, plane: Plane, index: int) -> None:
+    def __init__(self, grid: Grid, plane: AnatomicalPlane, index: int) -> None:
         super().__init__(grid, plane, index, 0.0)
 
     def add(self, first: int, slab: Values) -> None:
@@ -265,7 +269,7 @@ class _OnePlane(_Stack):
 class _Highest(_Stack):
     """The largest value across all planes of one direction."""
 
-    def __init__(self, grid: Grid, plane: Plane) -> None:
+    def __init__(self, grid: Grid, plane: AnatomicalPlane) -> None:
         super().__init__(grid, plane, _middle(grid)[plane], -np.inf)
 
     def add(self, first: int, slab: Values) -> None:
@@ -283,7 +287,7 @@ def _middle(grid: Grid) -> Cut:
 
 def _cut_at(grid: Grid, place: Sequence[int]) -> Cut:
     """Return the planes through a voxel (k, j, i)."""
-    return {plane: place[2 - stored_axis(grid, plane.normal)] for plane in Plane}
+    return {plane: place[2 - stored_axis(grid, plane.normal)] for plane in AnatomicalPlane}
 
 
 def _body(image: Image) -> Cut | None:
@@ -337,14 +341,14 @@ class _Hottest:
                 j, i = np.unravel_index(place, sums.shape)
                 self.best, self.first = float(sums.flat[place]), (self.number - depth, int(j), int(i))
 
-    def region(self) -> Region | None:
+    def region(self) -> HotRegion | None:
         """Return the box; None if nothing in it is above 0."""
         if self.best <= 0:
             return None
         box = tuple(slice(first, first + size) for first, size in zip(self.first, self.size, strict=True))
         middle = [(part.start + part.stop - 1) / 2 for part in box[::-1]]
         size_mm = tuple(n * mm for n, mm in zip(self.size[::-1], self.grid.spacing_mm, strict=True))
-        return Region(box, tuple((self.grid.affine @ [*middle, 1.0])[:3].tolist()), size_mm)
+        return HotRegion(box, tuple((self.grid.affine @ [*middle, 1.0])[:3].tolist()), size_mm)
 
 
 def _odd(wanted: float, most: int) -> int:
@@ -362,7 +366,7 @@ def _box_sums(values: Float, size: int, axis: int) -> Float:
     return np.asarray(sums.take(range(size, count), axis) - sums.take(range(count - size), axis))
 
 
-def _means(image: Image, region: Region) -> Float:
+def _means(image: Image, region: HotRegion) -> Float:
     """Return (frames,) the mean of a region's values in each frame."""
     depth, *plane = region.box
     slabs = (values_of(image, frame, depth.start, depth.stop)[0] for frame in range(len(image.frames)))

@@ -22,7 +22,7 @@ from inveonimaging.physics.quantification import Scaling, scaling_of
 from inveonimaging.restoring.animal import animal_in, is_cut, is_masked
 from inveonimaging.restoring.names import refuse_alike, safe_name
 from inveonimaging.restoring.places import TURNED, Place, place_of
-from inveonimaging.restoring.sources import Held, Source, sources_of
+from inveonimaging.restoring.sources import Held, SeriesOfFile, sources_of
 from inveonimaging.restoring.values import Scale
 from inveonimaging.storage.file_sets import refuse_taken_names
 
@@ -146,7 +146,7 @@ def plan_restore(source: Path, output: Path, *, overwrite: bool = False) -> Rest
     return plan
 
 
-def _pairs_of(source: Source) -> list[PairPlan]:
+def _pairs_of(source: SeriesOfFile) -> list[PairPlan]:
     """Return the pairs that a source becomes: one, or of a part of a group one for each box."""
     path = source.held[0].path
     try:
@@ -306,7 +306,7 @@ def _placed(pieces: Sequence[Piece], written: Grid, *, turned: bool) -> Grid:
     return grid.with_columns_reversed() if turned else grid
 
 
-def _whole(source: Source, original: Header, parts: Sequence[_Part]) -> PairPlan:
+def _whole(source: SeriesOfFile, original: Header, parts: Sequence[_Part]) -> PairPlan:
     """Return the pair of a file all of whose frames are there.
 
     Raises:
@@ -332,7 +332,7 @@ def _whole(source: Source, original: Header, parts: Sequence[_Part]) -> PairPlan
     )
 
 
-def _cuts(source: Source, original: Header, parts: Sequence[_Part]) -> Iterator[PairPlan]:
+def _cuts(source: SeriesOfFile, original: Header, parts: Sequence[_Part]) -> Iterator[PairPlan]:
     """Yield a pair for each box, as `inveon split --as inveon` writes them."""
     boxes: dict[tuple[object, ...], list[_Part]] = {}
     for part in parts:
@@ -376,7 +376,7 @@ def _voxels(name: str, header: Header) -> Voxels:
     return voxels
 
 
-def _missing(source: Source, original: Header) -> tuple[str, ...]:
+def _missing(source: SeriesOfFile, original: Header) -> tuple[str, ...]:
     """Return the keys that de-identification took away; none of a header that was left as it is."""
     if source.first.first.get("PatientIdentityRemoved") != "YES":
         return ()

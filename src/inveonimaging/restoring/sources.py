@@ -27,7 +27,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Source:
+class SeriesOfFile:
     """The series that were made from one file.
 
     Attributes:
@@ -44,7 +44,7 @@ class Source:
         return self.held[0].series
 
 
-def sources_of(path: Path) -> tuple[tuple[Source, ...], tuple[str, ...]]:
+def sources_of(path: Path) -> tuple[tuple[SeriesOfFile, ...], tuple[str, ...]]:
     """Return the files from which DICOM was made, and what is left aside, since it was made by another program.
 
     Args:
@@ -70,7 +70,7 @@ def sources_of(path: Path) -> tuple[tuple[Source, ...], tuple[str, ...]]:
     return tuple(_grouped(own)), tuple(map(_named, others))
 
 
-def _grouped(own: Iterable[Held]) -> Iterable[Source]:
+def _grouped(own: Iterable[Held]) -> Iterable[SeriesOfFile]:
     """Yield the series of each file together; those of a part of a group, and whole ones, never are of one file."""
     found: dict[tuple[object, ...], list[Held]] = {}
     for each in own:
@@ -84,7 +84,7 @@ def _grouped(own: Iterable[Held]) -> Iterable[Source]:
             raise InputError(
                 "one scan is there in several forms", path=held[0].path, expected="one", hint=f"{names}: {hint}"
             )
-        yield Source(held[0].header, tuple(sorted(held, key=lambda each: each.header.frames or ())))
+        yield SeriesOfFile(held[0].header, tuple(sorted(held, key=lambda each: each.header.frames or ())))
 
 
 def _without_header(series: Series) -> InputError:

@@ -16,7 +16,7 @@ from inveonimaging.errors import InveonError, OptionError, TargetError
 from inveonimaging.extras import refuse_without_extra
 from inveonimaging.progress import Progress, no_progress
 from inveonimaging.sending.files import survey
-from inveonimaging.sending.journal import Ledger, opened, refuse_among_input
+from inveonimaging.sending.journal import SendProgress, opened, refuse_among_input
 from inveonimaging.sending.options import SendOptions
 from inveonimaging.sending.result import Failure, Fate, Item, LostError, SendResult, Verdict
 from inveonimaging.sending.target import DicomTarget, Target, WebTarget, target_of
@@ -118,7 +118,7 @@ def send_planned(planned: Sending, progress: Progress = no_progress) -> SendResu
     with contextlib.ExitStack() as stack:
         stack.enter_context(_quiet())
         journal = stack.enter_context(opened(options.journal, str(planned.target))) if options.journal else None
-        ledger = Ledger(journal, failures=list(planned.failures))
+        ledger = SendProgress(journal, failures=list(planned.failures))
         left = ledger.left(planned.items, is_commitment_asked=options.is_commitment_asked)
         stopped = _send(planned, left, ledger, progress) if left else ""
         stopped = stopped or _commit(planned, ledger)
@@ -200,7 +200,7 @@ def _check(carrier: Carrier, target: Target) -> None:
         raise TargetError(lost.reason, path=str(target)) from lost
 
 
-def _send(planned: Sending, left: Sequence[Item], ledger: Ledger, progress: Progress) -> str:
+def _send(planned: Sending, left: Sequence[Item], ledger: SendProgress, progress: Progress) -> str:
     """Send items; return why it stopped before the end, if it did."""
     carrier = planned.way[0](left)
     try:
@@ -267,7 +267,7 @@ def _quiet() -> Iterator[None]:
         yield
 
 
-def _commit(planned: Sending, ledger: Ledger) -> str:
+def _commit(planned: Sending, ledger: SendProgress) -> str:
     """Ask the server to commit; return why not all was asked or answered, if so."""
     ask = planned.way[1]
     if ask is None or not ledger.to_commit:

@@ -141,7 +141,7 @@ def _failed(path: Path, error: OSError) -> OutputError:
 
 
 @dataclass
-class Ledger:
+class SendProgress:
     """Counts; what the journal says of an item is bound to the digest of its file."""
 
     journal: Journal | None = None

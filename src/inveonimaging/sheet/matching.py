@@ -59,7 +59,7 @@ class Row(NamedTuple):
         return None if cell is None else cell.value
 
 
-class Place(NamedTuple):
+class ScanPlace(NamedTuple):
     """What rows are matched by, all in lower case: folders from the root on, names of both files, the subject."""
 
     folders: tuple[str, ...]
@@ -68,13 +68,13 @@ class Place(NamedTuple):
     day: date | None = None
 
 
-def place_of(pair: Pair, header: Header) -> Place:
+def place_of(pair: Pair, header: Header) -> ScanPlace:
     """Return what rows of a scan are matched by."""
     folder = Path(os.path.abspath(pair.data.parent))  # noqa: PTH100 - links stay as they are
     names = pair.data.name.casefold(), pair.header.name.casefold()
     folders = tuple(each.casefold() for each in folder.parts[1:])
     start = header.acquisition.started_at
-    return Place(folders, names, plain_subject(header.subject.identifier), start.date() if start else None)
+    return ScanPlace(folders, names, plain_subject(header.subject.identifier), start.date() if start else None)
 
 
 def plain_subject(text: str | None) -> str:
@@ -203,7 +203,7 @@ class Sheet:
         place = place_of(pair, header)
         yield from ((rank, each.row) for each in self._likely(place) if (rank := _rank(each, place)))
 
-    def _likely(self, place: Place) -> Iterator[_Asked]:
+    def _likely(self, place: ScanPlace) -> Iterator[_Asked]:
         """Yield the rows that may match, so that not every row of a long sheet is looked at for every scan."""
         for kind, keys in (("file", place.names), ("folder", place.folders[-1:]), ("subject", (place.subject,))):
             for key in keys:
@@ -265,7 +265,7 @@ def _key(asked: _Asked) -> tuple[str, str]:
     return ("subject", asked.subject) if asked.row.subject else ("", "")
 
 
-def _rank(asked: _Asked, place: Place) -> Rank | None:
+def _rank(asked: _Asked, place: ScanPlace) -> Rank | None:
     """Return how closely a row matches: by file, by folder, by subject; without wildcards more; None if it does not."""
     file = folder = subject = 0
     if asked.row.day and place.day and asked.row.day != place.day:

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from inveonimaging.findings import Finding
-from inveonimaging.physics.quantification import Extent, Lost, Slopes, enough_steps, lost_steps
+from inveonimaging.physics.quantification import Lost, Slopes, ValueRange, enough_steps, lost_steps
 from inveonimaging.study.image import Image
 
 
-def lost_values(image: Image, extents: Sequence[Extent], slopes: Slopes, way_out: str = "") -> tuple[Finding, ...]:
+def lost_values(image: Image, extents: Sequence[ValueRange], slopes: Slopes, way_out: str = "") -> tuple[Finding, ...]:
     """Return a warning if nearly all values of some slices keep too few grey levels; it names the worst of them.
 
     Args:
@@ -41,24 +41,24 @@ def lost_values(image: Image, extents: Sequence[Extent], slopes: Slopes, way_out
     return (Finding("values-lost", message, path=str(image.pair.data)),)
 
 
-def _worst_slice(lost: Lost, extent: Extent) -> int:
+def _worst_slice(lost: Lost, extent: ValueRange) -> int:
     """Return the slice with the fewest grey levels; of equal ones that with the largest value."""
     sizes = _sizes(extent)
     return min(lost.steps, key=lambda k: (lost.steps[k], -float(sizes[k])))
 
 
-def _differ(extent: Extent) -> bool:
+def _differ(extent: ValueRange) -> bool:
     """Whether some slice could do with a much smaller slope than another."""
     sizes = _sizes(extent)
     return bool(2 * sizes.min() < sizes.max())
 
 
-def _sizes(extent: Extent) -> npt.NDArray[np.float64]:
+def _sizes(extent: ValueRange) -> npt.NDArray[np.float64]:
     """Return (n,) the largest size of a value in each slice."""
     return np.maximum(extent.highest, -extent.lowest)
 
 
-def _culprit(image: Image, frame: int, k: int, extent: Extent) -> str:
+def _culprit(image: Image, frame: int, k: int, extent: ValueRange) -> str:
     """Say what makes the rescale slope so large."""
     if not extent.has_wild:
         return "they share a rescale slope with frames that have much larger values"

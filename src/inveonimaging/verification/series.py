@@ -19,7 +19,7 @@ from inveonimaging.verification.attributes.vendor import series_notes
 from inveonimaging.verification.consistency import inconsistent
 from inveonimaging.verification.planes.layout import AS_IT_IS, Layout
 from inveonimaging.verification.planes.plane_matching import Placing, Slot, place
-from inveonimaging.verification.planes.positions import Placed, compare_positions
+from inveonimaging.verification.planes.positions import PositionCheck, compare_positions
 from inveonimaging.verification.planes.values import Compared, compare_values
 from inveonimaging.verification.planes.window import compare_window
 from inveonimaging.verification.result import Agreement, Check, Difference, Kind, SeriesCheck
@@ -143,7 +143,7 @@ def _ways(placing: Placing, scan: SourceScan, *, is_same: bool) -> Iterator[str]
 def _checks(
     planes: Sequence[Plane],
     scan: SourceScan,
-    results: tuple[Compared, Placed, FactResults],
+    results: tuple[Compared, PositionCheck, FactResults],
     differences: Sequence[Difference],
 ) -> Iterator[Check]:
     values, placed, stated = results

@@ -34,7 +34,7 @@ _COLUMNS = ("study", "animal", "date", "scans", "state", "reason", "warnings", "
 
 
 @dataclass(frozen=True)
-class Row:
+class StudyRow:
     """A study: texts that are harmless in one line.
 
     Attributes:
@@ -80,7 +80,7 @@ class Table:
         unread: how many lines of the ledger no batch wrote.
     """
 
-    rows: Sequence[Row]
+    rows: Sequence[StudyRow]
     counts: dict[str, int]
     unread: int
 
@@ -89,7 +89,7 @@ class Table:
         """How many pages of rows there are, at least one."""
         return max(1, -(-len(self.rows) // PER_PAGE))
 
-    def page(self, number: int) -> Sequence[Row]:
+    def page(self, number: int) -> Sequence[StudyRow]:
         """Return a page of rows, from 1."""
         return self.rows[(number - 1) * PER_PAGE : number * PER_PAGE]
 
@@ -135,7 +135,7 @@ def root_of(table: Table) -> str:
     return ""
 
 
-def csv_of(rows: Sequence[Row]) -> bytes:
+def csv_of(rows: Sequence[StudyRow]) -> bytes:
     """Return rows as spreadsheets read them; no cell starts a formula."""
     text = io.StringIO(newline="")
     writer = csv.writer(text)
@@ -146,23 +146,23 @@ def csv_of(rows: Sequence[Row]) -> bytes:
     return text.getvalue().encode("utf-8-sig", "replace")
 
 
-def _is_asked(row: Row, show: str) -> bool:
+def _is_asked(row: StudyRow, show: str) -> bool:
     return row.is_failed if show == FAILED else bool(row.warnings) if show == WARNED else True
 
 
 @lru_cache(maxsize=2)
-def _read(folder: Path, _changed_ns: int, _size: int) -> tuple[tuple[Row, ...], int]:
+def _read(folder: Path, _changed_ns: int, _size: int) -> tuple[tuple[StudyRow, ...], int]:
     found, unread = last_lines(folder, _row)
     return tuple(found[name] for name in sorted(found)), len(unread)
 
 
-def _row(line: dict[str, Any]) -> Row:
+def _row(line: dict[str, Any]) -> StudyRow:
     """Return the row of a line, in which people may have edited what no later batch needs."""
     series = line["series"] if fits(line.get("series"), _SERIES) else []
     findings = line["findings"] if fits(line.get("findings"), _FINDINGS) else []
     kinds = Counter(printable(each["modality"], 20) for each in series)
     error = line.get("error")
-    return Row(
+    return StudyRow(
         study="the folder itself" if line["output"] == "." else printable(line["output"], _LONGEST),
         source=printable(line["source"], _LONGEST),
         path=line["source"] if os.path.isabs(line["source"]) else "",  # noqa: PTH117 - a name that no file can have

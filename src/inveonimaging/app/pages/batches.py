@@ -240,7 +240,7 @@ def _output_for(source: Path) -> Path:
     return before if batch_table.is_batch(before) else output_for(source, STUDIES)
 
 
-def _rows(folder: Path) -> Iterator[batch_table.Row]:
+def _rows(folder: Path) -> Iterator[batch_table.StudyRow]:
     if batch_table.is_batch(folder):
         yield from batch_table.table_of(folder).rows
 

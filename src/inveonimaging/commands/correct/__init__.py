@@ -33,7 +33,13 @@ from inveonimaging.commands.correct.filling import (
 )
 from inveonimaging.commands.correct.rows import animal_lines, lines_of
 from inveonimaging.commands.correct.saving import Saved, boxes_beside, refuse_among, refuse_boxes, save, sheet_name
-from inveonimaging.commands.correct.subjects import Subject, Subjects, subject_lines, subjects_of, titles_of_subjects
+from inveonimaging.commands.correct.subjects import (
+    NamedAnimal,
+    Subjects,
+    subject_lines,
+    subjects_of,
+    titles_of_subjects,
+)
 
 __all__ = [
     "EDITABLE",
@@ -46,8 +52,8 @@ __all__ = [
     "Filling",
     "Line",
     "Listing",
+    "NamedAnimal",
     "Saved",
-    "Subject",
     "Subjects",
     "Typed",
     "animal_lines",

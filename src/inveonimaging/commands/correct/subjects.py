@@ -35,7 +35,7 @@ from inveonimaging.study.sessions import span_of
 from inveonimaging.units import counted
 
 
-class Subject(NamedTuple):
+class NamedAnimal(NamedTuple):
     """An animal that headers name.
 
     Attributes:
@@ -55,7 +55,7 @@ class Subject(NamedTuple):
 class Subjects(NamedTuple):
     """The animals of a table, in the order of their first scans, and what has no row."""
 
-    subjects: tuple[Subject, ...] = ()
+    subjects: tuple[NamedAnimal, ...] = ()
     problems: tuple[str, ...] = ()
 
 
@@ -87,7 +87,9 @@ def subjects_of(listing: Listing, progress: Progress = no_progress) -> Subjects:
             counter.step(len(pairs))
     told = [f"no header names an animal: {listed(nameless, NAMED)}"] if nameless else []
     told += [f"cannot be read: {listed(unread, NAMED)}"] if unread else []
-    subjects = (Subject(scans[0][0], tuple(texts_of_scan for _, texts_of_scan in scans)) for scans in found.values())
+    subjects = (
+        NamedAnimal(scans[0][0], tuple(texts_of_scan for _, texts_of_scan in scans)) for scans in found.values()
+    )
     return Subjects(tuple(subjects), tuple(told))
 
 
@@ -97,7 +99,7 @@ def titles_of_subjects(typed: Typed, more: Iterable[str] = ()) -> tuple[str, ...
 
 
 def subject_lines(
-    subjects: Sequence[Subject], typed: Typed, titles: Sequence[str], shown: slice = slice(None)
+    subjects: Sequence[NamedAnimal], typed: Typed, titles: Sequence[str], shown: slice = slice(None)
 ) -> tuple[Line, ...]:
     """Return rows of the table of animals; no header is read."""
     numbered = list(enumerate(subjects, 1))[shown]
@@ -109,7 +111,7 @@ def subject_lines(
 
 
 def _subject_line(
-    number: int, subject: Subject, typed: Typed, titles: Sequence[str], mates: Mapping[str, Mapping[str, str]]
+    number: int, subject: NamedAnimal, typed: Typed, titles: Sequence[str], mates: Mapping[str, Mapping[str, str]]
 ) -> Line:
     row = typed.get(subject.key, {})
     scans = [

@@ -22,7 +22,7 @@ _FARTHEST_MM = 1e9
 
 
 @dataclass
-class Placed:
+class PositionCheck:
     """What came of the positions of a series: how many planes, the largest distance of a corner in mm, differences."""
 
     planes: int = 0
@@ -54,9 +54,9 @@ _LABELS = {
 }
 
 
-def compare_positions(planes: Sequence[Plane], scan: SourceScan, placing: Placing) -> Placed:
+def compare_positions(planes: Sequence[Plane], scan: SourceScan, placing: Placing) -> PositionCheck:
     """Compare where planes say that they are with where the source's slices are."""
-    result = Placed()
+    result = PositionCheck()
     wrong: dict[str, _Wrong] = {}
     directions, spacing, thickness = _expected(scan, placing.layout)
     for plane, slot in zip(planes, placing.slots, strict=True):
@@ -86,7 +86,7 @@ def compare_positions(planes: Sequence[Plane], scan: SourceScan, placing: Placin
 
 
 def _look_at_locations(
-    result: Placed, wrong: dict[str, _Wrong], planes: Sequence[Plane], scan: SourceScan, placing: Placing
+    result: PositionCheck, wrong: dict[str, _Wrong], planes: Sequence[Plane], scan: SourceScan, placing: Placing
 ) -> None:
     """Compare Slice Location: along the slice axis, either way, from any place (PS3.3 C.7.6.2.1.2)."""
     along = scan.image.grid.positions @ scan.image.grid.axes[:, 2]
