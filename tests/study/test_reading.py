@@ -201,7 +201,7 @@ def test_all_show_the_same_series_and_find_the_same(tmp_path: Path, name: str) -
     study = read_study(folder, corrections)
     expected = shown(study.series)
     assert [number for number, *_ in expected] == list(range(1, len(expected) + 1))
-    read = {each.code for each in (*study.findings, *(one for scan in study.scans for one in scan.all_findings))}
+    read = {each.code for each in study.all_findings}
     for output, look in (OUTPUTS | VIEWS).items():
         series, findings = look(folder, corrections)
         assert series == expected, output
@@ -221,7 +221,8 @@ def test_what_is_written_compared_and_restored_is_what_was_read(tmp_path: Path, 
     write, corrections = STUDIES[name]
     (folder := tmp_path / "in").mkdir()
     write(folder)
-    expected = shown(read_study(folder, corrections).series)
+    study = read_study(folder, corrections)
+    expected = shown(study.series)
     (converted,) = inveonimaging.convert(folder, tmp_path / "out", Options(**corrections.values))
     assert [(int(each.folder), Path(each.source).name, each.part) for each in converted.series] == [
         (number, f"{file}.hdr", part) for number, file, part in expected
@@ -236,7 +237,9 @@ def test_what_is_written_compared_and_restored_is_what_was_read(tmp_path: Path, 
     for pair in restored.pairs:
         assert pair.header.read_bytes() == (folder / pair.header.name).read_bytes()
     assert sorted(each.data.name for each in restored.pairs) == sorted({file for _, file, _ in expected})
-    inveonimaging.batch(folder, tmp_path / "batch", Options(**corrections.values))
+    done = inveonimaging.batch(folder, tmp_path / "batch", Options(**corrections.values))
+    assert {each.code for each in done.finding_counts} == {each.code for each in study.all_findings}
+    assert inveonimaging.subjects(folder, tmp_path / "s.csv", corrections=corrections).rows == len(study.scans)
     assert digests(tmp_path / "batch") | digests(tmp_path / "out") == digests(tmp_path / "batch")
 
 
