@@ -97,6 +97,17 @@ def test_every_command_that_reads_says_what_it_took(
     assert "settings" not in without.stderr
 
 
+def test_a_posture_of_a_sheet_that_does_not_count_is_a_warning(site: Path, tmp_path: Path) -> None:
+    """The settings say FFP of all scans, row 2 of the sheet HFS of the PET, and row 3 FFP of the CT."""
+    (sheet := tmp_path / "s.csv").write_text("file,posture\nm1.pet.img,HFS\nm1.ct.img,FFP\n")
+    for more, count, posture in (([], 1, "feet first, prone"), (["--no-config"], 0, "head first, supine")):
+        done = inveon("info", site / "m1.pet.img", "--subjects", sheet, *more)
+        assert posture in done.stdout
+        assert done.stderr.count("row 2 of the sheet says posture HFS, but FFP counts") == count
+        assert done.stderr.count("[posture-overruled]") == count
+    assert inveon("info", site / "m1.ct.img", "--subjects", sheet).stderr.count("[posture-overruled]") == 0
+
+
 def test_the_folder_wins_over_the_user_each_by_itself(site: Path, home: Path) -> None:
     home.write_text('posture = "FFS"\nct-prefix = "C-"\n')
     found = rows(site)

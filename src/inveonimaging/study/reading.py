@@ -14,7 +14,7 @@ from inveonimaging.errors import InputError, InveonError, UnsupportedError
 from inveonimaging.findings import Finding
 from inveonimaging.inveon.frame_groups import FrameGroup, frame_groups_of
 from inveonimaging.inveon.hdr import Header
-from inveonimaging.inveon.hdr.enums import Modality
+from inveonimaging.inveon.hdr.enums import Modality, Orientation
 from inveonimaging.inveon.modality import refuse_unconvertible
 from inveonimaging.inveon.pairs import TAKES_ALL, Pair, no_pairs, only_named
 from inveonimaging.physics.gating import Gating
@@ -381,8 +381,9 @@ def _with_sheet(
         image, sheet, values = each.image, corrections.sheet, given.of_scans[each.number]
         try:
             if sheet is not None:
-                unmatched = (locate(one, image.pair.header, image.header) for one in unmatched_scan(sheet, values))
-                image = replace(image, findings=(*image.findings, *unmatched))
+                on_sheet = (*unmatched_scan(sheet, values), *_overruled(values, corrections.orientation))
+                on_sheet = tuple(locate(one, image.pair.header, image.header) for one in on_sheet)
+                image = replace(image, findings=(*image.findings, *on_sheet))
             if values.cells:
                 image = with_header(image, with_sheet_values(image.header, values))
             if "posture" in values.cells and not corrections.orientation:
@@ -394,6 +395,17 @@ def _with_sheet(
             yield replace(each, image=replace(image, findings=(*image.findings, *located)), sheet_values=values)
         except InveonError as error:
             errors[each.pair] = error.at(each.pair.header)
+
+
+def _overruled(values: SheetValues, orientation: Orientation | None) -> Iterator[Finding]:
+    """Yield that a sheet's posture does not count, since another one was given for all scans."""
+    of_sheet = values.get("posture")
+    if orientation and of_sheet and of_sheet is not orientation:
+        message = (
+            f"row {values.cells['posture'].row} of the sheet says posture {of_sheet.name}, but {orientation.name} "
+            "counts: it was given for all scans, as an option or in inveon.toml"
+        )
+        yield Finding("posture-overruled", message, key="subject_orientation")
 
 
 def _completed(files: Iterator[_File], corrections: Corrections) -> Iterator[_File]:
