@@ -56,9 +56,9 @@ def layers_of(path: str | Sequence[str]) -> list[Layer]:
 
 
 def _layer_of(series: Series) -> Layer:
-    data, told, kind = layer_of(series.image)
+    data, properties, kind = layer_of(series.image)
     found = [str(each) for each in series.scan.all_findings]
-    return data, told | {"metadata": {**told["metadata"], "findings": found}}, kind
+    return data, properties | {"metadata": {**properties["metadata"], "findings": found}}, kind
 
 
 def _read(path: str) -> Study:
@@ -85,7 +85,7 @@ def layer_of(image: Image) -> Layer:
     else:
         scale, translate = [1.0, *scale], [0.0, *translate]
     is_ct = image.scaling.unit is Unit.HU
-    told = {
+    properties = {
         "name": printable(" ".join(filter(None, (image.kind, image.pair.name, image.part_name))), _LONGEST_NAME),
         "scale": scale,
         "translate": translate,
@@ -93,4 +93,4 @@ def layer_of(image: Image) -> Layer:
         "blending": "translucent" if is_ct else "additive",
         "metadata": {"unit": image.scaling.unit.value, "axes": "time z y x, LPS mm"},
     }
-    return values, told | ({"contrast_limits": _CT_SHOWN} if is_ct else {}), "image"
+    return values, properties | ({"contrast_limits": _CT_SHOWN} if is_ct else {}), "image"

@@ -16,7 +16,7 @@ import pytest
 from helpers import header_text, instances, inveon
 from inveonimaging import Options, convert
 from inveonimaging.animal import GivenSubject, Source, animal_of, stem_of
-from inveonimaging.animal.several import names_several, tells_of_several
+from inveonimaging.animal.several import mentions_several, names_several
 from inveonimaging.conversion.plan import plan
 from inveonimaging.errors import InputError, OptionError
 from inveonimaging.inveon.hdr import parse
@@ -301,7 +301,7 @@ def test_a_name_of_one_animal(name: str) -> None:
     ],
 )
 def test_a_text_that_names_several_animals(text: str | None, several: bool) -> None:
-    assert tells_of_several(text) is several
+    assert mentions_several(text) is several
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def _are_two(word: str, one: str, between: str, other_word: str, other: str) -> 
     return len(one) == len(other) or int(other) - int(one) == 1
 
 
-def tells_of_several(text: str | None) -> bool:
+def mentions_several(text: str | None) -> bool:
     """Return whether free text, a study or notes, says that several animals were scanned: `2 mice`, `m1 left, m2`."""
     plain = (text or "")[:_LONGEST].casefold()
     return bool(_FEW.search(plain) or _alike(plain, _ANIMALS.__contains__))
@@ -89,7 +89,7 @@ def several_in(names: Iterable[str | None], texts: Iterable[str | None]) -> Iter
         texts: about the study or the scan.
     """
     found = next((name for name in names if names_several(name)), None)
-    found = found or next((text for text in texts if tells_of_several(text)), None)
+    found = found or next((text for text in texts if mentions_several(text)), None)
     if found:
         message = (
             f"'{printable(found, 60)}' reads like several animals in one scan: weight and dose may be those of all "

@@ -92,7 +92,7 @@ def facts_of_series(series: Series) -> Facts:
 def _injected(plane: Plane, clock: time | None) -> tuple[datetime | None, date | None]:
     """Return when the tracer was injected, or else the day of it, by its date and time.
 
-    A date and time that was cut to its date, or filled up with a midnight that the time alone contradicts, tells the
+    A date and time that was cut to its date, or filled up with a midnight that the time alone contradicts, gives the
     day; one that was cut to the minute has the seconds of the time alone, if they agree.
     """
     moment = plane.local_moment("RadiopharmaceuticalStartDateTime")

@@ -216,8 +216,8 @@ def see_animals(source: Path, number: int | None = None, progress: Progress = no
         views = views_of(found.values, found.grid, is_ct=found.is_ct)
         extents, findings = candidates_of(found, study), found.findings
         if found.is_certain:
-            extents, told = with_activity(found, extents, study)
-            findings = (*findings, *told)
+            extents, of_activity = with_activity(found, extents, study)
+            findings = (*findings, *of_activity)
     if number:
         extents = as_many(extents, number, reach_of(study))
     return Seen(views, tuple(zip(_positions(extents), extents, strict=True)), findings)

@@ -103,7 +103,7 @@ def is_dated_number(text: str) -> bool:
     return _NUMERIC_DATE.search(text) is not None
 
 
-def tells_more(text: str) -> bool:
+def has_date_or_place(text: str) -> bool:
     """Return whether text holds something like a date, a path or an address."""
     return bool(_ADDRESS.search(unicodedata.normalize("NFKC", text)) or _DATE.search(folded(text)))
 

@@ -18,7 +18,7 @@ from inveonimaging.inveon.hdr.lexer import FRAME as OPENING
 from inveonimaging.inveon.hdr.redaction import Redaction
 from inveonimaging.inveon.hdr.values import GateDescription, ctime, spell_ctime
 from inveonimaging.redaction.context import RedactionContext, stem
-from inveonimaging.redaction.free_text import folded, is_dated_number, is_nuclide, tells_more
+from inveonimaging.redaction.free_text import folded, has_date_or_place, is_dated_number, is_nuclide
 
 UNREADABLE = "removed"
 """Replaces a value that is not what its key should hold, so that reading the header finds the same fault."""
@@ -87,7 +87,7 @@ class _Text:
             return line.value
         is_numbered = isinstance(parsed, GateDescription) and 0 <= parsed.input <= _LARGEST_INPUT
         text = parsed.text if is_numbered else line.value
-        is_removed = len(line.value) > _LONGEST_WORDS or tells_more(text) or self._names_somebody(text)
+        is_removed = len(line.value) > _LONGEST_WORDS or has_date_or_place(text) or self._names_somebody(text)
         return None if is_removed else line.value
 
     def _names_somebody(self, text: str) -> bool:

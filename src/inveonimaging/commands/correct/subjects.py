@@ -85,12 +85,12 @@ def subjects_of(listing: Listing, progress: Progress = no_progress) -> Subjects:
                 else:
                     nameless.append(pairs[scan.pair])
             counter.step(len(pairs))
-    told = [f"no header names an animal: {listed(nameless, NAMED)}"] if nameless else []
-    told += [f"cannot be read: {listed(unread, NAMED)}"] if unread else []
+    left_out = [f"no header names an animal: {listed(nameless, NAMED)}"] if nameless else []
+    left_out += [f"cannot be read: {listed(unread, NAMED)}"] if unread else []
     subjects = (
         NamedAnimal(scans[0][0], tuple(texts_of_scan for _, texts_of_scan in scans)) for scans in found.values()
     )
-    return Subjects(tuple(subjects), tuple(told))
+    return Subjects(tuple(subjects), tuple(left_out))
 
 
 def titles_of_subjects(typed: Typed, more: Iterable[str] = ()) -> tuple[str, ...]:

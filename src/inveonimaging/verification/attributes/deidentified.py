@@ -25,7 +25,7 @@ from inveonimaging.errors import InputError
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.pairs import Pair
 from inveonimaging.redaction.context import neutral
-from inveonimaging.redaction.free_text import folded, is_nuclide, names_in, pattern_of, people_in, tells_more
+from inveonimaging.redaction.free_text import folded, has_date_or_place, is_nuclide, names_in, pattern_of, people_in
 from inveonimaging.verification.attributes.comparison import plain
 from inveonimaging.verification.result import Difference, Kind
 from inveonimaging.verification.source import SourceScan
@@ -97,7 +97,7 @@ def names_of(key: str, value: str) -> Iterator[Name]:
         return
     is_long = len(value) >= _SHORTEST and not value.isdigit() and not is_nuclide(value)
     is_name = key in _IDENTIFYING and (is_long or key != _NOTES)
-    if is_name or (key in KEPT and tells_more(_free(key, value))):
+    if is_name or (key in KEPT and has_date_or_place(_free(key, value))):
         for spelling in (value, plain(value)):
             yield from (Name(key, text, is_long) for text in names_in(spelling))
     if key in _PEOPLE:
