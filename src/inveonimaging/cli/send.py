@@ -132,7 +132,8 @@ def send_converted(studies: Sequence[StudyResult], target: str) -> SendResult:
     """Send what was just converted; the result says if a server cannot be reached."""
     from inveonimaging.commands import convert
 
-    with _sending() as advance:
+    instances = sum(series.instances for study in studies for series in study.series)
+    with _sending(instances) as advance:
         return convert.send_converted(studies, target, advance)
 
 
@@ -140,16 +141,16 @@ def sent(planned: Sending) -> SendResult:
     """Send, with a progress bar."""
     from inveonimaging.sending.job import send_planned
 
-    with _sending(has_journal=planned.options.journal is not None) as advance:
+    with _sending(len(planned.items), has_journal=planned.options.journal is not None) as advance:
         return send_planned(planned, advance)
 
 
 @contextlib.contextmanager
-def _sending(*, has_journal: bool = False) -> Iterator[Progress]:
+def _sending(instances: int, *, has_journal: bool = False) -> Iterator[Progress]:
     """Show a progress bar; an interruption says how far it came."""
     from inveonimaging.cli.progress import bar
 
-    so_far = [0, 0]
+    so_far = [0, instances]
     with bar("Sending") as advance:
 
         def step(done: int, total: int) -> None:

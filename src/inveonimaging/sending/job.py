@@ -205,7 +205,6 @@ def _send(planned: Sending, left: Sequence[Item], ledger: SendProgress, progress
     carrier = planned.way[0](left)
     try:
         _check(carrier, planned.target)
-        progress(0, len(left))
         try:
             for verdict in _deliver(carrier, left, planned.options, ledger.prepare):
                 ledger.add(verdict)
