@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import typer.main
 
 from helpers import assert_harmless, inveon, write_small_study
+from inveonimaging.__main__ import main
 from inveonimaging.cli.main import app
 from inveonimaging.phantom import files
 
@@ -34,6 +37,10 @@ WRONG = {
     "convert s/m1.ct.img s/m1.pet.img out": "too many arguments: out; INPUT is one folder or one file: put what "
     f"belongs together into one folder; {CONVERT}",
     "info s s": "too many arguments: s; PATH is one folder or one file",
+    "report s page.html": 'too many arguments: page.html; the output takes -o: -o "page.html"; type: inveon report ',
+    "report s s": "too many arguments: s; INPUT is one folder or one file",
+    "convert s out -as legacy": "there is no option -a; did you mean --as? ",
+    "convert s out -output x": "there is no option -o; the output is the last argument",
     "subjects s": "FILE is missing; type: inveon subjects ROOT -o FILE",
     "convert s out -o x": f"there is no option -o; the output is the last argument; {CONVERT}",
     "convert s --output out": f"there is no option --output; the output is the last argument; {CONVERT}",
@@ -115,6 +122,52 @@ def test_swapped_arguments_are_reported_and_nothing_is_written(
     assert result.exit_code == 1
     assert result.stderr.endswith(f'; the Inveon files come first: inveon {command} "{Path(second)}" "{first}"\n')
     assert sorted(here.rglob("*")) == before
+
+
+def test_a_folder_that_is_given_twice_is_not_called_swapped(here: Path) -> None:
+    result = inveon("verify", "s", "s")
+    assert (result.exit_code, result.stderr) == (
+        1,
+        'error: s: no DICOM files here; it holds Inveon files; type: inveon convert "s" OUTPUT\n',
+    )
+    assert here
+
+
+def test_a_path_with_blanks_takes_quotation_marks(here: Path) -> None:
+    (here / "s").rename(here / "Meine Mäuse 1")
+    line = inveon("convert", "Meine", "Mäuse", "1", "out").stderr
+    assert '; a path with blanks takes quotation marks: "Meine Mäuse 1"; type: inveon convert ' in line
+    assert inveon("info", "Meine").stderr.endswith('no such file or folder; did you mean "Meine Mäuse 1"?\n')
+
+
+def test_a_backslash_that_ends_a_path_in_quotation_marks_is_explained(here: Path) -> None:
+    line = inveon("convert", 's" out').stderr  # what cmd makes of "s\" out
+    assert line.startswith("error: OUTPUT is missing; a path in quotation marks must not end in a backslash, ")
+    assert inveon("info", 's"').stderr.endswith('no such file or folder; did you mean "s"?\n')
+    assert here
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("s/m1.pet", "s/m1.pet.img"), ("archiv", "archive"), ("x/y", None)])
+@pytest.mark.parametrize("command", ["info", "check"])
+def test_a_path_that_is_not_there_names_one_that_is(here: Path, command: str, typed: str, meant: str | None) -> None:
+    hint = f'; did you mean "{Path(meant)}"?' if meant else ""
+    result = inveon(command, typed)
+    assert (result.exit_code, result.stderr) == (1, f"error: {Path(typed)}: no such file or folder{hint}\n")
+    assert here
+
+
+def test_an_interruption_while_the_program_starts_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Slow(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt if name == "app" else AttributeError(name)
+
+    monkeypatch.setitem(sys.modules, "inveonimaging.cli.main", Slow("inveonimaging.cli.main"))
+    with pytest.raises((SystemExit, KeyboardInterrupt)) as ended:
+        main()
+    assert ended.value.args == (130,)
+    assert capsys.readouterr().err == "error: interrupted; nothing half-written is left behind\n"
 
 
 def test_other_errors_are_not_called_swapped(here: Path) -> None:

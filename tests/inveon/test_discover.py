@@ -403,7 +403,10 @@ def test_dicom_is_called_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, com
     made(tmp_path, "dicom/x")
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "x.dcm").write_bytes(bytes(128) + b"DICM")
-    for source in ("in/x.dcm", "in"):
+    (tmp_path / "converted" / "1").mkdir(parents=True)
+    (tmp_path / "converted" / "1" / "x.dcm").write_bytes(bytes(128) + b"DICM")
+    (tmp_path / "converted" / "inveon-manifest.json").write_text("{}")
+    for source in ("in/x.dcm", "in", "converted"):
         done = inveon(command, source, *EVERY_COMMAND[command])
         assert done.exit_code == 1
         assert "is DICOM" in done.stderr or command in {"batch", "subjects"}

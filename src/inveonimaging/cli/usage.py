@@ -244,7 +244,7 @@ def _meant(error: Any) -> OptionError:
         return explain(error, usage)
     if "unexpected extra argument" in text:
         extra = re.sub(r".*? arguments?(?:\(s\))? \((.*)\)\.?$", r"\1", text, flags=re.DOTALL)
-        return OptionError(f"too many arguments: {printable(extra)}", hint=f"{_one_at_a_time(error.ctx)}{usage}")
+        return OptionError(f"too many arguments: {printable(extra)}", hint=f"{_of_too_many(error.ctx, extra)}{usage}")
     if text.startswith("No such command"):
         return _no_command(error.ctx, text)
     if text.startswith("Missing command"):
@@ -293,6 +293,9 @@ def _no_option(error: Any, usage: str) -> OptionError:
 def _for_option(error: Any, usage: str) -> str:
     name = error.option_name
     known = {opt for each in error.ctx.command.get_params(error.ctx) for opt in each.opts}
+    single = {each.partition("=")[0] for each in error.ctx.meta.get(_TYPED, ()) if each.startswith(f"{name}")}
+    if long := next((f"-{each}" for each in sorted(single) if f"-{each}" in known), None):
+        return f"did you mean {long}? {usage}"
     advice = _OF_OTHER_TOOLS.get(name)
     if advice and (not advice.startswith("--") or advice.split()[0] in known):
         return f"{advice}; {usage}" if "argument" in advice else advice
@@ -302,10 +305,14 @@ def _for_option(error: Any, usage: str) -> str:
 
 _POSTURES = {"prone": "P", "supine": "S", "right": "DR", "left": "DL"}
 _NEAREST = 0.4
+_MOST_JOINED = 20  # words
+_BACKSLASH = "a path in quotation marks must not end in a backslash, which joins it to what follows"
 
 
 def _missing(error: Any, usage: str) -> OptionError:
-    return OptionError(f"{error.param.metavar or error.param.opts[0]} is missing", hint=usage)
+    is_joined = any('"' in each for each in error.ctx.meta.get(_TYPED, ()))
+    hint = f"{_BACKSLASH}; {usage}" if is_joined else usage
+    return OptionError(f"{error.param.metavar or error.param.opts[0]} is missing", hint=hint)
 
 
 def _bad_value(error: Any, usage: str) -> OptionError:
@@ -328,6 +335,17 @@ def _bad_value(error: Any, usage: str) -> OptionError:
 
 
 _OF_KIND = {"NoSuchOption": _no_option, "MissingParameter": _missing, "BadParameter": _bad_value}
+
+
+def _of_too_many(ctx: Context, extra: str) -> str:
+    """Return what was meant by too many arguments: a path with blanks, an output, or several inputs."""
+    typed = ctx.meta.get(_TYPED, ())[:_MOST_JOINED]
+    joined = (" ".join(typed[at:end]) for at in range(len(typed)) for end in range(len(typed), at + 1, -1))
+    if path := next(filter(os.path.exists, joined), None):
+        return f'a path with blanks takes quotation marks: "{printable(path, 300)}"; '
+    if any("-o" in each.opts for each in ctx.command.params) and not os.path.exists(extra):  # noqa: PTH110 - as below
+        return f'the output takes -o: -o "{printable(extra, 300)}"; '
+    return _one_at_a_time(ctx)
 
 
 def _one_at_a_time(ctx: Context) -> str:
@@ -357,7 +375,8 @@ def swapped(command: str, source: Path, other: Path) -> Iterator[None]:
     try:
         yield
     except InputError as error:
-        if error.path and _plain(error.path) == _plain(source) and _is_nothing(error) and _holds_pairs(other):
+        is_of_source = error.path and _plain(error.path) == _plain(source) != _plain(other)
+        if is_of_source and _is_nothing(error) and _holds_pairs(other):
             typed = f'inveon {command} "{printable(other, 300)}" "{printable(source, 300)}"'
             hint = f"the Inveon files come first: {typed}"
             raise InputError(error.message, path=error.path, expected=error.expected, hint=hint) from error

@@ -11,7 +11,7 @@ from pathlib import Path
 from inveonimaging.dicom_reading.planes import File, Plane, Reader
 from inveonimaging.errors import InputError, printable
 from inveonimaging.inveon.pairs import scan_folder
-from inveonimaging.storage.folders import is_folder, real_path
+from inveonimaging.storage.folders import is_folder, nothing_at, real_path
 from inveonimaging.storage.leftovers import PARTIAL, is_unfinished
 from inveonimaging.storage.system_files import is_system_file
 
@@ -92,7 +92,7 @@ def dicom_files(paths: Iterable[str | os.PathLike[str]]) -> tuple[Path, ...]:
     asked = [Path(path) for path in paths]
     for path in asked:
         if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for names that no file can have
-            raise InputError("no such file or folder", path=path)
+            raise nothing_at(path)
         if not path.is_dir() and not path.is_file():
             raise InputError("is not a regular file", path=path)
         _refuse_within_unfinished(path)

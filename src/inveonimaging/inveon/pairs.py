@@ -10,7 +10,8 @@ from pathlib import Path
 
 from inveonimaging.errors import InputError, OptionError, listed, printable
 from inveonimaging.inveon.foreign import foreign_kind
-from inveonimaging.storage.folders import is_folder
+from inveonimaging.storage.folders import is_folder, nothing_at
+from inveonimaging.storage.manifests import MANIFEST
 from inveonimaging.storage.system_files import is_system_file
 
 HEADER_SUFFIX = ".hdr"
@@ -78,9 +79,11 @@ class Folder:
         first = next(iter(self.foreign), None)
         if first:
             return no_pairs(self.path, hint=f"{printable(first.header.name)} is {first.kind}")
+        typed = f'inveon check "{printable(self.path, 300)}"'
         if dicom := next(filter(is_dicom, self.strays[:_MOST_OPENED]), None):
-            typed = f'inveon check "{printable(self.path, 300)}"'
             return no_pairs(self.path, hint=f"{printable(dicom.name)} is DICOM; type: {typed}")
+        if any(each.name == MANIFEST for each in self.strays):
+            return no_pairs(self.path, hint=f"what a conversion wrote is DICOM; type: {typed}")
         below = first_below(self)
         hint = f'there are some in "{printable(below, 300)}": name it; {all_below}' if below else None
         return no_pairs(self.path, hint=hint)
@@ -202,7 +205,7 @@ def pair_of(path: Path) -> Pair:
         InputError: there is no such file, or its other half is missing.
     """
     if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for names that no file can have
-        raise InputError("no such file or folder", path=path)
+        raise nothing_at(path)
     siblings = scan_folder(path.parent)
     for pair in siblings.pairs:
         if path.name in (pair.header.name, pair.data.name):

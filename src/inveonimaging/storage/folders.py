@@ -5,8 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Iterator
-from itertools import takewhile
+from difflib import get_close_matches
+from itertools import islice, takewhile
 from pathlib import Path
+
+from inveonimaging.errors import InputError, printable
+
+_MOST_COMPARED = 2000  # names
+_ALIKE = 0.8  # 1 is the same
 
 
 def real_path(path: str | os.PathLike[str]) -> Path:
@@ -20,6 +26,24 @@ def is_folder(entry: os.DirEntry[str]) -> bool:
         return entry.is_dir()
     except OSError:
         return False
+
+
+def nothing_at(path: Path) -> InputError:
+    """Return the error that there is nothing at a path, with what is there by nearly that name.
+
+    That is a name that goes on after a dot or a blank, since systems hide endings and terminals take a blank for the
+    end of a name, or else one that is spelled alike.
+    """
+    typed = path.name.rstrip('"')  # cmd makes a quotation mark of the backslash and the mark that end a path
+    try:
+        with os.scandir(path.parent) as entries:
+            names = sorted(entry.name for entry in islice(entries, _MOST_COMPARED))
+    except OSError:
+        names = []
+    longer = [name for name in names if typed and name.startswith((f"{typed}.", f"{typed} "))]
+    near = [typed] * (typed in names) or longer or get_close_matches(typed, names, n=1, cutoff=_ALIKE)
+    hint = f'did you mean "{printable(path.with_name(near[0]), 300)}"?' if near else None
+    return InputError("no such file or folder", path=path, hint=hint)
 
 
 def is_same_folder(path: Path, real: Path) -> bool:
