@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import os
 import pickle
@@ -300,6 +301,12 @@ def test_a_cell_that_makes_no_sense_is_refused_with_its_place(
         ("subject,sex,Sex\na,F,M\n", ":1: two columns are sex: 'sex' and 'Sex'"),
         ("subject,weight_g,weight_kg\na,3,4\n", ":2: weight_g and weight_kg are given, expected one"),
         ("subject,sex\na,F,M\n", ":2: cell 3 is 'M', and its column has no title"),
+        ("subject,weight_g\na,24,6\n", "; if a decimal comma has split a number: write a point, or separate the"),
+        ("subject,birth_date\na,03/04/2014\n", "like 2014-03-04, as a spreadsheet program saves it from a column of"),
+        (
+            "subject,injection_time\na,17.06.2014 13:51\n",
+            "without a zone, as a spreadsheet program saves it from a column of the format yyyy-mm-dd hh:mm:ss",
+        ),
         ("subject,sex\n,F\n", ":2: the row does not say which scans it is for; fill one of file, folder and subject"),
         ("", "the sheet has no rows"),
         ("subject,sex\n", "the sheet has no rows"),
@@ -318,6 +325,7 @@ def test_a_sheet_that_makes_no_sense_is_refused(sheet: Make, content: str | byte
     ("name", "content", "message"),
     [
         ("s.txt", "", "the sheet's name ends in '.txt', expected one of .csv, .tsv, .xlsx"),
+        ("s", "", "the sheet's name has no ending, expected one of .csv, .tsv, .xlsx"),
         ("s.xlsx", "PK", "is not an Excel workbook"),
         ("s.xlsx", book(["subject", "weight_g"], ["a", "=20+4"]), ":2: cell B2 holds a formula; replace it by its"),
         ("s.xlsx", book(["subject", "weight_g"], ["a", "#N/A"]), ":2: cell B2 holds an error, #N/A"),
@@ -471,6 +479,16 @@ def test_a_pipe_or_a_device_is_refused_and_never_waited_for(tmp_path: Path) -> N
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
     assert "the sheet cannot be read: No such file" in refused(tmp_path / "s.csv")
+
+
+def test_a_sheet_that_another_program_locks_says_so(sheet: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    def locked(*_: object) -> bytes:
+        raise PermissionError(errno.EACCES, "Permission denied")  # as Windows says it of a workbook that Excel has open
+
+    monkeypatch.setattr(reading, "read_bounded", locked)
+    assert refused(sheet("")).endswith(
+        "the sheet cannot be read: Permission denied; if another program has it open, close it there"
+    )
 
 
 @pytest.mark.parametrize("suffix", [".yaml", ".YML"])

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ _OTHERS = {
     b"\xd0\xcf\x11\xe0": "an old workbook (.xls)",
     b"\xff\xfe\x00\x00": "UTF-32",
 }
+_COMMA = "if a decimal comma has split a number: write a point, or separate the columns by semicolons"
 _SAVE = 'save it in the spreadsheet program as "CSV UTF-8"'
 
 
@@ -56,7 +58,8 @@ def read_sheet(path: str | os.PathLike[str]) -> Sheet:
     try:
         data = read_bounded(path, LARGEST)
     except OSError as error:
-        raise OptionError(f"the sheet cannot be read: {error.strerror or error}", path=path) from error
+        hint = "if another program has it open, close it there" if isinstance(error, PermissionError) else None
+        raise OptionError(f"the sheet cannot be read: {error.strerror or error}", path=path, hint=hint) from error
     return sheet_of(path, data)
 
 
@@ -170,7 +173,8 @@ def refuse_other_kind(path: Path) -> None:
     suffix = path.suffix.lower()
     if suffix not in _READERS:
         hint = "use .csv, which every spreadsheet program reads and writes" if suffix in _LISTS else None
-        message, expected = f"the sheet's name ends in '{printable(suffix)}'", f"one of {', '.join(_READERS)}"
+        ending = f"ends in '{printable(suffix)}'" if suffix else "has no ending"
+        message, expected = f"the sheet's name {ending}", f"one of {', '.join(_READERS)}"
         raise OptionError(message, path=path, expected=expected, hint=hint)
 
 
@@ -228,7 +232,9 @@ def _titled(path: Path, number: int, titles: list[str], cells: list[str]) -> Ite
         if content:
             if at >= len(titles) or not titles[at]:
                 message = f"cell {at + 1} is '{printable(content)}', and its column has no title"
-                raise OptionError(message, path=path, line=number, hint=f"{NOTE} as a title: the column is not read")
+                is_split = any(one.strip().isdigit() and other.strip().isdigit() for one, other in pairwise(cells))
+                hint = f"{NOTE} as a title: the column is not read"
+                raise OptionError(message, path=path, line=number, hint=_COMMA if is_split else hint)
             yield titles[at], content
 
 

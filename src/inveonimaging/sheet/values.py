@@ -36,6 +36,8 @@ ROLES = (
 )
 _MIDNIGHT = re.compile(r"(\d{4}-\d\d-\d\d)[ T]00:00(?::00(?:\.0+)?)?")
 _MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[ T](\d\d?:\d\d)(:\d\d)?(?:\.(\d{1,6})0*)?")
+_REGIONAL = re.compile(r"\d{1,2}[./-]\d{1,2}[./-](\d{4}|\d\d)\b.*", re.DOTALL)
+_FORMAT = ", as a spreadsheet program saves it from a column of the format yyyy-mm-dd"
 ADMINISTRATIONS = ("bolus", "infusion", "bolus-infusion")
 _RRID = re.compile(r"RRID:\s?[A-Za-z]+[_:][A-Za-z0-9_:.-]+", re.ASCII)
 _YES = frozenset({"yes", "y", "true", "1", "neutered", "altered", "castrated", "spayed"})
@@ -134,7 +136,7 @@ def _date(text: str) -> Any:
     midnight = _MIDNIGHT.fullmatch(text)  # how spreadsheets hold a date
     parsed = birth_date_of(midnight[1] if midnight else text)
     if parsed is None:
-        raise ValueError("a date like 2014-03-04")
+        raise ValueError("a date like 2014-03-04" + (_FORMAT if _REGIONAL.fullmatch(text) else ""))
     return parsed
 
 
@@ -142,7 +144,7 @@ def _moment(text: str) -> datetime:
     expected = f"a date and a time like 2014-06-17 13:51:37, {LOCAL_TIME}"
     match = _MOMENT.fullmatch(text)
     if match is None:
-        raise ValueError(expected)
+        raise ValueError(expected + (f"{_FORMAT} hh:mm:ss" if _REGIONAL.fullmatch(text) else ""))
     day, clock, seconds, fraction = match.groups()
     micros = f".{(fraction or '0'):0<6}"
     clock = clock.rjust(len("10:05"), "0")
