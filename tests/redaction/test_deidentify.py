@@ -25,7 +25,7 @@ from typer.testing import Result
 
 import inveonimaging
 from contract import errors_in, validated
-from helpers import CT, PET, ROOT, assert_one_line_error, draw_one_pixel, header_text, inveon
+from helpers import CT, PET, ROOT, assert_one_line_error, draw_one_pixel, header_text, inveon, write_small_study
 from inveonimaging.dicom.iods import Form
 from inveonimaging.dicom.modules.header_text import header_bytes
 from inveonimaging.inveon.hdr import Header, fields, parse
@@ -807,6 +807,33 @@ def test_a_key_may_stand_in_a_file(study: Path, tmp_path: Path, monkeypatch: pyt
     (tmp_path / "key").write_text("short")
     shown = inveon("convert", study, tmp_path / "out2", "--deidentify", "--key-file", tmp_path / "key")
     assert "at least 16" in assert_one_line_error(shown.exit_code, shown.stdout, shown.stderr, 2)
+
+
+def test_the_page_begins_with_commands_that_work(study: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "key").write_text(f"{KEY}\n")
+    page = (ROOT / "docs" / "how-to" / "deidentify.md").read_text("utf-8").partition("\n## ")[0]
+    typed = re.findall(r"^    inveon convert mouse_study dicom (.*)$", page, re.MULTILINE)
+    assert len(typed) == 2
+    for number, options in enumerate(typed):
+        done = inveon("convert", study, f"out{number}", *options.split())
+        assert done.exit_code == 0, done.stderr
+
+
+def test_what_is_kept_of_a_strain_is_compared(tmp_path: Path) -> None:
+    source = write_small_study(tmp_path / "s")
+    options = ["--deidentify", "--patient-id", "S01", "--dates", "keep"]
+    assert inveon("convert", source, tmp_path / "out", *options).exit_code == 0
+    done = inveon("verify", source, tmp_path / "out")
+    assert (done.exit_code, "Strain" in done.stdout + done.stderr) == (0, False)
+    for path in (tmp_path / "out").rglob("*.dcm"):
+        ds = pydicom.dcmread(path)
+        assert ds.AdditionalPatientHistory.startswith("Strain: C57BL/6J")
+        ds.AdditionalPatientHistory = "Strain: BALB/c"
+        ds.save_as(path)
+    done = inveon("verify", source, tmp_path / "out")
+    assert done.exit_code == 1
+    assert "Strain is BALB/c, expected C57BL/6J" in " ".join((done.stdout + done.stderr).split())
 
 
 def test_uids_repeat_and_do_not_depend_on_names(study: Path, tmp_path: Path) -> None:

@@ -262,8 +262,6 @@ def _species(plane: Plane) -> Any:
 
 def _strain(plane: Plane) -> Any:
     """Return the strain: what Strain Description has, and what begins the history in a file of this program."""
-    if plane.get("PatientIdentityRemoved") == "YES":
-        return None  # of a header's words only what is known to be no name is kept
     matched = _STRAIN.match(str(plane.get("AdditionalPatientHistory"))) if own_class(plane) else None
     return _different(plane.get("StrainDescription"), matched and matched[1])
 
