@@ -179,7 +179,7 @@ def test_half_a_pair_or_none(tmp_path: Path, name: str, message: str) -> None:
     assert shown == f"{tmp_path / name}: {message}"
 
 
-@pytest.mark.parametrize("name", ["nothing.img", "no/folder/a.img", "x" * 5000 + ".img", "a.img/a.img"])
+@pytest.mark.parametrize("name", ["nothing.img", "no/folder/a.img", "x" * 5000 + ".img", "a.img/a.img", "\0/a.img"])
 def test_no_such_file(tmp_path: Path, name: str) -> None:
     made(tmp_path, "a.img")
     with pytest.raises(InputError, match="no such file or folder"):

@@ -38,7 +38,7 @@ def nothing_at(path: Path) -> InputError:
     try:
         with os.scandir(path.parent) as entries:
             names = sorted(entry.name for entry in islice(entries, _MOST_COMPARED))
-    except OSError:
+    except (OSError, ValueError):  # the latter for a name that no file can have
         names = []
     longer = [name for name in names if typed and name.startswith((f"{typed}.", f"{typed} "))]
     near = [typed] * (typed in names) or longer or get_close_matches(typed, names, n=1, cutoff=_ALIKE)
