@@ -10,23 +10,23 @@ from pathlib import Path
 
 from inveonimaging.errors import OptionError
 
+OLDEST_PYTHON = {"zarr": (3, 11)}
+"""Of extras whose packages need a newer one than this package; on an older one pip installs them without packages."""
 
-def refuse_without_extra(
-    what: str, extra: str, packages: Mapping[str, str], *, python: tuple[int, int] = (3, 10)
-) -> None:
+
+def refuse_without_extra(what: str, extra: str, packages: Mapping[str, str]) -> None:
     """Refuse what needs the packages of an extra, unless they are installed.
 
     Args:
         what: needs them, as the start of a sentence.
         extra: that brings them.
         packages: by the names of their modules.
-        python: the oldest that they run on; an older one installs the extra without them.
 
     Raises:
         OptionError: which are missing, and what to type.
     """
-    if sys.version_info < python:
-        raise OptionError(f"{what} needs Python {'.'.join(map(str, python))} or newer")
+    if needed := _newer_python(extra):
+        raise OptionError(f"{what} needs {needed}")
     missing = [package for module, package in packages.items() if find_spec(module) is None]
     if missing:
         raise OptionError(f"{what} needs {' and '.join(missing)}", hint=how_to_install(extra))
@@ -35,14 +35,23 @@ def refuse_without_extra(
 def how_to_install(extra: str) -> str:
     """Return the command that adds an extra to this installation, for a POSIX shell, PowerShell and cmd alike.
 
-    In an environment of pipx there is no pip; packages are injected into it. Into a frozen program nothing is put.
+    In an environment of pipx there is no pip; packages are injected into it. Into a frozen program nothing is put. If the
+    extra needs a newer Python, it says so instead.
     """
+    if needed := _newer_python(extra):
+        return f"it needs {needed}"
     if getattr(sys, "frozen", False):
         return f"this program comes without; where Python is: pip install {_quoted(f'inveonimaging[{extra}]')}"
     environment = Path(sys.prefix)
     if (environment / "pipx_metadata.json").exists():
         return f"pipx inject {environment.name} {' '.join(map(_quoted, _requirements(extra)))}"
     return f"pip install {_quoted(f'inveonimaging[{extra}]')}"
+
+
+def _newer_python(extra: str) -> str:
+    """Return which Python an extra needs; empty if this one will do."""
+    oldest = OLDEST_PYTHON.get(extra, (3, 10))
+    return "" if sys.version_info >= oldest else f"Python {'.'.join(map(str, oldest))} or newer"
 
 
 def _requirements(extra: str) -> list[str]:

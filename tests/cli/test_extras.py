@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import PET
+from helpers import PET, ROOT
 from inveonimaging import extras
 from inveonimaging.errors import OptionError
 from inveonimaging.phantom import frames_of, write_scan
@@ -47,10 +47,19 @@ def test_what_is_missing_is_named_with_what_to_type() -> None:
     assert str(caught.value) == message
 
 
-def test_what_needs_a_newer_python_says_so() -> None:
+def test_what_needs_a_newer_python_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """On an older one pip would install the extra without its packages, and say nothing."""
-    with pytest.raises(OptionError, match=r"^inveon zarr needs Python 9\.11 or newer$"):
-        extras.refuse_without_extra("inveon zarr", "zarr", {"json": "json"}, python=(9, 11))
+    monkeypatch.setattr(sys, "version_info", (3, 10, 13))
+    with pytest.raises(OptionError, match=r"^inveon zarr needs Python 3\.11 or newer$"):
+        extras.refuse_without_extra("inveon zarr", "zarr", {"json": "json"})
+    assert extras.how_to_install("zarr") == "it needs Python 3.11 or newer"
+    extras.refuse_without_extra("inveon nifti", "nifti", {"json": "json"})
+
+
+def test_the_python_that_an_extra_needs_is_that_of_its_packages() -> None:
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    extra_of = re.compile(r"""^(\w+) = \[.*; python_version >= '3\.(\d+)'"]$""", re.MULTILINE)
+    assert extra_of.findall(text) == [(extra, str(minor)) for extra, (_, minor) in extras.OLDEST_PYTHON.items()]
 
 
 def test_under_pipx_the_packages_are_injected(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

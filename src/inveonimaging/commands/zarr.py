@@ -67,6 +67,6 @@ def zarr(
 
 def planned(source: Path, output: Path, options: ZarrOptions) -> Iterator[tuple[ZarrPlan, ...] | Failure]:
     """Return what would be written, of the animals of one scan together; arguments and errors as `zarr`."""
-    refuse_without_extra("inveon zarr", "zarr", {"zarr": "zarr"}, python=(3, 11))
+    refuse_without_extra("inveon zarr", "zarr", {"zarr": "zarr"})
     one = "store" if names_one_store(output) else ""
     return planned_files(source, output, options, partial(plan_zarr, options), one)
