@@ -35,8 +35,8 @@ def refuse_without_extra(what: str, extra: str, packages: Mapping[str, str]) -> 
 def how_to_install(extra: str) -> str:
     """Return the command that adds an extra to this installation, for a POSIX shell, PowerShell and cmd alike.
 
-    In an environment of pipx there is no pip; packages are injected into it. Into a frozen program nothing is put. If the
-    extra needs a newer Python, it says so instead.
+    In an environment of pipx there is no pip; packages are injected into it. Into a frozen program nothing is put.
+    If the extra needs a newer Python, it says so instead.
     """
     if needed := _newer_python(extra):
         return f"it needs {needed}"
