@@ -123,7 +123,7 @@ def test_verify_compares_the_group(folder: Path, converted: Mapping[Form, list[F
         assert "patient-group" in done.stdout
         assert message in " ".join(done.stdout.split())
     done = inveon("verify", folder / "scans", folder / "classic")
-    assert "Group of Patients Identification Sequence is stated, but missing in the header" in done.stderr
+    assert "Group of Patients Identification Sequence is stated, and was not compared: " in done.stderr
 
 
 def test_no_suv_is_computed_from_sums(folder: Path, converted: Mapping[Form, list[FileDataset]]) -> None:

@@ -826,6 +826,7 @@ def test_what_is_kept_of_a_strain_is_compared(tmp_path: Path) -> None:
     assert inveon("convert", source, tmp_path / "out", *options).exit_code == 0
     done = inveon("verify", source, tmp_path / "out")
     assert (done.exit_code, "Strain" in done.stdout + done.stderr) == (0, False)
+    assert "Patient ID is stated, and was not compared: nothing says what it should be" in done.stderr
     for path in (tmp_path / "out").rglob("*.dcm"):
         ds = pydicom.dcmread(path)
         assert ds.AdditionalPatientHistory.startswith("Strain: C57BL/6J")

@@ -320,6 +320,10 @@ def _bad_value(error: Any, usage: str) -> OptionError:
     name = as_typed(error.ctx, param)
     quoted = re.match(r"'(.*?)' is not", message, re.DOTALL)
     choices = [str(each) for each in getattr(param.type, "choices", ())]
+    if quoted and not choices and re.search(r" is not a valid (float|int)", message):
+        without = ", without its unit" if re.match(r"[-+.\d]", quoted[1]) else ""
+        kind = "number" if "float" in message else "whole number"
+        return OptionError(key=name, got=quoted[1], expected=f"a {kind}{without}", hint=usage)
     if not quoted or not choices:
         return OptionError(f"{name}: {message.rstrip('.')}", hint=usage)
     got, hint = quoted[1], None
@@ -345,6 +349,8 @@ def _of_too_many(ctx: Context, extra: str) -> str:
         return f'a path with blanks takes quotation marks: "{printable(path, 300)}"; '
     if any("-o" in each.opts for each in ctx.command.params) and not os.path.exists(extra):  # noqa: PTH110 - as below
         return f'the output takes -o: -o "{printable(extra, 300)}"; '
+    if any("--root" in each.opts for each in ctx.command.params):
+        return f'a folder takes --root: --root "{printable(extra, 300)}"; '
     return _one_at_a_time(ctx)
 
 

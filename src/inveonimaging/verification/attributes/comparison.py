@@ -242,7 +242,7 @@ def _report(
         elif fact.is_noted and not tally.compared:
             results.notes.append(message)
     if fact.is_noted and tally.unexpected and not tally.compared:
-        results.notes.append(f"{fact.label} is stated, but missing in the header")
+        results.notes.append(f"{fact.label} is stated, and was not compared: nothing says what it should be")
 
 
 def _difference(fact: Fact, message: str, plane: Plane, planes: int, suffix: str = "") -> Difference:
