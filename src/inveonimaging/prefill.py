@@ -216,6 +216,7 @@ def _scans(
     scans: list[_Scan] = []
     findings: list[Finding] = []
     errors: list[InveonError] = []
+    raw: list[InveonError] = []
     rows: list[int] = []
     for pairs in looked:
         if isinstance(pairs, InputError):
@@ -226,13 +227,15 @@ def _scans(
         study = read_pairs(pairs, root, corrections)
         for pair, error in study.errors.items():
             if isinstance(error, UnsupportedError):
+                raw.append(error)
                 findings.append(Finding("skipped", f"skipped: {error.message}", path=str(pair.header)))
             else:
                 errors.append(error)
         scans += _of_study(root, study, findings)
         rows += study.matched_rows
     if not scans and not errors:
-        raise InputError("no Inveon images here", path=root, expected="pairs of NAME.img and NAME.img.hdr")
+        expected = "pairs of NAME.img and NAME.img.hdr"
+        raise raw[0] if raw else InputError("no Inveon images here", path=root, expected=expected)
     return scans, (*sheet_findings(corrections.sheet, rows), *findings), tuple(errors)
 
 

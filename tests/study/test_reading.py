@@ -40,6 +40,7 @@ from inveonimaging.conversion.plan import StudyPlan, plan, sheet_findings_of
 from inveonimaging.hotels import cutting
 from inveonimaging.hotels.locating import Located
 from inveonimaging.inveon.hdr import Header
+from inveonimaging.inveon.hdr.enums import FileType
 from inveonimaging.inveon.hdr.values import GateBins
 from inveonimaging.napari_reader import layers_of
 from inveonimaging.phantom import PhantomScan, frames_of, write_scan
@@ -453,3 +454,28 @@ def test_names_of_scans_that_are_asked_for_are_in_no_file_of_a_redacted_study(tm
     written = [path for path in (tmp_path / "out").rglob("*") if path.is_file()]
     assert len(written) == 13
     assert [path for path in written if b"miller" in path.read_bytes()] == []
+
+
+@pytest.mark.usefixtures("blank")
+def test_what_is_no_image_is_named_by_each_command_by_the_same_reason(tmp_path: Path) -> None:
+    """Raw data alone are no empty folder, and are not shown as an image in which nothing was found."""
+    (folder := tmp_path / "in").mkdir()
+    write_scan(folder / "m.pet.img", PET, change=lambda header: replace(header, file_type=FileType.LIST_MODE))
+    reason = "file_type is 1 (list mode), which is not converted"
+    for command in (
+        ["convert", folder, tmp_path / "out"],
+        ["report", folder, "-o", tmp_path / "r.html"],
+        ["subjects", folder, "-o", tmp_path / "s.csv"],
+        ["verify", folder, folder],
+        ["nifti", folder, tmp_path / "out"],
+        ["curves", folder, "-o", tmp_path / "c.csv", "--hottest", "3"],
+    ):
+        done = inveon(*command)
+        assert done.exit_code == 1, command
+        assert re.search(rf"m\.pet\.img\.hdr:\d+: {re.escape(reason)}", done.stderr), command
+    write_scan(folder / "m.ct.img", CT)
+    done = inveon("info", folder, "--json")
+    assert done.exit_code == 0
+    found = [[each["code"] for each in file["findings"]] for file in json.loads(done.stdout)["files"]]
+    assert found[1] == ["not-convertible"]
+    assert reason in done.stderr

@@ -13,7 +13,8 @@ import typer
 from inveonimaging.cli.messages import say_failure, say_findings, shown
 from inveonimaging.cli.options import AskedCorrections, takes_corrections
 from inveonimaging.cli.outcome import one_line_errors, print_json
-from inveonimaging.errors import printable
+from inveonimaging.errors import InveonError, printable
+from inveonimaging.findings import Finding, Severity
 from inveonimaging.units import plain
 
 if TYPE_CHECKING:
@@ -44,7 +45,8 @@ def info(
 
         study = read_study(path, corrections())
         images = [replace(scan.image, findings=scan.all_findings) for scan in study.scans]
-        images = sorted((*images, *study.raw), key=lambda image: image.pair.name)
+        images += (_refused(image, study.errors[image.pair]) for image in study.raw)
+        images.sort(key=lambda image: image.pair.name)
         raw = {image.pair for image in study.raw}
         errors = [error for pair, error in study.errors.items() if pair not in raw]
         if as_json:
@@ -55,6 +57,12 @@ def info(
         say_findings((*study.findings, *(finding for image in images for finding in image.findings)))
         codes = [say_failure(error) for error in errors]
         raise typer.Exit(max(codes, default=0))
+
+
+def _refused(image: Image, error: InveonError) -> Image:
+    """Return raw data with why a conversion refuses them."""
+    found = Finding("not-convertible", error.sentence, Severity.ERROR, line=error.line, path=str(image.pair.header))
+    return replace(image, findings=(*image.findings, found))
 
 
 def _show(images: list[Image]) -> None:

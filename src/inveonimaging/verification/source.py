@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pydicom import uid
 
 from inveonimaging.animal import Animal, animal_of, animals_of_scans
-from inveonimaging.errors import InputError, OptionError, UnsupportedError, printable
+from inveonimaging.errors import OptionError, UnsupportedError, printable
 from inveonimaging.findings import Severity
 from inveonimaging.inveon.frame_groups import frame_groups_of
 from inveonimaging.inveon.hdr import Frame, Header
@@ -259,21 +259,18 @@ class SourceStudy:
 
 
 def read_source(path: Path, corrections: Corrections) -> SourceStudy:
-    """Read the pairs of a folder, or one pair; raw data, of which no DICOM is made, are left aside with a note.
+    """Read the pairs of a folder, or one pair; raw data beside images are left aside with a note.
 
     Raises:
         InveonError: a pair cannot be read; there is none.
     """
     study = read_study(path, corrections, all_below="--recursive compares all that are below")
     notes: list[str] = []
-    is_folder = path.is_dir()
     for error in study.errors.values():
-        if not is_folder or not isinstance(error, UnsupportedError):
+        if not study.scans or not isinstance(error, UnsupportedError):
             raise error
         notes.append(f"skipped: {error}")
-    if not study.scans:
-        raise InputError("no Inveon images here", path=path, expected="pairs of NAME.img and NAME.img.hdr")
-    return SourceStudy(study, tuple(notes), is_folder)
+    return SourceStudy(study, tuple(notes), path.is_dir())
 
 
 def refuse_without_effect(corrections: Corrections, source: SourceStudy) -> None:
