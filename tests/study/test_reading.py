@@ -479,3 +479,27 @@ def test_what_is_no_image_is_named_by_each_command_by_the_same_reason(tmp_path: 
     found = [[each["code"] for each in file["findings"]] for file in json.loads(done.stdout)["files"]]
     assert found[1] == ["not-convertible"]
     assert reason in done.stderr
+
+
+@pytest.mark.usefixtures("blank")
+def test_long_data_that_are_taken_are_a_warning_of_each_command(tmp_path: Path) -> None:
+    """And a check says what a conversion does: it converts them."""
+    (folder := tmp_path / "in").mkdir()
+    with_long_data(folder)
+    for command in (
+        ["convert", folder, tmp_path / "never", "--dry-run"],
+        ["convert", folder, tmp_path / "out"],
+        ["info", folder],
+        ["report", folder, "-o", tmp_path / "r.html"],
+        ["nifti", folder, tmp_path / "nifti", "--dry-run"],
+        ["curves", folder, "-o", tmp_path / "c.csv", "--hottest", "3", "--dry-run"],
+    ):
+        done = inveon(*command, "--allow-long-data")
+        assert done.exit_code == 0, command
+        (line,) = (each for each in done.stderr.splitlines() if "[data-too-long]" in each)
+        assert line.startswith("warning: "), command
+    checked = inveon("check", folder, "--json")
+    assert checked.exit_code == 1
+    checked = inveon("check", folder, "--json", "--allow-long-data")
+    assert checked.exit_code == 0
+    assert "SUV of m.pet.img: ready" in inveon("check", folder, "--allow-long-data").stdout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -55,11 +55,8 @@ class StudyResult:
 
     @property
     def all_findings(self) -> tuple[Finding, ...]:
-        """Those of the study and of its series; what was converted all the same is no error any more."""
-        found = (*self.findings, *(finding for each in self.series for finding in each.findings))
-        return tuple(
-            replace(each, severity=Severity.WARNING) if each.severity is Severity.ERROR else each for each in found
-        )
+        """Those of the study and of its series."""
+        return (*self.findings, *(finding for each in self.series for finding in each.findings))
 
 
 def convert(

@@ -11,7 +11,7 @@ from pathlib import Path, PureWindowsPath
 from inveonimaging.animal import Animal, animal_of, animals_of_scans, completed_headers
 from inveonimaging.animal.sheet_values import NO_SHEET_VALUES, SheetValues
 from inveonimaging.errors import InputError, InveonError, UnsupportedError
-from inveonimaging.findings import Finding
+from inveonimaging.findings import Finding, Severity
 from inveonimaging.inveon.frame_groups import FrameGroup, frame_groups_of
 from inveonimaging.inveon.hdr import Header
 from inveonimaging.inveon.hdr.enums import Modality, Orientation
@@ -43,6 +43,9 @@ from inveonimaging.study.redacting import StudyRedaction, study_redaction_of
 from inveonimaging.study.registration import frames_of_reference
 from inveonimaging.study.sessions import sessions_of
 from inveonimaging.study.typed import GivenValues, values_of_scans
+
+_NO_IMAGE = "file-type-odd"
+_LONG_DATA = ("data-too-long", "frame-blocks-missing")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -431,6 +434,8 @@ def _scans(files: Iterator[_File], corrections: Corrections, errors: dict[Pair, 
 def _scan(file: _File, corrections: Corrections) -> Scan:
     image = file.image
     kind = (*refuse_unconvertible(image.header, image.modality), *sum_findings(image.header, image.group))
+    if corrections.allow_long_data:
+        image = replace(image, findings=long_data_taken(image.findings, kind))
     parts, gating, findings, refusal = _frame_groups(image.header, corrections)
     direction = corrections.bed_direction or BedDirection.FORWARD
     groups = split(image, parts, direction.sign)
@@ -451,6 +456,20 @@ def _scan(file: _File, corrections: Corrections) -> Scan:
         sheet_values=file.sheet_values,
         refusal=refusal and refusal.at(file.pair.header),
     )
+
+
+def long_data_taken(findings: Sequence[Finding], kind: Sequence[Finding] = ()) -> tuple[Finding, ...]:
+    """Return findings of a file whose data may be longer than its header says: that they are is a warning then.
+
+    It stays an error of what may be no image.
+
+    Args:
+        findings: of the file.
+        kind: what else was found in it.
+    """
+    if any(each.code == _NO_IMAGE for each in (*findings, *kind)):
+        return tuple(findings)
+    return tuple(replace(each, severity=Severity.WARNING) if each.code in _LONG_DATA else each for each in findings)
 
 
 def _frame_groups(

@@ -6,11 +6,9 @@ from inveonimaging.errors import DataError, InputError, InveonError, printable
 from inveonimaging.findings import Severity
 from inveonimaging.inveon.hdr.enums import Modality
 from inveonimaging.inveon.pairs import Pair
-from inveonimaging.study.reading import Scan, Study
+from inveonimaging.study.reading import Scan, Study, long_data_taken
 from inveonimaging.units import counted
 
-_NO_IMAGE = "file-type-odd"
-_LONG_DATA = ("data-too-long", "frame-blocks-missing")
 _SEVERAL_SUBJECTS_HINT = "give each animal a folder of its own; if all are of one animal: --patient-id names it"
 
 
@@ -48,9 +46,8 @@ def refuse_scan(scan: Scan, *, allow_long_data: bool) -> None:
     if scan.refusal:
         raise scan.refusal
     image = scan.image
-    may_be_long = allow_long_data and not any(finding.code == _NO_IMAGE for finding in image.findings)
-    for finding in image.findings:
-        if finding.severity is Severity.ERROR and not (finding.code in _LONG_DATA and may_be_long):
+    for finding in long_data_taken(image.findings) if allow_long_data else image.findings:
+        if finding.severity is Severity.ERROR:
             hint = "--allow-long-data takes it all the same"
             path = scan.pair.data if finding.path == str(image.pair.data) else scan.pair.header
             raise DataError(finding.message, path=path, line=finding.line, hint=hint)
