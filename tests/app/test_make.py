@@ -363,6 +363,7 @@ def form_of(source: Path, product: str, **given: str) -> dict[str, str]:
     return {"source": str(source), "make": product, "shown": product, **given}
 
 
+@WITH_ZARR  # on an older Python the extra has no packages, and is not offered to be installed
 def test_all_kinds_are_offered_and_what_is_not_installed_says_how(
     client: TestClient, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,6 +7,7 @@ import shlex
 import sys
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -143,6 +144,8 @@ def test_every_command_of_the_readme_runs_as_it_is(
     monkeypatch.chdir(tmp_path)
     assert commands_of(README)[:2] == ["pip install .", "inveon demo demo"]
     for command in (each for each in README_COMMANDS if each != APP):
+        if command.startswith("inveon zarr") and not find_spec("zarr"):
+            continue  # on Python 3.10, which it says
         if command.startswith("inveon"):
             result = run(command)
             assert result.exit_code == 0, (command, result.output)
