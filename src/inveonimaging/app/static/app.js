@@ -63,7 +63,9 @@ document.addEventListener("htmx:afterSettle", (event) => {
     const bar = document.querySelector(".command");
     left = bar && hidden(bar);
   }, { passive: true });
-  new ResizeObserver(makeRoom).observe(document.getElementById("main"));
+  const main = document.getElementById("main");
+  new ResizeObserver(makeRoom).observe(main);
+  new MutationObserver(makeRoom).observe(main, { childList: true, subtree: true, characterData: true }); // before the next key
 })();
 
 // What no page can say of itself.
