@@ -340,6 +340,20 @@ def test_a_pseudonym_is_a_keyed_hash_of_the_subject() -> None:
     assert len(expected) == 21
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16-le", "utf-16-be"])
+def test_a_secret_in_a_file_is_its_text_however_windows_saves_it(tmp_path: Path, encoding: str) -> None:
+    """PowerShell's `>` writes UTF-16, an editor UTF-8 with a mark; the same text gives the same pseudonyms."""
+    mark = "\ufeff" if encoding.startswith("utf-16") else ""
+    (tmp_path / "key").write_bytes(f"{mark}Geheimnis für alle\r\n".encode(encoding))
+    assert Deidentify(key=tmp_path / "key").key == "Geheimnis für alle".encode()
+
+
+def test_a_secret_of_bytes_that_begin_like_a_mark_is_those_bytes(tmp_path: Path) -> None:
+    secret = b"\xff\xfe" + b"\x00\xd8" * 9  # a mark, then halves of characters
+    (tmp_path / "key").write_bytes(secret)
+    assert Deidentify(key=tmp_path / "key").key == secret
+
+
 def test_days_are_a_keyed_hash_of_the_subject() -> None:
     number = int.from_bytes(hmac.digest(KEY.encode(), b"inveonimaging days\0mouse 7", "sha256")[:8], "big")
     assert asked().days_for("Mouse  7") == -(1461 + number % 3652)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import hmac
 import os
@@ -140,11 +141,25 @@ def deidentify_given(name: str, value: Any) -> Deidentify | None:
     raise refused(name, value, "Deidentify(...), True or False")
 
 
+_MARKED = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+
+
 def _key_in(path: Path) -> bytes:
     try:
-        key = read_bounded(path, _LONGEST_KEY).strip()
+        key = _plain(read_bounded(path, _LONGEST_KEY)).strip()
     except OSError as error:
         raise OptionError(f"the key cannot be read: {error.strerror}", path=path) from error
     if not key:
         raise OptionError("is not a key", path=path, expected=f"{_SHORTEST_KEY} to {_LONGEST_KEY} characters")
     return key
+
+
+def _plain(data: bytes) -> bytes:
+    """Return text in UTF-8 without a mark: programs of Windows, as PowerShell's `>`, save the same text as UTF-16."""
+    encoding = next((encoding for mark, encoding in _MARKED.items() if data.startswith(mark)), None)
+    if encoding is None:
+        return data
+    try:
+        return data.decode(encoding).encode()
+    except UnicodeError:  # bytes that begin so by chance
+        return data
