@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import PurePath
 
-from inveonimaging.errors import listed, place_of, printable
+from inveonimaging.errors import InveonError, listed, place_of, printable
 
 _NUMBER = re.compile(r"[-+]?\d+(?:\.\d+)?")
 _MORE = re.compile(r" has (\d{1,9}) more of these: [\w-]+$")
@@ -51,6 +51,12 @@ class Finding:
     def __str__(self) -> str:
         where = place_of(self.path, self.line)
         return f"{where}: {self.message}" if where else self.message
+
+
+def not_convertible(error: InveonError, path: PurePath | None = None) -> Finding:
+    """Return why a conversion refuses something, at the place that the error names, else at a path."""
+    place = error.path or (None if path is None else str(path))
+    return Finding("not-convertible", error.sentence, Severity.ERROR, line=error.line, path=place)
 
 
 def more_of(first: Finding, count: int) -> Finding:

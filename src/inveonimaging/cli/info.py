@@ -14,7 +14,7 @@ from inveonimaging.cli.messages import say_failure, say_findings, shown
 from inveonimaging.cli.options import AskedCorrections, takes_corrections
 from inveonimaging.cli.outcome import one_line_errors, print_json
 from inveonimaging.errors import InveonError, printable
-from inveonimaging.findings import Finding, Severity
+from inveonimaging.findings import not_convertible
 from inveonimaging.units import plain
 
 if TYPE_CHECKING:
@@ -61,8 +61,7 @@ def info(
 
 def _refused(image: Image, error: InveonError) -> Image:
     """Return raw data with why a conversion refuses them."""
-    found = Finding("not-convertible", error.sentence, Severity.ERROR, line=error.line, path=str(image.pair.header))
-    return replace(image, findings=(*image.findings, found))
+    return replace(image, findings=(*image.findings, not_convertible(error, image.pair.header)))
 
 
 def _show(images: list[Image]) -> None:

@@ -18,7 +18,7 @@ from inveonimaging.conversion.options import Options
 from inveonimaging.conversion.plan import plan_study, scan_findings
 from inveonimaging.dicom_reading.series import read_series
 from inveonimaging.errors import InputError, InveonError, OptionError
-from inveonimaging.findings import Finding, Severity
+from inveonimaging.findings import Finding, Severity, not_convertible
 from inveonimaging.inveon.pairs import Folder, pair_of, scan_folder
 from inveonimaging.progress import Progress, no_progress
 from inveonimaging.study.corrections import Corrections
@@ -126,7 +126,7 @@ def check_folder(path: Path, corrections: Corrections | None = None) -> tuple[Fi
     return _headers_of(path, corrections or Corrections()).whole
 
 
-def check_in_folder(path: Path, corrections: Corrections | None = None) -> Checked:
+def check_in_folder(path: Path, corrections: Corrections | None = None, now: datetime | None = None) -> Checked:
     """Return what a check of a folder finds in one of its pairs, without what is found in the folder as a whole.
 
     So it has what other headers of the folder say of the animal. The data file of this pair alone is read.
@@ -134,6 +134,7 @@ def check_in_folder(path: Path, corrections: Corrections | None = None) -> Check
     Args:
         path: the data file, or the header.
         corrections: what counts instead of the headers.
+        now: local time, to recognize times in the future; None takes the clock's.
 
     Raises:
         InputError: there is no such pair.
@@ -144,7 +145,7 @@ def check_in_folder(path: Path, corrections: Corrections | None = None) -> Check
     if scan is None:
         return unreadable(pair, next(error for other, error in study.errors.items() if other.name == pair.name))
     own = [each for each in found[str(scan.pair.header)] if each not in whole]
-    return check_scan(scan, own, datetime.now())
+    return check_scan(scan, own, now or datetime.now())
 
 
 class _Headers(NamedTuple):
@@ -183,7 +184,7 @@ def _headers_of(path: Path, corrections: Corrections) -> _Headers:
     except InputError as error:
         if corrections.sheet is None or error.path != str(corrections.sheet.path):
             raise
-        general.append(_refused(error, path))  # rows that contradict each other
+        general.append(not_convertible(error, path))  # rows that contradict each other
         study = read_study(path, replace(corrections, sheet=None))
     options = Options(**(study.corrections.values | {"allow_long_data": True}))
     found = {str(scan.pair.header): list(_of_scan(scan, options)) for scan in study.scans}
@@ -202,7 +203,7 @@ def _of_scan(scan: Scan, options: Options) -> Iterator[Finding]:
         known = set(scan.all_findings)
         yield from (each for each in scan_findings(scan, options) if each not in known)
     except InveonError as error:
-        yield _refused(error, scan.pair.header)
+        yield not_convertible(error, scan.pair.header)
 
 
 def _of_study(study: Study, path: Path, options: Options, *, is_refused: bool) -> Iterator[Finding]:
@@ -214,8 +215,4 @@ def _of_study(study: Study, path: Path, options: Options, *, is_refused: bool) -
     try:
         yield from plan_study(study, path, options).findings
     except InveonError as error:
-        yield _refused(error, path)
-
-
-def _refused(error: InveonError, path: Path) -> Finding:
-    return Finding("not-convertible", error.sentence, Severity.ERROR, line=error.line, path=error.path or str(path))
+        yield not_convertible(error, path)

@@ -188,10 +188,8 @@ def find_in_emission(image: Image, *, number: int | None = None, progress: Progr
     bodies, order = _bodies(labels, labels, grid, image.grid, None)
     doubts = []
     if votes < emission.ENOUGH or len(bodies) != likeliest:
-        counts_shown = ", ".join(
-            f"{count} above {share:.0%} of the highest activity" for share, count in counted.items()
-        )
-        doubts.append(_doubt(image, counts_shown))
+        counts = ", ".join(f"{count} above {share:.0%} of the highest activity" for share, count in counted.items())
+        doubts.append(_doubt(image, counts))
     against = [*emission.contradictions(bodies), *emission.joined(values, labels, grid.spacing_mm[::-1])]
     doubts += [_doubt(image, each) for each in against]
     return Found(() if doubts else bodies, order[labels].astype(np.uint8), values, grid, tuple(doubts), bodies)
@@ -311,8 +309,8 @@ def _parts_in_line(bodies: Sequence[Body], scale: float) -> list[str]:
     return []
 
 
-def _doubt(image: Image, counts_shown: str) -> Finding:
-    message = f"the number of animals is in doubt: {counts_shown}"
+def _doubt(image: Image, counts: str) -> Finding:
+    message = f"the number of animals is in doubt: {counts}"
     return Finding("animals-in-doubt", message, Severity.ERROR, path=str(image.pair.data))
 
 

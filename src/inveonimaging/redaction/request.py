@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import hashlib
 import hmac
 import os
@@ -14,7 +13,7 @@ from typing import Any
 
 from inveonimaging.errors import OptionError
 from inveonimaging.given import Given, choice, optional, refused, whole_number
-from inveonimaging.storage.bounded import read_bounded
+from inveonimaging.storage.bounded import encoding_of, read_bounded
 
 KEY_VARIABLE = "INVEON_DEIDENTIFY_KEY"
 _SHORTEST_KEY = 16
@@ -141,9 +140,6 @@ def deidentify_given(name: str, value: Any) -> Deidentify | None:
     raise refused(name, value, "Deidentify(...), True or False")
 
 
-_MARKED = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
-
-
 def _key_in(path: Path) -> bytes:
     try:
         key = _plain(read_bounded(path, _LONGEST_KEY)).strip()
@@ -155,11 +151,8 @@ def _key_in(path: Path) -> bytes:
 
 
 def _plain(data: bytes) -> bytes:
-    """Return text in UTF-8 without a mark: programs of Windows, as PowerShell's `>`, save the same text as UTF-16."""
-    encoding = next((encoding for mark, encoding in _MARKED.items() if data.startswith(mark)), None)
-    if encoding is None:
-        return data
+    """Return text in UTF-8 without a mark, however it was saved; other bytes as they are."""
     try:
-        return data.decode(encoding).encode()
-    except UnicodeError:  # bytes that begin so by chance
+        return data.decode(encoding_of(data)).encode()
+    except UnicodeError:  # bytes that are no text
         return data

@@ -27,7 +27,7 @@ from inveonimaging.sheet.columns import NOTE, Column, Scope, column_of, meant, p
 from inveonimaging.sheet.matching import Row, Sheet, parts_of_path
 from inveonimaging.sheet.records import Rows, Texts, ccdb_rows, is_ccdb, pixi_rows
 from inveonimaging.sheet.values import unescaped
-from inveonimaging.storage.bounded import read_bounded
+from inveonimaging.storage.bounded import encoding_of, read_bounded
 
 TAKEN_AWAY = "unknown"
 _DECIMAL_COMMA = re.compile(r"(\d+),(\d+(?:\s*[^\W\d]+)?)")
@@ -37,7 +37,6 @@ _SEPARATORS = (",", ";", "\t")
 _MOST_LINES = 1_048_576  # of Excel
 RECORD = ".json"
 _LISTS = {RECORD, ".yaml", ".yml"}
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _OTHERS = {
     b"PK\x03\x04": "a workbook: give its name the ending .xlsx",
     b"\xd0\xcf\x11\xe0": "an old workbook (.xls)",
@@ -278,11 +277,11 @@ def _decoded(path: Path, data: bytes) -> tuple[str, tuple[Finding, ...]]:
     kind = next((kind for start, kind in _OTHERS.items() if data.startswith(start)), None)
     if kind:
         raise OptionError(f"is {kind}", path=path, expected="text in columns", hint=_SAVE)
-    is_utf16 = data.startswith(_UTF16)
+    encoding = encoding_of(data)
     try:
-        text = data.decode("utf-16" if is_utf16 else "utf-8-sig")
+        text = data.decode(encoding)
     except UnicodeDecodeError as error:
-        if is_utf16:
+        if encoding == "utf-16":
             message = f"is UTF-16 that is broken at byte {error.start}, as that of a copy that broke off"
             raise OptionError(message, path=path, expected="UTF-8", hint=_SAVE) from error
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import os
 import stat
@@ -27,6 +28,11 @@ def read_bounded(path: Path, most: int) -> bytes:
     if len(data) > most:
         raise OSError(errno.EFBIG, f"is larger than {most} bytes", str(path))
     return data
+
+
+def encoding_of(data: bytes) -> str:
+    """Return UTF-16 for text with its mark, as PowerShell writes it; for any other UTF-8, with or without one."""
+    return "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
 
 
 def _opened(path: str, flags: int) -> int:

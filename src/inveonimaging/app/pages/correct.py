@@ -63,17 +63,15 @@ def _asides(front: Front, source: Path, listing: table.Listing, kept: Kept) -> l
     """Return what the table does not show: cells of scans that are gone, and a sheet that Make uses instead."""
     scans = (key for key in kept.typed if key.lower().endswith(".img") and not key.startswith(table.SUBJECT))
     gone = [printable(key, 120) for key in scans if key not in listing.pairs]
-    used, notes_shown = front.drafts.of(source).get("subjects", ""), []
+    used, notes = front.drafts.of(source).get("subjects", ""), []
     if gone:
-        notes_shown.append(f"What was typed for scans that are no longer here is not used: {listed(gone, 3)}.")
+        notes.append(f"What was typed for scans that are no longer here is not used: {listed(gone, 3)}.")
     if used and used == kept.saved and not kept.is_unchanged:
         words = "was changed or removed after it was saved here, and Make uses it as it is: import it, or save again."
-        notes_shown.append(f"{printable(used, 300)} {words}")
+        notes.append(f"{printable(used, 300)} {words}")
     if used not in {"", kept.saved}:
-        notes_shown.append(
-            f"Make uses {printable(used, 300)}, which is not in this table: import it, or saving replaces it."
-        )
-    return notes_shown
+        notes.append(f"Make uses {printable(used, 300)}, which is not in this table: import it, or saving replaces it.")
+    return notes
 
 
 def cell(front: Front, _request: Request, form: dict[str, str]) -> Response:
@@ -104,8 +102,8 @@ def paste(front: Front, _request: Request, form: dict[str, str]) -> Response:
         filling = table.pasted(block, keys, titles, at, matched)
     except InputError as error:
         return _part(front, source, listing, form, problem=printable(error, _LONGEST))
-    notes_shown = f"{len(filling.changes)} cells were pasted" if filling.changes else "nothing could be pasted"
-    return _changed(front, source, listing, form, filling.changes, (notes_shown, *filling.notes))
+    done = f"{len(filling.changes)} cells were pasted" if filling.changes else "nothing could be pasted"
+    return _changed(front, source, listing, form, filling.changes, (done, *filling.notes))
 
 
 def take(front: Front, _request: Request, form: dict[str, str]) -> Response:
@@ -116,8 +114,8 @@ def take(front: Front, _request: Request, form: dict[str, str]) -> Response:
         filling = _taken(front, source, listing, form, path)
     except InveonError as error:
         return _part(front, source, listing, form, problem=printable(error, _LONGEST))
-    notes_shown = f"{len(filling.changes)} cells of {printable(path.name, 100)} were imported"
-    return _changed(front, source, listing, form, filling.changes, (notes_shown, *filling.notes))
+    done = f"{len(filling.changes)} cells of {printable(path.name, 100)} were imported"
+    return _changed(front, source, listing, form, filling.changes, (done, *filling.notes))
 
 
 def _taken(front: Front, source: Path, listing: table.Listing, form: dict[str, str], path: Path) -> table.Filling:
@@ -225,8 +223,8 @@ def _part(
     if form.get("part") == hotel.PART:
         return hotel.part(front, source, listing, notes, problem)
     shown = _shown(front, source, listing, _page_of(form), form.get("part", ""))
-    notes_shown = [printable(each, _LONGEST) for each in notes]
-    return front.page("correct_table.html", notes=notes_shown, problem=problem, **shown)
+    lines = [printable(each, _LONGEST) for each in notes]
+    return front.page("correct_table.html", notes=lines, problem=problem, **shown)
 
 
 def _page_of(form: dict[str, str]) -> int:

@@ -190,9 +190,9 @@ def part(
     front: Front, source: Path, listing: table.Listing, notes: tuple[str, ...] = (), problem: str = ""
 ) -> Response:
     """Return the table of animals as a part of the page."""
-    lines_shown = [printable(each, _LONGEST) for each in notes]
+    lines = [printable(each, _LONGEST) for each in notes]
     now = shown(front, source, listing)
-    return front.page("correct_table.html", **{**now, "notes": lines_shown, "problem": problem or now["problem"]})
+    return front.page("correct_table.html", **{**now, "notes": lines, "problem": problem or now["problem"]})
 
 
 def shown(front: Front, source: Path, listing: table.Listing) -> dict[str, Any]:

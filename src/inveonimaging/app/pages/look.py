@@ -20,7 +20,7 @@ from inveonimaging.app.pages.make import options_kept, source_of
 from inveonimaging.app.pages.site import site_of
 from inveonimaging.commands.check import check, check_folder, check_in_folder
 from inveonimaging.errors import InputError, InveonError, printable
-from inveonimaging.findings import Finding, Severity, in_few_lines
+from inveonimaging.findings import in_few_lines, not_convertible
 from inveonimaging.inveon.pairs import Pair, pair_of, scan_folder
 from inveonimaging.reports.viewer import refuse_without_viewer
 from inveonimaging.study.corrections import Corrections
@@ -84,7 +84,7 @@ def _of_whole(front: Front, folder: Path) -> list[dict[str, str]]:
     try:
         found = check_folder(folder, options and replace(options, only=()))
     except InveonError as error:
-        found = (Finding("not-convertible", error.sentence, Severity.ERROR, path=error.path),)
+        found = (not_convertible(error),)
     shown = (each for each in found if each.code != "skipped")  # which the page names
     return _by_severity(finding_row(each, folder) for each in in_few_lines(shown))
 

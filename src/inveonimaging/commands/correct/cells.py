@@ -268,5 +268,5 @@ def cell_of(title: str, known: str, typed: str | None, doubts: Iterable[tuple[st
     """
     wrong = wrong_with(title, typed) if typed else ""
     text = typed or known
-    shown_doubts = (words for of, words in doubts if of == title and (text or words != IN_SHORT["several-subjects"]))
-    return Cell(title, text, bool(typed), wrong, tuple(shown_doubts))
+    of_cell = (words for of, words in doubts if of == title and (text or words != IN_SHORT["several-subjects"]))
+    return Cell(title, text, bool(typed), wrong, tuple(of_cell))

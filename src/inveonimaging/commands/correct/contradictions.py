@@ -111,10 +111,10 @@ def words_of(others: Mapping[str, str], own: str = "", shown: str = "") -> str:
         own: what the cell's own scan says.
         shown: what the cell shows: of a study the first value counts.
     """
-    others_shown = [f"{printable(key, NAME)} says {printable(text, NAME)}" for key, text in others.items()]
-    count = len(others_shown) - NAMED if len(others_shown) < _MOST_OTHERS else "many"
-    more = f" and {count} more" if len(others_shown) > NAMED else ""
-    words = ", ".join(others_shown[:NAMED]) + more
+    named = [f"{printable(key, NAME)} says {printable(text, NAME)}" for key, text in others.items()]
+    count = len(named) - NAMED if len(named) < _MOST_OTHERS else "many"
+    more = f" and {count} more" if len(named) > NAMED else ""
+    words = ", ".join(named[:NAMED]) + more
     if own and shown and _plain(own) != _plain(shown):
         return f"its own header says {printable(own, NAME)}, but {words}"
     return words
